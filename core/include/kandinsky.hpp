@@ -1,0 +1,321 @@
+/// A header-only C++ layer over kandinsky.h: handles that free themselves, statuses that throw.
+#ifndef KANDINSKY_HPP_
+#define KANDINSKY_HPP_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "kandinsky.h"
+
+namespace kandinsky {
+
+/// A failed call: the status and the library's message.
+class StatusError : public std::runtime_error {
+ public:
+  StatusError(kandinsky_status status, const char* message) : std::runtime_error(message), status_(status) {}
+  kandinsky_status status() const noexcept { return status_; }
+
+ private:
+  kandinsky_status status_;
+};
+
+/// Throws StatusError for anything but KANDINSKY_OK.
+inline void check(kandinsky_status status) {
+  if (status != KANDINSKY_OK) throw StatusError(status, kandinsky_last_error());
+}
+
+inline std::vector<std::string> sampler_names() {
+  std::vector<std::string> names;
+  for (size_t i = 0; i < kandinsky_sampler_count(); ++i) names.emplace_back(kandinsky_sampler_name(i));
+  return names;
+}
+
+inline std::vector<std::string> family_names() {
+  std::vector<std::string> names;
+  for (size_t i = 0; i < kandinsky_family_count(); ++i) names.emplace_back(kandinsky_family_name(i));
+  return names;
+}
+
+/// What a model folder holds.
+class Folder {
+ public:
+  explicit Folder(const std::string& dir) {
+    kandinsky_folder* folder = nullptr;
+    check(kandinsky_folder_open(dir.c_str(), &folder));
+    folder_.reset(folder);
+  }
+  std::string pipeline() const { return kandinsky_folder_pipeline(folder_.get()); }
+  std::string family() const { return kandinsky_folder_family(folder_.get()); }
+  int32_t native_size() const { return kandinsky_folder_native_size(folder_.get()); }
+  /// The strings in the result live as long as this object.
+  std::vector<kandinsky_component_info> components() const {
+    std::vector<kandinsky_component_info> all(kandinsky_folder_component_count(folder_.get()));
+    for (size_t i = 0; i < all.size(); ++i) {
+      kandinsky_component_info_init(&all[i]);
+      check(kandinsky_folder_component(folder_.get(), i, &all[i]));
+    }
+    return all;
+  }
+
+ private:
+  struct Free {
+    void operator()(kandinsky_folder* folder) const { kandinsky_folder_free(folder); }
+  };
+  std::unique_ptr<kandinsky_folder, Free> folder_;
+};
+
+/// One side's guidance for a batch of pictures. Empty when default-constructed.
+class Embeds {
+ public:
+  Embeds() = default;
+  explicit Embeds(kandinsky_embeds* embeds) : embeds_(embeds) {}
+  static Embeds load(const std::string& path) {
+    kandinsky_embeds* embeds = nullptr;
+    check(kandinsky_embeds_load(path.c_str(), &embeds));
+    return Embeds(embeds);
+  }
+  static Embeds combine(const std::vector<const Embeds*>& items, const std::vector<double>& weights) {
+    if (items.size() != weights.size()) throw StatusError(KANDINSKY_INVALID_ARGUMENT, "combine: as many weights as items are needed");
+    std::vector<const kandinsky_embeds*> raw;
+    for (const Embeds* item : items) raw.push_back(item->get());
+    kandinsky_embeds* embeds = nullptr;
+    check(kandinsky_embeds_combine(raw.data(), weights.data(), raw.size(), &embeds));
+    return Embeds(embeds);
+  }
+  void save(const std::string& path) const { check(kandinsky_embeds_save(get(), path.c_str())); }
+  int32_t batch_size() const { return kandinsky_embeds_batch_size(get()); }
+  /// Borrowed data and its shape; see kandinsky_embeds_tensor.
+  const float* tensor(const char* name, int64_t shape[3]) const {
+    const float* data = nullptr;
+    check(kandinsky_embeds_tensor(get(), name, &data, shape));
+    return data;
+  }
+  const kandinsky_embeds* get() const { return embeds_.get(); }
+  explicit operator bool() const { return embeds_ != nullptr; }
+
+ private:
+  struct Free {
+    void operator()(kandinsky_embeds* embeds) const { kandinsky_embeds_free(embeds); }
+  };
+  std::unique_ptr<kandinsky_embeds, Free> embeds_;
+};
+
+/// Texts to encode. See kandinsky_prompt_options.
+struct PromptOptions {
+  std::vector<std::string> prompts;
+  bool has_negative_prompts = false;
+  std::vector<std::string> negative_prompts;
+  std::vector<uint64_t> seeds;
+  int32_t prior_num_inference_steps = 25;
+  double prior_guidance_scale = 4.0;
+};
+
+/// Settings of the sampler's loop. See kandinsky_denoise_options.
+struct DenoiseOptions {
+  int32_t width = 512;
+  int32_t height = 512;
+  std::vector<uint64_t> seeds;
+  std::string sampler = "DDIM";
+  int32_t num_inference_steps = 50;
+  double guidance_scale = 4.0;
+  std::vector<float> noise;  ///< empty: the seeds' own
+};
+
+/// Loaded models and the state of one job. Throws StatusError. One job at a time; cancel() from any thread.
+class Engine {
+ public:
+  using Progress = std::function<kandinsky_action(const kandinsky_progress&)>;
+  using Message = std::function<void(const char*)>;
+
+  explicit Engine(const std::string& model_dir, const std::string& prior_dir = {}, const std::string& device = "auto",
+                  const std::string& precision = "auto") {
+    kandinsky_engine_options options;
+    kandinsky_engine_options_init(&options);
+    options.model_dir = model_dir.c_str();
+    options.prior_dir = prior_dir.empty() ? nullptr : prior_dir.c_str();
+    options.device = device.c_str();
+    options.precision = precision.c_str();
+    kandinsky_engine* engine = nullptr;
+    check(kandinsky_engine_open(&options, &engine));
+    engine_.reset(engine);
+  }
+
+  kandinsky_engine_info info() const {
+    kandinsky_engine_info info;
+    kandinsky_engine_info_init(&info);
+    check(kandinsky_engine_get_info(engine_.get(), &info));
+    return info;
+  }
+  void unload() { check(kandinsky_engine_unload(engine_.get())); }
+  void cancel() { kandinsky_engine_cancel(engine_.get()); }
+
+  /// An exception thrown by `progress` ends the job and comes out of the call that ran it.
+  void set_progress(Progress progress) {
+    const auto callback = progress ? &Engine::on_progress : nullptr;
+    check(kandinsky_engine_set_progress(engine_.get(), callback, callbacks_.get()));
+    callbacks_->progress = std::move(progress);
+  }
+  void set_message(Message message) {
+    const auto callback = message ? &Engine::on_message : nullptr;
+    check(kandinsky_engine_set_message(engine_.get(), callback, callbacks_.get()));
+    callbacks_->message = std::move(message);
+  }
+
+  /// {embeds, negative_embeds}
+  std::pair<Embeds, Embeds> encode_prompts(const PromptOptions& options) {
+    const RawPrompts raw(options);
+    kandinsky_embeds* embeds = nullptr;
+    kandinsky_embeds* negative_embeds = nullptr;
+    run([&] { return kandinsky_encode_prompts(engine_.get(), &raw.options, &embeds, &negative_embeds); });
+    return {Embeds(embeds), Embeds(negative_embeds)};
+  }
+
+  /// Latents [seeds.size(), latent_channels, latent_height, latent_width]
+  std::vector<float> denoise(const Embeds& embeds, const Embeds& negative_embeds, const DenoiseOptions& options) {
+    const kandinsky_denoise_options raw = raw_denoise(options);
+    std::vector<float> latents(latent_count(options.seeds.size(), options.width, options.height));
+    run([&] {
+      return kandinsky_denoise(engine_.get(), embeds.get(), negative_embeds.get(), &raw, latents.data(), latents.size());
+    });
+    return latents;
+  }
+
+  /// Pictures [batch_size, height, width, 3]
+  std::vector<uint8_t> decode(const std::vector<float>& latents, int32_t batch_size, int32_t width, int32_t height) {
+    std::vector<uint8_t> pictures(picture_count(batch_size, width, height));
+    run([&] {
+      return kandinsky_decode(engine_.get(), latents.data(), latents.size(), batch_size, width, height, pictures.data(),
+                              pictures.size());
+    });
+    return pictures;
+  }
+
+  std::vector<float> encode(const std::vector<uint8_t>& pictures, int32_t batch_size, int32_t width, int32_t height) {
+    std::vector<float> latents(latent_count(batch_size, width, height));
+    run([&] {
+      return kandinsky_encode(engine_.get(), pictures.data(), pictures.size(), batch_size, width, height, latents.data(),
+                              latents.size());
+    });
+    return latents;
+  }
+
+  /// Pictures [seeds.size(), height, width, 3]
+  std::vector<uint8_t> text_to_image(const PromptOptions& prompts, const DenoiseOptions& denoise) {
+    const RawPrompts raw_prompts(prompts);
+    const kandinsky_denoise_options raw = raw_denoise(denoise);
+    std::vector<uint8_t> pictures(picture_count(denoise.seeds.size(), denoise.width, denoise.height));
+    run([&] {
+      return kandinsky_text_to_image(engine_.get(), &raw_prompts.options, &raw, pictures.data(), pictures.size());
+    });
+    return pictures;
+  }
+
+  /// {latent_width, latent_height}
+  std::pair<int32_t, int32_t> latent_size(int32_t width, int32_t height) const {
+    int32_t latent_width = 0;
+    int32_t latent_height = 0;
+    check(kandinsky_latent_size(engine_.get(), width, height, &latent_width, &latent_height));
+    return {latent_width, latent_height};
+  }
+
+ private:
+  struct Free {
+    void operator()(kandinsky_engine* engine) const { kandinsky_engine_free(engine); }
+  };
+  struct Callbacks {
+    Progress progress;
+    Message message;
+    std::exception_ptr thrown;
+  };
+  struct RawPrompts {
+    explicit RawPrompts(const PromptOptions& from) {
+      kandinsky_prompt_options_init(&options);
+      for (const std::string& prompt : from.prompts) prompts.push_back(prompt.c_str());
+      for (const std::string& prompt : from.negative_prompts) negative_prompts.push_back(prompt.c_str());
+      if (from.seeds.size() != prompts.size() || (from.has_negative_prompts && negative_prompts.size() != prompts.size())) {
+        throw StatusError(KANDINSKY_INVALID_ARGUMENT, "prompts, negative prompts and seeds must be lists of the same length");
+      }
+      options.batch_size = static_cast<int32_t>(prompts.size());
+      options.prompts = prompts.data();
+      options.negative_prompts = from.has_negative_prompts ? negative_prompts.data() : nullptr;
+      options.seeds = from.seeds.data();
+      options.prior_num_inference_steps = from.prior_num_inference_steps;
+      options.prior_guidance_scale = from.prior_guidance_scale;
+    }
+    RawPrompts(const RawPrompts&) = delete;
+    RawPrompts& operator=(const RawPrompts&) = delete;
+    std::vector<const char*> prompts;
+    std::vector<const char*> negative_prompts;
+    kandinsky_prompt_options options;
+  };
+
+  kandinsky_denoise_options raw_denoise(const DenoiseOptions& from) const {
+    kandinsky_denoise_options options;
+    kandinsky_denoise_options_init(&options);
+    options.batch_size = static_cast<int32_t>(from.seeds.size());
+    options.width = from.width;
+    options.height = from.height;
+    options.seeds = from.seeds.data();
+    options.sampler = from.sampler.c_str();
+    options.num_inference_steps = from.num_inference_steps;
+    options.guidance_scale = from.guidance_scale;
+    if (!from.noise.empty()) {
+      if (from.noise.size() != latent_count(from.seeds.size(), from.width, from.height)) {
+        throw StatusError(KANDINSKY_INVALID_ARGUMENT, "noise: its size does not fit the batch and picture size");
+      }
+      options.noise = from.noise.data();
+    }
+    return options;
+  }
+  size_t latent_count(size_t batch_size, int32_t width, int32_t height) const {
+    const auto [latent_width, latent_height] = latent_size(width, height);
+    return batch_size * static_cast<size_t>(info().latent_channels) * static_cast<size_t>(latent_width) *
+           static_cast<size_t>(latent_height);
+  }
+  size_t picture_count(size_t batch_size, int32_t width, int32_t height) const {
+    latent_size(width, height);  // rejects impossible sizes
+    return batch_size * static_cast<size_t>(width) * static_cast<size_t>(height) * 3;
+  }
+
+  template <typename Job>
+  void run(const Job& job) {
+    callbacks_->thrown = nullptr;
+    const kandinsky_status status = job();
+    if (callbacks_->thrown) std::rethrow_exception(std::exchange(callbacks_->thrown, nullptr));
+    check(status);
+  }
+  static kandinsky_action on_progress(const kandinsky_progress* progress, void* user_data) {
+    auto* callbacks = static_cast<Callbacks*>(user_data);
+    try {
+      return callbacks->progress(*progress);
+    } catch (...) {
+      callbacks->thrown = std::current_exception();
+      return KANDINSKY_CANCEL;
+    }
+  }
+  static void on_message(const char* message, void* user_data) {
+    auto* callbacks = static_cast<Callbacks*>(user_data);
+    try {
+      callbacks->message(message);
+    } catch (...) {
+      callbacks->thrown = std::current_exception();
+    }
+  }
+
+  std::unique_ptr<Callbacks> callbacks_ = std::make_unique<Callbacks>();
+  std::unique_ptr<kandinsky_engine, Free> engine_;
+};
+
+inline void save_picture(const std::string& path, const uint8_t* pixels, int32_t width, int32_t height,
+                         const std::string& parameters = {}) {
+  check(kandinsky_picture_save(path.c_str(), pixels, width, height, parameters.empty() ? nullptr : parameters.c_str()));
+}
+
+}  // namespace kandinsky
+
+#endif  // KANDINSKY_HPP_
