@@ -1,0 +1,47 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+/// Every cap on input that we did not write ourselves, each with its reason.
+namespace kandinsky::limits {
+
+/// Header of a safetensors file. The format's own implementation refuses more; real ones stay below
+/// 1 MB.
+inline constexpr std::uint64_t kMaxSafetensorsHeaderBytes = 100'000'000;
+
+/// Dimensions of one tensor. Networks here use at most 5; a header could otherwise list millions.
+inline constexpr std::size_t kMaxTensorRank = 16;
+
+/// Tensors in one file. The largest component here has 776.
+inline constexpr std::size_t kMaxTensorsPerFile = 1'000'000;
+
+/// config.json, model_index.json, vocab.json, shard indexes. CLIP's vocab.json has 0.9 MB, the
+/// index of a very large model a few; a parsed document takes some ten times its text.
+inline constexpr std::uint64_t kMaxJsonBytes = 16U << 20U;
+
+/// merges.txt of a BPE tokenizer: CLIP's has 0.5 MB.
+inline constexpr std::uint64_t kMaxMergesBytes = 16U << 20U;
+
+/// A SentencePiece model: XLM-R's has 5 MB.
+inline constexpr std::uint64_t kMaxSentencePieceBytes = 64U << 20U;
+
+/// One prompt in bytes of UTF-8. 100,000 words fit, also in scripts with two or three bytes a
+/// letter; the tokenizers need up to about 200 bytes of memory for each byte of text.
+inline constexpr std::size_t kMaxPromptBytes = 2U << 20U;
+
+/// Side of a picture, in pixels: the most that JPEG can hold.
+inline constexpr std::int64_t kMaxImageSide = 65'535;
+
+/// Area of a picture, in pixels: 16,384 squared is 768 MB decoded. Checked in the file's header,
+/// before a decoder allocates anything.
+inline constexpr std::int64_t kMaxImagePixels = std::int64_t{1} << 28U;
+
+/// An encoded picture file, in bytes: the decoded size of the largest picture, uncompressed.
+inline constexpr std::uint64_t kMaxImageFileBytes = 1U << 30U;
+
+/// Text stored in a picture, in bytes: a prompt twice over (positive and negative) and its
+/// settings.
+inline constexpr std::size_t kMaxImageTextBytes = 2 * kMaxPromptBytes + (1U << 16U);
+
+}  // namespace kandinsky::limits

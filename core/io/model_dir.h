@@ -1,0 +1,96 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string_view>
+
+#include "base/span.h"
+
+/// A model folder in the hub layout of diffusers: model_index.json and one sub-folder for each
+/// component.
+namespace kandinsky::io {
+
+/// One component as model_index.json lists it, such as {"unet", "diffusers",
+/// "UNet2DConditionModel"}.
+struct ComponentInfo {
+  std::string_view name;
+  std::string_view library;
+  std::string_view class_name;
+};
+
+/// Which weight files to take when a folder has both. The other kind is taken when this one is
+/// absent; the element types come from the files' headers in any case, never from their names.
+enum class WeightVariant : int {
+  kPlain = 0,  ///< model.safetensors
+  kFp16 = 1,   ///< model.fp16.safetensors
+};
+
+/// Where the files of one component are. Cheap to copy; views live as long as any copy.
+class ComponentFiles {
+ public:
+  /// The component's folder.
+  std::string_view folder() const noexcept;
+
+  /// Its config.json, scheduler_config.json, tokenizer_config.json or preprocessor_config.json.
+  std::string_view config_path() const noexcept;
+
+  /// Its safetensors files in name order, without repetition; several when the weights are sharded.
+  Span<const std::string_view> weights() const noexcept;
+
+ private:
+  friend class ModelDir;
+  struct Impl;
+  explicit ComponentFiles(std::shared_ptr<const Impl> impl);
+  std::shared_ptr<const Impl> impl_;
+};
+
+/// Cheap to copy; views live as long as any copy.
+class ModelDir {
+ public:
+  /// Throws Error: kNotFound when the folder or its model_index.json is missing; kInvalidArgument
+  /// when path is no folder; kCorruptFile when the index is no JSON object, lacks "_class_name",
+  /// lists a component otherwise than as [library, class], or under a name that is no plain folder
+  /// name.
+  static ModelDir open(std::string_view path);
+
+  /// As given, without trailing slashes.
+  std::string_view path() const noexcept;
+
+  /// The last part of the path, resolved: "kandinsky-2-1" also for ".".
+  std::string_view name() const noexcept;
+
+  /// "_class_name" of the index, such as "KandinskyPipeline".
+  std::string_view pipeline_class() const noexcept;
+
+  /// In the index's key order, sorted. A component listed as [null, null] is left out.
+  Span<const ComponentInfo> components() const noexcept;
+
+  /// The index's entry, or null.
+  const ComponentInfo* find(std::string_view component) const noexcept;
+
+  /// Folder and config of a component that needs no weights: a scheduler, tokenizer or image
+  /// processor. weights() of the result is empty. Throws Error(kNotFound) naming folder and
+  /// component when the index does not list it, its folder is missing, or no config file is in it.
+  ComponentFiles component(std::string_view component) const;
+
+  /// The same for a network, with its weight files. Looked for in this order, with the preferred
+  /// variant first and then the other: single file, then shard index; "diffusion_pytorch_model"
+  /// before "model". Throws Error: kNotFound as above, and when there are no weights or a shard is
+  /// missing; kUnsupported when there are only pickle files (.bin, .ckpt, .pt, .pth); kCorruptFile
+  /// for a bad shard index.
+  ComponentFiles weights(std::string_view component,
+                         WeightVariant preferred = WeightVariant::kPlain) const;
+
+  /// The folder "<name>-prior" or "<name>-inpaint" beside this one, for suffix "-prior" or
+  /// "-inpaint"; an
+  /// "-inpaint" at the end of this folder's own name is dropped first. Nothing when there is no
+  /// such folder; errors as open() when there is one.
+  std::optional<ModelDir> sibling(std::string_view suffix) const;
+
+ private:
+  struct Impl;
+  explicit ModelDir(std::shared_ptr<const Impl> impl);
+  std::shared_ptr<const Impl> impl_;
+};
+
+}  // namespace kandinsky::io

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "text/tokens.h"
+
+namespace kandinsky::text {
+
+/// CLIP's byte-level BPE, by the rules of the fast tokenizer: NFC, white space to single spaces,
+/// lower case, split into contractions, letters, single digits and the rest, then merges. Source:
+/// transformers, CLIPTokenizerFast. Immutable after load: any number of threads may use one object.
+/// Cheap to copy.
+class ClipTokenizer {
+ public:
+  /// Reads vocab.json and merges.txt, and the padding token from special_tokens_map.json or
+  /// tokenizer_config.json if one is there ("<|endoftext|>" otherwise).
+  /// Throws Error: kNotFound for a missing file; kCorruptFile when a file is malformed, a special
+  /// token or one of the 512 byte symbols is missing, or a merge names a token that the vocabulary
+  /// lacks.
+  static ClipTokenizer load(std::string_view folder);
+
+  /// <|startoftext|>, at most max_length - 2 tokens of the prompt, <|endoftext|>, then padding to
+  /// max_length. max_length >= 2. Throws Error(kInvalidArgument) for invalid UTF-8 (with the byte's
+  /// offset), a prompt over limits::kMaxPromptBytes, or a max_length out of range.
+  Tokens encode(std::string_view prompt, int max_length = kDefaultMaxLength) const;
+
+  /// The prompt's tokens alone: nothing added, nothing cut. Throws as encode.
+  std::vector<std::int64_t> tokenize(std::string_view prompt) const;
+
+  std::int64_t bos_id() const noexcept;
+  std::int64_t eos_id() const noexcept;
+  std::int64_t pad_id() const noexcept;
+
+  /// Largest id + 1: what an embedding table must at least hold.
+  std::int64_t vocab_size() const noexcept;
+
+ private:
+  struct Impl;
+  explicit ClipTokenizer(std::shared_ptr<const Impl> impl);
+  std::shared_ptr<const Impl> impl_;
+};
+
+}  // namespace kandinsky::text

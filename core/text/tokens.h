@@ -1,0 +1,20 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+namespace kandinsky::text {
+
+/// One prompt as a network takes it.
+struct Tokens {
+  std::vector<std::int64_t> ids;  ///< [max_length], padded on the right
+  std::vector<std::int64_t>
+      attention_mask;  ///< [max_length], 1 from the first to the end token, else 0
+  std::int64_t num_dropped =
+      0;  ///< Tokens of the prompt that were cut off at the end; 0 when all fit.
+};
+
+/// The length that every Kandinsky 2.1 pipeline uses for both tokenizers.
+inline constexpr int kDefaultMaxLength = 77;
+
+}  // namespace kandinsky::text
