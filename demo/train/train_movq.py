@@ -1,0 +1,165 @@
+"""Trains MoVQ: pixels to latents of an eighth of the size and back.
+
+Two phases. First encoder and decoder together; then latents are standardised (zero mean, unit variance
+per channel, folded exactly into the 1x1 convolutions at both ends) and the encoder is frozen, so that the
+UNet can start on its latents while the second phase goes on improving the decoder alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from common import Options, Run, pictures, prepare, to_tensor
+from diffusers import VQModel
+
+CONFIG = {
+    "act_fn": "silu",
+    "block_out_channels": [32, 32, 64, 96],  # spatial norms have 32 groups, hence the multiples
+    "down_block_types": ["DownEncoderBlock2D"] * 3 + ["AttnDownEncoderBlock2D"],
+    "in_channels": 3,
+    "latent_channels": 4,
+    "layers_per_block": 1,
+    "norm_num_groups": 16,
+    "norm_type": "spatial",
+    "num_vq_embeddings": 16,  # the Kandinsky pipelines never quantise
+    "out_channels": 3,
+    "sample_size": 128,
+    "scaling_factor": 0.18215,
+    "up_block_types": ["AttnUpDecoderBlock2D"] + ["UpDecoderBlock2D"] * 3,
+    "vq_embed_dim": 4,
+}
+CROP = 64
+
+
+def encode(movq: VQModel, pixels: torch.Tensor) -> torch.Tensor:
+    return movq.encode(pixels).latents
+
+
+def decode(movq: VQModel, latents: torch.Tensor) -> torch.Tensor:
+    return movq.decode(latents, force_not_quantize=True).sample
+
+
+def edges(pixels: torch.Tensor) -> torch.Tensor:
+    """1 within three pixels of an edge, else 0: [B, 1, H, W]."""
+    down = F.pad((pixels[:, :, 1:] - pixels[:, :, :-1]).abs().amax(1, True), (0, 0, 0, 1))
+    right = F.pad((pixels[..., 1:] - pixels[..., :-1]).abs().amax(1, True), (0, 1, 0, 0))
+    return F.max_pool2d((torch.maximum(down, right) > 0.02).float(), 5, 1, 2)
+
+
+def loss_of(output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    difference = output - target
+    # Most of a picture is flat; the edges are what a person looks at.
+    weight = 1 + 3 * edges(target)
+    return (weight * (difference.abs() + 2 * difference.square())).mean()
+
+
+@torch.no_grad()
+def psnr(movq: VQModel, count: int = 64) -> float:
+    """Mean peak signal-to-noise ratio in dB over scenes never trained on."""
+    rng = np.random.default_rng(10**6)
+    target = to_tensor(pictures(rng, count)[1])
+    output = torch.cat([decode(movq, encode(movq, t)) for t in target.split(16)]).clamp(-1, 1)
+    error = ((output - target) / 2).square().mean((1, 2, 3))
+    return float((-10 * error.log10()).mean())
+
+
+@torch.no_grad()
+def standardise(movq: VQModel) -> None:
+    """Makes latents zero-mean and unit-variance without changing what the model computes."""
+    target = to_tensor(pictures(np.random.default_rng(10**6 + 1), 512)[1])
+    latents = torch.cat([encode(movq, t) for t in target.split(32)])
+    mean, std = latents.mean((0, 2, 3)), latents.std((0, 2, 3))
+    print(f"movq: latent mean {mean.tolist()} std {std.tolist()}")
+    out = movq.quant_conv
+    out.weight /= std[:, None, None, None]
+    out.bias.sub_(mean).div_(std)
+    # Everything that reads latents is a 1x1 convolution: W (s z + m) + b = (W s) z + (W m + b).
+    readers = [movq.post_quant_conv]
+    for module in movq.decoder.modules():
+        if hasattr(module, "conv_y") and hasattr(module, "conv_b"):
+            readers += [module.conv_y, module.conv_b]
+    for conv in readers:
+        conv.bias += conv.weight[:, :, 0, 0] @ mean
+        conv.weight *= std[None, :, None, None]
+
+
+def batch_of(rng: np.random.Generator) -> torch.Tensor:
+    """A small batch (they learn most per minute): whole pictures, or more crops around a thing."""
+    if rng.random() < 0.5:
+        width, height = ((128, 128), (128, 128), (128, 128), (192, 128), (128, 192))[
+            int(rng.integers(5))
+        ]
+        return to_tensor(pictures(rng, 2 if width == height else 1, width, height)[1])
+    scenes, pixels = pictures(rng, 6)
+    crops = []
+    for scene, picture in zip(scenes, pixels, strict=True):
+        thing = scene.things[int(rng.integers(len(scene.things)))]
+        reach = thing.radius * 128
+        x = thing.x * 128 + rng.uniform(-reach, reach) - CROP / 2
+        y = thing.y * 128 + rng.uniform(-reach, reach) - CROP / 2
+        left, top = (int(np.clip(v, 0, 128 - CROP)) for v in (x, y))
+        crops.append(picture[top : top + CROP, left : left + CROP])
+    return to_tensor(np.stack(crops))
+
+
+def train_both(chosen: Options) -> None:
+    movq = VQModel(**CONFIG)
+    movq.quantize.requires_grad_(False)
+    run = Run("movq_both", chosen, {"movq": movq}, peak=1.5e-3)
+    for step in run.steps():
+        target = batch_of(np.random.default_rng((chosen.seed, 1, step)))
+        latents = encode(movq, target)
+        mean = latents.mean((0, 2, 3))
+        spread = latents.var((0, 2, 3)).add(1e-6).log()
+        noisy = latents + 0.03 * torch.randn_like(latents)
+        output = decode(movq, noisy)
+        loss = loss_of(output, target)
+        tidy = mean.square().mean() + spread.square().mean()
+        run.learn(loss + 0.01 * tidy)
+        run.note(loss=loss.item(), tidy=tidy.item())
+    run.finish()
+    print(f"movq: {psnr(movq):.2f} dB")
+    standardise(movq)
+    print(f"movq: {psnr(movq):.2f} dB after standardising")
+    movq.save_pretrained(chosen.work / "movq")
+
+
+def train_decoder(chosen: Options) -> None:
+    movq = VQModel.from_pretrained(chosen.work / "movq")
+    for part in (movq.encoder, movq.quant_conv, movq.quantize):
+        part.requires_grad_(False)
+    run = Run("movq_decoder", chosen, {"movq": movq}, peak=1e-3, decay=0.9995)
+    for step in run.steps():
+        target = batch_of(np.random.default_rng((chosen.seed, 2, step)))
+        with torch.no_grad():
+            latents = encode(movq, target)
+            # The UNet's latents are never quite right; some noise makes the decoder forgiving.
+            latents += 0.05 * torch.rand(len(latents), 1, 1, 1) * torch.randn_like(latents)
+        loss = loss_of(decode(movq, latents), target)
+        run.learn(loss)
+        run.note(loss=loss.item())
+    run.finish()
+    print(f"movq: {psnr(movq):.2f} dB")
+    movq.save_pretrained(chosen.work / "movq_final")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("phase", choices=("both", "decoder"))
+    parser.add_argument("--work", type=Path, default=Options.work)
+    parser.add_argument("--minutes", type=float, default=12)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=0)
+    given = vars(parser.parse_args())
+    phase = given.pop("phase")
+    chosen = Options(**given)
+    prepare(chosen)
+    (train_both if phase == "both" else train_decoder)(chosen)
+
+
+if __name__ == "__main__":
+    main()
