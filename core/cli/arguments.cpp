@@ -1,0 +1,111 @@
+#include "cli/arguments.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <cmath>
+#include <limits>
+#include <random>
+#include <system_error>
+
+#include "kandinsky.hpp"
+
+namespace kandinsky::cli {
+namespace {
+
+[[noreturn]] void refuse(const std::string& message) {
+  throw StatusError(KANDINSKY_INVALID_ARGUMENT, message.c_str());
+}
+
+/// Length of the UTF-8 sequence at the front of `text`, 0 if there is none: overlong forms,
+/// surrogates and code points over U+10FFFF are none.
+std::size_t sequence_length(std::string_view text) {
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  const unsigned char first = byte(0);
+  if (first < 0x80) return 1;
+  const std::size_t length = first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : 2;
+  if (first < 0xC2 || first > 0xF4 || text.size() < length) return 0;
+  for (std::size_t i = 1; i < length; ++i) {
+    if ((byte(i) & 0xC0) != 0x80) return 0;
+  }
+  const unsigned char second = byte(1);
+  if (first == 0xE0 && second < 0xA0) return 0;
+  if (first == 0xED && second > 0x9F) return 0;
+  if (first == 0xF0 && second < 0x90) return 0;
+  if (first == 0xF4 && second > 0x8F) return 0;
+  return length;
+}
+
+bool is_utf8(std::string_view text) {
+  while (!text.empty()) {
+    const std::size_t length = sequence_length(text);
+    if (length == 0) return false;
+    text.remove_prefix(length);
+  }
+  return true;
+}
+
+template <typename Number>
+Number parse(std::string_view option, std::string_view text, const char* kind) {
+  Number value{};
+  const char* end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, value);
+  if (stop != end || text.empty() || error == std::errc::invalid_argument) {
+    refuse(fmt::format("{}: \"{}\" is not a {}", option, text, kind));
+  }
+  if (error == std::errc::result_out_of_range) {
+    refuse(fmt::format("{}: {} is too large or too small a number", option, text));
+  }
+  return value;
+}
+
+template <typename Number>
+void check_range(std::string_view option, std::string_view text, Number value, Number lowest,
+                 Number highest) {
+  if (value < lowest || value > highest) {
+    refuse(fmt::format("{}: {} is out of range, it must be from {} to {}", option, text, lowest,
+                       highest));
+  }
+}
+
+}  // namespace
+
+void check_utf8(int count, const char* const* arguments) {
+  for (int i = 1; i < count; ++i) {
+    if (!is_utf8(arguments[i])) {
+      refuse(fmt::format("argument {} is not UTF-8 text; check the terminal's or script's encoding",
+                         i));
+    }
+  }
+}
+
+std::int32_t parse_integer(std::string_view option, std::string_view text, std::int32_t lowest,
+                           std::int32_t highest) {
+  const auto value = parse<std::int64_t>(option, text, "whole number");
+  check_range<std::int64_t>(option, text, value, lowest, highest);
+  return static_cast<std::int32_t>(value);
+}
+
+double parse_number(std::string_view option, std::string_view text, double lowest, double highest) {
+  const auto value = parse<double>(option, text, "number");
+  if (!std::isfinite(value)) refuse(fmt::format("{}: {} is not a finite number", option, text));
+  check_range(option, text, value, lowest, highest);
+  return value;
+}
+
+std::uint64_t parse_seed(std::string_view option, std::string_view text, std::int32_t batch_size) {
+  if (text == "-1") {
+    std::random_device device;
+    return std::uniform_int_distribution<std::uint64_t>(
+        0, std::numeric_limits<std::uint32_t>::max() - 1)(device);
+  }
+  const auto seed =
+      parse<std::uint64_t>(option, text, "seed: a whole number from 0, or -1 for a random one");
+  const auto last = static_cast<std::uint64_t>(batch_size) - 1;
+  if (seed > std::numeric_limits<std::uint64_t>::max() - last) {
+    refuse(fmt::format("{}: {} is too large, picture i of a batch has seed + i", option, text));
+  }
+  return seed;
+}
+
+}  // namespace kandinsky::cli

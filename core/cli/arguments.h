@@ -1,0 +1,27 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+/// Words of the command line -> checked values. Numbers are read here and not by CLI11: it would
+/// take "010" for 8, and its messages do not tell the range.
+namespace kandinsky::cli {
+
+/// Throws StatusError(KANDINSKY_INVALID_ARGUMENT) unless every argument is UTF-8, as the library
+/// expects of text and paths.
+void check_utf8(int count, const char* const* arguments);
+
+/// A whole decimal number in [lowest, highest]. `option` is what messages call it, such as
+/// "--steps". Throws StatusError(KANDINSKY_INVALID_ARGUMENT).
+std::int32_t parse_integer(std::string_view option, std::string_view text, std::int32_t lowest,
+                           std::int32_t highest);
+
+/// A finite decimal number in [lowest, highest]. Throws as parse_integer.
+double parse_number(std::string_view option, std::string_view text, double lowest, double highest);
+
+/// The first seed of a batch: the number given, or a random one in [0, 2^32 - 2], as hosts draw it,
+/// for -1. Throws as parse_integer, also when a seed of the batch would exceed 2^64 - 1.
+std::uint64_t parse_seed(std::string_view option, std::string_view text, std::int32_t batch_size);
+
+}  // namespace kandinsky::cli

@@ -1,0 +1,120 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <iterator>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cli/commands.h"
+#include "cli/parameters.h"
+#include "kandinsky.hpp"
+
+namespace kandinsky::cli {
+namespace {
+
+using Components = std::vector<kandinsky_component_info>;
+
+/// "1.24 G", "865.9 M", "12 k"
+std::string short_count(std::uint64_t count) {
+  if (count >= 1'000'000'000) return fmt::format("{:.2f} G", static_cast<double>(count) / 1e9);
+  if (count >= 1'000'000) return fmt::format("{:.1f} M", static_cast<double>(count) / 1e6);
+  if (count >= 1'000) return fmt::format("{:.1f} k", static_cast<double>(count) / 1e3);
+  return fmt::format("{}", count);
+}
+
+std::string short_bytes(std::uint64_t bytes) {
+  return short_count(bytes) + (bytes >= 1000 ? "B" : " B");
+}
+
+void print_table(const std::vector<std::vector<std::string>>& rows,
+                 std::size_t first_right_column) {
+  std::vector<std::size_t> widths(rows.front().size());
+  for (const auto& row : rows) {
+    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
+  }
+  for (const auto& row : rows) {
+    std::string line;
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      line += i < first_right_column ? fmt::format("{:<{}}  ", row[i], widths[i])
+                                     : fmt::format("{:>{}}  ", row[i], widths[i]);
+    }
+    fmt::print("{}\n", line.substr(0, line.find_last_not_of(' ') + 1));
+  }
+}
+
+void print_text(const Folder& folder, const Components& components) {
+  fmt::print("pipeline     {}\n", folder.pipeline());
+  fmt::print("family       {}\n", folder.family().empty() ? "none that is known" : folder.family());
+  if (folder.native_size() > 0) fmt::print("native size  {0} x {0}\n", folder.native_size());
+  fmt::print("\n");
+  std::vector<std::vector<std::string>> rows = {
+      {"component", "class", "dtype", "tensors", "parameters", "bytes"}};
+  std::uint64_t tensors = 0;
+  std::uint64_t parameters = 0;
+  std::uint64_t bytes = 0;
+  for (const kandinsky_component_info& component : components) {
+    const bool has_weights = component.tensors > 0;
+    rows.push_back({component.name, component.class_name, component.dtype,
+                    has_weights ? fmt::format("{}", component.tensors) : "",
+                    has_weights ? short_count(component.parameters) : "",
+                    has_weights ? short_bytes(component.bytes) : ""});
+    tensors += component.tensors;
+    parameters += component.parameters;
+    bytes += component.bytes;
+  }
+  rows.push_back(
+      {"total", "", "", fmt::format("{}", tensors), short_count(parameters), short_bytes(bytes)});
+  print_table(rows, 3);
+}
+
+void print_json(const Folder& folder, const Components& components) {
+  std::string text = fmt::format(
+      "{{\n  \"pipeline\": {},\n  \"family\": {},\n  \"native_size\": {},\n  \"components\": [",
+      json_string(folder.pipeline()), json_string(folder.family()), folder.native_size());
+  std::uint64_t parameters = 0;
+  std::uint64_t bytes = 0;
+  const char* separator = "\n";
+  for (const kandinsky_component_info& component : components) {
+    fmt::format_to(std::back_inserter(text),
+                   "{}    {{\"name\": {}, \"class_name\": {}, \"dtype\": {}, \"tensors\": {}, "
+                   "\"parameters\": {}, \"bytes\": {}}}",
+                   separator, json_string(component.name), json_string(component.class_name),
+                   json_string(component.dtype), component.tensors, component.parameters,
+                   component.bytes);
+    separator = ",\n";
+    parameters += component.parameters;
+    bytes += component.bytes;
+  }
+  fmt::print("{}\n  ],\n  \"parameters\": {},\n  \"bytes\": {}\n}}\n", text, parameters, bytes);
+}
+
+}  // namespace
+
+void add_info(CLI::App& app) {
+  struct Options {
+    std::string dir;
+    bool json = false;
+  };
+  auto options = std::make_shared<Options>();
+  CLI::App* command = app.add_subcommand("info", "Tell what a model folder holds");
+  command->add_option("DIR", options->dir, "Model or prior folder, in the hub's layout")
+      ->required();
+  command->add_flag("--json", options->json, "As JSON, with exact numbers");
+  command->footer("Example:\n  kandinsky info models/kandinsky-2-1");
+  command->callback([options] {
+    const Folder folder(options->dir);
+    const Components components = folder.components();
+    options->json ? print_json(folder, components) : print_text(folder, components);
+  });
+}
+
+void add_samplers(CLI::App& app) {
+  app.add_subcommand("samplers", "List the samplers")->callback([] {
+    for (const std::string& name : sampler_names()) fmt::print("{}\n", name);
+  });
+}
+
+}  // namespace kandinsky::cli

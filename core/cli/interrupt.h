@@ -1,0 +1,27 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+
+namespace kandinsky::cli {
+
+/// Calls `on_interrupt` on a thread of its own at the first Ctrl-C (SIGINT) or SIGTERM while it
+/// lives; the second one ends the program at once. Make it before any other thread exists: threads
+/// that come later then leave the signals to it. A signal that the parent process set to be ignored
+/// stays ignored.
+class InterruptWatch {
+ public:
+  explicit InterruptWatch(std::function<void()> on_interrupt);
+  ~InterruptWatch();
+  InterruptWatch(const InterruptWatch&) = delete;
+  InterruptWatch& operator=(const InterruptWatch&) = delete;
+
+  /// The first signal's number, 0 if none came. May be asked from any thread.
+  int signal() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace kandinsky::cli

@@ -1,0 +1,155 @@
+#include "cli/output_place.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <cerrno>
+#include <charconv>
+#include <cstdlib>
+#include <cstring>
+#include <string_view>
+#include <system_error>
+
+#include "kandinsky.hpp"
+
+namespace kandinsky::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// What kandinsky_picture_save() writes.
+constexpr std::array<std::string_view, 4> kSuffixes = {".png", ".jpg", ".jpeg", ".webp"};
+constexpr std::size_t kNumberDigits = 5;
+
+[[noreturn]] void refuse(kandinsky_status status, const std::string& message) {
+  throw StatusError(status, message.c_str());
+}
+
+std::string lower_suffix(const fs::path& path) {
+  std::string suffix = path.extension().string();
+  std::transform(suffix.begin(), suffix.end(), suffix.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return suffix;
+}
+
+/// The number of "00012-345.png"; -1 for another name.
+long long number_of(const std::string& name) {
+  const std::size_t dash = name.find('-');
+  if (dash == std::string::npos || dash < kNumberDigits) return -1;
+  long long number = 0;
+  const auto [stop, error] = std::from_chars(name.data(), name.data() + dash, number);
+  return error == std::errc() && stop == name.data() + dash ? number : -1;
+}
+
+/// status() that tells "is not there" from "cannot be looked at", such as a name that is too long.
+fs::file_status status_of(const fs::path& path) {
+  std::error_code error;
+  const fs::file_status status = fs::status(path, error);
+  if (status.type() == fs::file_type::none ||
+      (error && status.type() != fs::file_type::not_found)) {
+    refuse(KANDINSKY_INVALID_ARGUMENT,
+           fmt::format("--output {}: {}", path.string(), error.message()));
+  }
+  return status;
+}
+
+}  // namespace
+
+OutputPlace::OutputPlace(const std::string& output, std::int32_t batch_size) : path_(output) {
+  if (output.empty()) refuse(KANDINSKY_INVALID_ARGUMENT, "--output: no name given");
+  const fs::file_status status = status_of(path_);
+  is_folder_ = output.back() == '/' || fs::is_directory(status);
+  if (is_folder_) {
+    if (fs::exists(status) && !fs::is_directory(status)) {
+      refuse(KANDINSKY_INVALID_ARGUMENT, fmt::format("--output {}: is not a folder", output));
+    }
+    make_folder();
+    return;
+  }
+  if (std::find(kSuffixes.begin(), kSuffixes.end(), lower_suffix(path_)) == kSuffixes.end()) {
+    refuse(KANDINSKY_INVALID_ARGUMENT,
+           fmt::format("--output {}: name a file that ends in {}, or a folder with a slash at its "
+                       "end: {}/",
+                       output, fmt::join(kSuffixes, ", "), output));
+  }
+  if (batch_size > 1) {
+    refuse(KANDINSKY_INVALID_ARGUMENT,
+           fmt::format("--output {}: {} pictures need a folder, such as {}/", output, batch_size,
+                       (path_.parent_path() / path_.stem()).string()));
+  }
+  check_file();
+}
+
+OutputPlace::MadeFolders::~MadeFolders() {
+  std::error_code ignored;  // a folder that is in use stays
+  for (auto path = paths.rbegin(); path != paths.rend(); ++path) fs::remove(*path, ignored);
+}
+
+bool OutputPlace::keeps_parameters() const { return is_folder_ || lower_suffix(path_) == ".png"; }
+
+void OutputPlace::check_file() const {
+  const fs::path folder = path_.has_parent_path() ? path_.parent_path() : fs::path(".");
+  const fs::file_status folder_status = status_of(folder);
+  if (!fs::exists(folder_status)) {
+    refuse(KANDINSKY_NOT_FOUND,
+           fmt::format("--output {}: there is no folder {}", path_.string(), folder.string()));
+  }
+  const fs::file_status status = status_of(path_);
+  if (fs::exists(status) && !fs::is_regular_file(status)) {
+    refuse(KANDINSKY_INVALID_ARGUMENT,
+           fmt::format("--output {}: is there already and is not a file", path_.string()));
+  }
+  probe(folder);
+}
+
+void OutputPlace::make_folder() {
+  std::vector<fs::path> missing;
+  for (fs::path folder = path_; !folder.empty() && !fs::exists(status_of(folder));) {
+    // "out/" and "out" are the same folder
+    if (folder.has_filename()) missing.push_back(folder);
+    folder = folder.parent_path();
+  }
+  for (auto folder = missing.rbegin(); folder != missing.rend(); ++folder) {
+    std::error_code error;
+    if (fs::create_directory(*folder, error)) made_.paths.push_back(*folder);
+    if (error) {
+      refuse(KANDINSKY_INVALID_ARGUMENT, fmt::format("--output {}: the folder cannot be made: {}",
+                                                     path_.string(), error.message()));
+    }
+  }
+  probe(path_);
+  next_path(0);  // an unreadable folder shall show now as well
+}
+
+void OutputPlace::probe(const fs::path& folder) const {
+  // Asking for the permission is not enough: read-only and virtual file systems refuse later.
+  std::string name = (folder / ".kandinsky-XXXXXX").string();
+  const int file = mkstemp(name.data());
+  if (file < 0) {
+    refuse(KANDINSKY_INVALID_ARGUMENT,
+           fmt::format("--output {}: nothing can be written to {}: {}", path_.string(),
+                       folder.string(), std::strerror(errno)));
+  }
+  close(file);
+  unlink(name.c_str());
+}
+
+std::string OutputPlace::next_path(std::uint64_t seed) const {
+  if (!is_folder_) return path_.string();
+  long long number = 0;
+  std::error_code error;
+  const fs::directory_iterator entries(path_, error);
+  if (error) {
+    refuse(KANDINSKY_INVALID_ARGUMENT, fmt::format("--output {}: the folder cannot be read: {}",
+                                                   path_.string(), error.message()));
+  }
+  for (const fs::directory_entry& entry : entries) {
+    number = std::max(number, number_of(entry.path().filename().string()) + 1);
+  }
+  return (path_ / fmt::format("{:0{}}-{}.png", number, kNumberDigits, seed)).string();
+}
+
+}  // namespace kandinsky::cli

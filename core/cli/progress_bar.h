@@ -1,0 +1,50 @@
+#pragma once
+
+#include <chrono>
+#include <cstdio>
+#include <string>
+
+#include "kandinsky.hpp"
+
+namespace kandinsky::cli {
+
+/// "0:47", "12:05", "1:02:03"; parts of a second are rounded up, as for a time that is left.
+std::string clock_text(double seconds);
+
+/// Where a job stands, as a picture of text: on a terminal one line per stage, drawn anew at each
+/// step; elsewhere a plain line when a stage ends and at most every ten seconds in between.
+class ProgressBar {
+ public:
+  /// `out` must outlive the bar.
+  ProgressBar(std::FILE* out, bool on_terminal) : out_(out), on_terminal_(on_terminal) {}
+  ~ProgressBar() { finish_line(); }
+  ProgressBar(const ProgressBar&) = delete;
+  ProgressBar& operator=(const ProgressBar&) = delete;
+
+  void update(const kandinsky_progress& progress);
+
+  /// Writes a remark on a line of its own.
+  void message(const char* text);
+
+  /// Ends the line that is being drawn, if there is one, so that other output can follow.
+  void finish_line();
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  static constexpr double kSecondsBetweenPlainLines = 10;
+
+  std::string line(double seconds) const;
+
+  std::FILE* out_;
+  bool on_terminal_;
+  bool line_is_open_ = false;
+  std::string stage_;
+  int step_ = 0;
+  int steps_ = 0;
+  int first_step_ = 0;  ///< Where the stage's clock was started; later than 0 if no call came
+                        ///< before the first step.
+  Clock::time_point start_;
+  Clock::time_point last_line_;
+};
+
+}  // namespace kandinsky::cli
