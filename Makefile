@@ -1,0 +1,51 @@
+# Names only: what a command does is in tests/tools/ and demo/.
+# PYTHON=/path/to/python  build against the torch of that Python, instead of installing torch (at `make setup` or later)
+# JOBS=n                  compile n files at once
+export PYTHON JOBS
+
+.PHONY: help demo test unit parity e2e setup setup-tests build build-tests lint format demo-model references clean
+
+help: ## list these commands
+	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
+
+demo: build ## install, build and paint a contact sheet with the demo model
+	.venv/bin/python demo/paint.py
+
+test: build-tests ## install, build and run every test
+	.venv/bin/python tests/tools/run_tests.py unit contract parity e2e
+
+unit: build-tests ## the quick tests: unit and contract
+	.venv/bin/python tests/tools/run_tests.py unit contract
+
+parity: build-tests ## compare each stage with recorded references
+	.venv/bin/python tests/tools/run_tests.py parity
+
+e2e: build-tests ## drive the command line, the Python package and the extension as a person would
+	.venv/bin/python tests/tools/run_tests.py e2e
+
+setup: ## install what building needs: Debian packages that are missing, and .venv
+	tests/tools/setup.sh build
+
+setup-tests: ## the same, and what the tests need
+	tests/tools/setup.sh build test
+
+build: setup ## build/kandinsky, build/libkandinsky.so and build/python/kandinsky_engine
+	tests/tools/build.sh OFF
+
+build-tests: setup-tests ## the same, and the C++ tests
+	tests/tools/build.sh ON
+
+lint: setup-tests ## check formatting, style and types
+	tests/tools/lint.sh check
+
+format: setup-tests ## mend formatting
+	tests/tools/lint.sh fix
+
+demo-model: setup-tests ## train the demo model again (hours)
+	tests/tools/demo_model.sh
+
+references: setup-tests ## record the parity references again, in an environment of their own
+	tests/tools/references.sh
+
+clean: ## remove what was built; .venv stays
+	rm -rf build build-dev build-asan build-tsan build-old-abi

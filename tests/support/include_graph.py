@@ -1,0 +1,107 @@
+"""The include graph of the C++ sources: who may include whom, and the check of a tree."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+BELOW_PIPELINES = (
+    "base",
+    "io",
+    "text",
+    "tensor",
+    "nn",
+    "nn/layers",
+    "nn/encoders",
+    "nn/prior",
+    "nn/unet",
+    "nn/movq",
+    "samplers",
+)
+STAGE = ("nn/layers", "nn", "tensor", "io", "base")
+
+# Each folder and the folders that it may see besides itself. Stages never see each other, samplers
+# never see a network, files never see text; the command line and the bindings see the public
+# headers only.
+MAY_INCLUDE: dict[str, tuple[str, ...]] = {
+    "include": (),
+    "base": (),
+    "io": ("base",),
+    "text": ("base",),
+    "tensor": ("io", "base"),
+    "nn": ("tensor", "io", "base"),  # the few files right in nn/, which every stage shares
+    "nn/layers": ("nn", "tensor", "io", "base"),
+    "nn/encoders": STAGE,
+    "nn/prior": STAGE,
+    "nn/unet": STAGE,
+    "nn/movq": STAGE,
+    "samplers": ("tensor", "io", "base"),
+    "pipelines": BELOW_PIPELINES,
+    "engine": ("include", "pipelines", *BELOW_PIPELINES),
+    "cli": ("include",),
+    "bindings": ("include",),
+}
+
+TORCH = ("torch/", "ATen/", "c10/", "caffe2/")
+PARSERS = ("nlohmann/", "sentencepiece", "opencv2/")
+# Torch-free code is compiled with another string layout than torch code, so neither sees the
+# other's libraries.
+NEVER: dict[str, tuple[str, ...]] = {
+    "include": (*TORCH, *PARSERS),
+    "base": TORCH,
+    "io": TORCH,
+    "text": TORCH,
+    "cli": (*TORCH, *PARSERS),
+    "bindings": (*TORCH, *PARSERS),
+}
+
+_BLOCK_COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
+_INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^>"\n]+)[>"]', re.MULTILINE)
+
+
+def _sources(root: Path) -> Iterator[tuple[str, Path]]:
+    """Every C++ source with the name of its folder in the table."""
+    for top in ("core", "bindings"):
+        for path in sorted((root / top).rglob("*")):
+            if path.suffix in {".h", ".hpp", ".cpp"}:
+                yield folder_of(path.relative_to(root)), path
+
+
+def folder_of(path: Path) -> str:
+    """The table's name of a file's folder, e.g. "nn/unet" for core/nn/unet/unet.cpp."""
+    parts = path.parts
+    if parts[0] == "bindings":
+        return "bindings"
+    return "/".join(parts[1:3]) if parts[1] == "nn" and len(parts) > 3 else parts[1]
+
+
+def _own_header(root: Path, source: Path, name: str) -> Path | None:
+    for base in (root / "core", root / "core" / "include", source.parent):
+        if (base / name).is_file():
+            return (base / name).resolve().relative_to(root.resolve())
+    return None
+
+
+def violations(root: Path) -> list[str]:
+    """One line per include under root/core and root/bindings that breaks the table."""
+    found = []
+    for folder, source in _sources(root):
+        where = source.relative_to(root)
+        if folder not in MAY_INCLUDE:
+            found.append(f"{where}: the folder {folder} is not in the table of include_graph.py")
+            continue
+        forbidden = NEVER.get(folder, PARSERS)
+        for quote, name in _INCLUDE.findall(
+            _BLOCK_COMMENT.sub("", source.read_text(encoding="utf-8"))
+        ):
+            own = _own_header(root, source, name)
+            if own is not None:
+                target = folder_of(own)
+                if target not in (folder, *MAY_INCLUDE[folder]):
+                    found.append(f"{where}: includes {name}, but {folder} may not see {target}")
+            elif name.startswith(forbidden):
+                found.append(f"{where}: includes {name}, a library that {folder} may not see")
+            elif quote == '"':
+                found.append(
+                    f"{where}: includes {name}, which is no file of ours; use <> for a library"
+                )
+    return found

@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# build.sh ON|OFF   Configures and builds into build/, with the C++ tests or without.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+
+# One file that includes torch takes up to 2 GB to compile.
+memory_kb=$(awk '/^MemAvailable:/ {print $2}' /proc/meminfo)
+fitting=$((memory_kb / 2097152))
+cores=$(nproc)
+jobs=${JOBS:-$((fitting < 1 ? 1 : fitting < cores ? fitting : cores))}
+
+launcher=()
+if command -v ccache > /dev/null; then
+  launcher=(-DCMAKE_C_COMPILER_LAUNCHER=ccache -DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
+  export CCACHE_BASEDIR=$PWD  # a second checkout finds what the first one compiled
+fi
+cmake --preset release -DKANDINSKY_PYTHON="$PWD/.venv/bin/python" -DKANDINSKY_TESTS="$1" "${launcher[@]}"
+cmake --build build --parallel "$jobs"
