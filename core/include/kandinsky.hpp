@@ -2,7 +2,10 @@
 #ifndef KANDINSKY_HPP_
 #define KANDINSKY_HPP_
 
+#include <atomic>
+#include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <functional>
 #include <memory>
 #include <stdexcept>
@@ -17,7 +20,8 @@ namespace kandinsky {
 /// A failed call: the status and the library's message.
 class StatusError : public std::runtime_error {
  public:
-  StatusError(kandinsky_status status, const char* message) : std::runtime_error(message), status_(status) {}
+  StatusError(kandinsky_status status, const char* message)
+      : std::runtime_error(message), status_(status) {}
   kandinsky_status status() const noexcept { return status_; }
 
  private:
@@ -31,13 +35,15 @@ inline void check(kandinsky_status status) {
 
 inline std::vector<std::string> sampler_names() {
   std::vector<std::string> names;
-  for (size_t i = 0; i < kandinsky_sampler_count(); ++i) names.emplace_back(kandinsky_sampler_name(i));
+  for (size_t i = 0; i < kandinsky_sampler_count(); ++i)
+    names.emplace_back(kandinsky_sampler_name(i));
   return names;
 }
 
 inline std::vector<std::string> family_names() {
   std::vector<std::string> names;
-  for (size_t i = 0; i < kandinsky_family_count(); ++i) names.emplace_back(kandinsky_family_name(i));
+  for (size_t i = 0; i < kandinsky_family_count(); ++i)
+    names.emplace_back(kandinsky_family_name(i));
   return names;
 }
 
@@ -79,8 +85,10 @@ class Embeds {
     check(kandinsky_embeds_load(path.c_str(), &embeds));
     return Embeds(embeds);
   }
-  static Embeds combine(const std::vector<const Embeds*>& items, const std::vector<double>& weights) {
-    if (items.size() != weights.size()) throw StatusError(KANDINSKY_INVALID_ARGUMENT, "combine: as many weights as items are needed");
+  static Embeds combine(const std::vector<const Embeds*>& items,
+                        const std::vector<double>& weights) {
+    if (items.size() != weights.size())
+      throw StatusError(KANDINSKY_INVALID_ARGUMENT, "combine: as many weights as items are needed");
     std::vector<const kandinsky_embeds*> raw;
     for (const Embeds* item : items) raw.push_back(item->get());
     kandinsky_embeds* embeds = nullptr;
@@ -126,14 +134,15 @@ struct DenoiseOptions {
   std::vector<float> noise;  ///< empty: the seeds' own
 };
 
-/// Loaded models and the state of one job. Throws StatusError. One job at a time; cancel() from any thread.
+/// Loaded models and the state of one job. Throws StatusError. One job at a time; cancel() from any
+/// thread.
 class Engine {
  public:
   using Progress = std::function<kandinsky_action(const kandinsky_progress&)>;
   using Message = std::function<void(const char*)>;
 
-  explicit Engine(const std::string& model_dir, const std::string& prior_dir = {}, const std::string& device = "auto",
-                  const std::string& precision = "auto") {
+  explicit Engine(const std::string& model_dir, const std::string& prior_dir = {},
+                  const std::string& device = "auto", const std::string& precision = "auto") {
     kandinsky_engine_options options;
     kandinsky_engine_options_init(&options);
     options.model_dir = model_dir.c_str();
@@ -154,7 +163,8 @@ class Engine {
   void unload() { check(kandinsky_engine_unload(engine_.get())); }
   void cancel() { kandinsky_engine_cancel(engine_.get()); }
 
-  /// An exception thrown by `progress` ends the job and comes out of the call that ran it.
+  /// An exception thrown by a callback comes out of the call that ran the job; one thrown by
+  /// `progress` ends it at once, one thrown by `message` at the next step.
   void set_progress(Progress progress) {
     const auto callback = progress ? &Engine::on_progress : nullptr;
     check(kandinsky_engine_set_progress(engine_.get(), callback, callbacks_.get()));
@@ -171,35 +181,45 @@ class Engine {
     const RawPrompts raw(options);
     kandinsky_embeds* embeds = nullptr;
     kandinsky_embeds* negative_embeds = nullptr;
-    run([&] { return kandinsky_encode_prompts(engine_.get(), &raw.options, &embeds, &negative_embeds); });
-    return {Embeds(embeds), Embeds(negative_embeds)};
+    std::pair<Embeds, Embeds> both;
+    run([&] {
+      const kandinsky_status status =
+          kandinsky_encode_prompts(engine_.get(), &raw.options, &embeds, &negative_embeds);
+      both = {Embeds(embeds), Embeds(negative_embeds)};
+      return status;
+    });
+    return both;
   }
 
   /// Latents [seeds.size(), latent_channels, latent_height, latent_width]
-  std::vector<float> denoise(const Embeds& embeds, const Embeds& negative_embeds, const DenoiseOptions& options) {
+  std::vector<float> denoise(const Embeds& embeds, const Embeds& negative_embeds,
+                             const DenoiseOptions& options) {
     const kandinsky_denoise_options raw = raw_denoise(options);
     std::vector<float> latents(latent_count(options.seeds.size(), options.width, options.height));
     run([&] {
-      return kandinsky_denoise(engine_.get(), embeds.get(), negative_embeds.get(), &raw, latents.data(), latents.size());
+      return kandinsky_denoise(engine_.get(), embeds.get(), negative_embeds.get(), &raw,
+                               latents.data(), latents.size());
     });
     return latents;
   }
 
   /// Pictures [batch_size, height, width, 3]
-  std::vector<uint8_t> decode(const std::vector<float>& latents, int32_t batch_size, int32_t width, int32_t height) {
+  std::vector<uint8_t> decode(const std::vector<float>& latents, int32_t batch_size, int32_t width,
+                              int32_t height) {
     std::vector<uint8_t> pictures(picture_count(batch_size, width, height));
     run([&] {
-      return kandinsky_decode(engine_.get(), latents.data(), latents.size(), batch_size, width, height, pictures.data(),
-                              pictures.size());
+      return kandinsky_decode(engine_.get(), latents.data(), latents.size(), batch_size, width,
+                              height, pictures.data(), pictures.size());
     });
     return pictures;
   }
 
-  std::vector<float> encode(const std::vector<uint8_t>& pictures, int32_t batch_size, int32_t width, int32_t height) {
+  std::vector<float> encode(const std::vector<uint8_t>& pictures, int32_t batch_size, int32_t width,
+                            int32_t height) {
     std::vector<float> latents(latent_count(batch_size, width, height));
     run([&] {
-      return kandinsky_encode(engine_.get(), pictures.data(), pictures.size(), batch_size, width, height, latents.data(),
-                              latents.size());
+      return kandinsky_encode(engine_.get(), pictures.data(), pictures.size(), batch_size, width,
+                              height, latents.data(), latents.size());
     });
     return latents;
   }
@@ -208,9 +228,11 @@ class Engine {
   std::vector<uint8_t> text_to_image(const PromptOptions& prompts, const DenoiseOptions& denoise) {
     const RawPrompts raw_prompts(prompts);
     const kandinsky_denoise_options raw = raw_denoise(denoise);
-    std::vector<uint8_t> pictures(picture_count(denoise.seeds.size(), denoise.width, denoise.height));
+    std::vector<uint8_t> pictures(
+        picture_count(denoise.seeds.size(), denoise.width, denoise.height));
     run([&] {
-      return kandinsky_text_to_image(engine_.get(), &raw_prompts.options, &raw, pictures.data(), pictures.size());
+      return kandinsky_text_to_image(engine_.get(), &raw_prompts.options, &raw, pictures.data(),
+                                     pictures.size());
     });
     return pictures;
   }
@@ -231,14 +253,18 @@ class Engine {
     Progress progress;
     Message message;
     std::exception_ptr thrown;
+    std::atomic<bool> running = false;
   };
   struct RawPrompts {
     explicit RawPrompts(const PromptOptions& from) {
       kandinsky_prompt_options_init(&options);
       for (const std::string& prompt : from.prompts) prompts.push_back(prompt.c_str());
-      for (const std::string& prompt : from.negative_prompts) negative_prompts.push_back(prompt.c_str());
-      if (from.seeds.size() != prompts.size() || (from.has_negative_prompts && negative_prompts.size() != prompts.size())) {
-        throw StatusError(KANDINSKY_INVALID_ARGUMENT, "prompts, negative prompts and seeds must be lists of the same length");
+      for (const std::string& prompt : from.negative_prompts)
+        negative_prompts.push_back(prompt.c_str());
+      if (from.seeds.size() != prompts.size() ||
+          (from.has_negative_prompts && negative_prompts.size() != prompts.size())) {
+        throw StatusError(KANDINSKY_INVALID_ARGUMENT,
+                          "prompts, negative prompts and seeds must be lists of the same length");
       }
       options.batch_size = static_cast<int32_t>(prompts.size());
       options.prompts = prompts.data();
@@ -266,7 +292,8 @@ class Engine {
     options.guidance_scale = from.guidance_scale;
     if (!from.noise.empty()) {
       if (from.noise.size() != latent_count(from.seeds.size(), from.width, from.height)) {
-        throw StatusError(KANDINSKY_INVALID_ARGUMENT, "noise: its size does not fit the batch and picture size");
+        throw StatusError(KANDINSKY_INVALID_ARGUMENT,
+                          "noise: its size does not fit the batch and picture size");
       }
       options.noise = from.noise.data();
     }
@@ -274,23 +301,31 @@ class Engine {
   }
   size_t latent_count(size_t batch_size, int32_t width, int32_t height) const {
     const auto [latent_width, latent_height] = latent_size(width, height);
-    return batch_size * static_cast<size_t>(info().latent_channels) * static_cast<size_t>(latent_width) *
-           static_cast<size_t>(latent_height);
+    return batch_size * static_cast<size_t>(info().latent_channels) *
+           static_cast<size_t>(latent_width) * static_cast<size_t>(latent_height);
   }
   size_t picture_count(size_t batch_size, int32_t width, int32_t height) const {
     latent_size(width, height);  // rejects impossible sizes
     return batch_size * static_cast<size_t>(width) * static_cast<size_t>(height) * 3;
   }
 
+  struct Finish {
+    void operator()(Callbacks* callbacks) const { callbacks->running = false; }
+  };
   template <typename Job>
   void run(const Job& job) {
-    callbacks_->thrown = nullptr;
+    // Asked here already: `thrown` belongs to the job that runs, not to a second caller.
+    if (callbacks_->running.exchange(true)) {
+      throw StatusError(KANDINSKY_BUSY, "the engine is running another job");
+    }
+    const std::unique_ptr<Callbacks, Finish> finish(callbacks_.get());
     const kandinsky_status status = job();
     if (callbacks_->thrown) std::rethrow_exception(std::exchange(callbacks_->thrown, nullptr));
     check(status);
   }
   static kandinsky_action on_progress(const kandinsky_progress* progress, void* user_data) {
     auto* callbacks = static_cast<Callbacks*>(user_data);
+    if (callbacks->thrown) return KANDINSKY_CANCEL;
     try {
       return callbacks->progress(*progress);
     } catch (...) {
@@ -300,6 +335,7 @@ class Engine {
   }
   static void on_message(const char* message, void* user_data) {
     auto* callbacks = static_cast<Callbacks*>(user_data);
+    if (callbacks->thrown) return;
     try {
       callbacks->message(message);
     } catch (...) {
@@ -311,9 +347,10 @@ class Engine {
   std::unique_ptr<kandinsky_engine, Free> engine_;
 };
 
-inline void save_picture(const std::string& path, const uint8_t* pixels, int32_t width, int32_t height,
-                         const std::string& parameters = {}) {
-  check(kandinsky_picture_save(path.c_str(), pixels, width, height, parameters.empty() ? nullptr : parameters.c_str()));
+inline void save_picture(const std::string& path, const uint8_t* pixels, int32_t width,
+                         int32_t height, const std::string& parameters = {}) {
+  check(kandinsky_picture_save(path.c_str(), pixels, width, height,
+                               parameters.empty() ? nullptr : parameters.c_str()));
 }
 
 }  // namespace kandinsky
