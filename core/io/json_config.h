@@ -25,11 +25,12 @@ class JsonConfig {
 
   std::string_view source() const noexcept;
 
-  bool has(std::string_view key) const noexcept;
+  bool has(std::string_view key) const;
 
   /// True when the value is a list (of anything), so that a caller can tell a list from a single
   /// number.
-  bool is_list(std::string_view key) const noexcept;
+  bool is_list(std::string_view key) const;
+  bool is_object(std::string_view key) const;
 
   /// Integers must be written as such: 5, not 5.0.
   std::int64_t get_int(std::string_view key) const;
@@ -54,7 +55,7 @@ class JsonConfig {
   std::vector<double> get_doubles(std::string_view key) const;
   std::vector<double> get_doubles(std::string_view key, Span<const double> fallback) const;
 
-  /// A list of strings. There is no single-value form.
+  /// A list of strings, without its nulls. There is no single-value form.
   std::vector<std::string_view> get_string_views(std::string_view key) const;
 
   JsonConfig get_object(std::string_view key) const;

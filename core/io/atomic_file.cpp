@@ -1,0 +1,108 @@
+#include "io/atomic_file.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <string>
+
+#include "base/error.h"
+
+namespace kandinsky::io {
+namespace {
+
+constinit std::atomic<unsigned> g_counter{0};
+
+[[noreturn]] void throw_errno(std::string_view path, int reason) {
+  if (reason == ENOENT || reason == ENOTDIR) {
+    throw Error(ErrorCode::kNotFound,
+                fmt::format("{}: cannot be written: the folder does not exist", path));
+  }
+  throw Error(ErrorCode::kInvalidArgument,
+              fmt::format("{}: cannot be written: {}", path, std::strerror(reason)));
+}
+
+/// A file that removes itself unless it has been renamed to its final name.
+class TemporaryFile {
+ public:
+  TemporaryFile(std::string_view target, mode_t mode) : target_(target) {
+    // A name of our own rather than mkstemp's: that one creates files only the owner can read.
+    constexpr int kAttempts = 100;
+    for (int attempt = 0; attempt < kAttempts; ++attempt) {
+      name_ = fmt::format("{}.{}-{}.part", target, ::getpid(), g_counter.fetch_add(1));
+      fd_ = ::open(name_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+      if (fd_ >= 0) return;
+      if (errno != EEXIST) throw_errno(target_, errno);
+    }
+    throw_errno(target_, EEXIST);
+  }
+  TemporaryFile(const TemporaryFile&) = delete;
+  TemporaryFile& operator=(const TemporaryFile&) = delete;
+  ~TemporaryFile() {
+    if (fd_ >= 0) ::close(fd_);
+    if (!renamed_) ::unlink(name_.c_str());
+  }
+
+  void write(Span<const std::byte> bytes) {
+    // Linux writes at most 2 GB at a time.
+    constexpr std::size_t kChunk = std::size_t{1} << 30U;
+    while (!bytes.empty()) {
+      const ssize_t written = ::write(fd_, bytes.data(), std::min(bytes.size(), kChunk));
+      if (written < 0) {
+        if (errno == EINTR) continue;
+        throw_errno(target_, errno);
+      }
+      bytes = bytes.subspan(static_cast<std::size_t>(written));
+    }
+  }
+
+  void commit() {
+    const int fd = fd_;
+    fd_ = -1;
+    // Some file systems report a full disk only here.
+    if (::close(fd) != 0) throw_errno(target_, errno);
+    if (std::rename(name_.c_str(), target_.c_str()) != 0) throw_errno(target_, errno);
+    renamed_ = true;
+  }
+
+ private:
+  std::string target_;
+  std::string name_;
+  int fd_ = -1;
+  bool renamed_ = false;
+};
+
+}  // namespace
+
+void write_file_atomically(std::string_view path, Span<const Span<const std::byte>> pieces) {
+  if (path.empty() || path.find('\0') != std::string_view::npos) {
+    throw Error(ErrorCode::kInvalidArgument,
+                "the path of a file to write is empty or contains a null byte");
+  }
+  const std::string target(path);
+  struct ::stat status = {};
+  const bool exists = ::stat(target.c_str(), &status) == 0;
+  if (path.back() == '/' || (exists && S_ISDIR(status.st_mode))) {
+    throw Error(ErrorCode::kInvalidArgument,
+                fmt::format("{}: cannot be written: it is a folder, a file name is needed", path));
+  }
+  if (exists && !S_ISREG(status.st_mode)) {
+    throw Error(ErrorCode::kInvalidArgument,
+                fmt::format("{}: cannot be written: it is a device or pipe, not a file", path));
+  }
+  // A rename would get past the write protection of the file that it replaces.
+  if (exists && ::access(target.c_str(), W_OK) != 0) throw_errno(path, errno);
+
+  constexpr mode_t kNewFile = 0666;  // less the process's umask
+  TemporaryFile file(path, exists ? (status.st_mode & 0777U) : kNewFile);
+  for (const Span<const std::byte> piece : pieces) file.write(piece);
+  file.commit();
+}
+
+}  // namespace kandinsky::io

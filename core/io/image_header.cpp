@@ -1,0 +1,91 @@
+#include "io/image_header.h"
+
+#include <string_view>
+
+namespace kandinsky::io {
+namespace {
+
+std::uint32_t byte_at(Span<const std::byte> bytes, std::size_t i) {
+  return std::to_integer<std::uint32_t>(bytes[i]);
+}
+
+std::uint32_t big_endian(Span<const std::byte> bytes, std::size_t at, std::size_t count) {
+  std::uint32_t value = 0;
+  for (std::size_t i = 0; i < count; ++i) value = value << 8U | byte_at(bytes, at + i);
+  return value;
+}
+
+std::uint32_t little_endian(Span<const std::byte> bytes, std::size_t at, std::size_t count) {
+  std::uint32_t value = 0;
+  for (std::size_t i = count; i > 0; --i) value = value << 8U | byte_at(bytes, at + i - 1);
+  return value;
+}
+
+void read_png(Span<const std::byte> bytes, ImageHeader* header) {
+  // Signature, then the IHDR chunk: length, type, width, height.
+  if (bytes.size() < 24) return;
+  header->width = big_endian(bytes, 16, 4);
+  header->height = big_endian(bytes, 20, 4);
+}
+
+void read_jpeg(Span<const std::byte> bytes, ImageHeader* header) {
+  std::size_t at = 2;
+  while (at + 4 <= bytes.size()) {
+    if (byte_at(bytes, at) != 0xFF) return;
+    const std::uint32_t marker = byte_at(bytes, at + 1);
+    if (marker == 0xFF) {  // fill byte
+      ++at;
+      continue;
+    }
+    const std::size_t length = big_endian(bytes, at + 2, 2);
+    // Start of frame, any process; 0xC4, 0xC8 and 0xCC in that range are tables and a reserved
+    // code.
+    if (marker >= 0xC0 && marker <= 0xCF && marker != 0xC4 && marker != 0xC8 && marker != 0xCC) {
+      if (at + 9 > bytes.size()) return;
+      header->height = big_endian(bytes, at + 5, 2);
+      header->width = big_endian(bytes, at + 7, 2);
+      return;
+    }
+    if (length < 2) return;
+    at += 2 + length;
+  }
+}
+
+void read_webp(Span<const std::byte> bytes, std::string_view text, ImageHeader* header) {
+  if (bytes.size() < 30) return;
+  const std::string_view kind = text.substr(12, 4);
+  if (kind == "VP8X") {
+    header->width = little_endian(bytes, 24, 3) + 1;
+    header->height = little_endian(bytes, 27, 3) + 1;
+  } else if (kind == "VP8L") {
+    const std::uint32_t packed = little_endian(bytes, 21, 4);
+    header->width = (packed & 0x3FFFU) + 1;
+    header->height = ((packed >> 14U) & 0x3FFFU) + 1;
+  } else if (kind == "VP8 ") {
+    header->width = little_endian(bytes, 26, 2) & 0x3FFFU;
+    header->height = little_endian(bytes, 28, 2) & 0x3FFFU;
+  }
+}
+
+}  // namespace
+
+std::optional<ImageHeader> read_image_header(Span<const std::byte> bytes) noexcept {
+  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  ImageHeader header;
+  if (text.starts_with("\x89PNG\r\n\x1a\n")) {
+    header.format = ImageFormat::kPng;
+    read_png(bytes, &header);
+  } else if (text.starts_with("\xFF\xD8\xFF")) {
+    header.format = ImageFormat::kJpeg;
+    read_jpeg(bytes, &header);
+  } else if (text.starts_with("RIFF") && text.substr(0, 12).ends_with("WEBP") &&
+             text.size() >= 12) {
+    header.format = ImageFormat::kWebp;
+    read_webp(bytes, text, &header);
+  } else {
+    return std::nullopt;
+  }
+  return header;
+}
+
+}  // namespace kandinsky::io

@@ -1,0 +1,267 @@
+#include "io/model_dir.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <filesystem>
+#include <set>
+#include <string>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "base/error.h"
+#include "io/json_config.h"
+
+namespace kandinsky::io {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view kIndexName = "model_index.json";
+constexpr std::array<std::string_view, 4> kConfigNames = {
+    "config.json", "scheduler_config.json", "tokenizer_config.json", "preprocessor_config.json"};
+constexpr std::array<std::string_view, 2> kWeightStems = {"diffusion_pytorch_model", "model"};
+
+bool is_file(const std::string& path) {
+  std::error_code error;
+  return fs::is_regular_file(path, error);
+}
+
+bool is_folder(const std::string& path) {
+  std::error_code error;
+  return fs::is_directory(path, error);
+}
+
+/// False for anything that would lead out of the folder: these names come from files of others.
+bool is_plain_name(std::string_view name) {
+  return !name.empty() && name != "." && name != ".." &&
+         name.find_first_of(std::string_view("/\\\0", 3)) == std::string_view::npos;
+}
+
+std::string without_trailing_slashes(std::string_view path) {
+  while (path.size() > 1 && path.back() == '/') path.remove_suffix(1);
+  return std::string(path);
+}
+
+std::vector<std::string> pickle_files(const std::string& folder) {
+  std::vector<std::string> result;
+  std::error_code error;
+  for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
+    const std::string suffix = it->path().extension().string();
+    if (suffix == ".bin" || suffix == ".ckpt" || suffix == ".pt" || suffix == ".pth") {
+      result.push_back(it->path().filename().string());
+    }
+  }
+  std::ranges::sort(result);
+  return result;
+}
+
+/// The files that a shard index names, each checked to be there.
+std::vector<std::string> shards(const std::string& folder, const std::string& index_path) {
+  const JsonConfig map = JsonConfig::load(index_path).get_object("weight_map");
+  std::set<std::string> names;
+  for (const std::string_view tensor : map.keys()) {
+    const std::string_view name = map.get_string_view(tensor);
+    if (!is_plain_name(name) || !name.ends_with(".safetensors")) {
+      throw Error(ErrorCode::kCorruptFile,
+                  fmt::format("{}: '{}' is not the name of a safetensors file in the same folder",
+                              index_path, name));
+    }
+    names.emplace(name);
+  }
+  if (names.empty()) {
+    throw Error(ErrorCode::kCorruptFile, fmt::format("{}: 'weight_map' is empty", index_path));
+  }
+  std::vector<std::string> result;
+  for (const std::string& name : names) {
+    result.push_back(fmt::format("{}/{}", folder, name));
+    if (!is_file(result.back())) {
+      throw Error(ErrorCode::kNotFound,
+                  fmt::format("{}: the file '{}' that it lists is missing; perhaps an incomplete "
+                              "download",
+                              index_path, name));
+    }
+  }
+  return result;
+}
+
+/// Empty when the folder has no weights of that variant.
+std::vector<std::string> weights_of_variant(const std::string& folder, WeightVariant variant) {
+  const std::string_view tag = variant == WeightVariant::kFp16 ? ".fp16" : "";
+  for (const std::string_view stem : kWeightStems) {
+    std::string single = fmt::format("{}/{}{}.safetensors", folder, stem, tag);
+    if (is_file(single)) return {std::move(single)};
+  }
+  for (const std::string_view stem : kWeightStems) {
+    const std::string index = fmt::format("{}/{}.safetensors.index{}.json", folder, stem, tag);
+    if (is_file(index)) return shards(folder, index);
+  }
+  return {};
+}
+
+}  // namespace
+
+struct ComponentFiles::Impl {
+  std::string folder;
+  std::string config_path;
+  std::vector<std::string> weight_paths;
+  std::vector<std::string_view> weights;
+};
+
+ComponentFiles::ComponentFiles(std::shared_ptr<const Impl> impl) : impl_(std::move(impl)) {}
+
+std::string_view ComponentFiles::folder() const noexcept { return impl_->folder; }
+
+std::string_view ComponentFiles::config_path() const noexcept { return impl_->config_path; }
+
+Span<const std::string_view> ComponentFiles::weights() const noexcept { return impl_->weights; }
+
+struct ModelDir::Impl {
+  explicit Impl(JsonConfig parsed) : index(std::move(parsed)) {}
+
+  JsonConfig index;
+  std::string path;
+  std::string name;
+  std::string_view pipeline_class;
+  std::vector<ComponentInfo> components;
+
+  std::string index_path() const { return fmt::format("{}/{}", path, kIndexName); }
+};
+
+ModelDir::ModelDir(std::shared_ptr<const Impl> impl) : impl_(std::move(impl)) {}
+
+ModelDir ModelDir::open(std::string_view path) {
+  if (path.empty() || path.find('\0') != std::string_view::npos) {
+    throw Error(ErrorCode::kInvalidArgument,
+                "the path of a model folder is empty or contains a null byte");
+  }
+  const std::string folder = without_trailing_slashes(path);
+  std::error_code error;
+  if (!fs::exists(folder, error)) {
+    throw Error(ErrorCode::kNotFound, fmt::format("{}: no such model folder", folder));
+  }
+  if (!is_folder(folder)) {
+    throw Error(
+        ErrorCode::kInvalidArgument,
+        fmt::format("{}: is a file; expected a model folder with a {}", folder, kIndexName));
+  }
+  const std::string index_path = fmt::format("{}/{}", folder, kIndexName);
+  if (!is_file(index_path)) {
+    throw Error(ErrorCode::kNotFound,
+                fmt::format("{}: no {} in it, so it is no model folder in the hub layout", folder,
+                            kIndexName));
+  }
+  auto impl = std::make_shared<Impl>(JsonConfig::load(index_path));
+  impl->path = folder;
+  const fs::path canonical = fs::canonical(folder, error);
+  impl->name = (error ? fs::path(folder) : canonical).filename().string();
+  impl->pipeline_class = impl->index.get_string_view("_class_name");
+  for (const std::string_view key : impl->index.keys()) {
+    // Settings of the pipeline itself, such as "_diffusers_version" and "requires_safety_checker".
+    if (key.starts_with('_') || !impl->index.is_list(key)) continue;
+    const std::vector<std::string_view> entry = impl->index.get_string_views(key);
+    if (entry.empty()) continue;  // [null, null]: an optional component that this model lacks
+    if (entry.size() != 2) {
+      throw Error(ErrorCode::kCorruptFile,
+                  fmt::format("{}: '{}' has {} entries, expected [library, class]", index_path, key,
+                              entry.size()));
+    }
+    if (!is_plain_name(key)) {
+      throw Error(
+          ErrorCode::kCorruptFile,
+          fmt::format("{}: '{}' cannot be the name of a component's folder", index_path, key));
+    }
+    impl->components.push_back({key, entry[0], entry[1]});
+  }
+  return ModelDir(std::move(impl));
+}
+
+std::string_view ModelDir::path() const noexcept { return impl_->path; }
+
+std::string_view ModelDir::name() const noexcept { return impl_->name; }
+
+std::string_view ModelDir::pipeline_class() const noexcept { return impl_->pipeline_class; }
+
+Span<const ComponentInfo> ModelDir::components() const noexcept { return impl_->components; }
+
+const ComponentInfo* ModelDir::find(std::string_view component) const noexcept {
+  for (const ComponentInfo& info : impl_->components) {
+    if (info.name == component) return &info;
+  }
+  return nullptr;
+}
+
+ComponentFiles ModelDir::component(std::string_view component) const {
+  if (find(component) == nullptr) {
+    throw Error(ErrorCode::kNotFound,
+                fmt::format("{}: lists no component '{}'", impl_->index_path(), component));
+  }
+  auto files = std::make_shared<ComponentFiles::Impl>();
+  files->folder = fmt::format("{}/{}", impl_->path, component);
+  if (!is_folder(files->folder)) {
+    throw Error(ErrorCode::kNotFound,
+                fmt::format("{}: the folder of component '{}' is missing; perhaps an incomplete "
+                            "download",
+                            impl_->path, component));
+  }
+  for (const std::string_view name : kConfigNames) {
+    std::string config = fmt::format("{}/{}", files->folder, name);
+    if (is_file(config)) {
+      files->config_path = std::move(config);
+      break;
+    }
+  }
+  if (files->config_path.empty()) {
+    throw Error(ErrorCode::kNotFound,
+                fmt::format("{}: component '{}' has none of {}", files->folder, component,
+                            fmt::join(kConfigNames, ", ")));
+  }
+  return ComponentFiles(std::move(files));
+}
+
+ComponentFiles ModelDir::weights(std::string_view component, WeightVariant preferred) const {
+  const ComponentFiles found = this->component(component);
+  auto files = std::make_shared<ComponentFiles::Impl>(*found.impl_);
+  const WeightVariant other =
+      preferred == WeightVariant::kFp16 ? WeightVariant::kPlain : WeightVariant::kFp16;
+  files->weight_paths = weights_of_variant(files->folder, preferred);
+  if (files->weight_paths.empty()) files->weight_paths = weights_of_variant(files->folder, other);
+  if (files->weight_paths.empty()) {
+    const std::vector<std::string> pickles = pickle_files(files->folder);
+    if (!pickles.empty()) {
+      throw Error(ErrorCode::kUnsupported,
+                  fmt::format("{}: component '{}' has only pickle weights ({}); safetensors files "
+                              "are needed: download those, or convert with diffusers' "
+                              "save_pretrained(safe_serialization=True)",
+                              files->folder, component, fmt::join(pickles, ", ")));
+    }
+    throw Error(ErrorCode::kNotFound,
+                fmt::format("{}: component '{}' has no weights: expected {}.safetensors or "
+                            "{}.safetensors, an fp16 variant or a shard index",
+                            files->folder, component, kWeightStems[0], kWeightStems[1]));
+  }
+  files->weights.assign(files->weight_paths.begin(), files->weight_paths.end());
+  return ComponentFiles(std::move(files));
+}
+
+std::optional<ModelDir> ModelDir::sibling(std::string_view suffix) const {
+  constexpr std::string_view kInpaint = "-inpaint";
+  // Beside the path as given first: the target of a link has other neighbours and another name.
+  std::error_code error;
+  const fs::path canonical = fs::canonical(impl_->path, error);
+  std::vector<fs::path> places = {fs::path(impl_->path)};
+  if (!error) places.push_back(canonical);
+  for (const fs::path& place : places) {
+    std::string name = place.filename().string();
+    if (!is_plain_name(name)) continue;
+    if (name.ends_with(kInpaint)) name.resize(name.size() - kInpaint.size());
+    name += suffix;
+    const std::string candidate = (place.parent_path() / name).string();
+    if (is_folder(candidate)) return open(candidate);
+  }
+  return std::nullopt;
+}
+
+}  // namespace kandinsky::io

@@ -1,0 +1,382 @@
+#include "io/safetensors.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cstdint>
+#include <cstring>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+#include <utility>
+#include <vector>
+
+#include "base/error.h"
+#include "base/limits.h"
+#include "io/atomic_file.h"
+#include "io/mapped_file.h"
+
+namespace kandinsky::io {
+namespace {
+
+static_assert(std::endian::native == std::endian::little,
+              "the format is little-endian and its data is used in place");
+
+constexpr std::size_t kLengthBytes = 8;
+constexpr std::size_t kDataAlignment = 8;
+constexpr std::string_view kMetadataKey = "__metadata__";
+
+struct HeaderTensor {
+  std::string name;
+  DType dtype = DType::kF32;
+  std::vector<std::int64_t> shape;
+  std::uint64_t begin = 0;
+  std::uint64_t end = 0;
+};
+
+/// Reads the header event by event and refuses the first thing out of place, so that a hostile
+/// header costs no more memory than an honest one.
+class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
+ public:
+  explicit HeaderReader(std::string_view path) : path_(path) {}
+
+  std::vector<HeaderTensor> tensors;
+  std::vector<std::pair<std::string, std::string>> metadata;
+
+  [[noreturn]] void fail(std::string_view what) const {
+    throw Error(ErrorCode::kCorruptFile,
+                tensor_.name.empty() || state_ == State::kTop
+                    ? fmt::format("{}: safetensors header: {}", path_, what)
+                    : fmt::format("{}: tensor '{}': {}", path_, tensor_.name, what));
+  }
+
+  bool null() override { fail_value("null"); }
+  bool boolean(bool /*value*/) override { fail_value("a boolean"); }
+  bool number_float(number_float_t /*value*/, const string_t& text) override {
+    fail_value(fmt::format("the number {}", text));
+  }
+  bool binary(binary_t& /*value*/) override { fail_value("binary data"); }
+  bool number_integer(number_integer_t value) override {
+    fail_value(fmt::format("the number {}", value));
+  }
+
+  bool number_unsigned(number_unsigned_t value) override {
+    if (state_ == State::kShape) {
+      if (value > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max())) {
+        fail(fmt::format("dimension {} is too large", value));
+      }
+      if (tensor_.shape.size() == limits::kMaxTensorRank) {
+        fail(fmt::format("more than {} dimensions", limits::kMaxTensorRank));
+      }
+      tensor_.shape.push_back(static_cast<std::int64_t>(value));
+    } else if (state_ == State::kOffsets) {
+      if (num_offsets_ == 2) fail("data_offsets has more than two numbers");
+      (num_offsets_ == 0 ? tensor_.begin : tensor_.end) = value;
+      ++num_offsets_;
+    } else {
+      fail_value(fmt::format("the number {}", value));
+    }
+    return true;
+  }
+
+  bool string(string_t& value) override {
+    if (state_ == State::kMetadata) {
+      metadata.emplace_back(key_, value);
+    } else if (state_ == State::kTensor && key_ == "dtype") {
+      const std::optional<DType> dtype = parse_dtype(value);
+      if (!dtype) {
+        throw Error(ErrorCode::kUnsupported,
+                    fmt::format("{}: tensor '{}': element type '{}' is not supported", path_,
+                                tensor_.name, value));
+      }
+      tensor_.dtype = *dtype;
+    } else {
+      fail_value("a text");
+    }
+    return true;
+  }
+
+  bool start_object(std::size_t /*elements*/) override {
+    if (state_ == State::kStart) {
+      state_ = State::kTop;
+    } else if (state_ == State::kTop && key_ == kMetadataKey) {
+      state_ = State::kMetadata;
+      seen_.clear();
+    } else if (state_ == State::kTop) {
+      if (tensors.size() == limits::kMaxTensorsPerFile) {
+        fail(fmt::format("more than {} tensors", limits::kMaxTensorsPerFile));
+      }
+      state_ = State::kTensor;
+      tensor_ = HeaderTensor{};
+      tensor_.name = key_;
+      num_offsets_ = 0;
+      seen_.clear();
+    } else {
+      fail_value("an object");
+    }
+    return true;
+  }
+
+  bool key(string_t& value) override {
+    auto& seen = state_ == State::kTop ? seen_names_ : seen_;
+    if (!seen.insert(value).second) fail(fmt::format("'{}' is there twice", value));
+    if (state_ == State::kTop && value.empty()) fail("a tensor has no name");
+    if (state_ == State::kTensor && value != "dtype" && value != "shape" &&
+        value != "data_offsets") {
+      fail(fmt::format("unexpected key '{}'", value));
+    }
+    key_ = value;
+    return true;
+  }
+
+  bool end_object() override {
+    if (state_ == State::kTensor) {
+      if (seen_.size() != 3) fail("dtype, shape or data_offsets is missing");
+      tensors.push_back(std::move(tensor_));
+      tensor_ = HeaderTensor{};
+    }
+    state_ = state_ == State::kTop ? State::kEnd : State::kTop;
+    return true;
+  }
+
+  bool start_array(std::size_t /*elements*/) override {
+    if (state_ == State::kTensor && key_ == "shape") {
+      state_ = State::kShape;
+    } else if (state_ == State::kTensor && key_ == "data_offsets") {
+      state_ = State::kOffsets;
+    } else {
+      fail_value("a list");
+    }
+    return true;
+  }
+
+  bool end_array() override {
+    if (state_ == State::kOffsets && num_offsets_ != 2) fail("data_offsets has not two numbers");
+    state_ = State::kTensor;
+    return true;
+  }
+
+  bool parse_error(std::size_t position, const std::string& /*last_token*/,
+                   const nlohmann::json::exception& /*error*/) override {
+    fail(fmt::format("no valid JSON at byte {}", position));
+  }
+
+ private:
+  enum class State { kStart, kTop, kMetadata, kTensor, kShape, kOffsets, kEnd };
+
+  [[noreturn]] void fail_value(std::string_view got) const {
+    switch (state_) {
+      case State::kTop:
+        fail(fmt::format("'{}' is {}, expected an object", key_, got));
+      case State::kMetadata:
+        fail(fmt::format("metadata '{}' is {}, expected a text", key_, got));
+      case State::kTensor:
+        fail(fmt::format("{} is {}", key_, got));
+      case State::kShape:
+        fail(fmt::format("shape contains {}, expected whole numbers from 0", got));
+      case State::kOffsets:
+        fail(fmt::format("data_offsets contains {}, expected whole numbers from 0", got));
+      default:
+        fail(fmt::format("it is {}, expected an object", got));
+    }
+  }
+
+  std::string_view path_;
+  State state_ = State::kStart;
+  std::string key_;
+  HeaderTensor tensor_;
+  int num_offsets_ = 0;
+  std::unordered_set<std::string> seen_names_;
+  std::unordered_set<std::string> seen_;
+};
+
+std::string_view as_text(Span<const std::byte> bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+Span<const std::byte> as_bytes(std::string_view text) {
+  return {reinterpret_cast<const std::byte*>(text.data()), text.size()};
+}
+
+[[noreturn]] void throw_corrupt(std::string_view path, std::string_view what) {
+  throw Error(ErrorCode::kCorruptFile, fmt::format("{}: {}", path, what));
+}
+
+}  // namespace
+
+struct SafetensorsFile::Impl {
+  explicit Impl(MappedFile opened) : file(std::move(opened)) {}
+
+  MappedFile file;
+  std::vector<HeaderTensor> header;
+  std::vector<std::pair<std::string, std::string>> header_metadata;
+  std::vector<TensorView> tensors;
+  std::vector<MetadataEntry> metadata;
+  std::unordered_map<std::string_view, std::size_t> index;
+};
+
+SafetensorsFile::SafetensorsFile(std::shared_ptr<const Impl> impl) : impl_(std::move(impl)) {}
+
+SafetensorsFile SafetensorsFile::open(std::string_view path) {
+  auto impl = std::make_shared<Impl>(MappedFile::open(path));
+  const Span<const std::byte> bytes = impl->file.bytes();
+  constexpr std::string_view kTruncated = "perhaps an incomplete download";
+  if (bytes.size() < kLengthBytes) {
+    throw_corrupt(path, fmt::format("truncated: {} bytes are no safetensors file; {}", bytes.size(),
+                                    kTruncated));
+  }
+  if (as_text(bytes).starts_with("version https://git-lfs")) {
+    throw_corrupt(path, "is a Git LFS pointer, not the weights: fetch them with 'git lfs pull'");
+  }
+  std::uint64_t header_size = 0;
+  std::memcpy(&header_size, bytes.data(), kLengthBytes);
+  if (header_size > limits::kMaxSafetensorsHeaderBytes) {
+    throw_corrupt(path,
+                  fmt::format("no safetensors file: the header's length would be {} bytes, at most "
+                              "{} are allowed",
+                              header_size, limits::kMaxSafetensorsHeaderBytes));
+  }
+  if (header_size > bytes.size() - kLengthBytes) {
+    throw_corrupt(path, fmt::format("truncated: the header should have {} bytes, {} are there; {}",
+                                    header_size, bytes.size() - kLengthBytes, kTruncated));
+  }
+
+  HeaderReader reader(path);
+  const std::string_view header = as_text(bytes.subspan(kLengthBytes, header_size));
+  try {
+    // The format pads the header with spaces, which are white space to JSON.
+    if (!nlohmann::json::sax_parse(header.begin(), header.end(), &reader)) {
+      reader.fail("no valid JSON");
+    }
+  } catch (const nlohmann::json::exception& error) {
+    reader.fail(error.what());
+  }
+
+  impl->header = std::move(reader.tensors);
+  impl->header_metadata = std::move(reader.metadata);
+  std::ranges::stable_sort(impl->header, [](const HeaderTensor& a, const HeaderTensor& b) {
+    return std::pair(a.begin, a.end) < std::pair(b.begin, b.end);
+  });
+
+  const Span<const std::byte> data = bytes.subspan(kLengthBytes + header_size);
+  std::uint64_t position = 0;
+  for (const HeaderTensor& tensor : impl->header) {
+    const auto fail = [&](std::string_view what) {
+      throw_corrupt(path, fmt::format("tensor '{}': {}", tensor.name, what));
+    };
+    if (tensor.begin > tensor.end) {
+      fail(fmt::format("data_offsets run backwards, from {} to {}", tensor.begin, tensor.end));
+    }
+    const std::optional<std::int64_t> expected = tensor_byte_size(tensor.dtype, tensor.shape);
+    if (!expected) fail(fmt::format("shape [{}] is too large", fmt::join(tensor.shape, ", ")));
+    if (tensor.end - tensor.begin != static_cast<std::uint64_t>(*expected)) {
+      fail(fmt::format("{} of shape [{}] needs {} bytes, data_offsets give {}",
+                       dtype_name(tensor.dtype), fmt::join(tensor.shape, ", "), *expected,
+                       tensor.end - tensor.begin));
+    }
+    if (tensor.begin < position) {
+      fail(fmt::format("its data overlaps another tensor's at byte {}", tensor.begin));
+    }
+    if (tensor.begin > position) {
+      fail(fmt::format("{} unused bytes before its data", tensor.begin - position));
+    }
+    if (tensor.end > data.size()) {
+      throw_corrupt(path,
+                    fmt::format("truncated: tensor '{}' ends at byte {} of the data, {} are there; "
+                                "{}",
+                                tensor.name, tensor.end, data.size(), kTruncated));
+    }
+    position = tensor.end;
+  }
+  if (position != data.size()) {
+    throw_corrupt(path, fmt::format("{} bytes after the last tensor", data.size() - position));
+  }
+
+  // Views into header and metadata: those two do not change from here on.
+  impl->tensors.reserve(impl->header.size());
+  impl->index.reserve(impl->header.size());
+  for (const HeaderTensor& tensor : impl->header) {
+    impl->index.emplace(tensor.name, impl->tensors.size());
+    impl->tensors.push_back({tensor.name, tensor.dtype, tensor.shape,
+                             data.subspan(tensor.begin, tensor.end - tensor.begin)});
+  }
+  impl->metadata.reserve(impl->header_metadata.size());
+  for (const auto& [key, value] : impl->header_metadata) impl->metadata.push_back({key, value});
+  return SafetensorsFile(std::move(impl));
+}
+
+std::string_view SafetensorsFile::path() const noexcept { return impl_->file.path(); }
+
+Span<const TensorView> SafetensorsFile::tensors() const noexcept { return impl_->tensors; }
+
+const TensorView* SafetensorsFile::find(std::string_view name) const noexcept {
+  const auto found = impl_->index.find(name);
+  return found == impl_->index.end() ? nullptr : &impl_->tensors[found->second];
+}
+
+Span<const MetadataEntry> SafetensorsFile::metadata() const noexcept { return impl_->metadata; }
+
+void write_safetensors(std::string_view path, Span<const TensorView> tensors,
+                       Span<const MetadataEntry> metadata) {
+  const auto refuse = [&](const std::string& what) {
+    throw Error(ErrorCode::kInvalidArgument, fmt::format("{}: cannot be written: {}", path, what));
+  };
+  // Ordered, so that the header lists the tensors as their data follows.
+  nlohmann::ordered_json header = nlohmann::ordered_json::object();
+  std::unordered_set<std::string_view> names;
+  if (!metadata.empty()) {
+    nlohmann::ordered_json entries = nlohmann::ordered_json::object();
+    for (const MetadataEntry& entry : metadata) {
+      if (!names.insert(entry.key).second) {
+        refuse(fmt::format("metadata '{}' is there twice", entry.key));
+      }
+      entries.push_back({std::string(entry.key), std::string(entry.value)});
+    }
+    header.push_back({std::string(kMetadataKey), std::move(entries)});
+    names.clear();
+  }
+
+  std::vector<Span<const std::byte>> pieces(2);
+  pieces.reserve(2 * tensors.size() + 2);
+  // ordered_json looks a key up by walking through all of them; the names are known to differ.
+  auto& members = header.get_ref<nlohmann::ordered_json::object_t&>();
+  std::uint64_t position = 0;
+  for (const TensorView& tensor : tensors) {
+    if (tensor.name.empty() || tensor.name == kMetadataKey || !names.insert(tensor.name).second) {
+      refuse(fmt::format("'{}' is no usable name, or there twice", tensor.name));
+    }
+    const std::optional<std::int64_t> expected = tensor_byte_size(tensor.dtype, tensor.shape);
+    if (!expected || static_cast<std::uint64_t>(*expected) != tensor.bytes.size()) {
+      refuse(fmt::format("tensor '{}': {} of shape [{}] does not fit {} bytes", tensor.name,
+                         dtype_name(tensor.dtype), fmt::join(tensor.shape, ", "),
+                         tensor.bytes.size()));
+    }
+    nlohmann::ordered_json entry = nlohmann::ordered_json::object();
+    entry["dtype"] = std::string(dtype_name(tensor.dtype));
+    entry["shape"] = std::vector<std::int64_t>(tensor.shape.begin(), tensor.shape.end());
+    entry["data_offsets"] = {position, position + tensor.bytes.size()};
+    members.push_back({std::string(tensor.name), std::move(entry)});
+    pieces.push_back(tensor.bytes);
+    position += tensor.bytes.size();
+  }
+
+  std::string text;
+  try {
+    text = header.dump();
+  } catch (const nlohmann::json::exception&) {
+    refuse("a name or metadata text is no valid UTF-8");
+  }
+  text.append((kDataAlignment - text.size() % kDataAlignment) % kDataAlignment, ' ');
+  const std::uint64_t length = text.size();
+  std::array<std::byte, kLengthBytes> prefix{};
+  std::memcpy(prefix.data(), &length, kLengthBytes);
+  pieces[0] = prefix;
+  pieces[1] = as_bytes(text);
+  write_file_atomically(path, pieces);
+}
+
+}  // namespace kandinsky::io

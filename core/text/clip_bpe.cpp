@@ -1,0 +1,314 @@
+#include "text/clip_bpe.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <queue>
+#include <string>
+#include <unordered_map>
+#include <utility>
+
+#include "base/error.h"
+#include "base/limits.h"
+#include "base/span.h"
+#include "base/utf8.h"
+#include "io/json_config.h"
+#include "io/mapped_file.h"
+#include "text/token_row.h"
+#include "text/unicode.h"
+
+namespace kandinsky::text {
+namespace {
+
+constexpr std::string_view kBos = "<|startoftext|>";
+constexpr std::string_view kEos = "<|endoftext|>";
+constexpr std::string_view kEndOfWord = "</w>";
+constexpr std::size_t kNumBytes = 256;
+/// The file may hold more lines, but the reference reads these: 49408 less 2 times 256 bytes and 2
+/// specials.
+constexpr std::size_t kMaxMerges = 48894;
+/// Above any embedding table; keeps ids in 32 bits.
+constexpr std::int64_t kMaxId = 100'000'000;
+
+/// GPT-2's stand-in for each byte: itself where it is a visible Latin-1 character, else U+0100
+/// onwards.
+std::array<char32_t, kNumBytes> byte_symbols() {
+  std::array<char32_t, kNumBytes> symbols{};
+  char32_t next = 0x100;
+  for (std::size_t byte = 0; byte < kNumBytes; ++byte) {
+    const bool visible = (byte >= 33 && byte <= 126) || (byte >= 161 && byte <= 172) || byte >= 174;
+    symbols[byte] = visible ? static_cast<char32_t>(byte) : next++;
+  }
+  return symbols;
+}
+
+std::string to_utf8(char32_t c) {
+  std::array<unsigned char, 4> bytes{};
+  const std::size_t size = encode_utf8(c, bytes.data());
+  return {reinterpret_cast<const char*>(bytes.data()), size};
+}
+
+struct Merge {
+  std::uint32_t rank = 0;
+  std::int32_t id = 0;  ///< of the merged token
+};
+
+std::uint64_t pair_key(std::int32_t left, std::int32_t right) {
+  return std::uint64_t{static_cast<std::uint32_t>(left)} << 32U | static_cast<std::uint32_t>(right);
+}
+
+/// One piece of a word while it is being merged: a node of a list inside a vector.
+struct Piece {
+  std::int32_t id = 0;
+  std::int32_t previous = -1;
+  std::int32_t next = -1;
+  bool alive = true;
+};
+
+struct Candidate {
+  std::uint32_t rank = 0;
+  std::int32_t position = 0;
+  std::int32_t id = 0;
+
+  /// priority_queue gives the greatest: that is the lowest rank, then the leftmost.
+  bool operator<(const Candidate& other) const {
+    return rank != other.rank ? rank > other.rank : position > other.position;
+  }
+};
+
+bool matches(Span<const char32_t> text, std::size_t at, std::string_view ascii) {
+  if (text.size() - at < ascii.size()) return false;
+  for (std::size_t i = 0; i < ascii.size(); ++i) {
+    if (text[at + i] != static_cast<char32_t>(ascii[i])) return false;
+  }
+  return true;
+}
+
+/// The end of the piece that starts at begin, which is no space.
+std::size_t piece_end(Span<const char32_t> text, std::size_t begin) {
+  constexpr std::array<std::string_view, 7> kContractions = {"'s", "'t",  "'re", "'ve",
+                                                             "'m", "'ll", "'d"};
+  for (const std::string_view contraction : kContractions) {
+    if (matches(text, begin, contraction)) return begin + contraction.size();
+  }
+  std::size_t end = begin + 1;
+  if (is_number(text[begin])) return end;
+  if (is_letter(text[begin])) {
+    while (end < text.size() && is_letter(text[end])) ++end;
+    return end;
+  }
+  while (end < text.size() && !is_space(text[end]) && !is_letter(text[end]) &&
+         !is_number(text[end])) {
+    ++end;
+  }
+  return end;
+}
+
+/// The padding token that a tokenizer's own files declare: "x" or {"content": "x"}; empty for none.
+std::string declared_pad_token(const std::string& path) {
+  try {
+    const io::JsonConfig config = io::JsonConfig::load(path);
+    if (!config.has("pad_token")) return {};
+    const bool nested = config.is_object("pad_token");
+    return std::string(nested ? config.get_object("pad_token").get_string_view("content")
+                              : config.get_string_view("pad_token"));
+  } catch (const Error& error) {
+    if (error.code() == ErrorCode::kNotFound) return {};
+    throw;
+  }
+}
+
+}  // namespace
+
+struct ClipTokenizer::Impl {
+  std::array<std::int32_t, kNumBytes> inner_symbol{};  ///< id of a byte inside a word
+  std::array<std::int32_t, kNumBytes> last_symbol{};   ///< id of a byte that ends a word
+  std::unordered_map<std::uint64_t, Merge> merges;
+  std::int64_t bos = 0;
+  std::int64_t eos = 0;
+  std::int64_t pad = 0;
+  std::int64_t vocab_size = 0;
+
+  void append_word(Span<const char32_t> word, std::vector<std::int64_t>* ids) const;
+  void append_text(Span<const char32_t> text, std::vector<std::int64_t>* ids) const;
+  void load_vocab_and_merges(const std::string& folder);
+};
+
+void ClipTokenizer::Impl::append_word(Span<const char32_t> word,
+                                      std::vector<std::int64_t>* ids) const {
+  std::vector<Piece> pieces;
+  pieces.reserve(word.size());
+  std::array<unsigned char, 4> bytes{};
+  unsigned char last_byte = 0;
+  for (const char32_t c : word) {
+    const std::size_t size = encode_utf8(c, bytes.data());
+    for (std::size_t i = 0; i < size; ++i) {
+      const auto index = static_cast<std::int32_t>(pieces.size());
+      pieces.push_back({inner_symbol[bytes[i]], index - 1, index + 1, true});
+    }
+    last_byte = bytes[size - 1];
+  }
+  pieces.back().id = last_symbol[last_byte];
+  pieces.back().next = -1;
+
+  std::priority_queue<Candidate> queue;
+  const auto offer = [&](std::int32_t left) {
+    const Piece& piece = pieces[static_cast<std::size_t>(left)];
+    if (piece.next < 0) return;
+    const auto found =
+        merges.find(pair_key(piece.id, pieces[static_cast<std::size_t>(piece.next)].id));
+    if (found != merges.end()) queue.push({found->second.rank, left, found->second.id});
+  };
+  for (std::size_t i = 0; i + 1 < pieces.size(); ++i) offer(static_cast<std::int32_t>(i));
+
+  while (!queue.empty()) {
+    const Candidate top = queue.top();
+    queue.pop();
+    Piece& left = pieces[static_cast<std::size_t>(top.position)];
+    if (!left.alive || left.next < 0) continue;
+    Piece& right = pieces[static_cast<std::size_t>(left.next)];
+    // The pair may have changed since it was offered; its successor was offered in its own right.
+    const auto found = merges.find(pair_key(left.id, right.id));
+    if (found == merges.end() || found->second.id != top.id) continue;
+    left.id = top.id;
+    left.next = right.next;
+    right.alive = false;
+    if (left.next >= 0) pieces[static_cast<std::size_t>(left.next)].previous = top.position;
+    if (left.previous >= 0) offer(left.previous);
+    offer(top.position);
+  }
+  for (std::int32_t i = 0; i >= 0; i = pieces[static_cast<std::size_t>(i)].next) {
+    ids->push_back(pieces[static_cast<std::size_t>(i)].id);
+  }
+}
+
+void ClipTokenizer::Impl::append_text(Span<const char32_t> text,
+                                      std::vector<std::int64_t>* ids) const {
+  std::size_t at = 0;
+  while (at < text.size()) {
+    if (is_space(text[at])) {
+      ++at;
+      continue;
+    }
+    const std::size_t end = piece_end(text, at);
+    append_word(text.subspan(at, end - at), ids);
+    at = end;
+  }
+}
+
+void ClipTokenizer::Impl::load_vocab_and_merges(const std::string& folder) {
+  const std::string vocab_path = folder + "/vocab.json";
+  const std::string merges_path = folder + "/merges.txt";
+  const io::JsonConfig vocab = io::JsonConfig::load(vocab_path);
+  // Read before anything is looked up, so that the message for a missing file names that file.
+  const io::MappedFile merges_file = io::MappedFile::open(merges_path);
+
+  std::unordered_map<std::string, std::int32_t> ids;
+  for (const std::string_view token : vocab.keys()) {
+    const std::int64_t id = vocab.get_int(token);
+    if (id < 0 || id > kMaxId) {
+      throw Error(ErrorCode::kCorruptFile,
+                  fmt::format("{}: the id of '{}' is {}", vocab_path, token, id));
+    }
+    ids.emplace(token, static_cast<std::int32_t>(id));
+    vocab_size = std::max(vocab_size, id + 1);
+  }
+  const auto require = [&](const std::string& token) {
+    const auto found = ids.find(token);
+    if (found == ids.end()) {
+      throw Error(ErrorCode::kCorruptFile,
+                  fmt::format("{}: the token '{}' is missing", vocab_path, token));
+    }
+    return found->second;
+  };
+  const std::array<char32_t, kNumBytes> symbols = byte_symbols();
+  for (std::size_t byte = 0; byte < kNumBytes; ++byte) {
+    const std::string symbol = to_utf8(symbols[byte]);
+    inner_symbol[byte] = require(symbol);
+    last_symbol[byte] = require(symbol + std::string(kEndOfWord));
+  }
+  bos = require(std::string(kBos));
+  eos = require(std::string(kEos));
+
+  std::string pad_token = declared_pad_token(folder + "/special_tokens_map.json");
+  if (pad_token.empty()) pad_token = declared_pad_token(folder + "/tokenizer_config.json");
+  pad = pad_token.empty() ? eos : require(pad_token);
+
+  std::string_view text(reinterpret_cast<const char*>(merges_file.bytes().data()),
+                        merges_file.bytes().size());
+  if (text.size() > limits::kMaxMergesBytes) {
+    throw Error(ErrorCode::kCorruptFile,
+                fmt::format("{}: {} bytes are too many, at most {}", merges_path, text.size(),
+                            limits::kMaxMergesBytes));
+  }
+  for (std::size_t line_number = 0; !text.empty(); ++line_number) {
+    const std::size_t newline = text.find('\n');
+    std::string_view line = text.substr(0, newline);
+    text.remove_prefix(newline == std::string_view::npos ? text.size() : newline + 1);
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    if (line_number == 0) continue;  // the version comment
+    if (line.empty() && text.find_first_not_of("\r\n \t") == std::string_view::npos) break;
+    if (line_number > kMaxMerges) break;
+    const std::size_t space = line.find(' ');
+    if (space == 0 || space + 1 >= line.size() || space == std::string_view::npos ||
+        line.find(' ', space + 1) != std::string_view::npos) {
+      throw Error(ErrorCode::kCorruptFile,
+                  fmt::format("{}: line {} is no pair of tokens", merges_path, line_number + 1));
+    }
+    const std::string left(line.substr(0, space));
+    const std::string right(line.substr(space + 1));
+    const auto rank = static_cast<std::uint32_t>(line_number - 1);
+    merges.emplace(pair_key(require(left), require(right)), Merge{rank, require(left + right)});
+  }
+}
+
+ClipTokenizer::ClipTokenizer(std::shared_ptr<const Impl> impl) : impl_(std::move(impl)) {}
+
+ClipTokenizer ClipTokenizer::load(std::string_view folder) {
+  auto impl = std::make_shared<Impl>();
+  impl->load_vocab_and_merges(std::string(folder));
+  return ClipTokenizer(std::move(impl));
+}
+
+std::vector<std::int64_t> ClipTokenizer::tokenize(std::string_view prompt) const {
+  check_prompt(prompt);
+  std::vector<char32_t> text;
+  const std::vector<char32_t> composed = normalize_nfc(decode_utf8(prompt));
+  text.reserve(composed.size());
+  for (const char32_t c : composed) append_lower(c, &text);
+
+  // The special tokens are looked for in the normalised text, so their upper-case spellings count
+  // too.
+  std::vector<std::int64_t> ids;
+  const Span<const char32_t> all(text);
+  std::size_t begin = 0;
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    if (text[at] != U'<') continue;
+    const bool is_bos = matches(all, at, kBos);
+    if (!is_bos && !matches(all, at, kEos)) continue;
+    impl_->append_text(all.subspan(begin, at - begin), &ids);
+    ids.push_back(is_bos ? impl_->bos : impl_->eos);
+    begin = at + (is_bos ? kBos : kEos).size();
+    at = begin - 1;
+  }
+  impl_->append_text(all.subspan(begin), &ids);
+  return ids;
+}
+
+Tokens ClipTokenizer::encode(std::string_view prompt, int max_length) const {
+  check_max_length(max_length);
+  return make_row(tokenize(prompt), {impl_->bos, impl_->eos, impl_->pad}, max_length);
+}
+
+std::int64_t ClipTokenizer::bos_id() const noexcept { return impl_->bos; }
+
+std::int64_t ClipTokenizer::eos_id() const noexcept { return impl_->eos; }
+
+std::int64_t ClipTokenizer::pad_id() const noexcept { return impl_->pad; }
+
+std::int64_t ClipTokenizer::vocab_size() const noexcept { return impl_->vocab_size; }
+
+}  // namespace kandinsky::text

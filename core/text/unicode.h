@@ -1,0 +1,24 @@
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+/// The character rules that CLIP's tokenizer needs. Plain numbers in and out.
+namespace kandinsky::text {
+
+/// Throws Error(kInvalidArgument) with the offset of the first byte that is no valid UTF-8
+/// (overlong forms, surrogates and values above U+10FFFF included), or when text has more than
+/// limits::kMaxPromptBytes bytes.
+void check_prompt(std::string_view text);
+
+/// Canonical composition, in time linear in the text but for a sort of each run of combining marks.
+std::vector<char32_t> normalize_nfc(const std::vector<char32_t>& text);
+
+/// Appends the lower-case form: the character's own full mapping, without context.
+void append_lower(char32_t c, std::vector<char32_t>* out);
+
+bool is_letter(char32_t c) noexcept;  ///< general category L*
+bool is_number(char32_t c) noexcept;  ///< general category N*
+bool is_space(char32_t c) noexcept;   ///< property White_Space
+
+}  // namespace kandinsky::text

@@ -1,0 +1,126 @@
+#include "text/xlmr_unigram.h"
+
+#include <fmt/format.h>
+#include <sentencepiece_processor.h>
+
+#include <array>
+#include <exception>
+#include <string>
+#include <utility>
+
+#include "base/error.h"
+#include "base/limits.h"
+#include "io/mapped_file.h"
+#include "text/token_row.h"
+#include "text/unicode.h"
+
+namespace kandinsky::text {
+namespace {
+
+constexpr std::int64_t kBosId = 0;
+constexpr std::int64_t kPadId = 1;
+constexpr std::int64_t kEosId = 2;
+constexpr std::int64_t kUnkId = 3;
+/// fairseq puts <pad> between <s> and </s>, which moves every piece of the model up by one.
+constexpr std::int64_t kOffset = 1;
+
+}  // namespace
+
+struct XlmrTokenizer::Impl {
+  sentencepiece::SentencePieceProcessor model;
+  std::int64_t mask_id = 0;
+
+  void append_text(std::string_view text, std::vector<std::int64_t>* ids) const;
+};
+
+void XlmrTokenizer::Impl::append_text(std::string_view text, std::vector<std::int64_t>* ids) const {
+  if (text.empty()) return;
+  std::vector<int> pieces;
+  try {
+    const auto status = model.Encode(text, &pieces);
+    if (!status.ok()) {
+      throw Error(ErrorCode::kInternal, fmt::format("SentencePiece: {}", status.ToString()));
+    }
+  } catch (const Error&) {
+    throw;
+  } catch (const std::exception& error) {
+    throw Error(ErrorCode::kInternal, fmt::format("SentencePiece: {}", error.what()));
+  }
+  for (const int piece : pieces) {
+    // 0 is the model's unknown piece; 1 and 2, <s> and </s>, never come out of ordinary text.
+    ids->push_back(piece == 0 ? kUnkId : piece + kOffset);
+  }
+}
+
+XlmrTokenizer::XlmrTokenizer(std::shared_ptr<const Impl> impl) : impl_(std::move(impl)) {}
+
+XlmrTokenizer XlmrTokenizer::load(std::string_view folder) {
+  const std::string path = fmt::format("{}/sentencepiece.bpe.model", folder);
+  const io::MappedFile file = io::MappedFile::open(path);
+  const auto refuse = [&](std::string_view what) {
+    throw Error(ErrorCode::kCorruptFile, fmt::format("{}: {}", path, what));
+  };
+  if (file.bytes().size() > limits::kMaxSentencePieceBytes) {
+    refuse(fmt::format("{} bytes are too many, at most {}", file.bytes().size(),
+                       limits::kMaxSentencePieceBytes));
+  }
+  auto impl = std::make_shared<Impl>();
+  try {
+    const auto status = impl->model.LoadFromSerializedProto(
+        {reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size()});
+    if (!status.ok()) {
+      refuse(fmt::format("no usable SentencePiece model; perhaps an incomplete download ({})",
+                         status.ToString()));
+    }
+  } catch (const Error&) {
+    throw;
+  } catch (const std::exception& error) {
+    refuse(fmt::format("no usable SentencePiece model ({})", error.what()));
+  }
+  constexpr std::array<std::string_view, 3> kFirst = {"<unk>", "<s>", "</s>"};
+  for (int id = 0; id < static_cast<int>(kFirst.size()); ++id) {
+    if (impl->model.GetPieceSize() <= id ||
+        impl->model.IdToPiece(id) != kFirst[static_cast<std::size_t>(id)]) {
+      refuse(fmt::format("piece {} is not '{}', so this is no model of XLM-R's kind", id,
+                         kFirst[static_cast<std::size_t>(id)]));
+    }
+  }
+  impl->mask_id = impl->model.GetPieceSize() + kOffset;
+  return XlmrTokenizer(std::move(impl));
+}
+
+std::vector<std::int64_t> XlmrTokenizer::tokenize(std::string_view prompt) const {
+  check_prompt(prompt);
+  const std::array<std::pair<std::string_view, std::int64_t>, 5> specials = {{
+      {"<s>", kBosId},
+      {"<pad>", kPadId},
+      {"</s>", kEosId},
+      {"<unk>", kUnkId},
+      {"<mask>", impl_->mask_id},
+  }};
+  std::vector<std::int64_t> ids;
+  std::size_t begin = 0;
+  std::size_t at = prompt.find('<');
+  while (at != std::string_view::npos) {
+    std::size_t next = at + 1;
+    for (const auto& [token, id] : specials) {
+      if (!prompt.substr(at).starts_with(token)) continue;
+      impl_->append_text(prompt.substr(begin, at - begin), &ids);
+      ids.push_back(id);
+      next = begin = at + token.size();
+      break;
+    }
+    at = prompt.find('<', next);
+  }
+  impl_->append_text(prompt.substr(begin), &ids);
+  return ids;
+}
+
+Tokens XlmrTokenizer::encode(std::string_view prompt, int max_length) const {
+  check_max_length(max_length);
+  return make_row(tokenize(prompt), {kBosId, kEosId, kPadId}, max_length);
+}
+
+std::int64_t XlmrTokenizer::vocab_size() const noexcept { return impl_->mask_id + 1; }
+
+}  // namespace kandinsky::text
