@@ -26,7 +26,7 @@ MAY_INCLUDE: dict[str, tuple[str, ...]] = {
     "include": (),
     "base": (),
     "io": ("base",),
-    "text": ("base",),
+    "text": ("io", "base"),  # vocabularies are read by the same guarded readers as all other files
     "tensor": ("io", "base"),
     "nn": ("tensor", "io", "base"),  # the few files right in nn/, which every stage shares
     "nn/layers": ("nn", "tensor", "io", "base"),
