@@ -1,0 +1,136 @@
+"""Paints a contact sheet: one picture for each prompt, with the prompt below it.
+
+    .venv/bin/python demo/paint.py
+    .venv/bin/python demo/paint.py --seed 7 --output sheet.png "a red circle" "синий квадрат"
+
+Takes the demo model unless --model names another folder. Needs kandinsky_engine as `make build`
+leaves it in build/python.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from PIL import Image, ImageDraw, ImageFont
+
+ROOT = Path(__file__).parents[1]
+PROMPTS = (
+    "a red circle on a white background",
+    "a blue square on a yellow background",
+    "a small green triangle on the left",
+    "a pink heart on a black background",
+    "красный круг на белом фоне",
+    "синий квадрат на жёлтом фоне",
+    "жёлтая звезда на синем фоне",
+    "большой оранжевый кот",
+)
+FONT = "DejaVuSans.ttf"  # has Latin and Cyrillic letters; Debian's fonts-dejavu-core
+SHORTEST_SIDE = 256  # of a picture on the sheet, in pixels
+MARGIN = 12
+LINES = 2  # of a caption
+INK, PAPER = (40, 40, 40), (255, 255, 255)
+
+
+def load_font(size: int) -> ImageFont.FreeTypeFont:
+    """The captions' font. Raises SystemExit that says what to install."""
+    try:
+        return ImageFont.truetype(FONT, size)
+    except OSError:
+        sys.exit(f"The font {FONT} is missing: install fonts-dejavu-core, or run `make setup`")
+
+
+def wrap(text: str, font: ImageFont.FreeTypeFont, width: float, lines: int) -> list[str]:
+    """Breaks text at spaces into at most so many lines of at most that width, in pixels."""
+    wrapped = [""]
+    for word in text.split():
+        longer = f"{wrapped[-1]} {word}".strip()
+        if wrapped[-1] and font.getlength(longer) > width:
+            wrapped.append(word)
+        else:
+            wrapped[-1] = longer
+    shown = wrapped[:lines]
+    cut = len(wrapped) > lines
+    for index, line in enumerate(shown):
+        text = f"{line} …" if cut and index == lines - 1 else line
+        while font.getlength(text) > width and len(text) > 1:
+            text = text.removesuffix("…")[:-1].rstrip() + "…"
+        shown[index] = text
+    return shown
+
+
+def contact_sheet(pictures: Sequence[Image.Image], captions: Sequence[str]) -> Image.Image:
+    """Pictures of one size in rows of up to four, each with its caption below."""
+    factor = -(-SHORTEST_SIDE // min(pictures[0].size))
+    width, height = (side * factor for side in pictures[0].size)
+    columns = min(4, len(pictures))
+    rows = -(-len(pictures) // columns)
+    font = load_font(14)
+    line_height = sum(font.getmetrics()) + 2
+    cell = (width + MARGIN, height + MARGIN + LINES * line_height)
+    sheet = Image.new("RGB", (columns * cell[0] + MARGIN, rows * cell[1] + MARGIN), PAPER)
+    draw = ImageDraw.Draw(sheet)
+    for index, (picture, caption) in enumerate(zip(pictures, captions, strict=True)):
+        x = MARGIN + index % columns * cell[0]
+        y = MARGIN + index // columns * cell[1]
+        sheet.paste(picture.resize((width, height), Image.Resampling.BICUBIC), (x, y))
+        for number, line in enumerate(wrap(caption, font, width, LINES)):
+            top = y + height + 4 + number * line_height
+            draw.text((x, top), line, fill=INK, font=font)
+    return sheet
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Paints a contact sheet.")
+    parser.add_argument("prompts", nargs="*", default=PROMPTS, metavar="PROMPT")
+    parser.add_argument("--model", type=Path, default=ROOT / "demo/model/kandinsky-demo")
+    parser.add_argument("--output", type=Path, default=ROOT / "build/demo/contact-sheet.png")
+    parser.add_argument(
+        "--seed", type=int, default=1, help="of the first picture; the next has + 1"
+    )
+    parser.add_argument("--steps", type=int, default=50)
+    parser.add_argument("--cfg-scale", type=float, default=4.0)
+    parser.add_argument("--size", type=int, help="width and height; default: the model's own")
+    return parser.parse_args()
+
+
+def main() -> None:
+    options = arguments()
+    sys.path.insert(0, str(ROOT / "build/python"))
+    from kandinsky_engine import Engine, KandinskyError  # noqa: PLC0415
+
+    try:
+        started = time.monotonic()
+        engine = Engine(str(options.model))
+        size = options.size or engine.info.native_size
+        pictures = []
+        for index, prompt in enumerate(options.prompts):
+            began = time.monotonic()
+            painted = engine.text_to_image(
+                [prompt],
+                seeds=[options.seed + index],
+                width=size,
+                height=size,
+                num_inference_steps=options.steps,
+                guidance_scale=options.cfg_scale,
+            )
+            pictures.append(Image.fromarray(painted[0]))
+            seconds = time.monotonic() - began
+            print(f"{index + 1}/{len(options.prompts)}  {seconds:5.1f} s  {prompt}", flush=True)
+    except KandinskyError as error:
+        sys.exit(f"paint.py: {error}")
+    seconds = time.monotonic() - started
+    options.output.parent.mkdir(parents=True, exist_ok=True)
+    contact_sheet(pictures, options.prompts).save(options.output)
+    print(
+        f"{len(pictures)} pictures of {size} x {size} pixels in {seconds:.1f} s, "
+        f"{seconds / len(pictures):.1f} s each (the first one loads the model)."
+    )
+    print(f"The contact sheet is at {options.output}")
+
+
+if __name__ == "__main__":
+    main()

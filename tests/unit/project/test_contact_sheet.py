@@ -1,0 +1,66 @@
+"""The demo's contact sheet: pictures in their places, captions that fit."""
+
+import paint
+import pytest
+from PIL import Image
+
+COLORS = [(200, 0, 0), (0, 200, 0), (0, 0, 200), (200, 200, 0), (0, 200, 200)]
+
+
+def test_pictures_stand_in_rows_of_four() -> None:
+    pictures = [Image.new("RGB", (64, 64), color) for color in COLORS]
+    sheet = paint.contact_sheet(pictures, [f"picture {n}" for n in range(5)])
+    cell_width = 256 + paint.MARGIN
+    cell_height = (sheet.height - paint.MARGIN) // 2
+    assert sheet.width == 4 * cell_width + paint.MARGIN
+    for index, color in enumerate(COLORS):
+        x = paint.MARGIN + index % 4 * cell_width + 128
+        y = paint.MARGIN + index // 4 * cell_height + 128
+        assert sheet.getpixel((x, y)) == color
+    assert sheet.getpixel((paint.MARGIN + cell_width + 128, sheet.height - 128)) == paint.PAPER
+
+
+def test_every_picture_has_its_caption() -> None:
+    picture = Image.new("RGB", (256, 256), paint.PAPER)
+    for caption in ("a circle", "круг"):
+        written = paint.contact_sheet([picture], [caption])
+        below = written.crop((0, 256 + paint.MARGIN, written.width, written.height))
+        assert below.getextrema() != ((255, 255),) * 3
+    blank = paint.contact_sheet([picture], [""])
+    assert blank.getextrema() == ((255, 255),) * 3
+
+
+def test_cyrillic_letters_differ() -> None:
+    """A font without them would draw the same box for each."""
+    font = paint.load_font(14)
+    assert font.getmask("круг").getbbox() is not None
+    assert bytes(font.getmask("ж")) != bytes(font.getmask("ш"))
+
+
+def test_a_picture_count_that_does_not_fit_the_captions_is_refused() -> None:
+    with pytest.raises(ValueError, match="shorter"):
+        paint.contact_sheet([Image.new("RGB", (8, 8))] * 2, ["one"])
+
+
+def test_captions_are_broken_at_spaces() -> None:
+    font = paint.load_font(14)
+    text = "a blue square on a yellow background"
+    lines = paint.wrap(text, font, 160, 2)
+    assert len(lines) == 2
+    assert " ".join(lines) == text
+    assert all(font.getlength(line) <= 160 for line in lines)
+
+
+@pytest.mark.parametrize("text", ["word " * 50, "long" * 50, "слово " * 50])
+def test_captions_that_are_too_long_are_cut(text: str) -> None:
+    font = paint.load_font(14)
+    lines = paint.wrap(text, font, 160, 2)
+    assert len(lines) <= 2
+    assert lines[-1].endswith("…")
+    assert all(font.getlength(line) <= 160 for line in lines)
+
+
+def test_the_prompts_are_in_two_languages() -> None:
+    russian = [prompt for prompt in paint.PROMPTS if any("а" <= c <= "я" for c in prompt)]
+    assert len(paint.PROMPTS) >= 4
+    assert 0 < len(russian) < len(paint.PROMPTS)
