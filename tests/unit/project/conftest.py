@@ -1,7 +1,6 @@
-"""Lets the tests import the developer scripts of tests/tools and the demo's own."""
+"""Lets the tests import the developer scripts of tests/tools."""
 
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).parents[3]
-sys.path[:0] = [str(ROOT / "tests/tools"), str(ROOT / "demo")]
+sys.path.insert(0, str(Path(__file__).parents[2] / "tools"))
