@@ -41,10 +41,10 @@ lint: setup-tests ## check formatting, style and types
 format: setup-tests ## mend formatting
 	tests/tools/lint.sh fix
 
-demo-model: setup-tests ## train the demo model again (hours)
-	tests/tools/demo_model.sh
+demo-model: setup ## train the demo model again (hours), in an environment of its own
+	tests/tools/with_requirements.sh .venv-demo demo/train/requirements.txt demo/train/train.py
 
-references: setup-tests ## record the parity references again, in an environment of their own
+references: setup ## record the parity references again, in an environment of their own
 	tests/tools/references.sh
 
 clean: ## remove what was built; .venv stays

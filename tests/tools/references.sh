@@ -1,14 +1,11 @@
 #!/usr/bin/env bash
-# references.sh [OPTION...]   Records the parity references again. diffusers lives in .venv-references, apart from what
-# is tested. Options go to make_references.py, e.g. --only unet.
+# references.sh   Records the parity references again: each stage with tiny models, whole pictures with the demo model.
+# diffusers lives in .venv-references, apart from what is tested.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
-source tests/tools/reference_environment.sh
+record=(tests/tools/with_requirements.sh .venv-references tests/parity/requirements.txt
+  tests/parity/make_references.py)
 
-if (($#)); then
-  $python tests/parity/make_references.py "$@"
-  exit
-fi
-$python tests/parity/make_references.py
-$python tests/parity/make_references.py --model demo/model/kandinsky-demo \
+"${record[@]}"
+"${record[@]}" --model demo/model/kandinsky-demo \
   --output tests/parity/references/text_to_image.kandinsky-demo.safetensors
