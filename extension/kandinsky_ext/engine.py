@@ -1,0 +1,138 @@
+"""The engine's package, and the one engine that stays open between runs."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from kandinsky_ext import preview
+from kandinsky_ext.engine_folder import PACKAGE, ROOT, engine_folder, python_tag, torch_version
+from kandinsky_ext.errors import UserError
+
+KEPT_PICTURES = 64
+"""Embeddings are kept for this many pictures: 20 MB with the full-size model's 77 x 1024 float32 a side."""
+
+
+class EngineUnavailable(UserError):
+    """The engine's package is missing or does not load; the message says why and what to do."""
+
+
+def load_package() -> ModuleType:
+    """Imports the engine built by install.py for this torch, or else an installed one.
+
+    Raises EngineUnavailable. Nothing is remembered after a failure: mending it and reloading the page is enough.
+    """
+    if PACKAGE in sys.modules:
+        return sys.modules[PACKAGE]
+    try:
+        folder = engine_folder()
+    except PackageNotFoundError:
+        raise EngineUnavailable("Kandinsky needs torch, and this Python has none.") from None
+    path = sys.path
+    sys.path = [str(folder), *path]
+    try:
+        return importlib.import_module(PACKAGE)
+    except ModuleNotFoundError as error:
+        if error.name != PACKAGE:
+            raise EngineUnavailable(f"The Kandinsky engine does not load: {error}") from error
+        raise EngineUnavailable(
+            f"The Kandinsky engine is not built for torch {torch_version()} and Python {python_tag()}. "
+            f"Restart the web UI to build it, or see why that failed with: "
+            f'"{sys.executable}" "{ROOT / "install.py"}"'
+        ) from error
+    except (ImportError, OSError) as error:
+        raise EngineUnavailable(f"The Kandinsky engine does not load: {error}") from error
+    finally:
+        sys.path = path
+
+
+def problem() -> str | None:
+    """Why there is no engine, or None if there is one."""
+    try:
+        load_package()
+    except EngineUnavailable as error:
+        return str(error)
+    return None
+
+
+@dataclass(frozen=True)
+class EngineKey:
+    """What an engine was opened with; another key needs another engine."""
+
+    model_dir: Path
+    device: str
+    precision: str
+
+
+class OpenEngine:
+    """An open engine and what is worth keeping with it. Not thread-safe: the host's queue lock is around it."""
+
+    def __init__(self, package: ModuleType, key: EngineKey) -> None:
+        self.package = package
+        self.key = key
+        self.engine = package.Engine(
+            str(key.model_dir), device=key.device, precision=key.precision
+        )
+        self._projection: preview.Projection | None = None
+        self._embeds: OrderedDict[Hashable, tuple[Any, int]] = OrderedDict()
+
+    def projection(self) -> preview.Projection:
+        """The map from this model's latents to colours. The first call encodes one small picture."""
+        if self._projection is None:
+            self._projection = preview.measure(self.engine)
+        return self._projection
+
+    def has_embeds(self, key: Hashable) -> bool:
+        return key in self._embeds
+
+    def embeds(self, key: Hashable, pictures: int, make: Callable[[], Any]) -> Any:
+        """What `make` returned for an equal key, or returns now. `pictures` is the size of the batch."""
+        if key in self._embeds:
+            self._embeds.move_to_end(key)
+            return self._embeds[key][0]
+        made = make()
+        self._embeds[key] = (made, pictures)
+        while len(self._embeds) > 1 and sum(n for _, n in self._embeds.values()) > KEPT_PICTURES:
+            self._embeds.popitem(last=False)
+        return made
+
+    def close(self) -> None:
+        self._embeds.clear()
+        self.engine.close()
+
+
+class Keeper:
+    """Holds at most one open engine. As this module survives "Reload UI", so does the engine."""
+
+    def __init__(self) -> None:
+        self._open: OpenEngine | None = None
+
+    def get(self, key: EngineKey) -> OpenEngine:
+        """The engine for this key. The one for another key is closed first: two rarely fit in memory.
+
+        Raises EngineUnavailable, or what opening an engine raises.
+        """
+        package = load_package()
+        if self._open is not None and self._open.key == key:
+            return self._open
+        self.unload()
+        self._open = OpenEngine(package, key)
+        return self._open
+
+    def unload(self) -> bool:
+        """Closes the engine and gives its memory back. Returns whether there was one."""
+        if self._open is None:
+            return False
+        closing, self._open = self._open, None
+        closing.close()
+        return True
+
+
+keeper = Keeper()

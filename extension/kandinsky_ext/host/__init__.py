@@ -1,0 +1,1 @@
+"""The only place that imports the host's `modules.*`, or asks which host this is."""

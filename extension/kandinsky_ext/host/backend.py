@@ -1,0 +1,108 @@
+"""Puts the facade in the place of the host's model for the length of a run, and everything back afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import torch
+from modules import devices, sd_hijack, sd_models, sd_samplers, sd_vae, shared
+
+from kandinsky_ext.host.facade import Facade, Job, Sampler
+
+_ABSENT = object()
+
+
+class _InForce:
+    """The one facade that is in force, and how to take it off."""
+
+    def __init__(self, facade: Facade, run: Any, undo: ExitStack) -> None:
+        self.facade = facade
+        self.run = run
+        self.undo = undo
+
+
+_in_force: _InForce | None = None
+
+
+@contextmanager
+def in_force(job: Job) -> Iterator[Facade]:
+    """Within, the host's own loop paints with this job.
+
+    A run inside a run (a detailer's own, say) finds the facade there and only gives it its own job. A facade left
+    behind by a run that never ended is taken off first.
+    """
+    global _in_force
+    run = shared.state.time_start
+    if _in_force is not None and _in_force.run != run:
+        _in_force.undo.close()
+        _in_force = None
+    if _in_force is not None:
+        with _in_force.facade.working_on(job):
+            yield _in_force.facade
+        return
+    facade = Facade(job)
+    with ExitStack() as undo:
+        _put_on(facade, undo)
+        _in_force = _InForce(facade, run, undo)
+        try:
+            yield facade
+        finally:
+            _in_force = None
+
+
+def _put_on(facade: Facade, undo: ExitStack) -> None:
+    def keep_facade(*_args: Any, **_kwargs: Any) -> Facade:
+        return facade
+
+    def create_sampler(name: str, _model: Any = None) -> Sampler:
+        return Sampler(name, facade)
+
+    # Not shared.sd_model: assigning that also files the facade among the loaded models.
+    _replace(sd_models.model_data, "sd_model", facade, undo)
+    _replace(sd_models.model_data, "was_loaded_at_least_once", True, undo)
+    _replace(sd_models, "reload_model_weights", keep_facade, undo)
+    _replace(sd_vae, "reload_vae_weights", keep_facade, undo)
+    _replace(sd_samplers, "create_sampler", create_sampler, undo)
+    database = sd_hijack.model_hijack.embedding_db
+    _replace(database, "load_textual_inversion_embeddings", lambda *_a, **_k: None, undo)
+    # Else latents and pictures pass through float16, and autocast is around us, on an accelerator.
+    _replace(devices, "dtype", torch.float32, undo)
+    _replace(devices, "dtype_vae", torch.float32, undo)
+
+
+def _replace(owner: Any, name: str, value: Any, undo: ExitStack) -> None:
+    """Sets an attribute of a module or instance until `undo` is closed; one it did not have itself is deleted."""
+    before = vars(owner).get(name, _ABSENT)
+
+    def restore() -> None:
+        if before is _ABSENT:
+            delattr(owner, name)
+        else:
+            setattr(owner, name, before)
+
+    setattr(owner, name, value)
+    undo.callback(restore)
+
+
+@contextmanager
+def options_kept(keys: list[str]) -> Iterator[None]:
+    """Options that the host overrides for a run are afterwards as they were.
+
+    The host restores only options that were set before, and a fresh host has none set: give each one its default
+    for the time being.
+    """
+    data = shared.opts.data
+    before = {key: data.get(key, _ABSENT) for key in keys if key in shared.opts.data_labels}
+    for key, value in before.items():
+        if value is _ABSENT:
+            data[key] = shared.opts.get_default(key)
+    try:
+        yield
+    finally:
+        for key, value in before.items():
+            if value is _ABSENT:
+                data.pop(key, None)
+            else:
+                data[key] = value

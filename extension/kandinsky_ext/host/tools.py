@@ -1,0 +1,47 @@
+"""What the page and a run need from the host: folders, device, buttons, memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from modules import call_queue, devices, paths_internal, shared, ui_common
+
+from kandinsky_ext.engine_folder import ROOT
+
+MODELS_FOLDER = "Kandinsky"
+DEMO_FOLDER = ROOT / "demo" / "model"
+
+
+def model_roots() -> list[Path]:
+    """--kandinsky-dir if given, <models>/Kandinsky, and the shipped demo model's folder, in this order."""
+    given = getattr(shared.cmd_opts, "kandinsky_dir", None)
+    roots = [Path(given)] if given else []
+    return [*roots, Path(paths_internal.models_path) / MODELS_FOLDER, DEMO_FOLDER]
+
+
+def device() -> tuple[str, str | None]:
+    """The host's device in the engine's words, and a remark if the engine cannot use it."""
+    chosen = devices.device
+    if chosen.type in ("cpu", "cuda"):
+        return str(chosen), None
+    return "cpu", f'Device: Kandinsky cannot use "{chosen}" and painted on the CPU.'
+
+
+def refresh_button(component: Any, choices: Callable[[], list[str]], elem_id: str) -> Any:
+    """The host's small button that reads a dropdown's choices anew."""
+    return ui_common.create_refresh_button(
+        component, lambda: None, lambda: {"choices": choices()}, elem_id
+    )
+
+
+def queued(function: Callable[[], Any]) -> Callable[[], Any]:
+    """The function under the lock that all runs take."""
+    wrapped: Callable[[], Any] = call_queue.wrap_queued_call(function)
+    return wrapped
+
+
+def free_memory() -> None:
+    """Collects garbage and empties the accelerator's cache."""
+    devices.torch_gc()

@@ -1,0 +1,60 @@
+"""The host's progress bar, preview and stop buttons, for `runner.Watcher`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from modules import images, shared
+from PIL import Image
+
+LATENT_FACTOR = 8
+
+
+class HostWatcher:
+    def __init__(self, p: Any) -> None:
+        self._p = p
+        self._done = 0
+
+    def begin(self, steps: int) -> None:
+        self._done = 0
+        shared.state.sampling_steps = steps
+        shared.state.sampling_step = 0
+
+    def advance(self, done: int, text: str) -> None:
+        shared.state.sampling_step = done
+        shared.state.textinfo = text
+        while self._done < done:
+            self._done += 1
+            shared.total_tqdm.update()
+
+    def stop_wanted(self) -> bool:
+        # Not stopping_generation: that one means "after this picture", and the host's own loop obeys it.
+        return bool(shared.state.interrupted or shared.state.skipped)
+
+    def previews(self) -> bool:
+        return bool(shared.opts.live_previews_enable) and self._interval() > 0
+
+    def preview_due(self, step: int) -> bool:
+        return step % self._interval() == 0
+
+    def show(self, pictures: npt.NDArray[np.uint8]) -> None:
+        enlarged = [
+            Image.fromarray(picture).resize(
+                (picture.shape[1] * LATENT_FACTOR, picture.shape[0] * LATENT_FACTOR),
+                Image.Resampling.BICUBIC,
+            )
+            for picture in pictures
+        ]
+        grid = shared.opts.show_progress_grid and len(enlarged) > 1
+        # The host's other way, state.current_latent, would decode with Stable Diffusion's approximations.
+        shared.state.assign_current_image(images.image_grid(enlarged) if grid else enlarged[0])
+
+    def remark(self, text: str) -> None:
+        self._p.comment(text)
+
+    @staticmethod
+    def _interval() -> int:
+        """In steps; the host's -1 means: only when the picture is finished, which needs nothing from us."""
+        return int(shared.opts.show_progress_every_n_steps)

@@ -1,0 +1,27 @@
+"""The entry in the host's Script dropdown."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kandinsky_ext import controls, infotext, ui
+from kandinsky_ext.host import base, run, tools
+
+
+class KandinskyScript(base.Script):
+    """Paints with Kandinsky where the host would paint with Stable Diffusion."""
+
+    def title(self) -> str:
+        return controls.TITLE
+
+    def show(self, is_img2img: bool) -> bool:
+        return not is_img2img
+
+    def ui(self, is_img2img: bool) -> list[Any]:
+        components = ui.build(self.elem_id, tools)
+        self.infotext_fields = infotext.paste_fields(components)
+        self.paste_field_names = infotext.paste_names()
+        return components
+
+    def run(self, p: Any, *values: Any) -> Any:
+        return run.run(p, controls.read(values))

@@ -1,0 +1,14 @@
+"""Adds our flag to the host's command line."""
+
+import argparse
+
+
+def preload(parser: argparse.ArgumentParser) -> None:
+    """Called by the host before it reads its command line."""
+    parser.add_argument(
+        "--kandinsky-dir",
+        type=str,
+        default=None,
+        metavar="PATH",
+        help="one more folder with Kandinsky models, looked in before <models>/Kandinsky",
+    )

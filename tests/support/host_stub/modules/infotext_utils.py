@@ -1,0 +1,40 @@
+"""Writing and reading parameters: `Key: value` pairs by commas, values with a comma, colon or newline in JSON quotes."""
+
+import json
+import re
+
+_PAIR = re.compile(r'\s*([^:,]+):\s*("(?:\\.|[^\\"])*"|[^,]*)(?:,|$)')
+
+
+def quote(value):
+    text = str(value)
+    return json.dumps(text, ensure_ascii=False) if re.search(r"[,:\n]", text) else text
+
+
+def parse_generation_parameters(text):
+    *prompt_lines, last = text.strip().split("\n")
+    params = {"Prompt": "", "Negative prompt": ""}
+    key = "Prompt"
+    for line in prompt_lines:
+        if line.startswith("Negative prompt:"):
+            key, line = "Negative prompt", line.removeprefix("Negative prompt:").strip()
+        params[key] += ("\n" if params[key] else "") + line
+    for name, value in _PAIR.findall(last):
+        params[name.strip()] = json.loads(value) if value.startswith('"') else value.strip()
+    return params
+
+
+def paste(fields, text):
+    """What the host's paste button puts into each component: casts to the type of its first value."""
+    from modules import script_callbacks
+
+    params = parse_generation_parameters(text)
+    script_callbacks.infotext_pasted_callback(text, params)
+    values = []
+    for component, key in fields:
+        value = key(params) if callable(key) else params.get(key)
+        if value is not None:
+            kind = type(component.value)
+            value = float(value) if kind is int else kind(value)
+        values.append(value)
+    return params, values

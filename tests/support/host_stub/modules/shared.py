@@ -1,0 +1,119 @@
+import datetime
+import time
+from types import SimpleNamespace
+
+
+class OptionInfo:
+    def __init__(self, default):
+        self.default = default
+
+
+class Options:
+    """Values that were set are in `data`; the others come from `data_labels`. A fresh host has none set."""
+
+    def __init__(self, defaults):
+        self.__dict__["data_labels"] = {k: OptionInfo(v) for k, v in defaults.items()}
+        self.__dict__["data"] = {}
+
+    def __getattr__(self, key):
+        if key in self.data:
+            return self.data[key]
+        if key in self.data_labels:
+            return self.data_labels[key].default
+        raise AttributeError(key)
+
+    def __setattr__(self, key, value):
+        self.data[key] = value
+
+    def get_default(self, key):
+        label = self.data_labels.get(key)
+        return None if label is None else label.default
+
+    def set(self, key, value, is_api=False, run_callbacks=True):
+        if self.data.get(key) == value:
+            return False
+        setattr(self, key, value)
+        return True
+
+
+class State:
+    def __init__(self):
+        self.begin("")
+
+    def begin(self, job):
+        self.job = job
+        self.time_start = time.time()
+        self.skipped = self.interrupted = self.stopping_generation = False
+        self.job_no, self.job_count = 0, -1
+        self.sampling_step = self.sampling_steps = 0
+        self.textinfo = None
+        self.current_latent = self.current_image = None
+        self.id_live_preview = 0
+        self.job_timestamp = datetime.datetime.now().strftime("%Y%m%d%H%M%S")
+
+    def end(self):
+        self.job, self.job_count = "", 0
+
+    def nextjob(self):
+        self.job_no += 1
+        self.sampling_step = 0
+
+    def assign_current_image(self, image):
+        self.current_image = image
+        self.id_live_preview += 1
+
+
+class TotalTqdm:
+    updates = 0
+
+    def update(self):
+        self.updates += 1
+
+    def clear(self):
+        pass
+
+
+class PromptStyles:
+    def __init__(self):
+        self.styles = {}
+
+    def apply(self, text, styles, negative):
+        for name in styles:
+            style = self.styles[name][1 if negative else 0]
+            if "{prompt}" in style:
+                text = style.replace("{prompt}", text)
+            elif style:
+                text = f"{text}, {style}" if text else style
+        return text
+
+
+opts = Options(
+    {
+        "sd_model_checkpoint": None,
+        "sd_vae_decode_method": "Full",
+        "sd_vae_encode_method": "Full",
+        "CLIP_stop_at_last_layers": 1,
+        "emphasis": "Original",
+        "live_previews_enable": True,
+        "show_progress_every_n_steps": 10,
+        "show_progress_grid": True,
+        "randn_source": "GPU",
+        "save_incomplete_images": False,
+        "return_grid": True,
+        "grid_save": True,
+        "onnx_enable": False,
+    }
+)
+cmd_opts = SimpleNamespace()
+state = State()
+total_tqdm = TotalTqdm()
+prompt_styles = PromptStyles()
+device = "cpu"
+
+
+def __getattr__(name):
+    if name == "sd_model":
+        from modules import sd_models
+
+        return sd_models.model_data.get_sd_model()
+    raise AttributeError(name)

@@ -1,0 +1,76 @@
+"""A fresh stand-in for the host, a fake engine and a model folder for each test."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+STUB = ROOT / "tests" / "support" / "host_stub"
+FAKE_ENGINE = ROOT / "tests" / "support" / "fake_engine"
+OURS = ("modules", "kandinsky_ext", "kandinsky_engine")
+
+
+def forget_modules():
+    for name in list(sys.modules):
+        if name.split(".")[0] in OURS:
+            del sys.modules[name]
+
+
+@pytest.fixture
+def clean_modules():
+    forget_modules()
+    yield
+    forget_modules()
+
+
+def make_model(folder, **index):
+    folder.mkdir(parents=True)
+    components = {name: ["diffusers", "X"] for name in ("unet", "movq", "text_encoder")}
+    content = {"_class_name": "KandinskyPipeline", **components, **index}
+    (folder / "model_index.json").write_text(json.dumps(content))
+    return folder
+
+
+@pytest.fixture
+def bare_host(tmp_path, monkeypatch, clean_modules):
+    """The host's modules and our script in them, with no engine to be found."""
+    monkeypatch.syspath_prepend(str(STUB))
+    host = SimpleNamespace(models=tmp_path / "models", out=tmp_path / "out")
+    for name in (
+        "call_queue devices images infotext_utils paths_internal processing prompt_parser rng "
+        "script_callbacks scripts sd_hijack sd_models sd_samplers sd_vae shared ui_common"
+    ).split():
+        setattr(host, name, importlib.import_module(f"modules.{name}"))
+    host.paths_internal.models_path = str(host.models)
+    host.script, host.img2img_script = host.scripts.load_script(ROOT / "scripts" / "kandinsky.py")
+    host.ext = lambda name: importlib.import_module(f"kandinsky_ext.{name}")
+    # Neither what install.py built for this checkout nor the shipped model belongs to these tests.
+    monkeypatch.setattr(host.ext("engine"), "engine_folder", lambda: tmp_path / "no-engine")
+    monkeypatch.setattr(host.ext("host.tools"), "DEMO_FOLDER", tmp_path / "no-demo")
+
+    def txt2img(args=(), **values):
+        p = host.processing.StableDiffusionProcessing(
+            outpath_samples=host.out / "samples", outpath_grids=host.out / "grids", **values
+        )
+        host.p = p
+        return host.processing.txt2img(host.script, p, args)
+
+    host.txt2img = txt2img
+    return host
+
+
+@pytest.fixture
+def host(bare_host, monkeypatch):
+    """The same with the fake engine and one model, "toy"."""
+    monkeypatch.syspath_prepend(str(FAKE_ENGINE))
+    bare_host.engine = importlib.import_module("kandinsky_engine")
+    bare_host.calls = bare_host.engine.Engine.calls
+    bare_host.called = lambda name: [args for called, args in bare_host.calls if called == name]
+    bare_host.toy = make_model(bare_host.models / "Kandinsky" / "toy")
+    return bare_host

@@ -1,0 +1,183 @@
+"""What the run replaces in the host, and that all of it comes back."""
+
+import pytest
+import torch
+
+
+class RealModel:
+    """Stands for a loaded Stable Diffusion model."""
+
+
+def snapshot(host):
+    data = host.sd_models.model_data
+    return {
+        "sd_model": data.sd_model,
+        "loaded": list(data.loaded_sd_models),
+        "was_loaded": data.was_loaded_at_least_once,
+        "reload": host.sd_models.reload_model_weights,
+        "vae": host.sd_vae.reload_vae_weights,
+        "sampler": host.sd_samplers.create_sampler,
+        "embeddings": dict(vars(host.sd_hijack.model_hijack.embedding_db)),
+        "dtype": host.devices.dtype,
+        "dtype_vae": host.devices.dtype_vae,
+        "options": dict(host.shared.opts.data),
+        "close": host.processing.StableDiffusionProcessing.close,
+        "default dtype": torch.get_default_dtype(),
+    }
+
+
+@pytest.fixture(params=["no checkpoint", "a loaded one"])
+def before(request, host):
+    if request.param == "a loaded one":
+        real = RealModel()
+        host.sd_models.model_data.sd_model = real
+        host.sd_models.model_data.loaded_sd_models.append(real)
+    return snapshot(host)
+
+
+def test_everything_comes_back_after_success(host, before):
+    host.txt2img(batch_size=2, n_iter=2)
+    assert snapshot(host) == before
+
+
+def test_everything_comes_back_after_an_engine_error(host, before):
+    with pytest.raises(host.engine.InvalidArgumentError, match="1000"):
+        host.txt2img(steps=1000)
+    assert snapshot(host) == before
+
+
+def test_everything_comes_back_after_an_interrupt(host, before):
+    class Impatient:
+        def process_batch(self, p):
+            host.shared.state.interrupted = True
+
+    host.txt2img(scripts=host.scripts.Runner([Impatient()]))
+    assert snapshot(host) == before
+
+
+def test_everything_comes_back_after_a_keyboard_interrupt(host, before, monkeypatch):
+    def stop(*_args, **_kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(host.engine.Engine, "denoise", stop)
+    with pytest.raises(KeyboardInterrupt):
+        host.txt2img()
+    assert snapshot(host) == before
+
+
+def test_what_is_in_force_meanwhile(host):
+    seen = {}
+
+    class Look:
+        def process_batch(self, p):
+            seen.update(snapshot(host))
+
+    real = RealModel()
+    host.sd_models.model_data.sd_model = real
+    host.sd_models.model_data.loaded_sd_models.append(real)
+    host.txt2img(scripts=host.scripts.Runner([Look()]))
+    assert seen["sd_model"] is not real
+    assert seen["loaded"] == [real], "the facade was filed among the loaded models"
+    assert seen["dtype"] == seen["dtype_vae"] == torch.float32
+    assert seen["options"]["sd_vae_decode_method"] == "Full"
+
+
+def test_without_the_script_the_host_fails_in_its_own_words_afterwards(host):
+    host.txt2img()
+    p = host.processing.StableDiffusionProcessing()
+    with pytest.raises(FileNotFoundError, match="No checkpoints found"):
+        host.processing.process_images(p)
+
+
+def test_a_users_taesd_choice_is_overridden_and_kept(host):
+    host.shared.opts.data["sd_vae_decode_method"] = "TAESD"
+    processed = host.txt2img(override_settings={"sd_vae_decode_method": "TAESD"})
+    assert len(processed.images) == 1
+    assert host.shared.opts.data["sd_vae_decode_method"] == "TAESD"
+
+
+def test_overrides_of_unset_options_do_not_stay(host):
+    host.txt2img(override_settings={"CLIP_stop_at_last_layers": 2})
+    assert host.shared.opts.data == {}
+
+
+def test_overrides_stay_if_the_caller_wants_them_to(host):
+    host.txt2img(
+        override_settings={"CLIP_stop_at_last_layers": 2}, override_settings_restore_afterwards=False
+    )
+    assert host.shared.opts.data == {"CLIP_stop_at_last_layers": 2}
+
+
+def test_a_run_inside_a_run_uses_the_same_backend(host):
+    inner = []
+
+    class Detailer:
+        def postprocess_image(self, p, image):
+            nested = host.processing.StableDiffusionProcessing(
+                width=64, height=64, seed=77, prompt="detail", disable_extra_networks=True,
+                do_not_reload_embeddings=True,
+            )
+            inner.extend(host.processing.process_images(nested).images)
+            nested.close()
+
+    before = snapshot(host)
+    processed = host.txt2img(batch_size=2, scripts=host.scripts.Runner([Detailer()]))
+    assert host.scripts.swallowed == []
+    assert [image.size for image in inner] == [(64, 64)] * 2
+    assert processed.images[1].size == (128, 128)
+    assert snapshot(host) == before
+
+
+def test_the_script_inside_its_own_run_takes_over_for_its_length(host):
+    prompts = []
+
+    class Nested:
+        def postprocess_image(self, p, image):
+            nested = host.processing.StableDiffusionProcessing(prompt="inner", width=192)
+            prompts.append(host.script.run(nested, 9).infotexts[0])
+
+    before = snapshot(host)
+    processed = host.txt2img(args=(7,), prompt="outer", scripts=host.scripts.Runner([Nested()]))
+    assert host.scripts.swallowed == []
+    assert "Kandinsky prior steps: 9" in prompts[0]
+    assert "Kandinsky prior steps: 7" in processed.infotexts[0]
+    assert snapshot(host) == before
+
+
+def test_a_backend_left_behind_is_taken_off_by_the_next_run(host):
+    before = snapshot(host)
+    host.shared.state.begin("lost")
+    backend = host.ext("host.backend")
+
+    class Job:
+        model_name = "lost"
+
+    lost = backend.in_force(Job())
+    lost.__enter__()
+    assert host.sd_models.model_data.sd_model is not None
+    host.txt2img()
+    assert snapshot(host) == before
+    # Keep the generator from restoring anything again when it is collected.
+    lost.gen.close()
+    assert snapshot(host) == before
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"enable_hr": True}, "hires. fix"),
+        ({"refiner_checkpoint": None, "enable_hr": True}, "switch it off"),
+    ],
+)
+def test_what_is_not_possible_is_said(host, values, words):
+    before = snapshot(host)
+    with pytest.raises(host.ext("errors").UserError, match=words):
+        host.txt2img(**values)
+    assert snapshot(host) == before
+    assert host.calls == []
+
+
+def test_onnx_hosts_are_refused(host):
+    host.shared.opts.onnx_enable = True
+    with pytest.raises(host.ext("errors").UserError, match="ONNX"):
+        host.txt2img()

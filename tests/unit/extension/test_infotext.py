@@ -1,0 +1,87 @@
+"""Parameters written into pictures and pasted back."""
+
+import gradio as gr
+import pytest
+
+
+def draw(host):
+    with gr.Blocks():
+        return host.script.ui(False)
+
+
+def test_what_a_picture_says(host):
+    text = host.txt2img(prompt="a, b", negative_prompt="c: d", seed=3).infotexts[0]
+    params = host.infotext_utils.parse_generation_parameters(text)
+    assert params["Prompt"] == "a, b"
+    assert params["Negative prompt"] == "c: d"
+    assert params["Script"] == "Kandinsky"
+    assert params["Sampler"] == "Kandinsky DDIM"
+    assert params["Kandinsky prior steps"] == "25"
+    assert params["Kandinsky prior CFG scale"] == "4.0"
+    assert params["Kandinsky model"] == "toy", "the model that painted, not Automatic"
+    assert params["Kandinsky precision"] == "fp32", "what auto became"
+    assert params["Model"] == "toy"
+    assert params["Seed"] == "3"
+
+
+def test_what_has_no_part_in_the_picture_is_left_out(host):
+    host.shared.opts.CLIP_stop_at_last_layers = 2
+    host.shared.opts.randn_source = "NV"
+    text = host.txt2img().infotexts[0]
+    for key in ("Schedule type", "Clip skip", "VAE", "RNG"):
+        assert f"{key}:" not in text
+    assert host.p.params_txt == text
+
+
+def test_the_noise_source_is_named_when_it_is_the_hosts(host):
+    host.shared.opts.randn_source = "NV"
+    assert "RNG: NV" in host.txt2img(subseed_strength=0.3).infotexts[0]
+
+
+def test_a_dictionary_shared_with_an_earlier_run_keeps_nothing(host):
+    shared = {"Mine": "kept"}
+    host.txt2img(extra_generation_params=shared, args=(7,), subseed_strength=0.3)
+    text = host.txt2img(extra_generation_params=shared, args=(9,)).infotexts[0]
+    assert "Kandinsky prior steps: 9" in text
+    assert "Mine: kept" in text
+    assert "RNG" not in text
+
+
+@pytest.mark.parametrize(
+    "given",
+    [(25, 4.0, "Automatic", "auto"), (7, 2.5, "toy", "fp32"), (1000, 20.0, "second, odd", "bf16")],
+)
+def test_pasting_gives_every_control_what_painted_the_picture(host, given):
+    (host.models / "Kandinsky" / "second, odd").mkdir()
+    for name in ("model_index.json",):
+        content = (host.toy / name).read_text()
+        (host.models / "Kandinsky" / "second, odd" / name).write_text(content)
+    draw(host)
+    first = host.txt2img(args=given, prompt="x, y")
+    params, values = host.infotext_utils.paste(host.script.infotext_fields, first.infotexts[0])
+    assert values[:2] == list(given[:2])
+    assert values[2] != "Automatic"
+    assert values[3] in ("fp32", "bf16")
+    assert params["Sampler"] == "DDIM", "a name that the host's own field knows"
+    again = host.txt2img(args=tuple(values), prompt="x, y")
+    assert again.images[0].tobytes() == first.images[0].tobytes()
+    assert again.infotexts == first.infotexts
+
+
+def test_pasting_a_picture_of_others_leaves_the_controls_alone(host):
+    draw(host)
+    params, values = host.infotext_utils.paste(
+        host.script.infotext_fields, "a cat\nSteps: 20, Sampler: Euler a, Seed: 1"
+    )
+    assert values == [None] * len(values)
+    assert params["Sampler"] == "Euler a"
+
+
+def test_the_send_to_buttons_know_every_key(host):
+    draw(host)
+    assert host.script.paste_field_names == [key for _, key in host.script.infotext_fields]
+
+
+def test_a_pasted_model_that_is_not_here_is_said(host):
+    with pytest.raises(host.ext("errors").UserError, match='no Kandinsky model "gone"'):
+        host.txt2img(args=(25, 4.0, "gone"))

@@ -1,0 +1,91 @@
+"""Which folders are models and what they are called."""
+
+import json
+
+import pytest
+
+INDEX = {"_class_name": "KandinskyPipeline", "unet": [], "movq": [], "text_encoder": []}
+
+
+@pytest.fixture
+def models(bare_host):
+    return bare_host.ext("models")
+
+
+def make(folder, content=INDEX):
+    folder.mkdir(parents=True)
+    (folder / "model_index.json").write_text(
+        content if isinstance(content, str) else json.dumps(content)
+    )
+    return folder
+
+
+def names(models, *roots):
+    return [model.name for model in models.find(roots)]
+
+
+def test_what_can_paint_is_listed(models, tmp_path):
+    make(tmp_path / "b")
+    make(tmp_path / "a")
+    make(tmp_path / "a-prior", {"_class_name": "KandinskyPriorPipeline", "prior": []})
+    make(tmp_path / "fill", {**INDEX, "_class_name": "KandinskyInpaintPipeline"})
+    make(tmp_path / "newer", {"_class_name": "KandinskyV22Pipeline", "unet": [], "movq": []})
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "file").write_text("x")
+    assert names(models, tmp_path) == ["a", "b"]
+    assert models.names([tmp_path]) == ["Automatic", "a", "b"]
+
+
+@pytest.mark.parametrize("content", ["{", "[]", "\x00"])
+def test_a_folder_with_a_broken_index_is_listed_for_the_engine_to_explain(models, tmp_path, content):
+    make(tmp_path / "odd", content)
+    assert names(models, tmp_path) == ["odd"]
+
+
+def test_the_first_root_is_first_and_may_be_a_model(models, tmp_path):
+    one, other = make(tmp_path / "one" / "z"), make(tmp_path / "other" / "a")
+    assert names(models, one, other.parent) == ["z", "a"]
+    assert models.choose("Automatic", [one, other.parent]).folder == one
+
+
+def test_equal_names_are_told_apart(models, tmp_path):
+    make(tmp_path / "one" / "m")
+    make(tmp_path / "two" / "m")
+    make(tmp_path / "three" / "Automatic")
+    found = names(models, *(tmp_path / name for name in ("one", "two", "three")))
+    assert found == ["m", "m (two)", "Automatic (three)"]
+
+
+def test_a_folder_reached_twice_is_listed_once(models, tmp_path):
+    make(tmp_path / "m")
+    (tmp_path / "link").symlink_to(tmp_path / "m")
+    assert len(names(models, tmp_path, tmp_path)) == 1
+
+
+def test_missing_roots_are_fine(models, tmp_path):
+    assert names(models, tmp_path / "nowhere") == []
+
+
+@pytest.mark.parametrize("name", ["../m", "/", "", "M"])
+def test_only_listed_names_are_accepted(models, tmp_path, name, bare_host):
+    make(tmp_path / "root" / "m")
+    with pytest.raises(bare_host.ext("errors").UserError, match="There are: m"):
+        models.choose(name, [tmp_path / "root"])
+
+
+def test_the_hosts_folders(bare_host, tmp_path):
+    tools = bare_host.ext("host.tools")
+    assert tools.model_roots() == [bare_host.models / "Kandinsky", tools.DEMO_FOLDER]
+    bare_host.shared.cmd_opts.kandinsky_dir = str(tmp_path / "mine")
+    assert tools.model_roots()[0] == tmp_path / "mine"
+
+
+def test_the_flag(bare_host):
+    import argparse
+    import runpy
+    from pathlib import Path
+
+    parser = argparse.ArgumentParser()
+    runpy.run_path(str(Path(__file__).parents[3] / "preload.py"))["preload"](parser)
+    assert parser.parse_args([]).kandinsky_dir is None
+    assert parser.parse_args(["--kandinsky-dir", "x"]).kandinsky_dir == "x"

@@ -1,0 +1,337 @@
+"""Pictures through the host's loop: batches, seeds, prompts, sizes, stops, progress."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+
+def pixels(image):
+    return np.asarray(image)
+
+
+def test_the_entry(host):
+    assert host.script.title() == "Kandinsky"
+    assert host.script.show(False) is True
+    assert host.img2img_script.show(True) is False
+
+
+def test_two_batches_of_two_and_their_grid(host):
+    processed = host.txt2img(prompt="a red circle", batch_size=2, n_iter=2, seed=5)
+    assert len(processed.images) == 5
+    assert processed.index_of_first_image == 1
+    assert processed.all_seeds == [5, 6, 7, 8]
+    assert len({image.tobytes() for image in processed.images[1:]}) == 4
+    samples = host.processing.saved(host.out / "samples")
+    assert len(samples) == 4
+    assert len(host.processing.saved(host.out / "grids")) == 1
+    for file, image in zip(samples, processed.images[1:], strict=True):
+        assert Image.open(file).tobytes() == image.tobytes()
+        assert Image.open(file).info["parameters"] == image.info["parameters"]
+    assert [call["seeds"] for call in host.called("denoise")] == [[5, 6], [7, 8]]
+
+
+def test_a_picture_is_the_same_alone(host):
+    batch = host.txt2img(prompt="x", batch_size=3, seed=5).images[1:]
+    alone = host.txt2img(prompt="x", seed=7).images[0]
+    assert pixels(batch[2]).tobytes() == pixels(alone).tobytes()
+
+
+def test_the_same_seed_twice_is_the_same_file(host):
+    host.txt2img(prompt="x", seed=5)
+    host.txt2img(prompt="x", seed=5)
+    first, second = host.processing.saved(host.out / "samples")
+    assert first.read_bytes() == second.read_bytes()
+
+
+def test_every_level_survives_the_hosts_rounding(host, monkeypatch):
+    ramp = np.arange(256, dtype=np.uint8).repeat(3).reshape(1, 1, 256, 3).repeat(8, axis=1)
+    monkeypatch.setattr(host.engine.Engine, "decode", lambda self, z, width, height: ramp)
+    image = host.txt2img(width=256, height=8).images[0]
+    assert (pixels(image) == ramp[0]).all()
+
+
+@pytest.mark.parametrize("seed", [0, 2**32 - 1, 2**64 - 1, -7])
+def test_any_seed_reaches_the_engine_unsigned(host, seed):
+    host.txt2img(seed=seed)
+    assert host.called("encode_prompts")[0]["seeds"] == [seed % 2**64]
+    assert host.called("denoise")[0]["seeds"] == [seed % 2**64]
+
+
+@pytest.mark.parametrize(("width", "height"), [(300, 200), (128, 128), (64, 512), (8, 8), (65, 63)])
+def test_a_picture_has_just_the_size_asked_for(host, width, height):
+    processed = host.txt2img(width=width, height=height)
+    assert processed.images[0].size == (width, height)
+    assert f"Size: {width}x{height}" in processed.infotexts[0]
+
+
+def test_host_numbers_reach_the_engine(host):
+    host.txt2img(steps=11, cfg_scale=6.5, prompt="p", negative_prompt="n", args=(13, 2.5))
+    encode, denoise = host.called("encode_prompts")[0], host.called("denoise")[0]
+    assert encode == {
+        "prompts": ["p"],
+        "negative_prompts": ["n"],
+        "seeds": [1],
+        "prior_num_inference_steps": 13,
+        "prior_guidance_scale": 2.5,
+    }
+    assert denoise["num_inference_steps"] == 11
+    assert denoise["guidance_scale"] == 6.5
+    assert denoise["noise"] is None
+
+
+def test_an_empty_negative_prompt_is_absent(host):
+    host.txt2img(negative_prompt="")
+    assert host.called("encode_prompts")[0]["negative_prompts"] is None
+
+
+def test_prompts_of_their_own_for_each_picture(host):
+    host.txt2img(prompt=["a", "b", "c", "d"], negative_prompt=["", "n", "", "m"], batch_size=4)
+    given, absent = sorted(host.called("encode_prompts"), key=lambda c: c["prompts"], reverse=True)
+    assert (given["prompts"], given["negative_prompts"]) == (["b", "d"], ["n", "m"])
+    assert (absent["prompts"], absent["negative_prompts"]) == (["a", "c"], None)
+
+
+def test_a_neighbours_negative_prompt_changes_nothing(host):
+    mixed = host.txt2img(
+        prompt=["a", "b", "c"], negative_prompt=["", "n", ""], batch_size=3, seed=4
+    ).images[1:]
+    alone = [
+        host.txt2img(prompt=prompt, negative_prompt=negative, seed=seed).images[0]
+        for prompt, negative, seed in (("a", "", 4), ("b", "n", 5), ("c", "", 6))
+    ]
+    assert [image.tobytes() for image in mixed] == [image.tobytes() for image in alone]
+
+
+def test_styles_are_applied(host):
+    host.shared.prompt_styles.styles["ink"] = ("{prompt}, in ink", "colour")
+    processed = host.txt2img(prompt="a cat", styles=["ink"])
+    call = host.called("encode_prompts")[0]
+    assert (call["prompts"], call["negative_prompts"]) == (["a cat, in ink"], ["colour"])
+    assert processed.infotexts[0].startswith("a cat, in ink\nNegative prompt: colour\n")
+
+
+@pytest.mark.parametrize(
+    ("prompt", "text", "remark"),
+    [
+        ("a (red:1.3) circle", "a red circle", "emphasis"),
+        ("a [pale] circle", "a pale circle", "emphasis"),
+        ("a BREAK b", "a b", "emphasis"),
+        (r"a \(round\) circle", "a (round) circle", None),
+        ("a circle<lora:ink:0.8>", "a circle", "extra networks"),
+        ("a [cat:dog:0.5]", "a dog", "last step"),
+        ("a cat AND a dog", "a cat a dog", "AND"),
+        ("красный круг", "красный круг", None),
+    ],
+)
+def test_prompt_syntax_of_the_host(host, prompt, text, remark):
+    processed = host.txt2img(prompt=prompt, batch_size=2)
+    assert host.called("encode_prompts")[0]["prompts"] == [text] * 2
+    if remark is None:
+        assert "Prompt:" not in processed.comments
+    else:
+        assert processed.comments.count(remark) == 1
+
+
+def test_brackets_stay_where_the_host_does_not_read_them(host):
+    host.shared.opts.emphasis = "None"
+    host.txt2img(prompt="a (red:1.3) circle")
+    assert host.called("encode_prompts")[0]["prompts"] == ["a (red:1.3) circle"]
+
+
+def test_equal_embeddings_are_made_once(host):
+    host.txt2img(prompt="x", seed=5, steps=4)
+    host.txt2img(prompt="x", seed=5, steps=9, cfg_scale=2.0)
+    assert len(host.called("encode_prompts")) == 1
+    assert len(host.called("denoise")) == 2
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"prompt": "y"}, {"seed": 6}, {"negative_prompt": "n"}, {"args": (24,)}, {"args": (25, 5.0)}],
+)
+def test_other_embeddings_are_made_anew(host, change):
+    host.txt2img(prompt="x", seed=5)
+    host.txt2img(**{"prompt": "x", "seed": 5, **change})
+    assert len(host.called("encode_prompts")) == 2
+
+
+def test_the_engine_stays_open_and_is_reopened_for_another_precision(host):
+    host.txt2img()
+    host.txt2img()
+    assert len(host.called("open")) == 1
+    host.txt2img(args=(25, 4.0, "toy", "bf16"))
+    assert [name for name, _ in host.calls if name in ("open", "close")] == ["open", "close", "open"]
+    assert host.called("open")[1]["precision"] == "bf16"
+
+
+def test_the_engine_survives_a_reloaded_page(host):
+    from pathlib import Path
+
+    host.txt2img()
+    root = Path(__file__).parents[3]
+    host.script, _ = host.scripts.load_script(root / "scripts" / "kandinsky.py")
+    host.txt2img()
+    assert len(host.called("open")) == 1
+    assert len(host.script_callbacks.pasted) == 1
+
+
+def test_variation_seeds_use_the_hosts_noise(host):
+    host.txt2img(subseed=9, subseed_strength=0.4, batch_size=2)
+    noise = host.called("denoise")[0]["noise"]
+    assert noise.shape == (2, 4, 16, 16)
+    assert noise.dtype == np.float32
+    assert host.called("denoise")[0]["seeds"] == [1, 1]
+    assert (noise[0] != noise[1]).any()
+
+
+def test_variation_seeds_work_at_sizes_that_the_host_rounds_down(host):
+    processed = host.txt2img(subseed=9, subseed_strength=0.4, width=300, height=200)
+    assert host.called("denoise")[0]["noise"].shape == (1, 4, 32, 40)
+    assert host.rng.made[-1].subseed_strength == 0.4
+    assert processed.images[0].size == (300, 200)
+
+
+def test_remarks(host):
+    processed = host.txt2img(sampler_name="Euler a", width=512, height=512)
+    assert 'no "Euler a" and used DDIM' in processed.comments
+    assert "128x128" in processed.comments
+    assert host.txt2img().comments == ""
+
+
+def test_the_engines_remarks_are_shown_once(host):
+    comments = host.txt2img(prompt="word " * 100, batch_size=2, n_iter=2).comments
+    assert comments.count("cut after 77 tokens") == 1
+
+
+def test_an_unusable_device_is_said(host):
+    import torch
+
+    host.devices.device = torch.device("meta")
+    assert '"meta"' in host.txt2img().comments
+    assert host.called("open")[0]["device"] == "cpu"
+
+
+def test_progress_counts_every_step_once(host, monkeypatch):
+    seen = []
+    state = host.shared.state
+    advance = host.ext("host.watcher").HostWatcher.advance
+
+    def spy(self, done, text):
+        advance(self, done, text)
+        seen.append((state.sampling_step, state.sampling_steps, text))
+
+    monkeypatch.setattr(host.ext("host.watcher").HostWatcher, "advance", spy)
+    host.txt2img(steps=4, batch_size=2, args=(6,))
+    done = [step for step, _, _ in seen]
+    assert done == sorted(done)
+    assert set(done) == set(range(6 + 4 + 2 + 1))
+    assert {total for _, total, _ in seen} == {12}
+    assert host.shared.total_tqdm.updates == 12
+    texts = " / ".join(text for _, _, text in seen)
+    for words in ("reading the prompt", "prior, step 3 of 6", "painting, step 4 of 4", "decoding"):
+        assert words in texts
+    seen.clear()
+    host.txt2img(steps=4, batch_size=2, args=(6,))
+    assert {total for _, total, _ in seen} == {6}, "the prior did not run, but was counted"
+
+
+def stop_at(host, monkeypatch, stage, step, flag):
+    """Presses a button at a step of a stage. Returns the steps that came after it."""
+    after = []
+    advance = host.ext("host.watcher").HostWatcher.advance
+
+    def pressing(self, done, text):
+        advance(self, done, text)
+        if getattr(host.shared.state, flag):
+            after.append(text)
+        if f"{stage}, step {step} " in text:
+            setattr(host.shared.state, flag, True)
+
+    monkeypatch.setattr(host.ext("host.watcher").HostWatcher, "advance", pressing)
+    return after
+
+
+def test_interrupt_while_painting_gives_what_there_is(host, monkeypatch):
+    after = stop_at(host, monkeypatch, "painting", 3, "interrupted")
+    processed = host.txt2img(prompt="x", steps=20, n_iter=3)
+    assert len(processed.images) == 1
+    assert all("decoding" in text for text in after), after
+    assert pixels(processed.images[0]).max() > 0
+    assert host.processing.saved(host.out / "samples") == []
+
+
+@pytest.mark.parametrize(("stage", "step"), [("prior", 0), ("prior", 5), ("painting", 0)])
+def test_interrupt_before_there_is_anything_is_quick(host, monkeypatch, stage, step):
+    stop_at(host, monkeypatch, stage, step, "interrupted")
+    processed = host.txt2img(prompt="x", width=192, batch_size=2, n_iter=3)
+    assert len(processed.images) == 3
+    assert processed.images[1].size == (192, 128)
+    assert host.called("decode") == []
+    monkeypatch.undo()
+
+
+def test_an_interrupted_prior_is_not_kept(host, monkeypatch):
+    with monkeypatch.context() as patch:
+        stop_at(host, patch, "prior", 5, "interrupted")
+        host.txt2img(prompt="x")
+    host.txt2img(prompt="x")
+    assert len(host.called("encode_prompts")) == 2
+    assert len(host.called("denoise")) == 1
+
+
+def test_skip_goes_on_with_the_next_batch(host, monkeypatch):
+    state = host.shared.state
+    advance = host.ext("host.watcher").HostWatcher.advance
+
+    def pressing(self, done, text):
+        advance(self, done, text)
+        if state.job_no == 0 and "painting, step 2 " in text:
+            state.skipped = True
+
+    monkeypatch.setattr(host.ext("host.watcher").HostWatcher, "advance", pressing)
+    processed = host.txt2img(prompt="x", steps=9, n_iter=3)
+    assert len(processed.images) == 4
+    assert len(host.processing.saved(host.out / "samples")) == 2
+
+
+def test_stop_after_this_picture_finishes_it(host, monkeypatch):
+    after = stop_at(host, monkeypatch, "painting", 2, "stopping_generation")
+    processed = host.txt2img(prompt="x", steps=5, n_iter=3)
+    assert len(processed.images) == 1
+    assert any("painting, step 5 of 5" in text for text in after)
+    assert len(host.processing.saved(host.out / "samples")) == 1
+
+
+def test_previews_come_at_the_hosts_interval(host):
+    shown = []
+    state = host.shared.state
+    assign = state.assign_current_image
+    state.assign_current_image = lambda image: (assign(image), shown.append(image))
+    host.shared.opts.show_progress_every_n_steps = 3
+    processed = host.txt2img(prompt="x", steps=10, batch_size=2)
+    assert len(shown) == 3
+    assert shown[-1].size == (256, 128), "a grid of two"
+    assert state.current_latent is None
+    final = np.concatenate([pixels(image) for image in processed.images[1:]], axis=1)
+    assert abs(pixels(shown[-1]).astype(float) - final).mean() < 6
+    host.shared.opts.show_progress_grid = False
+    host.txt2img(prompt="x", steps=3, batch_size=2)
+    assert shown[-1].size == (128, 128)
+    assert len(host.called("encode")) == 1, "the colours are measured once a model"
+
+
+@pytest.mark.parametrize("option", [("live_previews_enable", False), ("show_progress_every_n_steps", -1)])
+def test_no_preview_no_cost(host, option):
+    setattr(host.shared.opts, *option)
+    host.txt2img(steps=30)
+    assert host.shared.state.id_live_preview == 0
+    assert host.called("encode") == []
+
+
+def test_the_result_is_a_picture_file(host):
+    image = host.txt2img(prompt="x").images[0]
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    assert Image.open(io.BytesIO(buffer.getvalue())).mode == "RGB"

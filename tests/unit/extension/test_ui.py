@@ -1,0 +1,75 @@
+"""The page's parts, without a browser; tests/e2e renders it."""
+
+import gradio as gr
+
+
+def draw(host):
+    with gr.Blocks() as page:
+        components = host.script.ui(False)
+    return page, components
+
+
+def test_drawing_is_repeatable_and_opens_nothing(host):
+    for _ in range(3):
+        _, components = draw(host)
+    assert [type(component).__name__ for component in components] == [
+        "Slider",
+        "Slider",
+        "Dropdown",
+        "Dropdown",
+    ]
+    assert host.calls == []
+
+
+def test_ids_and_labels_are_unique(host):
+    page, _ = draw(host)
+    blocks = list(page.blocks.values())
+    ids = [block.elem_id for block in blocks if block.elem_id]
+    assert len(ids) == len(set(ids)) >= 7
+    labels = [label for block in blocks if (label := getattr(block, "label", None))]
+    assert len(labels) == len(set(labels))
+
+
+def find(page, ending):
+    return next(b for b in page.blocks.values() if (b.elem_id or "").endswith(ending))
+
+
+def clicked(page, ending):
+    """The function behind a button."""
+    button = find(page, ending)._id
+    return next(
+        page.fns[i].fn
+        for i, dependency in enumerate(page.dependencies)
+        if button in dependency["targets"] or [button, "click"] in map(list, dependency["targets"])
+    )
+
+
+def test_refresh_finds_a_new_model(host):
+    page, components = draw(host)
+    assert list(components[2].choices) in (
+        ["Automatic", "toy"],
+        [("Automatic", "Automatic"), ("toy", "toy")],
+    )
+    (host.models / "Kandinsky" / "other").mkdir()
+    index = (host.toy / "model_index.json").read_text()
+    (host.models / "Kandinsky" / "other" / "model_index.json").write_text(index)
+    assert "other" in clicked(page, "_model_refresh")()["choices"]
+
+
+def test_unload_closes_the_engine_under_the_hosts_lock(host, monkeypatch):
+    page, _ = draw(host)
+    unload = clicked(page, "_unload")
+    assert unload() == "Kandinsky was not loaded."
+    host.txt2img()
+    locked = []
+    monkeypatch.setattr(
+        host.engine.Engine,
+        "close",
+        lambda self: locked.append(host.call_queue.queue_lock.locked()),
+    )
+    collections = host.devices.collections
+    assert unload() == "Kandinsky is unloaded."
+    assert locked == [True]
+    assert host.devices.collections > collections
+    host.txt2img()
+    assert len(host.called("open")) == 2
