@@ -23,9 +23,11 @@ def positive(p: Any, conditioning: Any) -> list[str]:
         p.comment(NETWORKS_REMARK)
     texts = []
     for parts in conditioning.batch:
-        if len(parts) > 1:
+        own = [_last(p, part.schedules) for part in parts]
+        if len(own) > 1:
             p.comment(AND_REMARK)
-        texts.append(" ".join(_last(p, part.schedules) for part in parts))
+            own = [" ".join(text.strip() for text in own)]
+        texts.append(own[0])
     return [_plain(p, text) for text in texts]
 
 

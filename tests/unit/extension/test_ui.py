@@ -40,7 +40,7 @@ def clicked(page, ending):
     return next(
         page.fns[i].fn
         for i, dependency in enumerate(page.dependencies)
-        if button in dependency["targets"] or [button, "click"] in map(list, dependency["targets"])
+        if button in dependency["targets"]
     )
 
 
