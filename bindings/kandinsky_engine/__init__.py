@@ -1,0 +1,69 @@
+"""Paints pictures from texts with Kandinsky models.
+
+    import kandinsky_engine as kandinsky
+
+    with kandinsky.Engine("models/kandinsky-2-1") as engine:
+        pictures = engine.text_to_image(["a red circle"], seeds=[1], width=512, height=512)
+    kandinsky.save_picture("circle.png", pictures[0])
+
+The engine works in stages, each a method of Engine: encode_prompts, denoise, decode, encode.
+Pictures are uint8 [B, H, W, 3], RGB; latents are float32 [B, 4, h, w]. All errors are
+KandinskyErrors.
+
+Importing this package imports torch and raises ImportError if the engine was built for another.
+"""
+
+from kandinsky_engine.errors import (
+    BusyError,
+    CancelledError,
+    CorruptFileError,
+    IncompatibleError,
+    InternalError,
+    InvalidArgumentError,
+    KandinskyError,
+    NotFoundError,
+    OutOfMemoryError,
+    UnsupportedError,
+)
+
+# _load comes first: it says what is wrong where the other modules would only fail.
+from kandinsky_engine._load import core  # isort: skip
+from kandinsky_engine.embeds import Embeds  # isort: skip
+from kandinsky_engine.engine import Action, Engine, EngineInfo, Progress  # isort: skip
+from kandinsky_engine.library import (  # isort: skip
+    Component,
+    Folder,
+    describe_folder,
+    families,
+    samplers,
+    save_picture,
+)
+
+__version__: str = core.version()
+torch_version: str = core.torch_version()
+
+__all__ = [
+    "Action",
+    "BusyError",
+    "CancelledError",
+    "Component",
+    "CorruptFileError",
+    "Embeds",
+    "Engine",
+    "EngineInfo",
+    "Folder",
+    "IncompatibleError",
+    "InternalError",
+    "InvalidArgumentError",
+    "KandinskyError",
+    "NotFoundError",
+    "OutOfMemoryError",
+    "Progress",
+    "UnsupportedError",
+    "__version__",
+    "describe_folder",
+    "families",
+    "samplers",
+    "save_picture",
+    "torch_version",
+]

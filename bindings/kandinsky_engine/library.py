@@ -1,0 +1,72 @@
+"""What needs no engine: lists, folders, picture files."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kandinsky_engine import _arguments
+from kandinsky_engine._load import core
+
+
+@dataclass(frozen=True)
+class Component:
+    """One part of a model folder."""
+
+    name: str
+    class_name: str
+    dtype: str
+    """Of the weights: "fp32", "fp16", "bf16", "mixed", or "" for a component without weights."""
+    tensors: int
+    parameters: int
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Folder:
+    """What a model folder in hub layout holds."""
+
+    pipeline: str
+    family: str
+    """The family that knows this folder, or "" if none does."""
+    native_size: int
+    """Side in pixels of the pictures that the model was trained on; 0 without a UNet."""
+    components: list[Component]
+
+
+def samplers() -> list[str]:
+    """Names of all samplers, as hosts spell them."""
+    return core.samplers()
+
+
+def families() -> list[str]:
+    """Names of all model families."""
+    return core.families()
+
+
+def describe_folder(path: str | os.PathLike[str]) -> Folder:
+    """Reads a folder's index, configs and file headers, no weights.
+
+    Raises as opening an engine on it would.
+    """
+    found = core.describe_folder(_arguments.path("path", path))
+    components = [Component(**component) for component in found.pop("components")]
+    return Folder(components=components, **found)
+
+
+def save_picture(
+    path: str | os.PathLike[str], array: NDArray[np.uint8], parameters: str | None = None
+) -> None:
+    """Writes uint8 [H, W, 3] as PNG, JPEG or WebP by the path's ending.
+
+    parameters: text for a PNG, as hosts write and read it. An existing file is replaced whole or
+    not at all.
+    """
+    core.save_picture(
+        _arguments.path("path", path),
+        array,
+        "" if parameters is None else _arguments.text("parameters", parameters),
+    )

@@ -1,0 +1,95 @@
+#include "buffers.h"
+
+#include <bit>
+#include <string>
+
+#include "kandinsky.hpp"
+#include "register.h"
+
+namespace kandinsky::bindings {
+namespace {
+
+namespace py = pybind11;
+
+template <typename Number>
+constexpr const char* kTypeName = "float32";
+template <>
+constexpr const char* kTypeName<std::uint8_t> = "uint8";
+
+[[noreturn]] void refuse(const std::string& message) {
+  throw StatusError(KANDINSKY_INVALID_ARGUMENT, message.c_str());
+}
+
+std::string shape_text(const Shape& shape) {
+  std::string text = "[";
+  for (std::size_t i = 0; i < shape.size(); ++i) {
+    if (i > 0) text += ", ";
+    text += shape[i] < 0 ? "any" : std::to_string(shape[i]);
+  }
+  return text + "]";
+}
+
+bool fits(const Shape& shape, const Shape& expected) {
+  if (shape.size() != expected.size()) return false;
+  for (std::size_t i = 0; i < shape.size(); ++i) {
+    if (expected[i] >= 0 && shape[i] != expected[i]) return false;
+  }
+  return true;
+}
+
+/// The format letter without a sign for the machine's own byte order.
+std::string plain_format(std::string format) {
+  if (!format.empty() && (format.front() == '=' || format.front() == '@')) format.erase(0, 1);
+  if constexpr (std::endian::native == std::endian::little) {
+    if (!format.empty() && format.front() == '<') format.erase(0, 1);
+  }
+  return format;
+}
+
+template <typename Number>
+void bind_buffer(py::module_& module, const char* name) {
+  py::class_<Buffer<Number>>(module, name, py::buffer_protocol(), py::module_local(),
+                             "A block of numbers; numpy.asarray() wraps it.")
+      .def_buffer([](Buffer<Number>& buffer) {
+        return py::buffer_info(buffer.data.data(), sizeof(Number),
+                               py::format_descriptor<Number>::format(),
+                               static_cast<py::ssize_t>(buffer.shape.size()), buffer.shape,
+                               py::detail::c_strides(buffer.shape, sizeof(Number)));
+      });
+}
+
+}  // namespace
+
+template <typename Number>
+Buffer<Number> read_array(const py::object& array, const char* name, const Shape& expected) {
+  if (PyObject_CheckBuffer(array.ptr()) == 0) {
+    refuse(std::string(name) + ": a numpy array of " + kTypeName<Number> + " is needed, got " +
+           Py_TYPE(array.ptr())->tp_name);
+  }
+  const py::buffer_info info = py::reinterpret_borrow<py::buffer>(array).request();
+  if (plain_format(info.format) != py::format_descriptor<Number>::format()) {
+    refuse(std::string(name) + ": the numbers must be " + kTypeName<Number> +
+           ", got the buffer format \"" + info.format + "\"");
+  }
+  if (!fits(info.shape, expected)) {
+    refuse(std::string(name) + ": the shape must be " + shape_text(expected) + ", got " +
+           shape_text(info.shape));
+  }
+  if (info.strides != py::detail::c_strides(info.shape, sizeof(Number)) && info.size > 0) {
+    refuse(std::string(name) +
+           ": the array is not C-contiguous; numpy.ascontiguousarray() makes it so");
+  }
+  const auto* numbers = static_cast<const Number*>(info.ptr);
+  return {std::vector<Number>(numbers, numbers + info.size), info.shape};
+}
+
+template Buffer<float> read_array<float>(const py::object&, const char*, const Shape&);
+template Buffer<std::uint8_t> read_array<std::uint8_t>(const py::object&, const char*,
+                                                       const Shape&);
+
+void register_buffers(py::module_& module) {
+  bind_buffer<float>(module, "FloatBuffer");
+  bind_buffer<std::uint8_t>(module, "ByteBuffer");
+}
+
+}  // namespace kandinsky::bindings

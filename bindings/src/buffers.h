@@ -1,0 +1,36 @@
+#pragma once
+
+#include <pybind11/pybind11.h>
+
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+namespace kandinsky::bindings {
+
+using Shape = std::vector<pybind11::ssize_t>;
+
+/// An owned block of numbers that numpy can wrap.
+template <typename Number>
+struct Buffer {
+  std::vector<Number> data;
+  Shape shape;
+};
+
+/// The numbers of an array-like object. `name` is what messages call it; an expected dimension of
+/// -1 may be anything. Throws StatusError(KANDINSKY_INVALID_ARGUMENT) for anything but a
+/// C-contiguous array of Number and that shape.
+template <typename Number>
+Buffer<Number> read_array(const pybind11::object& array, const char* name, const Shape& expected);
+
+extern template Buffer<float> read_array<float>(const pybind11::object&, const char*, const Shape&);
+extern template Buffer<std::uint8_t> read_array<std::uint8_t>(const pybind11::object&, const char*,
+                                                              const Shape&);
+
+/// As a Python object that numpy.asarray() takes without a copy.
+template <typename Number>
+pybind11::object to_python(std::vector<Number> data, Shape shape) {
+  return pybind11::cast(Buffer<Number>{std::move(data), std::move(shape)});
+}
+
+}  // namespace kandinsky::bindings

@@ -1,0 +1,58 @@
+#include "embeds.h"
+
+#include <pybind11/stl.h>
+
+#include <string>
+#include <vector>
+
+#include "buffers.h"
+#include "register.h"
+
+namespace kandinsky::bindings {
+namespace {
+
+namespace py = pybind11;
+using py::literals::operator""_a;
+
+SharedEmbeds load(const std::string& path) {
+  const py::gil_scoped_release release;
+  return std::make_shared<Embeds>(Embeds::load(path));
+}
+
+SharedEmbeds combine(const std::vector<SharedEmbeds>& items, const std::vector<double>& weights) {
+  std::vector<const Embeds*> raw;
+  raw.reserve(items.size());
+  for (const SharedEmbeds& item : items) raw.push_back(item.get());
+  const py::gil_scoped_release release;
+  return std::make_shared<Embeds>(Embeds::combine(raw, weights));
+}
+
+py::object tensor(const Embeds& embeds, const std::string& name) {
+  std::int64_t shape[3] = {};
+  const float* data = embeds.tensor(name.c_str(), shape);
+  // kandinsky.h gives two-dimensional tensors a third dimension of 1.
+  Shape dimensions = {static_cast<py::ssize_t>(shape[0]), static_cast<py::ssize_t>(shape[1])};
+  if (name == "text_encoder_hidden_states")
+    dimensions.push_back(static_cast<py::ssize_t>(shape[2]));
+  const auto count = static_cast<std::size_t>(shape[0] * shape[1] * shape[2]);
+  return to_python(std::vector<float>(data, data + count), std::move(dimensions));
+}
+
+}  // namespace
+
+void register_embeds(py::module_& module) {
+  py::class_<Embeds, SharedEmbeds>(module, "Embeds", py::module_local())
+      .def_property_readonly("batch_size", &Embeds::batch_size)
+      .def("tensor", &tensor, "name"_a)
+      .def(
+          "save",
+          [](const SharedEmbeds& embeds, const std::string& path) {
+            const py::gil_scoped_release release;
+            embeds->save(path);
+          },
+          "path"_a)
+      .def_static("load", &load, "path"_a)
+      .def_static("combine", &combine, "items"_a, "weights"_a);
+}
+
+}  // namespace kandinsky::bindings
