@@ -37,6 +37,16 @@ bool fits(const Shape& shape, const Shape& expected) {
   return true;
 }
 
+/// The stride of a dimension of one means nothing; numpy sets it to anything.
+bool is_contiguous(const py::buffer_info& info, std::size_t item_size) {
+  if (info.size == 0) return true;
+  const Shape strides = py::detail::c_strides(info.shape, static_cast<py::ssize_t>(item_size));
+  for (std::size_t i = 0; i < strides.size(); ++i) {
+    if (info.shape[i] > 1 && info.strides[i] != strides[i]) return false;
+  }
+  return true;
+}
+
 /// The format letter without a sign for the machine's own byte order.
 std::string plain_format(std::string format) {
   if (!format.empty() && (format.front() == '=' || format.front() == '@')) format.erase(0, 1);
@@ -75,7 +85,7 @@ Buffer<Number> read_array(const py::object& array, const char* name, const Shape
     refuse(std::string(name) + ": the shape must be " + shape_text(expected) + ", got " +
            shape_text(info.shape));
   }
-  if (info.strides != py::detail::c_strides(info.shape, sizeof(Number)) && info.size > 0) {
+  if (!is_contiguous(info, sizeof(Number))) {
     refuse(std::string(name) +
            ": the array is not C-contiguous; numpy.ascontiguousarray() makes it so");
   }
