@@ -1,0 +1,290 @@
+"""Builds the engine for the torch of the Python that runs this. The host runs it at each of its starts.
+
+With nothing to do it takes a fraction of a second: torch is not imported, only its metadata and version file are
+read. It installs nothing into the host's environment and writes nothing outside `engine/` beside this file:
+
+    engine/<torch version>-<python tag>/         the engine, and the stamp of what it was built from
+    engine/<torch version>-<python tag>.build/   CMake's folder, kept so that an update compiles only what changed
+    engine/<torch version>-<python tag>.log      what CMake and the compiler said
+
+KANDINSKY_SKIP_BUILD=1 leaves everything as it is. A failure ends with exit code 1 and says what to do; the host goes
+on, and the script's entry in it shows that there is no engine.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+from importlib.metadata import PackageNotFoundError
+from pathlib import Path
+from typing import TextIO
+
+ROOT = Path(__file__).resolve().parent
+sys.path.insert(0, str(ROOT / "extension"))
+
+from kandinsky_ext.engine_folder import PACKAGE, engine_folder, python_tag, torch_version  # noqa: E402
+
+SOURCES = ("CMakeLists.txt", "pyproject.toml", "core", "bindings", "third_party")
+CMAKE_MINIMUM = (3, 25)
+BYTES_PER_JOB = 2 << 30
+"""A file that includes torch takes up to this much memory to compile."""
+LOG_TAIL = 25
+NOT_NEEDED = ("ccache", "python3-venv", "python3-dev", "libcli11-dev", "fonts-dejavu-core")
+"""Of the packages for building the whole project. The headers needed are those of this Python, whatever its origin."""
+
+
+class Failure(Exception):
+    """The build cannot go on; the message says why and what to do."""
+
+
+def say(text: str) -> None:
+    print(f"Kandinsky: {text}", flush=True)
+
+
+def torch_build() -> str:
+    """Tells builds of torch apart that have one version, such as those for CPU and CUDA, without importing it."""
+    spec = importlib.util.find_spec("torch")
+    if spec is None or spec.origin is None:
+        raise PackageNotFoundError("torch")
+    return hashlib.sha256(Path(spec.origin).with_name("version.py").read_bytes()).hexdigest()
+
+
+def sources_hash() -> str:
+    digest = hashlib.sha256()
+    for name in SOURCES:
+        path = ROOT / name
+        files = sorted(path.rglob("*")) if path.is_dir() else [path]
+        for file in files:
+            if file.is_file() and "__pycache__" not in file.parts:
+                digest.update(f"{file.relative_to(ROOT)}\0{file.stat().st_size}\0".encode())
+                digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+def wanted_stamp() -> dict[str, str]:
+    """What an engine must have been built from to be the right one."""
+    return {
+        "torch": torch_version(),
+        "torch_build": torch_build(),
+        "python": python_tag(),
+        "sources": sources_hash(),
+    }
+
+
+def read_stamp(folder: Path) -> dict[str, str] | None:
+    """The stamp of a whole engine; None for anything else, such as what an interrupted run left."""
+    try:
+        stamp = json.loads((folder / "stamp.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return stamp if (folder / PACKAGE / "__init__.py").is_file() else None
+
+
+def missing_debian_packages() -> list[str] | None:
+    """Of the packages that a build needs, those not installed; None where there is no dpkg."""
+    if shutil.which("dpkg-query") is None:
+        return None
+    missing = []
+    for line in (ROOT / "third_party" / "debian-packages.txt").read_text("utf-8").splitlines():
+        words = line.split()
+        if words[1:2] != ["build"] or words[0].startswith("#") or words[0] in NOT_NEEDED:
+            continue
+        query = subprocess.run(
+            ["dpkg-query", "--show", "--showformat=${db:Status-Status}", words[0]],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if query.returncode != 0 or query.stdout != "installed":
+            missing.append(words[0])
+    if not has_python_headers():
+        missing.append(f"python{sys.version_info.major}.{sys.version_info.minor}-dev")
+    return missing
+
+
+def has_python_headers() -> bool:
+    return (Path(sysconfig.get_path("include")) / "Python.h").is_file()
+
+
+def missing_tools() -> list[str]:
+    """What no build can do without, in words."""
+    missing = []
+    cmake = shutil.which("cmake")
+    if cmake is None:
+        missing.append("cmake")
+    else:
+        answer = subprocess.run([cmake, "--version"], capture_output=True, text=True, check=False)
+        found = re.search(r"(\d+)\.(\d+)", answer.stdout)
+        if found is None or tuple(map(int, found.groups())) < CMAKE_MINIMUM:
+            has = found.group(0) if found else "of an unknown version"
+            needs = ".".join(map(str, CMAKE_MINIMUM))
+            missing.append(f"cmake {needs} or newer (this one is {has})")
+    if not any(map(shutil.which, ("ninja", "make"))):
+        missing.append("ninja")
+    if not any(map(shutil.which, filter(None, (os.environ.get("CXX"), "c++", "g++", "clang++")))):
+        missing.append("a C++ compiler")
+    if not has_python_headers():
+        missing.append("the Python headers")
+    return missing
+
+
+def how_to_install() -> str:
+    """The command that brings what is missing, or a list for systems without dpkg. Empty if nothing is missing."""
+    missing = missing_debian_packages()
+    if missing is None:
+        return (
+            "Needed are CMake, Ninja, a C++20 compiler, the Python headers and the libraries named in "
+            f"{ROOT / 'third_party' / 'debian-packages.txt'}."
+        )
+    if not missing:
+        return ""
+    return f"Install what is missing with: sudo apt-get install {' '.join(missing)}"
+
+
+def jobs() -> int:
+    """Compilers to run at once: as many as cores, and as memory allows."""
+    try:
+        text = Path("/proc/meminfo").read_text(encoding="ascii")
+        available = int(re.search(r"MemAvailable:\s*(\d+)", text).group(1)) * 1024  # type: ignore[union-attr]
+    except (OSError, AttributeError):
+        available = BYTES_PER_JOB
+    return max(1, min(len(os.sched_getaffinity(0)), available // BYTES_PER_JOB))
+
+
+def progress_stream() -> TextIO:
+    """Where the person is looking. The host keeps an installer's output until its end, so go around it if we can."""
+    if sys.stdout.isatty() or os.environ.get("WEBUI_LAUNCH_LIVE_OUTPUT") == "1":
+        return sys.stdout
+    try:
+        return Path("/dev/tty").open("w", encoding="utf-8")
+    except OSError:
+        return sys.stdout
+
+
+def run(command: list[str], log: TextIO, progress: TextIO, what: str) -> None:
+    """Runs a command, everything into the log, lines of progress to the person. Raises Failure."""
+    log.write(f"\n$ {' '.join(command)}\n")
+    lines: list[str] = []
+    with subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+    ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            log.write(line)
+            lines.append(line)
+            if line.startswith("["):
+                print(f"Kandinsky: {line.rstrip()}", file=progress, flush=True)
+    log.flush()
+    if process.returncode != 0:
+        tail = "".join(lines[-LOG_TAIL:])
+        raise Failure(
+            f"{what} failed. The last lines:\n\n{tail}\nAll of it is in {log.name}. {how_to_install()}"
+        )
+
+
+def build(folder: Path, stamp: dict[str, str]) -> None:
+    """Configures, compiles, tries and puts into place. An engine that was there stays until the new one works."""
+    build_folder, new, old = (folder.with_name(folder.name + end) for end in (".build", ".new", ".old"))
+    built_for = build_folder / "built-for.json"
+    torch = {key: stamp[key] for key in ("torch", "torch_build", "python")}
+    # CMake remembers what it asked torch; another torch of the same version must be asked again.
+    if build_folder.exists() and not (
+        built_for.is_file() and json.loads(built_for.read_text("utf-8")) == torch
+    ):
+        shutil.rmtree(build_folder)
+    build_folder.mkdir(exist_ok=True)
+    built_for.write_text(json.dumps(torch), encoding="utf-8")
+
+    generator = "Ninja" if shutil.which("ninja") else "Unix Makefiles"
+    progress = progress_stream()
+    with folder.with_name(folder.name + ".log").open("w", encoding="utf-8") as log:
+        print("Kandinsky: configuring", file=progress, flush=True)
+        configure = ["cmake", "-S", str(ROOT), "-B", str(build_folder), "-G", generator]
+        configure += ["-DCMAKE_BUILD_TYPE=Release", f"-DKANDINSKY_PYTHON={sys.executable}"]
+        configure += ["-DKANDINSKY_CLI=OFF", "-DKANDINSKY_TESTS=OFF"]
+        run(configure, log, progress, "Configuring the engine")
+        compile_ = ["cmake", "--build", str(build_folder), "--target", "kandinsky_package"]
+        run([*compile_, "--parallel", str(jobs())], log, progress, "Compiling the engine")
+
+        shutil.rmtree(new, ignore_errors=True)
+        shutil.copytree(build_folder / "python" / PACKAGE, new / PACKAGE)
+        print("Kandinsky: trying the engine", file=progress, flush=True)
+        attempt = f"import sys; sys.path.insert(0, {str(new)!r}); import {PACKAGE}"
+        run([sys.executable, "-c", attempt], log, progress, "Loading the new engine")
+    (new / "stamp.json").write_text(json.dumps(stamp), encoding="utf-8")
+    shutil.rmtree(old, ignore_errors=True)
+    if folder.exists():
+        folder.rename(old)
+    new.rename(folder)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def lock(parent: Path) -> TextIO:
+    """Waits until no other installer works here. Closing what is returned, or ending, gives the place free."""
+    import fcntl  # noqa: PLC0415  not on every system, and not needed when there is nothing to do
+
+    file = (parent / "lock").open("w", encoding="utf-8")
+    fcntl.flock(file, fcntl.LOCK_EX)
+    return file
+
+
+def install() -> None:
+    """Raises Failure."""
+    try:
+        stamp = wanted_stamp()
+        folder = engine_folder(ROOT)
+    except PackageNotFoundError:
+        raise Failure(f"{sys.executable} has no torch to build the engine for.") from None
+    if read_stamp(folder) == stamp:
+        return
+    if importlib.util.find_spec(PACKAGE) is not None:
+        return
+    if sys.platform != "linux":
+        raise Failure("The engine can be built on Linux only so far.")
+    missing = missing_tools()
+    if missing:
+        raise Failure(
+            f"The engine cannot be built. Missing here: {', '.join(missing)}. {how_to_install()}"
+        )
+    try:
+        folder.parent.mkdir(exist_ok=True)
+        # A host's repository, and this one, shall not see what is built here as changes.
+        (folder.parent / ".gitignore").write_text("*\n", encoding="utf-8")
+        with lock(folder.parent):
+            if read_stamp(folder) == stamp:
+                return
+            say(f"building the engine for torch {stamp['torch']}; this takes some minutes, once.")
+            build(folder, stamp)
+    except OSError as error:
+        raise Failure(f"The engine cannot be built in {folder.parent}: {error}") from error
+    say(f"the engine for torch {stamp['torch']} is in {folder}")
+
+
+def main() -> int:
+    if os.environ.get("KANDINSKY_SKIP_BUILD") == "1":
+        return 0
+    try:
+        install()
+    except Failure as failure:
+        say(f"{failure}\nKandinsky: the web UI works without it; this is tried again at its next start.")
+        return 1
+    except KeyboardInterrupt:
+        say("interrupted; the next start goes on from here.")
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,395 @@
+"""install.py as the host runs it: a process of its own, in the host's folder, with a torch it must not import."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import termios
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+TAG = f"cp{sys.version_info.major}{sys.version_info.minor}"
+
+CMAKE = r"""#!/bin/sh
+# Stands for CMake: configures by noting its arguments, builds by writing a package.
+echo "$@" >> "$CMAKE_LOG"
+if [ "$1" = --version ]; then echo "cmake version ${CMAKE_VERSION:-3.25.1}"; exit 0; fi
+if [ "$1" = -S ]; then
+  if [ -n "$FAIL_CONFIGURE" ]; then echo "sentencepiece was not found on this system"; exit 1; fi
+  touch "$4/CMakeCache.txt"; exit 0
+fi
+echo "[1/2] Building CXX object engine.cpp.o"
+if [ -n "$BUILD_SECONDS" ]; then sleep "$BUILD_SECONDS"; fi
+if [ -n "$FAIL_BUILD" ]; then echo "engine.cpp:7: error: no"; exit 2; fi
+echo "[2/2] Linking _core.so"
+mkdir -p "$2/python/kandinsky_engine"
+echo "${ENGINE_SOURCE:-version = 1}" > "$2/python/kandinsky_engine/__init__.py"
+"""
+
+
+class Place:
+    """A checkout with an install.py, a fake torch, and tools made of shell."""
+
+    def __init__(self, folder):
+        self.root = folder / "extension folder"
+        self.python_path = folder / "site"
+        self.tools = folder / "tools"
+        self.host = folder / "host"
+        self.cmake_log = folder / "cmake.log"
+        for path in (self.tools, self.host, self.root / "extension" / "kandinsky_ext"):
+            path.mkdir(parents=True)
+        shutil.copy(ROOT / "install.py", self.root)
+        for name in ("__init__.py", "engine_folder.py"):
+            shutil.copy(
+                ROOT / "extension" / "kandinsky_ext" / name, self.root / "extension/kandinsky_ext"
+            )
+        for name in ("CMakeLists.txt", "pyproject.toml", "core/engine.cpp", "bindings/m.cpp"):
+            (self.root / name).parent.mkdir(exist_ok=True)
+            (self.root / name).write_text(name)
+        (self.root / "third_party").mkdir()
+        (self.root / "third_party" / "debian-packages.txt").write_text(
+            "# package, who, why\n"
+            "cmake build the build system\n"
+            "libsentencepiece-dev build the tokenizer\n"
+            "libzzz-dev build a library that nobody has\n"
+            "chromium test the page\n"
+        )
+        self.set_torch("9.9.9")
+        self.tool("cmake", CMAKE)
+        self.tool("ninja", "#!/bin/sh\n")
+        self.tool("g++", "#!/bin/sh\n")
+        self.tool(
+            "dpkg-query",
+            '#!/bin/sh\nfor last; do :; done\n'
+            'case "$last" in libzzz-dev) exit 1;; *) printf installed;; esac\n',
+        )
+
+    def tool(self, name, text):
+        path = self.tools / name
+        path.write_text(text)
+        path.chmod(0o755)
+
+    def set_torch(self, version, build="cpu"):
+        """A torch that fails when it is imported."""
+        shutil.rmtree(self.python_path, ignore_errors=True)
+        (self.python_path / "torch").mkdir(parents=True)
+        (self.python_path / "torch" / "__init__.py").write_text("raise SystemExit('imported')")
+        (self.python_path / "torch" / "version.py").write_text(f"build = {build!r}")
+        info = self.python_path / f"torch-{version}.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: torch\nVersion: {version}\n")
+
+    def environment(self, **more):
+        # Shell tools only: nothing of this machine's real compilers.
+        path = f"{self.tools}:/usr/bin-of-this-test"
+        for name in ("sleep", "mkdir", "touch", "cat"):
+            if not (self.tools / name).exists():
+                (self.tools / name).symlink_to(shutil.which(name))
+        return {
+            "PATH": path,
+            "PYTHONPATH": str(self.python_path),
+            "CMAKE_LOG": str(self.cmake_log),
+            "HOME": str(self.host),
+            # A captured installer may write to the terminal it was started from; tests have none to offer.
+            "WEBUI_LAUNCH_LIVE_OUTPUT": "1",
+            **more,
+        }
+
+    def start(self, **more):
+        return subprocess.Popen(
+            [sys.executable, str(self.root / "install.py")],
+            cwd=self.host,
+            env=self.environment(**more),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+    def run(self, **more):
+        process = self.start(**more)
+        output, _ = process.communicate(timeout=120)
+        return process.returncode, output
+
+    def engine(self, version="9.9.9"):
+        return self.root / "engine" / f"{version}-{TAG}"
+
+    def cmake_calls(self):
+        text = self.cmake_log.read_text() if self.cmake_log.exists() else ""
+        return [line for line in text.splitlines() if line != "--version"]
+
+
+@pytest.fixture
+def place(tmp_path):
+    return Place(tmp_path)
+
+
+def test_it_builds_once_and_is_then_quick_and_silent(place):
+    code, output = place.run()
+    assert code == 0, output
+    assert "[1/2] Building" in output
+    package = place.engine() / "kandinsky_engine" / "__init__.py"
+    assert package.read_text() == "version = 1\n"
+    configure, build = place.cmake_calls()
+    assert f"-DKANDINSKY_PYTHON={sys.executable}" in configure
+    assert "-DKANDINSKY_TESTS=OFF" in configure
+    assert "--target kandinsky_package" in build
+
+    times = []
+    for _ in range(3):
+        start = time.perf_counter()
+        assert place.run() == (0, "")
+        times.append(time.perf_counter() - start)
+    assert min(times) < 1, times
+    assert len(place.cmake_calls()) == 2
+
+
+def test_this_checkouts_own_sources_are_looked_through_in_no_time(place):
+    shutil.rmtree(place.root / "core")
+    shutil.rmtree(place.root / "third_party")
+    shutil.rmtree(place.root / "bindings")
+    for name in ("core", "bindings", "third_party"):
+        (place.root / name).symlink_to(ROOT / name)
+    place.run()
+    times = []
+    for _ in range(3):
+        start = time.perf_counter()
+        assert place.run() == (0, "")
+        times.append(time.perf_counter() - start)
+    assert min(times) < 1, times
+
+
+def test_it_writes_nowhere_else(place):
+    def files():
+        return {
+            path
+            for folder in (place.root, place.host, place.python_path)
+            for path in folder.rglob("*")
+            if path.is_file() and "__pycache__" not in path.parts
+        }
+
+    before = files()
+    place.run()
+    new = files() - before
+    assert new
+    assert all(place.root / "engine" in path.parents for path in new)
+    assert (place.root / "engine" / ".gitignore").read_text() == "*\n"
+
+
+def test_another_torch_gets_an_engine_of_its_own(place):
+    place.run()
+    place.set_torch("10.0")
+    code, _ = place.run()
+    assert code == 0
+    assert place.engine("10.0").is_dir()
+    assert place.engine("9.9.9").is_dir()
+    place.set_torch("9.9.9")
+    calls = len(place.cmake_calls())
+    assert place.run() == (0, "")
+    assert len(place.cmake_calls()) == calls
+
+
+def test_another_build_of_the_same_version_is_another_torch(place):
+    place.run()
+    place.set_torch("9.9.9", build="cuda")
+    (place.engine().with_name(place.engine().name + ".build") / "leftover").touch()
+    code, output = place.run()
+    assert (code, len(place.cmake_calls())) == (0, 4), output
+    assert not list(place.root.glob("engine/*.build/leftover"))
+
+
+def test_changed_sources_are_built_again(place):
+    place.run()
+    (place.root / "core" / "engine.cpp").write_text("changed")
+    code, _ = place.run(ENGINE_SOURCE="version = 2")
+    assert code == 0
+    assert "2" in (place.engine() / "kandinsky_engine" / "__init__.py").read_text()
+    assert not list(place.root.glob("engine/*.old"))
+    assert not list(place.root.glob("engine/*.new"))
+
+
+def test_a_run_killed_half_way_is_taken_up_again(place):
+    process = place.start(BUILD_SECONDS="60")
+    for line in process.stdout:
+        if "[1/2]" in line:
+            break
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    process.stdout.close()
+    assert not place.engine().exists()
+    code, output = place.run()
+    assert code == 0, output
+    assert place.engine().is_dir()
+
+
+def test_a_half_written_engine_is_built_again(place):
+    place.run()
+    (place.engine() / "stamp.json").write_text('{"torch": ')
+    place.run()
+    assert json.loads((place.engine() / "stamp.json").read_text())["torch"] == "9.9.9"
+    (place.engine() / "kandinsky_engine" / "__init__.py").unlink()
+    place.run()
+    assert (place.engine() / "kandinsky_engine" / "__init__.py").is_file()
+    assert len(place.cmake_calls()) == 6
+
+
+def test_control_c_is_answered_calmly(place):
+    process = place.start(BUILD_SECONDS="60")
+    lines = []
+    for line in process.stdout:
+        lines.append(line)
+        if "[1/2]" in line:
+            break
+    os.killpg(process.pid, signal.SIGINT)
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "the next start goes on" in output
+    assert "Traceback" not in output
+
+
+def test_two_at_once_build_once(place):
+    first = place.start(BUILD_SECONDS="2")
+    second = place.start(BUILD_SECONDS="2")
+    outputs = [process.communicate(timeout=120)[0] for process in (first, second)]
+    assert [first.returncode, second.returncode] == [0, 0], outputs
+    assert len(place.cmake_calls()) == 2
+
+
+@pytest.mark.parametrize(
+    ("tool", "words"),
+    [("cmake", "cmake"), ("ninja", "ninja"), ("g++", "a C++ compiler")],
+)
+def test_a_missing_tool_is_named_with_the_command_that_brings_it(place, tool, words):
+    (place.tools / tool).unlink()
+    code, output = place.run()
+    assert code == 1
+    assert f"Missing here: {words}." in output
+    assert "sudo apt-get install libzzz-dev" in output
+    assert "the web UI works without it" in output
+    assert "Traceback" not in output
+    assert not (place.root / "engine").exists()
+
+
+def test_an_old_cmake_is_named(place):
+    code, output = place.run(CMAKE_VERSION="3.22.1")
+    assert code == 1
+    assert "cmake 3.25 or newer (this one is 3.22)" in output
+
+
+def test_without_dpkg_the_list_of_libraries_is_named(place):
+    (place.tools / "dpkg-query").unlink()
+    (place.tools / "cmake").unlink()
+    code, output = place.run()
+    assert code == 1
+    assert "debian-packages.txt" in output
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        ({"FAIL_CONFIGURE": "1"}, "sentencepiece was not found"),
+        ({"FAIL_BUILD": "1"}, "engine.cpp:7: error: no"),
+        ({"ENGINE_SOURCE": "raise ImportError('undefined symbol')"}, "undefined symbol"),
+    ],
+)
+def test_a_failed_build_says_why_and_keeps_the_engine_that_works(place, fault, words):
+    place.run()
+    (place.root / "core" / "engine.cpp").write_text("changed")
+    code, output = place.run(**fault)
+    assert code == 1
+    assert words in output
+    assert ".log" in output
+    assert "libzzz-dev" in output
+    assert "Traceback (most recent call last):\n  File \"" + str(place.root) not in output
+    assert (place.engine() / "kandinsky_engine" / "__init__.py").read_text() == "version = 1\n"
+    code, _ = place.run()
+    assert code == 0
+
+
+def test_progress_reaches_the_terminal_while_the_host_keeps_the_output(place):
+    """The host shows what an installer printed only when it has ended."""
+    terminal, other_end = os.openpty()
+    environment = place.environment()
+    del environment["WEBUI_LAUNCH_LIVE_OUTPUT"]
+
+    def own_terminal():
+        os.setsid()
+        fcntl.ioctl(other_end, termios.TIOCSCTTY, 0)
+
+    process = subprocess.run(
+        [sys.executable, str(place.root / "install.py")],
+        cwd=place.host,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+        preexec_fn=own_terminal,
+    )
+    os.set_blocking(terminal, False)
+    shown = os.read(terminal, 65536).decode()
+    os.close(terminal)
+    os.close(other_end)
+    assert "[1/2] Building" in shown
+    assert "[1/2] Building" not in process.stdout
+    assert "building the engine for torch 9.9.9" in process.stdout
+
+
+def test_skipping(place):
+    assert place.run(KANDINSKY_SKIP_BUILD="1") == (0, "")
+    assert not (place.root / "engine").exists()
+
+
+def test_an_engine_installed_by_other_means_is_enough(place):
+    (place.python_path / "kandinsky_engine").mkdir()
+    (place.python_path / "kandinsky_engine" / "__init__.py").write_text("")
+    assert place.run() == (0, "")
+    assert place.cmake_calls() == []
+
+
+def test_no_torch(place):
+    shutil.rmtree(place.python_path)
+    # A torch of this test's own Python would be found; one without site-packages has none.
+    process = subprocess.run(
+        [sys.executable, "-S", str(place.root / "install.py")],
+        cwd=place.host,
+        env=place.environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert process.returncode == 1
+    assert "has no torch" in process.stdout
+
+
+def test_a_place_that_cannot_be_written_is_named(place):
+    # A file where the folder should be: root, who may run these tests, can write into read-only folders.
+    (place.root / "engine").write_text("in the way")
+    code, output = place.run()
+    assert code == 1
+    assert "cannot be built in" in output
+    assert str(place.root / "engine") in output
+    assert "Traceback" not in output
+
+
+def test_the_package_and_the_installer_mean_the_same_folder(place):
+    place.run()
+    code = (
+        f"import sys; sys.path.insert(0, {str(place.root / 'extension')!r}); "
+        "from kandinsky_ext.engine_folder import engine_folder; print(engine_folder())"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-c", code],
+        env=place.environment(),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert Path(answer.stdout.strip()) == place.engine()
