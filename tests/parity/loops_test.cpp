@@ -1,0 +1,95 @@
+#include <gtest/gtest.h>
+
+#include "base/cancel.h"
+#include "parity/reference.h"
+#include "pipelines/run_prior.h"
+#include "pipelines/run_unet.h"
+#include "tensor/device.h"
+
+namespace kandinsky::parity {
+namespace {
+
+using pipelines::PriorText;
+
+PriorText read_text(const Reference& reference, const std::string& name) {
+  return {.text_embeds = reference.tensor(name + "/text_embeds"),
+          .text_encoder_hidden_states = reference.tensor(name + "/last_hidden_state"),
+          .attention_mask = reference.tensor(name + "/mask")};
+}
+
+TEST(LoopsParity, Prior) {
+  const tensor::JobGuard guard;
+  const Reference reference("prior_loop.tiny-2-1-prior");
+  const Component component = open_component("tiny-2-1-prior", "prior");
+  const nn::PriorTransformer prior(component.config, component.weights);
+  const auto schedule =
+      samplers::UnclipSchedule::from_json(open_config("tiny-2-1-prior", "scheduler"));
+  const PriorText prompt = read_text(reference, "text_prompt");
+  const PriorText empty = read_text(reference, "text_empty");
+  const PriorText bad = read_text(reference, "text_bad");
+  const CancelFlag cancel;
+  const pipelines::Monitor monitor(cancel, nullptr, nullptr);
+
+  int runs = 0;
+  for (const std::string& name : reference.cases()) {
+    if (!reference.has(name + "/seed")) continue;
+    const bool has_negative = reference.has(name + "/negative_prompt");
+    const bool is_bad = has_negative && reference.text(name + "/negative_prompt") == "bad";
+    pipelines::PromptRequest request;
+    request.prompts = {reference.text(name + "/prompt")};
+    request.seeds = {static_cast<uint64_t>(reference.integer(name + "/seed"))};
+    request.num_inference_steps =
+        static_cast<int>(reference.integer(name + "/prior_num_inference_steps"));
+    request.guidance_scale = reference.real(name + "/prior_guidance_scale");
+    const pipelines::PriorItem item{
+        .prompt = &prompt, .uncond = is_bad ? &bad : &empty, .samples_negative = has_negative};
+    const pipelines::PriorOutput output = run_prior(prior, schedule, {item}, request, monitor);
+    expect_close(kPriorLoop, name + " image_embeds", output.image_embeds,
+                 reference.tensor(name + "/image_embeds"));
+    ASSERT_EQ(output.negative_image_embeds.defined(), has_negative) << name;
+    if (has_negative) {
+      expect_close(kPriorLoop, name + " negative_image_embeds", output.negative_image_embeds,
+                   reference.tensor(name + "/negative_image_embeds"));
+    }
+    ++runs;
+  }
+  EXPECT_EQ(runs, 18);
+}
+
+pipelines::Embeds read_embeds(const Reference& reference, const std::string& name,
+                              const std::string& side) {
+  pipelines::Embeds embeds;
+  for (const char* tensor : {"image_embeds", "prompt_embeds", "text_encoder_hidden_states"}) {
+    embeds.tensors.emplace_back(tensor, reference.tensor(name + "/" + side + tensor));
+  }
+  return embeds;
+}
+
+TEST(LoopsParity, Denoise) {
+  const tensor::JobGuard guard;
+  const Reference reference("text_to_image.tiny-2-1");
+  const Component component = open_component("tiny-2-1", "unet");
+  const nn::UNet unet(nn::UNetConfig::from_json(component.config), component.weights);
+  const auto schedule = samplers::NoiseSchedule::from_json(open_config("tiny-2-1", "scheduler"));
+  const CancelFlag cancel;
+  const pipelines::Monitor monitor(cancel, nullptr, nullptr);
+  for (const std::string& name : reference.cases()) {
+    const at::Tensor expected = reference.tensor(name + "/latents");
+    const pipelines::Embeds embeds = read_embeds(reference, name, "");
+    const pipelines::Embeds negative_embeds = read_embeds(reference, name, "negative_");
+    pipelines::DenoiseRequest request;
+    request.width = reference.integer(name + "/width");
+    request.height = reference.integer(name + "/height");
+    request.seeds = {static_cast<uint64_t>(reference.integer(name + "/seed"))};
+    request.num_inference_steps =
+        static_cast<int>(reference.integer(name + "/num_inference_steps"));
+    request.guidance_scale = reference.real(name + "/guidance_scale");
+    const at::Tensor latents =
+        run_unet(unet, schedule, expected.size(1), expected.size(2), expected.size(3), embeds,
+                 &negative_embeds, request, monitor);
+    expect_close(kDenoise, name, latents, expected);
+  }
+}
+
+}  // namespace
+}  // namespace kandinsky::parity
