@@ -1,0 +1,54 @@
+#include "base/utf8.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <utility>
+
+namespace kandinsky {
+namespace {
+
+constexpr std::size_t kValid = std::string_view::npos;
+
+std::string encoded(char32_t c) {
+  unsigned char bytes[4] = {};
+  const std::size_t size = encode_utf8(c, bytes);
+  return {reinterpret_cast<const char*>(bytes), size};
+}
+
+TEST(Utf8, EveryCharacterSurvivesTheRoundTrip) {
+  for (char32_t c = 0; c <= 0x10FFFF; ++c) {
+    const std::string text = encoded(c);
+    const bool surrogate = c >= 0xD800 && c <= 0xDFFF;
+    ASSERT_EQ(find_invalid_utf8(text), surrogate ? 0 : kValid) << std::hex << std::uint32_t{c};
+    if (!surrogate) {
+      ASSERT_EQ(decode_utf8(text), std::vector<char32_t>{c});
+    }
+  }
+}
+
+TEST(Utf8, FindsTheFirstInvalidByte) {
+  const std::pair<std::string, std::size_t> cases[] = {
+      {"", kValid},
+      {std::string("a\0b", 3), kValid},
+      {"abc\x80", 3},            // a tail without a lead
+      {"\xC0\x80", 0},           // overlong null
+      {"\xC1\xBF", 0},           // overlong
+      {"a\xE0\x80\x80", 1},      // overlong, three bytes
+      {"a\xF0\x80\x80\x80", 1},  // overlong, four bytes
+      {"\xED\xA0\x80", 0},       // surrogate
+      {"\xF4\x90\x80\x80", 0},   // above U+10FFFF
+      {"\xF5\x80\x80\x80", 0},
+      {"ok \xD0", 3},  // cut off
+      {"ok \xE4\xB8", 3},
+      {"ok \xF0\x9F\x98", 3},
+      {"\xD0\xBA\xD0Z", 2},  // a lead without a tail
+      {"\xFF\xFE", 0},
+  };
+  for (const auto& [text, offset] : cases) {
+    EXPECT_EQ(find_invalid_utf8(text), offset) << testing::PrintToString(text);
+  }
+}
+
+}  // namespace
+}  // namespace kandinsky

@@ -1,0 +1,290 @@
+#include "io/codec.h"
+
+#include <sys/stat.h>
+#include <zlib.h>
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "base/limits.h"
+#include "unit/support.h"
+
+namespace kandinsky::io {
+namespace {
+
+using Bytes = std::vector<std::uint8_t>;
+
+Span<const std::byte> view(const Bytes& bytes) {
+  return std::as_bytes(Span<const std::uint8_t>(bytes));
+}
+
+Span<const std::byte> view(std::string_view text) {
+  return std::as_bytes(Span<const char>(text.data(), text.size()));
+}
+
+/// Every value depends on its place, so that swapped axes or channels show.
+Image gradient(int width, int height, int channels) {
+  Image image{width, height, channels, {}};
+  for (int y = 0; y < height; ++y) {
+    for (int x = 0; x < width; ++x) {
+      for (int c = 0; c < channels; ++c) {
+        image.pixels.push_back(static_cast<std::uint8_t>(7 * x + 31 * y + 80 * c));
+      }
+    }
+  }
+  return image;
+}
+
+void expect_same(const Image& actual, const Image& expected) {
+  EXPECT_EQ(actual.width, expected.width);
+  EXPECT_EQ(actual.height, expected.height);
+  EXPECT_EQ(actual.channels, expected.channels);
+  EXPECT_EQ(actual.pixels, expected.pixels);
+}
+
+std::string big_endian(std::uint32_t value) {
+  std::string out;
+  for (const unsigned shift : {24U, 16U, 8U, 0U}) out.push_back(static_cast<char>(value >> shift));
+  return out;
+}
+
+std::string chunk(const std::string& type, const std::string& data) {
+  const std::string body = type + data;
+  const auto crc =
+      ::crc32(0, reinterpret_cast<const Bytef*>(body.data()), static_cast<uInt>(body.size()));
+  return big_endian(static_cast<std::uint32_t>(data.size())) + body +
+         big_endian(static_cast<std::uint32_t>(crc));
+}
+
+/// A PNG put together by hand from rows that start with their filter byte.
+std::string png_of(std::uint32_t width, std::uint32_t height, char depth, char color,
+                   const std::string& rows, const std::string& palette = "") {
+  uLongf size = ::compressBound(rows.size());
+  std::string packed(size, '\0');
+  EXPECT_EQ(::compress(reinterpret_cast<Bytef*>(packed.data()), &size,
+                       reinterpret_cast<const Bytef*>(rows.data()), rows.size()),
+            Z_OK);
+  packed.resize(size);
+  std::string header = big_endian(width) + big_endian(height) + depth + color;
+  header += std::string(3, '\0');
+  return "\x89PNG\r\n\x1a\n" + chunk("IHDR", header) +
+         (palette.empty() ? "" : chunk("PLTE", palette)) + chunk("IDAT", packed) +
+         chunk("IEND", "");
+}
+
+/// The chunks of a PNG with their checksums checked: type to data (the first of each type).
+std::map<std::string, std::string> chunks_of(const Bytes& png) {
+  std::map<std::string, std::string> result;
+  const std::string text(png.begin(), png.end());
+  std::size_t at = 8;
+  while (at + 12 <= text.size()) {
+    std::uint32_t length = 0;
+    for (std::size_t i = 0; i < 4; ++i) {
+      length = length << 8U | static_cast<std::uint8_t>(text[at + i]);
+    }
+    const std::string type = text.substr(at + 4, 4);
+    const std::string data = text.substr(at + 8, length);
+    EXPECT_EQ(text.substr(at, 12 + length), chunk(type, data)) << type;
+    result.emplace(type, data);
+    at += 12 + length;
+  }
+  EXPECT_EQ(at, text.size());
+  return result;
+}
+
+TEST(Codec, PngKeepsEveryValueForEveryChannelCount) {
+  const test::TempFolder folder;
+  for (const int channels : {1, 3, 4}) {
+    const Image image = gradient(5, 3, channels);
+    const std::string path = folder.path("picture.PNG");
+    write_image(path, image);
+    expect_same(read_image(path), image);
+  }
+  EXPECT_EQ(folder.num_files(), 1U);
+}
+
+TEST(Codec, WebpAtFullQualityIsLosslessAndJpegIsClose) {
+  const test::TempFolder folder;
+  const Image image = gradient(24, 16, 3);
+  write_image(folder.path("a.webp"), image, {.parameters = "", .quality = 100});
+  expect_same(read_image(folder.path("a.webp")), image);
+  Image flat{16, 8, 3, {}};
+  for (int i = 0; i < 16 * 8; ++i) flat.pixels.insert(flat.pixels.end(), {200, 40, 90});
+  write_image(folder.path("a.jpeg"), flat);
+  const Image back = read_image(folder.path("a.jpeg"));
+  ASSERT_EQ(back.pixels.size(), flat.pixels.size());
+  for (std::size_t i = 0; i < back.pixels.size(); ++i) {
+    EXPECT_NEAR(back.pixels[i], flat.pixels[i], 4) << i;
+  }
+}
+
+TEST(Codec, ConvertsChannelsOnRequest) {
+  const Image rgba{1, 1, 4, {255, 0, 10, 7}};
+  const Bytes png = encode_image(rgba, ImageFormat::kPng);
+  expect_same(decode_image(view(png), ImageChannels::kRgb, "x"), {1, 1, 3, {255, 0, 10}});
+  // 0.299 * 255 + 0.114 * 10
+  expect_same(decode_image(view(png), ImageChannels::kGrey, "x"), {1, 1, 1, {77}});
+  expect_same(decode_image(view(png), ImageChannels::kRgba, "x"), rgba);
+  const Bytes grey = encode_image({1, 1, 1, {9}}, ImageFormat::kPng);
+  expect_same(decode_image(view(grey), ImageChannels::kRgba, "x"), {1, 1, 4, {9, 9, 9, 255}});
+  expect_same(decode_image(view(grey), ImageChannels::kRgb, "x"), {1, 1, 3, {9, 9, 9}});
+  expect_same(decode_image(view(grey), ImageChannels::kAsStored, "x"), {1, 1, 1, {9}});
+}
+
+TEST(Codec, ReducesSixteenBitsToTheHighByte) {
+  const std::string rows("\0\x12\xFF\x80\x01\xFF\xFE", 7);
+  expect_same(decode_image(view(png_of(1, 1, 16, 2, rows)), ImageChannels::kAsStored, "x"),
+              {1, 1, 3, {0x12, 0x80, 0xFF}});
+  const std::string grey("\0\x7F\xFF", 3);
+  expect_same(decode_image(view(png_of(1, 1, 16, 0, grey)), ImageChannels::kAsStored, "x"),
+              {1, 1, 1, {0x7F}});
+}
+
+TEST(Codec, ReadsPalettesBitmapsAndGreyWithAlpha) {
+  const std::string palette("\x0A\x14\x1E\x28\x32\x3C", 6);
+  const std::string indexed = png_of(2, 1, 8, 3, std::string("\0\1\0", 3), palette);
+  expect_same(decode_image(view(indexed), ImageChannels::kAsStored, "x"),
+              {2, 1, 3, {40, 50, 60, 10, 20, 30}});
+  const std::string bits = png_of(2, 1, 1, 0, std::string("\0\x40", 2));
+  expect_same(decode_image(view(bits), ImageChannels::kGrey, "x"), {2, 1, 1, {0, 255}});
+  const std::string grey_alpha = png_of(1, 1, 8, 4, std::string("\0\x50\x60", 3));
+  expect_same(decode_image(view(grey_alpha), ImageChannels::kAsStored, "x"),
+              {1, 1, 4, {0x50, 0x50, 0x50, 0x60}});
+}
+
+TEST(Codec, StoresParametersAsTheHostDoes) {
+  const Image image = gradient(2, 2, 3);
+  const auto chunks = [&](std::string_view parameters) {
+    const Bytes png = encode_image(image, ImageFormat::kPng, {.parameters = parameters});
+    expect_same(decode_image(view(png), ImageChannels::kAsStored, "x"), image);
+    return chunks_of(png);
+  };
+  using namespace std::string_literals;
+  EXPECT_EQ(chunks("a cat\nSteps: 20").at("tEXt"), "parameters\0a cat\nSteps: 20"s);
+  EXPECT_EQ(chunks("caf\u00e9 \u00ff").at("tEXt"), "parameters\0caf\xE9 \xFF"s);
+  EXPECT_EQ(chunks("кот").at("iTXt"), "parameters\0\0\0\0\0кот"s);
+  EXPECT_EQ(chunks("\u0100").count("tEXt"), 0U);
+  EXPECT_EQ(chunks("").count("tEXt"), 0U);
+}
+
+TEST(Codec, RefusesParametersThatCannotBeStored) {
+  const Image image = gradient(2, 2, 3);
+  const auto refuse = [&](std::string_view part, std::string_view parameters, ImageFormat format) {
+    test::expect_error(ErrorCode::kInvalidArgument, part,
+                       [&] { (void)encode_image(image, format, {.parameters = parameters}); });
+  };
+  refuse("no place", "x", ImageFormat::kJpeg);
+  refuse("no place", "x", ImageFormat::kWebp);
+  refuse("null character", std::string_view("a\0b", 3), ImageFormat::kPng);
+  refuse("UTF-8", "\xFF", ImageFormat::kPng);
+  refuse("bytes", std::string(limits::kMaxImageTextBytes + 1, 'x'), ImageFormat::kPng);
+}
+
+TEST(Codec, RefusesPicturesThatCannotBeWritten) {
+  const auto refuse = [&](std::string_view part, const Image& image, ImageFormat format) {
+    test::expect_error(ErrorCode::kInvalidArgument, part,
+                       [&] { (void)encode_image(image, format); });
+  };
+  refuse("0 x 1 pixels", {0, 1, 3, {}}, ImageFormat::kPng);
+  refuse("-1 x 1 pixels", {-1, 1, 3, {}}, ImageFormat::kPng);
+  refuse("2 channels", {1, 1, 2, {1, 2}}, ImageFormat::kPng);
+  refuse("has 3 values, expected 6", {2, 1, 3, {1, 2, 3}}, ImageFormat::kPng);
+  refuse("alpha", gradient(1, 1, 4), ImageFormat::kJpeg);
+  refuse("too large for WebP", gradient(16384, 1, 1), ImageFormat::kWebp);
+  refuse("too large for JPEG", gradient(65501, 1, 1), ImageFormat::kJpeg);
+  refuse("too large for PNG", gradient(65536, 1, 1), ImageFormat::kPng);
+  for (const int quality : {0, 101, -5}) {
+    test::expect_error(ErrorCode::kInvalidArgument, "quality", [&] {
+      (void)encode_image(gradient(1, 1, 3), ImageFormat::kJpeg,
+                         {.parameters = "", .quality = quality});
+    });
+  }
+}
+
+TEST(Codec, TakesTheFormatFromTheSuffix) {
+  EXPECT_EQ(image_format_for("a.png"), ImageFormat::kPng);
+  EXPECT_EQ(image_format_for("/x.y/a.b.JPG"), ImageFormat::kJpeg);
+  EXPECT_EQ(image_format_for("a.jpeg"), ImageFormat::kJpeg);
+  EXPECT_EQ(image_format_for("a.WebP"), ImageFormat::kWebp);
+  for (const char* path : {"a", "a.gif", "x.png/a", "", "."}) {
+    test::expect_error(ErrorCode::kInvalidArgument, "must end in .png",
+                       [&] { (void)image_format_for(path); });
+  }
+}
+
+TEST(Codec, AFailedWriteLeavesNothing) {
+  const test::TempFolder folder;
+  test::expect_error(ErrorCode::kNotFound, "folder does not exist",
+                     [&] { write_image(folder.path("no/a.png"), gradient(1, 1, 3)); });
+  test::expect_error(ErrorCode::kInvalidArgument, "must end in",
+                     [&] { write_image(folder.path("a.bmp"), gradient(1, 1, 3)); });
+  EXPECT_EQ(folder.num_files(), 0U);
+}
+
+TEST(Codec, RefusesBytesThatAreNoPicture) {
+  const auto refuse = [](ErrorCode code, std::string_view part, std::string_view bytes) {
+    test::expect_error(
+        code, part, [&] { (void)decode_image(view(bytes), ImageChannels::kAsStored, "upload"); });
+  };
+  using enum ErrorCode;
+  refuse(kCorruptFile, "upload: the picture file is empty", "");
+  refuse(kUnsupported, "no PNG, JPEG or WebP", "GIF89a");
+  refuse(kUnsupported, "no PNG, JPEG or WebP", "BM");
+  refuse(kUnsupported, "no PNG, JPEG or WebP", "RIFF....AVI ");
+  refuse(kUnsupported, "no PNG, JPEG or WebP", "RIFF");
+  refuse(kCorruptFile, "no readable size", "\x89PNG\r\n\x1a\n");
+  refuse(kCorruptFile, "no readable size", "\xFF\xD8\xFF\xD9");
+  refuse(kCorruptFile, "no readable size", "RIFF\1\1\1\1WEBPVP8 ");
+  refuse(kCorruptFile, "no readable size", png_of(0, 5, 8, 2, "x"));
+  refuse(kCorruptFile, "cannot be decoded", png_of(4, 4, 8, 2, "too short"));
+}
+
+TEST(Codec, RefusesSizesBeforeDecoding) {
+  const auto refuse = [](std::string_view bytes) {
+    test::expect_error(ErrorCode::kInvalidArgument, "too many", [&] {
+      (void)decode_image(view(bytes), ImageChannels::kAsStored, "upload");
+    });
+  };
+  refuse(png_of(65536, 1, 8, 0, "x"));
+  refuse(png_of(1, 0x7FFFFFFF, 8, 0, "x"));
+  refuse(png_of(0xFFFFFFFF, 0xFFFFFFFF, 8, 0, "x"));
+  refuse(png_of(20000, 20000, 8, 0, "x"));
+  const std::string jpeg("\xFF\xD8\xFF\xE0\x00\x04\x00\x00\xFF\xC0\x00\x11\x08\xFF\xFF\xFF\xFF",
+                         17);
+  refuse(jpeg);
+  // A canvas of 2^24 a side, in the extended form.
+  const std::string webp("RIFF\x16\0\0\0WEBPVP8X\x0A\0\0\0\0\0\0\0\xFF\xFF\xFF\xFF\xFF\xFF", 30);
+  refuse(webp);
+}
+
+TEST(Codec, EveryTruncationIsAnErrorOrThePicture) {
+  const Image image = gradient(16, 16, 3);
+  for (const ImageFormat format : {ImageFormat::kPng, ImageFormat::kJpeg, ImageFormat::kWebp}) {
+    const Bytes whole = encode_image(image, format);
+    const Image decoded = decode_image(view(whole), ImageChannels::kRgb, "whole");
+    for (std::size_t size = 0; size < whole.size(); ++size) {
+      const Bytes part(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(size));
+      try {
+        const Image got = decode_image(view(part), ImageChannels::kRgb, "part");
+        // Only the last bytes, which hold no pixels, may be missing unnoticed.
+        EXPECT_EQ(got.pixels, decoded.pixels) << size << " of " << whole.size();
+      } catch (const Error& error) {
+        EXPECT_TRUE(error.code() == ErrorCode::kCorruptFile ||
+                    error.code() == ErrorCode::kUnsupported)
+            << error.what();
+      }
+    }
+  }
+}
+
+TEST(Codec, ReadsFilesAndNamesThem) {
+  const test::TempFolder folder;
+  const std::string path = folder.write("a.png", "nothing");
+  test::expect_error(ErrorCode::kUnsupported, path, [&] { (void)read_image(path); });
+  test::expect_error(ErrorCode::kNotFound, "b.png",
+                     [&] { (void)read_image(folder.path("b.png")); });
+}
+
+}  // namespace
+}  // namespace kandinsky::io

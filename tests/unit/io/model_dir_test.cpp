@@ -1,0 +1,178 @@
+#include "io/model_dir.h"
+
+#include <vector>
+
+#include "unit/support.h"
+
+namespace kandinsky::io {
+namespace {
+
+constexpr std::string_view kIndex = R"({
+  "_class_name": "KandinskyPipeline", "_diffusers_version": "0.17.0",
+  "requires_safety_checker": false, "safety_checker": [null, null],
+  "unet": ["diffusers", "UNet2DConditionModel"],
+  "scheduler": ["diffusers", "DDIMScheduler"]
+})";
+
+std::vector<std::string> weight_names(const ModelDir& dir, std::string_view component,
+                                      WeightVariant variant = WeightVariant::kPlain) {
+  const ComponentFiles files = dir.weights(component, variant);
+  std::vector<std::string> names;
+  for (const std::string_view path : files.weights()) {
+    EXPECT_TRUE(path.starts_with(files.folder()));
+    names.emplace_back(path.substr(files.folder().size() + 1));
+  }
+  return names;
+}
+
+class ModelDirTest : public testing::Test {
+ protected:
+  ModelDirTest() {
+    folder_.write("m/model_index.json", kIndex);
+    folder_.write("m/unet/config.json", "{}");
+    folder_.write("m/scheduler/scheduler_config.json", "{}");
+  }
+  ModelDir open() const { return ModelDir::open(folder_.path("m")); }
+  void add(const std::string& name, std::string_view content = "") const {
+    folder_.write("m/unet/" + name, content);
+  }
+
+  test::TempFolder folder_;
+};
+
+TEST_F(ModelDirTest, ListsComponentsOfTheIndex) {
+  const ModelDir dir = ModelDir::open(folder_.path("m") + "//");
+  EXPECT_EQ(dir.path(), folder_.path("m"));
+  EXPECT_EQ(dir.name(), "m");
+  EXPECT_EQ(dir.pipeline_class(), "KandinskyPipeline");
+  ASSERT_EQ(dir.components().size(), 2U);
+  EXPECT_EQ(dir.components()[0].name, "scheduler");
+  EXPECT_EQ(dir.components()[1].library, "diffusers");
+  EXPECT_EQ(dir.components()[1].class_name, "UNet2DConditionModel");
+  EXPECT_EQ(dir.find("unet"), &dir.components()[1]);
+  EXPECT_EQ(dir.find("safety_checker"), nullptr);
+}
+
+TEST_F(ModelDirTest, FindsConfigsByTheirNames) {
+  const ModelDir dir = open();
+  EXPECT_EQ(dir.component("scheduler").config_path(),
+            folder_.path("m/scheduler/scheduler_config.json"));
+  EXPECT_EQ(dir.component("unet").config_path(), folder_.path("m/unet/config.json"));
+  EXPECT_EQ(dir.component("unet").folder(), folder_.path("m/unet"));
+  EXPECT_TRUE(dir.component("unet").weights().empty());
+}
+
+TEST_F(ModelDirTest, TakesThePreferredVariantAndElseTheOther) {
+  using Names = std::vector<std::string>;
+  const ModelDir dir = open();
+  add("model.fp16.safetensors");
+  EXPECT_EQ(weight_names(dir, "unet"), (Names{"model.fp16.safetensors"}));
+  add("model.safetensors");
+  EXPECT_EQ(weight_names(dir, "unet"), (Names{"model.safetensors"}));
+  EXPECT_EQ(weight_names(dir, "unet", WeightVariant::kFp16), (Names{"model.fp16.safetensors"}));
+  add("diffusion_pytorch_model.safetensors");
+  add("diffusion_pytorch_model.bin");
+  EXPECT_EQ(weight_names(dir, "unet"), (Names{"diffusion_pytorch_model.safetensors"}));
+  EXPECT_EQ(weight_names(dir, "unet", WeightVariant::kFp16), (Names{"model.fp16.safetensors"}));
+}
+
+TEST_F(ModelDirTest, FollowsAShardIndex) {
+  using Names = std::vector<std::string>;
+  const ModelDir dir = open();
+  add("model-2.safetensors");
+  add("model-1.safetensors");
+  add("model.safetensors.index.json",
+      R"({"metadata": {}, "weight_map": {"a": "model-2.safetensors", "b": "model-1.safetensors",
+          "c": "model-2.safetensors"}})");
+  EXPECT_EQ(weight_names(dir, "unet"), (Names{"model-1.safetensors", "model-2.safetensors"}));
+  add("diffusion_pytorch_model.fp16-1.safetensors");
+  add("diffusion_pytorch_model.safetensors.index.fp16.json",
+      R"({"weight_map": {"a": "diffusion_pytorch_model.fp16-1.safetensors"}})");
+  EXPECT_EQ(weight_names(dir, "unet", WeightVariant::kFp16),
+            (Names{"diffusion_pytorch_model.fp16-1.safetensors"}));
+}
+
+TEST_F(ModelDirTest, RefusesABadShardIndex) {
+  const ModelDir dir = open();
+  const auto refuse = [&](ErrorCode code, std::string_view part, std::string_view index) {
+    add("model.safetensors.index.json", index);
+    test::expect_error(code, part, [&] { (void)dir.weights("unet"); });
+  };
+  folder_.write("m/outside.safetensors", "");
+  refuse(ErrorCode::kNotFound, "'gone.safetensors'",
+         R"({"weight_map": {"a": "gone.safetensors"}})");
+  refuse(ErrorCode::kCorruptFile, "same folder",
+         R"({"weight_map": {"a": "../outside.safetensors"}})");
+  refuse(ErrorCode::kCorruptFile, "same folder", R"({"weight_map": {"a": "/etc/passwd"}})");
+  refuse(ErrorCode::kCorruptFile, "same folder", R"({"weight_map": {"a": "config.json"}})");
+  refuse(ErrorCode::kCorruptFile, "weight_map", R"({"weight_map": {"a": 3}})");
+  refuse(ErrorCode::kCorruptFile, "empty", R"({"weight_map": {}})");
+  refuse(ErrorCode::kCorruptFile, "'weight_map' is missing", "{}");
+}
+
+TEST_F(ModelDirTest, SaysWhatIsMissing) {
+  const ModelDir dir = open();
+  using enum ErrorCode;
+  test::expect_error(kNotFound, "no component 'movq'", [&] { (void)dir.component("movq"); });
+  test::expect_error(kNotFound, "no component 'safety_checker'",
+                     [&] { (void)dir.component("safety_checker"); });
+  test::expect_error(kNotFound, "component 'unet' has no weights",
+                     [&] { (void)dir.weights("unet"); });
+  add("diffusion_pytorch_model.fp16.bin");
+  test::expect_error(kUnsupported, "only pickle weights (diffusion_pytorch_model.fp16.bin)",
+                     [&] { (void)dir.weights("unet"); });
+  std::filesystem::remove(folder_.path("m/unet/config.json"));
+  test::expect_error(kNotFound, "component 'unet' has none of config.json",
+                     [&] { (void)dir.weights("unet"); });
+  std::filesystem::remove_all(folder_.path("m/unet"));
+  test::expect_error(kNotFound, "folder of component 'unet' is missing",
+                     [&] { (void)dir.weights("unet"); });
+}
+
+TEST_F(ModelDirTest, RefusesFoldersThatAreNoModel) {
+  using enum ErrorCode;
+  test::expect_error(kNotFound, "no such model folder",
+                     [&] { ModelDir::open(folder_.path("gone")); });
+  test::expect_error(kNotFound, "no model_index.json", [&] { ModelDir::open(folder_.path()); });
+  test::expect_error(kInvalidArgument, "is a file",
+                     [&] { ModelDir::open(folder_.path("m/model_index.json")); });
+  test::expect_error(kInvalidArgument, "empty", [] { ModelDir::open(""); });
+  test::expect_error(kInvalidArgument, "null byte",
+                     [] { ModelDir::open(std::string_view("a\0", 2)); });
+  const auto refuse = [&](std::string_view part, std::string_view index) {
+    folder_.write("m/model_index.json", index);
+    test::expect_error(kCorruptFile, part, [&] { (void)open(); });
+  };
+  refuse("no valid JSON", "{");
+  refuse("'_class_name' is missing", "{}");
+  refuse("'_class_name' is 3", R"({"_class_name": 3})");
+  refuse("'unet' has 1 entries", R"({"_class_name": "P", "unet": ["diffusers"]})");
+  refuse("expected texts", R"({"_class_name": "P", "unet": [1, 2]})");
+  refuse("'../unet' cannot be", R"({"_class_name": "P", "../unet": ["a", "b"]})");
+  refuse("'..' cannot be", R"({"_class_name": "P", "..": ["a", "b"]})");
+}
+
+TEST_F(ModelDirTest, FindsSiblings) {
+  const auto add_model = [&](const std::string& name) {
+    folder_.write(name + "/model_index.json", kIndex);
+  };
+  EXPECT_FALSE(open().sibling("-prior").has_value());
+  add_model("m-prior");
+  add_model("m-inpaint");
+  EXPECT_EQ(open().sibling("-prior")->name(), "m-prior");
+  EXPECT_EQ(open().sibling("-inpaint")->name(), "m-inpaint");
+  EXPECT_EQ(ModelDir::open(folder_.path("m-inpaint")).sibling("-prior")->name(), "m-prior");
+  // A link beside which there is another prior: the neighbours of the link count first.
+  std::filesystem::create_directory(folder_.path("links"));
+  std::filesystem::create_directory_symlink(folder_.path("m"), folder_.path("links/alias"));
+  EXPECT_EQ(ModelDir::open(folder_.path("links/alias")).sibling("-prior")->path(),
+            folder_.path("m-prior"));
+  add_model("links/alias-prior");
+  EXPECT_EQ(ModelDir::open(folder_.path("links/alias")).sibling("-prior")->path(),
+            folder_.path("links/alias-prior"));
+  std::filesystem::remove(folder_.path("m-prior/model_index.json"));
+  test::expect_error(ErrorCode::kNotFound, "m-prior", [&] { (void)open().sibling("-prior"); });
+}
+
+}  // namespace
+}  // namespace kandinsky::io
