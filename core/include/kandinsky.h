@@ -1,26 +1,34 @@
 /* kandinsky.h: the C interface of the Kandinsky engine.
  *
  * Conventions
- *  1. Every function that can fail returns a kandinsky_status. On anything but KANDINSKY_OK the outputs are untouched and
- *     kandinsky_last_error() tells, on the same thread, what went wrong, in words meant for the person at the screen.
- *  2. Strings are UTF-8 and end in NUL. Inputs are borrowed for the call. A returned `const char*` belongs to the object it was
- *     asked from (or to the library) and each getter says how long it lives.
- *  3. Objects are made by a function with a `**out` parameter and freed by their one `*_free`. Freeing NULL is fine.
- *  4. Structs that may grow start with `uint32_t struct_size`. Fill them with their `*_init`, then set fields. They grow at the
- *     end only, so a program keeps working with a newer library.
- *  5. Pictures are uint8 [batch, height, width, 3], RGB, rows from the top, no padding. Latents are float32
- *     [batch, channels, latent_height, latent_width]. Both are plain buffers of the caller's; sizes are given in elements.
- *  6. One engine runs one job at a time; a second call meanwhile answers KANDINSKY_BUSY. An engine may be used from any thread,
- *     different engines at the same time. kandinsky_engine_cancel() may be called from any thread at any time.
- *  7. Callbacks run on the thread that called the engine, between steps. They must not call the same engine, except to cancel it.
- *  8. Process-wide state of LibTorch (threads, grad mode, default dtype, global generator) is never changed.
+ *  1. Every function that can fail returns a kandinsky_status. On anything but KANDINSKY_OK the
+ * outputs are untouched and kandinsky_last_error() tells, on the same thread, what went wrong, in
+ * words meant for the person at the screen.
+ *  2. Strings are UTF-8 and end in NUL. Inputs are borrowed for the call. A returned `const char*`
+ * belongs to the object it was asked from (or to the library) and each getter says how long it
+ * lives.
+ *  3. Objects are made by a function with a `**out` parameter and freed by their one `*_free`.
+ * Freeing NULL is fine.
+ *  4. Structs that may grow start with `uint32_t struct_size`. Fill them with their `*_init`, then
+ * set fields. They grow at the end only, so a program keeps working with a newer library.
+ *  5. Pictures are uint8 [batch, height, width, 3], RGB, rows from the top, no padding. Latents are
+ * float32 [batch, channels, latent_height, latent_width]. Both are plain buffers of the caller's;
+ * sizes are given in elements.
+ *  6. One engine runs one job at a time; a second call meanwhile answers KANDINSKY_BUSY. An engine
+ * may be used from any thread, different engines at the same time. kandinsky_engine_cancel() may be
+ * called from any thread at any time.
+ *  7. Callbacks run on the thread that called the engine, between steps. They must not call the
+ * same engine, except to cancel it.
+ *  8. Process-wide state of LibTorch (threads, grad mode, default dtype, global generator) is never
+ * changed.
  *
  * A whole picture
  *     kandinsky_engine_options options;
  *     kandinsky_engine_options_init(&options);
  *     options.model_dir = "models/kandinsky-2-1";
  *     kandinsky_engine* engine = NULL;
- *     if (kandinsky_engine_open(&options, &engine) != KANDINSKY_OK) { puts(kandinsky_last_error()); return 1; }
+ *     if (kandinsky_engine_open(&options, &engine) != KANDINSKY_OK) { puts(kandinsky_last_error());
+ * return 1; }
  *
  *     const char* prompt = "a red circle on a white background";
  *     uint64_t seed = 1;
@@ -34,8 +42,8 @@
  *     denoise.batch_size = 1;
  *     denoise.seeds = &seed;
  *     uint8_t pixels[512 * 512 * 3];
- *     if (kandinsky_text_to_image(engine, &prompts, &denoise, pixels, sizeof pixels) != KANDINSKY_OK) ...
- *     kandinsky_picture_save("circle.png", pixels, 512, 512, NULL);
+ *     if (kandinsky_text_to_image(engine, &prompts, &denoise, pixels, sizeof pixels) !=
+ * KANDINSKY_OK) ... kandinsky_picture_save("circle.png", pixels, 512, 512, NULL);
  *     kandinsky_engine_free(engine);
  */
 #ifndef KANDINSKY_H_
@@ -58,22 +66,28 @@
 extern "C" {
 #endif
 
-/* ---- Status ------------------------------------------------------------------------------------------------------- */
+/* ---- Status
+ * -------------------------------------------------------------------------------------------------------
+ */
 
 typedef enum kandinsky_status {
   KANDINSKY_OK = 0,
   KANDINSKY_INVALID_ARGUMENT = 1, /* a value out of range, a wrong size, text that is not UTF-8 */
   KANDINSKY_NOT_FOUND = 2,        /* a folder, file or component is missing */
-  KANDINSKY_CORRUPT_FILE = 3,     /* a file is truncated, malformed, or holds weights that are not numbers */
-  KANDINSKY_UNSUPPORTED = 4,      /* well-formed, but not something this build can do */
-  KANDINSKY_OUT_OF_MEMORY = 5,    /* memory of the machine or of its accelerator ran out; the engine stays usable */
-  KANDINSKY_CANCELLED = 6,        /* kandinsky_engine_cancel() or a callback ended the job */
-  KANDINSKY_BUSY = 7,             /* the engine is running another job */
-  KANDINSKY_INCOMPATIBLE = 8,     /* the parts do not fit each other: folders, file versions, library versions */
-  KANDINSKY_INTERNAL = 9          /* a broken invariant: please report it */
+  KANDINSKY_CORRUPT_FILE =
+      3, /* a file is truncated, malformed, or holds weights that are not numbers */
+  KANDINSKY_UNSUPPORTED = 4, /* well-formed, but not something this build can do */
+  KANDINSKY_OUT_OF_MEMORY =
+      5, /* memory of the machine or of its accelerator ran out; the engine stays usable */
+  KANDINSKY_CANCELLED = 6, /* kandinsky_engine_cancel() or a callback ended the job */
+  KANDINSKY_BUSY = 7,      /* the engine is running another job */
+  KANDINSKY_INCOMPATIBLE =
+      8, /* the parts do not fit each other: folders, file versions, library versions */
+  KANDINSKY_INTERNAL = 9 /* a broken invariant: please report it */
 } kandinsky_status;
 
-/** The message of this thread's last failure, "" if there was none. Valid until this thread's next failing call. */
+/** The message of this thread's last failure, "" if there was none. Valid until this thread's next
+ * failing call. */
 KANDINSKY_API const char* kandinsky_last_error(void);
 
 /** The status in words, e.g. "not found". Lives for ever. */
@@ -85,17 +99,22 @@ KANDINSKY_API const char* kandinsky_version(void);
 /** The version of the LibTorch that is loaded, e.g. "2.13.0". Lives for ever. */
 KANDINSKY_API const char* kandinsky_torch_version(void);
 
-/* ---- What the library offers -------------------------------------------------------------------------------------- */
+/* ---- What the library offers
+ * -------------------------------------------------------------------------------------- */
 
-/** Number of samplers; names of samplers as hosts spell them, e.g. "DDIM". NULL for an index out of range. Live for ever. */
+/** Number of samplers; names of samplers as hosts spell them, e.g. "DDIM". NULL for an index out of
+ * range. Live for ever. */
 KANDINSKY_API size_t kandinsky_sampler_count(void);
 KANDINSKY_API const char* kandinsky_sampler_name(size_t index);
 
-/** Number of model families; their names, e.g. "kandinsky-2-1". NULL for an index out of range. Live for ever. */
+/** Number of model families; their names, e.g. "kandinsky-2-1". NULL for an index out of range.
+ * Live for ever. */
 KANDINSKY_API size_t kandinsky_family_count(void);
 KANDINSKY_API const char* kandinsky_family_name(size_t index);
 
-/* ---- Folders ------------------------------------------------------------------------------------------------------ */
+/* ---- Folders
+ * ------------------------------------------------------------------------------------------------------
+ */
 
 /** What a model folder in hub layout holds. Reading it loads no weights, only file headers. */
 typedef struct kandinsky_folder kandinsky_folder;
@@ -104,19 +123,22 @@ typedef struct kandinsky_component_info {
   uint32_t struct_size;
   const char* name;       /* e.g. "unet"; lives as long as the folder, as do all strings here */
   const char* class_name; /* e.g. "UNet2DConditionModel" */
-  const char* dtype;      /* of the weights: "fp32", "fp16", "bf16", "mixed"; "" for a component without weights */
-  uint64_t parameters;    /* numbers in all its tensors; 0 for a component without weights */
+  const char* dtype; /* of the weights: "fp32", "fp16", "bf16", "mixed"; "" for a component without
+                        weights */
+  uint64_t parameters; /* numbers in all its tensors; 0 for a component without weights */
   uint64_t tensors;
   uint64_t bytes; /* of its weight files */
 } kandinsky_component_info;
 
 KANDINSKY_API void kandinsky_component_info_init(kandinsky_component_info* info);
 
-/** Reads a folder's model_index.json, configs and file headers. Fails as opening an engine on it would. */
+/** Reads a folder's model_index.json, configs and file headers. Fails as opening an engine on it
+ * would. */
 KANDINSKY_API kandinsky_status kandinsky_folder_open(const char* dir, kandinsky_folder** out);
 KANDINSKY_API void kandinsky_folder_free(kandinsky_folder* folder);
 
-/** The pipeline class of model_index.json, e.g. "KandinskyPipeline". Lives as long as the folder. */
+/** The pipeline class of model_index.json, e.g. "KandinskyPipeline". Lives as long as the folder.
+ */
 KANDINSKY_API const char* kandinsky_folder_pipeline(const kandinsky_folder* folder);
 
 /** The family that knows this folder, or "" if none does. Lives for ever. */
@@ -126,10 +148,13 @@ KANDINSKY_API const char* kandinsky_folder_family(const kandinsky_folder* folder
 KANDINSKY_API int32_t kandinsky_folder_native_size(const kandinsky_folder* folder);
 
 KANDINSKY_API size_t kandinsky_folder_component_count(const kandinsky_folder* folder);
-KANDINSKY_API kandinsky_status kandinsky_folder_component(const kandinsky_folder* folder, size_t index,
+KANDINSKY_API kandinsky_status kandinsky_folder_component(const kandinsky_folder* folder,
+                                                          size_t index,
                                                           kandinsky_component_info* info);
 
-/* ---- Engine ------------------------------------------------------------------------------------------------------- */
+/* ---- Engine
+ * -------------------------------------------------------------------------------------------------------
+ */
 
 /** Loaded models and the state of one job. */
 typedef struct kandinsky_engine kandinsky_engine;
@@ -144,109 +169,133 @@ typedef struct kandinsky_engine_options {
 
 typedef struct kandinsky_engine_info {
   uint32_t struct_size;
-  const char* family;       /* lives for ever */
-  const char* device;       /* what "auto" became; these strings live as long as the engine */
-  const char* precision;    /* likewise: "fp32", "bf16" or "fp16" */
-  const char* reason;       /* why that device and precision, in one line */
-  const char* prior_dir;    /* the folder that is used */
-  int32_t native_size;      /* side in pixels of the pictures the model was trained on */
-  int32_t latent_channels;  /* of latents, 4 */
-  int32_t latent_factor;    /* pixels per latent in each direction, 8 */
-  int32_t size_multiple;    /* sizes are rounded up to a multiple of this inside and cropped back, 64 */
+  const char* family;      /* lives for ever */
+  const char* device;      /* what "auto" became; these strings live as long as the engine */
+  const char* precision;   /* likewise: "fp32", "bf16" or "fp16" */
+  const char* reason;      /* why that device and precision, in one line */
+  const char* prior_dir;   /* the folder that is used */
+  int32_t native_size;     /* side in pixels of the pictures the model was trained on */
+  int32_t latent_channels; /* of latents, 4 */
+  int32_t latent_factor;   /* pixels per latent in each direction, 8 */
+  int32_t
+      size_multiple; /* sizes are rounded up to a multiple of this inside and cropped back, 64 */
 } kandinsky_engine_info;
 
 KANDINSKY_API void kandinsky_engine_options_init(kandinsky_engine_options* options);
 KANDINSKY_API void kandinsky_engine_info_init(kandinsky_engine_info* info);
 
-/** Checks both folders and the headers of all their files. Weights are loaded by the first job that needs them. */
-KANDINSKY_API kandinsky_status kandinsky_engine_open(const kandinsky_engine_options* options, kandinsky_engine** out);
+/** Checks both folders and the headers of all their files. Weights are loaded by the first job that
+ * needs them. */
+KANDINSKY_API kandinsky_status kandinsky_engine_open(const kandinsky_engine_options* options,
+                                                     kandinsky_engine** out);
 
 /** Frees the engine and all it holds. No job may be running. */
 KANDINSKY_API void kandinsky_engine_free(kandinsky_engine* engine);
 
-KANDINSKY_API kandinsky_status kandinsky_engine_get_info(const kandinsky_engine* engine, kandinsky_engine_info* info);
+KANDINSKY_API kandinsky_status kandinsky_engine_get_info(const kandinsky_engine* engine,
+                                                         kandinsky_engine_info* info);
 
 /** Frees all weights; the next job loads again what it needs. BUSY while a job runs. */
 KANDINSKY_API kandinsky_status kandinsky_engine_unload(kandinsky_engine* engine);
 
-/** Asks the running job to end with KANDINSKY_CANCELLED at its next step. Without a job it does nothing. */
+/** Asks the running job to end with KANDINSKY_CANCELLED at its next step. Without a job it does
+ * nothing. */
 KANDINSKY_API void kandinsky_engine_cancel(kandinsky_engine* engine);
 
-/* ---- Progress ----------------------------------------------------------------------------------------------------- */
+/* ---- Progress
+ * -----------------------------------------------------------------------------------------------------
+ */
 
 typedef enum kandinsky_action {
   KANDINSKY_CONTINUE = 0,
-  KANDINSKY_FINISH = 1, /* end this loop now and go on with what there is, as "skip" and "interrupt" of hosts mean */
+  KANDINSKY_FINISH = 1, /* end this loop now and go on with what there is, as "skip" and "interrupt"
+                           of hosts mean */
   KANDINSKY_CANCEL = 2  /* end the job with KANDINSKY_CANCELLED */
 } kandinsky_action;
 
 typedef struct kandinsky_progress {
   uint32_t struct_size;
-  const char* stage; /* "load", "text_encoder", "image_encoder", "prior", "denoise", "encode", "decode"; lives for ever */
+  const char* stage; /* "load", "text_encoder", "image_encoder", "prior", "denoise", "encode",
+                        "decode"; lives for ever */
   int32_t step;      /* steps done, 0..steps */
   int32_t steps;
-  /* In stage "denoise" the predicted clean latents [shape[0], shape[1], shape[2], shape[3]] for previews, valid during the call;
-     NULL before the first step and in all other stages. */
+  /* In stage "denoise" the predicted clean latents [shape[0], shape[1], shape[2], shape[3]] for
+     previews, valid during the call; NULL before the first step and in all other stages. */
   const float* latents;
   int32_t shape[4];
 } kandinsky_progress;
 
 /** Called before the first step of each stage (step 0) and after each step. */
-typedef kandinsky_action (*kandinsky_progress_fn)(const kandinsky_progress* progress, void* user_data);
+typedef kandinsky_action (*kandinsky_progress_fn)(const kandinsky_progress* progress,
+                                                  void* user_data);
 
 /** Sets the engine's progress callback, NULL for none. Not while a job runs. */
-KANDINSKY_API kandinsky_status kandinsky_engine_set_progress(kandinsky_engine* engine, kandinsky_progress_fn callback,
+KANDINSKY_API kandinsky_status kandinsky_engine_set_progress(kandinsky_engine* engine,
+                                                             kandinsky_progress_fn callback,
                                                              void* user_data);
 
 /** A remark for the person, e.g. that a prompt was cut. The text is valid during the call. */
 typedef void (*kandinsky_message_fn)(const char* message, void* user_data);
 
 /** Sets the engine's message callback, NULL for none. Not while a job runs. */
-KANDINSKY_API kandinsky_status kandinsky_engine_set_message(kandinsky_engine* engine, kandinsky_message_fn callback,
+KANDINSKY_API kandinsky_status kandinsky_engine_set_message(kandinsky_engine* engine,
+                                                            kandinsky_message_fn callback,
                                                             void* user_data);
 
-/* ---- Stage 1: texts -> embeds -------------------------------------------------------------------------------------- */
+/* ---- Stage 1: texts -> embeds
+ * -------------------------------------------------------------------------------------- */
 
-/** What guides a batch of pictures on one side (positive or negative): per picture an image embedding and the text encoder's
- *  pooled and hidden states. Held by value in ordinary memory; independent of the engine that made it. */
+/** What guides a batch of pictures on one side (positive or negative): per picture an image
+ * embedding and the text encoder's pooled and hidden states. Held by value in ordinary memory;
+ * independent of the engine that made it. */
 typedef struct kandinsky_embeds kandinsky_embeds;
 
 typedef struct kandinsky_prompt_options {
   uint32_t struct_size;
-  int32_t batch_size;                   /* 1..1024 */
-  const char* const* prompts;           /* [batch_size] */
-  const char* const* negative_prompts;  /* [batch_size], or NULL: absent. Absent, the image side of the negative is the embedding of
-                                           an empty picture; given, even "", it is the prior's result for that text. */
-  const uint64_t* seeds;                /* [batch_size]; picture i depends on seeds[i] alone */
-  int32_t prior_num_inference_steps;    /* 2..1000, default 25 */
-  double prior_guidance_scale;          /* 0..100, default 4; 1 and less: off */
+  int32_t batch_size;                  /* 1..64 */
+  const char* const* prompts;          /* [batch_size] */
+  const char* const* negative_prompts; /* [batch_size], or NULL: absent. Absent, the image side of
+                                          the negative is the embedding of an empty picture; given,
+                                          even "", it is the prior's result for that text. */
+  const uint64_t* seeds;               /* [batch_size]; picture i depends on seeds[i] alone */
+  int32_t prior_num_inference_steps;   /* 2..1000, default 25 */
+  double prior_guidance_scale;         /* 0..100, default 4; 1 and less: off */
 } kandinsky_prompt_options;
 
 KANDINSKY_API void kandinsky_prompt_options_init(kandinsky_prompt_options* options);
 
-/** Encodes texts and samples the prior. Both outputs are the caller's. Either output pointer may be NULL if that side is not
- *  wanted. */
-KANDINSKY_API kandinsky_status kandinsky_encode_prompts(kandinsky_engine* engine, const kandinsky_prompt_options* options,
-                                                        kandinsky_embeds** embeds, kandinsky_embeds** negative_embeds);
+/** Encodes texts and samples the prior. Both outputs are the caller's. Either output pointer may be
+ * NULL if that side is not wanted. */
+KANDINSKY_API kandinsky_status kandinsky_encode_prompts(kandinsky_engine* engine,
+                                                        const kandinsky_prompt_options* options,
+                                                        kandinsky_embeds** embeds,
+                                                        kandinsky_embeds** negative_embeds);
 
 KANDINSKY_API void kandinsky_embeds_free(kandinsky_embeds* embeds);
 KANDINSKY_API int32_t kandinsky_embeds_batch_size(const kandinsky_embeds* embeds);
 
-/** A tensor of the object: "image_embeds" [B, E], "prompt_embeds" [B, E] or "text_encoder_hidden_states" [B, 77, X]; shape[2] is 1
- *  where there are two dimensions. *data lives as long as the object. */
-KANDINSKY_API kandinsky_status kandinsky_embeds_tensor(const kandinsky_embeds* embeds, const char* name, const float** data,
+/** A tensor of the object: "image_embeds" [B, E], "prompt_embeds" [B, E] or
+ * "text_encoder_hidden_states" [B, 77, X]; shape[2] is 1 where there are two dimensions. *data
+ * lives as long as the object. */
+KANDINSKY_API kandinsky_status kandinsky_embeds_tensor(const kandinsky_embeds* embeds,
+                                                       const char* name, const float** data,
                                                        int64_t shape[3]);
 
-/** Mixes: image_embeds is the plain weighted sum over all items (weights need not add up to 1); the text part is the first
- *  item's. All items need the same shapes. Weights must be finite. Source: diffusers, KandinskyPriorPipeline.interpolate. */
-KANDINSKY_API kandinsky_status kandinsky_embeds_combine(const kandinsky_embeds* const* items, const double* weights,
-                                                        size_t count, kandinsky_embeds** out);
+/** Mixes: image_embeds is the plain weighted sum over all items (weights need not add up to 1); the
+ * text part is the first item's. All items need the same shapes. Weights must be finite. Source:
+ * diffusers, KandinskyPriorPipeline.interpolate. */
+KANDINSKY_API kandinsky_status kandinsky_embeds_combine(const kandinsky_embeds* const* items,
+                                                        const double* weights, size_t count,
+                                                        kandinsky_embeds** out);
 
-/** Writes to and reads from a small safetensors file. An existing file is replaced whole or not at all. */
-KANDINSKY_API kandinsky_status kandinsky_embeds_save(const kandinsky_embeds* embeds, const char* path);
+/** Writes to and reads from a small safetensors file. An existing file is replaced whole or not at
+ * all. */
+KANDINSKY_API kandinsky_status kandinsky_embeds_save(const kandinsky_embeds* embeds,
+                                                     const char* path);
 KANDINSKY_API kandinsky_status kandinsky_embeds_load(const char* path, kandinsky_embeds** out);
 
-/* ---- Stage 2: noise + embeds -> latents ---------------------------------------------------------------------------- */
+/* ---- Stage 2: noise + embeds -> latents
+ * ---------------------------------------------------------------------------- */
 
 typedef struct kandinsky_denoise_options {
   uint32_t struct_size;
@@ -257,48 +306,65 @@ typedef struct kandinsky_denoise_options {
   const char* sampler;         /* one of kandinsky_sampler_name(), any case; default "DDIM" */
   int32_t num_inference_steps; /* 1..1000 (DDIM: 999), default 50 */
   double guidance_scale;       /* 0..100, default 4; 1 and less: off */
-  const float* noise;          /* latents of unit normal noise to start from, instead of the seeds' own; default NULL */
+  const float* noise; /* latents of unit normal noise to start from, instead of the seeds' own;
+                         default NULL */
 } kandinsky_denoise_options;
 
 KANDINSKY_API void kandinsky_denoise_options_init(kandinsky_denoise_options* options);
 
-/** Side lengths of the latents of a picture: ceil(pixels / size_multiple) * size_multiple / latent_factor. */
-KANDINSKY_API kandinsky_status kandinsky_latent_size(const kandinsky_engine* engine, int32_t width, int32_t height,
-                                                     int32_t* latent_width, int32_t* latent_height);
+/** Side lengths of the latents of a picture: ceil(pixels / size_multiple) * size_multiple /
+ * latent_factor. */
+KANDINSKY_API kandinsky_status kandinsky_latent_size(const kandinsky_engine* engine, int32_t width,
+                                                     int32_t height, int32_t* latent_width,
+                                                     int32_t* latent_height);
 
-/** Runs the sampler. `latents` takes batch_size * channels * latent_height * latent_width numbers; `size` must be just that.
- *  negative_embeds may be NULL when guidance is off. */
-KANDINSKY_API kandinsky_status kandinsky_denoise(kandinsky_engine* engine, const kandinsky_embeds* embeds,
+/** Runs the sampler. `latents` takes batch_size * channels * latent_height * latent_width numbers;
+ * `size` must be just that. negative_embeds may be NULL when guidance is off. */
+KANDINSKY_API kandinsky_status kandinsky_denoise(kandinsky_engine* engine,
+                                                 const kandinsky_embeds* embeds,
                                                  const kandinsky_embeds* negative_embeds,
-                                                 const kandinsky_denoise_options* options, float* latents, size_t size);
+                                                 const kandinsky_denoise_options* options,
+                                                 float* latents, size_t size);
 
-/* ---- Stage 3: latents <-> pictures --------------------------------------------------------------------------------- */
+/* ---- Stage 3: latents <-> pictures
+ * --------------------------------------------------------------------------------- */
 
-/** Decodes latents of [batch_size, channels, latent size of width x height] into pictures, cropped to width x height.
- *  latents_size and pictures_size count elements and must be just right. */
-KANDINSKY_API kandinsky_status kandinsky_decode(kandinsky_engine* engine, const float* latents, size_t latents_size,
-                                                int32_t batch_size, int32_t width, int32_t height, uint8_t* pictures,
+/** Decodes latents of [batch_size, channels, latent size of width x height] into pictures, cropped
+ * to width x height. latents_size and pictures_size count elements and must be just right. */
+KANDINSKY_API kandinsky_status kandinsky_decode(kandinsky_engine* engine, const float* latents,
+                                                size_t latents_size, int32_t batch_size,
+                                                int32_t width, int32_t height, uint8_t* pictures,
                                                 size_t pictures_size);
 
-/** Encodes pictures into latents. Sizes that are no multiple of size_multiple are filled up by repeating the border. */
-KANDINSKY_API kandinsky_status kandinsky_encode(kandinsky_engine* engine, const uint8_t* pictures, size_t pictures_size,
-                                                int32_t batch_size, int32_t width, int32_t height, float* latents,
+/** Encodes pictures into latents. Sizes that are no multiple of size_multiple are filled up by
+ * repeating the border. */
+KANDINSKY_API kandinsky_status kandinsky_encode(kandinsky_engine* engine, const uint8_t* pictures,
+                                                size_t pictures_size, int32_t batch_size,
+                                                int32_t width, int32_t height, float* latents,
                                                 size_t latents_size);
 
-/* ---- Tasks --------------------------------------------------------------------------------------------------------- */
+/* ---- Tasks
+ * ---------------------------------------------------------------------------------------------------------
+ */
 
-/** Stages 1, 2 and 3 in a row. `pictures` takes batch_size * height * width * 3 bytes; `size` must be just that. Both structs
- *  must name the same batch_size. Source: diffusers, KandinskyPriorPipeline then KandinskyPipeline, each with a fresh generator
- *  of the picture's seed. */
-KANDINSKY_API kandinsky_status kandinsky_text_to_image(kandinsky_engine* engine, const kandinsky_prompt_options* prompts,
-                                                       const kandinsky_denoise_options* denoise, uint8_t* pictures,
-                                                       size_t size);
+/** Stages 1, 2 and 3 in a row. `pictures` takes batch_size * height * width * 3 bytes; `size` must
+ * be just that. Both structs must name the same batch_size. Source: diffusers,
+ * KandinskyPriorPipeline then KandinskyPipeline, each with a fresh generator of the picture's seed.
+ */
+KANDINSKY_API kandinsky_status kandinsky_text_to_image(kandinsky_engine* engine,
+                                                       const kandinsky_prompt_options* prompts,
+                                                       const kandinsky_denoise_options* denoise,
+                                                       uint8_t* pictures, size_t size);
 
-/* ---- Picture files -------------------------------------------------------------------------------------------------- */
+/* ---- Picture files
+ * --------------------------------------------------------------------------------------------------
+ */
 
-/** Writes an RGB picture as PNG, JPEG or WebP by the path's ending. `parameters` (may be NULL) becomes a PNG's text chunk of that
- *  name, as hosts write it. An existing file is replaced whole or not at all. */
-KANDINSKY_API kandinsky_status kandinsky_picture_save(const char* path, const uint8_t* pixels, int32_t width, int32_t height,
+/** Writes an RGB picture as PNG, JPEG or WebP by the path's ending. `parameters` (may be NULL)
+ * becomes a PNG's text chunk of that name, as hosts write it. An existing file is replaced whole or
+ * not at all. */
+KANDINSKY_API kandinsky_status kandinsky_picture_save(const char* path, const uint8_t* pixels,
+                                                      int32_t width, int32_t height,
                                                       const char* parameters);
 
 #ifdef __cplusplus

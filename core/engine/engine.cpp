@@ -1,0 +1,106 @@
+#include "engine/engine.h"
+
+#include <ATen/ops/replication_pad2d.h>
+#include <fmt/format.h>
+
+#include "base/error.h"
+#include "tensor/bridge.h"
+
+namespace kandinsky::engine {
+
+using pipelines::DenoiseRequest;
+using pipelines::Embeds;
+using pipelines::Monitor;
+using pipelines::Pipeline;
+using pipelines::PromptRequest;
+
+Engine::Engine(const EngineOptions& options)
+    : placement_(tensor::choose_placement(options.device, options.precision)) {
+  const tensor::JobGuard guard;
+  if (options.model_dir.empty())
+    throw Error(ErrorCode::kInvalidArgument, "no model folder was given");
+  const io::ModelDir model = io::ModelDir::open(options.model_dir);
+  family_ = pipelines::find_family(model);
+  if (family_ == nullptr) {
+    std::string known;
+    for (const pipelines::Family& family : pipelines::families())
+      known += (known.empty() ? "" : ", ") + std::string(family.name);
+    throw Error(ErrorCode::kUnsupported,
+                fmt::format("{}: a model of class {} is of no known family; known are: {}",
+                            model.path(), model.pipeline_class(), known));
+  }
+  pipeline_ = family_->open(model, options.prior_dir, placement_.placement);
+}
+
+void Engine::claim() {
+  if (busy_.exchange(true))
+    throw Error(ErrorCode::kBusy, "the engine is running another job; wait for it or cancel it");
+}
+
+template <typename Body>
+auto Engine::run(const Body& body) {
+  claim();
+  struct Release {
+    std::atomic<bool>& busy;
+    ~Release() { busy.store(false); }
+  } const release{busy_};
+  cancel_.clear();
+  const tensor::JobGuard guard;
+  const Monitor monitor(cancel_, on_step_, on_message_);
+  return body(monitor);
+}
+
+void Engine::set_step_sink(Monitor::StepSink sink) {
+  run([&](const Monitor&) { on_step_ = std::move(sink); });
+}
+
+void Engine::set_message_sink(Monitor::MessageSink sink) {
+  run([&](const Monitor&) { on_message_ = std::move(sink); });
+}
+
+Pipeline::EncodedPrompts Engine::encode_prompts(const PromptRequest& request) {
+  return run([&](const Monitor& monitor) { return pipeline_->encode_prompts(request, monitor); });
+}
+
+at::Tensor Engine::denoise(const Embeds& embeds, const Embeds* negative_embeds,
+                           const DenoiseRequest& request) {
+  return run([&](const Monitor& monitor) {
+    return pipeline_->denoise(embeds, negative_embeds, request, monitor).contiguous();
+  });
+}
+
+void Engine::decode(const at::Tensor& latents, int64_t width, int64_t height, uint8_t* pictures) {
+  run([&](const Monitor& monitor) {
+    tensor::to_pictures(pipeline_->decode(latents, monitor), height, width, pictures);
+  });
+}
+
+at::Tensor Engine::encode(const uint8_t* pictures, int64_t batch_size, int64_t width,
+                          int64_t height) {
+  return run([&](const Monitor& monitor) {
+    const auto [latent_height, latent_width] = geometry().latent_size(width, height);
+    const at::Tensor pixels = tensor::from_pictures(pictures, batch_size, height, width);
+    const int64_t factor = geometry().latent_factor;
+    const at::Tensor whole = at::replication_pad2d(
+        pixels, {0, latent_width * factor - width, 0, latent_height * factor - height});
+    return pipeline_->encode(whole, monitor).contiguous();
+  });
+}
+
+void Engine::text_to_image(const PromptRequest& prompts, const DenoiseRequest& request,
+                           uint8_t* pictures) {
+  run([&](const Monitor& monitor) {
+    pipeline_->check(prompts);
+    pipeline_->check(request);
+    const auto [embeds, negative_embeds] = pipeline_->encode_prompts(prompts, monitor);
+    const at::Tensor latents = pipeline_->denoise(embeds, &negative_embeds, request, monitor);
+    tensor::to_pictures(pipeline_->decode(latents, monitor), request.height, request.width,
+                        pictures);
+  });
+}
+
+void Engine::unload() {
+  run([&](const Monitor&) { pipeline_->unload(); });
+}
+
+}  // namespace kandinsky::engine

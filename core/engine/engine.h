@@ -1,0 +1,68 @@
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "base/cancel.h"
+#include "pipelines/family.h"
+#include "pipelines/monitor.h"
+
+namespace kandinsky::engine {
+
+struct EngineOptions {
+  std::string_view model_dir;
+  std::string_view prior_dir;  ///< empty: beside the model
+  std::string_view device = "auto";
+  std::string_view precision = "auto";
+};
+
+/// A pipeline that stays loaded, running one job at a time. Jobs on one engine exclude each other
+/// by Error(kBusy); cancel() may come from any thread, all else from one thread at a time.
+class Engine {
+ public:
+  /// Throws Error as the folders' readers do.
+  explicit Engine(const EngineOptions& options);
+
+  const char* family() const { return family_->name; }
+  const pipelines::Geometry& geometry() const { return pipeline_->geometry(); }
+  std::string_view prior_path() const { return pipeline_->prior_path(); }
+  const tensor::ChosenPlacement& placement() const { return placement_; }
+
+  /// Throws Error(kBusy) while a job runs.
+  void set_step_sink(pipelines::Monitor::StepSink sink);
+  void set_message_sink(pipelines::Monitor::MessageSink sink);
+
+  pipelines::Pipeline::EncodedPrompts encode_prompts(const pipelines::PromptRequest& request);
+  at::Tensor denoise(const pipelines::Embeds& embeds, const pipelines::Embeds* negative_embeds,
+                     const pipelines::DenoiseRequest& request);
+  /// latents -> uint8 pictures [B, height, width, 3], written to `pictures` once all are there.
+  void decode(const at::Tensor& latents, int64_t width, int64_t height, uint8_t* pictures);
+  /// uint8 pictures [B, height, width, 3] -> latents; sides are filled up to the size multiple by
+  /// repeating the border.
+  at::Tensor encode(const uint8_t* pictures, int64_t batch_size, int64_t width, int64_t height);
+  void text_to_image(const pipelines::PromptRequest& prompts,
+                     const pipelines::DenoiseRequest& request, uint8_t* pictures);
+  void unload();
+
+  /// Asks the running job to end at its next step.
+  void cancel() { cancel_.request(); }
+
+ private:
+  /// Runs the body as the engine's one job, under its own guards.
+  template <typename Body>
+  auto run(const Body& body);
+  void claim();
+
+  tensor::ChosenPlacement placement_;
+  const pipelines::Family* family_ = nullptr;
+  std::unique_ptr<pipelines::Pipeline> pipeline_;
+  pipelines::Monitor::StepSink on_step_;
+  pipelines::Monitor::MessageSink on_message_;
+  CancelFlag cancel_;
+  std::atomic<bool> busy_{false};
+};
+
+}  // namespace kandinsky::engine

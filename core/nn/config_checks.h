@@ -1,0 +1,38 @@
+/// Reading a network's config.json: sizes that make sense, and switches that this code knows.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "io/json_config.h"
+
+namespace kandinsky::nn {
+
+/// A positive integer of at most one million. Throws Error(kCorruptFile) naming file and key.
+int64_t get_size(const io::JsonConfig& json, std::string_view key);
+int64_t get_size(const io::JsonConfig& json, std::string_view key, int64_t fallback);
+
+/// A list of 1 to 16 such sizes.
+std::vector<int64_t> get_sizes(const io::JsonConfig& json, std::string_view key);
+
+/// Which levels have attention, by their blocks' class names: `plain` or `attentive`.
+/// Throws Error(kUnsupported) for another name, Error(kCorruptFile) unless there are `levels` of
+/// them.
+std::vector<bool> get_attention_levels(const io::JsonConfig& json, std::string_view key,
+                                       std::string_view plain, std::string_view attentive,
+                                       size_t levels);
+
+/// Throws Error(kCorruptFile) unless `value` divides by `divisor`.
+void require_divisible(const io::JsonConfig& json, std::string_view key, int64_t value,
+                       std::string_view divisor_key, int64_t divisor);
+
+/// Throws Error(kUnsupported) unless the key has the expected value or is absent.
+void require_value(const io::JsonConfig& json, std::string_view key, std::string_view expected);
+void require_value(const io::JsonConfig& json, std::string_view key, bool expected);
+void require_value(const io::JsonConfig& json, std::string_view key, int64_t expected);
+inline void require_value(const io::JsonConfig& json, std::string_view key, const char* expected) {
+  require_value(json, key, std::string_view(expected));
+}
+
+}  // namespace kandinsky::nn

@@ -1,0 +1,52 @@
+#include "nn/encoders/clip_encoder.h"
+
+#include <ATen/TensorOperators.h>
+
+#include "nn/config_checks.h"
+
+namespace kandinsky::nn {
+
+ClipEncoderConfig ClipEncoderConfig::from_json(const io::JsonConfig& json) {
+  ClipEncoderConfig config;
+  config.hidden_size = get_size(json, "hidden_size");
+  config.intermediate_size = get_size(json, "intermediate_size");
+  config.num_hidden_layers = get_size(json, "num_hidden_layers");
+  config.num_attention_heads = get_size(json, "num_attention_heads");
+  config.layer_norm_eps = json.get_double("layer_norm_eps", 1e-5);
+  config.hidden_act = parse_activation(json.get_string_view("hidden_act", "quick_gelu"));
+  require_divisible(json, "hidden_size", config.hidden_size, "num_attention_heads",
+                    config.num_attention_heads);
+  return config;
+}
+
+ClipEncoder::ClipEncoder(const tensor::Weights& weights, const ClipEncoderConfig& config,
+                         Masking masking)
+    : heads_(config.num_attention_heads), hidden_act_(config.hidden_act), masking_(masking) {
+  const int64_t width = config.hidden_size;
+  for (int64_t i = 0; i < config.num_hidden_layers; ++i) {
+    const tensor::Weights layer = weights.scope("layers", i);
+    const tensor::Weights attn = layer.scope("self_attn");
+    layers_.push_back({
+        .layer_norm1 = {layer.scope("layer_norm1"), width, config.layer_norm_eps},
+        .q_proj = {attn.scope("q_proj"), width, width},
+        .k_proj = {attn.scope("k_proj"), width, width},
+        .v_proj = {attn.scope("v_proj"), width, width},
+        .out_proj = {attn.scope("out_proj"), width, width},
+        .layer_norm2 = {layer.scope("layer_norm2"), width, config.layer_norm_eps},
+        .fc1 = {layer.scope("mlp.fc1"), width, config.intermediate_size},
+        .fc2 = {layer.scope("mlp.fc2"), config.intermediate_size, width},
+    });
+  }
+}
+
+at::Tensor ClipEncoder::operator()(at::Tensor x) const {
+  for (const Layer& layer : layers_) {
+    const at::Tensor normed = layer.layer_norm1(x);
+    x = x + layer.out_proj(attention(layer.q_proj(normed), layer.k_proj(normed),
+                                     layer.v_proj(normed), heads_, std::nullopt, masking_));
+    x = x + layer.fc2(activate(layer.fc1(layer.layer_norm2(x)), hidden_act_));
+  }
+  return x;
+}
+
+}  // namespace kandinsky::nn

@@ -1,0 +1,51 @@
+#include "nn/encoders/clip_text.h"
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/arange.h>
+#include <ATen/ops/argmax.h>
+#include <ATen/ops/embedding.h>
+
+#include "nn/config_checks.h"
+
+namespace kandinsky::nn {
+namespace {
+
+/// Configs written before transformers 4.30 hold this value whatever the tokenizer's end token is.
+constexpr int64_t kLegacyEosTokenId = 2;
+
+}  // namespace
+
+ClipTextEncoder::ClipTextEncoder(const io::JsonConfig& config, const tensor::Weights& weights)
+    : config_(ClipEncoderConfig::from_json(config)),
+      vocab_size_(get_size(config, "vocab_size")),
+      max_position_embeddings_(get_size(config, "max_position_embeddings")),
+      projection_dim_(get_size(config, "projection_dim")),
+      eos_token_id_(config.get_int("eos_token_id", kLegacyEosTokenId)),
+      token_embedding_(weights.take("text_model.embeddings.token_embedding.weight",
+                                    {vocab_size_, config_.hidden_size})),
+      position_embedding_(weights.take("text_model.embeddings.position_embedding.weight",
+                                       {max_position_embeddings_, config_.hidden_size})),
+      encoder_(weights.scope("text_model.encoder"), config_, Masking::kCausal),
+      final_layer_norm_(weights.scope("text_model.final_layer_norm"), config_.hidden_size,
+                        config_.layer_norm_eps),
+      text_projection_(weights.scope("text_projection"), config_.hidden_size, projection_dim_,
+                       Bias::kNo) {
+  weights.ignore("text_model.embeddings.position_ids");
+  weights.finish();
+}
+
+ClipTextEncoder::Output ClipTextEncoder::operator()(const at::Tensor& ids) const {
+  const at::Tensor on_device = ids.to(token_embedding_.device());
+  const at::Tensor x =
+      at::embedding(token_embedding_, on_device) + position_embedding_.slice(0, 0, ids.size(1));
+  const at::Tensor hidden = final_layer_norm_(encoder_(x));
+  // The end token has the largest id of all, so its first place is the first maximum.
+  const at::Tensor end = eos_token_id_ == kLegacyEosTokenId
+                             ? on_device.argmax(1)
+                             : (on_device == eos_token_id_).to(at::kInt).argmax(1);
+  const at::Tensor rows = at::arange(ids.size(0), on_device.options());
+  const at::Tensor pooled = hidden.index({rows, end});
+  return {text_projection_(pooled), hidden};
+}
+
+}  // namespace kandinsky::nn

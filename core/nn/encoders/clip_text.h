@@ -1,0 +1,40 @@
+#pragma once
+
+#include "nn/encoders/clip_encoder.h"
+
+namespace kandinsky::nn {
+
+/// CLIP's text tower with projection.
+class ClipTextEncoder {
+ public:
+  struct Output {
+    at::Tensor text_embeds;        ///< [B, projection_dim], not normalised
+    at::Tensor last_hidden_state;  ///< [B, T, hidden_size], after the final layer norm
+  };
+
+  /// Throws Error(kCorruptFile, kUnsupported) for a config or weights that do not fit.
+  ClipTextEncoder(const io::JsonConfig& config, const tensor::Weights& weights);
+
+  /// ids: [B, T] int64 with T <= max_position_embeddings, each below vocab_size. No padding mask is
+  /// applied, as in the reference. Source: transformers, CLIPTextModelWithProjection.forward.
+  Output operator()(const at::Tensor& ids) const;
+
+  int64_t hidden_size() const { return config_.hidden_size; }
+  int64_t projection_dim() const { return projection_dim_; }
+  int64_t vocab_size() const { return vocab_size_; }
+  int64_t max_position_embeddings() const { return max_position_embeddings_; }
+
+ private:
+  ClipEncoderConfig config_;
+  int64_t vocab_size_;
+  int64_t max_position_embeddings_;
+  int64_t projection_dim_;
+  int64_t eos_token_id_;
+  at::Tensor token_embedding_;
+  at::Tensor position_embedding_;
+  ClipEncoder encoder_;
+  LayerNorm final_layer_norm_;
+  Linear text_projection_;
+};
+
+}  // namespace kandinsky::nn

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <vector>
+
+#include "io/json_config.h"
+#include "nn/layers/activation.h"
+#include "nn/layers/linear.h"
+#include "nn/layers/norm.h"
+
+namespace kandinsky::nn {
+
+/// MultilingualCLIP: XLM-RoBERTa with a pooled projection, the decoder's text encoder.
+class MultilingualClip {
+ public:
+  struct Output {
+    at::Tensor text_embeds;  ///< [B, numDims]
+    at::Tensor
+        text_encoder_hidden_states;  ///< [B, T, hidden_size]; rows of padding are computed too
+  };
+
+  /// Throws Error(kCorruptFile, kUnsupported) for a config or weights that do not fit.
+  MultilingualClip(const io::JsonConfig& config, const tensor::Weights& weights);
+
+  /// ids, attention_mask: [B, T] int64; mask 1 for tokens, 0 for padding, with at least one token a
+  /// row. Source: diffusers, MultilingualCLIP.forward.
+  Output operator()(const at::Tensor& ids, const at::Tensor& attention_mask) const;
+
+  int64_t hidden_size() const { return hidden_size_; }
+  int64_t projection_dim() const { return projection_dim_; }
+  int64_t vocab_size() const { return vocab_size_; }
+  /// Longest sequence that the position table allows.
+  int64_t max_length() const { return max_position_embeddings_ - pad_token_id_ - 1; }
+
+ private:
+  struct Layer {
+    Linear query, key, value, attention_output;
+    LayerNorm attention_norm;
+    Linear intermediate, output;
+    LayerNorm output_norm;
+  };
+  int64_t hidden_size_;
+  int64_t projection_dim_;
+  int64_t vocab_size_;
+  int64_t max_position_embeddings_;
+  int64_t pad_token_id_;
+  int64_t heads_;
+  Activation hidden_act_;
+  tensor::Placement placement_;
+  at::Tensor
+      word_embeddings_;  // in the file's type, over the mapping: only a prompt's rows are ever read
+  at::Tensor position_embeddings_;
+  at::Tensor token_type_embedding_;
+  LayerNorm embeddings_norm_;
+  std::vector<Layer> layers_;
+  Linear linear_transformation_;
+};
+
+}  // namespace kandinsky::nn

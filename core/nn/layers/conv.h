@@ -1,0 +1,35 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include "nn/layers/linear.h"
+#include "tensor/weights.h"
+
+namespace kandinsky::nn {
+
+struct ConvShape {
+  int64_t in_channels = 0;
+  int64_t out_channels = 0;
+  int64_t kernel = 3;
+  int64_t stride = 1;
+  int64_t padding = 1;  ///< zeros, on all four sides
+};
+
+/// 2D convolution. Tensors: "weight" [out, in, kernel, kernel], "bias" [out]. Weights are kept
+/// channels-last, the layout in which convolutions are fastest on every device here; maps keep that
+/// layout from the first convolution on.
+class Conv2d {
+ public:
+  Conv2d(const tensor::Weights& weights, const ConvShape& shape, Bias bias = Bias::kYes);
+
+  /// x: [B, in, H, W]
+  at::Tensor operator()(const at::Tensor& x) const;
+
+ private:
+  at::Tensor weight_;
+  at::Tensor bias_;
+  int64_t stride_;
+  int64_t padding_;
+};
+
+}  // namespace kandinsky::nn

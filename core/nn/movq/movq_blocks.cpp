@@ -1,0 +1,69 @@
+#include "nn/movq/movq_blocks.h"
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/silu.h>
+
+#include "nn/layers/attention.h"
+
+namespace kandinsky::nn {
+namespace {
+
+tensor::Weights named(const tensor::Weights& weights, std::string_view name,
+                      std::string_view older_name) {
+  const tensor::Weights older = weights.scope(older_name);
+  return older.has("weight") ? older : weights.scope(name);
+}
+
+/// The single norm of an attention unit has another name in either half.
+const char* attention_norm_name(const MovqNormKind& norm) {
+  return norm.zq_channels > 0 ? "spatial_norm" : "group_norm";
+}
+
+}  // namespace
+
+MovqResnetBlock::MovqResnetBlock(const tensor::Weights& weights, int64_t in_channels,
+                                 int64_t out_channels, const MovqNormKind& norm)
+    : norm1_(weights.scope("norm1"), in_channels, norm),
+      conv1_(weights.scope("conv1"), {.in_channels = in_channels, .out_channels = out_channels}),
+      norm2_(weights.scope("norm2"), out_channels, norm),
+      conv2_(weights.scope("conv2"), {.in_channels = out_channels, .out_channels = out_channels}) {
+  if (in_channels != out_channels) {
+    conv_shortcut_.emplace(weights.scope("conv_shortcut"), ConvShape{.in_channels = in_channels,
+                                                                     .out_channels = out_channels,
+                                                                     .kernel = 1,
+                                                                     .stride = 1,
+                                                                     .padding = 0});
+  }
+}
+
+at::Tensor MovqResnetBlock::operator()(const at::Tensor& x, const at::Tensor& zq) const {
+  const at::Tensor h = conv2_(at::silu(norm2_(conv1_(at::silu(norm1_(x, zq))), zq)));
+  return (conv_shortcut_ ? (*conv_shortcut_)(x) : x) + h;
+}
+
+MovqAttention::MovqAttention(const tensor::Weights& weights, int64_t channels,
+                             const MovqNormKind& norm)
+    : norm_(weights.scope(attention_norm_name(norm)), channels, norm),
+      to_q_(named(weights, "to_q", "query"), channels, channels),
+      to_k_(named(weights, "to_k", "key"), channels, channels),
+      to_v_(named(weights, "to_v", "value"), channels, channels),
+      to_out_(named(weights, "to_out.0", "proj_attn"), channels, channels) {}
+
+at::Tensor MovqAttention::operator()(const at::Tensor& x, const at::Tensor& zq) const {
+  const at::Tensor tokens = map_to_tokens(norm_(x, zq));
+  const at::Tensor mixed =
+      to_out_(attention(to_q_(tokens), to_k_(tokens), to_v_(tokens), /*heads=*/1));
+  return x + tokens_to_map(mixed, x.size(2), x.size(3));
+}
+
+MovqMidBlock::MovqMidBlock(const tensor::Weights& weights, int64_t channels,
+                           const MovqNormKind& norm)
+    : resnet_0_(weights.scope("resnets", 0), channels, channels, norm),
+      attention_(weights.scope("attentions", 0), channels, norm),
+      resnet_1_(weights.scope("resnets", 1), channels, channels, norm) {}
+
+at::Tensor MovqMidBlock::operator()(const at::Tensor& x, const at::Tensor& zq) const {
+  return resnet_1_(attention_(resnet_0_(x, zq), zq), zq);
+}
+
+}  // namespace kandinsky::nn

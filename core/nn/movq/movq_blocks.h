@@ -1,0 +1,57 @@
+/// The units that both halves of the picture codec are made of.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <optional>
+
+#include "nn/layers/conv.h"
+#include "nn/layers/linear.h"
+#include "nn/movq/spatial_norm.h"
+
+namespace kandinsky::nn {
+
+/// Residual unit without a time embedding.
+class MovqResnetBlock {
+ public:
+  MovqResnetBlock(const tensor::Weights& weights, int64_t in_channels, int64_t out_channels,
+                  const MovqNormKind& norm);
+
+  /// x: [B, in, H, W]; zq: the latents for the decoder, undefined in the encoder.
+  at::Tensor operator()(const at::Tensor& x, const at::Tensor& zq) const;
+
+ private:
+  MovqNorm norm1_;
+  Conv2d conv1_;
+  MovqNorm norm2_;
+  Conv2d conv2_;
+  std::optional<Conv2d> conv_shortcut_;
+};
+
+/// Self-attention of a map with a single head. Accepts the older names query, key, value and
+/// proj_attn.
+class MovqAttention {
+ public:
+  MovqAttention(const tensor::Weights& weights, int64_t channels, const MovqNormKind& norm);
+
+  at::Tensor operator()(const at::Tensor& x, const at::Tensor& zq) const;
+
+ private:
+  MovqNorm norm_;
+  Linear to_q_, to_k_, to_v_, to_out_;
+};
+
+/// resnet, attention, resnet: the innermost part of both halves.
+class MovqMidBlock {
+ public:
+  MovqMidBlock(const tensor::Weights& weights, int64_t channels, const MovqNormKind& norm);
+
+  at::Tensor operator()(const at::Tensor& x, const at::Tensor& zq) const;
+
+ private:
+  MovqResnetBlock resnet_0_;
+  MovqAttention attention_;
+  MovqResnetBlock resnet_1_;
+};
+
+}  // namespace kandinsky::nn

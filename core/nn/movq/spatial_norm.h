@@ -1,0 +1,35 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <optional>
+
+#include "nn/layers/conv.h"
+#include "nn/layers/norm.h"
+
+namespace kandinsky::nn {
+
+/// Which norm a half of the codec uses throughout.
+struct MovqNormKind {
+  int64_t groups = 32;
+  int64_t zq_channels =
+      0;  ///< 0: plain group norm (encoder); else: spatial norm modulated by the latents (decoder)
+};
+
+/// Group norm, in the decoder scaled and shifted at each place by the latents.
+/// Tensors: plain "weight", "bias"; spatial "norm_layer", "conv_y", "conv_b".
+class MovqNorm {
+ public:
+  MovqNorm(const tensor::Weights& weights, int64_t channels, const MovqNormKind& kind);
+
+  /// x: [B, channels, H, W]; zq: [B, zq_channels, h, w] for the spatial kind, where H and W are
+  /// multiples of h and w. Source: diffusers, SpatialNorm.forward.
+  at::Tensor operator()(const at::Tensor& x, const at::Tensor& zq) const;
+
+ private:
+  GroupNorm norm_layer_;
+  std::optional<Conv2d> conv_y_;
+  std::optional<Conv2d> conv_b_;
+};
+
+}  // namespace kandinsky::nn

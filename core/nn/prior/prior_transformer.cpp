@@ -1,0 +1,108 @@
+#include "nn/prior/prior_transformer.h"
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/full.h>
+#include <ATen/ops/gelu.h>
+#include <ATen/ops/pad.h>
+#include <ATen/ops/triu.h>
+
+#include "nn/config_checks.h"
+#include "nn/layers/attention.h"
+
+namespace kandinsky::nn {
+namespace {
+
+constexpr double kNormEps = 1e-5;
+/// Pooled text, time, latents and the query token.
+constexpr int64_t kAdditionalEmbeddings = 4;
+/// Large enough to hide a key, small enough to add twice in fp16.
+constexpr double kHidden = -10000.0;
+
+}  // namespace
+
+PriorTransformer::PriorTransformer(const io::JsonConfig& config, const tensor::Weights& weights)
+    : heads_(get_size(config, "num_attention_heads", 32)),
+      embedding_dim_(get_size(config, "embedding_dim", 768)),
+      num_embeddings_(get_size(config, "num_embeddings", 77)),
+      inner_dim_(heads_ * get_size(config, "attention_head_dim", 64)),
+      placement_(weights.placement()),
+      positional_embedding_(weights.take("positional_embedding",
+                                         {1, num_embeddings_ + kAdditionalEmbeddings, inner_dim_})),
+      prd_embedding_(weights.take("prd_embedding", {1, 1, inner_dim_})),
+      clip_mean_(weights.take("clip_mean", {1, embedding_dim_})),
+      clip_std_(weights.take("clip_std", {1, embedding_dim_})),
+      time_embedding_(weights.scope("time_embedding"), inner_dim_, inner_dim_),
+      proj_in_(weights.scope("proj_in"), embedding_dim_, inner_dim_),
+      embedding_proj_(weights.scope("embedding_proj"), embedding_dim_, inner_dim_),
+      encoder_hidden_states_proj_(weights.scope("encoder_hidden_states_proj"), embedding_dim_,
+                                  inner_dim_),
+      norm_out_(weights.scope("norm_out"), inner_dim_, kNormEps),
+      proj_to_clip_embeddings_(weights.scope("proj_to_clip_embeddings"), inner_dim_,
+                               embedding_dim_) {
+  require_value(config, "additional_embeddings", kAdditionalEmbeddings);
+  require_value(config, "added_emb_type", "prd");
+  require_value(config, "encoder_hid_proj_type", "linear");
+  require_value(config, "time_embed_act_fn", "silu");
+  require_value(config, "norm_in_type", "");
+  require_value(config, "embedding_proj_norm_type", "");
+  require_value(config, "time_embed_dim", inner_dim_);
+  require_value(config, "embedding_proj_dim", embedding_dim_);
+  require_value(config, "clip_embed_dim", embedding_dim_);
+  const int64_t num_layers = get_size(config, "num_layers", 20);
+  const int64_t ff_dim = 4 * inner_dim_;
+  for (int64_t i = 0; i < num_layers; ++i) {
+    const tensor::Weights block = weights.scope("transformer_blocks", i);
+    blocks_.push_back({
+        .norm1 = {block.scope("norm1"), inner_dim_, kNormEps},
+        .to_q = {block.scope("attn1.to_q"), inner_dim_, inner_dim_},
+        .to_k = {block.scope("attn1.to_k"), inner_dim_, inner_dim_},
+        .to_v = {block.scope("attn1.to_v"), inner_dim_, inner_dim_},
+        .to_out = {block.scope("attn1.to_out.0"), inner_dim_, inner_dim_},
+        // The checkpoints have no norm2.
+        .norm3 = {block.scope("norm3"), inner_dim_, kNormEps},
+        .ff_in = {block.scope("ff.net.0.proj"), inner_dim_, ff_dim},
+        .ff_out = {block.scope("ff.net.2"), ff_dim, inner_dim_},
+    });
+  }
+  weights.finish();
+}
+
+PriorTransformer::Conditioning PriorTransformer::condition(
+    const at::Tensor& text_embeds, const at::Tensor& text_encoder_hidden_states,
+    const at::Tensor& attention_mask) const {
+  const int64_t length = num_embeddings_ + kAdditionalEmbeddings;
+  const auto placed = [this](const at::Tensor& x) {
+    return x.to(placement_.device, placement_.dtype);
+  };
+  const at::Tensor text = encoder_hidden_states_proj_(placed(text_encoder_hidden_states));
+  const at::Tensor pooled = embedding_proj_(placed(text_embeds)).unsqueeze(1);
+
+  const at::Tensor padding =
+      at::pad((1 - placed(attention_mask)) * kHidden, {0, kAdditionalEmbeddings});
+  const at::Tensor causal = at::triu(at::full({length, length}, kHidden, text.options()), 1);
+  return {at::cat({text, pooled}, 1), (padding.unsqueeze(1) + causal).unsqueeze(1)};
+}
+
+at::Tensor PriorTransformer::operator()(const at::Tensor& latents, double timestep,
+                                        const Conditioning& conditioning) const {
+  const int64_t batch_size = latents.size(0);
+  const at::Tensor time =
+      time_embedding_(timestep).unsqueeze(1).expand({batch_size, 1, inner_dim_});
+  const at::Tensor image = proj_in_(latents.to(placement_.device, placement_.dtype)).unsqueeze(1);
+  const at::Tensor query = prd_embedding_.expand({batch_size, 1, inner_dim_});
+  at::Tensor x = at::cat({conditioning.tokens, time, image, query}, 1) + positional_embedding_;
+  for (const Block& block : blocks_) {
+    const at::Tensor normed = block.norm1(x);
+    x = x + block.to_out(attention(block.to_q(normed), block.to_k(normed), block.to_v(normed),
+                                   heads_, conditioning.key_mask));
+    x = x + block.ff_out(at::gelu(block.ff_in(block.norm3(x))));
+  }
+  return proj_to_clip_embeddings_(norm_out_(x.select(1, x.size(1) - 1)));
+}
+
+at::Tensor PriorTransformer::post_process_latents(const at::Tensor& latents) const {
+  return latents.to(placement_.device, placement_.dtype) * clip_std_ + clip_mean_;
+}
+
+}  // namespace kandinsky::nn

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include "nn/layers/linear.h"
+#include "nn/layers/norm.h"
+
+namespace kandinsky::nn {
+
+/// How Kandinsky 2.1 shows text and image embeddings to its UNet: as context tokens and as an
+/// addition to the time embedding.
+class TextImageConditioning {
+ public:
+  struct Shape {
+    int64_t cross_attention_dim = 0;
+    int64_t encoder_hid_dim = 0;
+    int64_t time_embed_dim = 0;
+  };
+  struct Output {
+    at::Tensor encoder_hidden_states;  ///< [B, 10 + T, cross_attention_dim]: image tokens, then
+                                       ///< text tokens
+    at::Tensor aug_emb;                ///< [B, time_embed_dim]
+  };
+  TextImageConditioning(const tensor::Weights& weights, const Shape& shape);
+
+  /// image_embeds, text_embeds: [B, cross_attention_dim], text_encoder_hidden_states: [B, T,
+  /// encoder_hid_dim]. Padding rows of the text take part, as in the reference. Source: diffusers,
+  /// TextImageProjection and TextImageTimeEmbedding.
+  Output operator()(const at::Tensor& image_embeds, const at::Tensor& text_embeds,
+                    const at::Tensor& text_encoder_hidden_states) const;
+
+ private:
+  int64_t cross_attention_dim_;
+  Linear hid_image_embeds_;
+  Linear hid_text_proj_;
+  Linear add_text_proj_;
+  LayerNorm add_text_norm_;
+  Linear add_image_proj_;
+};
+
+}  // namespace kandinsky::nn

@@ -1,0 +1,189 @@
+#include "nn/unet/unet.h"
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/silu.h>
+
+#include "nn/config_checks.h"
+
+namespace kandinsky::nn {
+
+UNetConfig UNetConfig::from_json(const io::JsonConfig& json) {
+  require_value(json, "act_fn", "silu");
+  require_value(json, "addition_embed_type", "text_image");
+  require_value(json, "encoder_hid_dim_type", "text_image_proj");
+  require_value(json, "resnet_time_scale_shift", "scale_shift");
+  require_value(json, "mid_block_type", "UNetMidBlock2DSimpleCrossAttn");
+  require_value(json, "time_embedding_type", "positional");
+  require_value(json, "flip_sin_to_cos", true);
+  require_value(json, "freq_shift", int64_t{0});
+  require_value(json, "conv_in_kernel", int64_t{3});
+  require_value(json, "conv_out_kernel", int64_t{3});
+  require_value(json, "class_embeddings_concat", false);
+  require_value(json, "center_input_sample", false);
+  require_value(json, "only_cross_attention", false);
+  require_value(json, "resnet_skip_time_act", false);
+  require_value(json, "class_embed_type", "");
+  require_value(json, "cross_attention_norm", "");
+
+  UNetConfig config;
+  config.in_channels = get_size(json, "in_channels", 4);
+  config.out_channels = get_size(json, "out_channels", 8);
+  config.sample_size = get_size(json, "sample_size", 64);
+  config.block_out_channels = get_sizes(json, "block_out_channels");
+  const size_t levels = config.block_out_channels.size();
+  config.down_attention = get_attention_levels(json, "down_block_types", "ResnetDownsampleBlock2D",
+                                               "SimpleCrossAttnDownBlock2D", levels);
+  config.up_attention = get_attention_levels(json, "up_block_types", "ResnetUpsampleBlock2D",
+                                             "SimpleCrossAttnUpBlock2D", levels);
+  config.layers_per_block = get_size(json, "layers_per_block", 3);
+  config.attention_head_dim = get_size(json, "attention_head_dim", 64);
+  config.cross_attention_dim = get_size(json, "cross_attention_dim", 768);
+  config.encoder_hid_dim = get_size(json, "encoder_hid_dim", 1024);
+  config.norm_num_groups = get_size(json, "norm_num_groups", 32);
+  config.norm_eps = json.get_double("norm_eps", 1e-5);
+  for (size_t i = 0; i < levels; ++i) {
+    const bool has_attention =
+        config.down_attention[i] || config.up_attention[levels - 1 - i] || i + 1 == levels;
+    if (has_attention) {
+      require_divisible(json, "block_out_channels", config.block_out_channels[i],
+                        "attention_head_dim", config.attention_head_dim);
+    }
+  }
+  return config;
+}
+
+UNet::UNet(const UNetConfig& config, const tensor::Weights& weights)
+    : config_(config),
+      placement_(weights.placement()),
+      time_embed_dim_(4 * config.block_out_channels.front()),
+      text_image_(weights, {.cross_attention_dim = config.cross_attention_dim,
+                            .encoder_hid_dim = config.encoder_hid_dim,
+                            .time_embed_dim = time_embed_dim_}),
+      time_embedding_(weights.scope("time_embedding"), config.block_out_channels.front(),
+                      time_embed_dim_),
+      conv_in_(weights.scope("conv_in"), {.in_channels = config.in_channels,
+                                          .out_channels = config.block_out_channels.front()}),
+      conv_norm_out_(weights.scope("conv_norm_out"), config.block_out_channels.front(),
+                     config.norm_num_groups, config.norm_eps),
+      conv_out_(weights.scope("conv_out"), {.in_channels = config.block_out_channels.front(),
+                                            .out_channels = config.out_channels}) {
+  const std::vector<int64_t>& widths = config.block_out_channels;
+  const auto levels = static_cast<int64_t>(widths.size());
+
+  // The width of every map that an up block will take back, in the order in which they are laid by.
+  std::vector<int64_t> skips{widths.front()};
+  for (int64_t i = 0; i < levels; ++i) {
+    std::vector<int64_t> in_channels(static_cast<size_t>(config.layers_per_block),
+                                     widths[static_cast<size_t>(i)]);
+    in_channels.front() = skips.back();
+    const bool is_last = i + 1 == levels;
+    down_blocks_.push_back(make_level(weights.scope("down_blocks", i), in_channels,
+                                      widths[static_cast<size_t>(i)],
+                                      config.down_attention[static_cast<size_t>(i)],
+                                      is_last ? Resample::kNone : Resample::kDown));
+    skips.insert(skips.end(), in_channels.size() + (is_last ? 0 : 1),
+                 widths[static_cast<size_t>(i)]);
+  }
+
+  const tensor::Weights mid = weights.scope("mid_block");
+  const ResnetBlock::Shape mid_shape{widths.back(), widths.back(), time_embed_dim_,
+                                     config.norm_num_groups, config.norm_eps};
+  mid_resnets_.emplace_back(mid.scope("resnets", 0), mid_shape);
+  mid_attention_.emplace(
+      mid.scope("attentions", 0),
+      AddedKvAttention::Shape{widths.back(), config.attention_head_dim, config.cross_attention_dim,
+                              config.norm_num_groups});
+  mid_resnets_.emplace_back(mid.scope("resnets", 1), mid_shape);
+
+  int64_t below = widths.back();
+  for (int64_t i = 0; i < levels; ++i) {
+    const int64_t width = widths[static_cast<size_t>(levels - 1 - i)];
+    std::vector<int64_t> in_channels;
+    for (int64_t j = 0; j <= config.layers_per_block; ++j) {
+      in_channels.push_back((j == 0 ? below : width) + skips.back());
+      skips.pop_back();
+    }
+    below = width;
+    up_blocks_.push_back(make_level(weights.scope("up_blocks", i), in_channels, width,
+                                    config.up_attention[static_cast<size_t>(i)],
+                                    i + 1 == levels ? Resample::kNone : Resample::kUp));
+  }
+  weights.finish();
+}
+
+UNet::Level UNet::make_level(const tensor::Weights& weights,
+                             const std::vector<int64_t>& in_channels, int64_t channels,
+                             bool has_attention, Resample resample) const {
+  const auto shape = [&](int64_t in) {
+    return ResnetBlock::Shape{in, channels, time_embed_dim_, config_.norm_num_groups,
+                              config_.norm_eps};
+  };
+  Level level;
+  for (size_t j = 0; j < in_channels.size(); ++j) {
+    level.resnets.emplace_back(weights.scope("resnets", static_cast<int64_t>(j)),
+                               shape(in_channels[j]));
+    if (!has_attention) continue;
+    level.attentions.emplace_back(
+        weights.scope("attentions", static_cast<int64_t>(j)),
+        AddedKvAttention::Shape{channels, config_.attention_head_dim, config_.cross_attention_dim,
+                                config_.norm_num_groups});
+  }
+  if (resample != Resample::kNone) {
+    const char* name = resample == Resample::kDown ? "downsamplers" : "upsamplers";
+    level.resampler.emplace(weights.scope(name, 0), shape(channels), resample);
+  }
+  return level;
+}
+
+UNet::Conditioning UNet::condition(const at::Tensor& image_embeds, const at::Tensor& text_embeds,
+                                   const at::Tensor& text_encoder_hidden_states) const {
+  const auto placed = [this](const at::Tensor& x) {
+    return x.to(placement_.device, placement_.dtype);
+  };
+  const auto [encoder_hidden_states, aug_emb] =
+      text_image_(placed(image_embeds), placed(text_embeds), placed(text_encoder_hidden_states));
+  Conditioning conditioning{.aug_emb = aug_emb, .contexts = {}};
+  const auto project =
+      [&, &states = encoder_hidden_states](const std::vector<AddedKvAttention>& attentions) {
+        for (const AddedKvAttention& attention : attentions)
+          conditioning.contexts.push_back(attention.project(states));
+      };
+  for (const Level& level : down_blocks_) project(level.attentions);
+  conditioning.contexts.push_back(mid_attention_->project(encoder_hidden_states));
+  for (const Level& level : up_blocks_) project(level.attentions);
+  return conditioning;
+}
+
+at::Tensor UNet::operator()(const at::Tensor& sample, double timestep,
+                            const Conditioning& conditioning) const {
+  // Every residual unit starts its own projection with SiLU: once for all.
+  const at::Tensor temb = at::silu(time_embedding_(timestep) + conditioning.aug_emb);
+  auto context = conditioning.contexts.begin();
+
+  at::Tensor x = conv_in_(
+      sample.to(placement_.device, placement_.dtype).contiguous(at::MemoryFormat::ChannelsLast));
+  std::vector<at::Tensor> skips{x};
+  for (const Level& level : down_blocks_) {
+    for (size_t j = 0; j < level.resnets.size(); ++j) {
+      x = level.resnets[j](x, temb);
+      if (!level.attentions.empty()) x = level.attentions[j](x, *context++);
+      skips.push_back(x);
+    }
+    if (level.resampler) skips.push_back(x = (*level.resampler)(x, temb));
+  }
+  x = mid_resnets_[0](x, temb);
+  x = (*mid_attention_)(x, *context++);
+  x = mid_resnets_[1](x, temb);
+  for (const Level& level : up_blocks_) {
+    for (size_t j = 0; j < level.resnets.size(); ++j) {
+      x = level.resnets[j](at::cat({x, skips.back()}, 1), temb);
+      skips.pop_back();
+      if (!level.attentions.empty()) x = level.attentions[j](x, *context++);
+    }
+    if (level.resampler) x = (*level.resampler)(x, temb);
+  }
+  return conv_out_(at::silu(conv_norm_out_(x)));
+}
+
+}  // namespace kandinsky::nn

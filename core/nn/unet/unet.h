@@ -1,0 +1,84 @@
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "io/json_config.h"
+#include "nn/layers/timestep_embedding.h"
+#include "nn/unet/text_image_conditioning.h"
+#include "nn/unet/unet_blocks.h"
+
+namespace kandinsky::nn {
+
+struct UNetConfig {
+  int64_t in_channels = 4;
+  int64_t out_channels = 8;
+  int64_t sample_size = 64;
+  std::vector<int64_t> block_out_channels;
+  std::vector<bool> down_attention;  ///< per level
+  std::vector<bool> up_attention;    ///< per level, from the innermost outwards
+  int64_t layers_per_block = 3;
+  int64_t attention_head_dim = 64;
+  int64_t cross_attention_dim = 768;
+  int64_t encoder_hid_dim = 1024;
+  int64_t norm_num_groups = 32;
+  double norm_eps = 1e-5;
+
+  /// Throws Error(kCorruptFile) for sizes that do not fit together, Error(kUnsupported) for
+  /// switches of other networks.
+  static UNetConfig from_json(const io::JsonConfig& json);
+};
+
+/// The decoder's UNet: noisy latents and embeddings -> noise prediction.
+class UNet {
+ public:
+  /// All that the embeddings contribute: the same in every step.
+  struct Conditioning {
+    at::Tensor aug_emb;  ///< [B, time_embed_dim]
+    std::vector<AddedKvAttention::Context>
+        contexts;  ///< one for each attention unit, in order of use
+  };
+
+  /// Throws Error(kCorruptFile) for weights that do not fit the config.
+  UNet(const UNetConfig& config, const tensor::Weights& weights);
+
+  /// image_embeds, text_embeds: [B, cross_attention_dim], text_encoder_hidden_states: [B, T,
+  /// encoder_hid_dim].
+  Conditioning condition(const at::Tensor& image_embeds, const at::Tensor& text_embeds,
+                         const at::Tensor& text_encoder_hidden_states) const;
+
+  /// sample: [B, in_channels, h, w] with h and w multiples of size_multiple(). timestep may be
+  /// fractional. Returns [B, out_channels, h, w] in the placement's type. Source: diffusers,
+  /// UNet2DConditionModel.forward.
+  at::Tensor operator()(const at::Tensor& sample, double timestep,
+                        const Conditioning& conditioning) const;
+
+  const UNetConfig& config() const { return config_; }
+
+  /// What latent sides must divide by, since each level but the last halves them.
+  int64_t size_multiple() const { return int64_t{1} << (config_.block_out_channels.size() - 1); }
+
+ private:
+  struct Level {
+    std::vector<ResnetBlock> resnets;
+    std::vector<AddedKvAttention> attentions;  ///< empty, or one for each resnet
+    std::optional<ResnetBlock> resampler;
+  };
+  Level make_level(const tensor::Weights& weights, const std::vector<int64_t>& in_channels,
+                   int64_t channels, bool has_attention, Resample resample) const;
+
+  UNetConfig config_;
+  tensor::Placement placement_;
+  int64_t time_embed_dim_;
+  TextImageConditioning text_image_;
+  TimestepEmbedding time_embedding_;
+  Conv2d conv_in_;
+  std::vector<Level> down_blocks_;
+  std::vector<ResnetBlock> mid_resnets_;
+  std::optional<AddedKvAttention> mid_attention_;
+  std::vector<Level> up_blocks_;
+  GroupNorm conv_norm_out_;
+  Conv2d conv_out_;
+};
+
+}  // namespace kandinsky::nn

@@ -1,0 +1,82 @@
+#include "nn/unet/unet_blocks.h"
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/avg_pool2d.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/silu.h>
+#include <ATen/ops/upsample_nearest2d.h>
+
+#include "nn/layers/attention.h"
+
+namespace kandinsky::nn {
+namespace {
+
+constexpr double kAttentionNormEps = 1e-5;
+
+at::Tensor resampled(const at::Tensor& x, Resample resample) {
+  switch (resample) {
+    case Resample::kNone:
+      return x;
+    case Resample::kDown:
+      return at::avg_pool2d(x, {2, 2}, {2, 2});
+    case Resample::kUp:
+      return at::upsample_nearest2d(x, {2 * x.size(2), 2 * x.size(3)});
+  }
+  return x;
+}
+
+}  // namespace
+
+ResnetBlock::ResnetBlock(const tensor::Weights& weights, const Shape& shape, Resample resample)
+    : resample_(resample),
+      norm1_(weights.scope("norm1"), shape.in_channels, shape.norm_groups, shape.norm_eps),
+      conv1_(weights.scope("conv1"),
+             {.in_channels = shape.in_channels, .out_channels = shape.out_channels}),
+      time_emb_proj_(weights.scope("time_emb_proj"), shape.temb_channels, 2 * shape.out_channels),
+      norm2_(weights.scope("norm2"), shape.out_channels, shape.norm_groups, shape.norm_eps),
+      conv2_(weights.scope("conv2"),
+             {.in_channels = shape.out_channels, .out_channels = shape.out_channels}) {
+  if (shape.in_channels != shape.out_channels) {
+    conv_shortcut_.emplace(weights.scope("conv_shortcut"),
+                           ConvShape{.in_channels = shape.in_channels,
+                                     .out_channels = shape.out_channels,
+                                     .kernel = 1,
+                                     .stride = 1,
+                                     .padding = 0});
+  }
+}
+
+at::Tensor ResnetBlock::operator()(const at::Tensor& x, const at::Tensor& activated_temb) const {
+  const at::Tensor h = conv1_(resampled(at::silu(norm1_(x)), resample_));
+  // Scale comes first, then shift.
+  const std::vector<at::Tensor> scale_shift =
+      time_emb_proj_(activated_temb).unsqueeze(2).unsqueeze(3).chunk(2, 1);
+  const at::Tensor modulated = norm2_(h) * (1 + scale_shift[0]) + scale_shift[1];
+  const at::Tensor input = resampled(x, resample_);
+  return (conv_shortcut_ ? (*conv_shortcut_)(input) : input) + conv2_(at::silu(modulated));
+}
+
+AddedKvAttention::AddedKvAttention(const tensor::Weights& weights, const Shape& shape)
+    : heads_(shape.channels / shape.head_dim),
+      group_norm_(weights.scope("group_norm"), shape.channels, shape.norm_groups,
+                  kAttentionNormEps),
+      to_q_(weights.scope("to_q"), shape.channels, shape.channels),
+      to_k_(weights.scope("to_k"), shape.channels, shape.channels),
+      to_v_(weights.scope("to_v"), shape.channels, shape.channels),
+      to_out_(weights.scope("to_out.0"), shape.channels, shape.channels),
+      add_k_proj_(weights.scope("add_k_proj"), shape.context_dim, shape.channels),
+      add_v_proj_(weights.scope("add_v_proj"), shape.context_dim, shape.channels) {}
+
+AddedKvAttention::Context AddedKvAttention::project(const at::Tensor& encoder_hidden_states) const {
+  return {add_k_proj_(encoder_hidden_states), add_v_proj_(encoder_hidden_states)};
+}
+
+at::Tensor AddedKvAttention::operator()(const at::Tensor& x, const Context& context) const {
+  const at::Tensor tokens = map_to_tokens(group_norm_(x));
+  const at::Tensor key = at::cat({context.key, to_k_(tokens)}, 1);
+  const at::Tensor value = at::cat({context.value, to_v_(tokens)}, 1);
+  const at::Tensor mixed = to_out_(attention(to_q_(tokens), key, value, heads_));
+  return x + tokens_to_map(mixed, x.size(2), x.size(3));
+}
+
+}  // namespace kandinsky::nn

@@ -1,0 +1,74 @@
+/// The two units that the UNet is made of.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <optional>
+
+#include "nn/layers/conv.h"
+#include "nn/layers/linear.h"
+#include "nn/layers/norm.h"
+
+namespace kandinsky::nn {
+
+enum class Resample { kNone, kDown, kUp };
+
+/// Residual unit whose second norm is scaled and shifted by the timestep embedding; optionally
+/// halves or doubles the map.
+class ResnetBlock {
+ public:
+  struct Shape {
+    int64_t in_channels = 0;
+    int64_t out_channels = 0;
+    int64_t temb_channels = 0;
+    int64_t norm_groups = 32;
+    double norm_eps = 1e-5;
+  };
+  ResnetBlock(const tensor::Weights& weights, const Shape& shape,
+              Resample resample = Resample::kNone);
+
+  /// x: [B, in, H, W], activated_temb: [B, temb_channels] after SiLU.
+  /// Source: diffusers, ResnetBlock2D with time_embedding_norm "scale_shift".
+  at::Tensor operator()(const at::Tensor& x, const at::Tensor& activated_temb) const;
+
+ private:
+  Resample resample_;
+  GroupNorm norm1_;
+  Conv2d conv1_;
+  Linear time_emb_proj_;
+  GroupNorm norm2_;
+  Conv2d conv2_;
+  std::optional<Conv2d> conv_shortcut_;
+};
+
+/// Attention of a map over itself and the context at once: one softmax over context keys, then the
+/// map's own.
+class AddedKvAttention {
+ public:
+  struct Shape {
+    int64_t channels = 0;
+    int64_t head_dim = 64;
+    int64_t context_dim = 0;
+    int64_t norm_groups = 32;
+  };
+  /// The context's keys and values, [B, T, channels] each: the same in every step.
+  struct Context {
+    at::Tensor key;
+    at::Tensor value;
+  };
+  AddedKvAttention(const tensor::Weights& weights, const Shape& shape);
+
+  /// encoder_hidden_states: [B, T, context_dim]
+  Context project(const at::Tensor& encoder_hidden_states) const;
+
+  /// x: [B, channels, H, W]. Source: diffusers, AttnAddedKVProcessor2_0.
+  at::Tensor operator()(const at::Tensor& x, const Context& context) const;
+
+ private:
+  int64_t heads_;
+  GroupNorm group_norm_;
+  Linear to_q_, to_k_, to_v_, to_out_;
+  Linear add_k_proj_, add_v_proj_;
+};
+
+}  // namespace kandinsky::nn

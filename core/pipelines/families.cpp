@@ -1,0 +1,34 @@
+#include <array>
+
+#include "pipelines/family.h"
+#include "pipelines/kandinsky_2_1.h"
+
+namespace kandinsky::pipelines {
+namespace {
+
+constexpr std::array kFamilies{
+    Family{"kandinsky-2-1", recognizes_kandinsky_2_1, open_kandinsky_2_1},
+};
+
+int64_t latent_side(int64_t pixels, int64_t multiple, int64_t factor) {
+  return (pixels + multiple - 1) / multiple * multiple / factor;
+}
+
+}  // namespace
+
+Span<const Family> families() { return kFamilies; }
+
+const Family* find_family(const io::ModelDir& model) {
+  for (const Family& family : kFamilies) {
+    if (family.recognizes(model)) return &family;
+  }
+  return nullptr;
+}
+
+std::pair<int64_t, int64_t> Geometry::latent_size(int64_t width, int64_t height) const {
+  check_size(width, height);
+  return {latent_side(height, size_multiple, latent_factor),
+          latent_side(width, size_multiple, latent_factor)};
+}
+
+}  // namespace kandinsky::pipelines

@@ -1,0 +1,80 @@
+/// What a model family is, and the table of all of them.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/span.h"
+#include "io/model_dir.h"
+#include "pipelines/embeds.h"
+#include "pipelines/monitor.h"
+#include "pipelines/request.h"
+#include "tensor/device.h"
+
+namespace kandinsky::pipelines {
+
+/// Sizes that callers need before any weight is loaded.
+struct Geometry {
+  int64_t native_size = 0;  ///< side in pixels of the training pictures
+  int64_t latent_channels = 0;
+  int64_t latent_factor = 0;  ///< pixels per latent in each direction
+  int64_t size_multiple = 0;  ///< pixel sizes are rounded up to a multiple of this inside
+
+  /// {height, width} of the latents of a picture. Throws Error(kInvalidArgument) for sides out of
+  /// range.
+  std::pair<int64_t, int64_t> latent_size(int64_t width, int64_t height) const;
+};
+
+/// One opened model: the arrows from texts to pictures. Weights are loaded by the first call that
+/// needs them. Not thread-safe. Latents and embeds are fp32 on the CPU; rows never influence each
+/// other.
+class Pipeline {
+ public:
+  virtual ~Pipeline() = default;
+
+  virtual const Geometry& geometry() const = 0;
+  virtual std::string_view prior_path() const = 0;
+
+  struct EncodedPrompts {
+    Embeds embeds;
+    Embeds negative_embeds;
+  };
+  virtual void check(const PromptRequest& request) const = 0;
+  virtual EncodedPrompts encode_prompts(const PromptRequest& request, const Monitor& monitor) = 0;
+
+  /// Throws Error(kInvalidArgument) for settings with which denoise() would refuse, so that a whole
+  /// task fails before its first step.
+  virtual void check(const DenoiseRequest& request) const = 0;
+
+  /// negative_embeds may be null when guidance is off. Returns latents [B, C, h, w].
+  virtual at::Tensor denoise(const Embeds& embeds, const Embeds* negative_embeds,
+                             const DenoiseRequest& request, const Monitor& monitor) = 0;
+
+  /// latents: [B, C, h, w] -> pixels [B, 3, H, W] in about [-1, 1].
+  virtual at::Tensor decode(const at::Tensor& latents, const Monitor& monitor) = 0;
+
+  /// pixels: [B, 3, H, W] in [-1, 1], sides multiples of size_multiple -> latents.
+  virtual at::Tensor encode(const at::Tensor& pixels, const Monitor& monitor) = 0;
+
+  /// Frees all weights.
+  virtual void unload() = 0;
+};
+
+struct Family {
+  const char* name;
+  /// Whether a decoder or prior folder is of this family.
+  bool (*recognizes)(const io::ModelDir& model);
+  /// prior_dir empty: the folder beside the model. Throws Error when the folders or their parts do
+  /// not fit.
+  std::unique_ptr<Pipeline> (*open)(const io::ModelDir& model, std::string_view prior_dir,
+                                    tensor::Placement placement);
+};
+
+/// The table of all families.
+Span<const Family> families();
+
+/// The family of a folder, or null.
+const Family* find_family(const io::ModelDir& model);
+
+}  // namespace kandinsky::pipelines

@@ -1,0 +1,56 @@
+/// What a sampler is: one function that runs the whole loop, and a row in the table of all of them.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <functional>
+#include <string_view>
+
+#include "base/span.h"
+#include "samplers/noise_schedule.h"
+#include "tensor/noise.h"
+
+namespace kandinsky::samplers {
+
+/// The network's answer, both [B, C, h, w] in fp32 on the CPU.
+struct Prediction {
+  at::Tensor noise_pred;          ///< guided
+  at::Tensor predicted_variance;  ///< for samplers that learned variance: about [-1, 1]; undefined
+                                  ///< if the network has none
+};
+
+/// Asks the network. latents: [B, C, h, w] fp32 on the CPU, with variance 1 for unit-variance data;
+/// timestep may be fractional.
+using Denoiser = std::function<Prediction(const at::Tensor& latents, double timestep)>;
+
+/// Told after each step, with the number of steps done and the clean latents as predicted then.
+/// False ends the loop early.
+using StepObserver = std::function<bool(int step, const at::Tensor& pred_original_sample)>;
+
+struct SamplerInput {
+  const NoiseSchedule& schedule;
+  int num_inference_steps = 0;
+  at::Tensor noise;                ///< [B, C, h, w] of unit normal numbers, fp32 on the CPU
+  tensor::NoiseSource& generator;  ///< further noise, one stream per picture
+  const Denoiser& denoiser;
+  const StepObserver& observer;
+};
+
+/// Returns clean latents [B, C, h, w]; when the observer ended it early, the last prediction of
+/// them.
+using SamplerFunction = at::Tensor (*)(const SamplerInput& input);
+
+struct Sampler {
+  const char* name;  ///< as hosts spell it
+  SamplerFunction sample;
+  /// Throws Error(kInvalidArgument) for a number of steps that the sampler cannot take.
+  void (*check_steps)(const NoiseSchedule& schedule, int num_inference_steps);
+};
+
+/// The table of all samplers; the first one is the default.
+Span<const Sampler> samplers();
+
+/// The sampler of that name, in any case. Throws Error(kInvalidArgument) listing the known ones.
+const Sampler& find_sampler(std::string_view name);
+
+}  // namespace kandinsky::samplers

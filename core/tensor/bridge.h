@@ -1,0 +1,31 @@
+/// Plain memory <-> tensors.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <vector>
+
+#include "io/safetensors.h"
+
+namespace kandinsky::tensor {
+
+/// A CPU tensor over a safetensors file's bytes, without a copy where their address allows it; it
+/// keeps the mapping alive. It must not be written to. Throws Error(kUnsupported) for a type that
+/// LibTorch lacks.
+at::Tensor from_view(const io::SafetensorsFile& file, const io::TensorView& view);
+
+/// fp32 CPU copy of a caller's numbers.
+at::Tensor from_floats(const float* data, at::IntArrayRef shape);
+
+/// Ids as an int64 tensor [1, ids.size()].
+at::Tensor from_ids(const std::vector<int64_t>& ids);
+
+/// uint8 pictures [B, H, W, 3] of a caller -> fp32 [B, 3, H, W] in [-1, 1].
+at::Tensor from_pictures(const uint8_t* data, int64_t batch_size, int64_t height, int64_t width);
+
+/// [B, 3, H, W] in [-1, 1] -> the caller's uint8 [B, height, width, 3], the top left height x width
+/// of it. Clamped, and rounded half to even. Source: diffusers, VaeImageProcessor.
+void to_pictures(const at::Tensor& pixels, int64_t height, int64_t width, uint8_t* data);
+
+}  // namespace kandinsky::tensor

@@ -1,0 +1,85 @@
+#include "tensor/device.h"
+
+#include <ATen/Context.h>
+#include <fmt/format.h>
+
+#include "base/error.h"
+
+namespace kandinsky::tensor {
+namespace {
+
+bool has_accelerator() { return at::globalContext().hasCUDA(); }
+
+at::Device parse_device(std::string_view name) {
+  if (name.empty() || name == "auto")
+    return has_accelerator() ? at::Device(at::kCUDA, 0) : at::Device(at::kCPU);
+  at::Device device(at::kCPU);
+  try {
+    device = at::Device(std::string(name));
+  } catch (const c10::Error&) {
+    throw Error(ErrorCode::kInvalidArgument,
+                fmt::format("device \"{}\" is not known; use auto, cpu, cuda or cuda:N", name));
+  }
+  if (device.is_cpu()) return device;
+  if (!device.is_cuda()) {
+    throw Error(ErrorCode::kUnsupported,
+                fmt::format("device \"{}\" is not supported; use auto, cpu, cuda or cuda:N", name));
+  }
+  if (!has_accelerator()) {
+    throw Error(ErrorCode::kUnsupported,
+                fmt::format("device \"{}\": this LibTorch sees no CUDA device; use device cpu, or "
+                            "install a torch with CUDA and a "
+                            "driver that fits it",
+                            name));
+  }
+  const int count = static_cast<int>(at::detail::getCUDAHooks().deviceCount());
+  const int index = device.has_index() ? device.index() : 0;
+  if (index >= count) {
+    throw Error(
+        ErrorCode::kUnsupported,
+        fmt::format("device \"{}\": there are {} CUDA devices, counted from 0", name, count));
+  }
+  return {at::kCUDA, static_cast<c10::DeviceIndex>(index)};
+}
+
+}  // namespace
+
+ChosenPlacement choose_placement(std::string_view device_name_or_auto, std::string_view precision) {
+  const at::Device device = parse_device(device_name_or_auto);
+  if (precision == "fp32") return {{device, at::kFloat}, "precision fp32 was asked for"};
+  if (precision == "bf16") return {{device, at::kBFloat16}, "precision bf16 was asked for"};
+  if (precision == "fp16") {
+    if (device.is_cpu()) {
+      throw Error(ErrorCode::kUnsupported,
+                  "precision fp16 is not computed on a CPU, where it is hundreds of times slower; "
+                  "use bf16 or fp32");
+    }
+    return {{device, at::kHalf}, "precision fp16 was asked for"};
+  }
+  if (!precision.empty() && precision != "auto") {
+    throw Error(
+        ErrorCode::kInvalidArgument,
+        fmt::format("precision \"{}\" is not known; use auto, fp32, bf16 or fp16", precision));
+  }
+  if (device.is_cpu())
+    return {{device, at::kFloat},
+            "fp32 is exact and runs on every CPU; bf16 is faster on CPUs that have it"};
+  return {{device, at::kHalf}, "fp16 is fastest on this accelerator"};
+}
+
+std::string device_name(at::Device device) { return device.str(); }
+
+const char* precision_name(at::ScalarType dtype) {
+  switch (dtype) {
+    case at::kFloat:
+      return "fp32";
+    case at::kBFloat16:
+      return "bf16";
+    case at::kHalf:
+      return "fp16";
+    default:
+      return "other";
+  }
+}
+
+}  // namespace kandinsky::tensor

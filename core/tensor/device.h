@@ -1,0 +1,51 @@
+/// Where tensors live, in which type they are computed, and the guards every job runs under.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+#include <ATen/core/grad_mode.h>
+#include <c10/core/InferenceMode.h>
+#include <c10/core/impl/LocalDispatchKeySet.h>
+
+#include <string>
+#include <string_view>
+
+namespace kandinsky::tensor {
+
+/// Device and type of weights and activations.
+struct Placement {
+  at::Device device{at::kCPU};
+  at::ScalarType dtype = at::kFloat;
+};
+
+/// A placement with its reason, for people.
+struct ChosenPlacement {
+  Placement placement;
+  std::string reason;
+};
+
+/// Turns names into a placement. device: "auto", "cpu", "cuda" or "cuda:N"; precision: "auto",
+/// "fp32", "bf16" or "fp16". "auto" takes an accelerator with fp16 if LibTorch sees one, else the
+/// CPU with fp32. Throws Error(kInvalidArgument) for an unknown name, Error(kUnsupported) for a
+/// device that is not there and for fp16 on a CPU.
+ChosenPlacement choose_placement(std::string_view device, std::string_view precision);
+
+/// "cpu", "cuda:0", ...
+std::string device_name(at::Device device);
+
+/// "fp32", "bf16" or "fp16"; "other" for the rest.
+const char* precision_name(at::ScalarType dtype);
+
+/// Sets, for this thread and scope, inference mode on and autocast off: a host that calls on its
+/// own thread has its own settings there.
+class JobGuard {
+ public:
+  JobGuard() = default;
+  JobGuard(const JobGuard&) = delete;
+  JobGuard& operator=(const JobGuard&) = delete;
+
+ private:
+  c10::InferenceMode inference_mode_;
+  c10::impl::ExcludeDispatchKeyGuard no_autocast_{c10::autocast_dispatch_keyset};
+};
+
+}  // namespace kandinsky::tensor

@@ -1,0 +1,29 @@
+/// Seeded noise, equal to diffusers' `randn_tensor` with CPU generators.
+#pragma once
+
+#include <ATen/core/Generator.h>
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <vector>
+
+namespace kandinsky::tensor {
+
+/// One random stream per picture, so that a picture never depends on its neighbours in a batch.
+/// Draws happen on the CPU in fp32 whatever the device, so that a seed means the same picture
+/// everywhere.
+class NoiseSource {
+ public:
+  explicit NoiseSource(const std::vector<uint64_t>& seeds);
+
+  /// The next draw of picture `index`: unit normal numbers of `shape`, fp32 on the CPU.
+  at::Tensor draw(size_t index, at::IntArrayRef shape);
+
+  /// The next draw of every picture, each of shape [1, ...tail], joined to [pictures, ...tail].
+  at::Tensor draw_all(at::IntArrayRef tail);
+
+ private:
+  std::vector<at::Generator> generators_;
+};
+
+}  // namespace kandinsky::tensor

@@ -1,0 +1,171 @@
+#include "tensor/weights.h"
+
+#include <ATen/ops/aminmax.h>
+#include <ATen/ops/zeros.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <set>
+#include <vector>
+
+#include "base/error.h"
+#include "io/safetensors.h"
+#include "tensor/bridge.h"
+
+namespace kandinsky::tensor {
+namespace {
+
+struct Entry {
+  const io::SafetensorsFile* file;
+  const io::TensorView* view;
+};
+
+/// "a, b, c and 40 more": an error message names enough to see what kind of file it is.
+std::string some_of(const std::set<std::string>& names) {
+  constexpr size_t kShown = 5;
+  std::vector<std::string> shown(names.begin(),
+                                 std::next(names.begin(), std::min(names.size(), kShown)));
+  std::string text = fmt::format("{}", fmt::join(shown, ", "));
+  if (names.size() > kShown) text += fmt::format(" and {} more", names.size() - kShown);
+  return text;
+}
+
+bool same_but_trailing_ones(Span<const int64_t> file, at::IntArrayRef wanted) {
+  if (file.size() < wanted.size()) return false;
+  for (size_t i = 0; i < file.size(); ++i) {
+    if (file[i] != (i < wanted.size() ? wanted[i] : 1)) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+struct Weights::State {
+  Placement placement;
+  std::string folder;
+  std::vector<io::SafetensorsFile> files;
+  std::map<std::string, Entry, std::less<>> entries;
+  std::set<std::string> taken;
+  std::set<std::string> missing;
+  std::set<std::string> misshapen;
+  std::vector<std::string> ignored_prefixes;
+};
+
+Weights Weights::open(const io::ComponentFiles& files, Placement placement) {
+  auto state = std::make_shared<State>();
+  state->placement = placement;
+  state->folder = std::string(files.folder());
+  for (const std::string_view path : files.weights())
+    state->files.push_back(io::SafetensorsFile::open(path));
+  for (const io::SafetensorsFile& file : state->files) {
+    for (const io::TensorView& view : file.tensors()) {
+      const bool is_new =
+          state->entries.emplace(std::string(view.name), Entry{&file, &view}).second;
+      if (!is_new) {
+        throw Error(ErrorCode::kCorruptFile,
+                    fmt::format("{}: tensor \"{}\" stands in two files", state->folder, view.name));
+      }
+    }
+  }
+  return {std::move(state), ""};
+}
+
+Weights Weights::scope(std::string_view name) const {
+  return {state_, fmt::format("{}{}.", prefix_, name)};
+}
+
+Weights Weights::scope(std::string_view name, int64_t index) const {
+  return {state_, fmt::format("{}{}.{}.", prefix_, name, index)};
+}
+
+bool Weights::has(std::string_view name) const {
+  return state_->entries.contains(fmt::format("{}{}", prefix_, name));
+}
+
+at::Tensor Weights::find(std::initializer_list<std::string_view> names,
+                         at::IntArrayRef shape) const {
+  for (const std::string_view name : names) {
+    const std::string full = fmt::format("{}{}", prefix_, name);
+    const auto found = state_->entries.find(full);
+    if (found == state_->entries.end()) continue;
+    state_->taken.insert(full);
+    const io::TensorView& view = *found->second.view;
+    if (!same_but_trailing_ones(view.shape, shape)) {
+      state_->misshapen.insert(fmt::format("{} is [{}], expected [{}]", full,
+                                           fmt::join(view.shape, ", "), fmt::join(shape, ", ")));
+      return {};
+    }
+    return from_view(*found->second.file, view).view(shape);
+  }
+  state_->missing.insert(fmt::format("{}{}", prefix_, *names.begin()));
+  return {};
+}
+
+at::Tensor Weights::place(const at::Tensor& mapped, std::string_view name) const {
+  const at::Tensor placed = mapped.to(state_->placement.device, state_->placement.dtype);
+  if (placed.numel() > 0) {
+    const auto [low, high] = at::aminmax(placed);
+    if (!std::isfinite(low.to(at::kFloat).item<float>()) ||
+        !std::isfinite(high.to(at::kFloat).item<float>())) {
+      const bool overflow = mapped.isfinite().all().item<bool>();
+      throw Error(
+          overflow ? ErrorCode::kUnsupported : ErrorCode::kCorruptFile,
+          overflow
+              ? fmt::format("{}: tensor \"{}{}\" does not fit into {}; use another precision",
+                            state_->folder, prefix_, name, precision_name(state_->placement.dtype))
+              : fmt::format("{}: tensor \"{}{}\" holds values that are not finite numbers; the "
+                            "file is damaged",
+                            state_->folder, prefix_, name));
+    }
+  }
+  return placed;
+}
+
+at::Tensor Weights::take(std::initializer_list<std::string_view> names,
+                         at::IntArrayRef shape) const {
+  const at::Tensor mapped = find(names, shape);
+  if (mapped.defined()) return place(mapped, *names.begin());
+  const auto options =
+      at::TensorOptions().device(state_->placement.device).dtype(state_->placement.dtype);
+  return at::zeros({1}, options).expand(shape);
+}
+
+at::Tensor Weights::take(std::string_view name, at::IntArrayRef shape) const {
+  return take({name}, shape);
+}
+
+at::Tensor Weights::take_mapped(std::string_view name, at::IntArrayRef shape) const {
+  const at::Tensor mapped = find({name}, shape);
+  return mapped.defined() ? mapped : at::zeros({1}).expand(shape);
+}
+
+void Weights::ignore(std::string_view prefix) const {
+  state_->ignored_prefixes.push_back(fmt::format("{}{}", prefix_, prefix));
+}
+
+void Weights::finish() const {
+  std::set<std::string> unknown;
+  for (const auto& [name, entry] : state_->entries) {
+    const bool ignored =
+        std::any_of(state_->ignored_prefixes.begin(), state_->ignored_prefixes.end(),
+                    [&name = name](const std::string& prefix) { return name.starts_with(prefix); });
+    if (!ignored && !state_->taken.contains(name)) unknown.insert(name);
+  }
+  std::vector<std::string> faults;
+  if (!state_->missing.empty())
+    faults.push_back(fmt::format("missing tensors: {}", some_of(state_->missing)));
+  if (!state_->misshapen.empty())
+    faults.push_back(fmt::format("tensors of another shape: {}", some_of(state_->misshapen)));
+  if (!unknown.empty()) faults.push_back(fmt::format("unknown tensors: {}", some_of(unknown)));
+  if (faults.empty()) return;
+  throw Error(ErrorCode::kCorruptFile,
+              fmt::format("{}: the weights do not fit the folder's config: {}", state_->folder,
+                          fmt::join(faults, "; ")));
+}
+
+Placement Weights::placement() const { return state_->placement; }
+
+}  // namespace kandinsky::tensor
