@@ -41,16 +41,22 @@ def load_package() -> ModuleType:
         return importlib.import_module(PACKAGE)
     except ModuleNotFoundError as error:
         if error.name != PACKAGE:
-            raise EngineUnavailable(f"The Kandinsky engine does not load: {error}") from error
+            raise EngineUnavailable(_does_not_load(error)) from error
         raise EngineUnavailable(
             f"The Kandinsky engine is not built for torch {torch_version()} and Python {python_tag()}. "
             f"Restart the web UI to build it, or see why that failed with: "
             f'"{sys.executable}" "{ROOT / "install.py"}"'
         ) from error
     except (ImportError, OSError) as error:
-        raise EngineUnavailable(f"The Kandinsky engine does not load: {error}") from error
+        raise EngineUnavailable(_does_not_load(error)) from error
     finally:
         sys.path = path
+
+
+def _does_not_load(error: Exception) -> str:
+    text = str(error)
+    # The package's own words begin like ours and say more.
+    return text if "Kandinsky" in text else f"The Kandinsky engine cannot be loaded: {text}"
 
 
 def problem() -> str | None:

@@ -46,8 +46,11 @@ def run(p: Any, settings: Settings) -> Any:
         host_noise=request.uses_host_noise(p),
     )
     job = RunJob(p, opened, settings, model_name=model.name, sampler=sampler)
-    with _options_of(p), backend.in_force(job):
-        return processing.process_images(p)
+    try:
+        with _options_of(p), backend.in_force(job):
+            return processing.process_images(p)
+    finally:
+        shared.state.textinfo = None
 
 
 class RunJob:
@@ -87,8 +90,8 @@ class RunJob:
             height=height,
         )
         # The host cuts off where others round, so aim at the middle of each of the 256 steps.
-        values = (torch.from_numpy(pictures).to(torch.float32) + 0.5) / 255 * 2 - 1
-        return values.permute(0, 3, 1, 2).contiguous().to(latents.device)
+        values = (pictures.astype(np.float32) + 0.5) / 255 * 2 - 1
+        return torch.from_numpy(values).permute(0, 3, 1, 2).contiguous().to(latents.device)
 
     def _noise(self, p: Any, x: torch.Tensor) -> npt.NDArray[np.float32] | None:
         """The host's noise where its seed extras made it, else None: the engine draws what diffusers draws."""

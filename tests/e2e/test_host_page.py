@@ -1,0 +1,215 @@
+"""The extension's page, drawn by the host's gradio and operated in Chromium as a person would.
+
+Needs Debian's chromium. KANDINSKY_SCREENSHOTS=<folder> keeps what the browser showed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect, sync_playwright
+
+ROOT = Path(__file__).parents[2]
+FLAGS = (
+    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync"
+).split()
+ID = "#script_kandinsky_"
+"""The host's prefix for a script that is in one tab only."""
+
+
+@pytest.fixture(scope="module")
+def browser():
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    assert chromium, "these tests need chromium (Debian: apt-get install chromium)"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("host") / "models"
+    add_model(folder, "toy")
+    return folder
+
+
+def add_model(models, name):
+    (models / "Kandinsky" / name).mkdir(parents=True)
+    index = {name: [] for name in ("unet", "movq", "text_encoder")}
+    (models / "Kandinsky" / name / "model_index.json").write_text(json.dumps(index))
+
+
+@pytest.fixture(scope="module")
+def address(models):
+    """Starts the page, once for each set of flags: importing gradio and torch takes the most time here."""
+    servers = {}
+
+    def start(*flags):
+        if flags not in servers:
+            port = free_port()
+            server = subprocess.Popen(
+                [sys.executable, str(ROOT / "tests/support/host_page.py"), str(port), str(models), *flags],
+                stdout=subprocess.PIPE,
+                text=True,
+                env={**os.environ, "GRADIO_ANALYTICS_ENABLED": "False", "NO_PROXY": "127.0.0.1"},
+                cwd=models,
+            )
+            servers[flags] = server, f"http://127.0.0.1:{port}"
+            assert any(line == "ready\n" for line in server.stdout), "the page did not start"
+        return servers[flags][1]
+
+    yield start
+    for server, _ in servers.values():
+        server.terminate()
+        server.wait()
+        server.stdout.close()
+
+
+@pytest.fixture
+def open_page(browser, address):
+    """Opens the page; the browser may talk to nobody else, and must not complain."""
+    contexts, complaints = [], []
+
+    def open_one(*flags):
+        url = address(*flags)
+        context = browser.new_context(viewport={"width": 1280, "height": 1000})
+        contexts.append(context)
+        context.route(
+            lambda asked: not asked.startswith((url, "data:", "blob:")),
+            lambda route: route.abort(),
+        )
+        page = context.new_page()
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.goto(url)
+        page.locator(f"{ID}prior_steps input[type=range]").wait_for(timeout=60_000)
+        return page
+
+    yield open_one
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+def keep(page, name):
+    folder = os.environ.get("KANDINSKY_SCREENSHOTS")
+    if folder:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        page.screenshot(path=str(Path(folder) / f"{name}.png"))
+
+
+def number(page, field):
+    return page.locator(f"{ID}{field} input[type=number]")
+
+
+def choose(page, field, word):
+    box = page.locator(f"{ID}{field} input")
+    box.click()
+    page.locator("ul.options li", has_text=word).click()
+    expect(box).to_have_value(word)
+
+
+def generate(page, prompt="a red circle"):
+    page.locator("#prompt textarea").fill(prompt)
+    page.locator("#generate").click()
+    arrived = page.locator("#arrived textarea")
+    expect(arrived).not_to_have_value("", timeout=60_000)
+    return json.loads(arrived.input_value())
+
+
+def value(page, elem_id):
+    return page.locator(f"#{elem_id} textarea").input_value()
+
+
+def test_what_a_newcomer_sees_and_gets(open_page):
+    page = open_page()
+    for label in (
+        "Prior inference steps",
+        "Prior CFG scale",
+        "Kandinsky model",
+        "Kandinsky precision",
+    ):
+        expect(page.get_by_text(label, exact=True).first).to_be_visible()
+    expect(number(page, "prior_steps")).to_have_value("25")
+    slider = page.locator(f"{ID}prior_steps input[type=range]")
+    assert (slider.get_attribute("min"), slider.get_attribute("max")) == ("2", "1000")
+    keep(page, "newcomer")
+    assert generate(page) == [25, 4, "Automatic", "auto"]
+    picture = page.locator("#picture img")
+    expect(picture).to_be_visible()
+    assert picture.evaluate("image => [image.naturalWidth, image.naturalHeight]") == [192, 128]
+    assert 'no "Euler a" and used DDIM' in value(page, "comments")
+    assert value(page, "infotext").startswith("a red circle\nSteps: ")
+    keep(page, "picture")
+
+
+def test_every_control_arrives(open_page):
+    page = open_page()
+    number(page, "prior_steps").fill("40")
+    slider = page.locator(f"{ID}prior_cfg_scale input[type=range]")
+    slider.focus()
+    for _ in range(3):
+        slider.press("ArrowRight")
+    expect(number(page, "prior_cfg_scale")).to_have_value("5.5")
+    choose(page, "model", "toy")
+    choose(page, "precision", "bf16")
+    keep(page, "controls")
+    assert generate(page) == [40, 5.5, "toy", "bf16"]
+    assert "Kandinsky prior steps: 40, Kandinsky prior CFG scale: 5.5" in value(page, "infotext")
+
+
+def test_pasting_moves_the_controls(open_page):
+    page = open_page()
+    page.locator("#infotext textarea").fill(
+        "x\nSteps: 4, Script: Kandinsky, Kandinsky prior steps: 77, Kandinsky prior CFG scale: 2.5, "
+        "Kandinsky model: elsewhere, Kandinsky precision: fp32"
+    )
+    page.locator("#paste").click()
+    expect(number(page, "prior_steps")).to_have_value("77")
+    expect(number(page, "prior_cfg_scale")).to_have_value("2.5")
+    expect(page.locator(f"{ID}model input")).to_have_value("elsewhere")
+    expect(page.locator(f"{ID}precision input")).to_have_value("fp32")
+    assert generate(page) == [77, 2.5, "elsewhere", "fp32"]
+    assert 'no Kandinsky model "elsewhere"' in value(page, "comments")
+
+
+def test_refresh_finds_a_model_that_came_later(open_page, models):
+    page = open_page()
+    add_model(models, "later")
+    page.locator(f"{ID}model_refresh").click()
+    page.wait_for_timeout(500)
+    choose(page, "model", "later")
+    assert generate(page)[2] == "later"
+
+
+def test_unload(open_page):
+    page = open_page()
+    status = page.locator(f"{ID}status.prose")
+    generate(page)
+    page.locator(f"{ID}unload").click()
+    expect(status).to_have_text("Kandinsky is unloaded.")
+    page.locator(f"{ID}unload").click()
+    expect(status).to_have_text("Kandinsky was not loaded.")
+
+
+def test_a_missing_engine_is_explained_on_the_page_and_on_generate(open_page):
+    page = open_page("--without-engine")
+    expect(page.locator(f"{ID}status.prose")).to_contain_text("not built for torch")
+    keep(page, "without-engine")
+    generate(page)
+    assert "not built for torch" in value(page, "comments")
+    expect(page.locator("#picture img")).to_have_count(0)

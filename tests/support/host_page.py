@@ -1,0 +1,69 @@
+"""A page with our script in it, as the host draws one, on the stand-in for the host's modules.
+
+    host_page.py PORT MODELS_FOLDER [--without-engine]
+
+"Generate" calls the script as the host does and shows the arguments that arrived, the picture and the remarks.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+import threading
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+SUPPORT = ROOT / "tests" / "support"
+
+
+def main() -> None:
+    port, models = int(sys.argv[1]), sys.argv[2]
+    sys.path.insert(0, str(SUPPORT / "host_stub"))
+    if "--without-engine" not in sys.argv:
+        sys.path.insert(0, str(SUPPORT / "fake_engine"))
+
+    import gradio as gr
+    from modules import infotext_utils, paths_internal, processing, scripts
+
+    paths_internal.models_path = models
+    script, _ = scripts.load_script(ROOT / "scripts" / "kandinsky.py")
+    nowhere = Path(models) / "nowhere"
+    importlib.import_module("kandinsky_ext.engine").engine_folder = lambda: nowhere
+    importlib.import_module("kandinsky_ext.host.tools").DEMO_FOLDER = nowhere
+
+    def generate(prompt, *values):
+        p = processing.StableDiffusionProcessing(
+            prompt=prompt, sampler_name="Euler a", width=192, height=128
+        )
+        try:
+            processed = processing.txt2img(script, p, values)
+        except Exception as error:
+            return None, json.dumps(values), f"{type(error).__name__}: {error}", ""
+        return processed.images[0], json.dumps(values), processed.comments, processed.infotexts[0]
+
+    def paste(text):
+        _, values = infotext_utils.paste(script.infotext_fields, text)
+        return [gr.update() if value is None else gr.update(value=value) for value in values]
+
+    with gr.Blocks(title="host page") as page:
+        prompt = gr.Textbox(label="Prompt", elem_id="prompt")
+        button = gr.Button("Generate", elem_id="generate")
+        paste_button = gr.Button("Paste", elem_id="paste")
+        with gr.Group():
+            inputs = script.ui(False)
+        picture = gr.Image(type="pil", elem_id="picture")
+        arrived = gr.Textbox(label="Arrived", elem_id="arrived")
+        comments = gr.Textbox(label="Comments", elem_id="comments")
+        infotext = gr.Textbox(label="Parameters", elem_id="infotext")
+        button.click(generate, [prompt, *inputs], [picture, arrived, comments, infotext])
+        paste_button.click(paste, [infotext], inputs)
+    page.launch(
+        server_name="127.0.0.1", server_port=port, quiet=True, show_api=False, prevent_thread_lock=True
+    )
+    print("ready", flush=True)
+    threading.Event().wait()
+
+
+if __name__ == "__main__":
+    main()
