@@ -52,6 +52,11 @@ int run(int argc, char** argv) {
     fmt::print(stderr, "{}\n", app.help());
     return fail(exit_code(KANDINSKY_INVALID_ARGUMENT), "name a command, such as txt2img");
   }
+  const auto is_named = [&](const CLI::App* command) { return command->get_name() == argv[1]; };
+  if (argv[1][0] != '-' && app.get_subcommands(is_named).empty()) {
+    return fail(exit_code(KANDINSKY_INVALID_ARGUMENT),
+                fmt::format("there is no command \"{}\" (kandinsky --help lists them)", argv[1]));
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& wish) {

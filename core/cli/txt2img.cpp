@@ -27,7 +27,7 @@ namespace {
 
 // The ranges are those of kandinsky.h; they are checked here as well so that messages name the
 // option.
-constexpr std::int32_t kMaxBatchSize = 1024;
+constexpr std::int32_t kMaxBatchSize = 64;
 constexpr std::int32_t kMaxSide = 16384;
 constexpr std::int32_t kMaxSteps = 1000;
 constexpr double kMaxScale = 100;
@@ -255,7 +255,7 @@ void add_txt2img(CLI::App& app) {
       ->type_name("N");
   command
       ->add_option("--batch-size", options->batch_size,
-                   "Pictures, 1 to 1024; more than 1 need a folder")
+                   "Pictures, 1 to 64; more than 1 need a folder")
       ->capture_default_str()
       ->type_name("N");
   command

@@ -1,0 +1,199 @@
+"""The command line's words: help, numbers, output places. Nothing here opens a model."""
+
+import os
+from pathlib import Path
+
+import pytest
+from support.built import run_program
+
+INVALID, NOT_FOUND = 2, 3
+PAINT = ("txt2img", "--model", "no-such-model", "--prompt", "a red circle")
+
+
+def refused(code: int, *arguments: str | bytes | Path) -> str:
+    """The one line that the program ends with."""
+    done = run_program(*arguments)
+    assert done.returncode == code, done.stderr
+    assert done.stdout == ""
+    lines = done.stderr.splitlines()
+    assert len(lines) == 1, done.stderr
+    assert lines[0].startswith("kandinsky: ")
+    return lines[0]
+
+
+def test_help_names_every_option_and_an_example() -> None:
+    done = run_program("txt2img", "--help")
+    assert done.returncode == 0
+    assert done.stderr == ""
+    options = (
+        "--model --prior --prompt --negative-prompt --output --width --height --steps --cfg-scale "
+        "--prior-steps --prior-cfg-scale --seed --batch-size --sampler --precision --device --quiet"
+    )
+    for option in options.split():
+        assert f"{option} " in done.stdout
+    assert "kandinsky txt2img --model models/" in done.stdout
+    for sampler in run_program("samplers").stdout.split():
+        assert sampler in done.stdout
+
+
+def test_top_level_help_explains_exit_codes() -> None:
+    done = run_program("--help")
+    assert done.returncode == 0
+    for word in ("txt2img", "info", "samplers", "Exit codes", "130"):
+        assert word in done.stdout
+
+
+def test_version_names_both_libraries() -> None:
+    import torch  # noqa: PLC0415  (here, so that the other tests do not pay for it)
+
+    done = run_program("--version")
+    assert done.returncode == 0
+    pyproject = (Path(__file__).parents[3] / "pyproject.toml").read_text(encoding="utf-8")
+    version = pyproject.split('\nversion = "')[1].split('"')[0]
+    assert done.stdout == f"kandinsky {version} (LibTorch {torch.__version__.split('+')[0]})\n"
+
+
+def test_samplers_are_listed_one_by_line() -> None:
+    assert "DDIM" in run_program("samplers").stdout.splitlines()
+
+
+def test_no_command_shows_help_and_fails() -> None:
+    done = run_program()
+    assert done.returncode == INVALID
+    assert "txt2img" in done.stderr
+    assert done.stderr.splitlines()[-1] == "kandinsky: name a command, such as txt2img"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("paint",), ("paint",)),
+        (("txt2img", "--model", "x", "--output", "x.png"), ("--prompt", "required")),
+        (("txt2img", "--model"), ("--model",)),
+        ((*PAINT, "--output", "a.png", "--shape", "round"), ("--shape",)),
+        (("info",), ("DIR", "required")),
+        ((*PAINT, "--output", "a.png", "--output", "b.png"), ("--output",)),
+        ((*PAINT, "blue", "--output", "a.png"), ("blue",)),
+    ],
+)
+def test_wrong_usage(arguments: tuple[str, ...], words: tuple[str, ...]) -> None:
+    line = refused(INVALID, *arguments)
+    for word in words:
+        assert word in line
+    assert "--help" in line
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "reason"),
+    [
+        ("--steps", "0", "from 1 to 1000"),
+        ("--steps", "5000", "from 1 to 1000"),
+        ("--steps", "-3", "from 1 to 1000"),
+        ("--steps", "ten", "not a whole number"),
+        ("--steps", "2.5", "not a whole number"),
+        ("--steps", "", "not a whole number"),
+        ("--steps", "1e2", "not a whole number"),
+        ("--steps", "99999999999999999999", "too large"),
+        ("--prior-steps", "1", "from 2 to 1000"),
+        ("--width", "0", "from 1 to 16384"),
+        ("--width", "-64", "from 1 to 16384"),
+        ("--height", "16385", "from 1 to 16384"),
+        ("--height", "4294967360", "from 1 to 16384"),
+        ("--cfg-scale", "nan", "not a finite number"),
+        ("--cfg-scale", "inf", "not a finite number"),
+        ("--cfg-scale", "-1", "from 0 to 100"),
+        ("--cfg-scale", "4,5", "not a number"),
+        ("--prior-cfg-scale", "100.5", "from 0 to 100"),
+        ("--batch-size", "0", "from 1 to"),
+        ("--batch-size", "100000", "from 1 to"),
+        ("--seed", "lucky", "not a seed"),
+        ("--seed", "-2", "not a seed"),
+        ("--seed", "18446744073709551616", "too large"),
+        ("--sampler", "Euler z", "DDIM"),
+    ],
+)
+def test_bad_values_name_the_option(option: str, value: str, reason: str) -> None:
+    line = refused(INVALID, *PAINT, "--output", "picture.png", option, value)
+    assert line.startswith(f"kandinsky: {option}: ")
+    assert reason in line
+
+
+def test_seeds_of_a_batch_must_not_run_over() -> None:
+    batch = (*PAINT, "--output", "out/", "--batch-size", "2", "--seed")
+    assert "seed + i" in refused(INVALID, *batch, str(2**64 - 1))
+    refused(NOT_FOUND, *batch, str(2**64 - 2))
+
+
+@pytest.mark.parametrize(
+    "bad", [b"\xff", b"\xc0\x80", b"\xed\xa0\x80", b"\xf4\x90\x80\x80", b"\xe2\x82"]
+)
+@pytest.mark.parametrize("option", ["--prompt", "--negative-prompt", "--model"])
+def test_arguments_must_be_utf8(option: str, bad: bytes) -> None:
+    words = ["txt2img", "--output", "x.png", "--device", "auto", option, b"a " + bad]
+    assert refused(INVALID, *words) == (
+        "kandinsky: argument 7 is not UTF-8 text; check the terminal's or script's encoding"
+    )
+
+
+@pytest.mark.parametrize("good", ["красный круг", "円", "😀", "\U0010ffff", "\u0080"])
+def test_any_language_passes(good: str) -> None:
+    words = ("txt2img", "--model", "no-such-model", "--prompt", good, "--output", "x.png")
+    assert "no-such-model" in refused(NOT_FOUND, *words)
+
+
+class TestOutput:
+    """Bad places are told before anything is painted: here even before the model is looked for."""
+
+    @pytest.mark.parametrize("name", ["picture", "picture.bmp", "picture.png.txt", ".png"])
+    def test_unknown_ending(self, tmp_path: Path, name: str) -> None:
+        line = refused(INVALID, *PAINT, "--output", tmp_path / name)
+        assert ".png" in line
+        assert "slash" in line
+        assert list(tmp_path.iterdir()) == []
+
+    def test_missing_folder(self, tmp_path: Path) -> None:
+        line = refused(NOT_FOUND, *PAINT, "--output", tmp_path / "none" / "picture.png")
+        assert f"no folder {tmp_path / 'none'}" in line
+
+    def test_below_a_file(self, tmp_path: Path) -> None:
+        (tmp_path / "file").write_text("")
+        for place in ("file/picture.png", "file/", "file/folder/"):
+            assert str(tmp_path / "file") in refused(
+                INVALID, *PAINT, "--output", f"{tmp_path}/{place}"
+            )
+
+    def test_not_a_file(self, tmp_path: Path) -> None:
+        os.mkfifo(tmp_path / "pipe.png")
+        assert "not a file" in refused(INVALID, *PAINT, "--output", tmp_path / "pipe.png")
+
+    def test_nothing_can_be_created(self) -> None:
+        """Even the superuser cannot create files in /proc."""
+        assert "/proc" in refused(INVALID, *PAINT, "--output", "/proc/picture.png")
+        assert "/proc" in refused(INVALID, *PAINT, "--output", "/proc/folder/")
+
+    @pytest.mark.skipif(os.geteuid() == 0, reason="the superuser may write everywhere")
+    def test_no_permission(self, tmp_path: Path) -> None:
+        tmp_path.chmod(0o500)
+        assert str(tmp_path) in refused(INVALID, *PAINT, "--output", tmp_path / "picture.png")
+        assert str(tmp_path) in refused(INVALID, *PAINT, "--output", tmp_path)
+
+    def test_too_long_a_name(self, tmp_path: Path) -> None:
+        refused(INVALID, *PAINT, "--output", tmp_path / ("a" * 300 + ".png"))
+
+    def test_empty_name(self) -> None:
+        assert "--output" in refused(INVALID, *PAINT, "--output", "")
+
+    def test_a_batch_needs_a_folder(self, tmp_path: Path) -> None:
+        line = refused(INVALID, *PAINT, "--output", tmp_path / "many.png", "--batch-size", "2")
+        assert f"{tmp_path / 'many'}/" in line
+
+    def test_a_folder_that_was_made_in_vain_is_gone(self, tmp_path: Path) -> None:
+        line = refused(NOT_FOUND, *PAINT, "--output", f"{tmp_path}/one/two/")
+        assert "no-such-model" in line
+        assert list(tmp_path.iterdir()) == []
+
+    def test_a_folder_that_was_there_stays(self, tmp_path: Path) -> None:
+        (tmp_path / "out").mkdir()
+        refused(NOT_FOUND, *PAINT, "--output", tmp_path / "out")
+        assert list(tmp_path.iterdir()) == [tmp_path / "out"]
+        assert list((tmp_path / "out").iterdir()) == []
