@@ -255,9 +255,11 @@ std::vector<std::uint8_t> encode_image(const Image& image, ImageFormat format,
   try {
     const cv::Mat rgb(image.height, image.width, CV_MAKETYPE(CV_8U, image.channels),
                       const_cast<std::uint8_t*>(image.pixels.data()));
-    cv::Mat bgr = rgb;
-    if (image.channels == 3) cv::cvtColor(rgb, bgr, cv::COLOR_RGB2BGR);
-    if (image.channels == 4) cv::cvtColor(rgb, bgr, cv::COLOR_RGBA2BGRA);
+    // Into memory of its own: an assignment would share the caller's pixels and convert those.
+    cv::Mat converted;
+    if (image.channels == 3) cv::cvtColor(rgb, converted, cv::COLOR_RGB2BGR);
+    if (image.channels == 4) cv::cvtColor(rgb, converted, cv::COLOR_RGBA2BGRA);
+    const cv::Mat& bgr = image.channels == 1 ? rgb : converted;
     std::vector<int> settings;
     std::string suffix = ".png";
     if (format == ImageFormat::kJpeg) {
