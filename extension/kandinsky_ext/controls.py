@@ -85,7 +85,7 @@ CONTROLS: tuple[Slider | Choice, ...] = (
         minimum=2,
         maximum=1000,
         step=1,
-        info="Steps that turn the prompt into the idea of a picture. More than 25 rarely shows.",
+        info="Steps that turn the prompt into the idea of a picture.",
     ),
     Slider(
         field="prior_cfg_scale",
