@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import ctypes
 import math
 import os
 import time
@@ -14,6 +16,7 @@ from typing import Any
 import numpy as np
 import scenes
 import torch
+import torch.distributed as dist
 
 WORK = Path(__file__).resolve().parent / "work"
 MODEL = Path(__file__).resolve().parent.parent / "model"
@@ -45,7 +48,12 @@ def options(minutes: float, description: str) -> Options:
 
 
 def prepare(chosen: Options) -> None:
-    """Thread count, seed, and the attention kernel whose backward pass is quick on a CPU."""
+    """Thread count, seed, the allocator, and the attention kernel with a quick backward pass on CPU."""
+    with contextlib.suppress(OSError, AttributeError):
+        # glibc hands big blocks back to the system at once; getting them anew costs a third of a step.
+        libc = ctypes.CDLL("libc.so.6")
+        libc.mallopt(-4, 0)  # M_MMAP_MAX
+        libc.mallopt(-1, 2**31 - 1)  # M_TRIM_THRESHOLD
     torch.set_num_threads(chosen.threads)
     torch.manual_seed(chosen.seed)
     torch.backends.cuda.enable_flash_sdp(False)  # governs the CPU's flash kernel, too
@@ -107,6 +115,9 @@ def load(path: Path) -> Any:
 class Run:
     """One training run: budget, optimiser, averages, checkpoints and progress lines.
 
+    In a process group, every process computes its own batch and gradients are averaged: on a busy machine
+    that gains more than threads, which wait for each other at every operation.
+
     `steps()` yields step numbers until the time is up, sets the learning rate before each and writes
     a checkpoint every minute, so that an interrupted run goes on with at most a minute lost.
     """
@@ -122,6 +133,8 @@ class Run:
         betas: tuple[float, float] = (0.9, 0.99),
     ) -> None:
         self.name, self.modules, self.peak = name, modules, peak
+        self.first = not dist.is_initialized() or dist.get_rank() == 0
+        self.fraction = 0.0
         self.path = chosen.work / f"{name}.pt"
         self.budget = Budget(chosen.minutes)
         parameters = [p for m in modules.values() for p in m.parameters() if p.requires_grad]
@@ -154,11 +167,14 @@ class Run:
     def steps(self) -> Iterator[int]:
         saved = shown = time.monotonic()
         self.budget.tick()
-        while (fraction := self.budget.tick()) < 1.0:
+        self._agree(torch.empty(0))
+        while (fraction := self.fraction) < 1.0:
             for group in self.optimizer.param_groups:
                 group["lr"] = learning_rate(fraction, self.step, self.peak)
             yield self.step
             self.step += 1
+            if not self.first:
+                continue
             now = time.monotonic()
             if now - shown > 15:
                 shown = now
@@ -171,16 +187,37 @@ class Run:
             if now - saved > 60:
                 saved = now
                 self.checkpoint()
-        self.checkpoint()
+        if self.first:
+            self.checkpoint()
+
+    def _agree(self, values: torch.Tensor) -> torch.Tensor:
+        """Averages values, and the time spent, over all processes: all must stop at the same step."""
+        self.budget.tick()
+        together = torch.cat([values, torch.tensor([self.budget.spent / 60])])
+        if dist.is_initialized():
+            dist.all_reduce(together)
+            together /= dist.get_world_size()
+            self.budget.spent = together[-1].item() * 60
+        self.fraction = min(1.0, self.budget.spent / self.budget.seconds)
+        return together[:-1]
 
     def learn(self, loss: torch.Tensor, clip: float = 1.0) -> None:
         """One optimiser step on a loss."""
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
+        if dist.is_initialized():
+            gradients = [p.grad for p in self.parameters if p.grad is not None]
+            mean = self._agree(torch.cat([g.flatten() for g in gradients]))
+            parts = mean.split([g.numel() for g in gradients])
+            for gradient, part in zip(gradients, parts, strict=True):
+                gradient.copy_(part.view_as(gradient))
+        else:
+            self._agree(torch.empty(0))
         torch.nn.utils.clip_grad_norm_(self.parameters, clip)
         self.optimizer.step()
-        for key, module in self.modules.items():
-            self.averages[key].update(module, self.step)
+        if self.first:
+            for key, module in self.modules.items():
+                self.averages[key].update(module, self.step)
 
     def note(self, **numbers: float) -> None:
         """Smoothed numbers for the progress line."""

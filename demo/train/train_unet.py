@@ -15,6 +15,8 @@ from pathlib import Path
 import numpy as np
 import scenes
 import torch
+import torch.distributed as dist
+import torch.multiprocessing
 import torch.nn.functional as F
 from common import EMBEDDING, TOKENS, Options, Run, load, prepare, save, to_tensor
 from diffusers import UNet2DConditionModel, VQModel
@@ -40,17 +42,17 @@ CONFIG = {
     "sample_size": 16,
     "up_block_types": ["SimpleCrossAttnUpBlock2D"] * 3 + ["ResnetUpsampleBlock2D"],
 }
-BATCH = 48
+BATCH = 32
 # (width, height) -> share of the batches and pictures to begin with; others are multiples of 64, too.
 BUCKETS = {
-    (128, 128): (0.86, 3072),
-    (64, 64): (0.02, 128),
-    (192, 128): (0.03, 192),
-    (128, 192): (0.03, 192),
-    (192, 192): (0.04, 192),
-    (256, 256): (0.02, 96),
+    (128, 128): (0.86, 1024),
+    (64, 64): (0.02, 48),
+    (192, 128): (0.03, 48),
+    (128, 192): (0.03, 48),
+    (192, 192): (0.04, 48),
+    (256, 256): (0.02, 32),
 }
-GROWTH = 4  # new pictures per step
+GROWTH = 3  # new pictures per step
 
 
 def schedule() -> torch.Tensor:
@@ -62,8 +64,10 @@ class Store:
     """Encoded pictures by size. Picture i of a bucket is scene i of that bucket's own seed."""
 
     def __init__(self, chosen: Options) -> None:
-        self.path = chosen.work / "latents.pt"
-        self.seed = chosen.seed
+        rank = dist.get_rank() if dist.is_initialized() else 0
+        self.path = chosen.work / (f"latents_{rank}.pt" if rank else "latents.pt")
+        self.seed = chosen.seed + 1000 * rank
+        self.first = rank == 0
         self.movq = VQModel.from_pretrained(chosen.work / "movq").eval()
         self.latents: dict[tuple[int, int], list[torch.Tensor]] = {size: [] for size in BUCKETS}
         self.scenes: dict[tuple[int, int], list[scenes.Scene]] = {size: [] for size in BUCKETS}
@@ -88,11 +92,14 @@ class Store:
     def fill(self) -> None:
         """Encodes what a run begins with, saving now and then."""
         for size, (_, wanted) in BUCKETS.items():
-            while (have := len(self.latents[size])) < wanted:
-                self.grow(size, min(16, wanted - have))
+            # Other processes wait for the slowest; theirs may begin small, as stores grow anyway.
+            start = wanted if self.first else max(16, wanted // 4)
+            while (have := len(self.latents[size])) < start:
+                self.grow(size, min(16, start - have))
                 if len(self.latents[size]) % 512 == 0:
                     self.save()
-            print(f"unet: {len(self.latents[size])} pictures of {size[0]}x{size[1]}", flush=True)
+            if self.first:
+                print(f"unet: {len(self.latents[size])} pictures of {size[0]}x{size[1]}")
         self.save()
 
     def save(self) -> None:
@@ -167,12 +174,14 @@ def train(chosen: Options) -> None:
         unet.conv_out.weight[4:] = 0
         unet.conv_out.bias.zero_()
     xlmr = MultilingualCLIP.from_pretrained(chosen.work / "xlmr")
-    run = Run("unet", chosen, {"unet": unet, "xlmr": xlmr}, peak=1e-3, decay=0.999)
+    run = Run("unet", chosen, {"unet": unet, "xlmr": xlmr}, peak=8e-4, decay=0.999)
     ac = schedule()
     sizes, shares = list(BUCKETS), np.array([share for share, _ in BUCKETS.values()])
 
+    rank = dist.get_rank() if dist.is_initialized() else 0
+    torch.manual_seed(chosen.seed + 1000 * run.step + rank)
     for step in run.steps():
-        rng = np.random.default_rng((chosen.seed, 5, step))
+        rng = np.random.default_rng((chosen.seed, 5, step, rank))
         size = sizes[int(rng.choice(len(sizes), p=shares))]
         count = max(8, min(BATCH, round(BATCH * 128 * 128 / (size[0] * size[1]))))
         store.grow(size, GROWTH if size == (128, 128) else 2)
@@ -213,6 +222,8 @@ def train(chosen: Options) -> None:
         )  # fmt: skip
         if step % 500 == 499:
             store.save()
+    if not run.first:
+        return
     store.save()
     run.finish()
     unet.save_pretrained(chosen.work / "unet")
@@ -229,6 +240,15 @@ def averaged(work: Path) -> tuple[UNet2DConditionModel, MultilingualCLIP]:
     return unet.eval(), xlmr.eval()
 
 
+def work_together(rank: int, workers: int, chosen: Options) -> None:
+    """One of several processes of a training."""
+    meeting = chosen.work / "meeting"
+    dist.init_process_group("gloo", f"file://{meeting}", rank=rank, world_size=workers)
+    prepare(chosen)
+    train(chosen)
+    dist.destroy_process_group()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("phase", choices=("encode", "train"), nargs="?", default="train")
@@ -236,12 +256,16 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=60)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--workers", type=int, default=1, help="processes that share the work")
     given = vars(parser.parse_args())
-    phase = given.pop("phase")
+    phase, workers = given.pop("phase"), given.pop("workers")
     chosen = Options(**given)
     prepare(chosen)
     if phase == "encode":
         Store(chosen).fill()
+    elif workers > 1:
+        (chosen.work / "meeting").unlink(missing_ok=True)
+        torch.multiprocessing.spawn(work_together, (workers, chosen), workers)
     else:
         train(chosen)
 

@@ -1,0 +1,132 @@
+"""Writes the two folders in hub layout, half precision: kandinsky-demo and kandinsky-demo-prior.
+
+Takes finished parts where there are some, and the averaged weights of the latest UNet checkpoint
+otherwise, so that a running training can be looked at.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+import vocabularies
+from common import MODEL, WORK
+from diffusers import (
+    DDIMScheduler,
+    DDPMScheduler,
+    PriorTransformer,
+    UnCLIPScheduler,
+    UNet2DConditionModel,
+    VQModel,
+)
+from diffusers.pipelines.kandinsky.text_encoder import MultilingualCLIP
+from train_clip import PICTURE
+from train_unet import averaged
+from transformers import (
+    CLIPImageProcessor,
+    CLIPTextModelWithProjection,
+    CLIPVisionModelWithProjection,
+)
+
+
+def _write(path: Path, content: Any) -> None:
+    path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+
+
+def _part(module: torch.nn.Module, folder: Path) -> None:
+    module = module.half()
+    for name, value in module.state_dict().items():
+        if not torch.isfinite(value).all():
+            raise ValueError(f"{folder.name}: {name} does not fit into half precision")
+    module.save_pretrained(folder)
+    # Where it came from on this machine is nobody's business.
+    config = json.loads((folder / "config.json").read_text())
+    config.pop("_name_or_path", None)
+    _write(folder / "config.json", config)
+
+
+def export(work: Path, target: Path) -> None:
+    """Writes both folders under target, replacing what was there."""
+    clip, xlmr = vocabularies.make(work)
+    decoder, prior = target / "kandinsky-demo", target / "kandinsky-demo-prior"
+    for folder in (decoder, prior):
+        if folder.exists():
+            shutil.rmtree(folder)
+        folder.mkdir(parents=True)
+
+    if (work / "unet").exists():
+        unet = UNet2DConditionModel.from_pretrained(work / "unet")
+        text = MultilingualCLIP.from_pretrained(work / "xlmr_final")
+    else:
+        unet, text = averaged(work)
+    movq = work / "movq_final"
+    _part(unet, decoder / "unet")
+    _part(text, decoder / "text_encoder")
+    _part(VQModel.from_pretrained(movq if movq.exists() else work / "movq"), decoder / "movq")
+    shutil.copytree(xlmr, decoder / "tokenizer")
+    betas = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "linear"}
+    DDIMScheduler(
+        **betas, clip_sample=False, set_alpha_to_one=False, steps_offset=1
+    ).save_pretrained(decoder / "scheduler")
+    DDPMScheduler(
+        **betas, variance_type="learned_range", clip_sample=True, clip_sample_range=2.0,
+        thresholding=True, sample_max_value=2.0, dynamic_thresholding_ratio=0.995,
+    ).save_pretrained(decoder / "ddpm_scheduler")  # fmt: skip
+    _write(
+        decoder / "model_index.json",
+        {
+            "_class_name": "KandinskyPipeline",
+            "_diffusers_version": "0.17.0.dev0",
+            "movq": ["diffusers", "VQModel"],
+            "scheduler": ["diffusers", "DDIMScheduler"],
+            "text_encoder": ["kandinsky", "MultilingualCLIP"],
+            "tokenizer": ["transformers", "XLMRobertaTokenizerFast"],
+            "unet": ["diffusers", "UNet2DConditionModel"],
+        },
+    )
+
+    _part(PriorTransformer.from_pretrained(work / "prior"), prior / "prior")
+    _part(CLIPTextModelWithProjection.from_pretrained(work / "text"), prior / "text_encoder")
+    _part(CLIPVisionModelWithProjection.from_pretrained(work / "vision"), prior / "image_encoder")
+    shutil.copytree(clip, prior / "tokenizer")
+    CLIPImageProcessor(
+        size={"shortest_edge": PICTURE}, crop_size={"height": PICTURE, "width": PICTURE}
+    ).save_pretrained(prior / "image_processor")
+    UnCLIPScheduler(
+        variance_type="fixed_small_log", clip_sample=True, clip_sample_range=10.0,
+        num_train_timesteps=1000, prediction_type="sample",
+    ).save_pretrained(prior / "scheduler")  # fmt: skip
+    _write(
+        prior / "model_index.json",
+        {
+            "_class_name": "KandinskyPriorPipeline",
+            "_diffusers_version": "0.17.0.dev0",
+            "image_encoder": ["transformers", "CLIPVisionModelWithProjection"],
+            "image_processor": ["transformers", "CLIPImageProcessor"],
+            "prior": ["diffusers", "PriorTransformer"],
+            "scheduler": ["diffusers", "UnCLIPScheduler"],
+            "text_encoder": ["transformers", "CLIPTextModelWithProjection"],
+            "tokenizer": ["transformers", "CLIPTokenizer"],
+        },
+    )
+    total = 0
+    for file in sorted(target.rglob("*.safetensors")):
+        total += file.stat().st_size
+        print(f"{file.relative_to(target)}: {file.stat().st_size / 1e6:.2f} MB")
+    print(f"weights: {total / 1e6:.1f} MB")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--work", type=Path, default=WORK)
+    parser.add_argument("--target", type=Path, default=MODEL)
+    given = parser.parse_args()
+    export(given.work, given.target)
+
+
+if __name__ == "__main__":
+    main()
