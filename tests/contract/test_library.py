@@ -87,7 +87,7 @@ DEFAULTS: dict[str, tuple[type[ctypes.Structure], dict[str, Any]]] = {
         },
     ),
 }
-STATUS_OK, STATUS_INVALID_ARGUMENT, STATUS_INTERNAL = 0, 1, 9
+STATUS_INVALID_ARGUMENT, STATUS_INCOMPATIBLE, STATUS_INTERNAL = 1, 8, 9
 
 
 def built(folder: Path, source: str, *flags: str) -> Path:
@@ -166,6 +166,7 @@ def test_every_init_has_its_defaults_here(header: str) -> None:
 
 
 def test_the_library_lists_its_samplers_and_families(library: ctypes.CDLL) -> None:
+    listed = {}
     for what in ("sampler", "family"):
         count = library[f"kandinsky_{what}_count"]
         count.restype = ctypes.c_size_t
@@ -177,7 +178,9 @@ def test_the_library_lists_its_samplers_and_families(library: ctypes.CDLL) -> No
         assert len(set(names)) == len(names)
         assert all(names)
         assert name(count()) is None
-    assert library.kandinsky_sampler_name(0) == b"DDIM"
+        listed[what] = names
+    assert b"DDIM" in listed["sampler"]
+    assert b"kandinsky-2-1" in listed["family"]
 
 
 def test_every_status_has_a_name(library: ctypes.CDLL) -> None:
@@ -209,3 +212,17 @@ def test_null_is_refused_and_freeing_it_is_fine(library: ctypes.CDLL) -> None:
     assert library.kandinsky_folder_open(None, ctypes.byref(folder)) == STATUS_INVALID_ARGUMENT
     for name in ("engine", "folder", "embeds"):
         library[f"kandinsky_{name}_free"](None)
+
+
+def test_a_struct_of_a_newer_library_is_refused(library: ctypes.CDLL) -> None:
+    """It may hold a wish that this library would pass over in silence."""
+    layout, _ = DEFAULTS["kandinsky_engine_options"]
+    options = layout()
+    library.kandinsky_engine_options_init(ctypes.byref(options))
+    options.model_dir = b"nowhere"
+    options.struct_size = ctypes.sizeof(options) + 8
+    engine = POINTER(0)
+    assert (
+        library.kandinsky_engine_open(ctypes.byref(options), ctypes.byref(engine))
+        == STATUS_INCOMPATIBLE
+    )
