@@ -6,7 +6,7 @@ function(kandinsky_googletest_system out)
   mark_as_advanced(KANDINSKY_GOOGLETEST_DIR)
   if(KANDINSKY_GOOGLETEST_DIR)
     add_library(kandinsky_googletest INTERFACE)
-    set_property(TARGET kandinsky_googletest PROPERTY folder ${KANDINSKY_GOOGLETEST_DIR}/googletest)
+    set_property(TARGET kandinsky_googletest PROPERTY folder ${KANDINSKY_GOOGLETEST_DIR})
     set(${out} "sources in ${KANDINSKY_GOOGLETEST_DIR}" PARENT_SCOPE)
   endif()
 endfunction()
@@ -18,18 +18,21 @@ function(kandinsky_googletest_fetch)
   FetchContent_MakeAvailable(kandinsky_googletest)
   add_library(kandinsky_googletest INTERFACE)
   set_property(TARGET kandinsky_googletest
-               PROPERTY folder ${kandinsky_googletest_SOURCE_DIR}/googletest)
+               PROPERTY folder ${kandinsky_googletest_SOURCE_DIR})
 endfunction()
 
-# Sets <out> to a static library with GoogleTest and its main, compiled with _GLIBCXX_USE_CXX11_ABI=<abi>.
+# Sets <out> to a static library with GoogleTest, its matchers and its main, compiled with _GLIBCXX_USE_CXX11_ABI=<abi>.
 function(kandinsky_gtest abi out)
   set(target kandinsky_gtest_abi${abi})
   if(NOT TARGET ${target})
     get_property(folder TARGET kandinsky_googletest PROPERTY folder)
     find_package(Threads REQUIRED)
     add_library(${target} STATIC EXCLUDE_FROM_ALL
-      ${folder}/src/gtest-all.cc ${folder}/src/gtest_main.cc)
-    target_include_directories(${target} SYSTEM PUBLIC ${folder}/include PRIVATE ${folder})
+      ${folder}/googletest/src/gtest-all.cc ${folder}/googlemock/src/gmock-all.cc
+      ${folder}/googlemock/src/gmock_main.cc)
+    target_include_directories(${target} SYSTEM
+      PUBLIC ${folder}/googletest/include ${folder}/googlemock/include
+      PRIVATE ${folder}/googletest ${folder}/googlemock)
     target_compile_definitions(${target} PUBLIC _GLIBCXX_USE_CXX11_ABI=${abi})
     target_link_libraries(${target} PUBLIC Threads::Threads)
   endif()

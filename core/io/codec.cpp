@@ -41,7 +41,8 @@ std::string_view format_name(ImageFormat format) {
   throw Error(ErrorCode::kInvalidArgument, message);
 }
 
-void check_header(Span<const std::byte> bytes, std::string_view source) {
+/// The format, after everything that can be judged without decoding.
+ImageFormat check_header(Span<const std::byte> bytes, std::string_view source) {
   const std::optional<ImageHeader> header = read_image_header(bytes);
   if (!header) {
     if (bytes.empty()) {
@@ -61,6 +62,13 @@ void check_header(Span<const std::byte> bytes, std::string_view source) {
                        header->width, header->height, limits::kMaxImageSide,
                        limits::kMaxImagePixels));
   }
+  // The decoders would give what there is, and for a JPEG whatever was in the memory before.
+  if (!header->complete) {
+    throw Error(ErrorCode::kCorruptFile,
+                fmt::format("{}: the {} picture is cut off; perhaps an incomplete file", source,
+                            format_name(header->format)));
+  }
+  return header->format;
 }
 
 /// OpenCV's picture (BGR order, 8 or 16 bits) in 8 bits; the low byte of 16 is dropped, as PNG
@@ -185,7 +193,15 @@ Image decode_image(Span<const std::byte> bytes, ImageChannels channels, std::str
     refuse(fmt::format("{}: {} bytes are too many for a picture file, at most {}", source,
                        bytes.size(), limits::kMaxImageFileBytes));
   }
-  check_header(bytes, source);
+  const ImageFormat format = check_header(bytes, source);
+  std::vector<std::byte> ended;
+  if (format == ImageFormat::kJpeg) {
+    // Compressed data that stop too early then meet an end mark of ours, whatever trails them in
+    // the file.
+    ended.assign(bytes.begin(), bytes.end());
+    ended.insert(ended.end(), {std::byte{0xFF}, std::byte{0xD9}});
+    bytes = ended;
+  }
   try {
     // imdecode takes a matrix of bytes and does not write to it.
     const cv::Mat encoded(1, static_cast<int>(bytes.size()), CV_8UC1,

@@ -13,6 +13,7 @@ struct ImageHeader {
   ImageFormat format = ImageFormat::kPng;
   std::int64_t width = 0;
   std::int64_t height = 0;
+  bool complete = false;  ///< The format's end mark is there, so the file was not cut off.
 };
 
 /// What the first bytes of a PNG, JPEG or WebP file say, read without a decoder so that the size

@@ -79,19 +79,32 @@ struct Candidate {
   }
 };
 
-bool matches(Span<const char32_t> text, std::size_t at, std::string_view ascii) {
-  if (text.size() - at < ascii.size()) return false;
-  for (std::size_t i = 0; i < ascii.size(); ++i) {
-    if (text[at + i] != static_cast<char32_t>(ascii[i])) return false;
-  }
-  return true;
+bool matches(Span<const char32_t> text, std::size_t at, std::u32string_view part) {
+  return text.size() - at >= part.size() &&
+         std::equal(part.begin(), part.end(), text.begin() + static_cast<std::ptrdiff_t>(at));
 }
+
+/// NFC and lower case; white space stays, it only separates.
+std::vector<char32_t> normalize(std::string_view text) {
+  const std::vector<char32_t> composed = normalize_nfc(decode_utf8(text));
+  std::vector<char32_t> result;
+  result.reserve(composed.size());
+  for (const char32_t c : composed) append_lower(c, &result);
+  return result;
+}
+
+/// A token that the text may contain literally. The text is normalised first, so its upper-case
+/// spelling counts too.
+struct SpecialToken {
+  std::u32string text;
+  std::int64_t id = 0;
+};
 
 /// The end of the piece that starts at begin, which is no space.
 std::size_t piece_end(Span<const char32_t> text, std::size_t begin) {
-  constexpr std::array<std::string_view, 7> kContractions = {"'s", "'t",  "'re", "'ve",
-                                                             "'m", "'ll", "'d"};
-  for (const std::string_view contraction : kContractions) {
+  constexpr std::array<std::u32string_view, 7> kContractions = {U"'s", U"'t",  U"'re", U"'ve",
+                                                                U"'m", U"'ll", U"'d"};
+  for (const std::u32string_view contraction : kContractions) {
     if (matches(text, begin, contraction)) return begin + contraction.size();
   }
   std::size_t end = begin + 1;
@@ -131,11 +144,26 @@ struct ClipTokenizer::Impl {
   std::int64_t eos = 0;
   std::int64_t pad = 0;
   std::int64_t vocab_size = 0;
+  std::vector<SpecialToken> specials;
 
+  const SpecialToken* special_at(Span<const char32_t> text, std::size_t at) const;
   void append_word(Span<const char32_t> word, std::vector<std::int64_t>* ids) const;
   void append_text(Span<const char32_t> text, std::vector<std::int64_t>* ids) const;
   void load_vocab_and_merges(const std::string& folder);
 };
+
+/// The longest special token that starts there, or null.
+const SpecialToken* ClipTokenizer::Impl::special_at(Span<const char32_t> text,
+                                                    std::size_t at) const {
+  const SpecialToken* best = nullptr;
+  for (const SpecialToken& special : specials) {
+    if (matches(text, at, special.text) &&
+        (best == nullptr || special.text.size() > best->text.size())) {
+      best = &special;
+    }
+  }
+  return best;
+}
 
 void ClipTokenizer::Impl::append_word(Span<const char32_t> word,
                                       std::vector<std::int64_t>* ids) const {
@@ -236,6 +264,14 @@ void ClipTokenizer::Impl::load_vocab_and_merges(const std::string& folder) {
   std::string pad_token = declared_pad_token(folder + "/special_tokens_map.json");
   if (pad_token.empty()) pad_token = declared_pad_token(folder + "/tokenizer_config.json");
   pad = pad_token.empty() ? eos : require(pad_token);
+  const auto add_special = [&](std::string_view token, std::int64_t id) {
+    const std::vector<char32_t> normalized = normalize(token);
+    specials.push_back({std::u32string(normalized.begin(), normalized.end()), id});
+  };
+  add_special(kBos, bos);
+  add_special(kEos, eos);
+  // As the reference does: a prompt's "!" is a token of its own where "!" is the padding.
+  if (!pad_token.empty()) add_special(pad_token, pad);
 
   std::string_view text(reinterpret_cast<const char*>(merges_file.bytes().data()),
                         merges_file.bytes().size());
@@ -261,7 +297,9 @@ void ClipTokenizer::Impl::load_vocab_and_merges(const std::string& folder) {
     const std::string left(line.substr(0, space));
     const std::string right(line.substr(space + 1));
     const auto rank = static_cast<std::uint32_t>(line_number - 1);
-    merges.emplace(pair_key(require(left), require(right)), Merge{rank, require(left + right)});
+    const std::int32_t left_id = require(left);
+    const std::int32_t right_id = require(right);
+    merges.emplace(pair_key(left_id, right_id), Merge{rank, require(left + right)});
   }
 }
 
@@ -275,24 +313,21 @@ ClipTokenizer ClipTokenizer::load(std::string_view folder) {
 
 std::vector<std::int64_t> ClipTokenizer::tokenize(std::string_view prompt) const {
   check_prompt(prompt);
-  std::vector<char32_t> text;
-  const std::vector<char32_t> composed = normalize_nfc(decode_utf8(prompt));
-  text.reserve(composed.size());
-  for (const char32_t c : composed) append_lower(c, &text);
-
-  // The special tokens are looked for in the normalised text, so their upper-case spellings count
-  // too.
-  std::vector<std::int64_t> ids;
+  const std::vector<char32_t> text = normalize(prompt);
   const Span<const char32_t> all(text);
+  std::vector<std::int64_t> ids;
   std::size_t begin = 0;
-  for (std::size_t at = 0; at < text.size(); ++at) {
-    if (text[at] != U'<') continue;
-    const bool is_bos = matches(all, at, kBos);
-    if (!is_bos && !matches(all, at, kEos)) continue;
+  std::size_t at = 0;
+  while (at < text.size()) {
+    const SpecialToken* special = impl_->special_at(all, at);
+    if (special == nullptr) {
+      ++at;
+      continue;
+    }
     impl_->append_text(all.subspan(begin, at - begin), &ids);
-    ids.push_back(is_bos ? impl_->bos : impl_->eos);
-    begin = at + (is_bos ? kBos : kEos).size();
-    at = begin - 1;
+    ids.push_back(special->id);
+    at += special->text.size();
+    begin = at;
   }
   impl_->append_text(all.subspan(begin), &ids);
   return ids;

@@ -238,6 +238,7 @@ TEST(Codec, RefusesBytesThatAreNoPicture) {
   refuse(kCorruptFile, "no readable size", "RIFF\1\1\1\1WEBPVP8 ");
   refuse(kCorruptFile, "no readable size", png_of(0, 5, 8, 2, "x"));
   refuse(kCorruptFile, "cannot be decoded", png_of(4, 4, 8, 2, "too short"));
+  refuse(kCorruptFile, "cut off", png_of(1, 1, 8, 0, std::string(2, '\0')).substr(0, 60));
 }
 
 TEST(Codec, RefusesSizesBeforeDecoding) {
@@ -258,24 +259,36 @@ TEST(Codec, RefusesSizesBeforeDecoding) {
   refuse(webp);
 }
 
-TEST(Codec, EveryTruncationIsAnErrorOrThePicture) {
+TEST(Codec, EveryTruncationIsAnError) {
   const Image image = gradient(16, 16, 3);
   for (const ImageFormat format : {ImageFormat::kPng, ImageFormat::kJpeg, ImageFormat::kWebp}) {
     const Bytes whole = encode_image(image, format);
-    const Image decoded = decode_image(view(whole), ImageChannels::kRgb, "whole");
+    EXPECT_NO_THROW((void)decode_image(view(whole), ImageChannels::kRgb, "whole"));
     for (std::size_t size = 0; size < whole.size(); ++size) {
       const Bytes part(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(size));
       try {
-        const Image got = decode_image(view(part), ImageChannels::kRgb, "part");
-        // Only the last bytes, which hold no pixels, may be missing unnoticed.
-        EXPECT_EQ(got.pixels, decoded.pixels) << size << " of " << whole.size();
+        (void)decode_image(view(part), ImageChannels::kRgb, "part");
+        ADD_FAILURE() << size << " of " << whole.size() << " bytes were taken for a picture";
       } catch (const Error& error) {
-        EXPECT_TRUE(error.code() == ErrorCode::kCorruptFile ||
-                    error.code() == ErrorCode::kUnsupported)
-            << error.what();
+        // Too short for the signature: it could be anything.
+        const bool expected = error.code() == ErrorCode::kCorruptFile ||
+                              (size < 12 && error.code() == ErrorCode::kUnsupported);
+        EXPECT_TRUE(expected) << error.what();
       }
     }
   }
+}
+
+TEST(Codec, AJpegWithoutItsLastRowsNeverShowsOldMemory) {
+  Image flat{64, 64, 3, Bytes(std::size_t{64} * 64 * 3, 200)};
+  Bytes jpeg = encode_image(flat, ImageFormat::kJpeg);
+  // Compressed data cut in the middle, but an end mark behind them.
+  jpeg.resize(jpeg.size() - 40);
+  jpeg.insert(jpeg.end(), {0xFF, 0xD9});
+  const Image first = decode_image(view(jpeg), ImageChannels::kRgb, "x");
+  const Image second = decode_image(view(jpeg), ImageChannels::kRgb, "x");
+  EXPECT_EQ(first.pixels, second.pixels);
+  EXPECT_EQ(first.pixels[0], 200);
 }
 
 TEST(Codec, ReadsFilesAndNamesThem) {

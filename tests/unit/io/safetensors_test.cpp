@@ -146,7 +146,9 @@ TEST(Safetensors, RefusesBadTypesShapesAndOffsets) {
   expect_corrupt("not two", tensor(R"("U8")", "[1]", "[0]"), "x");
   expect_corrupt("more than two", tensor(R"("U8")", "[1]", "[0,1,2]"), "x");
   expect_corrupt("number -1", tensor(R"("U8")", "[1]", "[-1,0]"), "x");
-  expect_corrupt("truncated", tensor(R"("U8")", "[1]", "[0,18446744073709551615]"), "x");
+  expect_corrupt("truncated", tensor(R"("U8")", "[9223372036854775807]", "[0,9223372036854775807]"),
+                 "x");
+  expect_corrupt("needs 1 bytes", tensor(R"("U8")", "[1]", "[0,18446744073709551615]"), "x");
 }
 
 TEST(Safetensors, RefusesGapsOverlapsAndLeftovers) {
@@ -174,11 +176,12 @@ TEST(Safetensors, WritesWhatItReads) {
   const std::array<std::int64_t, 2> numbers = {-1, 1LL << 40};
   const std::array<std::int64_t, 1> two = {2};
   const std::array<std::int64_t, 3> flat = {1, 3, 1};
+  const std::array<std::int64_t, 1> none = {0};
   const std::string text = "xyz";
   const std::array tensors = {
       TensorView{"z.bytes", DType::kU8, flat, std::as_bytes(Span<const char>(text))},
       TensorView{"слой \"1\"", DType::kI64, two, std::as_bytes(Span<const std::int64_t>(numbers))},
-      TensorView{"empty", DType::kBF16, std::array<std::int64_t, 1>{0}, {}},
+      TensorView{"empty", DType::kBF16, none, {}},
   };
   const std::array metadata = {MetadataEntry{"format", "pt"}, MetadataEntry{"prompt", "кот"}};
   write_safetensors(path, tensors, metadata);
