@@ -1,0 +1,47 @@
+#include "tensor/bridge.h"
+
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+
+namespace kandinsky::tensor {
+namespace {
+
+at::Tensor grey(double level) { return at::full({1, 3, 1, 1}, level * 2 - 1); }
+
+uint8_t written(const at::Tensor& pixel) {
+  uint8_t bytes[3];
+  to_pictures(pixel, 1, 1, bytes);
+  EXPECT_EQ(bytes[0], bytes[1]);
+  EXPECT_EQ(bytes[0], bytes[2]);
+  return bytes[0];
+}
+
+TEST(BridgeTest, ClampsAndRoundsHalfToEven) {
+  EXPECT_EQ(written(grey(-3.0)), 0);
+  EXPECT_EQ(written(grey(4.0)), 255);
+  EXPECT_EQ(written(grey(0.5)), 128);  // 127.5
+  EXPECT_EQ(written(grey(100.4 / 255)), 100);
+  EXPECT_EQ(written(grey(100.6 / 255)), 101);
+}
+
+TEST(BridgeTest, CropsFromTheTopLeft) {
+  at::Tensor pixels = at::full({2, 3, 4, 5}, -1.0);
+  pixels[1][0][1][2] = 1.0;
+  std::vector<uint8_t> bytes(2 * 2 * 3 * 3);
+  to_pictures(pixels, 2, 3, bytes.data());
+  for (size_t i = 0; i < bytes.size(); ++i) {
+    // picture 1, row 1, column 2, red
+    EXPECT_EQ(bytes[i], i == ((1 * 2 + 1) * 3 + 2) * 3 ? 255 : 0) << i;
+  }
+}
+
+TEST(BridgeTest, PicturesComeBackUnchanged) {
+  std::vector<uint8_t> bytes(16 * 16 * 3);
+  for (size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<uint8_t>(i);
+  std::vector<uint8_t> again(bytes.size());
+  to_pictures(from_pictures(bytes.data(), 1, 16, 16), 16, 16, again.data());
+  EXPECT_EQ(bytes, again);
+}
+
+}  // namespace
+}  // namespace kandinsky::tensor

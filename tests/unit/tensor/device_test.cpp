@@ -1,0 +1,62 @@
+#include "tensor/device.h"
+
+#include <ATen/ATen.h>
+#include <ATen/autocast_mode.h>
+#include <gtest/gtest.h>
+
+#include "base/error.h"
+
+namespace kandinsky::tensor {
+namespace {
+
+ErrorCode code_of(std::string_view device, std::string_view precision) {
+  try {
+    choose_placement(device, precision);
+  } catch (const Error& error) {
+    return error.code();
+  }
+  ADD_FAILURE() << device << " " << precision << " was accepted";
+  return ErrorCode::kInternal;
+}
+
+TEST(DeviceTest, TakesWhatWasAskedFor) {
+  EXPECT_EQ(choose_placement("cpu", "fp32").placement.dtype, at::kFloat);
+  EXPECT_EQ(choose_placement("cpu", "bf16").placement.dtype, at::kBFloat16);
+  EXPECT_TRUE(choose_placement("cpu", "auto").placement.device.is_cpu());
+  EXPECT_FALSE(choose_placement("cpu", "auto").reason.empty());
+}
+
+TEST(DeviceTest, RefusesWhatItDoesNotKnow) {
+  EXPECT_EQ(code_of("toaster", "fp32"), ErrorCode::kInvalidArgument);
+  EXPECT_EQ(code_of("cpu", "fp8"), ErrorCode::kInvalidArgument);
+  EXPECT_EQ(code_of("cpu", "fp16"), ErrorCode::kUnsupported);
+  EXPECT_EQ(code_of("cuda:99", "fp32"), ErrorCode::kUnsupported);
+}
+
+TEST(DeviceTest, GuardTurnsGradientsOffForItsScopeOnly) {
+  const bool before = at::GradMode::is_enabled();
+  {
+    const JobGuard guard;
+    EXPECT_FALSE(at::GradMode::is_enabled());
+    EXPECT_TRUE(at::InferenceMode::is_enabled());
+  }
+  EXPECT_EQ(at::GradMode::is_enabled(), before);
+  EXPECT_FALSE(at::InferenceMode::is_enabled());
+}
+
+TEST(DeviceTest, GuardKeepsAutocastOut) {
+  at::autocast::set_autocast_enabled(at::kCPU, true);
+  at::autocast::set_autocast_dtype(at::kCPU, at::kBFloat16);
+  at::ScalarType dtype;
+  {
+    const JobGuard guard;
+    dtype = at::linear(at::ones({2, 2}), at::ones({2, 2})).scalar_type();
+  }
+  const at::ScalarType outside = at::linear(at::ones({2, 2}), at::ones({2, 2})).scalar_type();
+  at::autocast::set_autocast_enabled(at::kCPU, false);
+  EXPECT_EQ(dtype, at::kFloat);
+  EXPECT_EQ(outside, at::kBFloat16);
+}
+
+}  // namespace
+}  // namespace kandinsky::tensor

@@ -1,0 +1,122 @@
+#include "tensor/weights.h"
+
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+
+#include "base/error.h"
+#include "io/safetensors.h"
+#include "unit/support.h"
+
+namespace kandinsky::tensor {
+namespace {
+
+/// A model folder with one component, "unet", that holds the given tensors.
+class WeightsTest : public testing::Test {
+ protected:
+  void add(const std::string& name, const at::Tensor& tensor) {
+    tensors_.emplace_back(name, tensor.contiguous());
+  }
+
+  Weights open(at::ScalarType dtype = at::kFloat) {
+    folder_.write("model_index.json",
+                  R"({"_class_name": "P", "unet": ["diffusers", "UNet2DConditionModel"]})");
+    folder_.write("unet/config.json", "{}");
+    std::vector<io::TensorView> views;
+    for (const auto& [name, tensor] : tensors_) {
+      const io::DType type = tensor.scalar_type() == at::kHalf   ? io::DType::kF16
+                             : tensor.scalar_type() == at::kLong ? io::DType::kI64
+                                                                 : io::DType::kF32;
+      views.push_back(
+          {.name = name,
+           .dtype = type,
+           .shape = {tensor.sizes().data(), tensor.sizes().size()},
+           .bytes = {static_cast<const std::byte*>(tensor.const_data_ptr()), tensor.nbytes()}});
+    }
+    io::write_safetensors(folder_.path("unet/diffusion_pytorch_model.safetensors"), views);
+    return Weights::open(io::ModelDir::open(folder_.path()).weights("unet"), {at::kCPU, dtype});
+  }
+
+  test::TempFolder folder_;
+  std::vector<std::pair<std::string, at::Tensor>> tensors_;
+};
+
+TEST_F(WeightsTest, TakesByScopeAndConverts) {
+  add("mid.0.weight", at::arange(6, at::kHalf).view({2, 3}));
+  const Weights weights = open();
+  const at::Tensor tensor = weights.scope("mid", 0).take("weight", {2, 3});
+  EXPECT_EQ(tensor.scalar_type(), at::kFloat);
+  EXPECT_TRUE(tensor.equal(at::arange(6, at::kFloat).view({2, 3})));
+  weights.finish();
+}
+
+TEST_F(WeightsTest, OutlivesTheObjectThatMappedTheFile) {
+  add("a", at::full({3}, 7.0));
+  at::Tensor tensor;
+  { tensor = open().take("a", {3}); }
+  EXPECT_EQ(tensor.sum().item<float>(), 21.0F);
+}
+
+TEST_F(WeightsTest, ReportsAllThatIsWrongInOneMessage) {
+  add("known", at::zeros({2}));
+  add("narrow", at::zeros({2}));
+  add("surplus", at::zeros({2}));
+  const Weights weights = open();
+  weights.take("known", {2});
+  EXPECT_EQ(weights.take("narrow", {3}).sizes(), at::IntArrayRef({3}));
+  EXPECT_EQ(weights.scope("gone").take("weight", {4, 5}).sizes(), at::IntArrayRef({4, 5}));
+  for (const char* part : {"missing tensors: gone.weight", "narrow is [2], expected [3]",
+                           "unknown tensors: surplus"}) {
+    test::expect_error(ErrorCode::kCorruptFile, part, [&] { weights.finish(); });
+  }
+}
+
+TEST_F(WeightsTest, NamesOnlySomeOfVeryMany) {
+  for (int i = 0; i < 100; ++i) add(std::to_string(i), at::zeros({1}));
+  test::expect_error(ErrorCode::kCorruptFile, "and 95 more", [&] { open().finish(); });
+}
+
+TEST_F(WeightsTest, IgnoresWhatIsKnownToBeLeftOver) {
+  add("pooler.weight", at::zeros({2}));
+  add("position_ids", at::zeros({1, 2}, at::kLong));
+  const Weights weights = open();
+  weights.ignore("pooler.");
+  weights.ignore("position_ids");
+  weights.finish();
+}
+
+TEST_F(WeightsTest, AcceptsLinearWeightsWrittenAsConvolutions) {
+  add("q", at::ones({4, 4, 1, 1}));
+  EXPECT_EQ(open().take("q", {4, 4}).sizes(), at::IntArrayRef({4, 4}));
+}
+
+TEST_F(WeightsTest, TakesTheFirstOfSeveralNamesThatIsThere) {
+  add("query", at::ones({2}));
+  const Weights weights = open();
+  EXPECT_EQ(weights.take({"to_q", "query"}, {2}).sum().item<float>(), 2.0F);
+  weights.finish();
+}
+
+TEST_F(WeightsTest, RefusesNumbersThatAreNotFinite) {
+  for (const float bad :
+       {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity(),
+        -std::numeric_limits<float>::infinity()}) {
+    tensors_.clear();
+    at::Tensor tensor = at::zeros({3, 3});
+    tensor[1][2] = bad;
+    add("weight", tensor);
+    test::expect_error(ErrorCode::kCorruptFile, "\"weight\" holds values that are not finite", [&] {
+      open().take("weight", {3, 3});
+    });
+  }
+}
+
+TEST_F(WeightsTest, SaysThatAnotherPrecisionHelpsWhenNumbersOverflow) {
+  add("weight", at::full({2}, 1e30));
+  test::expect_error(ErrorCode::kUnsupported, "fp16", [&] { open(at::kHalf).take("weight", {2}); });
+}
+
+}  // namespace
+}  // namespace kandinsky::tensor
