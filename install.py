@@ -214,6 +214,8 @@ def build(folder: Path, stamp: dict[str, str]) -> None:
         configure = ["cmake", "-S", str(ROOT), "-B", str(build_folder), "-G", generator]
         configure += ["-DCMAKE_BUILD_TYPE=Release", f"-DKANDINSKY_PYTHON={sys.executable}"]
         configure += ["-DKANDINSKY_CLI=OFF", "-DKANDINSKY_TESTS=OFF"]
+        if shutil.which("ccache"):
+            configure += [f"-DCMAKE_{language}_COMPILER_LAUNCHER=ccache" for language in ("C", "CXX")]
         run(configure, log, progress, "Configuring the engine")
         compile_ = ["cmake", "--build", str(build_folder), "--target", "kandinsky_package"]
         run([*compile_, "--parallel", str(jobs())], log, progress, "Compiling the engine")

@@ -85,7 +85,7 @@ CONTROLS: tuple[Slider | Choice, ...] = (
         minimum=2,
         maximum=1000,
         step=1,
-        info="Steps that turn the prompt into the idea of a picture.",
+        info="Steps from the prompt to the idea of a picture.",
     ),
     Slider(
         field="prior_cfg_scale",
@@ -95,21 +95,21 @@ CONTROLS: tuple[Slider | Choice, ...] = (
         minimum=1.0,
         maximum=20.0,
         step=0.5,
-        info="How closely that idea follows the prompt. 1 switches guidance off.",
+        info="How closely the idea follows it. 1: no guidance.",
     ),
     Choice(
         field="model",
         label="Kandinsky model",
         infotext="Kandinsky model",
         default=AUTOMATIC_MODEL,
-        info="A folder in the hub's layout. Its prior is the folder beside it named <model>-prior.",
+        info="Its prior is the folder <model>-prior beside it.",
     ),
     Choice(
         field="precision",
         label="Kandinsky precision",
         infotext="Kandinsky precision",
         default="auto",
-        info="auto: what this device does best. fp16 does not work on a CPU.",
+        info="auto suits the device; fp16 needs a GPU.",
         choices=("auto", "fp32", "bf16", "fp16"),
     ),
 )
