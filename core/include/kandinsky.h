@@ -2,33 +2,35 @@
  *
  * Conventions
  *  1. Every function that can fail returns a kandinsky_status. On anything but KANDINSKY_OK the
- * outputs are untouched and kandinsky_last_error() tells, on the same thread, what went wrong, in
- * words meant for the person at the screen.
+ *     outputs are untouched and kandinsky_last_error() tells, on the same thread, what went wrong,
+ *     in words meant for the person at the screen.
  *  2. Strings are UTF-8 and end in NUL. Inputs are borrowed for the call. A returned `const char*`
- * belongs to the object it was asked from (or to the library) and each getter says how long it
- * lives.
+ *     belongs to the object it was asked from (or to the library) and each getter says how long it
+ *     lives.
  *  3. Objects are made by a function with a `**out` parameter and freed by their one `*_free`.
- * Freeing NULL is fine.
+ *     Freeing NULL is fine.
  *  4. Structs that may grow start with `uint32_t struct_size`. Fill them with their `*_init`, then
- * set fields. They grow at the end only, so a program keeps working with a newer library.
- *  5. Pictures are uint8 [batch, height, width, 3], RGB, rows from the top, no padding. Latents are
- * float32 [batch, channels, latent_height, latent_width]. Both are plain buffers of the caller's;
- * sizes are given in elements.
+ *     set fields. They grow at the end only, so a program keeps working with a newer library.
+ *  5. Pictures are uint8 [batch, height, width, 3], RGB, rows from the top, no padding. Latents
+ *     are float32 [batch, channels, latent_height, latent_width]. Both are plain buffers of the
+ *     caller's; sizes are given in elements.
  *  6. One engine runs one job at a time; a second call meanwhile answers KANDINSKY_BUSY. An engine
- * may be used from any thread, different engines at the same time. kandinsky_engine_cancel() may be
- * called from any thread at any time.
+ *     may be used from any thread, different engines at the same time. kandinsky_engine_cancel()
+ *     may be called from any thread at any time.
  *  7. Callbacks run on the thread that called the engine, between steps. They must not call the
- * same engine, except to cancel it.
- *  8. Process-wide state of LibTorch (threads, grad mode, default dtype, global generator) is never
- * changed.
+ *     same engine, except to cancel it.
+ *  8. Process-wide state of LibTorch (threads, grad mode, default dtype, global generator) is
+ *     never changed.
  *
  * A whole picture
  *     kandinsky_engine_options options;
  *     kandinsky_engine_options_init(&options);
  *     options.model_dir = "models/kandinsky-2-1";
  *     kandinsky_engine* engine = NULL;
- *     if (kandinsky_engine_open(&options, &engine) != KANDINSKY_OK) { puts(kandinsky_last_error());
- * return 1; }
+ *     if (kandinsky_engine_open(&options, &engine) != KANDINSKY_OK) {
+ *       puts(kandinsky_last_error());
+ *       return 1;
+ *     }
  *
  *     const char* prompt = "a red circle on a white background";
  *     uint64_t seed = 1;
@@ -41,9 +43,14 @@
  *     kandinsky_denoise_options_init(&denoise);
  *     denoise.batch_size = 1;
  *     denoise.seeds = &seed;
- *     uint8_t pixels[512 * 512 * 3];
- *     if (kandinsky_text_to_image(engine, &prompts, &denoise, pixels, sizeof pixels) !=
- * KANDINSKY_OK) ... kandinsky_picture_save("circle.png", pixels, 512, 512, NULL);
+ *     static uint8_t pixels[512 * 512 * 3];
+ *     if (kandinsky_text_to_image(engine, &prompts, &denoise, pixels, sizeof pixels) ==
+ *             KANDINSKY_OK &&
+ *         kandinsky_picture_save("circle.png", pixels, 512, 512, NULL) == KANDINSKY_OK) {
+ *       puts("circle.png");
+ *     } else {
+ *       puts(kandinsky_last_error());
+ *     }
  *     kandinsky_engine_free(engine);
  */
 #ifndef KANDINSKY_H_
@@ -66,9 +73,7 @@
 extern "C" {
 #endif
 
-/* ---- Status
- * -------------------------------------------------------------------------------------------------------
- */
+/* ---- Status ---- */
 
 typedef enum kandinsky_status {
   KANDINSKY_OK = 0,
@@ -99,8 +104,7 @@ KANDINSKY_API const char* kandinsky_version(void);
 /** The version of the LibTorch that is loaded, e.g. "2.13.0". Lives for ever. */
 KANDINSKY_API const char* kandinsky_torch_version(void);
 
-/* ---- What the library offers
- * -------------------------------------------------------------------------------------- */
+/* ---- What the library offers ---- */
 
 /** Number of samplers; names of samplers as hosts spell them, e.g. "DDIM". NULL for an index out of
  * range. Live for ever. */
@@ -112,9 +116,7 @@ KANDINSKY_API const char* kandinsky_sampler_name(size_t index);
 KANDINSKY_API size_t kandinsky_family_count(void);
 KANDINSKY_API const char* kandinsky_family_name(size_t index);
 
-/* ---- Folders
- * ------------------------------------------------------------------------------------------------------
- */
+/* ---- Folders ---- */
 
 /** What a model folder in hub layout holds. Reading it loads no weights, only file headers. */
 typedef struct kandinsky_folder kandinsky_folder;
@@ -152,9 +154,7 @@ KANDINSKY_API kandinsky_status kandinsky_folder_component(const kandinsky_folder
                                                           size_t index,
                                                           kandinsky_component_info* info);
 
-/* ---- Engine
- * -------------------------------------------------------------------------------------------------------
- */
+/* ---- Engine ---- */
 
 /** Loaded models and the state of one job. */
 typedef struct kandinsky_engine kandinsky_engine;
@@ -177,8 +177,7 @@ typedef struct kandinsky_engine_info {
   int32_t native_size;     /* side in pixels of the pictures the model was trained on */
   int32_t latent_channels; /* of latents, 4 */
   int32_t latent_factor;   /* pixels per latent in each direction, 8 */
-  int32_t
-      size_multiple; /* sizes are rounded up to a multiple of this inside and cropped back, 64 */
+  int32_t size_multiple;   /* inside, sizes are rounded up to a multiple of this, 64 */
 } kandinsky_engine_info;
 
 KANDINSKY_API void kandinsky_engine_options_init(kandinsky_engine_options* options);
@@ -202,14 +201,12 @@ KANDINSKY_API kandinsky_status kandinsky_engine_unload(kandinsky_engine* engine)
  * nothing. */
 KANDINSKY_API void kandinsky_engine_cancel(kandinsky_engine* engine);
 
-/* ---- Progress
- * -----------------------------------------------------------------------------------------------------
- */
+/* ---- Progress ---- */
 
 typedef enum kandinsky_action {
   KANDINSKY_CONTINUE = 0,
-  KANDINSKY_FINISH = 1, /* end this loop now and go on with what there is, as "skip" and "interrupt"
-                           of hosts mean */
+  KANDINSKY_FINISH = 1, /* end this loop after at least one step and go on with what there is, as
+                           "skip" and "interrupt" of hosts mean */
   KANDINSKY_CANCEL = 2  /* end the job with KANDINSKY_CANCELLED */
 } kandinsky_action;
 
@@ -242,8 +239,7 @@ KANDINSKY_API kandinsky_status kandinsky_engine_set_message(kandinsky_engine* en
                                                             kandinsky_message_fn callback,
                                                             void* user_data);
 
-/* ---- Stage 1: texts -> embeds
- * -------------------------------------------------------------------------------------- */
+/* ---- Stage 1: texts -> embeds ---- */
 
 /** What guides a batch of pictures on one side (positive or negative): per picture an image
  * embedding and the text encoder's pooled and hidden states. Held by value in ordinary memory;
@@ -294,8 +290,7 @@ KANDINSKY_API kandinsky_status kandinsky_embeds_save(const kandinsky_embeds* emb
                                                      const char* path);
 KANDINSKY_API kandinsky_status kandinsky_embeds_load(const char* path, kandinsky_embeds** out);
 
-/* ---- Stage 2: noise + embeds -> latents
- * ---------------------------------------------------------------------------- */
+/* ---- Stage 2: noise + embeds -> latents ---- */
 
 typedef struct kandinsky_denoise_options {
   uint32_t struct_size;
@@ -326,8 +321,7 @@ KANDINSKY_API kandinsky_status kandinsky_denoise(kandinsky_engine* engine,
                                                  const kandinsky_denoise_options* options,
                                                  float* latents, size_t size);
 
-/* ---- Stage 3: latents <-> pictures
- * --------------------------------------------------------------------------------- */
+/* ---- Stage 3: latents <-> pictures ---- */
 
 /** Decodes latents of [batch_size, channels, latent size of width x height] into pictures, cropped
  * to width x height. latents_size and pictures_size count elements and must be just right. */
@@ -343,9 +337,7 @@ KANDINSKY_API kandinsky_status kandinsky_encode(kandinsky_engine* engine, const 
                                                 int32_t width, int32_t height, float* latents,
                                                 size_t latents_size);
 
-/* ---- Tasks
- * ---------------------------------------------------------------------------------------------------------
- */
+/* ---- Tasks ---- */
 
 /** Stages 1, 2 and 3 in a row. `pictures` takes batch_size * height * width * 3 bytes; `size` must
  * be just that. Both structs must name the same batch_size. Source: diffusers,
@@ -356,9 +348,7 @@ KANDINSKY_API kandinsky_status kandinsky_text_to_image(kandinsky_engine* engine,
                                                        const kandinsky_denoise_options* denoise,
                                                        uint8_t* pictures, size_t size);
 
-/* ---- Picture files
- * --------------------------------------------------------------------------------------------------
- */
+/* ---- Picture files ---- */
 
 /** Writes an RGB picture as PNG, JPEG or WebP by the path's ending. `parameters` (may be NULL)
  * becomes a PNG's text chunk of that name, as hosts write it. An existing file is replaced whole or
