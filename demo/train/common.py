@@ -6,7 +6,6 @@ import argparse
 import contextlib
 import ctypes
 import math
-import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -48,9 +47,9 @@ def options(minutes: float, description: str) -> Options:
 
 
 def prepare(chosen: Options) -> None:
-    """Thread count, seed, the allocator, and the attention kernel with a quick backward pass on CPU."""
+    """Sets threads, seed, allocator, and the attention kernel whose backward pass is quick."""
     with contextlib.suppress(OSError, AttributeError):
-        # glibc hands big blocks back to the system at once; getting them anew costs a third of a step.
+        # glibc hands big blocks back at once; getting them anew costs a third of a step.
         libc = ctypes.CDLL("libc.so.6")
         libc.mallopt(-4, 0)  # M_MMAP_MAX
         libc.mallopt(-1, 2**31 - 1)  # M_TRIM_THRESHOLD
@@ -105,7 +104,7 @@ def save(path: Path, content: Any) -> None:
     """torch.save that never leaves half a file."""
     partial = path.with_suffix(".part")
     torch.save(content, partial)
-    os.replace(partial, path)
+    partial.replace(path)
 
 
 def load(path: Path) -> Any:
@@ -115,11 +114,11 @@ def load(path: Path) -> Any:
 class Run:
     """One training run: budget, optimiser, averages, checkpoints and progress lines.
 
-    In a process group, every process computes its own batch and gradients are averaged: on a busy machine
-    that gains more than threads, which wait for each other at every operation.
+    In a process group, every process computes its own batch and gradients are averaged: on a busy
+    machine that gains more than threads, which wait for each other at every operation.
 
-    `steps()` yields step numbers until the time is up, sets the learning rate before each and writes
-    a checkpoint every minute, so that an interrupted run goes on with at most a minute lost.
+    `steps()` yields step numbers until the time is up, sets the learning rate before each and
+    writes a checkpoint every minute, so that an interrupted run loses no more than that.
     """
 
     def __init__(
@@ -191,7 +190,7 @@ class Run:
             self.checkpoint()
 
     def _agree(self, values: torch.Tensor) -> torch.Tensor:
-        """Averages values, and the time spent, over all processes: all must stop at the same step."""
+        """Averages values and the time spent over all processes: they must stop together."""
         self.budget.tick()
         together = torch.cat([values, torch.tensor([self.budget.spent / 60])])
         if dist.is_initialized():

@@ -19,7 +19,7 @@ _CONTRAST = 60.0  # distance in RGB from which a pixel is not background
 
 @dataclass(frozen=True)
 class Seen:
-    """One thing found. match: overlap with the best template, in [0, 1]. Places as in scenes.Thing."""
+    """One thing found, placed as scenes.Thing. match: overlap with the best template, [0, 1]."""
 
     noun: str
     color: str
@@ -46,7 +46,7 @@ def _fit(mask: np.ndarray) -> np.ndarray:
 
 @functools.cache
 def _templates() -> list[tuple[str, np.ndarray, float, float]]:
-    """noun, grid mask, height by width, half extent in radii; things with parts in white on black."""
+    """noun, grid mask, height by width, half extent in radii."""
     out = []
     for noun in scenes.NOUNS:
         for angle in (-8.0, 0.0, 8.0) if noun in scenes.SHAPES else (0.0,):

@@ -1,7 +1,7 @@
 """Paints prompts with the exported model through diffusers' own pipelines and counts what is right.
 
-Two sets: 16 plain prompts, shown in a contact sheet, and random captions of the training world, scored point
-by point by `judge`.
+Two sets: 16 plain prompts, shown in a contact sheet, and random captions of the training world,
+scored point by point by `judge`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,10 @@ PLAIN: list[tuple[str, Claims]] = [
     ("a green triangle", Claims((("triangle", "green", None),))),
     ("a small purple star on a cream background", Claims((("star", "purple", "small"),), "cream")),
     ("a large pink heart on a black background", Claims((("heart", "pink", "large"),), "black")),
-    ("an orange ring in the top left corner", Claims((("ring", "orange", None),), None, "top left")),
+    (
+        "an orange ring in the top left corner",
+        Claims((("ring", "orange", None),), None, "top left"),
+    ),
     (
         "a red circle and a blue square",
         Claims((("circle", "red", None), ("square", "blue", None))),
@@ -144,7 +147,9 @@ def main() -> None:
     print(given.sheet)
     if given.random:
         rng = np.random.default_rng(10**6 + 4)
-        told = [scenes.random_description(scenes.random_scene(rng), rng) for _ in range(given.random)]
+        told = [
+            scenes.random_description(scenes.random_scene(rng), rng) for _ in range(given.random)
+        ]
         pictures = []
         for start in range(0, given.random, 16):
             some = [text for text, _ in told[start : start + 16]]

@@ -1,8 +1,8 @@
 """The demo model's world: simple pictures, drawn by code, with captions and the truth about them.
 
-A `Scene` is the truth: a background and one or two things with shape, colour, size and place, all in
-coordinates relative to the canvas, so that one scene can be drawn at any size. `draw` turns it into
-anti-aliased RGB pixels, `caption` into an English or Russian sentence that is true of it.
+A `Scene` is the truth: a background and one or two things with shape, colour, size and place, all
+in coordinates relative to the canvas, so that one scene can be drawn at any size. `draw` turns it
+into anti-aliased RGB pixels, `caption` into an English or Russian sentence that is true of it.
 
 Needs numpy and Pillow only. Everything random takes a `numpy.random.Generator`.
 """
@@ -52,7 +52,7 @@ _SUPERSAMPLING = 4
 
 @dataclass(frozen=True)
 class Thing:
-    """One thing. x, y: centre in [0, 1] of width and height; radius: in parts of the shorter side."""
+    """One thing. x, y: centre in [0, 1] of width and height; radius: by the shorter side."""
 
     noun: str
     color: str
@@ -91,9 +91,7 @@ def _pick(rng: np.random.Generator, items: tuple[str, ...]) -> str:
     return items[int(rng.integers(len(items)))]
 
 
-def _thing(
-    rng: np.random.Generator, noun: str, color: str, size: str, x: float, y: float
-) -> Thing:
+def _thing(rng: np.random.Generator, noun: str, color: str, size: str, x: float, y: float) -> Thing:
     low, high = _RADII[size]
     angle = float(rng.uniform(-10, 10)) if noun in _ROTATED else 0.0
     return Thing(noun, color, size, x, y, float(rng.uniform(low, high)), angle)
@@ -222,11 +220,12 @@ def _parts(noun: str, color: str, rgb: tuple[int, int, int]) -> list[Part]:
             ("ellipse", (-0.7, -1, 0.7, 0.4), rgb),
         ],
         "flower": [
-            *(
-                ("ellipse", (x - 0.38, y - 0.38, x + 0.38, y + 0.38), rgb)
-                for x, y in _ngon(6, 0.6)
+            *(("ellipse", (x - 0.38, y - 0.38, x + 0.38, y + 0.38), rgb) for x, y in _ngon(6, 0.6)),
+            (
+                "ellipse",
+                (-0.32, -0.32, 0.32, 0.32),
+                COLORS["red" if color == "yellow" else "yellow"],
             ),
-            ("ellipse", (-0.32, -0.32, 0.32, 0.32), COLORS["red" if color == "yellow" else "yellow"]),
         ],
         "face": [
             ("ellipse", (-1, -1, 1, 1), rgb),
@@ -420,8 +419,8 @@ def article(words: str) -> str:
 class Claims:
     """What a caption says; None and open fields mean that it leaves that to the painter.
 
-    things: noun, colour, size in the order of the caption. cell: place of a single thing. relation: of
-    the first thing to the second.
+    things: noun, colour, size in the order of the caption. cell: place of a single thing.
+    relation: of the first thing to the second.
     """
 
     things: tuple[tuple[str, str | None, str | None], ...]
@@ -571,7 +570,9 @@ def _words_ru(plan: _Plan, rng: np.random.Generator) -> str:
 def _stranger(rng: np.random.Generator, language: str) -> str:
     """A word that means nothing here, so that real unknown words do no harm."""
     vowels, others = (
-        ("aeiouy", "bcdfghjklmnpqrstvwxz") if language == "en" else ("аеиоуыяю", "бвгджзклмнпрстфхцчшщ")
+        ("aeiouy", "bcdfghjklmnpqrstvwxz")
+        if language == "en"
+        else ("аеиоуыяю", "бвгджзклмнпрстфхцчшщ")
     )
     letters = [
         str(rng.choice(list(others))) + str(rng.choice(list(vowels)))

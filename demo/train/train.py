@@ -1,7 +1,7 @@
 """Makes the demo model from nothing: all trainers in order, then the export.
 
-Every stage is skipped when its result is there and goes on from its last checkpoint otherwise, so the
-same command may be stopped and started at will.
+Every stage is skipped when its result is there and goes on from its last checkpoint otherwise, so
+the same command may be stopped and started at will.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Trains CLIP (picture and text towers) and gives the XLM-R tower its first lesson.
 
-Contrastive: each picture should find its caption in the batch and the reverse; other captions that happen
-to be true of the picture do not count as wrong. Throw-away linear heads read every attribute from
-picture and text embeddings alike, because the picture embedding is the narrow neck that all later
-parts look through.
+Contrastive: each picture should find its caption in the batch and the reverse; other captions that
+happen to be true of the picture do not count as wrong. Throw-away linear heads read every attribute
+from picture and text embeddings alike, because the picture embedding is the narrow neck that all
+later parts look through.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 import scenes
 import torch
-import torch.nn.functional as F
 import vocabularies
 from common import EMBEDDING, TOKENS, Options, Run, options
 from diffusers.pipelines.kandinsky.text_encoder import MCLIPConfig, MultilingualCLIP
+from torch.nn import functional
 from transformers import (
     CLIPTextConfig,
     CLIPTextModelWithProjection,
@@ -80,9 +80,9 @@ class Tokenizers:
 
 
 def for_vision(pixels: torch.Tensor) -> torch.Tensor:
-    """[B, 3, H, W] in [-1, 1] to what the image processor makes of it: 60 px, CLIP's mean and spread."""
+    """[B, 3, H, W] in [-1, 1] to what the image processor makes of it."""
     if pixels.shape[-1] != PICTURE:
-        pixels = F.interpolate(
+        pixels = functional.interpolate(
             pixels, size=(PICTURE, PICTURE), mode="bicubic", antialias=True, align_corners=False
         ).clamp(-1, 1)
     return (pixels * 0.5 + 0.5 - MEAN) / STD
@@ -101,7 +101,9 @@ class Heads(torch.nn.Module):
     def loss(self, embeds: torch.Tensor, answers: torch.Tensor) -> torch.Tensor:
         """answers: int64 [B, 8], -1 where nothing is claimed."""
         return sum(
-            F.cross_entropy(output(embeds), answers[:, i], ignore_index=-1, reduction="sum")
+            functional.cross_entropy(
+                output(embeds), answers[:, i], ignore_index=-1, reduction="sum"
+            )
             for i, output in enumerate(self.outputs)
         ) / len(embeds)
 
@@ -116,11 +118,15 @@ def contrast(
     pictures: torch.Tensor, texts: torch.Tensor, true: torch.Tensor, scale: torch.Tensor
 ) -> torch.Tensor:
     """Symmetric InfoNCE. true [B, B]: caption j is true of picture i, so it is no wrong answer."""
-    logits = scale.exp().clamp(max=50) * F.normalize(pictures) @ F.normalize(texts).T
+    logits = (
+        scale.exp().clamp(max=50) * functional.normalize(pictures) @ functional.normalize(texts).T
+    )
     target = torch.arange(len(logits))
     excused = true & ~torch.eye(len(logits), dtype=torch.bool)
     logits = logits.masked_fill(excused, -1e4)
-    return (F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target)) / 2
+    return (
+        functional.cross_entropy(logits, target) + functional.cross_entropy(logits.T, target)
+    ) / 2
 
 
 def build(tokenizers: Tokenizers) -> dict[str, torch.nn.Module]:
@@ -150,7 +156,7 @@ def report(modules: dict[str, torch.nn.Module], tokenizers: Tokenizers) -> None:
     image_embeds = modules["vision"](picture).image_embeds
     ids, mask = tokenizers.for_clip(texts)
     text_embeds = modules["text"](ids, mask).text_embeds
-    best = (F.normalize(image_embeds) @ F.normalize(text_embeds).T).argmax(1)
+    best = (functional.normalize(image_embeds) @ functional.normalize(text_embeds).T).argmax(1)
     hits = scenes.satisfied(truths, claims)[np.arange(512), best.numpy()].mean()
     print(f"clip: best caption of 512 is true {hits:.3f}")
     right = modules["heads"].right(image_embeds, torch.from_numpy(truths))
@@ -177,7 +183,8 @@ def train(chosen: Options) -> None:
         same = contrast(image_embeds, clip_embeds, true, heads.scale)
         same_xlmr = contrast(image_embeds, xlmr_embeds, true, heads.scale)
         size = sum(
-            (e.square().mean(1) - 1).square().mean() for e in (image_embeds, clip_embeds, xlmr_embeds)
+            (e.square().mean(1) - 1).square().mean()
+            for e in (image_embeds, clip_embeds, xlmr_embeds)
         )
         run.learn(same + 0.5 * same_xlmr + 0.5 * seen + 0.25 * read + 0.05 * size)
         run.note(same=same.item(), xlmr=same_xlmr.item(), seen=seen.item(), read=read.item())

@@ -1,8 +1,9 @@
 """Trains MoVQ: pixels to latents of an eighth of the size and back.
 
-Two phases. First encoder and decoder together; then latents are standardised (zero mean, unit variance
-per channel, folded exactly into the 1x1 convolutions at both ends) and the encoder is frozen, so that the
-UNet can start on its latents while the second phase goes on improving the decoder alone.
+Two phases. First encoder and decoder together; then latents are standardised (zero mean, unit
+variance per channel, folded exactly into the 1x1 convolutions at both ends) and the encoder is
+frozen, so that the UNet can start on its latents while the second phase goes on improving the
+decoder alone.
 """
 
 from __future__ import annotations
@@ -12,9 +13,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from common import Options, Run, pictures, prepare, to_tensor
 from diffusers import VQModel
+from torch.nn import functional
 
 CONFIG = {
     "act_fn": "silu",
@@ -45,9 +46,9 @@ def decode(movq: VQModel, latents: torch.Tensor) -> torch.Tensor:
 
 def edges(pixels: torch.Tensor) -> torch.Tensor:
     """1 within three pixels of an edge, else 0: [B, 1, H, W]."""
-    down = F.pad((pixels[:, :, 1:] - pixels[:, :, :-1]).abs().amax(1, True), (0, 0, 0, 1))
-    right = F.pad((pixels[..., 1:] - pixels[..., :-1]).abs().amax(1, True), (0, 1, 0, 0))
-    return F.max_pool2d((torch.maximum(down, right) > 0.02).float(), 5, 1, 2)
+    down = functional.pad((pixels[:, :, 1:] - pixels[:, :, :-1]).abs().amax(1, True), (0, 0, 0, 1))
+    right = functional.pad((pixels[..., 1:] - pixels[..., :-1]).abs().amax(1, True), (0, 1, 0, 0))
+    return functional.max_pool2d((torch.maximum(down, right) > 0.02).float(), 5, 1, 2)
 
 
 def loss_of(output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:

@@ -1,7 +1,7 @@
 """Trains the prior: from a caption to CLIP's embedding of a picture that it describes.
 
-Both CLIP towers stay as they are. The diffusion runs on standardised embeddings and predicts the clean one,
-as UnCLIPScheduler expects ("sample", squared-cosine betas).
+Both CLIP towers stay as they are. The diffusion runs on standardised embeddings and predicts the
+clean one, as UnCLIPScheduler expects ("sample", squared-cosine betas).
 """
 
 from __future__ import annotations
@@ -50,8 +50,8 @@ def predict(
 ) -> torch.Tensor:
     """PriorTransformer.forward for texts of any length up to 77 instead of exactly 77.
 
-    Padded text tokens are masked, so leaving them out changes nothing but the time it takes; the four
-    tokens after the text keep their own positions. mask: 1 for real text tokens.
+    Padded text tokens are masked, so leaving them out changes nothing but the time it takes; the
+    four tokens after the text keep their own positions. mask: 1 for real text tokens.
     """
     batch, length = mask.shape
     time = prior.time_embedding(prior.time_proj(t).to(noisy.dtype))
@@ -102,7 +102,7 @@ def report(
     heads: Heads,
     guidance: float,
 ) -> None:
-    """What can be read from 25-step samples for captions, by attribute, where the caption says it."""
+    """Prints what can be read from 25-step samples, by attribute, where the caption says it."""
     rng = np.random.default_rng(10**6 + 3)
     told = [scenes.random_description(scenes.random_scene(rng), rng) for _ in range(192)]
     claims = torch.from_numpy(np.stack([scenes.attributes(claim) for _, claim in told]))

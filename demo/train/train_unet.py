@@ -1,10 +1,10 @@
 """Trains the decoder: the UNet together with its XLM-R text tower.
 
-Latents of drawn scenes are encoded once by the finished MoVQ encoder and kept (`latents.pt`); the store
-grows a little with every step, so that no picture is learned by heart. Captions are made
-anew each time a picture is used. Half of the picture embeddings get noise, as the prior's will not be exact.
-Left-out conditions are what the pipelines use for them: "" through XLM-R and the embedding of
-an all-zero input to the image encoder, mostly both at once, which is the guidance's other half.
+Latents of drawn scenes are encoded once by the finished MoVQ encoder and kept (`latents.pt`); the
+store grows a little with every step, so that no picture is learned by heart. Captions are made anew
+each time a picture is used. Half of the picture embeddings get noise, as the prior's will not be
+exact. Left-out conditions are what the pipelines use for them: "" through XLM-R and the embedding
+of an all-zero input to the image encoder, mostly both at once, which is the guidance's other half.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ import scenes
 import torch
 import torch.distributed as dist
 import torch.multiprocessing
-import torch.nn.functional as F
 from common import EMBEDDING, TOKENS, Options, Run, load, prepare, save, to_tensor
 from diffusers import UNet2DConditionModel, VQModel
 from diffusers.pipelines.kandinsky.text_encoder import MultilingualCLIP
+from torch.nn import functional
 from train_clip import PICTURE, Tokenizers, for_vision
 from transformers import CLIPVisionModelWithProjection
 
@@ -43,7 +43,7 @@ CONFIG = {
     "up_block_types": ["SimpleCrossAttnUpBlock2D"] * 3 + ["ResnetUpsampleBlock2D"],
 }
 BATCH = 32
-# (width, height) -> share of the batches and pictures to begin with; others are multiples of 64, too.
+# (width, height), multiples of 64 -> share of the batches, pictures to begin with
 BUCKETS = {
     (128, 128): (0.86, 1024),
     (64, 64): (0.02, 48),
@@ -107,7 +107,7 @@ class Store:
 
     @torch.no_grad()
     def embed(self, vision: CLIPVisionModelWithProjection) -> None:
-        """Truth and CLIP embedding of every picture that has none yet; of the square picture always."""
+        """Notes truth and CLIP embedding, always of the square picture, where missing."""
         for size, known in self.embeds.items():
             while (start := len(known)) < len(self.latents[size]):
                 pixels = []
@@ -116,7 +116,7 @@ class Store:
                     scene = scenes.random_scene(rng)
                     self.scenes[size].append(scene)
                     pixels.append(scenes.draw(scene, PICTURE, PICTURE, rng))
-                known += vision(for_vision(to_tensor(np.stack(pixels)))).image_embeds
+                known.extend(vision(for_vision(to_tensor(np.stack(pixels)))).image_embeds)
 
 
 def pad_hidden(hidden: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
@@ -135,7 +135,7 @@ def encode_text(
     """prompt_embeds [B, 128] and hidden states [B, 77, 128], computing one padding row only."""
     ids, mask = tokenizers.for_xlmr(texts)
     if ids.shape[1] < TOKENS:
-        ids, mask = F.pad(ids, (0, 1), value=1), F.pad(mask, (0, 1), value=0)
+        ids, mask = functional.pad(ids, (0, 1), value=1), functional.pad(mask, (0, 1), value=0)
     embeds, hidden = xlmr(ids, mask)
     if ids.shape[1] == TOKENS:
         return embeds, hidden
@@ -143,9 +143,16 @@ def encode_text(
 
 
 def variance_loss(
-    v: torch.Tensor, noise_pred: torch.Tensor, noise: torch.Tensor, t: torch.Tensor, ac: torch.Tensor
+    v: torch.Tensor,
+    noise_pred: torch.Tensor,
+    noise: torch.Tensor,
+    t: torch.Tensor,
+    ac: torch.Tensor,
 ) -> torch.Tensor:
-    """Divergence of the model's step from the true one; only v learns from it (Nichol, Dhariwal 2021)."""
+    """Divergence of the model's step from the true one; only v learns from it.
+
+    Source: Nichol and Dhariwal, Improved Denoising Diffusion Probabilistic Models (2021).
+    """
     before = torch.where(t > 0, ac[(t - 1).clamp(min=0)], torch.ones(()))[:, None, None, None]
     now = ac[t][:, None, None, None]
     beta = 1 - now / before

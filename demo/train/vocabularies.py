@@ -1,7 +1,7 @@
 """The demo model's own two tokenizers, learned from its own captions, in the true file formats.
 
-CLIP: byte-level BPE, `vocab.json` and `merges.txt`. XLM-R: a SentencePiece unigram model under the name
-the hub uses, `sentencepiece.bpe.model`, and the same as `tokenizer.json` for the fast class.
+CLIP: byte-level BPE, `vocab.json` and `merges.txt`. XLM-R: a SentencePiece unigram model under the
+name the hub uses, `sentencepiece.bpe.model`, and the same as `tokenizer.json` for the fast class.
 (Not called tokenizers.py, which would hide the package of that name.)
 
 Needs numpy, Pillow and sentencepiece only.
@@ -12,6 +12,7 @@ from __future__ import annotations
 import base64
 import collections
 import io
+import itertools
 import json
 import re
 import struct
@@ -32,7 +33,8 @@ ALPHABETS = (
     "0123456789",
     ".,!?-:;'\"()",
 )
-# CLIP's own pattern needs Unicode classes that `re` lacks; for letters, digits and the rest this is equal.
+# CLIP's own pattern needs Unicode classes that `re` lacks; this one splits letters, digits and the
+# rest alike.
 _PIECES = re.compile(r"'s|'t|'re|'ve|'m|'ll|'d|[^\W\d_]+|\d|[^\s\w]+|_+", re.IGNORECASE)
 
 
@@ -86,7 +88,7 @@ def learn_merges(texts: list[str], count: int = CLIP_MERGES) -> list[tuple[str, 
     while len(merges) < count:
         pairs: collections.Counter[tuple[str, str]] = collections.Counter()
         for word, n in words.items():
-            for pair in zip(word, word[1:], strict=False):
+            for pair in itertools.pairwise(word):
                 pairs[pair] += n
         if not pairs:
             break
@@ -116,7 +118,7 @@ def clip_encode(text: str, merges: list[tuple[str, str]], vocabulary: dict[str, 
     ids: list[int] = []
     for piece in clip_words(text):
         word = _spell(piece, symbols)
-        while pairs := [p for p in zip(word, word[1:], strict=False) if p in rank]:
+        while pairs := [p for p in itertools.pairwise(word) if p in rank]:
             word = _merge(word, min(pairs, key=rank.__getitem__))
         ids += [vocabulary[symbol] for symbol in word]
     return ids
@@ -218,7 +220,9 @@ def read_unigram(model: bytes) -> tuple[list[tuple[str, float]], bytes]:
     for number, _, value in _fields(model):
         if number == 1:
             piece = {n: v for n, _, v in _fields(value)}
-            pieces.append((piece[1].decode(), struct.unpack("<f", piece[2])[0] if 2 in piece else 0.0))
+            pieces.append(
+                (piece[1].decode(), struct.unpack("<f", piece[2])[0] if 2 in piece else 0.0)
+            )
         elif number == 3:
             charsmap = next((v for n, _, v in _fields(value) if n == 2), b"")
     return pieces, charsmap

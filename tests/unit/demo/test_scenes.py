@@ -23,7 +23,9 @@ def test_same_seed_gives_same_scene_picture_and_caption() -> None:
     for _ in range(2):
         rng = np.random.default_rng(7)
         scene = scenes.random_scene(rng)
-        made.append((scene, scenes.draw(scene, rng=rng).tobytes(), scenes.caption(scene, "ru", rng)))
+        made.append(
+            (scene, scenes.draw(scene, rng=rng).tobytes(), scenes.caption(scene, "ru", rng))
+        )
     assert made[0] == made[1]
 
 
