@@ -1,14 +1,16 @@
-"""Builds the engine for the torch of the Python that runs this. The host runs it at each of its starts.
+"""Builds the engine for the torch of the Python that runs this. The host runs it at each of its
+starts.
 
-With nothing to do it takes a fraction of a second: torch is not imported, only its metadata and version file are
-read. It installs nothing into the host's environment and writes nothing outside `engine/` beside this file:
+With nothing to do it takes a fraction of a second: torch is not imported, only its metadata and
+version file are read. It installs nothing into the host's environment and writes nothing outside
+`engine/` beside this file:
 
     engine/<torch version>-<python tag>/         the engine, and the stamp of what it was built from
-    engine/<torch version>-<python tag>.build/   CMake's folder, kept so that an update compiles only what changed
-    engine/<torch version>-<python tag>.log      what CMake and the compiler said
+    engine/<torch version>-<python tag>.build/   CMake's folder, kept so that an update compiles
+    only what changed engine/<torch version>-<python tag>.log      what CMake and the compiler said
 
-KANDINSKY_SKIP_BUILD=1 leaves everything as it is. A failure ends with exit code 1 and says what to do; the host goes
-on, and the script's entry in it shows that there is no engine.
+KANDINSKY_SKIP_BUILD=1 leaves everything as it is. A failure ends with exit code 1 and says what to
+do; the host goes on, and the script's entry in it shows that there is no engine.
 """
 
 from __future__ import annotations
@@ -37,10 +39,13 @@ BYTES_PER_JOB = 2 << 30
 """A file that includes torch takes up to this much memory to compile."""
 LOG_TAIL = 25
 NOT_NEEDED = ("ccache", "python3-venv", "python3-dev", "libcli11-dev", "fonts-dejavu-core")
-"""Of the packages for building the whole project. The headers needed are those of this Python, whatever its origin."""
+"""Of the packages for building the whole project.
+
+The headers needed are those of this Python, whatever its origin.
+"""
 
 
-class Failure(Exception):
+class BuildError(Exception):
     """The build cannot go on; the message says why and what to do."""
 
 
@@ -49,7 +54,9 @@ def say(text: str) -> None:
 
 
 def torch_build() -> str:
-    """Tells builds of torch apart that have one version, such as those for CPU and CUDA, without importing it."""
+    """Tells builds of torch apart that have one version, such as those for CPU and CUDA, without
+    importing it.
+    """
     spec = importlib.util.find_spec("torch")
     if spec is None or spec.origin is None:
         raise PackageNotFoundError("torch")
@@ -136,11 +143,14 @@ def missing_tools() -> list[str]:
 
 
 def how_to_install() -> str:
-    """The command that brings what is missing, or a list for systems without dpkg. Empty if nothing is missing."""
+    """The command that brings what is missing, or a list for systems without dpkg.
+
+    Empty if nothing is missing.
+    """
     missing = missing_debian_packages()
     if missing is None:
         return (
-            "Needed are CMake, Ninja, a C++20 compiler, the Python headers and the libraries named in "
+            "Needed are CMake, Ninja, a C++20 compiler, the Python headers and the libraries in "
             f"{ROOT / 'third_party' / 'debian-packages.txt'}."
         )
     if not missing:
@@ -159,7 +169,10 @@ def jobs() -> int:
 
 
 def progress_stream() -> TextIO:
-    """Where the person is looking. The host keeps an installer's output until its end, so go around it if we can."""
+    """Where the person is looking.
+
+    The host keeps an installer's output until its end, so go around it if we can.
+    """
     if sys.stdout.isatty() or os.environ.get("WEBUI_LAUNCH_LIVE_OUTPUT") == "1":
         return sys.stdout
     try:
@@ -169,7 +182,7 @@ def progress_stream() -> TextIO:
 
 
 def run(command: list[str], log: TextIO, progress: TextIO, what: str) -> None:
-    """Runs a command, everything into the log, lines of progress to the person. Raises Failure."""
+    """Runs a command, all into the log, its progress to the person. Raises BuildError."""
     log.write(f"\n$ {' '.join(command)}\n")
     lines: list[str] = []
     with subprocess.Popen(
@@ -189,14 +202,20 @@ def run(command: list[str], log: TextIO, progress: TextIO, what: str) -> None:
     log.flush()
     if process.returncode != 0:
         tail = "".join(lines[-LOG_TAIL:])
-        raise Failure(
-            f"{what} failed. The last lines:\n\n{tail}\nAll of it is in {log.name}. {how_to_install()}"
+        raise BuildError(
+            f"{what} failed. The last lines:\n\n{tail}\n"
+            f"All of it is in {log.name}. {how_to_install()}"
         )
 
 
 def build(folder: Path, stamp: dict[str, str]) -> None:
-    """Configures, compiles, tries and puts into place. An engine that was there stays until the new one works."""
-    build_folder, new, old = (folder.with_name(folder.name + end) for end in (".build", ".new", ".old"))
+    """Configures, compiles, tries and puts into place.
+
+    An engine that was there stays until the new one works.
+    """
+    build_folder, new, old = (
+        folder.with_name(folder.name + end) for end in (".build", ".new", ".old")
+    )
     built_for = build_folder / "built-for.json"
     torch = {key: stamp[key] for key in ("torch", "torch_build", "python")}
     # CMake remembers what it asked torch; another torch of the same version must be asked again.
@@ -215,7 +234,9 @@ def build(folder: Path, stamp: dict[str, str]) -> None:
         configure += ["-DCMAKE_BUILD_TYPE=Release", f"-DKANDINSKY_PYTHON={sys.executable}"]
         configure += ["-DKANDINSKY_CLI=OFF", "-DKANDINSKY_TESTS=OFF"]
         if shutil.which("ccache"):
-            configure += [f"-DCMAKE_{language}_COMPILER_LAUNCHER=ccache" for language in ("C", "CXX")]
+            configure += [
+                f"-DCMAKE_{language}_COMPILER_LAUNCHER=ccache" for language in ("C", "CXX")
+            ]
         run(configure, log, progress, "Configuring the engine")
         compile_ = ["cmake", "--build", str(build_folder), "--target", "kandinsky_package"]
         run([*compile_, "--parallel", str(jobs())], log, progress, "Compiling the engine")
@@ -234,7 +255,10 @@ def build(folder: Path, stamp: dict[str, str]) -> None:
 
 
 def lock(parent: Path) -> TextIO:
-    """Waits until no other installer works here. Closing what is returned, or ending, gives the place free."""
+    """Waits until no other installer works here.
+
+    Closing what is returned, or ending, gives the place free.
+    """
     import fcntl  # noqa: PLC0415  not on every system, and not needed when there is nothing to do
 
     file = (parent / "lock").open("w", encoding="utf-8")
@@ -243,21 +267,21 @@ def lock(parent: Path) -> TextIO:
 
 
 def install() -> None:
-    """Raises Failure."""
+    """Raises BuildError."""
     try:
         stamp = wanted_stamp()
         folder = engine_folder(ROOT)
     except PackageNotFoundError:
-        raise Failure(f"{sys.executable} has no torch to build the engine for.") from None
+        raise BuildError(f"{sys.executable} has no torch to build the engine for.") from None
     if read_stamp(folder) == stamp:
         return
     if importlib.util.find_spec(PACKAGE) is not None:
         return
     if sys.platform != "linux":
-        raise Failure("The engine can be built on Linux only so far.")
+        raise BuildError("The engine can be built on Linux only so far.")
     missing = missing_tools()
     if missing:
-        raise Failure(
+        raise BuildError(
             f"The engine cannot be built. Missing here: {', '.join(missing)}. {how_to_install()}"
         )
     try:
@@ -270,7 +294,7 @@ def install() -> None:
             say(f"building the engine for torch {stamp['torch']}; this takes some minutes, once.")
             build(folder, stamp)
     except OSError as error:
-        raise Failure(f"The engine cannot be built in {folder.parent}: {error}") from error
+        raise BuildError(f"The engine cannot be built in {folder.parent}: {error}") from error
     say(f"the engine for torch {stamp['torch']} is in {folder}")
 
 
@@ -279,8 +303,11 @@ def main() -> int:
         return 0
     try:
         install()
-    except Failure as failure:
-        say(f"{failure}\nKandinsky: the web UI works without it; this is tried again at its next start.")
+    except BuildError as failure:
+        say(
+            f"{failure}\n"
+            "Kandinsky: the web UI works without it; this is tried again at its next start."
+        )
         return 1
     except KeyboardInterrupt:
         say("interrupted; the next start goes on from here.")

@@ -1,4 +1,7 @@
-"""What the host loads: finds the extension's package and names its script. Everything else is in `extension/`."""
+"""What the host loads: finds the extension's package and names its script.
+
+Everything else is in `extension/`.
+"""
 
 import sys
 from pathlib import Path

@@ -1,8 +1,9 @@
-"""The table of controls: one row is one widget, one argument of the web API, one key in a picture's metadata.
+"""The table of controls: one row is one widget, one argument of the web API, one key in a picture's
+metadata.
 
-The order of the rows is the order of the API's `script_args`: add rows at the end only. A default, minimum or
-maximum is copied into each user's ui-config.json at the first start and stays there, so it can only be changed
-together with the label.
+The order of the rows is the order of the API's `script_args`: add rows at the end only. A default,
+minimum or maximum is copied into each user's ui-config.json at the first start and stays there, so
+it can only be changed together with the label.
 """
 
 from __future__ import annotations
@@ -15,7 +16,10 @@ from kandinsky_ext.errors import UserError
 
 TITLE = "Kandinsky"
 AUTOMATIC_MODEL = "Automatic"
-"""The first model found. A word and not a folder's name, so that it is a valid default on every machine."""
+"""The first model found.
+
+A word and not a folder's name, so that it is a valid default on every machine.
+"""
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,10 @@ class Slider:
 
 @dataclass(frozen=True)
 class Choice:
-    """One of some words. Without `choices` the words are the models found, which only `models` can check."""
+    """One of some words.
+
+    Without `choices` the words are the models found, which only `models` can check.
+    """
 
     field: str
     label: str
@@ -118,13 +125,12 @@ CONTROLS: tuple[Slider | Choice, ...] = (
 def read(values: Sequence[Any]) -> Settings:
     """Turns the values of the widgets, or of an API call's `script_args`, into settings.
 
-    Missing values take their default, so that callers written for fewer controls keep working; superfluous ones
-    are ignored. Raises UserError naming the control whose value is not allowed.
+    Missing values take their default, so that callers written for fewer controls keep working;
+    superfluous ones are ignored. Raises UserError naming the control whose value is not allowed.
     """
     given = dict(zip((control.field for control in CONTROLS), values, strict=False))
-    return Settings(
-        **{
-            control.field: control.check(given.get(control.field, control.default))
-            for control in CONTROLS
-        }
-    )
+    checked: dict[str, Any] = {
+        control.field: control.check(given.get(control.field, control.default))
+        for control in CONTROLS
+    }
+    return Settings(**checked)

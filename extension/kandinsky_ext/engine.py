@@ -17,38 +17,42 @@ from kandinsky_ext.engine_folder import PACKAGE, ROOT, engine_folder, python_tag
 from kandinsky_ext.errors import UserError
 
 KEPT_PICTURES = 64
-"""Embeddings are kept for this many pictures: 20 MB with the full-size model's 77 x 1024 float32 a side."""
+"""Embeddings are kept for this many pictures: 20 MB with the full-size model's 77 x 1024 float32 a
+side.
+"""
 
 
-class EngineUnavailable(UserError):
+class EngineUnavailableError(UserError):
     """The engine's package is missing or does not load; the message says why and what to do."""
 
 
 def load_package() -> ModuleType:
     """Imports the engine built by install.py for this torch, or else an installed one.
 
-    Raises EngineUnavailable. Nothing is remembered after a failure: mending it and reloading the page is enough.
+    Raises EngineUnavailableError. Nothing is remembered after a failure: mending it and reloading
+    the page is enough.
     """
     if PACKAGE in sys.modules:
         return sys.modules[PACKAGE]
     try:
         folder = engine_folder()
     except PackageNotFoundError:
-        raise EngineUnavailable("Kandinsky needs torch, and this Python has none.") from None
+        raise EngineUnavailableError("Kandinsky needs torch, and this Python has none.") from None
     path = sys.path
     sys.path = [str(folder), *path]
     try:
         return importlib.import_module(PACKAGE)
     except ModuleNotFoundError as error:
         if error.name != PACKAGE:
-            raise EngineUnavailable(_does_not_load(error)) from error
-        raise EngineUnavailable(
-            f"The Kandinsky engine is not built for torch {torch_version()} and Python {python_tag()}. "
+            raise EngineUnavailableError(_does_not_load(error)) from error
+        raise EngineUnavailableError(
+            f"The Kandinsky engine is not built for torch {torch_version()} and Python "
+            f"{python_tag()}. "
             f"Restart the web UI to build it, or see why that failed with: "
             f'"{sys.executable}" "{ROOT / "install.py"}"'
         ) from error
     except (ImportError, OSError) as error:
-        raise EngineUnavailable(_does_not_load(error)) from error
+        raise EngineUnavailableError(_does_not_load(error)) from error
     finally:
         sys.path = path
 
@@ -63,7 +67,7 @@ def problem() -> str | None:
     """Why there is no engine, or None if there is one."""
     try:
         load_package()
-    except EngineUnavailable as error:
+    except EngineUnavailableError as error:
         return str(error)
     return None
 
@@ -78,19 +82,23 @@ class EngineKey:
 
 
 class OpenEngine:
-    """An open engine and what is worth keeping with it. Not thread-safe: the host's queue lock is around it."""
+    """An open engine and what is worth keeping with it.
+
+    Not thread-safe: the host's queue lock is around it.
+    """
 
     def __init__(self, package: ModuleType, key: EngineKey) -> None:
         self.package = package
         self.key = key
-        self.engine = package.Engine(
-            str(key.model_dir), device=key.device, precision=key.precision
-        )
+        self.engine = package.Engine(str(key.model_dir), device=key.device, precision=key.precision)
         self._projection: preview.Projection | None = None
         self._embeds: OrderedDict[Hashable, tuple[Any, int]] = OrderedDict()
 
     def projection(self) -> preview.Projection:
-        """The map from this model's latents to colours. The first call encodes one small picture."""
+        """The map from this model's latents to colours.
+
+        The first call encodes one small picture.
+        """
         if self._projection is None:
             self._projection = preview.measure(self.engine)
         return self._projection
@@ -99,7 +107,10 @@ class OpenEngine:
         return key in self._embeds
 
     def embeds(self, key: Hashable, pictures: int, make: Callable[[], Any]) -> Any:
-        """What `make` returned for an equal key, or returns now. `pictures` is the size of the batch."""
+        """What `make` returned for an equal key, or returns now.
+
+        `pictures` is the size of the batch.
+        """
         if key in self._embeds:
             self._embeds.move_to_end(key)
             return self._embeds[key][0]
@@ -121,9 +132,10 @@ class Keeper:
         self._open: OpenEngine | None = None
 
     def get(self, key: EngineKey) -> OpenEngine:
-        """The engine for this key. The one for another key is closed first: two rarely fit in memory.
+        """The engine for this key. The one for another key is closed first: two rarely fit in
+        memory.
 
-        Raises EngineUnavailable, or what opening an engine raises.
+        Raises EngineUnavailableError, or what opening an engine raises.
         """
         package = load_package()
         if self._open is not None and self._open.key == key:

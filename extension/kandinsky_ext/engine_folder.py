@@ -1,4 +1,7 @@
-"""Where the engine built for this Python and this torch lives. Used by install.py too, so it imports little."""
+"""Where the engine built for this Python and this torch lives.
+
+Used by install.py too, so it imports little.
+"""
 
 from __future__ import annotations
 

@@ -23,10 +23,12 @@ def write(
     precision: str,
     host_noise: bool,
 ) -> None:
-    """Sets every key that is ours, so that a dictionary shared with an earlier run keeps nothing of it.
+    """Sets every key that is ours, so that a dictionary shared with an earlier run keeps nothing of
+    it.
 
-    sampler, model and precision are what was really used, where the settings may say "Automatic" or "auto".
-    host_noise says that the first noise is the host's (variation seeds), whose source then stays named.
+    sampler, model and precision are what was really used, where the settings may say "Automatic" or
+    "auto". host_noise says that the first noise is the host's (variation seeds), whose source then
+    stays named.
     """
     used = {"model": model, "precision": precision}
     parameters[SCRIPT_KEY] = TITLE
@@ -40,7 +42,9 @@ def write(
 
 
 def paste_fields(components: Iterable[Any]) -> list[tuple[Any, str | Callable[..., Any]]]:
-    """Pairs the widgets, in the order of CONTROLS, with their keys, as the host wants them for pasting."""
+    """Pairs the widgets, in the order of CONTROLS, with their keys, as the host wants them for
+    pasting.
+    """
     return [
         (component, control.infotext)
         for component, control in zip(components, CONTROLS, strict=True)

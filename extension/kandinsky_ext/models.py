@@ -12,7 +12,9 @@ from kandinsky_ext.errors import UserError
 
 INDEX = "model_index.json"
 NEEDED = ("unet", "movq", "text_encoder")
-"""Components that make a folder one which can paint from a prompt; a prior folder has none of the first two."""
+"""Components that make a folder one which can paint from a prompt; a prior folder has none of the
+first two.
+"""
 
 
 @dataclass(frozen=True)
@@ -24,8 +26,8 @@ class Model:
 def find(roots: Sequence[Path]) -> list[Model]:
     """The models in these folders, in their order, then by name. A root may itself be a model.
 
-    A folder whose index cannot be read is listed all the same: opening it gives the reason. A name that came up
-    before is written with its parent folder's.
+    A folder whose index cannot be read is listed all the same: opening it gives the reason. A name
+    that came up before is written with its parent folder's.
     """
     found: dict[str, Model] = {}
     seen: set[Path] = set()
@@ -43,7 +45,8 @@ def find(roots: Sequence[Path]) -> list[Model]:
 
 
 def choose(name: str, roots: Sequence[Path]) -> Model:
-    """The model of that name, or the first one for "Automatic". Raises UserError with the folders looked in.
+    """The model of that name, or the first one for "Automatic". Raises UserError with the folders
+    looked in.
 
     Only names of the list are accepted, never paths: the name may come from a stranger's request.
     """

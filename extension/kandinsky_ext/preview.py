@@ -1,8 +1,8 @@
 """Cheap previews: a straight line from latents to colours, measured once for each model.
 
-The decoder is too slow for every few steps and must not be called from a progress callback. One small chart of
-smooth colours is encoded instead, and the 4-to-3 affine map that best turns its latents back into its colours
-serves all previews. It knows colours and places, not textures.
+The decoder is too slow for every few steps and must not be called from a progress callback. One
+small chart of smooth colours is encoded instead, and the 4-to-3 affine map that best turns its
+latents back into its colours serves all previews. It knows colours and places, not textures.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ class Projection:
         """Latents [B, C, h, w] to pictures [B, h, w, 3]."""
         channels_last = np.moveaxis(np.asarray(latents, dtype=np.float64), 1, -1)
         colours = channels_last @ self.weights[:-1] + self.weights[-1]
-        return np.clip(np.nan_to_num(colours) + 0.5, 0, 255).astype(np.uint8)
+        rounded = np.clip(np.nan_to_num(colours) + 0.5, 0, 255)
+        return np.asarray(rounded, dtype=np.uint8)
 
 
 def measure(engine: Any) -> Projection:
@@ -42,7 +43,8 @@ def measure(engine: Any) -> Projection:
 def chart(side: int) -> npt.NDArray[np.uint8]:
     """A picture [side, side, 3] of smoothly changing colours, the same at every call.
 
-    Each edge of the colour cube lies between two cells somewhere, so that no colour has to be guessed from afar.
+    Each edge of the colour cube lies between two cells somewhere, so that no colour has to be
+    guessed from afar.
     """
     cells = np.random.default_rng(7).integers(0, 2, (CHART_CELLS, CHART_CELLS, 3)) * 255.0
     at = np.linspace(0, CHART_CELLS - 1, side)
@@ -54,7 +56,9 @@ def chart(side: int) -> npt.NDArray[np.uint8]:
 
 
 def fit(latents: npt.NDArray[np.float32], pictures: npt.NDArray[np.uint8]) -> Projection:
-    """Least squares from latents [B, C, h, w] to the mean colours of pictures [B, h * f, w * f, 3]."""
+    """Least squares from latents [B, C, h, w] to the mean colours of pictures [B, h * f, w * f,
+    3].
+    """
     batch, channels, height, width = latents.shape
     factor = pictures.shape[1] // height
     blocks = pictures.reshape(batch, height, factor, width, factor, 3).astype(np.float64)

@@ -14,7 +14,9 @@ from kandinsky_ext.controls import Settings
 
 DEFAULT_SAMPLER = "DDIM"
 SEED_MASK = (1 << 64) - 1
-"""A negative seed means what it means to torch.Generator.manual_seed: the same 64 bits, read as unsigned."""
+"""A negative seed means what it means to torch.Generator.manual_seed: the same 64 bits, read as
+unsigned.
+"""
 
 
 @dataclass(frozen=True)
@@ -40,17 +42,21 @@ class Request:
         return len(self.prompts)
 
     def parts(self) -> list[tuple[list[int], Request]]:
-        """Splits the batch into pictures with and without a negative prompt, each with its places in the batch.
+        """Splits the batch into pictures with and without a negative prompt, each with its places
+        in the batch.
 
-        The engine takes negative prompts for all pictures of a batch or for none, and absent is not the same as
-        empty: without this, a picture would depend on its neighbours.
+        The engine takes negative prompts for all pictures of a batch or for none, and absent is not
+        the same as empty: without this, a picture would depend on its neighbours.
         """
         given = [i for i, text in enumerate(self.negative_prompts) if text]
         absent = [i for i, text in enumerate(self.negative_prompts) if not text]
         return [(places, self._take(places)) for places in (given, absent) if places]
 
     def encode_arguments(self) -> dict[str, Any]:
-        """For Engine.encode_prompts. Only for a request whose negative prompts are all given or all absent."""
+        """For Engine.encode_prompts.
+
+        Only for a request whose negative prompts are all given or all absent.
+        """
         absent = not any(self.negative_prompts)
         return {
             "prompts": list(self.prompts),
@@ -119,7 +125,9 @@ def make(
 
 
 def uses_host_noise(p: Any) -> bool:
-    """Whether the host's seed extras decide the noise: variation seed, or resizing from another size's seed."""
+    """Whether the host's seed extras decide the noise: variation seed, or resizing from another
+    size's seed.
+    """
     resized = (p.seed_resize_from_w or 0) > 0 and (p.seed_resize_from_h or 0) > 0
     return bool(p.subseed_strength) or resized
 

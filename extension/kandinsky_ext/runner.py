@@ -63,7 +63,8 @@ class Runner:
         self._projection: Projection | None = None
 
     def paint(self, request: Request) -> npt.NDArray[np.float32] | None:
-        """Paints a batch: latents [B, 4, h, w], or None if it was stopped before there was anything to see.
+        """Paints a batch: latents [B, 4, h, w], or None if it was stopped before there was anything
+        to see.
 
         A picture that was stopped on its way comes as far as it got.
         """
@@ -103,7 +104,9 @@ class Runner:
         return int(lw), int(lh)
 
     def _begin(self, request: Request, parts: list[tuple[list[int], Request]]) -> None:
-        """Tells how many steps there will be: prior and sampler for each part, and one per picture to decode."""
+        """Tells how many steps there will be: prior and sampler for each part, and one per picture
+        to decode.
+        """
         self._cancelled = False
         self._done = 0
         total = sum(
@@ -153,15 +156,20 @@ class Runner:
         self._watcher.advance(self._done, text)
         stopping = self._watcher.stop_wanted()
         seen = progress.stage == "denoise" and progress.step > 0
-        if seen and progress.latents is not None and self._projection is not None and not stopping:
-            if self._watcher.preview_due(progress.step):
-                self._watcher.show(self._projection.pictures(progress.latents))
+        if seen and not stopping:
+            self._preview(progress)
         if not stopping:
             return self._continue
         if seen:
             return self._finish
         self._cancelled = True
         return self._cancel
+
+    def _preview(self, progress: Any) -> None:
+        if self._projection is None or progress.latents is None:
+            return
+        if self._watcher.preview_due(progress.step):
+            self._watcher.show(self._projection.pictures(progress.latents))
 
     def _while_decoding(self, progress: Any) -> Any:
         self._watcher.advance(self._done, STAGE_TEXTS.get(progress.stage, progress.stage))

@@ -8,7 +8,7 @@ from kandinsky_ext import controls, infotext, ui
 from kandinsky_ext.host import base, run, tools
 
 
-class KandinskyScript(base.Script):
+class KandinskyScript(base.Script):  # type: ignore[misc]  # the host has no types
     """Paints with Kandinsky where the host would paint with Stable Diffusion."""
 
     def title(self) -> str:

@@ -28,7 +28,10 @@ class HostTools(Protocol):
 
 
 def build(elem_id: Callable[[str], str], tools: HostTools) -> list[Any]:
-    """Draws the page and returns the widgets in the order of CONTROLS. Called several times for each tab."""
+    """Draws the page and returns the widgets in the order of CONTROLS.
+
+    Called several times for each tab.
+    """
 
     def model_names() -> list[str]:
         return models.names(tools.model_roots())
@@ -54,7 +57,8 @@ def build(elem_id: Callable[[str], str], tools: HostTools) -> list[Any]:
                     value=control.default,
                     label=control.label,
                     info=control.info,
-                    # Pasting may bring a model that is not here; a run then says so instead of taking another.
+                    # Pasting may bring a model that is not here; a run then says so instead of
+                    # taking another.
                     allow_custom_value=not control.choices,
                     elem_id=elem_id(control.field),
                 )

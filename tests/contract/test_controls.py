@@ -1,4 +1,6 @@
-"""Each row of the table of controls is a widget, reaches the engine, and survives a picture's metadata."""
+"""Each row of the table of controls is a widget, reaches the engine, and survives a picture's
+metadata.
+"""
 
 from __future__ import annotations
 
@@ -69,7 +71,9 @@ def test_defaults_are_allowed_plain_values(ext):
 
 @pytest.mark.parametrize("name", OTHER)
 def test_each_control_reaches_the_engine(ext, name):
-    """The prior's two through a request, the other two through the key that an engine is opened with."""
+    """The prior's two through a request, the other two through the key that an engine is opened
+    with.
+    """
     controls = ext.controls.CONTROLS
 
     def arguments(settings):

@@ -17,10 +17,10 @@ import pytest
 from playwright.sync_api import expect, sync_playwright
 
 ROOT = Path(__file__).parents[2]
-FLAGS = (
-    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync"
-).split()
+FLAGS = [
+    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
+    *("--disable-background-networking", "--disable-component-update"),
+]
 ID = "#script_kandinsky_"
 """The host's prefix for a script that is in one tab only."""
 
@@ -56,14 +56,22 @@ def add_model(models, name):
 
 @pytest.fixture(scope="module")
 def address(models):
-    """Starts the page, once for each set of flags: importing gradio and torch takes the most time here."""
+    """Starts the page, once for each set of flags: importing gradio and torch takes the most time
+    here.
+    """
     servers = {}
 
     def start(*flags):
         if flags not in servers:
             port = free_port()
             server = subprocess.Popen(
-                [sys.executable, str(ROOT / "tests/support/host_page.py"), str(port), str(models), *flags],
+                [
+                    sys.executable,
+                    str(ROOT / "tests/support/host_page.py"),
+                    str(port),
+                    str(models),
+                    *flags,
+                ],
                 stdout=subprocess.PIPE,
                 text=True,
                 env={**os.environ, "GRADIO_ANALYTICS_ENABLED": "False", "NO_PROXY": "127.0.0.1"},
@@ -175,8 +183,8 @@ def test_every_control_arrives(open_page):
 def test_pasting_moves_the_controls(open_page):
     page = open_page()
     page.locator("#infotext textarea").fill(
-        "x\nSteps: 4, Script: Kandinsky, Kandinsky prior steps: 77, Kandinsky prior CFG scale: 2.5, "
-        "Kandinsky model: elsewhere, Kandinsky precision: fp32"
+        "x\nSteps: 4, Script: Kandinsky, Kandinsky prior steps: 77, "
+        "Kandinsky prior CFG scale: 2.5, Kandinsky model: elsewhere, Kandinsky precision: fp32"
     )
     page.locator("#paste").click()
     expect(number(page, "prior_steps")).to_have_value("77")

@@ -2,7 +2,8 @@
 
     host_page.py PORT MODELS_FOLDER [--without-engine]
 
-"Generate" calls the script as the host does and shows the arguments that arrived, the picture and the remarks.
+"Generate" calls the script as the host does and shows the arguments that arrived, the picture and
+the remarks.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ def main() -> None:
     if "--without-engine" not in sys.argv:
         sys.path.insert(0, str(SUPPORT / "fake_engine"))
 
-    import gradio as gr
-    from modules import infotext_utils, paths_internal, processing, scripts
+    import gradio as gr  # noqa: PLC0415  after the path
+    from modules import infotext_utils, paths_internal, processing, scripts  # noqa: PLC0415
 
     paths_internal.models_path = models
     script, _ = scripts.load_script(ROOT / "scripts" / "kandinsky.py")
@@ -59,7 +60,11 @@ def main() -> None:
         button.click(generate, [prompt, *inputs], [picture, arrived, comments, infotext])
         paste_button.click(paste, [infotext], inputs)
     page.launch(
-        server_name="127.0.0.1", server_port=port, quiet=True, show_api=False, prevent_thread_lock=True
+        server_name="127.0.0.1",
+        server_port=port,
+        quiet=True,
+        show_api=False,
+        prevent_thread_lock=True,
     )
     print("ready", flush=True)
     threading.Event().wait()

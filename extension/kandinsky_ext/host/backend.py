@@ -1,4 +1,6 @@
-"""Puts the facade in the place of the host's model for the length of a run, and everything back afterwards."""
+"""Puts the facade in the place of the host's model for the length of a run, and everything back
+afterwards.
+"""
 
 from __future__ import annotations
 
@@ -23,33 +25,34 @@ class _InForce:
         self.undo = undo
 
 
-_in_force: _InForce | None = None
+_stack: list[_InForce] = []
+"""Empty, or the one that is in force."""
 
 
 @contextmanager
 def in_force(job: Job) -> Iterator[Facade]:
     """Within, the host's own loop paints with this job.
 
-    A run inside a run (a detailer's own, say) finds the facade there and only gives it its own job. A facade left
-    behind by a run that never ended is taken off first.
+    A run inside a run (a detailer's own, say) finds the facade there and only gives it its own job.
+    A facade left behind by a run that never ended is taken off first.
     """
-    global _in_force
     run = shared.state.time_start
-    if _in_force is not None and _in_force.run != run:
-        _in_force.undo.close()
-        _in_force = None
-    if _in_force is not None:
-        with _in_force.facade.working_on(job):
-            yield _in_force.facade
+    if _stack and _stack[0].run != run:
+        _stack.pop().undo.close()
+    if _stack:
+        with _stack[0].facade.working_on(job):
+            yield _stack[0].facade
         return
     facade = Facade(job)
     with ExitStack() as undo:
         _put_on(facade, undo)
-        _in_force = _InForce(facade, run, undo)
+        entry = _InForce(facade, run, undo)
+        _stack.append(entry)
         try:
             yield facade
         finally:
-            _in_force = None
+            if entry in _stack:
+                _stack.remove(entry)
 
 
 def _put_on(facade: Facade, undo: ExitStack) -> None:
@@ -73,7 +76,9 @@ def _put_on(facade: Facade, undo: ExitStack) -> None:
 
 
 def _replace(owner: Any, name: str, value: Any, undo: ExitStack) -> None:
-    """Sets an attribute of a module or instance until `undo` is closed; one it did not have itself is deleted."""
+    """Sets an attribute of a module or instance until `undo` is closed; one it did not have itself
+    is deleted.
+    """
     before = vars(owner).get(name, _ABSENT)
 
     def restore() -> None:
@@ -90,8 +95,8 @@ def _replace(owner: Any, name: str, value: Any, undo: ExitStack) -> None:
 def options_kept(keys: list[str]) -> Iterator[None]:
     """Options that the host overrides for a run are afterwards as they were.
 
-    The host restores only options that were set before, and a fresh host has none set: give each one its default
-    for the time being.
+    The host restores only options that were set before, and a fresh host has none set: give each
+    one its default for the time being.
     """
     data = shared.opts.data
     before = {key: data.get(key, _ABSENT) for key in keys if key in shared.opts.data_labels}

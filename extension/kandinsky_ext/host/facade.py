@@ -1,4 +1,6 @@
-"""The object that stands where the host keeps its Stable Diffusion model, and the sampler that goes with it."""
+"""The object that stands where the host keeps its Stable Diffusion model, and the sampler that
+goes with it.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,9 @@ from typing import Any, Protocol
 import torch
 from modules import sd_samplers
 
-NO_START_PICTURE = "Kandinsky cannot start from a picture yet, so img2img and hires. fix are not possible."
+NO_START_PICTURE = (
+    "Kandinsky cannot start from a picture yet, so img2img and hires. fix are not possible."
+)
 
 
 class Job(Protocol):
@@ -35,11 +39,11 @@ class CheckpointInfo:
         self.ids: list[str] = []
 
 
-class Facade(torch.nn.Module):
+class Facade(torch.nn.Module):  # type: ignore[misc]  # mypy skips torch
     """Just the attributes that the host touches. More would change its behaviour.
 
-    Prompts stay text: `get_learned_conditioning` returns what it is given, so the host's parser resolves editing,
-    styles and AND, and the sampler reads the texts out of the host's structures.
+    Prompts stay text: `get_learned_conditioning` returns what it is given, so the host's parser
+    resolves editing, styles and AND, and the sampler reads the texts out of the host's structures.
     """
 
     def __init__(self, job: Job) -> None:

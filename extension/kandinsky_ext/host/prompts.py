@@ -11,7 +11,8 @@ from kandinsky_ext.request import plain_text
 
 EMPHASIS_REMARK = "Prompt: emphasis such as (word:1.3) has no effect on Kandinsky yet."
 EDITING_REMARK = (
-    "Prompt: Kandinsky cannot change the prompt while painting yet; the text of the last step was used."
+    "Prompt: Kandinsky cannot change the prompt while painting yet; "
+    "the text of the last step was used."
 )
 AND_REMARK = "Prompt: Kandinsky does not weigh AND yet; the parts were read as one text."
 NETWORKS_REMARK = "Prompt: Kandinsky has no use for extra networks such as <lora:...>."
@@ -32,7 +33,10 @@ def positive(p: Any, conditioning: Any) -> list[str]:
 
 
 def negative(p: Any, unconditional_conditioning: Any) -> list[str]:
-    """Likewise for the negative prompts. A host may leave the structure out when guidance is off."""
+    """Likewise for the negative prompts.
+
+    A host may leave the structure out when guidance is off.
+    """
     if unconditional_conditioning is None:
         texts = list(p.negative_prompts)
     else:

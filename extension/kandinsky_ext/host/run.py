@@ -82,7 +82,10 @@ class RunJob:
         return torch.from_numpy(latents).to(x.device)
 
     def decode(self, latents: torch.Tensor) -> torch.Tensor:
-        """See `facade.Job`. The pictures have the size that was asked for, though the latents are larger."""
+        """See `facade.Job`.
+
+        The pictures have the size that was asked for, though the latents are larger.
+        """
         width, height = self._size
         pictures = self._runner.decode(
             latents.detach().cpu().to(torch.float32).contiguous().numpy(),
@@ -94,12 +97,15 @@ class RunJob:
         return torch.from_numpy(values).permute(0, 3, 1, 2).contiguous().to(latents.device)
 
     def _noise(self, p: Any, x: torch.Tensor) -> npt.NDArray[np.float32] | None:
-        """The host's noise where its seed extras made it, else None: the engine draws what diffusers draws."""
+        """The host's noise where its seed extras made it, else None: the engine draws what
+        diffusers draws.
+        """
         if not request.uses_host_noise(p):
             return None
         width, height = self._runner.latent_size(int(p.width), int(p.height))
         if x.shape[-2:] != (height, width):
-            # The host rounds sizes down to whole latents, the engine up to what its network can halve.
+            # The host rounds sizes down to whole latents, the engine up to what its network can
+            # halve.
             x = rng.ImageRNG(
                 (x.shape[1], height, width),
                 p.seeds,
@@ -134,7 +140,9 @@ def _prepare(p: Any) -> None:
 
 
 def _options_of(p: Any) -> Any:
-    """Keeps our own overrides from outliving the run, and the caller's too unless it wants them to stay."""
+    """Keeps our own overrides from outliving the run, and the caller's too unless it wants them to
+    stay.
+    """
     keys = list(FULL_DECODING)
     if p.override_settings_restore_afterwards:
         keys += [key for key in p.override_settings if key not in keys]
@@ -142,6 +150,8 @@ def _options_of(p: Any) -> Any:
 
 
 def _nothing_painted(asked: request.Request) -> Any:
-    """Black pictures for a batch that was stopped before its first step: the host needs some, and fast."""
+    """Black pictures for a batch that was stopped before its first step: the host needs some, and
+    fast.
+    """
     black = torch.full((3, asked.height, asked.width), -1.0)
     return processing.DecodedSamples([black.clone() for _ in range(len(asked))])

@@ -15,7 +15,9 @@ DEMO_FOLDER = ROOT / "demo" / "model"
 
 
 def model_roots() -> list[Path]:
-    """--kandinsky-dir if given, <models>/Kandinsky, and the shipped demo model's folder, in this order."""
+    """--kandinsky-dir if given, <models>/Kandinsky, and the shipped demo model's folder, in this
+    order.
+    """
     given = getattr(shared.cmd_opts, "kandinsky_dir", None)
     roots = [Path(given)] if given else []
     return [*roots, Path(paths_internal.models_path) / MODELS_FOLDER, DEMO_FOLDER]

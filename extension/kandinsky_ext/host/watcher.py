@@ -30,7 +30,8 @@ class HostWatcher:
             shared.total_tqdm.update()
 
     def stop_wanted(self) -> bool:
-        # Not stopping_generation: that one means "after this picture", and the host's own loop obeys it.
+        # Not stopping_generation: that one means "after this picture", and the host's own loop
+        # obeys it.
         return bool(shared.state.interrupted or shared.state.skipped)
 
     def previews(self) -> bool:
@@ -48,7 +49,8 @@ class HostWatcher:
             for picture in pictures
         ]
         grid = shared.opts.show_progress_grid and len(enlarged) > 1
-        # The host's other way, state.current_latent, would decode with Stable Diffusion's approximations.
+        # The host's other way, state.current_latent, would decode with Stable Diffusion's
+        # approximations.
         shared.state.assign_current_image(images.image_grid(enlarged) if grid else enlarged[0])
 
     def remark(self, text: str) -> None:
@@ -56,5 +58,7 @@ class HostWatcher:
 
     @staticmethod
     def _interval() -> int:
-        """In steps; the host's -1 means: only when the picture is finished, which needs nothing from us."""
+        """In steps; the host's -1 means: only when the picture is finished, which needs nothing
+        from us.
+        """
         return int(shared.opts.show_progress_every_n_steps)

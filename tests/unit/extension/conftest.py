@@ -13,6 +13,11 @@ import pytest
 ROOT = Path(__file__).parents[3]
 STUB = ROOT / "tests" / "support" / "host_stub"
 FAKE_ENGINE = ROOT / "tests" / "support" / "fake_engine"
+HOST_MODULES = (
+    *("call_queue", "devices", "images", "infotext_utils", "paths_internal", "processing"),
+    *("prompt_parser", "rng", "script_callbacks", "scripts", "sd_hijack", "sd_models"),
+    *("sd_samplers", "sd_vae", "shared", "ui_common"),
+)
 OURS = ("modules", "kandinsky_ext", "kandinsky_engine")
 
 
@@ -42,10 +47,7 @@ def bare_host(tmp_path, monkeypatch, clean_modules):
     """The host's modules and our script in them, with no engine to be found."""
     monkeypatch.syspath_prepend(str(STUB))
     host = SimpleNamespace(models=tmp_path / "models", out=tmp_path / "out")
-    for name in (
-        "call_queue devices images infotext_utils paths_internal processing prompt_parser rng "
-        "script_callbacks scripts sd_hijack sd_models sd_samplers sd_vae shared ui_common"
-    ).split():
+    for name in HOST_MODULES:
         setattr(host, name, importlib.import_module(f"modules.{name}"))
     host.paths_internal.models_path = str(host.models)
     host.script, host.img2img_script = host.scripts.load_script(ROOT / "scripts" / "kandinsky.py")

@@ -103,7 +103,8 @@ def test_overrides_of_unset_options_do_not_stay(host):
 
 def test_overrides_stay_if_the_caller_wants_them_to(host):
     host.txt2img(
-        override_settings={"CLIP_stop_at_last_layers": 2}, override_settings_restore_afterwards=False
+        override_settings={"CLIP_stop_at_last_layers": 2},
+        override_settings_restore_afterwards=False,
     )
     assert host.shared.opts.data == {"CLIP_stop_at_last_layers": 2}
 
@@ -114,7 +115,11 @@ def test_a_run_inside_a_run_uses_the_same_backend(host):
     class Detailer:
         def postprocess_image(self, p, image):
             nested = host.processing.StableDiffusionProcessing(
-                width=64, height=64, seed=77, prompt="detail", disable_extra_networks=True,
+                width=64,
+                height=64,
+                seed=77,
+                prompt="detail",
+                disable_extra_networks=True,
                 do_not_reload_embeddings=True,
             )
             inner.extend(host.processing.process_images(nested).images)

@@ -1,6 +1,9 @@
 """Which folders are models and what they are called."""
 
+import argparse
 import json
+import runpy
+from pathlib import Path
 
 import pytest
 
@@ -37,7 +40,9 @@ def test_what_can_paint_is_listed(models, tmp_path):
 
 
 @pytest.mark.parametrize("content", ["{", "[]", "\x00"])
-def test_a_folder_with_a_broken_index_is_listed_for_the_engine_to_explain(models, tmp_path, content):
+def test_a_folder_with_a_broken_index_is_listed_for_the_engine_to_explain(
+    models, tmp_path, content
+):
     make(tmp_path / "odd", content)
     assert names(models, tmp_path) == ["odd"]
 
@@ -81,10 +86,6 @@ def test_the_hosts_folders(bare_host, tmp_path):
 
 
 def test_the_flag(bare_host):
-    import argparse
-    import runpy
-    from pathlib import Path
-
     parser = argparse.ArgumentParser()
     runpy.run_path(str(Path(__file__).parents[3] / "preload.py"))["preload"](parser)
     assert parser.parse_args([]).kandinsky_dir is None

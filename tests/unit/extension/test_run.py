@@ -1,9 +1,11 @@
 """Pictures through the host's loop: batches, seeds, prompts, sizes, stops, progress."""
 
 import io
+from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 
@@ -162,13 +164,15 @@ def test_the_engine_stays_open_and_is_reopened_for_another_precision(host):
     host.txt2img()
     assert len(host.called("open")) == 1
     host.txt2img(args=(25, 4.0, "toy", "bf16"))
-    assert [name for name, _ in host.calls if name in ("open", "close")] == ["open", "close", "open"]
+    assert [name for name, _ in host.calls if name in ("open", "close")] == [
+        "open",
+        "close",
+        "open",
+    ]
     assert host.called("open")[1]["precision"] == "bf16"
 
 
 def test_the_engine_survives_a_reloaded_page(host):
-    from pathlib import Path
-
     host.txt2img()
     root = Path(__file__).parents[3]
     host.script, _ = host.scripts.load_script(root / "scripts" / "kandinsky.py")
@@ -206,8 +210,6 @@ def test_the_engines_remarks_are_shown_once(host):
 
 
 def test_an_unusable_device_is_said(host):
-    import torch
-
     host.devices.device = torch.device("meta")
     assert '"meta"' in host.txt2img().comments
     assert host.called("open")[0]["device"] == "cpu"
@@ -322,7 +324,9 @@ def test_previews_come_at_the_hosts_interval(host):
     assert len(host.called("encode")) == 1, "the colours are measured once a model"
 
 
-@pytest.mark.parametrize("option", [("live_previews_enable", False), ("show_progress_every_n_steps", -1)])
+@pytest.mark.parametrize(
+    "option", [("live_previews_enable", False), ("show_progress_every_n_steps", -1)]
+)
 def test_no_preview_no_cost(host, option):
     setattr(host.shared.opts, *option)
     host.txt2img(steps=30)

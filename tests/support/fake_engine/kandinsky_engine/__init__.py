@@ -1,7 +1,8 @@
-"""The engine's Python interface without an engine: fast, plain pictures that depend on all that should matter.
+"""The engine's Python interface without an engine: fast, plain pictures that depend on all that
+should matter.
 
-Every call is recorded in Engine.calls. Latents hold a picture directly: channels 0..2 are its colours / 255, one
-number for 8 x 8 pixels, channel 3 is noise.
+Every call is recorded in Engine.calls. Latents hold a picture directly: channels 0..2 are its
+colours / 255, one number for 8 x 8 pixels, channel 3 is noise.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
@@ -81,8 +83,7 @@ def _digest(*values: object) -> np.ndarray:
 
 
 class Engine:
-    calls: list[tuple[str, dict]] = []
-    opened: list[Engine] = []
+    calls: ClassVar[list[tuple[str, dict]]] = []
 
     def __init__(self, model_dir, prior_dir=None, device="auto", precision="auto"):
         if not (Path(model_dir) / "model_index.json").is_file():
@@ -97,7 +98,6 @@ class Engine:
         self.on_message = None
         self.closed = False
         self.step_seconds = float(os.environ.get("KANDINSKY_FAKE_STEP_SECONDS", "0"))
-        Engine.opened.append(self)
         self._record("open", model_dir=str(model_dir), device=device, precision=precision)
 
     def close(self):
@@ -183,7 +183,8 @@ class Engine:
 
     def decode(self, latents, *, width, height):
         self._record("decode", width=width, height=height, shape=latents.shape)
-        assert latents.dtype == np.float32 and latents.flags.c_contiguous
+        assert latents.dtype == np.float32
+        assert latents.flags.c_contiguous
         self._steps("decode", 1)
         pictures = np.moveaxis(latents[:, :3], 1, -1) * 255
         large = pictures.repeat(8, axis=1).repeat(8, axis=2)

@@ -3,7 +3,6 @@ import torch
 device = torch.device("cpu")
 dtype = torch.float16
 dtype_vae = torch.float16
-collections = 0
 
 
 class NansError(Exception):
@@ -11,8 +10,7 @@ class NansError(Exception):
 
 
 def torch_gc():
-    global collections
-    collections += 1
+    """Collects garbage; nothing to do without a model."""
 
 
 def test_for_nans(tensor, where):

@@ -1,7 +1,11 @@
-"""Writing and reading parameters: `Key: value` pairs by commas, values with a comma, colon or newline in JSON quotes."""
+"""Writing and reading parameters: `Key: value` pairs by commas, values with a comma, colon or
+newline in JSON quotes.
+"""
 
 import json
 import re
+
+from modules import script_callbacks
 
 _PAIR = re.compile(r'\s*([^:,]+):\s*("(?:\\.|[^\\"])*"|[^,]*)(?:,|$)')
 
@@ -17,17 +21,16 @@ def parse_generation_parameters(text):
     key = "Prompt"
     for line in prompt_lines:
         if line.startswith("Negative prompt:"):
-            key, line = "Negative prompt", line.removeprefix("Negative prompt:").strip()
-        params[key] += ("\n" if params[key] else "") + line
+            key = "Negative prompt"
+        text = line.removeprefix("Negative prompt:").strip()
+        params[key] += ("\n" if params[key] else "") + text
     for name, value in _PAIR.findall(last):
         params[name.strip()] = json.loads(value) if value.startswith('"') else value.strip()
     return params
 
 
 def paste(fields, text):
-    """What the host's paste button puts into each component: casts to the type of its first value."""
-    from modules import script_callbacks
-
+    """What the paste button puts into each component: casts to the type of its first value."""
     params = parse_generation_parameters(text)
     script_callbacks.infotext_pasted_callback(text, params)
     values = []

@@ -1,10 +1,15 @@
-"""The loop around a run, as the host has it: what is called, in which order, and what an error leaves behind."""
+"""The loop around a run, as the host has it: what is called, in which order, and what an error
+leaves behind.
+"""
 
 import contextlib
+import re
 from pathlib import Path
 
 import numpy as np
 import torch
+from PIL import Image
+
 from modules import (
     devices,
     images,
@@ -18,7 +23,6 @@ from modules import (
     shared,
 )
 from modules.shared import opts, state
-from PIL import Image
 
 
 class DecodedSamples(list):
@@ -26,8 +30,6 @@ class DecodedSamples(list):
 
 
 class StableDiffusionProcessing:
-    cached_c = [None, None]
-
     def __init__(self, **values):
         self.prompt = ""
         self.negative_prompt = ""
@@ -80,8 +82,6 @@ class StableDiffusionProcessing:
         self.all_negative_prompts = [apply(text, self.styles, True) for text in given]
 
     def parse_extra_network_prompts(self):
-        import re
-
         tag = re.compile(r"<\w+:[^<>]*>")
         self.extra_network_data = {"lora": 1} if any(map(tag.search, self.prompts)) else {}
         self.prompts = [tag.sub("", text) for text in self.prompts]
@@ -137,9 +137,7 @@ def create_infotext(p, index):
 def decode_first_stage(model, latent):
     if opts.sd_vae_decode_method != "Full":
         raise AssertionError(f"latents were decoded with {opts.sd_vae_decode_method}")
-    return model.decode_first_stage(
-        latent.to(devices.dtype_vae).to(model.first_stage_model.dtype)
-    )
+    return model.decode_first_stage(latent.to(devices.dtype_vae).to(model.first_stage_model.dtype))
 
 
 def process_images(p):

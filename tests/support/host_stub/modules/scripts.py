@@ -41,7 +41,9 @@ class Runner:
 
 
 def load_script(path):
-    """As the host loads a script file: the extension's root on sys.path meanwhile, callbacks forgotten before."""
+    """As the host loads a script file: the extension's root on sys.path meanwhile, callbacks
+    forgotten before.
+    """
     script_callbacks.clear_callbacks()
     before = sys.path
     sys.path = [str(Path(path).parents[1]), *sys.path]

@@ -2,6 +2,8 @@ import datetime
 import time
 from types import SimpleNamespace
 
+from modules import sd_models
+
 
 class OptionInfo:
     def __init__(self, default):
@@ -9,7 +11,10 @@ class OptionInfo:
 
 
 class Options:
-    """Values that were set are in `data`; the others come from `data_labels`. A fresh host has none set."""
+    """Values that were set are in `data`; the others come from `data_labels`.
+
+    A fresh host has none set.
+    """
 
     def __init__(self, defaults):
         self.__dict__["data_labels"] = {k: OptionInfo(v) for k, v in defaults.items()}
@@ -113,7 +118,5 @@ device = "cpu"
 
 def __getattr__(name):
     if name == "sd_model":
-        from modules import sd_models
-
         return sd_models.model_data.get_sd_model()
     raise AttributeError(name)
