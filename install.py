@@ -286,8 +286,6 @@ def install() -> None:
         )
     try:
         folder.parent.mkdir(exist_ok=True)
-        # A host's repository, and this one, shall not see what is built here as changes.
-        (folder.parent / ".gitignore").write_text("*\n", encoding="utf-8")
         with lock(folder.parent):
             if read_stamp(folder) == stamp:
                 return

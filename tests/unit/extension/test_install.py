@@ -182,7 +182,7 @@ def test_it_writes_nowhere_else(place):
     new = files() - before
     assert new
     assert all(place.root / "engine" in path.parents for path in new)
-    assert (place.root / "engine" / ".gitignore").read_text() == "*\n"
+    assert "/engine/" in (ROOT / ".gitignore").read_text().splitlines()
 
 
 def test_another_torch_gets_an_engine_of_its_own(place):
