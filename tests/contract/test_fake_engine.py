@@ -1,0 +1,75 @@
+"""The fake engine that the extension is tested with takes and gives what the real package does."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+REAL = ROOT / "bindings" / "kandinsky_engine"
+FAKE = ROOT / "tests" / "support" / "fake_engine" / "kandinsky_engine" / "__init__.py"
+
+
+def classes(*files):
+    trees = [ast.parse(file.read_text(encoding="utf-8")) for file in files]
+    return {
+        node.name: node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.ClassDef)
+    }
+
+
+real = classes(REAL / "engine.py", REAL / "errors.py")
+fake = classes(FAKE)
+
+
+def methods(node):
+    return {part.name: part for part in node.body if isinstance(part, ast.FunctionDef)}
+
+
+def parameters(function):
+    """Names and defaults, by position and by keyword."""
+    args = function.args
+    return (
+        [arg.arg for arg in args.args],
+        [ast.unparse(value) for value in args.defaults],
+        [arg.arg for arg in args.kwonlyargs],
+        [value and ast.unparse(value) for value in args.kw_defaults],
+    )
+
+
+def fields(node):
+    """Names of the annotated attributes of a dataclass, or of the members of an enum."""
+    names = []
+    for part in node.body:
+        if isinstance(part, ast.AnnAssign):
+            names.append(part.target.id)
+        elif isinstance(part, ast.Assign):
+            names.append(part.targets[0].id)
+    return names
+
+
+PUBLIC = [name for name in methods(fake["Engine"]) if not name.startswith("_")] + ["__init__"]
+
+
+def test_the_fake_has_the_methods_that_the_extension_calls():
+    assert {"encode_prompts", "denoise", "decode", "encode", "latent_size", "close"} <= set(PUBLIC)
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_methods_have_the_real_parameters(name):
+    assert parameters(methods(fake["Engine"])[name]) == parameters(methods(real["Engine"])[name])
+
+
+def test_progress_info_and_actions_have_the_real_fields():
+    assert fields(fake["Progress"]) == fields(real["Progress"])
+    assert fields(fake["Info"]) == fields(real["EngineInfo"])
+    assert fields(fake["Action"]) == fields(real["Action"])
+
+
+@pytest.mark.parametrize("name", [name for name in fake if name.endswith("Error")])
+def test_errors_have_the_real_bases(name):
+    def bases(node):
+        return sorted(ast.unparse(base) for base in node.bases)
+
+    assert bases(fake[name]) == bases(real[name])
