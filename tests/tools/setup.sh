@@ -59,7 +59,7 @@ make_environment() {
   }
   if [[ -d .venv && $(cat .venv/made-from 2> /dev/null) != "$python" ]]; then
     echo "== .venv: was made from another Python, starting again"
-    rm -rf .venv
+    rm -rf .venv build/CMakeCache.txt  # CMake remembers the torch that was there
   fi
   if [[ ! -d .venv ]]; then
     echo "== .venv: made from $python"
