@@ -1,0 +1,424 @@
+"""The command line on a tiny model: pictures, their texts, progress, cancelling."""
+
+import json
+import os
+import pty
+import re
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from support.built import NATIVE_SIZE, PROGRAM, ROOT, copy_models, run_program
+
+FEW = ("--steps", "2", "--prior-steps", "2")
+VERSION = re.search(
+    r'(?m)^version = "(.+)"', (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+).group(1)  # type: ignore[union-attr]
+
+
+def paint(model: Path, output: Path | str, *options: str) -> list[Path]:
+    """Runs txt2img, quietly and with few steps. Returns the paths that it printed."""
+    done = run_program(
+        *("txt2img", "--model", model, "--output", output, "--quiet", "--precision", "fp32"),
+        *(*FEW, "--prompt", "a red circle", "--seed", "1", *options),
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    return [Path(line) for line in done.stdout.splitlines()]
+
+
+def parameters(path: Path) -> str:
+    with Image.open(path) as picture:
+        text = picture.info["parameters"]
+    assert isinstance(text, str)
+    return text
+
+
+class TestInfo:
+    def test_table(self, model: Path) -> None:
+        done = run_program("info", model)
+        assert done.returncode == 0, done.stderr
+        assert re.search(r"(?m)^pipeline +KandinskyPipeline$", done.stdout)
+        assert re.search(r"(?m)^family +kandinsky-2-1$", done.stdout)
+        assert re.search(rf"(?m)^native size +{NATIVE_SIZE} x {NATIVE_SIZE}$", done.stdout)
+        assert re.search(r"(?m)^unet +UNet2DConditionModel +fp32 +\d+ +[\d.]+ [kM] +", done.stdout)
+        assert re.search(r"(?m)^scheduler +DDIMScheduler$", done.stdout)
+        assert re.search(r"(?m)^total ", done.stdout)
+
+    def test_json_has_exact_numbers(self, model: Path) -> None:
+        done = run_program("info", "--json", model)
+        assert done.returncode == 0, done.stderr
+        told = json.loads(done.stdout)
+        assert told["pipeline"] == "KandinskyPipeline"
+        assert told["native_size"] == NATIVE_SIZE
+        parts = {part["name"]: part for part in told["components"]}
+        index = json.loads((model / "model_index.json").read_text(encoding="utf-8"))
+        assert set(parts) == {name for name in index if not name.startswith("_")}
+        for name, part in parts.items():
+            assert part["class_name"] == index[name][1]
+            headers = []
+            for path in (model / name).glob("*.safetensors"):
+                content = path.read_bytes()
+                length = int.from_bytes(content[:8], "little")
+                headers += [
+                    tensor
+                    for key, tensor in json.loads(content[8 : 8 + length]).items()
+                    if key != "__metadata__"
+                ]
+            assert part["tensors"] == len(headers)
+            size = sum(end - begin for begin, end in (header["data_offsets"] for header in headers))
+            assert part["bytes"] == size
+            assert part["parameters"] * 4 == size
+            assert part["dtype"] == ("fp32" if headers else "")
+        assert told["bytes"] == sum(part["bytes"] for part in parts.values())
+        assert told["parameters"] == sum(part["parameters"] for part in parts.values())
+
+    def test_prior_folder(self, model: Path) -> None:
+        done = run_program("info", model.with_name(f"{model.name}-prior"))
+        assert done.returncode == 0, done.stderr
+        assert "KandinskyPriorPipeline" in done.stdout
+        assert "native size" not in done.stdout
+
+
+class TestPicture:
+    def test_whole_infotext(self, model: Path, tmp_path: Path) -> None:
+        path = tmp_path / "circle.png"
+        options = ("--cfg-scale", "2.5", "--prior-cfg-scale", "1", "--height", "100")
+        assert paint(model, path, *options) == [path]
+        with Image.open(path) as picture:
+            assert picture.format == "PNG"
+            assert picture.mode == "RGB"
+            assert picture.size == (NATIVE_SIZE, 100)
+        assert parameters(path) == (
+            "a red circle\n"
+            f"Steps: 2, Sampler: DDIM, CFG scale: 2.5, Seed: 1, Size: {NATIVE_SIZE}x100, "
+            f"Model: {model.name}, Kandinsky prior steps: 2, Kandinsky prior CFG scale: 1, "
+            f"Kandinsky precision: fp32, Version: kandinsky {VERSION}"
+        )
+        assert list(tmp_path.iterdir()) == [path]
+
+    @pytest.mark.parametrize(
+        ("options", "lines"),
+        [
+            (("--prompt", 'one\ntwo: "three", 四'), ["one", 'two: "three", 四']),
+            (("--prompt", "a", "--negative-prompt", "b: c"), ["a", "Negative prompt: b: c"]),
+            (("--prompt", "a", "--negative-prompt", ""), ["a", "Negative prompt: "]),
+            (("--prompt", "", "--negative-prompt", "b"), ["Negative prompt: b"]),
+            (("--prompt", ""), []),
+            (("--prompt", "{}"), ["{}"]),
+            (("--prompt", "[a, b]"), ["[a, b]"]),
+            (("--prompt=--steps",), ["--steps"]),
+            (("--prompt", "-1 circle"), ["-1 circle"]),
+        ],
+    )
+    def test_texts_are_kept_as_they_are(
+        self, model: Path, tmp_path: Path, options: tuple[str, ...], lines: list[str]
+    ) -> None:
+        done = run_program(
+            *("txt2img", "--model", model, "--output", tmp_path / "x.png", "--quiet", *FEW),
+            *(*options, "--seed", "1"),
+        )
+        assert done.returncode == 0, done.stderr
+        text = parameters(tmp_path / "x.png").split("\n")
+        assert text[:-1] == lines
+        assert text[-1].startswith("Steps: 2, Sampler: DDIM, ")
+
+    @pytest.mark.parametrize(
+        ("name", "shown"),
+        [
+            ("plain model (2)", "plain model (2)"),
+            ("first, second: third", '"first, second: third"'),
+            ('a "b"', 'a "b"'),
+            ('a: "b" \\ c', '"a: \\"b\\" \\\\ c"'),
+            ("two\nlines\t", '"two\\nlines\\t"'),
+            ("модель: 1", '"модель: 1"'),
+        ],
+    )
+    def test_values_are_quoted_as_hosts_quote_them(
+        self, model: Path, tmp_path: Path, name: str, shown: str
+    ) -> None:
+        copy = copy_models(model, tmp_path, name)
+        paint(copy, tmp_path / "x.png")
+        assert f", Model: {shown}, Kandinsky prior steps: " in parameters(tmp_path / "x.png")
+
+    def test_model_is_named_whatever_the_path_looks_like(self, model: Path, tmp_path: Path) -> None:
+        paint(f"{model}/", tmp_path / "x.png")  # type: ignore[arg-type]
+        assert f", Model: {model.name}, " in parameters(tmp_path / "x.png")
+
+    def test_sampler_is_spelled_as_in_the_list(self, model: Path, tmp_path: Path) -> None:
+        paint(model, tmp_path / "x.png", "--sampler", "ddim")
+        assert ", Sampler: DDIM, " in parameters(tmp_path / "x.png")
+
+    def test_precision_is_obeyed_and_told(self, model: Path, tmp_path: Path) -> None:
+        paint(model, tmp_path / "fp32.png")
+        paint(model, tmp_path / "bf16.png", "--precision", "bf16")
+        assert ", Kandinsky precision: bf16, " in parameters(tmp_path / "bf16.png")
+        with Image.open(tmp_path / "fp32.png") as one, Image.open(tmp_path / "bf16.png") as two:
+            assert one.tobytes() != two.tobytes()
+
+    def test_same_words_same_picture(self, model: Path, tmp_path: Path) -> None:
+        paint(model, tmp_path / "one.png")
+        paint(model, tmp_path / "two.png")
+        assert (tmp_path / "one.png").read_bytes() == (tmp_path / "two.png").read_bytes()
+
+    def test_every_option_matters(self, model: Path, tmp_path: Path) -> None:
+        changes: dict[str, tuple[str, ...]] = {
+            "plain": (),
+            "prompt": ("--prompt=a blue square",),
+            "negative": ("--negative-prompt", "a blue square"),
+            "empty-negative": ("--negative-prompt", ""),
+            "seed": ("--seed=2",),
+            "steps": ("--steps=3",),
+            "scale": ("--cfg-scale=7",),
+            "prior-steps": ("--prior-steps=3",),
+            "prior-scale": ("--prior-cfg-scale=2",),
+        }
+        seen = {}
+        for name, options in changes.items():
+            # The last of an option given twice would be refused, so the defaults of paint() go.
+            words = dict(
+                zip(
+                    ("--steps", "--prior-steps", "--prompt", "--seed"),
+                    ("2", "2", "a", "1"),
+                    strict=True,
+                )
+            )
+            for option in options:
+                words.pop(option.split("=")[0], None)
+            done = run_program(
+                *("txt2img", "--model", model, "--output", tmp_path / f"{name}.png", "--quiet"),
+                *(f"{option}={value}" for option, value in words.items()),
+                *options,
+            )
+            assert done.returncode == 0, done.stderr
+            with Image.open(tmp_path / f"{name}.png") as picture:
+                seen[name] = picture.tobytes()
+        assert len(set(seen.values())) == len(changes), "some options change nothing"
+
+    def test_random_seed_is_told_and_repeats(self, model: Path, tmp_path: Path) -> None:
+        seeds = []
+        for name in ("one.png", "two.png"):
+            done = run_program(
+                *("txt2img", "--model", model, "--output", tmp_path / name, *FEW, "--prompt", "a")
+            )
+            assert done.returncode == 0, done.stderr
+            found = re.search(r"(?m)^kandinsky: seed (\d+), ", done.stderr)
+            assert found
+            seeds.append(found.group(1))
+            assert f", Seed: {seeds[-1]}, " in parameters(tmp_path / name)
+        assert seeds[0] != seeds[1]
+        done = run_program(
+            *("txt2img", "--model", model, "--output", tmp_path / "again.png", *FEW),
+            *("--prompt", "a", "--seed", seeds[0], "--quiet"),
+        )
+        assert done.returncode == 0, done.stderr
+        assert (tmp_path / "again.png").read_bytes() == (tmp_path / "one.png").read_bytes()
+
+    def test_largest_seed(self, model: Path, tmp_path: Path) -> None:
+        done = run_program(
+            *("txt2img", "--model", model, "--output", tmp_path / "x.png", *FEW, "--quiet"),
+            *("--prompt", "a", "--seed", str(2**64 - 1)),
+        )
+        assert done.returncode == 0, done.stderr
+        assert f", Seed: {2**64 - 1}, " in parameters(tmp_path / "x.png")
+
+    @pytest.mark.parametrize(
+        ("name", "kind"), [("x.JPG", "JPEG"), ("x.jpeg", "JPEG"), ("x.webp", "WEBP")]
+    )
+    def test_other_formats(self, model: Path, tmp_path: Path, name: str, kind: str) -> None:
+        done = run_program(
+            *("txt2img", "--model", model, "--output", tmp_path / name, *FEW, "--prompt", "a")
+        )
+        assert done.returncode == 0, done.stderr
+        assert "only PNG files keep the parameters" in done.stderr
+        with Image.open(tmp_path / name) as picture:
+            assert picture.format == kind
+            assert picture.size == (NATIVE_SIZE, NATIVE_SIZE)
+
+    def test_existing_file_is_replaced(self, model: Path, tmp_path: Path) -> None:
+        (tmp_path / "x.png").write_text("old")
+        paint(model, tmp_path / "x.png")
+        assert parameters(tmp_path / "x.png").startswith("a red circle\n")
+
+    def test_prior_is_found_beside_the_model_or_given(self, model: Path, tmp_path: Path) -> None:
+        copy = copy_models(model, tmp_path, "model")
+        (tmp_path / "model-prior").rename(tmp_path / "elsewhere")
+        (tmp_path / "out").mkdir()
+        done = run_program(
+            *("txt2img", "--model", copy, "--output", tmp_path / "out", *FEW, "--prompt", "a")
+        )
+        assert done.returncode == 3
+        assert "model-prior" in done.stderr
+        paint(copy, tmp_path / "x.png", "--prior", str(tmp_path / "elsewhere"))
+        paint(model, tmp_path / "y.png")
+        with Image.open(tmp_path / "x.png") as one, Image.open(tmp_path / "y.png") as two:
+            assert one.tobytes() == two.tobytes()
+
+
+class TestBatch:
+    def test_each_picture_is_what_its_seed_gives_alone(self, model: Path, tmp_path: Path) -> None:
+        options = ("--batch-size", "3", "--width", "70", "--negative-prompt", "blue")
+        batch = paint(model, f"{tmp_path}/batch/", *options)
+        assert batch == [tmp_path / f"batch/0000{i}-{i + 1}.png" for i in range(3)]
+        for i, path in enumerate(batch):
+            alone = tmp_path / f"{i}.png"
+            done = run_program(
+                *("txt2img", "--model", model, "--output", alone, *FEW, "--quiet", "--width=70"),
+                *("--prompt=a red circle", "--negative-prompt=blue", f"--seed={i + 1}"),
+                "--precision=fp32",
+            )
+            assert done.returncode == 0, done.stderr
+            assert alone.read_bytes() == path.read_bytes()
+
+    def test_a_folder_is_numbered_on(self, model: Path, tmp_path: Path) -> None:
+        for name in ("00007-1.png", "notes.txt", "123-4.png", "00009.png"):
+            (tmp_path / name).write_text("mine")
+        first = paint(model, tmp_path, "--batch-size", "2")
+        again = paint(model, f"{tmp_path}/")
+        assert [path.name for path in first + again] == [
+            "00008-1.png",
+            "00009-2.png",
+            "00010-1.png",
+        ]
+        assert (tmp_path / "00007-1.png").read_text() == "mine"
+
+    def test_a_folder_is_made(self, model: Path, tmp_path: Path) -> None:
+        assert paint(model, f"{tmp_path}/one/two/") == [tmp_path / "one/two/00000-1.png"]
+
+
+def long_job(model: Path, output: Path | str) -> list[str | Path]:
+    """A command that takes minutes."""
+    return [
+        *(PROGRAM, "txt2img", "--model", model, "--output", output, "--prompt", "a"),
+        *("--steps", "999", "--width", "512", "--height", "512"),
+    ]
+
+
+class TestProgress:
+    def test_plain_lines_when_not_on_a_terminal(self, model: Path, tmp_path: Path) -> None:
+        done = run_program(
+            *("txt2img", "--model", model, "--output", tmp_path / "x.png", *FEW, "--prompt", "a")
+        )
+        assert done.returncode == 0, done.stderr
+        assert "\r" not in done.stderr
+        assert "\x1b" not in done.stderr
+        assert re.search(r"(?m)^prior +2/2 +\[=+\] [\d.]+ s/step, [\d.]+ s$", done.stderr)
+        assert re.search(r"(?m)^denoise +2/2 +\[=+\] [\d.]+ s/step, [\d.]+ s$", done.stderr)
+        assert re.search(r"(?m)^kandinsky: seed \d+, \w+ on \w+ \(.+\)$", done.stderr)
+        assert done.stdout == f"{tmp_path / 'x.png'}\n"
+
+    def test_a_bar_on_a_terminal(self, model: Path, tmp_path: Path) -> None:
+        reader, writer = pty.openpty()
+        process = subprocess.Popen(
+            [
+                *(PROGRAM, "txt2img", "--model", model, "--output", tmp_path / "x.png"),
+                *("--steps", "5", "--prior-steps", "2", "--prompt", "a"),
+            ],
+            stdout=subprocess.DEVNULL,
+            stderr=writer,
+        )
+        os.close(writer)
+        shown = b""
+        while True:
+            try:
+                piece = os.read(reader, 4096)
+            except OSError:  # how Linux tells the end of a terminal
+                break
+            if not piece:
+                break
+            shown += piece
+        os.close(reader)
+        assert process.wait(60) == 0
+        text = shown.decode()
+        frames = re.findall(r"\rdenoise +(\d)/5 +\[[= ]+\]([^\r\x1b]*)\x1b\[K", text)
+        assert [int(step) for step, _ in frames] == [0, 1, 2, 3, 4, 5]
+        for _, times in frames[1:-1]:
+            assert re.fullmatch(r" [\d.]+ s/step, \d+:\d\d left", times)
+        assert re.fullmatch(r" [\d.]+ s/step, [\d.]+ s", frames[-1][1])
+        widest = max(len(re.sub(r"\x1b\[K", "", part)) for part in re.split(r"[\r\n]", text))
+        assert widest <= 100
+
+    def test_another_size_than_the_model_was_made_for_is_told(
+        self, model: Path, tmp_path: Path
+    ) -> None:
+        words = ("txt2img", "--model", model, *FEW, "--prompt", "a", "--output")
+        done = run_program(*words, tmp_path / "x.png", "--width", "128")
+        assert f"trained on pictures of {NATIVE_SIZE} x {NATIVE_SIZE}; 128 x 64" in done.stderr
+        assert "trained on" not in run_program(*words, tmp_path / "x.png").stderr
+
+    def test_a_cut_prompt_is_told(self, model: Path, tmp_path: Path) -> None:
+        done = run_program(
+            *("txt2img", "--model", model, *FEW, "--output", tmp_path / "x.png"),
+            *("--prompt", "red circle " * 200),
+        )
+        assert done.returncode == 0, done.stderr
+        assert re.search(r"(?m)^kandinsky: .*77", done.stderr), done.stderr
+
+
+class TestInterrupt:
+    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+    @pytest.mark.parametrize("stage", ["seed", "text encoder", "prior"])
+    def test_a_signal_ends_it_cleanly(
+        self, model: Path, tmp_path: Path, number: signal.Signals, stage: str
+    ) -> None:
+        process = subprocess.Popen(
+            long_job(model, f"{tmp_path}/out/"),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert process.stderr is not None
+        seen = []
+        for line in process.stderr:
+            seen.append(line)
+            if stage in line:
+                break
+        else:
+            pytest.fail("".join(seen))
+        process.send_signal(number)
+        started = time.monotonic()
+        stdout, rest = process.communicate(timeout=60)
+        assert process.returncode == 130, rest
+        assert time.monotonic() - started < 30
+        assert stdout == ""
+        assert rest.splitlines()[-1] == "kandinsky: stopped, nothing was saved"
+        assert list(tmp_path.iterdir()) == []
+
+    def test_an_existing_file_survives(self, model: Path, tmp_path: Path) -> None:
+        (tmp_path / "x.png").write_text("old")
+        process = subprocess.Popen(
+            long_job(model, tmp_path / "x.png"), stderr=subprocess.PIPE, text=True
+        )
+        assert process.stderr is not None
+        for line in process.stderr:
+            if line.startswith("prior"):
+                break
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
+        assert process.returncode == 130
+        assert (tmp_path / "x.png").read_text() == "old"
+        assert list(tmp_path.iterdir()) == [tmp_path / "x.png"]
+
+    def test_an_ignored_signal_stays_ignored(self, model: Path, tmp_path: Path) -> None:
+        """As shells set it for what runs in the background of a script."""
+        process = subprocess.Popen(
+            [
+                *(PROGRAM, "txt2img", "--model", model, "--output", tmp_path / "x.png"),
+                *("--steps", "20", "--prompt", "a"),
+            ],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),  # noqa: PLW1509
+        )
+        assert process.stderr is not None
+        for line in process.stderr:
+            if line.startswith("prior"):
+                break
+        process.send_signal(signal.SIGINT)
+        _, rest = process.communicate(timeout=60)
+        assert process.returncode == 0, rest
+        assert (tmp_path / "x.png").exists()
