@@ -164,3 +164,23 @@ def test_ci_calls_the_test_command_of_the_readme(root: Path) -> None:
     script = root / ".ci/run"
     assert script.stat().st_mode & 0o111, ".ci/run cannot be run"
     assert re.search(r"(?m)^(exec )?make test$", script.read_text(encoding="utf-8"))
+
+
+def test_what_cmake_asks_for_is_installed(root: Path) -> None:
+    listing = (root / "third_party/debian-packages.txt").read_text(encoding="utf-8")
+    asked = {
+        package
+        for recipe in (root / "third_party").glob("*.cmake")
+        for packages in re.findall(r"(?m)\bDEBIAN ([a-z0-9 .+-]+)", recipe.read_text("utf-8"))
+        for package in packages.split()
+    }
+    assert "libopencv-dev" in asked
+    assert asked <= set(repository.debian_packages(listing))
+
+
+@pytest.mark.parametrize("line", ["g++", "g++ build", "g++ demo the compiler", "cmake test twice"])
+def test_a_package_without_group_or_reason_is_seen(line: str) -> None:
+    good = "# why\n\ncmake  build  the build system\n"
+    assert repository.debian_packages(good) == {"cmake": "build"}
+    with pytest.raises(ValueError, match=re.escape(line)):
+        repository.debian_packages(good + line + "\n")

@@ -83,6 +83,19 @@ def device_literals(root: Path) -> list[str]:
     return found
 
 
+def debian_packages(listing: str) -> dict[str, str]:
+    """Package and group of each line of third_party/debian-packages.txt. Raises ValueError."""
+    packages: dict[str, str] = {}
+    for line in listing.splitlines():
+        if not line or line.startswith("#"):
+            continue
+        words = line.split(maxsplit=2)
+        if len(words) < 3 or words[1] not in {"build", "test"} or words[0] in packages:
+            raise ValueError(f"not a new package, build or test, and a reason: {line}")
+        packages[words[0]] = words[1]
+    return packages
+
+
 def make_targets(makefile: str) -> set[str]:
     """The targets that a Makefile's text defines."""
     return {name for names in _TARGET.findall(makefile) for name in names.split()}
