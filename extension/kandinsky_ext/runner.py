@@ -116,7 +116,10 @@ class Runner:
         )
         self._watcher.begin(total + len(request))
         if self._watcher.previews():
-            self._projection = self._opened.projection()
+            try:
+                self._projection = self._opened.projection()
+            except self._opened.package.KandinskyError as error:
+                self._watcher.remark(f"Preview: there is none for this model: {error}")
 
     def _paint_part(self, part: Request) -> npt.NDArray[np.float32] | None:
         key = part.embeds_key()
@@ -127,13 +130,15 @@ class Runner:
         }
         end = self._done + prior_steps + part.num_inference_steps
         self._engine.on_progress = self._while_painting
-        self._engine.on_message = self._watcher.remark
         try:
             if self._watcher.stop_wanted():
                 return None
-            embeds, negative_embeds = self._opened.embeds(
-                key, len(part), lambda: self._engine.encode_prompts(**part.encode_arguments())
+            (embeds, negative_embeds), remarks = self._opened.embeds(
+                key, len(part), lambda: self._encode(part)
             )
+            for remark in remarks:
+                self._watcher.remark(remark)
+            self._engine.on_message = self._watcher.remark
             latents: npt.NDArray[np.float32] = self._engine.denoise(
                 embeds, negative_embeds, **part.denoise_arguments()
             )
@@ -146,6 +151,12 @@ class Runner:
             self._engine.on_message = None
         self._done = end
         return latents
+
+    def _encode(self, part: Request) -> tuple[Any, list[str]]:
+        """Embeddings, and what the engine remarked on the texts: it is true of later uses too."""
+        remarks: list[str] = []
+        self._engine.on_message = remarks.append
+        return self._engine.encode_prompts(**part.encode_arguments()), remarks
 
     def _while_painting(self, progress: Any) -> Any:
         start, length = self._spans.get(progress.stage, (self._done, 0))

@@ -209,6 +209,22 @@ def test_the_engines_remarks_are_shown_once(host):
     assert comments.count("cut after 77 tokens") == 1
 
 
+def test_the_engines_remarks_belong_to_kept_embeddings_too(host):
+    for _ in range(2):
+        assert "cut after 77 tokens" in host.txt2img(prompt="word " * 100).comments
+    assert len(host.called("encode_prompts")) == 1
+
+
+def test_a_model_without_previews_paints_all_the_same(host, monkeypatch):
+    def fail(*_args):
+        raise host.engine.NotFoundError("the encoder's weights are missing")
+
+    monkeypatch.setattr(host.engine.Engine, "encode", fail)
+    processed = host.txt2img()
+    assert len(processed.images) == 1
+    assert "Preview: there is none for this model: the encoder's" in processed.comments
+
+
 def test_an_unusable_device_is_said(host):
     host.devices.device = torch.device("meta")
     assert '"meta"' in host.txt2img().comments
