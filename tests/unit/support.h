@@ -1,6 +1,7 @@
 #pragma once
 
 #include <gtest/gtest.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -57,6 +58,28 @@ inline std::string read_file(const std::string& path) {
   std::ostringstream content;
   content << stream.rdbuf();
   return content.str();
+}
+
+/// Runs body in a child process that is not root, so that file permissions count, and returns what
+/// it returned; -1 if it could not be run or threw. body must not use GoogleTest's checks.
+inline int as_ordinary_user(const std::function<int()>& body) {
+  constexpr uid_t kNobody = 65534;
+  const pid_t child = ::fork();
+  if (child == 0) {
+    int result = -1;
+    if (::geteuid() != 0 || ::setuid(kNobody) == 0) {
+      try {
+        result = body();
+      } catch (...) {
+        result = -1;
+      }
+    }
+    ::_exit(result);
+  }
+  int status = 0;
+  if (child < 0 || ::waitpid(child, &status, 0) != child || !WIFEXITED(status)) return -1;
+  const int result = WEXITSTATUS(status);
+  return result == 255 ? -1 : result;
 }
 
 /// Expects body to throw Error with this code and a message that contains part.
