@@ -433,11 +433,11 @@ def unet_inpaint(models: Models) -> Record:
 
 def movq_encode(models: Models) -> Record:
     record: Record = {}
-    sizes = {"square": (64, 64), "wide": (128, 64), "tall": (64, 128), "flat": (64, 64)}
+    sizes = {"square": (64, 64), "wide": (128, 64), "tall": (64, 128), "faint": (64, 64)}
     for case, (width, height) in sizes.items():
         picture = torch.from_numpy(test_picture(width, height))
-        if case == "flat":
-            picture = torch.full_like(picture, 128)
+        if case == "faint":  # where a norm's epsilon shows, as in the unet's quiet case
+            picture = 112 + picture // 8
         pixels = picture.float().permute(2, 0, 1)[None] / 127.5 - 1
         record |= {
             f"{case}/picture": picture,
