@@ -20,9 +20,6 @@ inline constexpr Tolerance kMclip{"mclip", 1e-5};
 inline constexpr Tolerance kPriorTransformer{"prior_transformer", 1e-5};
 inline constexpr Tolerance kUnet{"unet", 2e-5};
 inline constexpr Tolerance kMovqEncode{"movq_encode", 2e-5};
-/// A picture of one colour: norms divide by little more than the square root of their epsilon,
-/// 1e-3, and so enlarge rounding a thousandfold, in the reference as here.
-inline constexpr Tolerance kMovqEncodeFlat{"movq_encode", 1e-4};
 inline constexpr Tolerance kMovqDecode{"movq_decode", 2e-5};
 
 /// The same formula on the same numbers, step by step: a few units in the last place per step.
