@@ -33,6 +33,11 @@ std::string some_of(const std::set<std::string>& names) {
   return text;
 }
 
+bool is_floating(io::DType dtype) {
+  return dtype == io::DType::kF64 || dtype == io::DType::kF32 || dtype == io::DType::kF16 ||
+         dtype == io::DType::kBF16;
+}
+
 bool same_but_trailing_ones(Span<const int64_t> file, at::IntArrayRef wanted) {
   if (file.size() < wanted.size()) return false;
   for (size_t i = 0; i < file.size(); ++i) {
@@ -93,6 +98,11 @@ at::Tensor Weights::find(std::initializer_list<std::string_view> names,
     if (found == state_->entries.end()) continue;
     state_->taken.insert(full);
     const io::TensorView& view = *found->second.view;
+    if (!is_floating(view.dtype)) {
+      throw Error(ErrorCode::kUnsupported,
+                  fmt::format("{}: tensor \"{}\" is {}; quantised weights are not supported",
+                              state_->folder, full, io::dtype_name(view.dtype)));
+    }
     if (!same_but_trailing_ones(view.shape, shape)) {
       state_->misshapen.insert(fmt::format("{} is [{}], expected [{}]", full,
                                            fmt::join(view.shape, ", "), fmt::join(shape, ", ")));

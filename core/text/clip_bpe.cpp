@@ -235,6 +235,7 @@ void ClipTokenizer::Impl::load_vocab_and_merges(const std::string& folder) {
   const io::MappedFile merges_file = io::MappedFile::open(merges_path);
 
   std::unordered_map<std::string, std::int32_t> ids;
+  std::size_t plain_tokens = 0;  // all but <|startoftext|> and its like
   for (const std::string_view token : vocab.keys()) {
     const std::int64_t id = vocab.get_int(token);
     if (id < 0 || id > kMaxId) {
@@ -243,6 +244,7 @@ void ClipTokenizer::Impl::load_vocab_and_merges(const std::string& folder) {
     }
     ids.emplace(token, static_cast<std::int32_t>(id));
     vocab_size = std::max(vocab_size, id + 1);
+    if (!token.starts_with('<') || !token.ends_with('>')) ++plain_tokens;
   }
   const auto require = [&](const std::string& token) {
     const auto found = ids.find(token);
@@ -300,6 +302,14 @@ void ClipTokenizer::Impl::load_vocab_and_merges(const std::string& folder) {
     const std::int32_t left_id = require(left);
     const std::int32_t right_id = require(right);
     merges.emplace(pair_key(left_id, right_id), Merge{rank, require(left + right)});
+  }
+  // What is no byte is made by a merge. A file that was cut between two lines would spell prompts.
+  if (merges.size() + 2 * kNumBytes < plain_tokens) {
+    throw Error(
+        ErrorCode::kCorruptFile,
+        fmt::format("{}: {} merges cannot make the {} tokens of vocab.json; the file is not "
+                    "whole",
+                    merges_path, merges.size(), plain_tokens));
   }
 }
 
