@@ -239,7 +239,7 @@ class TestCorruptWeights:
             return save({name: value.astype(np.int8) for name, value in load(content).items()})
 
         replace(copy / UNET_WEIGHTS, change)
-        assert_refused(copy, tmp_path / "out", {CORRUPT, UNSUPPORTED, INCOMPATIBLE}, "unet")
+        assert_refused(copy, tmp_path / "out", {UNSUPPORTED}, "unet", "I8")
 
 
 class TestCorruptText:
@@ -329,9 +329,7 @@ class TestCorruptText:
 
     def test_the_prior_in_the_place_of_the_model(self, copy: Path, tmp_path: Path) -> None:
         prior = copy.with_name(f"{copy.name}-prior")
-        assert_refused(
-            prior, tmp_path / "out", {UNSUPPORTED, INCOMPATIBLE}, "KandinskyPriorPipeline"
-        )
+        assert_refused(prior, tmp_path / "out", {INVALID}, "is a prior folder")
 
     def test_the_model_in_the_place_of_the_prior(self, copy: Path, tmp_path: Path) -> None:
         done = run_program(
@@ -411,23 +409,22 @@ class TestRequests:
         assert list(tmp_path.iterdir()) == []
 
     @pytest.mark.parametrize(
-        ("options", "code", "word"),
+        ("options", "codes", "word"),
         [
-            (("--precision", "fp8"), INVALID, "fp8"),
-            (("--precision", "fp16", "--device", "cpu"), UNSUPPORTED, "fp16"),
-            (("--device", "abacus"), INVALID, "abacus"),
-            (("--device", "cuda:99"), UNSUPPORTED, "cuda:99"),
-            (("--device", ""), INVALID, "device"),
+            (("--precision", "fp8"), {INVALID}, "fp8"),
+            (("--precision", "fp16", "--device", "cpu"), {UNSUPPORTED}, "fp16"),
+            (("--device", "abacus"), {INVALID}, "abacus"),
+            (("--device", "cuda:99"), {INVALID, UNSUPPORTED}, "cuda:99"),
         ],
     )
     def test_devices(
-        self, model: Path, tmp_path: Path, options: tuple[str, ...], code: int, word: str
+        self, model: Path, tmp_path: Path, options: tuple[str, ...], codes: set[int], word: str
     ) -> None:
         done = run_program(
             *("txt2img", "--model", model, "--output", tmp_path / "x.png", "--prompt", "a"),
             *options,
         )
-        assert done.returncode in {code, INVALID, UNSUPPORTED, NOT_FOUND}, done.stderr
+        assert done.returncode in codes, done.stderr
         assert len(done.stderr.splitlines()) == 1
         assert word in done.stderr
         assert list(tmp_path.iterdir()) == []
@@ -454,7 +451,8 @@ class TestRequests:
             )
             assert np.isfinite(embeds.tensor("image_embeds")).all()
         if word.strip():
-            assert any("77" in message for message in messages), messages
+            assert len(messages) == 2
+            assert all("were left out" in message for message in messages), messages
 
     def test_too_long_a_prompt_is_refused(self, model: Path) -> None:
         with (

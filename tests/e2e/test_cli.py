@@ -19,11 +19,16 @@ VERSION = re.search(
 ).group(1)  # type: ignore[union-attr]
 
 
-def paint(model: Path, output: Path | str, *options: str) -> list[Path]:
-    """Runs txt2img, quietly and with few steps. Returns the paths that it printed."""
+def paint(model: Path | str, output: Path | str, *options: str) -> list[Path]:
+    """Runs txt2img quietly, quickly and repeatably; options win. Returns the paths it printed."""
+    words = {"--prompt": "a red circle", "--seed": "1", "--precision": "fp32"}
+    words |= dict(zip(FEW[::2], FEW[1::2], strict=True))
+    for option in options:
+        words.pop(option.partition("=")[0], None)
     done = run_program(
-        *("txt2img", "--model", model, "--output", output, "--quiet", "--precision", "fp32"),
-        *(*FEW, "--prompt", "a red circle", "--seed", "1", *options),
+        *("txt2img", "--model", model, "--output", output, "--quiet"),
+        *(f"{name}={value}" for name, value in words.items()),
+        *options,
     )
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
@@ -132,7 +137,7 @@ class TestPicture:
             ("plain model (2)", "plain model (2)"),
             ("first, second: third", '"first, second: third"'),
             ('a "b"', 'a "b"'),
-            ('a: "b" \\ c', '"a: \\"b\\" \\\\ c"'),
+            ('a: "b"', '"a: \\"b\\""'),
             ("two\nlines\t", '"two\\nlines\\t"'),
             ("модель: 1", '"модель: 1"'),
         ],
@@ -145,7 +150,7 @@ class TestPicture:
         assert f", Model: {shown}, Kandinsky prior steps: " in parameters(tmp_path / "x.png")
 
     def test_model_is_named_whatever_the_path_looks_like(self, model: Path, tmp_path: Path) -> None:
-        paint(f"{model}/", tmp_path / "x.png")  # type: ignore[arg-type]
+        paint(f"{model}/", tmp_path / "x.png")
         assert f", Model: {model.name}, " in parameters(tmp_path / "x.png")
 
     def test_sampler_is_spelled_as_in_the_list(self, model: Path, tmp_path: Path) -> None:
@@ -178,22 +183,7 @@ class TestPicture:
         }
         seen = {}
         for name, options in changes.items():
-            # The last of an option given twice would be refused, so the defaults of paint() go.
-            words = dict(
-                zip(
-                    ("--steps", "--prior-steps", "--prompt", "--seed"),
-                    ("2", "2", "a", "1"),
-                    strict=True,
-                )
-            )
-            for option in options:
-                words.pop(option.split("=")[0], None)
-            done = run_program(
-                *("txt2img", "--model", model, "--output", tmp_path / f"{name}.png", "--quiet"),
-                *(f"{option}={value}" for option, value in words.items()),
-                *options,
-            )
-            assert done.returncode == 0, done.stderr
+            paint(model, tmp_path / f"{name}.png", *options)
             with Image.open(tmp_path / f"{name}.png") as picture:
                 seen[name] = picture.tobytes()
         assert len(set(seen.values())) == len(changes), "some options change nothing"
@@ -338,8 +328,9 @@ class TestProgress:
         for _, times in frames[1:-1]:
             assert re.fullmatch(r" [\d.]+ s/step, \d+:\d\d left", times)
         assert re.fullmatch(r" [\d.]+ s/step, [\d.]+ s", frames[-1][1])
-        widest = max(len(re.sub(r"\x1b\[K", "", part)) for part in re.split(r"[\r\n]", text))
-        assert widest <= 100
+        lines = [line.removesuffix("\x1b[K") for line in re.split(r"[\r\n]+", text)]
+        widest = max(len(line) for line in lines if not line.startswith("kandinsky: "))
+        assert widest < 80
 
     def test_another_size_than_the_model_was_made_for_is_told(
         self, model: Path, tmp_path: Path
@@ -355,7 +346,7 @@ class TestProgress:
             *("--prompt", "red circle " * 200),
         )
         assert done.returncode == 0, done.stderr
-        assert re.search(r"(?m)^kandinsky: .*77", done.stderr), done.stderr
+        assert re.search(r"(?m)^kandinsky: .* were left out\.$", done.stderr), done.stderr
 
 
 class TestInterrupt:
