@@ -1,4 +1,4 @@
-"""One class per error code of the engine, each also the builtin exception that fits, if one does."""
+"""One class per error code of the engine, each also the builtin exception that fits, if any."""
 
 
 class KandinskyError(Exception):

@@ -15,7 +15,10 @@ FAKE = ROOT / "tests" / "support" / "fake_engine" / "kandinsky_engine" / "__init
 def classes(*files):
     trees = [ast.parse(file.read_text(encoding="utf-8")) for file in files]
     return {
-        node.name: node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.ClassDef)
+        node.name: node
+        for tree in trees
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ClassDef)
     }
 
 

@@ -6,6 +6,7 @@ Everything is deterministic; the C++ tests compare every id.
 
 import collections
 import io
+import itertools
 import json
 import pathlib
 import re
@@ -138,9 +139,7 @@ def byte_symbols():
     """GPT-2's printable stand-in for each byte, in the order of CLIP's vocabulary."""
     kept = [*range(33, 127), *range(161, 173), *range(174, 256)]
     moved = [byte for byte in range(256) if byte not in kept]
-    return {byte: chr(byte) for byte in kept} | {
-        byte: chr(256 + i) for i, byte in enumerate(moved)
-    }
+    return {byte: chr(byte) for byte in kept} | {byte: chr(256 + i) for i, byte in enumerate(moved)}
 
 
 def train_clip_merges():
@@ -154,7 +153,7 @@ def train_clip_merges():
     while len(merges) < NUM_CLIP_MERGES:
         pairs = collections.Counter()
         for word, count in words.items():
-            for pair in zip(word, word[1:]):
+            for pair in itertools.pairwise(word):
                 pairs[pair] += count
         best = min(pairs, key=lambda pair: (-pairs[pair], pair))
         merges.append(best)
