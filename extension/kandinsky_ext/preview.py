@@ -52,7 +52,8 @@ def chart(side: int) -> npt.NDArray[np.uint8]:
     part = at - low
     rows = cells[low] * (1 - part)[:, None, None] + cells[low + 1] * part[:, None, None]
     columns = rows[:, low] * (1 - part)[None, :, None] + rows[:, low + 1] * part[None, :, None]
-    return np.asarray(columns + 0.5, dtype=np.uint8)
+    # The engine takes plain buffers; indexing leaves the axes in another order in memory.
+    return np.ascontiguousarray(columns + 0.5, dtype=np.uint8)
 
 
 def fit(latents: npt.NDArray[np.float32], pictures: npt.NDArray[np.uint8]) -> Projection:

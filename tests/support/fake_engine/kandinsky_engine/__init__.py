@@ -166,6 +166,7 @@ class Engine:
         )
         if num_inference_steps > 999:
             raise InvalidArgumentError(f"num_inference_steps is {num_inference_steps}: 1..999")
+        assert noise is None or noise.flags.c_contiguous
         lw, lh = self.latent_size(width, height)
         latents = np.zeros((len(seeds), 4, lh, lw), dtype=np.float32)
         for i, seed in enumerate(seeds):
@@ -192,6 +193,8 @@ class Engine:
 
     def encode(self, pictures):
         self._record("encode", shape=pictures.shape)
+        assert pictures.dtype == np.uint8
+        assert pictures.flags.c_contiguous
         batch, height, width, _ = pictures.shape
         blocks = pictures.reshape(batch, height // 8, 8, width // 8, 8, 3).mean(axis=(2, 4))
         latents = np.zeros((batch, 4, height // 8, width // 8), dtype=np.float32)
