@@ -1,4 +1,4 @@
-"""One class per error code of the engine, each also the builtin exception that fits, if any."""
+"""One class per error code of the engine, each also the builtin that fits, where one does."""
 
 
 class KandinskyError(Exception):
