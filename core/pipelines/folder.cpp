@@ -66,7 +66,8 @@ FolderComponent describe_component(const io::ModelDir& model, const io::Componen
 
 Folder describe_folder(std::string_view path) {
   const io::ModelDir model = io::ModelDir::open(path);
-  Folder folder{.pipeline = std::string(model.pipeline_class())};
+  Folder folder;
+  folder.pipeline = model.pipeline_class();
   if (const Family* family = find_family(model)) folder.family = family->name;
   for (const io::ComponentInfo& info : model.components())
     folder.components.push_back(describe_component(model, info));
