@@ -255,7 +255,7 @@ std::optional<ModelDir> ModelDir::sibling(std::string_view suffix) const {
   if (!error) places.push_back(canonical);
   for (const fs::path& place : places) {
     std::string name = place.filename().string();
-    if (!is_plain_name(name)) continue;
+    if (name.empty() || name == "." || name == "..") continue;
     if (name.ends_with(kInpaint)) name.resize(name.size() - kInpaint.size());
     name += suffix;
     const std::string candidate = (place.parent_path() / name).string();

@@ -271,8 +271,9 @@ class Kandinsky21 : public Pipeline {
 
   const at::Tensor& zero_image_embeds(const Monitor& monitor) {
     if (!zero_image_embeds_.defined()) {
+      const nn::ClipVisionEncoder& image_encoder = image_encoder_.get(monitor);
       monitor.report("image_encoder", 0, 1);
-      zero_image_embeds_ = image_encoder_.get(monitor).zero_embeds().to(at::kCPU, at::kFloat);
+      zero_image_embeds_ = image_encoder.zero_embeds().to(at::kCPU, at::kFloat);
       // A constant of the model: the tower is not needed again for it.
       image_encoder_.unload();
       monitor.report("image_encoder", 1, 1);

@@ -162,6 +162,9 @@ TEST_F(ModelDirTest, FindsSiblings) {
   EXPECT_EQ(open().sibling("-prior")->name(), "m-prior");
   EXPECT_EQ(open().sibling("-inpaint")->name(), "m-inpaint");
   EXPECT_EQ(ModelDir::open(folder_.path("m-inpaint")).sibling("-prior")->name(), "m-prior");
+  add_model("a \\ b");
+  add_model("a \\ b-prior");
+  EXPECT_EQ(ModelDir::open(folder_.path("a \\ b")).sibling("-prior")->name(), "a \\ b-prior");
   // A link beside which there is another prior: the neighbours of the link count first.
   std::filesystem::create_directory(folder_.path("links"));
   std::filesystem::create_directory_symlink(folder_.path("m"), folder_.path("links/alias"));
