@@ -11,7 +11,7 @@ namespace kandinsky::pipelines {
 struct FolderComponent {
   std::string name;
   std::string class_name;
-  std::string dtype;  ///< "fp32", ..., "mixed"; empty without weights
+  std::string dtype{};  ///< "fp32", ..., "mixed"; empty without weights
   uint64_t parameters = 0;
   uint64_t tensors = 0;
   uint64_t bytes = 0;
