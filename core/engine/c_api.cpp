@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstddef>
 #include <cstring>
 #include <exception>
 #include <limits>
@@ -111,6 +112,14 @@ T& required(T* pointer, const char* name) {
   return *pointer;
 }
 
+/// Where the first version of each options struct ended: no caller has a shorter one.
+constexpr size_t kFirstEngineOptions =
+    offsetof(kandinsky_engine_options, precision) + sizeof(const char*);
+constexpr size_t kFirstPromptOptions =
+    offsetof(kandinsky_prompt_options, prior_guidance_scale) + sizeof(double);
+constexpr size_t kFirstDenoiseOptions =
+    offsetof(kandinsky_denoise_options, noise) + sizeof(const float*);
+
 /// The caller's struct as this library knows it. A caller built against an older header has a
 /// shorter struct; the missing fields keep their defaults.
 template <typename Options>
@@ -160,8 +169,8 @@ std::vector<uint64_t> read_seeds(const uint64_t* seeds, int32_t count) {
 }
 
 PromptRequest read_request(const kandinsky_prompt_options* from) {
-  const auto options = read_options(from, kandinsky_prompt_options_init,
-                                    sizeof(kandinsky_prompt_options), "kandinsky_prompt_options");
+  const auto options = read_options(from, kandinsky_prompt_options_init, kFirstPromptOptions,
+                                    "kandinsky_prompt_options");
   kandinsky::pipelines::check_batch_size(options.batch_size);
   PromptRequest request;
   request.prompts = read_texts(options.prompts, options.batch_size, "prompts");
@@ -197,8 +206,8 @@ int64_t picture_count(int64_t batch_size, int64_t width, int64_t height) {
 }
 
 DenoiseRequest read_request(const kandinsky_denoise_options* from, const Engine& engine) {
-  const auto options = read_options(from, kandinsky_denoise_options_init,
-                                    sizeof(kandinsky_denoise_options), "kandinsky_denoise_options");
+  const auto options = read_options(from, kandinsky_denoise_options_init, kFirstDenoiseOptions,
+                                    "kandinsky_denoise_options");
   kandinsky::pipelines::check_batch_size(options.batch_size);
   DenoiseRequest request;
   request.width = options.width;
@@ -307,8 +316,8 @@ void kandinsky_engine_info_init(kandinsky_engine_info* info) {
 kandinsky_status kandinsky_engine_open(const kandinsky_engine_options* from,
                                        kandinsky_engine** out) {
   return guarded([&] {
-    const auto options = read_options(from, kandinsky_engine_options_init,
-                                      sizeof(kandinsky_engine_options), "kandinsky_engine_options");
+    const auto options = read_options(from, kandinsky_engine_options_init, kFirstEngineOptions,
+                                      "kandinsky_engine_options");
     required(out, "out") = new kandinsky_engine({.model_dir = or_empty(options.model_dir),
                                                  .prior_dir = or_empty(options.prior_dir),
                                                  .device = or_empty(options.device),
