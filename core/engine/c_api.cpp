@@ -253,7 +253,8 @@ const char* kandinsky_family_name(size_t index) {
 }
 
 void kandinsky_component_info_init(kandinsky_component_info* info) {
-  *info = {.struct_size = sizeof(kandinsky_component_info)};
+  *info = {};
+  info->struct_size = sizeof(kandinsky_component_info);
 }
 
 kandinsky_status kandinsky_folder_open(const char* dir, kandinsky_folder** out) {
@@ -310,7 +311,8 @@ void kandinsky_engine_options_init(kandinsky_engine_options* options) {
 }
 
 void kandinsky_engine_info_init(kandinsky_engine_info* info) {
-  *info = {.struct_size = sizeof(kandinsky_engine_info)};
+  *info = {};
+  info->struct_size = sizeof(kandinsky_engine_info);
 }
 
 kandinsky_status kandinsky_engine_open(const kandinsky_engine_options* from,
