@@ -21,7 +21,7 @@ STAGES: tuple[tuple[tuple[str, ...], str, float], ...] = (
     (("train_clip.py",), "xlmr", 15),
     (("train_prior.py",), "prior", 8),
     (("train_movq.py", "decoder"), "movq_final", 15),
-    (("train_unet.py", "train"), "xlmr_final", 60),
+    (("train_unet.py", "train"), "xlmr_final", 84),
 )
 
 
