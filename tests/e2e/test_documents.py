@@ -1,5 +1,6 @@
 """The README's examples and the demo, run as they stand there."""
 
+import os
 import re
 import subprocess
 import sys
@@ -50,7 +51,12 @@ def test_python_example(place: Path) -> None:
     program.write_text(section("Python", "python"), encoding="utf-8")
     before = set(place.iterdir())
     done = subprocess.run(
-        [sys.executable, program], cwd=place, capture_output=True, text=True, check=False
+        [sys.executable, program],
+        cwd=place,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "build/python")},
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     written = {path.name for path in set(place.iterdir()) - before}

@@ -82,11 +82,7 @@ def run(what: str, command: list[str], report: Path, required: bool) -> Outcome:
     """Runs one runner and judges it. what: how to call it when it goes wrong."""
     report.parent.mkdir(parents=True, exist_ok=True)
     report.unlink(missing_ok=True)
-    python_path = os.pathsep.join(
-        filter(None, [str(BUILD / "python"), os.environ.get("PYTHONPATH")])
-    )
-    environment = {**os.environ, "PYTHONPATH": python_path}
-    code = subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
+    code = subprocess.run(command, cwd=ROOT, check=False).returncode
     try:
         outcome = read_report(report)
     except (FileNotFoundError, ET.ParseError):

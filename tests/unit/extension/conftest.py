@@ -45,6 +45,9 @@ def make_model(folder, **index):
 @pytest.fixture
 def bare_host(tmp_path, monkeypatch, clean_modules):
     """The host's modules and our script in them, with no engine to be found."""
+    # The built package is on the path when the tests of the bindings run in the same process.
+    engineless = [path for path in sys.path if not (Path(path) / "kandinsky_engine").is_dir()]
+    monkeypatch.setattr(sys, "path", engineless)
     monkeypatch.syspath_prepend(str(STUB))
     host = SimpleNamespace(models=tmp_path / "models", out=tmp_path / "out")
     for name in HOST_MODULES:
