@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[1]
 PROMPTS = (
     "a red circle on a white background",
     "a blue square on a yellow background",
-    "a small green triangle on the left",
+    "a green triangle",
     "a pink heart on a black background",
     "красный круг на белом фоне",
     "синий квадрат на жёлтом фоне",
