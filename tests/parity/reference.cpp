@@ -4,7 +4,6 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <filesystem>
 #include <iomanip>
 #include <iostream>
 #include <set>
@@ -64,11 +63,7 @@ std::string tiny_folder(std::string_view path) {
   return std::string(KANDINSKY_TINY_MODELS_DIR "/") + std::string(path);
 }
 
-std::optional<std::string> demo_folder() {
-  std::string folder = KANDINSKY_TESTS_DIR "/../demo/model/kandinsky-demo";
-  if (!std::filesystem::exists(folder)) return std::nullopt;
-  return folder;
-}
+std::string demo_folder() { return KANDINSKY_TESTS_DIR "/../demo/model/kandinsky-demo"; }
 
 Component open_component(std::string_view model, std::string_view component) {
   const io::ComponentFiles files = io::ModelDir::open(tiny_folder(model)).weights(component);

@@ -4,7 +4,6 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -52,8 +51,8 @@ io::JsonConfig open_config(std::string_view model, std::string_view component);
 /// Folder of a tiny model or of one of its components.
 std::string tiny_folder(std::string_view path);
 
-/// Folder of the demo model, or nothing if this checkout has none.
-std::optional<std::string> demo_folder();
+/// Folder of the demo model.
+std::string demo_folder();
 
 /// Fails the test beyond the tolerance, and prints how close it was:
 /// "parity unet t_501: max_abs 1.2e-06 of range 2.14".
