@@ -121,6 +121,7 @@ class Kandinsky21 : public Pipeline {
 
   const Geometry& geometry() const override { return geometry_; }
   std::string_view prior_path() const override { return prior_dir_.path(); }
+  std::string_view inpaint_path() const override { return {}; }
 
   void check(const PromptRequest& request) const override {
     request.check();
@@ -159,6 +160,10 @@ class Kandinsky21 : public Pipeline {
             make_embeds(output.negative_image_embeds, negatives, decoder_texts)};
   }
 
+  Embeds encode_images(const std::vector<io::Image>&, const Monitor&) override {
+    throw Error(ErrorCode::kUnsupported, "comes with the next commits");
+  }
+
   at::Tensor denoise(const Embeds& embeds, const Embeds* negative_embeds,
                      const DenoiseRequest& request, const Monitor& monitor) override {
     check(request);
@@ -177,13 +182,13 @@ class Kandinsky21 : public Pipeline {
     return latents;
   }
 
-  at::Tensor decode(const at::Tensor& latents, const Monitor& monitor) override {
+  at::Tensor decode(const at::Tensor& latents, bool /*tiling*/, const Monitor& monitor) override {
     const nn::Movq& movq = movq_.get(monitor);
     return by_row("decode", latents, monitor,
                   [&movq](const at::Tensor& row) { return movq.decode(row); });
   }
 
-  at::Tensor encode(const at::Tensor& pixels, const Monitor& monitor) override {
+  at::Tensor encode(const at::Tensor& pixels, bool /*tiling*/, const Monitor& monitor) override {
     const nn::Movq& movq = movq_.get(monitor);
     return by_row("encode", pixels, monitor,
                   [&movq](const at::Tensor& row) { return movq.encode(row); });
@@ -353,7 +358,8 @@ bool recognizes_kandinsky_2_1(const io::ModelDir& model) {
          model.find("unet") != nullptr && model.find("movq") != nullptr;
 }
 
-std::unique_ptr<Pipeline> open_kandinsky_2_1(const io::ModelDir& model, std::string_view prior_dir,
+std::unique_ptr<Pipeline> open_kandinsky_2_1(const io::ModelDir& model,
+                                             const CompanionDirs& companions,
                                              tensor::Placement placement) {
   if (model.pipeline_class() == kPriorPipelineClass) {
     throw Error(
@@ -362,7 +368,7 @@ std::unique_ptr<Pipeline> open_kandinsky_2_1(const io::ModelDir& model, std::str
             "{} is a prior folder; name the decoder folder as the model and this one as the prior",
             model.path()));
   }
-  const io::ModelDir prior = open_prior(model, prior_dir);
+  const io::ModelDir prior = open_prior(model, companions.prior);
   if (prior.pipeline_class() != kPriorPipelineClass) {
     throw Error(
         ErrorCode::kIncompatible,

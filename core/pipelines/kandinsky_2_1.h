@@ -8,7 +8,8 @@ namespace kandinsky::pipelines {
 /// text_image UNet, MoVQ.
 bool recognizes_kandinsky_2_1(const io::ModelDir& model);
 
-std::unique_ptr<Pipeline> open_kandinsky_2_1(const io::ModelDir& model, std::string_view prior_dir,
+std::unique_ptr<Pipeline> open_kandinsky_2_1(const io::ModelDir& model,
+                                             const CompanionDirs& companions,
                                              tensor::Placement placement);
 
 }  // namespace kandinsky::pipelines

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/error.h"
 
 namespace kandinsky::pipelines {
@@ -48,6 +50,15 @@ void DenoiseRequest::check() const {
   check_batch_size(static_cast<int64_t>(seeds.size()));
   check_size(width, height);
   check_guidance("guidance scale", guidance_scale);
+}
+
+int DenoiseRequest::num_running_steps() const {
+  if (!init_latents.defined()) return num_inference_steps;
+  return std::min(static_cast<int>(num_inference_steps * strength), num_inference_steps);
+}
+
+void SourceRequest::check(size_t batch_size) const {
+  check_count("pictures to start from", pictures.size(), pictures.size() == 1 ? 1 : batch_size);
 }
 
 }  // namespace kandinsky::pipelines
