@@ -369,8 +369,9 @@ std::unique_ptr<Pipeline> open_kandinsky_2_1(const io::ModelDir& model,
             "{} is a prior folder; name the decoder folder as the model and this one as the prior",
             model.path()));
   }
-  return std::make_unique<Kandinsky21>(model, open_prior_dir(model, companions.prior),
-                                       open_inpaint_dir(model, companions.inpaint), placement);
+  const io::ModelDir prior = open_prior_dir(model, companions.prior);
+  const std::optional<io::ModelDir> inpaint = open_inpaint_dir(model, companions.inpaint);
+  return std::make_unique<Kandinsky21>(model, prior, inpaint, placement);
 }
 
 }  // namespace kandinsky::pipelines
