@@ -34,11 +34,11 @@ def main() -> None:
     importlib.import_module("kandinsky_ext.host.tools").DEMO_FOLDER = nowhere
 
     def generate(prompt, *values):
-        p = processing.StableDiffusionProcessing(
+        p = processing.StableDiffusionProcessingTxt2Img(
             prompt=prompt, sampler_name="Euler a", width=192, height=128
         )
         try:
-            processed = processing.txt2img(script, p, values)
+            processed = processing.generate(script, p, values)
         except Exception as error:
             return None, json.dumps(values), f"{type(error).__name__}: {error}", ""
         return processed.images[0], json.dumps(values), processed.comments, processed.infotexts[0]
