@@ -44,8 +44,8 @@ class Settings:
     guidance_end: float
     inpaint_method: str
     mix: bool
-    mix_picture: Any
-    mix_second_picture: Any
+    mix_picture_1: Any
+    mix_picture_2: Any
     mix_strength_1: float
     mix_strength_2: float
     mix_items: str
@@ -176,15 +176,15 @@ CONTROLS: tuple[Control, ...] = (
         panel="mixing",
     ),
     Picture(
-        field="mix_picture",
-        label="Extra image (image 2)",
-        infotext="Kandinsky mix picture",
+        field="mix_picture_1",
+        label="Image 1 (optional)",
+        infotext="Kandinsky mix picture 1",
         panel="mixing",
     ),
     Picture(
-        field="mix_second_picture",
-        label="Second extra image (image 1)",
-        infotext="Kandinsky mix second picture",
+        field="mix_picture_2",
+        label="Extra image (image 2)",
+        infotext="Kandinsky mix picture 2",
         panel="mixing",
     ),
     Slider(
@@ -195,7 +195,7 @@ CONTROLS: tuple[Control, ...] = (
         minimum=-2.0,
         maximum=2.0,
         step=0.05,
-        info="Of the prompt, or of the first picture.",
+        info="Of the prompt, or of the picture in its place.",
         panel="mixing",
     ),
     Slider(
@@ -214,7 +214,7 @@ CONTROLS: tuple[Control, ...] = (
         label="What is mixed",
         infotext="Kandinsky mix of",
         default=AUTOMATIC_MIX,
-        info="Automatic: with the second extra image, or in img2img, pictures; else the prompt.",
+        info="Automatic: image 1, or img2img's own picture, or else the prompt, with image 2.",
         choices=(AUTOMATIC_MIX, PROMPT_AND_PICTURE, PICTURE_AND_PICTURE),
         panel="mixing",
     ),

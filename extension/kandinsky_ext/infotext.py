@@ -113,7 +113,7 @@ def _mixed(mix: Mix | None) -> dict[str, Any]:
     if mix is None:
         return {control.field: control.default for control in CONTROLS if control.panel == "mixing"}
     second, first = mix.hashes()
-    return {"mix_picture": second, "mix_second_picture": first, "mix_items": mix.items()}
+    return {"mix_picture_2": second, "mix_picture_1": first, "mix_items": mix.items()}
 
 
 def _reader(control: Control) -> Callable[[Mapping[str, Any]], Any]:

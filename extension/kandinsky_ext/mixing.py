@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps
+from PIL import ImageOps
 
 from kandinsky_ext.controls import (
     AUTOMATIC_MIX,
@@ -42,38 +42,38 @@ class Mix:
         return PROMPT_AND_PICTURE if self.first is None else PICTURE_AND_PICTURE
 
     def hashes(self) -> tuple[str, str | None]:
-        """Of the second and the first picture, for a picture's metadata."""
+        """Of picture 2 and, if there is one, picture 1, for a picture's metadata."""
         first = None if self.first is None else "+".join(digest(one)[:10] for one in self.first)
         return digest(self.second)[:10], first
 
 
 def make(
-    settings: Settings, *, extra: Any, second_extra: Any, init_images: Sequence[Any]
+    settings: Settings, *, picture_1: Any, picture_2: Any, init_images: Sequence[Any]
 ) -> Mix | None:
     """What the controls ask for, or None if mixing is off.
 
-    extra, second_extra: pictures as PIL has them, or None. init_images: those of image to image.
+    picture_1, picture_2: pictures as PIL has them, or None. init_images: those of image to image.
     Raises UserError for a picture that is missing.
     """
     if not settings.mix:
         return None
-    if extra is None:
+    if picture_2 is None:
         raise UserError(
-            f'Image Mixing needs a picture in "{LABELS["mix_picture"]}". Metadata hold only its '
+            f'Image Mixing needs a picture in "{LABELS["mix_picture_2"]}". Metadata hold only its '
             "hash, so after pasting please choose it again."
         )
-    firsts = [second_extra] if second_extra is not None else list(init_images)
+    firsts = [picture_1] if picture_1 is not None else list(init_images)
     of_pictures = settings.mix_items == PICTURE_AND_PICTURE or (
         settings.mix_items == AUTOMATIC_MIX and bool(firsts)
     )
     if of_pictures and not firsts:
         raise UserError(
             f'Image Mixing of "{PICTURE_AND_PICTURE}" needs a picture in '
-            f'"{LABELS["mix_second_picture"]}", or image to image.'
+            f'"{LABELS["mix_picture_1"]}", or image to image.'
         )
     return Mix(
         first=tuple(to_pixels(one) for one in firsts) if of_pictures else None,
-        second=to_pixels(extra),
+        second=to_pixels(picture_2),
         strengths=(settings.mix_strength_1, settings.mix_strength_2),
         method=settings.mix_method,
     )
@@ -86,8 +86,3 @@ def to_pixels(picture: Any) -> Pixels:
         transparent = "A" in upright.getbands() or "transparency" in upright.info
         upright = upright.convert("RGBA" if transparent else "RGB")
     return np.array(upright, dtype=np.uint8)
-
-
-def from_array(array: Any) -> Any:
-    """The PIL picture of an array of uint8, as some pages hand pictures over."""
-    return Image.fromarray(np.asarray(array, dtype=np.uint8))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+from PIL import Image
+
 from kandinsky_ext.errors import UserError
-from kandinsky_ext.mixing import from_array
 
 
 def read(label: str, value: Any) -> Any:
@@ -15,11 +17,10 @@ def read(label: str, value: Any) -> Any:
     """
     if value is None or hasattr(value, "convert"):
         return value
+    if isinstance(value, np.ndarray) and value.dtype == np.uint8 and value.ndim in (2, 3):
+        return Image.fromarray(value)
     if not isinstance(value, str):
-        try:
-            return from_array(value)
-        except (TypeError, ValueError) as error:
-            raise UserError(f'"{label}" is no picture: {error}') from error
+        raise UserError(f'"{label}" is no picture: {type(value).__name__}')
     # Not at the top: it is only there for hosts that serve the API, and slow to import.
     from modules.api.api import decode_base64_to_image  # noqa: PLC0415
 

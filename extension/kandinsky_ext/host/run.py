@@ -80,8 +80,8 @@ def _mix(p: Any, settings: Settings) -> mixing.Mix | None:
     background = getattr(shared.opts, "img2img_background_color", "#ffffff")
     return mixing.make(
         settings,
-        extra=pictures.read(labels["mix_picture"], settings.mix_picture),
-        second_extra=pictures.read(labels["mix_second_picture"], settings.mix_second_picture),
+        picture_2=pictures.read(labels["mix_picture_2"], settings.mix_picture_2),
+        picture_1=pictures.read(labels["mix_picture_1"], settings.mix_picture_1),
         init_images=[
             images.flatten(picture, background) for picture in getattr(p, "init_images", None) or []
         ],
