@@ -4,8 +4,6 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <algorithm>
-#include <map>
 #include <optional>
 
 #include "base/error.h"
@@ -16,31 +14,22 @@
 #include "nn/movq/movq.h"
 #include "nn/prior/prior_transformer.h"
 #include "nn/unet/unet.h"
+#include "pipelines/check_finite.h"
 #include "pipelines/component.h"
 #include "pipelines/conditioning_rows.h"
 #include "pipelines/conditions.h"
+#include "pipelines/encode_images.h"
+#include "pipelines/encode_prompts.h"
 #include "pipelines/kandinsky_2_1_folders.h"
 #include "pipelines/mask_blend.h"
 #include "pipelines/prepare_latents.h"
-#include "pipelines/run_prior.h"
 #include "pipelines/run_unet.h"
 #include "samplers/sampler.h"
-#include "tensor/bridge.h"
 #include "text/clip_bpe.h"
 #include "text/xlmr_unigram.h"
 
 namespace kandinsky::pipelines {
 namespace {
-
-void check_finite(const at::Tensor& tensor, const char* stage, tensor::Placement placement) {
-  if (tensor.isfinite().all().item<bool>()) return;
-  throw Error(
-      ErrorCode::kUnsupported,
-      fmt::format(
-          "stage {} gave values that are not finite numbers in {}; use precision {}", stage,
-          tensor::precision_name(placement.dtype),
-          placement.dtype == at::kFloat ? "fp32 with other weights: these are damaged" : "fp32"));
-}
 
 class Kandinsky21 : public Pipeline {
  public:
@@ -119,33 +108,19 @@ class Kandinsky21 : public Pipeline {
 
   EncodedPrompts encode_prompts(const PromptRequest& request, const Monitor& monitor) override {
     check(request);
-    const std::vector<std::string> negatives =
-        request.negative_prompts.value_or(std::vector<std::string>(request.prompts.size()));
-    const bool has_negatives = request.negative_prompts.has_value();
-
-    std::map<std::string, nn::MultilingualClip::Output> decoder_texts;
-    std::map<std::string, PriorText> prior_texts;
-    encode_texts(request.prompts, negatives, monitor, decoder_texts, prior_texts);
-
-    std::vector<PriorItem> items;
-    for (size_t i = 0; i < request.prompts.size(); ++i) {
-      items.push_back(
-          {&prior_texts.at(request.prompts[i]), &prior_texts.at(negatives[i]), has_negatives});
-    }
-    PriorOutput output = run_prior(prior_.get(monitor), prior_schedule_, items, request, monitor);
-    if (!has_negatives) {
-      output.negative_image_embeds = zero_image_embeds(monitor)
-                                         .expand({static_cast<int64_t>(request.prompts.size()), -1})
-                                         .contiguous();
-    }
-    check_finite(output.image_embeds, "prior", placement_);
-    check_finite(output.negative_image_embeds, "prior", placement_);
-    return {make_embeds(output.image_embeds, request.prompts, decoder_texts),
-            make_embeds(output.negative_image_embeds, negatives, decoder_texts)};
+    return pipelines::encode_prompts(
+        prompt_models(), request, [&] { return zero_image_embeds(monitor); }, monitor);
   }
 
-  Embeds encode_images(const std::vector<io::Image>&, const Monitor&) override {
-    throw Error(ErrorCode::kUnsupported, "comes with the next commits");
+  Embeds encode_images(const std::vector<io::Image>& pictures, const Monitor& monitor) override {
+    check_batch_size(static_cast<int64_t>(pictures.size()));
+    for (const io::Image& picture : pictures) io::check_image(picture, "picture");
+    const nn::ClipVisionEncoder& encoder = image_encoder_.get(monitor);
+    keeps_image_encoder_ = true;
+    const ImageProcessor processor(config(prior_dir_, "image_processor"), encoder.image_size());
+    const at::Tensor image_embeds = pipelines::encode_images(encoder, processor, pictures, monitor);
+    check_finite(image_embeds, "image_encoder", placement_);
+    return embeds_without_text(prompt_models(), image_embeds, monitor);
   }
 
   at::Tensor denoise(const Embeds& embeds, const Embeds* negative_embeds,
@@ -194,6 +169,7 @@ class Kandinsky21 : public Pipeline {
   void unload() override {
     prior_text_encoder_.unload();
     image_encoder_.unload();
+    keeps_image_encoder_ = false;
     prior_.unload();
     text_encoder_.unload();
     unet_.unload();
@@ -222,81 +198,28 @@ class Kandinsky21 : public Pipeline {
                             text_encoder.source(), vocab_size, tokens));
   }
 
-  /// Encodes each distinct text once, by both text encoders.
-  void encode_texts(const std::vector<std::string>& prompts,
-                    const std::vector<std::string>& negatives, const Monitor& monitor,
-                    std::map<std::string, nn::MultilingualClip::Output>& decoder_texts,
-                    std::map<std::string, PriorText>& prior_texts) {
-    std::vector<std::string> texts = prompts;
-    texts.insert(texts.end(), negatives.begin(), negatives.end());
-    std::sort(texts.begin(), texts.end());
-    texts.erase(std::unique(texts.begin(), texts.end()), texts.end());
-
-    const auto steps = static_cast<int>(texts.size());
-    const nn::ClipTextEncoder& prior_text_encoder = prior_text_encoder_.get(monitor);
-    const nn::MultilingualClip& text_encoder = text_encoder_.get(monitor);
-    monitor.report("text_encoder", 0, steps);
-    int step = 0;
-    for (const std::string& text : texts) {
-      monitor.check_cancelled();
-      const text::Tokens clip = prior_tokenizer_.encode(text);
-      const text::Tokens xlmr = tokenizer_.encode(text);
-      say_if_cut(text, clip.num_dropped, "prior", monitor);
-      say_if_cut(text, xlmr.num_dropped, "decoder", monitor);
-      auto [text_embeds, last_hidden_state] = prior_text_encoder(tensor::from_ids(clip.ids));
-      prior_texts[text] = {text_embeds, last_hidden_state, tensor::from_ids(clip.attention_mask)};
-      auto [prompt_embeds, hidden_states] =
-          text_encoder(tensor::from_ids(xlmr.ids), tensor::from_ids(xlmr.attention_mask));
-      prompt_embeds = prompt_embeds.to(at::kCPU, at::kFloat);
-      hidden_states = hidden_states.to(at::kCPU, at::kFloat);
-      check_finite(prompt_embeds, "text_encoder", placement_);
-      decoder_texts[text] = {prompt_embeds, hidden_states};
-      monitor.report("text_encoder", ++step, steps);
-    }
-  }
-
-  static void say_if_cut(const std::string& text, int64_t num_dropped, const char* which,
-                         const Monitor& monitor) {
-    if (num_dropped == 0) return;
-    monitor.say(fmt::format(
-        "The {} reads {} tokens of a prompt; the last {} tokens of \"{}...\" were left out.", which,
-        text::kDefaultMaxLength - 2, num_dropped, first_words(text)));
-  }
-
-  /// The beginning of a text, not cut inside a character.
-  static std::string_view first_words(std::string_view text) {
-    constexpr size_t kBytes = 40;
-    if (text.size() <= kBytes) return text;
-    size_t end = kBytes;
-    while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80U) --end;
-    return text.substr(0, end);
+  PromptModels prompt_models() {
+    return {.prior_tokenizer = prior_tokenizer_,
+            .tokenizer = tokenizer_,
+            .prior_text_encoder = prior_text_encoder_,
+            .text_encoder = text_encoder_,
+            .prior = prior_,
+            .prior_schedule = prior_schedule_,
+            .placement = placement_};
   }
 
   const at::Tensor& zero_image_embeds(const Monitor& monitor) {
     if (!zero_image_embeds_.defined()) {
       const nn::ClipVisionEncoder& image_encoder = image_encoder_.get(monitor);
       monitor.report("image_encoder", 0, 1);
-      zero_image_embeds_ = image_encoder.zero_embeds().to(at::kCPU, at::kFloat);
+      const at::Tensor image_embeds = image_encoder.zero_embeds().to(at::kCPU, at::kFloat);
+      check_finite(image_embeds, "image_encoder", placement_);
+      zero_image_embeds_ = image_embeds;
       // A constant of the model: the tower is not needed again for it.
-      image_encoder_.unload();
+      if (!keeps_image_encoder_) image_encoder_.unload();
       monitor.report("image_encoder", 1, 1);
     }
     return zero_image_embeds_;
-  }
-
-  static Embeds make_embeds(
-      const at::Tensor& image_embeds, const std::vector<std::string>& texts,
-      const std::map<std::string, nn::MultilingualClip::Output>& decoder_texts) {
-    std::vector<at::Tensor> prompt_embeds;
-    std::vector<at::Tensor> hidden_states;
-    for (const std::string& text : texts) {
-      const auto& output = decoder_texts.at(text);
-      prompt_embeds.push_back(output.text_embeds);
-      hidden_states.push_back(output.text_encoder_hidden_states);
-    }
-    return {{{"image_embeds", image_embeds},
-             {"prompt_embeds", at::cat(prompt_embeds)},
-             {"text_encoder_hidden_states", at::cat(hidden_states)}}};
   }
 
   static void check_shape(const char* name, const at::Tensor& tensor,
@@ -347,6 +270,7 @@ class Kandinsky21 : public Pipeline {
   Component<nn::UNet> unet_;
   std::optional<Component<nn::UNet>> inpaint_unet_;
   Component<nn::Movq> movq_;
+  bool keeps_image_encoder_ = false;  // pictures are being encoded
   at::Tensor zero_image_embeds_;
 };
 

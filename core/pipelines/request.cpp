@@ -7,6 +7,8 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "text/prompt_weights.h"
+#include "text/unicode.h"
 
 namespace kandinsky::pipelines {
 namespace {
@@ -42,6 +44,17 @@ void check_count(const char* name, size_t count, size_t expected) {
               fmt::format("there are {} {} for {} pictures", count, name, expected));
 }
 
+/// Throws what reading the texts would.
+void check_texts(const std::vector<std::string>& texts, bool parse_weights) {
+  for (const std::string& text : texts) {
+    if (parse_weights) {
+      text::parse_prompt_weights(text);
+    } else {
+      text::check_prompt(text);
+    }
+  }
+}
+
 }  // namespace
 
 void check_size(int64_t width, int64_t height) {
@@ -59,7 +72,13 @@ void PromptRequest::check() const {
   check_batch_size(static_cast<int64_t>(prompts.size()));
   check_count("seeds", seeds.size(), prompts.size());
   if (negative_prompts) check_count("negative prompts", negative_prompts->size(), prompts.size());
+  if (negative_prior_prompts) {
+    check_count("negative prior prompts", negative_prior_prompts->size(), prompts.size());
+  }
   check_guidance("prior guidance scale", guidance_scale);
+  check_texts(prompts, parse_weights);
+  if (negative_prompts) check_texts(*negative_prompts, parse_weights);
+  if (negative_prior_prompts) check_texts(*negative_prior_prompts, parse_weights);
 }
 
 void DenoiseRequest::check() const {

@@ -41,14 +41,20 @@ TEST(LoopsParity, Prior) {
     request.num_inference_steps =
         static_cast<int>(reference.integer(name + "/prior_num_inference_steps"));
     request.guidance_scale = reference.real(name + "/prior_guidance_scale");
-    const pipelines::PriorItem item{
-        .prompt = &prompt, .uncond = is_bad ? &bad : &empty, .samples_negative = has_negative};
-    const pipelines::PriorOutput output = run_prior(prior, schedule, {item}, request, monitor);
-    expect_close(kPriorLoop, name + " image_embeds", output.image_embeds,
+    const PriorText& negative = is_bad ? bad : empty;
+    const pipelines::PriorItem item{.seed = request.seeds[0],
+                                    .prompt = &prompt,
+                                    .uncond = {&negative},
+                                    .negative = has_negative ? &negative : nullptr};
+    const auto noise =
+        has_negative ? pipelines::PriorNoise::kPromptAndNegative : pipelines::PriorNoise::kPrompt;
+    const pipelines::PriorOutput output =
+        run_prior(prior, schedule, {item}, noise, request, monitor);
+    expect_close(kPriorLoop, name + " image_embeds", output.image_embeds[0],
                  reference.tensor(name + "/image_embeds"));
-    ASSERT_EQ(output.negative_image_embeds.defined(), has_negative) << name;
+    ASSERT_EQ(output.negative_image_embeds[0].defined(), has_negative) << name;
     if (has_negative) {
-      expect_close(kPriorLoop, name + " negative_image_embeds", output.negative_image_embeds,
+      expect_close(kPriorLoop, name + " negative_image_embeds", output.negative_image_embeds[0],
                    reference.tensor(name + "/negative_image_embeds"));
     }
     ++runs;
