@@ -1,6 +1,5 @@
 #include "engine/engine.h"
 
-#include <ATen/ops/replication_pad2d.h>
 #include <fmt/format.h>
 
 #include "base/error.h"
@@ -14,6 +13,7 @@ using pipelines::Embeds;
 using pipelines::Monitor;
 using pipelines::Pipeline;
 using pipelines::PromptRequest;
+using pipelines::Source;
 using pipelines::SourceRequest;
 
 Engine::Engine(const EngineOptions& options)
@@ -89,8 +89,8 @@ at::Tensor Engine::encode(const uint8_t* pictures, int64_t batch_size, int64_t w
     const auto [latent_height, latent_width] = geometry().latent_size(width, height);
     const at::Tensor pixels = tensor::from_pictures(pictures, batch_size, height, width);
     const int64_t factor = geometry().latent_factor;
-    const at::Tensor whole = at::replication_pad2d(
-        pixels, {0, latent_width * factor - width, 0, latent_height * factor - height});
+    const at::Tensor whole =
+        tensor::extend_border(pixels, latent_height * factor, latent_width * factor);
     return pipeline_->encode(whole, tiling, monitor).contiguous();
   });
 }
@@ -109,9 +109,11 @@ void Engine::image_to_image(const PromptRequest& prompts, const DenoiseRequest& 
                             const SourceRequest& source, uint8_t* pictures) {
   run([&](const Monitor& monitor) {
     pipeline_->check(prompts);
-    pipelines::check_source(*pipeline_, source, request);
-    const auto [embeds, negative_embeds] = pipeline_->encode_prompts(prompts, monitor);
-    pipelines::paint_from(*pipeline_, source, embeds, &negative_embeds, request, monitor, pictures);
+    const Source prepared = pipelines::prepare_source(*pipeline_, source, request, monitor);
+    Pipeline::EncodedPrompts encoded;
+    if (!prepared.unchanged) encoded = pipeline_->encode_prompts(prompts, monitor);
+    pipelines::paint_from(*pipeline_, prepared, encoded.embeds, &encoded.negative_embeds, request,
+                          monitor, pictures);
   });
 }
 
@@ -119,13 +121,13 @@ void Engine::paint(const Embeds& embeds, const Embeds* negative_embeds,
                    const DenoiseRequest& request, const std::optional<SourceRequest>& source,
                    uint8_t* pictures) {
   run([&](const Monitor& monitor) {
-    if (source) {
-      pipelines::check_source(*pipeline_, *source, request);
-      pipelines::paint_from(*pipeline_, *source, embeds, negative_embeds, request, monitor,
-                            pictures);
-    } else {
+    if (!source) {
       pipelines::paint(*pipeline_, embeds, negative_embeds, request, monitor, pictures);
+      return;
     }
+    const Source prepared = pipelines::prepare_source(*pipeline_, *source, request, monitor);
+    pipelines::paint_from(*pipeline_, prepared, embeds, negative_embeds, request, monitor,
+                          pictures);
   });
 }
 
