@@ -89,7 +89,8 @@ class Kandinsky21 : public Pipeline {
 
   void check(const DenoiseRequest& request) const override {
     request.check();
-    samplers::find_sampler(request.sampler).check_steps(schedule_, request.num_inference_steps);
+    samplers::find_sampler(request.sampler)
+        .check_steps(schedule_, request.num_inference_steps, request.scheduler);
     check_conditions(request);
     check_init_noise(request);
     if (request.mask_method == MaskMethod::kModel && !inpaint_dir_) {
