@@ -18,7 +18,7 @@ struct Tokens {
 /// The tokens of a text that was given in parts: as if the parts were one text.
 struct PartTokens {
   std::vector<std::int64_t> ids;
-  std::vector<std::size_t> parts;  ///< where each token's last character comes from
+  std::vector<std::size_t> parts;  ///< where each token's last character comes from; they ascend
 };
 
 /// The length that every Kandinsky 2.1 pipeline uses for both tokenizers.

@@ -23,6 +23,8 @@ constexpr std::int64_t kEosId = 2;
 constexpr std::int64_t kUnkId = 3;
 /// fairseq puts <pad> between <s> and </s>, which moves every piece of the model up by one.
 constexpr std::int64_t kOffset = 1;
+/// SentencePiece's stand-in for the space before a word.
+constexpr std::string_view kWordMark = "\u2581";
 
 }  // namespace
 
@@ -49,10 +51,14 @@ void XlmrTokenizer::Impl::append_text(std::string_view prompt, std::size_t begin
   } catch (const std::exception& error) {
     throw Error(ErrorCode::kInternal, fmt::format("SentencePiece: {}", error.what()));
   }
-  for (std::size_t i = 0; i < pieces.pieces_size(); ++i) {
-    const auto piece = pieces.pieces(static_cast<int>(i));
+  const auto count = static_cast<int>(pieces.pieces_size());
+  for (int i = 0; i < count; ++i) {
+    const auto piece = pieces.pieces(i);
+    // A mark on its own goes with the word that it begins.
+    const bool is_mark = piece.piece() == kWordMark && i + 1 < count;
+    const std::size_t piece_end = is_mark ? pieces.pieces(i + 1).end() : piece.end();
     // 0 is the model's unknown piece; 1 and 2, <s> and </s>, never come out of ordinary text.
-    tokens->add(piece.id() == 0 ? kUnkId : piece.id() + kOffset, begin + piece.end());
+    tokens->add(piece.id() == 0 ? kUnkId : piece.id() + kOffset, begin + piece_end);
   }
 }
 

@@ -11,11 +11,16 @@
 namespace kandinsky::pipelines {
 namespace {
 
-Embeds item(std::vector<std::vector<float>> rows, float text = 0.0F) {
-  const auto batch = static_cast<int64_t>(rows.size());
+at::Tensor table(const std::vector<std::vector<double>>& rows) {
   std::vector<at::Tensor> values;
-  for (const std::vector<float>& row : rows) values.push_back(at::tensor(row));
-  return {{{"image_embeds", at::stack(values)},
+  for (const std::vector<double>& row : rows)
+    values.push_back(at::tensor(at::ArrayRef<double>(row), at::kFloat));
+  return at::stack(values);
+}
+
+Embeds item(const std::vector<std::vector<double>>& rows, float text = 0.0F) {
+  const auto batch = static_cast<int64_t>(rows.size());
+  return {{{"image_embeds", table(rows)},
            {"prompt_embeds", at::full({batch, 2}, text)},
            {"text_encoder_hidden_states", at::full({batch, 3, 4}, text)}}};
 }
@@ -43,9 +48,9 @@ const Embeds kY = item({{0, 2, 0}}, 2);
 const Embeds kZ = item({{0, 0, 3}}, 3);
 
 TEST(CombineEmbeds, SumsByWeightsThatNeedNotAddUp) {
-  EXPECT_TRUE(mix({kX, kY}, {0.5, -2.0}).equal(at::tensor({{0.5F, -4.0F, 0.0F}})));
-  EXPECT_TRUE(mix({kX, kY, kZ}, {1, 1, 1}).equal(at::tensor({{1.0F, 2.0F, 3.0F}})));
-  EXPECT_TRUE(mix({kX}, {1e6}).equal(at::tensor({{1e6F, 0.0F, 0.0F}})));
+  EXPECT_TRUE(mix({kX, kY}, {0.5, -2.0}).equal(table({{0.5F, -4.0F, 0.0F}})));
+  EXPECT_TRUE(mix({kX, kY, kZ}, {1, 1, 1}).equal(table({{1.0F, 2.0F, 3.0F}})));
+  EXPECT_TRUE(mix({kX}, {1e6}).equal(table({{1e6F, 0.0F, 0.0F}})));
   EXPECT_TRUE(mix({kX, kX}, {1, -1}).equal(at::zeros({1, 3})));
   EXPECT_TRUE(mix({kX, kY}, {0, 0}).equal(at::zeros({1, 3})));
 }
@@ -56,7 +61,7 @@ TEST(CombineEmbeds, TheTextIsTheFirstItemsOrTheOneGiven) {
   const Embeds other = combine({kY, kX}, {1, 1}, MixMethod::kSum, &kZ);
   EXPECT_TRUE(other.at("prompt_embeds").equal(kZ.at("prompt_embeds")));
   EXPECT_TRUE(other.at("text_encoder_hidden_states").equal(kZ.at("text_encoder_hidden_states")));
-  EXPECT_TRUE(other.at("image_embeds").equal(at::tensor({{1.0F, 2.0F, 0.0F}})));
+  EXPECT_TRUE(other.at("image_embeds").equal(table({{1.0F, 2.0F, 0.0F}})));
 }
 
 TEST(CombineEmbeds, AnItemWithoutWeightLeavesNoTrace) {
@@ -75,7 +80,7 @@ TEST(CombineEmbeds, AnItemWithoutWeightLeavesNoTrace) {
 
 TEST(CombineEmbeds, OneRowServesAllRows) {
   const Embeds two = item({{1, 2, 3}, {4, 5, 6}}, 7);
-  const at::Tensor expected = at::tensor({{2.0F, 2.0F, 3.0F}, {5.0F, 5.0F, 6.0F}}).view({2, 3});
+  const at::Tensor expected = table({{2.0F, 2.0F, 3.0F}, {5.0F, 5.0F, 6.0F}});
   EXPECT_TRUE(mix({two, kX}, {1, 1}).equal(expected));
   const Embeds mixed = combine({kX, two}, {1, 1});
   EXPECT_TRUE(mixed.at("image_embeds").equal(expected));
@@ -83,7 +88,7 @@ TEST(CombineEmbeds, OneRowServesAllRows) {
   EXPECT_EQ(mixed.at("text_encoder_hidden_states").size(0), 2);
   const Embeds wide = combine({kX, kY}, {1, 1}, MixMethod::kSum, &two);
   EXPECT_EQ(wide.batch_size(), 2);
-  EXPECT_TRUE(wide.at("image_embeds").equal(at::tensor({{1.0F, 2.0F, 0.0F}}).expand({2, 3})));
+  EXPECT_TRUE(wide.at("image_embeds").equal(table({{1.0F, 2.0F, 0.0F}}).expand({2, 3})));
   refuse("item 2 has image_embeds [2, 3], expected [3, 3] or [1, 3]",
          {item({{1, 1, 1}, {1, 1, 1}, {1, 1, 1}}), two}, {1, 1});
 }
@@ -93,12 +98,12 @@ TEST(CombineEmbeds, SlerpGoesAlongTheSphere) {
     const at::Tensor mixed = mix({kX, kY}, {3 * (1 - t), 3 * t}, MixMethod::kSlerp);
     const double length = (1 - t) * 1 + t * 2;
     const at::Tensor expected =
-        at::tensor({length * std::cos(t * M_PI / 2), length * std::sin(t * M_PI / 2), 0.0});
-    EXPECT_TRUE(at::allclose(mixed[0].to(at::kDouble), expected, 1e-6, 1e-6)) << t;
+        table({{length * std::cos(t * M_PI / 2), length * std::sin(t * M_PI / 2), 0.0}});
+    EXPECT_TRUE(at::allclose(mixed, expected, 1e-6, 1e-6)) << t;
   }
   // Items of one direction: only the lengths differ.
   EXPECT_TRUE(at::allclose(mix({kX, item({{3, 0, 0}})}, {1, 1}, MixMethod::kSlerp),
-                           at::tensor({{2.0F, 0.0F, 0.0F}})));
+                           table({{2.0F, 0.0F, 0.0F}})));
 }
 
 TEST(CombineEmbeds, SlerpDoesNotDependOnTheOrder) {
@@ -116,7 +121,7 @@ TEST(CombineEmbeds, SlerpKnowsWhereThereIsNoWay) {
   refuse("all weights are 0", {kX, kY}, {0, 0}, MixMethod::kSlerp);
   const Embeds zero = item({{0, 0, 0}});
   EXPECT_TRUE(
-      at::allclose(mix({kX, zero}, {1, 1}, MixMethod::kSlerp), at::tensor({{0.5F, 0.0F, 0.0F}})));
+      at::allclose(mix({kX, zero}, {1, 1}, MixMethod::kSlerp), table({{0.5F, 0.0F, 0.0F}})));
   EXPECT_TRUE(mix({zero, zero}, {1, 1}, MixMethod::kSlerp).equal(at::zeros({1, 3})));
 }
 
