@@ -34,17 +34,24 @@ enum class MixMethod : int {
   kSlerp,  ///< on the sphere: directions and lengths by their share of the weights, none negative
 };
 
-/// Mixes image_embeds; an item of one row serves all rows of the others. The other tensors are
-/// `text`'s, or the first item's if that is null.
-/// Throws Error(kInvalidArgument) for no items, shapes that differ, weights that are not finite,
-/// too large or, for kSlerp, negative or all 0.
+/// Most that an item of a mix can weigh, either way.
+inline constexpr double kMaxMixWeight = 1e6;
+
+/// Mixes image_embeds of 1 to limits::kMaxMixItems items; an item of one row serves all rows of the
+/// others. The other tensors are `text`'s, or the first item's if that is null. An item of weight 0
+/// leaves no trace in image_embeds; one that weighs alone under kSlerp comes back as it is.
+/// Throws Error(kInvalidArgument) for no or too many items, shapes that differ, weights beyond
+/// kMaxMixWeight or NaN, a mix that is not finite; for kSlerp also for weights below 0 or all 0,
+/// and directions that are opposite.
 Embeds combine_embeds(Span<const Embeds* const> items, Span<const double> weights,
                       const Embeds* text, MixMethod method);
 
-/// All rows of all items, in order. Throws Error(kInvalidArgument) for items that do not fit.
+/// All rows of all items, in order. Throws Error(kInvalidArgument) for no items, items that do not
+/// fit, and more than limits::kMaxEmbedsRows rows.
 Embeds concat_embeds(Span<const Embeds* const> items);
 
-/// Some rows, in the order asked. Throws Error(kInvalidArgument) for rows that are not there.
+/// Some rows, in the order asked. Throws Error(kInvalidArgument) for no rows, rows that are not
+/// there, and more than limits::kMaxEmbedsRows.
 Embeds select_embeds(const Embeds& embeds, Span<const int64_t> rows);
 
 /// One safetensors file. Throws as io::write_safetensors and io::SafetensorsFile::open; load also

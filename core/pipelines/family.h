@@ -27,6 +27,10 @@ struct Geometry {
   /// {height, width} of the latents of a picture. Throws Error(kInvalidArgument) for sides out of
   /// range.
   std::pair<int64_t, int64_t> latent_size(int64_t width, int64_t height) const;
+
+  /// Throws Error(kInvalidArgument) unless opposite borders can fit: sides that are no multiples of
+  /// size_multiple are cropped.
+  void check_tiling(int64_t width, int64_t height) const;
 };
 
 /// One opened model: the arrows from texts to pictures. Weights are loaded by the first call that

@@ -8,6 +8,8 @@ namespace kandinsky::pipelines {
 /// text_image UNet, MoVQ.
 bool recognizes_kandinsky_2_1(const io::ModelDir& model);
 
+/// The inpainting model is another folder's UNet with 9 channels. A model that has one itself
+/// paints masked pictures with it, and all others as pictures that are masked throughout.
 std::unique_ptr<Pipeline> open_kandinsky_2_1(const io::ModelDir& model,
                                              const CompanionDirs& companions,
                                              tensor::Placement placement);

@@ -19,8 +19,8 @@ inline constexpr double kMaxGuidanceScale = 100.0;
 /// What stands on the image side of the negative embeds.
 enum class NegativeImage : int {
   kZero,   ///< the embedding of an empty picture: no colour of its own
-  kPrior,  ///< the prior's result for the negative prompt, or the empty picture without one: what
-           ///< the reference does
+  kPrior,  ///< the prior's result for the text that it steers away from, or the empty picture
+           ///< without one: what the reference does
 };
 
 /// Texts to encode, and how to sample the prior.
