@@ -1,20 +1,24 @@
 #include "cli/arguments.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include <algorithm>
+#include <cctype>
 #include <charconv>
 #include <cmath>
 #include <limits>
 #include <random>
 #include <system_error>
 
+#include "cli/limits.h"
 #include "kandinsky.hpp"
 
 namespace kandinsky::cli {
 namespace {
 
 [[noreturn]] void refuse(const std::string& message) {
-  throw StatusError(KANDINSKY_INVALID_ARGUMENT, message.c_str());
+  throw StatusError(KANDINSKY_INVALID_ARGUMENT, message);
 }
 
 /// Length of the UTF-8 sequence at the front of `text`, 0 if there is none: overlong forms,
@@ -91,6 +95,26 @@ double parse_number(std::string_view option, std::string_view text, double lowes
   if (!std::isfinite(value)) refuse(fmt::format("{}: {} is not a finite number", option, text));
   check_range(option, text, value, lowest, highest);
   return value;
+}
+
+std::pair<std::int32_t, std::int32_t> parse_size(std::string_view option, std::string_view text) {
+  const std::size_t cross = text.find_first_of("xX");
+  if (cross == std::string_view::npos) {
+    refuse(fmt::format("{}: \"{}\" is not a size such as 640x480", option, text));
+  }
+  return {parse_integer(option, text.substr(0, cross), 1, kMaxSide),
+          parse_integer(option, text.substr(cross + 1), 1, kMaxSide)};
+}
+
+std::string parse_word(std::string_view option, std::string_view text,
+                       const std::vector<std::string>& words) {
+  const auto same_letter = [](unsigned char a, unsigned char b) {
+    return std::tolower(a) == std::tolower(b);
+  };
+  for (const std::string& word : words) {
+    if (std::equal(word.begin(), word.end(), text.begin(), text.end(), same_letter)) return word;
+  }
+  refuse(fmt::format("{}: there is no \"{}\", only {}", option, text, fmt::join(words, ", ")));
 }
 
 std::uint64_t parse_seed(std::string_view option, std::string_view text, std::int32_t batch_size) {

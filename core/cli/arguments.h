@@ -3,6 +3,8 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 /// Words of the command line -> checked values. Numbers are read here and not by CLI11: it would
 /// take "010" for 8, and its messages do not tell the range.
@@ -19,6 +21,13 @@ std::int32_t parse_integer(std::string_view option, std::string_view text, std::
 
 /// A finite decimal number in [lowest, highest]. Throws as parse_integer.
 double parse_number(std::string_view option, std::string_view text, double lowest, double highest);
+
+/// {width, height} of "640x480", each 1 to 16384. Throws as parse_integer.
+std::pair<std::int32_t, std::int32_t> parse_size(std::string_view option, std::string_view text);
+
+/// The one of `words` that `text` is, in any case. Throws as parse_integer, listing the words.
+std::string parse_word(std::string_view option, std::string_view text,
+                       const std::vector<std::string>& words);
 
 /// The first seed of a batch: the number given, or a random one in [0, 2^32 - 2], as hosts draw it,
 /// for -1. Throws as parse_integer, also when a seed of the batch would exceed 2^64 - 1.

@@ -6,13 +6,25 @@
 /// may throw StatusError.
 namespace kandinsky::cli {
 
-/// "txt2img": paints pictures.
+/// "txt2img": paints from a text.
 void add_txt2img(CLI::App& app);
+
+/// "img2img": paints from a picture and a text.
+void add_img2img(CLI::App& app);
+
+/// "inpaint": repaints the masked part of a picture.
+void add_inpaint(CLI::App& app);
+
+/// "mix": paints from texts and pictures with weights.
+void add_mix(CLI::App& app);
 
 /// "info": tells what a model folder holds.
 void add_info(CLI::App& app);
 
 /// "samplers": lists the samplers.
 void add_samplers(CLI::App& app);
+
+/// "schedulers": lists the schedulers.
+void add_schedulers(CLI::App& app);
 
 }  // namespace kandinsky::cli

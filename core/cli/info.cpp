@@ -111,10 +111,4 @@ void add_info(CLI::App& app) {
   });
 }
 
-void add_samplers(CLI::App& app) {
-  app.add_subcommand("samplers", "List the samplers")->callback([] {
-    for (const std::string& name : sampler_names()) fmt::print("{}\n", name);
-  });
-}
-
 }  // namespace kandinsky::cli

@@ -30,7 +30,7 @@ int fail(int code, std::string message) {
 }
 
 int run(int argc, char** argv) {
-  CLI::App app("Kandinsky paints pictures from texts.", "kandinsky");
+  CLI::App app("Kandinsky paints pictures from texts and pictures.", "kandinsky");
   app.set_version_flag("--version", fmt::format("kandinsky {} (LibTorch {})", kandinsky_version(),
                                                 kandinsky_torch_version()));
   app.require_subcommand(1);
@@ -45,8 +45,12 @@ int run(int argc, char** argv) {
       "report it),\n"
       "130 stopped by Ctrl-C, 1 anything else. Every failure writes one line to standard error.");
   kandinsky::cli::add_txt2img(app);
+  kandinsky::cli::add_img2img(app);
+  kandinsky::cli::add_inpaint(app);
+  kandinsky::cli::add_mix(app);
   kandinsky::cli::add_info(app);
   kandinsky::cli::add_samplers(app);
+  kandinsky::cli::add_schedulers(app);
   kandinsky::cli::check_utf8(argc, argv);
   if (argc == 1) {
     fmt::print(stderr, "{}\n", app.help());

@@ -24,9 +24,10 @@ namespace fs = std::filesystem;
 /// What kandinsky_picture_save() writes.
 constexpr std::array<std::string_view, 4> kSuffixes = {".png", ".jpg", ".jpeg", ".webp"};
 constexpr std::size_t kNumberDigits = 5;
+const char* const kOption = "--output";
 
 [[noreturn]] void refuse(kandinsky_status status, const std::string& message) {
-  throw StatusError(status, message.c_str());
+  throw StatusError(status, message);
 }
 
 std::string lower_suffix(const fs::path& path) {
@@ -46,22 +47,50 @@ long long number_of(const std::string& name) {
 }
 
 /// status() that tells "is not there" from "cannot be looked at", such as a name that is too long.
-fs::file_status status_of(const fs::path& path) {
+fs::file_status status_of(const fs::path& path, const std::string& option) {
   std::error_code error;
   const fs::file_status status = fs::status(path, error);
   if (status.type() == fs::file_type::none ||
       (error && status.type() != fs::file_type::not_found)) {
     refuse(KANDINSKY_INVALID_ARGUMENT,
-           fmt::format("--output {}: {}", path.string(), error.message()));
+           fmt::format("{} {}: {}", option, path.string(), error.message()));
   }
   return status;
 }
 
+/// Throws unless files can be made in `folder`; `path` is what messages name.
+void probe(const fs::path& folder, const std::string& option, const fs::path& path) {
+  // Asking for the permission is not enough: read-only and virtual file systems refuse later.
+  std::string name = (folder / ".kandinsky-XXXXXX").string();
+  const int file = mkstemp(name.data());
+  if (file < 0) {
+    refuse(KANDINSKY_INVALID_ARGUMENT,
+           fmt::format("{} {}: nothing can be written to {}: {}", option, path.string(),
+                       folder.string(), std::strerror(errno)));
+  }
+  close(file);
+  unlink(name.c_str());
+}
+
 }  // namespace
+
+void check_file_place(const std::string& option, const fs::path& path) {
+  const fs::path folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
+  if (!fs::exists(status_of(folder, option))) {
+    refuse(KANDINSKY_NOT_FOUND,
+           fmt::format("{} {}: there is no folder {}", option, path.string(), folder.string()));
+  }
+  const fs::file_status status = status_of(path, option);
+  if (fs::exists(status) && !fs::is_regular_file(status)) {
+    refuse(KANDINSKY_INVALID_ARGUMENT,
+           fmt::format("{} {}: is there already and is not a file", option, path.string()));
+  }
+  probe(folder, option, path);
+}
 
 OutputPlace::OutputPlace(const std::string& output, std::int32_t batch_size) : path_(output) {
   if (output.empty()) refuse(KANDINSKY_INVALID_ARGUMENT, "--output: no name given");
-  const fs::file_status status = status_of(path_);
+  const fs::file_status status = status_of(path_, kOption);
   is_folder_ = output.back() == '/' || fs::is_directory(status);
   if (is_folder_) {
     if (fs::exists(status) && !fs::is_directory(status)) {
@@ -81,7 +110,7 @@ OutputPlace::OutputPlace(const std::string& output, std::int32_t batch_size) : p
            fmt::format("--output {}: {} pictures need a folder, such as {}/", output, batch_size,
                        (path_.parent_path() / path_.stem()).string()));
   }
-  check_file();
+  check_file_place(kOption, path_);
 }
 
 OutputPlace::MadeFolders::~MadeFolders() {
@@ -91,24 +120,9 @@ OutputPlace::MadeFolders::~MadeFolders() {
 
 bool OutputPlace::keeps_parameters() const { return is_folder_ || lower_suffix(path_) == ".png"; }
 
-void OutputPlace::check_file() const {
-  const fs::path folder = path_.has_parent_path() ? path_.parent_path() : fs::path(".");
-  const fs::file_status folder_status = status_of(folder);
-  if (!fs::exists(folder_status)) {
-    refuse(KANDINSKY_NOT_FOUND,
-           fmt::format("--output {}: there is no folder {}", path_.string(), folder.string()));
-  }
-  const fs::file_status status = status_of(path_);
-  if (fs::exists(status) && !fs::is_regular_file(status)) {
-    refuse(KANDINSKY_INVALID_ARGUMENT,
-           fmt::format("--output {}: is there already and is not a file", path_.string()));
-  }
-  probe(folder);
-}
-
 void OutputPlace::make_folder() {
   std::vector<fs::path> missing;
-  for (fs::path folder = path_; !folder.empty() && !fs::exists(status_of(folder));) {
+  for (fs::path folder = path_; !folder.empty() && !fs::exists(status_of(folder, kOption));) {
     // "out/" and "out" are the same folder
     if (folder.has_filename()) missing.push_back(folder);
     folder = folder.parent_path();
@@ -121,21 +135,8 @@ void OutputPlace::make_folder() {
                                                      path_.string(), error.message()));
     }
   }
-  probe(path_);
+  probe(path_, kOption, path_);
   next_path(0);  // an unreadable folder shall show now as well
-}
-
-void OutputPlace::probe(const fs::path& folder) const {
-  // Asking for the permission is not enough: read-only and virtual file systems refuse later.
-  std::string name = (folder / ".kandinsky-XXXXXX").string();
-  const int file = mkstemp(name.data());
-  if (file < 0) {
-    refuse(KANDINSKY_INVALID_ARGUMENT,
-           fmt::format("--output {}: nothing can be written to {}: {}", path_.string(),
-                       folder.string(), std::strerror(errno)));
-  }
-  close(file);
-  unlink(name.c_str());
 }
 
 std::string OutputPlace::next_path(std::uint64_t seed) const {

@@ -7,6 +7,10 @@
 
 namespace kandinsky::cli {
 
+/// Throws StatusError, naming the option, unless a file can be written there:
+/// KANDINSKY_INVALID_ARGUMENT, or KANDINSKY_NOT_FOUND when its folder does not exist.
+void check_file_place(const std::string& option, const std::filesystem::path& path);
+
 /// Where a batch of pictures goes: one file, or a folder with numbered files. Everything that can
 /// be told beforehand is checked when it is made, so that no work is lost to a spelling mistake.
 class OutputPlace {
@@ -35,9 +39,7 @@ class OutputPlace {
     std::vector<std::filesystem::path> paths;
   };
 
-  void check_file() const;
   void make_folder();
-  void probe(const std::filesystem::path& folder) const;
 
   std::filesystem::path path_;
   bool is_folder_ = false;

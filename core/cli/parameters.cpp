@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <filesystem>
 #include <iterator>
+#include <type_traits>
 
 #include "kandinsky.hpp"
 
@@ -12,6 +14,109 @@ namespace {
 /// Hosts split the settings at commas and colons, and quote values that have them.
 std::string setting_value(const std::string& value) {
   return value.find_first_of(",:\n") == std::string::npos ? value : json_string(value);
+}
+
+/// The line of settings, as it grows.
+class Settings {
+ public:
+  template <typename Value>
+  void add(std::string_view key, const Value& value) {
+    if (!line_.empty()) line_ += ", ";
+    line_ += fmt::format("{}: {}", key, setting_value(fmt::format("{}", value)));
+  }
+  /// Leaves out what is as it is by default.
+  template <typename Value>
+  void add_unless(const Value& usual, std::string_view key, const Value& value) {
+    if (value == usual) return;
+    if constexpr (std::is_same_v<Value, bool>) {
+      add(key, value ? "True" : "False");
+    } else {
+      add(key, value);
+    }
+  }
+  const std::string& line() const { return line_; }
+
+ private:
+  std::string line_;
+};
+
+/// The order is that of Automatic1111.
+void add_sampling(Settings& settings, const DenoiseOptions& denoise, std::size_t i,
+                  const std::string& model) {
+  const DenoiseOptions usual;
+  settings.add("Steps", denoise.num_inference_steps);
+  settings.add("Sampler", denoise.sampler);
+  settings.add("Schedule type", denoise.scheduler);
+  settings.add("CFG scale", denoise.guidance_scale);
+  settings.add("Seed", denoise.seeds[i]);
+  settings.add("Size", fmt::format("{}x{}", denoise.width, denoise.height));
+  settings.add("Model", model);
+  if (!denoise.variation_seeds.empty()) {
+    settings.add("Variation seed", denoise.variation_seeds[i]);
+    settings.add("Variation seed strength", denoise.variation_strength);
+  }
+  if (denoise.seed_resize_width > 0) {
+    settings.add("Seed resize from",
+                 fmt::format("{}x{}", denoise.seed_resize_width, denoise.seed_resize_height));
+  }
+  settings.add_unless(usual.tiling, "Tiling", denoise.tiling);
+  settings.add_unless(usual.guidance_rescale, "Kandinsky guidance rescale",
+                      denoise.guidance_rescale);
+  settings.add_unless(usual.guidance_start, "Kandinsky guidance start", denoise.guidance_start);
+  settings.add_unless(usual.guidance_end, "Kandinsky guidance end", denoise.guidance_end);
+}
+
+void add_source(Settings& settings, const PaintJob& job) {
+  settings.add("Denoising strength", job.denoise.strength);
+  settings.add_unless(SourceOptions().resize, "Kandinsky resize", job.source.resize);
+  settings.add_unless(DenoiseOptions().init_noise, "Kandinsky init noise", job.denoise.init_noise);
+}
+
+void add_mask(Settings& settings, const PaintJob& job, const kandinsky_engine_info& info) {
+  const SourceOptions usual;
+  const SourceOptions& source = job.source;
+  settings.add("Mask blur", source.mask_blur);
+  if (source.invert_mask) settings.add("Mask mode", "Inpaint not masked");
+  settings.add_unless(usual.mask_fill, "Masked content", source.mask_fill);
+  settings.add_unless(usual.erode_mask, "Kandinsky erode mask", source.erode_mask);
+  settings.add_unless(usual.composite, "Kandinsky composite", source.composite);
+  const bool has_model = info.inpaint_dir[0] != '\0';
+  const std::string& asked = job.denoise.mask_method;
+  settings.add("Kandinsky inpaint", asked != "auto" ? asked : has_model ? "model" : "blend");
+}
+
+void add_prompts(Settings& settings, const PaintJob& job) {
+  const PromptOptions usual;
+  const PromptOptions& prompts = job.prompts;
+  settings.add("Kandinsky prior steps", prompts.prior_num_inference_steps);
+  settings.add("Kandinsky prior CFG scale", prompts.prior_guidance_scale);
+  if (job.negative_prior_prompt)
+    settings.add("Kandinsky negative prior prompt", *job.negative_prior_prompt);
+  settings.add_unless(usual.negative_image, "Kandinsky negative image", prompts.negative_image);
+  settings.add_unless(false, "Kandinsky plain prompt", !prompts.parse_weights);
+  settings.add_unless(usual.long_prompts, "Kandinsky long prompts", prompts.long_prompts);
+}
+
+void add_mix(Settings& settings, const PaintJob& job) {
+  std::string items;
+  for (const MixItem& item : job.mix) {
+    if (!items.empty()) items += " + ";
+    const bool is_text = item.kind == MixItem::Kind::kText;
+    const std::string name =
+        is_text ? json_string(item.value) : std::filesystem::path(item.value).filename().string();
+    items += fmt::format("{} {}", item.weight, name);
+  }
+  settings.add("Kandinsky mix items", items);
+  settings.add("Kandinsky mix method", job.slerp ? "slerp" : "sum");
+}
+
+/// What the decoder reads.
+std::string main_text(const PaintJob& job) {
+  if (job.prompt) return *job.prompt;
+  for (const MixItem& item : job.mix) {
+    if (item.kind == MixItem::Kind::kText) return item.value;
+  }
+  return "";
 }
 
 std::string stripped(std::string_view text) {
@@ -59,21 +164,20 @@ std::string json_string(std::string_view text) {
   return quoted + '"';
 }
 
-std::string parameters_text(const PictureParameters& parameters) {
-  std::string text = parameters.prompt;
-  if (parameters.negative_prompt) text += "\nNegative prompt: " + *parameters.negative_prompt;
-  auto out = std::back_inserter(text);
-  fmt::format_to(out, "\nSteps: {}", parameters.steps);
-  fmt::format_to(out, ", Sampler: {}", setting_value(parameters.sampler));
-  fmt::format_to(out, ", CFG scale: {}", parameters.cfg_scale);
-  fmt::format_to(out, ", Seed: {}", parameters.seed);
-  fmt::format_to(out, ", Size: {}x{}", parameters.width, parameters.height);
-  fmt::format_to(out, ", Model: {}", setting_value(parameters.model));
-  fmt::format_to(out, ", Kandinsky prior steps: {}", parameters.prior_steps);
-  fmt::format_to(out, ", Kandinsky prior CFG scale: {}", parameters.prior_cfg_scale);
-  fmt::format_to(out, ", Kandinsky precision: {}", setting_value(parameters.precision));
-  fmt::format_to(out, ", Version: kandinsky {}", kandinsky_version());
-  return stripped(text);
+std::string parameters_text(const PaintJob& job, std::size_t i, const std::string& model,
+                            const kandinsky_engine_info& info) {
+  std::string text = main_text(job);
+  if (job.negative_prompt) text += "\nNegative prompt: " + *job.negative_prompt;
+  text += '\n';
+  Settings settings;
+  add_sampling(settings, job.denoise, i, model);
+  if (!job.source.pictures.empty()) add_source(settings, job);
+  if (!job.source.masks.empty()) add_mask(settings, job, info);
+  add_prompts(settings, job);
+  if (!job.mix.empty()) add_mix(settings, job);
+  settings.add("Kandinsky precision", info.precision);
+  settings.add("Version", fmt::format("kandinsky {}", kandinsky_version()));
+  return stripped(text + settings.line());
 }
 
 }  // namespace kandinsky::cli

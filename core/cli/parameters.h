@@ -1,31 +1,19 @@
 #pragma once
 
-#include <cstdint>
-#include <optional>
+#include <cstddef>
 #include <string>
 #include <string_view>
 
+#include "cli/paint_job.h"
+
 namespace kandinsky::cli {
 
-/// What made one picture.
-struct PictureParameters {
-  std::string prompt;
-  std::optional<std::string> negative_prompt;  ///< nothing: absent, which is not the same as ""
-  std::int32_t steps = 0;
-  std::string sampler;
-  double cfg_scale = 0;
-  std::uint64_t seed = 0;
-  std::int32_t width = 0;
-  std::int32_t height = 0;
-  std::string model;  ///< name of the model's folder
-  std::int32_t prior_steps = 0;
-  double prior_cfg_scale = 0;
-  std::string precision;
-};
-
-/// The text that Automatic1111-style hosts keep under "parameters" in a PNG and paste back: the
-/// prompt, a line with the negative prompt, a line of settings.
-std::string parameters_text(const PictureParameters& parameters);
+/// The text of picture `i` that Automatic1111-style hosts keep under "parameters" in a PNG and
+/// paste back: the prompt, a line with the negative prompt, a line of settings. It has all that
+/// changes pixels, under the host's words where it has some, but the names of the pictures that it
+/// was painted from; what is off is left out. `model`: name of the model's folder.
+std::string parameters_text(const PaintJob& job, std::size_t i, const std::string& model,
+                            const kandinsky_engine_info& info);
 
 /// `text` in quotes, escaped as JSON wants it.
 std::string json_string(std::string_view text);

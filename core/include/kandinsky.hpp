@@ -81,6 +81,20 @@ class Engine {
     return both;
   }
 
+  /// The negative embeds alone; what only the others need is left out.
+  Embeds encode_negative_prompts(const PromptOptions& options) {
+    const raw::Prompts prompts(options);
+    kandinsky_embeds* negative_embeds = nullptr;
+    Embeds result;
+    run([&] {
+      const kandinsky_status status =
+          kandinsky_encode_prompts(engine_.get(), prompts.get(), nullptr, &negative_embeds);
+      result = Embeds(negative_embeds);
+      return status;
+    });
+    return result;
+  }
+
   /// One row per picture.
   Embeds encode_images(const std::vector<Picture>& pictures) {
     const std::vector<kandinsky_picture> raw = raw::pictures(pictures);

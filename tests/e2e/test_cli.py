@@ -99,9 +99,10 @@ class TestPicture:
             assert picture.size == (NATIVE_SIZE, 100)
         assert parameters(path) == (
             "a red circle\n"
-            f"Steps: 2, Sampler: DDIM, CFG scale: 2.5, Seed: 1, Size: {NATIVE_SIZE}x100, "
-            f"Model: {model.name}, Kandinsky prior steps: 2, Kandinsky prior CFG scale: 1, "
-            f"Kandinsky precision: fp32, Version: kandinsky {VERSION}"
+            "Steps: 2, Sampler: DDIM, Schedule type: Automatic, CFG scale: 2.5, Seed: 1, "
+            f"Size: {NATIVE_SIZE}x100, Model: {model.name}, Kandinsky prior steps: 2, "
+            "Kandinsky prior CFG scale: 1, Kandinsky precision: fp32, "
+            f"Version: kandinsky {VERSION}"
         )
         assert list(tmp_path.iterdir()) == [path]
 
@@ -174,7 +175,7 @@ class TestPicture:
             "plain": (),
             "prompt": ("--prompt=a blue square",),
             "negative": ("--negative-prompt", "a blue square"),
-            "empty-negative": ("--negative-prompt", ""),
+            "negative-image": ("--negative-image=prior", "--negative-prompt", ""),
             "seed": ("--seed=2",),
             "steps": ("--steps=3",),
             "scale": ("--cfg-scale=7",),

@@ -136,12 +136,17 @@ class TestStages:
             assert np.array_equal(batch[i], alone[0])
         assert not np.array_equal(batch[0], batch[1])
 
-    def test_absent_and_empty_negative_prompts_differ(self, engine: Engine) -> None:
+    @pytest.mark.parametrize(("negative_image", "kinds"), [("zero", 2), ("prior", 3)])
+    def test_absent_and_empty_negative_prompts(
+        self, engine: Engine, negative_image: str, kinds: int
+    ) -> None:
+        """They differ only where the prior paints an idea of the empty one."""
+        options: dict[str, Any] = {**SIZE, **FEW, "negative_image": negative_image}
         pictures = [
-            engine.text_to_image(["a"], negative, seeds=[1], **SIZE, **FEW)
+            engine.text_to_image(["a"], negative, seeds=[1], **options)
             for negative in (None, [""], ["blue"])
         ]
-        assert len({picture.tobytes() for picture in pictures}) == 3
+        assert len({picture.tobytes() for picture in pictures}) == kinds
 
     def test_noise_replaces_the_seeds(self, engine: Engine) -> None:
         embeds, negative = engine.encode_prompts(["a"], seeds=[1], prior_num_inference_steps=2)

@@ -16,6 +16,7 @@ PACKAGE = PYTHON_DIR / "kandinsky_engine"
 
 MODEL = "tiny-2-1"
 PRIOR = "tiny-2-1-prior"
+INPAINT = "tiny-2-1-inpaint"
 NATIVE_SIZE = 64
 UNET_WEIGHTS = Path("unet/diffusion_pytorch_model.safetensors")
 
@@ -26,10 +27,11 @@ def use_built_package() -> None:
         sys.path.insert(0, str(PYTHON_DIR))
 
 
-def make_models(folder: Path) -> Path:
-    """Writes the tiny model and its prior below folder. Returns the model's folder."""
+def make_models(folder: Path, *more: str) -> Path:
+    """Writes the tiny model, its prior and more models below folder. Returns the model's folder."""
+    models = (MODEL, PRIOR, *more)
     subprocess.run(
-        [sys.executable, ROOT / "tests/support/tiny_model.py", folder, "--models", MODEL, PRIOR],
+        [sys.executable, ROOT / "tests/support/tiny_model.py", folder, "--models", *models],
         check=True,
         capture_output=True,
     )

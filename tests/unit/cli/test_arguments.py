@@ -1,6 +1,7 @@
 """The command line's words: help, numbers, output places. Nothing here opens a model."""
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -21,25 +22,65 @@ def refused(code: int, *arguments: str | bytes | Path) -> str:
     return lines[0]
 
 
-def test_help_names_every_option_and_an_example() -> None:
-    done = run_program("txt2img", "--help")
+COMMON = (
+    "--model --prior --precision --device --prompt --negative-prompt --negative-prior-prompt "
+    "--negative-image --prior-steps --prior-cfg-scale --plain-prompt --long-prompts --sampler "
+    "--scheduler --steps --cfg-scale --cfg-rescale --guidance-start --guidance-end --tiling "
+    "--width --height --seed --batch-size --variation-seed --variation-strength --seed-resize "
+    "--output --save-embeds --quiet"
+)
+IMAGE = "--strength --resize --reference-noise"
+MASK = (
+    "--mask --invert-mask --mask-blur --mask-fill --mask-method --inpaint --no-erosion "
+    "--no-composite"
+)
+COMMANDS = {
+    "txt2img": COMMON,
+    "img2img": f"{COMMON} --image {IMAGE}",
+    "inpaint": f"{COMMON} --image {IMAGE} {MASK}",
+    "mix": f"{COMMON} --text --image --embeds --weight --slerp --init-image {IMAGE} {MASK}",
+}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_names_every_option_and_an_example(command: str) -> None:
+    done = run_program(command, "--help")
     assert done.returncode == 0
     assert done.stderr == ""
-    options = (
-        "--model --prior --prompt --negative-prompt --output --width --height --steps --cfg-scale "
-        "--prior-steps --prior-cfg-scale --seed --batch-size --sampler --precision --device --quiet"
-    )
-    for option in options.split():
-        assert f"{option} " in done.stdout
-    assert "kandinsky txt2img --model models/" in done.stdout
-    for sampler in run_program("samplers").stdout.split():
-        assert sampler in done.stdout
+    listed = set(re.findall(r"(?m)^  (--[a-z0-9-]+)", done.stdout))
+    assert listed == {*COMMANDS[command].split()}
+    assert f"kandinsky {command} --model models/" in done.stdout
+    for names in ("samplers", "schedulers"):
+        for line in run_program(names).stdout.splitlines():
+            assert line.split("  ")[0] in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("option", "default", "values"),
+    [
+        ("--steps", "50", "(1 to 1000)"),
+        ("--cfg-scale", "4", "(0 to 100)"),
+        ("--cfg-rescale", "0", "(0 to 1)"),
+        ("--strength", "0.75", "(0 to 1)"),
+        ("--resize", "stretch", "One of: stretch, crop, fill"),
+        ("--sampler", "DDIM", "One of: DDIM"),
+        ("--seed-resize", "", "(1x1 to 16384x16384)"),
+    ],
+)
+def test_help_tells_defaults_and_ranges(option: str, default: str, values: str) -> None:
+    text = run_program("img2img", "--help").stdout
+    start = text.index(f"\n  {option} ")
+    described = " ".join(text[start : text.find("\n  --", start + 1)].split())
+    # As CLI11 writes it, before and since 2.2.
+    shown = re.escape(default)
+    assert re.match(rf"{option} \w+(={shown}| \[{shown}\]|) ", described)
+    assert values in described
 
 
 def test_top_level_help_explains_exit_codes() -> None:
     done = run_program("--help")
     assert done.returncode == 0
-    for word in ("txt2img", "info", "samplers", "Exit codes", "130"):
+    for word in (*COMMANDS, "info", "samplers", "schedulers", "Exit codes", "130"):
         assert word in done.stdout
 
 
@@ -53,8 +94,11 @@ def test_version_names_both_libraries() -> None:
     assert done.stdout == f"kandinsky {version} (LibTorch {torch.__version__.split('+')[0]})\n"
 
 
-def test_samplers_are_listed_one_by_line() -> None:
+def test_samplers_and_schedulers_are_listed_one_by_line() -> None:
     assert "DDIM" in run_program("samplers").stdout.splitlines()
+    lines = run_program("schedulers").stdout.splitlines()
+    assert lines[0].startswith("Automatic ")
+    assert all(len(line.split("  ", 1)) == 2 for line in lines)
 
 
 def test_no_command_shows_help_and_fails() -> None:
@@ -74,6 +118,13 @@ def test_no_command_shows_help_and_fails() -> None:
         (("info",), ("DIR", "required")),
         ((*PAINT, "--output", "a.png", "--output", "b.png"), ("--output",)),
         ((*PAINT, "blue", "--output", "a.png"), ("blue",)),
+        (("img2img", "--model", "x", "--prompt", "a", "--output", "a.png"), ("--image",)),
+        (("inpaint", *PAINT[1:], "--image", "a.png", "--output", "a.png"), ("--mask",)),
+        (
+            ("mix", "--model", "x", "--text", "a", "--mask", "m.png", "--output", "a.png"),
+            ("--init",),
+        ),
+        (("mix", *PAINT[1:], "--output", "a.png", "--text", "a", "--weight"), ("--weight",)),
     ],
 )
 def test_wrong_usage(arguments: tuple[str, ...], words: tuple[str, ...]) -> None:
@@ -110,6 +161,18 @@ def test_wrong_usage(arguments: tuple[str, ...], words: tuple[str, ...]) -> None
         ("--seed", "-2", "not a seed"),
         ("--seed", "18446744073709551616", "too large"),
         ("--sampler", "Euler z", "DDIM"),
+        ("--sampler", "", "DDIM"),
+        ("--scheduler", "Bus", "Automatic"),
+        ("--cfg-rescale", "1.1", "from 0 to 1"),
+        ("--guidance-start", "-0.1", "from 0 to 1"),
+        ("--guidance-end", "nan", "not a finite number"),
+        ("--negative-image", "black", "zero, prior"),
+        ("--variation-strength", "2", "from 0 to 1"),
+        ("--seed-resize", "512", "640x480"),
+        ("--seed-resize", "512x", "not a whole number"),
+        ("--seed-resize", "0x512", "from 1 to 16384"),
+        ("--seed-resize", "1x2x3", "not a whole number"),
+        ("--precision", "fp8", "fp32, bf16, fp16"),
     ],
 )
 def test_bad_values_name_the_option(option: str, value: str, reason: str) -> None:
@@ -118,10 +181,69 @@ def test_bad_values_name_the_option(option: str, value: str, reason: str) -> Non
     assert reason in line
 
 
+@pytest.mark.parametrize(
+    ("option", "value", "reason"),
+    [
+        ("--strength", "1.5", "from 0 to 1"),
+        ("--strength", "1e30", "from 0 to 1"),
+        ("--resize", "shrink", "stretch, crop, fill"),
+        ("--mask-blur", "65", "from 0 to 64"),
+        ("--mask-blur", "4.5", "not a whole number"),
+        ("--mask-fill", "red", "original, fill, latent noise, latent nothing"),
+        ("--mask-method", "magic", "auto, model, blend"),
+    ],
+)
+def test_bad_values_about_pictures_name_the_option(option: str, value: str, reason: str) -> None:
+    words = ("inpaint", *PAINT[1:], "--image", "a.png", "--mask", "b.png", "--output", "x.png")
+    line = refused(INVALID, *words, option, value)
+    assert line.startswith(f"kandinsky: {option}: ")
+    assert reason in line
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        ((), "name what to mix: --text, --image or --embeds"),
+        (("--weight", "1", "--text", "a"), "--weight: it follows"),
+        (("--text", "a", "--weight", "1", "--weight", "2"), "--weight: it follows"),
+        (("--text", "a", "--weight", "nan"), "--weight: nan is not a finite number"),
+        (("--text", "a", "--weight", "1e30"), "--weight: 1e30 is out of range"),
+        (("--text", "a", "--weight", "-1000001"), "--weight: -1000001 is out of range"),
+        (("--text", "a", "--weight", "half"), '--weight: "half" is not a number'),
+        (tuple(["--image=a.png"] * 50), "a.png"),
+        (("--embeds", "a.safetensors"), "no-such-model"),
+    ],
+)
+def test_mix_refuses(words: tuple[str, ...], reason: str) -> None:
+    done = run_program("mix", "--model", "no-such-model", "--output", "x.png", *words)
+    assert done.returncode in {INVALID, NOT_FOUND}
+    assert len(done.stderr.splitlines()) == 1
+    assert reason in done.stderr
+
+
+@pytest.mark.parametrize("command", ["img2img", "inpaint"])
+def test_missing_pictures_are_told_before_the_model_is_opened(command: str) -> None:
+    mask = ("--mask", "no-such-mask.png") if command == "inpaint" else ()
+    line = refused(
+        NOT_FOUND, command, *PAINT[1:], "--image", "no-such.png", *mask, "--output", "x.png"
+    )
+    assert "no-such.png" in line
+
+
+def test_an_output_or_a_place_for_embeds_is_needed(tmp_path: Path) -> None:
+    assert "--output: no name given" in refused(INVALID, *PAINT)
+    line = refused(NOT_FOUND, *PAINT, "--save-embeds", tmp_path / "none" / "a.safetensors")
+    assert line.startswith("kandinsky: --save-embeds ")
+    refused(NOT_FOUND, *PAINT, "--save-embeds", tmp_path / "a.safetensors")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_seeds_of_a_batch_must_not_run_over() -> None:
     batch = (*PAINT, "--output", "out/", "--batch-size", "2", "--seed")
     assert "seed + i" in refused(INVALID, *batch, str(2**64 - 1))
     refused(NOT_FOUND, *batch, str(2**64 - 2))
+    variations = (*batch, "1", "--variation-strength", "0.5", "--variation-seed")
+    assert "--variation-seed" in refused(INVALID, *variations, str(2**64 - 1))
 
 
 @pytest.mark.parametrize(

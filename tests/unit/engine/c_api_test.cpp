@@ -57,6 +57,10 @@ TEST(CApiTest, NamesAreThere) {
   EXPECT_THAT(kandinsky::family_names(), testing::Contains("kandinsky-2-1"));
   EXPECT_EQ(kandinsky_sampler_name(kandinsky_sampler_count()), nullptr);
   EXPECT_EQ(kandinsky_family_name(kandinsky_family_count()), nullptr);
+  EXPECT_THAT(kandinsky::scheduler_names(), testing::Contains("Automatic"));
+  EXPECT_EQ(kandinsky::scheduler_names().size(), kandinsky::scheduler_descriptions().size());
+  EXPECT_EQ(kandinsky_scheduler_name(kandinsky_scheduler_count()), nullptr);
+  EXPECT_EQ(kandinsky_scheduler_description(kandinsky_scheduler_count()), nullptr);
   EXPECT_STREQ(kandinsky_status_name(KANDINSKY_OK), "ok");
   EXPECT_STREQ(kandinsky_status_name(KANDINSKY_NOT_FOUND), "not found");
   EXPECT_THAT(kandinsky_version(), testing::MatchesRegex("[0-9]+\\.[0-9]+\\.[0-9]+"));
@@ -185,11 +189,16 @@ TEST_F(EngineTest, SizesAreRoundedUpInsideAndCroppedBack) {
   }
 }
 
-TEST_F(EngineTest, NegativePromptAbsentAndEmptyDiffer) {
-  PromptOptions absent = prompts({"a cat"});
-  PromptOptions empty = absent;
-  empty.negative_prompts = std::vector<std::string>{""};
-  EXPECT_NE(engine_.text_to_image(absent, denoise(1)), engine_.text_to_image(empty, denoise(1)));
+TEST_F(EngineTest, NegativePromptAbsentAndEmptyDifferOnTheImageSideOfThePrior) {
+  for (const std::string image : {"zero", "prior"}) {
+    PromptOptions absent = prompts({"a cat"});
+    absent.negative_image = image;
+    PromptOptions empty = absent;
+    empty.negative_prompts = std::vector<std::string>{""};
+    EXPECT_EQ(engine_.text_to_image(absent, denoise(1)) == engine_.text_to_image(empty, denoise(1)),
+              image == "zero")
+        << image;
+  }
 }
 
 TEST_F(EngineTest, EncodeAndDecodeKeepShapes) {

@@ -1,0 +1,25 @@
+#include <memory>
+
+#include "cli/commands.h"
+#include "cli/option_groups.h"
+
+namespace kandinsky::cli {
+
+void add_inpaint(CLI::App& app) {
+  auto job = std::make_shared<PaintJob>();
+  job->denoise.strength = 1;
+  CLI::App* command = app.add_subcommand("inpaint", "Repaint the masked part of a picture");
+  add_model_options(*command, *job);
+  add_image_options(*command, *job, "--image")->required();
+  add_mask_options(*command, *job)->required();
+  add_prompt_options(*command, *job)->required();
+  add_sampling_options(*command, *job);
+  add_noise_options(*command, *job);
+  add_output_options(*command, *job);
+  command->footer(painting_footer(
+      "  kandinsky inpaint --model models/kandinsky-2-1 --image cat.png --mask hat.png \\\n"
+      "      --prompt \"a cat with a red hat\" --output cat-with-hat.png"));
+  command->callback([job] { paint(*job); });
+}
+
+}  // namespace kandinsky::cli

@@ -1,0 +1,30 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "cli/commands.h"
+#include "kandinsky.hpp"
+
+namespace kandinsky::cli {
+
+void add_samplers(CLI::App& app) {
+  app.add_subcommand("samplers", "List the samplers")->callback([] {
+    for (const std::string& name : sampler_names()) fmt::print("{}\n", name);
+  });
+}
+
+void add_schedulers(CLI::App& app) {
+  app.add_subcommand("schedulers", "List the schedulers and how each spaces a sampler's steps")
+      ->callback([] {
+        const std::vector<std::string> names = scheduler_names();
+        const std::vector<std::string> descriptions = scheduler_descriptions();
+        std::size_t width = 0;
+        for (const std::string& name : names) width = std::max(width, name.size());
+        for (std::size_t i = 0; i < names.size(); ++i)
+          fmt::print("{:<{}}  {}\n", names[i], width, descriptions[i]);
+      });
+}
+
+}  // namespace kandinsky::cli

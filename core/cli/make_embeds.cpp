@@ -1,0 +1,91 @@
+#include "cli/make_embeds.h"
+
+#include <fmt/format.h>
+
+#include <optional>
+#include <string>
+
+#include "cli/limits.h"
+
+namespace kandinsky::cli {
+namespace {
+
+/// The job's prompt options with another text.
+PromptOptions with_text(const PaintJob& job, const std::string& text) {
+  PromptOptions options = job.prompts;
+  options.prompts.assign(job.denoise.seeds.size(), text);
+  return options;
+}
+
+Embeds load_embeds(const std::string& path, std::size_t batch_size) {
+  Embeds embeds = Embeds::load(path);
+  const auto rows = static_cast<std::size_t>(embeds.batch_size());
+  if (rows != 1 && rows != batch_size) {
+    throw StatusError(
+        KANDINSKY_INVALID_ARGUMENT,
+        fmt::format("--embeds {}: it has {} rows, but --batch-size is {}", path, rows, batch_size));
+  }
+  return embeds;
+}
+
+}  // namespace
+
+std::vector<Picture> load_mix_pictures(const std::vector<MixItem>& items) {
+  std::vector<Picture> pictures;
+  for (const MixItem& item : items) {
+    if (item.kind == MixItem::Kind::kImage) pictures.push_back(Picture::load(item.value));
+  }
+  if (pictures.size() > static_cast<std::size_t>(kMaxBatchSize)) {
+    throw StatusError(
+        KANDINSKY_INVALID_ARGUMENT,
+        fmt::format("--image: {} pictures, expected up to {}", pictures.size(), kMaxBatchSize));
+  }
+  return pictures;
+}
+
+std::pair<Embeds, Embeds> make_embeds(Engine& engine, const PaintJob& job,
+                                      const std::vector<Picture>& pictures) {
+  if (job.mix.empty()) return engine.encode_prompts(job.prompts);
+
+  std::optional<Embeds> text;  // what the decoder reads
+  Embeds negative;
+  if (job.prompt) {
+    auto [embeds, negative_embeds] = engine.encode_prompts(job.prompts);
+    text = std::move(embeds);
+    negative = std::move(negative_embeds);
+  }
+  const Embeds seen = pictures.empty() ? Embeds() : engine.encode_images(pictures);
+  std::vector<Embeds> items;
+  std::vector<double> weights;
+  std::optional<std::size_t> first_text;
+  std::int32_t image = 0;
+  for (const MixItem& item : job.mix) {
+    weights.push_back(item.weight);
+    switch (item.kind) {
+      case MixItem::Kind::kImage:
+        items.push_back(seen.select({image++}));
+        break;
+      case MixItem::Kind::kEmbeds:
+        items.push_back(load_embeds(item.value, job.denoise.seeds.size()));
+        break;
+      case MixItem::Kind::kText: {
+        auto [embeds, negative_embeds] = engine.encode_prompts(with_text(job, item.value));
+        if (!negative) negative = std::move(negative_embeds);
+        if (!first_text) first_text = items.size();
+        items.push_back(std::move(embeds));
+      }
+    }
+  }
+  if (!negative && job.denoise.guidance_scale > 1)
+    negative = engine.encode_negative_prompts(with_text(job, ""));
+
+  std::vector<const Embeds*> borrowed;
+  for (const Embeds& item : items) borrowed.push_back(&item);
+  const Embeds* read = text ? &*text : first_text ? borrowed[*first_text] : nullptr;
+  Embeds mixed = Embeds::combine(borrowed, weights, read, job.slerp ? "slerp" : "sum");
+  if (mixed.batch_size() == 1)
+    mixed = mixed.select(std::vector<std::int32_t>(job.denoise.seeds.size(), 0));
+  return {std::move(mixed), std::move(negative)};
+}
+
+}  // namespace kandinsky::cli

@@ -1,0 +1,105 @@
+#include <array>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "cli/arguments.h"
+#include "cli/commands.h"
+#include "cli/declare.h"
+#include "cli/limits.h"
+#include "cli/option_groups.h"
+
+namespace kandinsky::cli {
+namespace {
+
+/// Options that may come more than once and whose order among each other counts.
+struct MixOptions {
+  CLI::Option* text;
+  CLI::Option* image;
+  CLI::Option* embeds;
+  CLI::Option* weight;
+};
+
+MixOptions add_mix_options(CLI::App& command, PaintJob& job) {
+  const auto repeated = [&](const char* name, const char* type, const char* help) {
+    // CLI11 keeps the values and the order in which they came.
+    const CLI::callback_t keep = [](const CLI::results_t&) { return true; };
+    return command.add_option(name, keep, help)
+        ->type_name(type)
+        ->group("Mix")
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  };
+  const MixOptions options{
+      repeated("--text", "TEXT", "A text to mix in"),
+      repeated("--image", "FILE", "A picture to mix in: PNG, JPEG or WebP"),
+      repeated("--embeds", "FILE", "Embeds to mix in, as --save-embeds wrote them"),
+      repeated(
+          "--weight", "X",
+          "Weight of the item before it, default 1. Weights need not add up to 1 (-1e6 to 1e6)")};
+  OptionGroup(command, "Mix")
+      .flag("--slerp", job.slerp, true,
+            "Mix by spherical interpolation, by each weight's share, none negative. Default: the "
+            "weighted sum");
+  return options;
+}
+
+/// The items in the order in which they were given, each with the weight behind it.
+std::vector<MixItem> read_items(const CLI::App& command, const MixOptions& options) {
+  const std::array kinds = {std::pair(options.text, MixItem::Kind::kText),
+                            std::pair(options.image, MixItem::Kind::kImage),
+                            std::pair(options.embeds, MixItem::Kind::kEmbeds)};
+  std::vector<MixItem> items;
+  std::map<const CLI::Option*, std::size_t> used;
+  bool takes_weight = false;
+  for (const CLI::Option* option : command.parse_order()) {
+    if (option == options.weight) {
+      const std::string& given = option->results().at(used[option]++);
+      if (!takes_weight) {
+        throw StatusError(KANDINSKY_INVALID_ARGUMENT,
+                          "--weight: it follows the --text, --image or --embeds that it weighs");
+      }
+      items.back().weight = parse_number("--weight", given, -kMaxWeight, kMaxWeight);
+      takes_weight = false;
+    }
+    for (const auto& [kind_option, kind] : kinds) {
+      if (option != kind_option) continue;
+      items.push_back({kind, option->results().at(used[option]++), 1});
+      takes_weight = true;
+    }
+  }
+  if (items.empty()) {
+    throw StatusError(KANDINSKY_INVALID_ARGUMENT,
+                      "name what to mix: --text, --image or --embeds, each as often as you like");
+  }
+  return items;
+}
+
+}  // namespace
+
+void add_mix(CLI::App& app) {
+  auto job = std::make_shared<PaintJob>();
+  CLI::App* command =
+      app.add_subcommand("mix", "Paint from a mix of texts and pictures, or vary one picture");
+  const MixOptions options = add_mix_options(*command, *job);
+  add_model_options(*command, *job);
+  add_prompt_options(*command, *job)
+      ->description(
+          "What the decoder reads beside the mix. Default: the first --text, or the first item's "
+          "text, which is empty for a picture");
+  add_image_options(*command, *job, "--init-image");
+  add_mask_options(*command, *job)->needs("--init-image");
+  add_sampling_options(*command, *job);
+  add_noise_options(*command, *job);
+  add_output_options(*command, *job);
+  command->footer(painting_footer(
+      "  kandinsky mix --model models/kandinsky-2-1 --text \"a cat\" --weight 0.3 \\\n"
+      "      --image night.jpg --weight 0.7 --output cat-at-night.png"));
+  command->callback([job, command, options] {
+    job->mix = read_items(*command, options);
+    paint(*job);
+  });
+}
+
+}  // namespace kandinsky::cli

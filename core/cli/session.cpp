@@ -1,0 +1,42 @@
+#include "cli/session.h"
+
+#include <unistd.h>
+
+#include <cstdio>
+#include <utility>
+
+namespace kandinsky::cli {
+
+Session::Session(const ModelChoice& model, bool quiet)
+    : quiet_(quiet), watch_([this] { cancel(); }), bar_(stderr, isatty(STDERR_FILENO) != 0) {
+  auto engine = std::make_unique<Engine>(model.model_dir, model.prior_dir, model.device,
+                                         model.precision, model.inpaint_dir);
+  if (!quiet_) engine->set_message([this](const char* message) { bar_.message(message); });
+  engine->set_progress([this](const kandinsky_progress& progress) {
+    if (!quiet_) bar_.update(progress);
+    return watch_.signal() != 0 ? KANDINSKY_CANCEL : KANDINSKY_CONTINUE;
+  });
+  const std::lock_guard lock(mutex_);
+  engine_ = std::move(engine);
+}
+
+Session::~Session() {
+  std::unique_ptr<Engine> engine;
+  const std::lock_guard lock(mutex_);
+  engine_.swap(engine);
+}
+
+void Session::remark(const std::string& text) {
+  if (!quiet_) bar_.message(text.c_str());
+}
+
+void Session::check_interrupt() const {
+  if (watch_.signal() != 0) throw StatusError(KANDINSKY_CANCELLED, "stopped, nothing was saved");
+}
+
+void Session::cancel() {
+  const std::lock_guard lock(mutex_);
+  if (engine_) engine_->cancel();
+}
+
+}  // namespace kandinsky::cli

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "cli/interrupt.h"
+#include "cli/paint_job.h"
+#include "cli/progress_bar.h"
+#include "kandinsky.hpp"
+
+namespace kandinsky::cli {
+
+/// An engine that reports to standard error and obeys Ctrl-C. Make it before any other thread
+/// exists, see InterruptWatch.
+class Session {
+ public:
+  /// Opens the engine. quiet: no progress and no remarks. Throws StatusError.
+  Session(const ModelChoice& model, bool quiet);
+  ~Session();
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  kandinsky_engine_info info() const { return engine_->info(); }
+
+  /// Tells the person something, unless it is to be quiet.
+  void remark(const std::string& text);
+
+  /// Runs job(engine) and returns its result. Throws StatusError, and after Ctrl-C
+  /// StatusError(KANDINSKY_CANCELLED).
+  template <typename Job>
+  auto run(const Job& job) {
+    check_interrupt();
+    try {
+      auto result = job(*engine_);
+      bar_.finish_line();
+      check_interrupt();
+      return result;
+    } catch (const StatusError& error) {
+      bar_.finish_line();
+      if (error.status() == KANDINSKY_CANCELLED) check_interrupt();
+      throw;
+    }
+  }
+
+ private:
+  void check_interrupt() const;
+  void cancel();
+
+  bool quiet_;
+  std::mutex mutex_;  ///< of `engine_`, which the watch's thread asks to cancel
+  InterruptWatch watch_;
+  ProgressBar bar_;
+  std::unique_ptr<Engine> engine_;
+};
+
+}  // namespace kandinsky::cli

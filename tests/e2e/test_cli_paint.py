@@ -1,0 +1,406 @@
+"""img2img, inpaint and mix on a tiny model: pictures, sizes, weights, and what the PNGs tell."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from support.built import INPAINT, NATIVE_SIZE, run_program
+from test_cli import parameters
+
+FEW = {"--steps": "4", "--prior-steps": "2", "--precision": "fp32", "--seed": "1"}
+SIDE = NATIVE_SIZE
+
+
+def paint(command: str, model: Path, output: Path | str, *options: str | Path) -> list[np.ndarray]:
+    """Runs a command quietly, quickly and repeatably; options win. Returns the pictures."""
+    given = {str(option).partition("=")[0] for option in options}
+    few = [f"{name}={value}" for name, value in FEW.items() if name not in given]
+    if command != "mix" and "--prompt" not in given:
+        few.append("--prompt=a red circle")
+    done = run_program(
+        command, "--model", model, "--output", output, "--quiet", *few, *map(str, options)
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    return [read(Path(line)) for line in done.stdout.splitlines() if line.endswith(".png")]
+
+
+def read(path: Path) -> np.ndarray:
+    with Image.open(path) as picture:
+        return np.asarray(picture.convert("RGB"))
+
+
+def scene(width: int = SIDE, height: int = SIDE, channels: int = 3) -> np.ndarray:
+    rng = np.random.default_rng(width * 1000 + height)
+    coarse = rng.integers(0, 256, (4, 4, channels), dtype=np.uint8)
+    large = Image.fromarray(coarse.squeeze(), {1: "L", 3: "RGB", 4: "RGBA"}[channels])
+    return np.asarray(large.resize((width, height), Image.Resampling.BICUBIC))
+
+
+@pytest.fixture
+def picture(tmp_path: Path) -> Path:
+    Image.fromarray(scene()).save(tmp_path / "picture.png")
+    return tmp_path / "picture.png"
+
+
+@pytest.fixture
+def mask(tmp_path: Path) -> Path:
+    """White in the right half."""
+    white = np.zeros((SIDE, SIDE), np.uint8)
+    white[:, SIDE // 2 :] = 255
+    Image.fromarray(white).save(tmp_path / "mask.png")
+    return tmp_path / "mask.png"
+
+
+class TestImg2Img:
+    def test_strength_runs_from_the_picture_to_the_text(
+        self, model: Path, tmp_path: Path, picture: Path
+    ) -> None:
+        distances = []
+        for strength in ("0", "0.25", "0.5", "1"):
+            out = tmp_path / f"{strength}.png"
+            [painted] = paint("img2img", model, out, "--image", picture, f"--strength={strength}")
+            distances.append(float(np.abs(painted.astype(int) - scene()).mean()))
+            assert f", Denoising strength: {strength}, " in parameters(out)
+        assert distances[0] == 0
+        assert distances == sorted(distances)
+        assert len(set(distances)) == 4
+
+    def test_strength_one_is_free_of_the_picture(
+        self, model: Path, tmp_path: Path, picture: Path
+    ) -> None:
+        Image.fromarray(255 - scene()).save(tmp_path / "other.png")
+        options = ("--strength=1",)
+        [one] = paint("img2img", model, tmp_path / "1.png", "--image", picture, *options)
+        [two] = paint(
+            "img2img", model, tmp_path / "2.png", "--image", tmp_path / "other.png", *options
+        )
+        assert np.array_equal(one, two)
+
+    def test_same_words_same_bytes_and_a_batch_is_its_pictures(
+        self, model: Path, tmp_path: Path, picture: Path
+    ) -> None:
+        options = ("--image", picture, "--strength=0.5")
+        batch = paint("img2img", model, f"{tmp_path}/out/", *options, "--batch-size=2")
+        for i, path in enumerate(sorted((tmp_path / "out").iterdir())):
+            [alone] = paint("img2img", model, tmp_path / "x.png", *options, f"--seed={i + 1}")
+            assert np.array_equal(alone, batch[i])
+            assert (tmp_path / "x.png").read_bytes() == path.read_bytes()
+
+    def test_reference_noise_is_another_picture_and_told(
+        self, model: Path, tmp_path: Path, picture: Path
+    ) -> None:
+        options = ("--image", picture, "--strength=0.5")
+        [matched] = paint("img2img", model, tmp_path / "1.png", *options)
+        [reference] = paint("img2img", model, tmp_path / "2.png", *options, "--reference-noise")
+        assert not np.array_equal(matched, reference)
+        assert "Kandinsky init noise" not in parameters(tmp_path / "1.png")
+        assert ", Kandinsky init noise: reference, " in parameters(tmp_path / "2.png")
+
+    @pytest.mark.parametrize(
+        ("options", "size"),
+        [
+            ((), (100, 70)),
+            (("--width=50",), (50, 35)),
+            (("--height=140",), (200, 140)),
+            (("--width=64", "--height=128"), (64, 128)),
+            (("--tiling",), (128, 64)),
+        ],
+    )
+    def test_size_is_the_pictures_own_unless_asked(
+        self, model: Path, tmp_path: Path, options: tuple[str, ...], size: tuple[int, int]
+    ) -> None:
+        Image.fromarray(scene(100, 70)).save(tmp_path / "a.png")
+        [painted] = paint(
+            "img2img", model, tmp_path / "x.png", "--image", tmp_path / "a.png", *options
+        )
+        assert painted.shape[1::-1] == size
+        assert f", Size: {size[0]}x{size[1]}, " in parameters(tmp_path / "x.png")
+
+    def test_large_pictures_are_scaled_down_and_that_is_said(
+        self, model: Path, tmp_path: Path
+    ) -> None:
+        Image.fromarray(scene(400, 100)).save(tmp_path / "a.png")
+        done = run_program(
+            *("img2img", "--model", model, "--image", tmp_path / "a.png", "--prompt", "a"),
+            *("--output", tmp_path / "x.png", "--steps=2", "--prior-steps=2"),
+        )
+        assert done.returncode == 0, done.stderr
+        # 4 * 64 * 64 pixels of the same shape.
+        assert "the picture of 400 x 100 is painted at 256 x 64" in done.stderr
+        assert read(tmp_path / "x.png").shape == (64, 256, 3)
+
+    @pytest.mark.parametrize("channels", [1, 4])
+    def test_grey_and_transparent_pictures(
+        self, model: Path, tmp_path: Path, channels: int
+    ) -> None:
+        picture = scene(channels=channels).copy()
+        if channels == 4:
+            picture[:8, :, 3] = 0
+            picture[8:, :, 3] = 255
+        Image.fromarray(picture).save(tmp_path / "a.png")
+        [painted] = paint(
+            *("img2img", model, tmp_path / "x.png", "--image", tmp_path / "a.png", "--strength=0")
+        )
+        if channels == 1:
+            assert np.array_equal(painted, np.repeat(picture[..., None], 3, axis=2))
+        else:
+            assert (painted[:8] == 255).all()
+            assert np.array_equal(painted[8:], picture[8:, :, :3])
+
+    def test_turned_upright_by_the_cameras_tag(self, model: Path, tmp_path: Path) -> None:
+        exif = Image.Exif()
+        exif[0x0112] = 6
+        Image.fromarray(scene(64, 32)).save(tmp_path / "a.jpg", exif=exif)
+        options = ("--image", tmp_path / "a.jpg", "--strength=0")
+        [painted] = paint("img2img", model, tmp_path / "x.png", *options)
+        assert painted.shape == (64, 32, 3)
+
+
+class TestInpaint:
+    @pytest.mark.parametrize("method", ["model", "blend"])
+    def test_outside_the_mask_nothing_changes(
+        self, inpaint_model: Path, tmp_path: Path, picture: Path, mask: Path, method: str
+    ) -> None:
+        options = ("--image", picture, "--mask", mask, "--mask-blur=0", f"--mask-method={method}")
+        [painted] = paint("inpaint", inpaint_model, tmp_path / "x.png", *options)
+        assert np.array_equal(painted[:, : SIDE // 2], scene()[:, : SIDE // 2])
+        assert not np.array_equal(painted[:, SIDE // 2 :], scene()[:, SIDE // 2 :])
+        text = parameters(tmp_path / "x.png")
+        assert f", Kandinsky inpaint: {method}, " in text
+        assert ", Denoising strength: 1, Mask blur: 0, " in text
+
+    def test_method_follows_from_what_there_is(
+        self, model: Path, inpaint_model: Path, tmp_path: Path, picture: Path, mask: Path
+    ) -> None:
+        options = ("--image", picture, "--mask", mask)
+        found = inpaint_model.with_name(INPAINT)
+        cases = {
+            "blend": (model, ()),
+            "model": (inpaint_model, ()),
+            "given": (model, ("--inpaint", found)),
+            "none": (inpaint_model, ("--inpaint", "")),
+        }
+        pictures = {}
+        for name, (folder, more) in cases.items():
+            out = tmp_path / f"{name}.png"
+            [pictures[name]] = paint("inpaint", folder, out, *options, *more)
+            method = {"given": "model", "none": "blend"}.get(name, name)
+            assert f", Kandinsky inpaint: {method}, " in parameters(out)
+        assert np.array_equal(pictures["model"], pictures["given"])
+        assert np.array_equal(pictures["blend"], pictures["none"])
+        assert not np.array_equal(pictures["model"], pictures["blend"])
+
+    def test_no_composite_leaves_the_models_pixels(
+        self, inpaint_model: Path, tmp_path: Path, picture: Path, mask: Path
+    ) -> None:
+        options = ("--image", picture, "--mask", mask, "--no-composite")
+        [painted] = paint("inpaint", inpaint_model, tmp_path / "x.png", *options)
+        assert not np.array_equal(painted[:, : SIDE // 4], scene()[:, : SIDE // 4])
+        assert ", Kandinsky composite: False, " in parameters(tmp_path / "x.png")
+
+    def test_inverted_mask_is_the_other_mask(
+        self, inpaint_model: Path, tmp_path: Path, picture: Path, mask: Path
+    ) -> None:
+        with Image.open(mask) as opened:
+            Image.fromarray(255 - np.asarray(opened)).save(tmp_path / "inverted.png")
+        options = ("--image", picture, "--mask")
+        [one] = paint("inpaint", inpaint_model, tmp_path / "1.png", *options, mask)
+        [two] = paint(
+            *("inpaint", inpaint_model, tmp_path / "2.png", *options),
+            *(tmp_path / "inverted.png", "--invert-mask"),
+        )
+        assert np.array_equal(one, two)
+        assert ", Mask mode: Inpaint not masked, " in parameters(tmp_path / "2.png")
+
+    def test_every_fill_is_told_and_paints(
+        self, inpaint_model: Path, tmp_path: Path, picture: Path, mask: Path
+    ) -> None:
+        seen = set()
+        for fill in ("original", "fill", "latent noise", "latent nothing"):
+            out = tmp_path / f"{fill}.png"
+            options = ("--image", picture, "--mask", mask, f"--mask-fill={fill}", "--strength=0.5")
+            [painted] = paint("inpaint", inpaint_model, out, *options)
+            seen.add(painted.tobytes())
+            told = f", Masked content: {fill}, " in parameters(out)
+            assert told == (fill != "original")
+        assert len(seen) == 4
+
+    def test_a_black_mask_gives_the_picture_back(
+        self, inpaint_model: Path, tmp_path: Path, picture: Path
+    ) -> None:
+        Image.fromarray(np.zeros((SIDE, SIDE), np.uint8)).save(tmp_path / "black.png")
+        options = ("--image", picture, "--mask", tmp_path / "black.png")
+        [painted] = paint("inpaint", inpaint_model, tmp_path / "x.png", *options)
+        assert np.array_equal(painted, scene())
+
+    def test_a_mask_of_another_size_is_refused(
+        self, inpaint_model: Path, tmp_path: Path, picture: Path
+    ) -> None:
+        Image.fromarray(np.zeros((SIDE, SIDE + 1), np.uint8)).save(tmp_path / "wide.png")
+        done = run_program(
+            *("inpaint", "--model", inpaint_model, "--prompt", "a", "--output", tmp_path / "x.png"),
+            *("--image", picture, "--mask", tmp_path / "wide.png", "--quiet"),
+        )
+        assert done.returncode == 2, done.stderr
+        assert f"{SIDE + 1} x {SIDE}" in done.stderr
+        assert not (tmp_path / "x.png").exists()
+
+
+class TestMix:
+    def test_one_text_is_txt2img(self, model: Path, tmp_path: Path) -> None:
+        [mixed] = paint("mix", model, tmp_path / "1.png", "--text", "a red circle")
+        [plain] = paint("txt2img", model, tmp_path / "2.png")
+        assert np.array_equal(mixed, plain)
+        text = parameters(tmp_path / "1.png")
+        assert text.startswith("a red circle\n")
+        assert ', Kandinsky mix items: 1 \\"a red circle\\", '.replace("\\", "") in text
+
+    def test_weight_zero_leaves_no_trace_and_weights_matter(
+        self, model: Path, tmp_path: Path, picture: Path
+    ) -> None:
+        def mix(*words: str | Path) -> bytes:
+            return paint("mix", model, tmp_path / "x.png", *words)[0].tobytes()
+
+        alone = mix("--text", "a cat")
+        assert mix("--text", "a cat", "--image", picture, "--weight", "0") == alone
+        assert mix("--image", picture, "--weight=0", "--text", "a cat") == alone
+        assert mix("--text", "a cat", "--text", "a dog", "--weight", "0.0") == alone
+        kinds = [
+            mix("--text", "a cat", "--weight=0.3", "--image", picture, "--weight=0.7"),
+            mix("--text", "a cat", "--weight=0.7", "--image", picture, "--weight=0.3"),
+            mix("--text", "a cat", "--image", picture),
+            mix("--text", "a cat", "--image", picture, "--weight", "-1.5"),
+            mix("--text", "a cat", "--image", picture, "--slerp"),
+            mix("--image", picture),
+            mix("--image", picture, "--prompt", "a cat"),
+        ]
+        assert len({alone, *kinds}) == len(kinds) + 1
+
+    def test_a_batch_is_its_pictures(self, model: Path, tmp_path: Path, picture: Path) -> None:
+        words = ("--text", "a cat", "--image", picture, "--negative-prompt", "blue")
+        batch = paint("mix", model, f"{tmp_path}/out/", *words, "--batch-size=2")
+        for i in range(2):
+            [alone] = paint("mix", model, tmp_path / "x.png", *words, f"--seed={i + 1}")
+            assert np.array_equal(alone, batch[i])
+
+    def test_saved_embeds_paint_the_same(self, model: Path, tmp_path: Path, picture: Path) -> None:
+        saved = tmp_path / "mix.safetensors"
+        words = ("--text", "a cat", "--weight=0.5", "--image", picture)
+        [painted] = paint("mix", model, tmp_path / "1.png", *words, "--save-embeds", saved)
+        [again] = paint("mix", model, tmp_path / "2.png", "--embeds", saved)
+        assert np.array_equal(painted, again)
+
+    def test_txt2img_saves_embeds_with_and_without_a_picture(
+        self, model: Path, tmp_path: Path
+    ) -> None:
+        saved = tmp_path / "a.safetensors"
+        [plain] = paint("txt2img", model, tmp_path / "1.png")
+        [painted] = paint("txt2img", model, tmp_path / "2.png", "--save-embeds", saved)
+        assert np.array_equal(painted, plain)
+        content = saved.read_bytes()
+        saved.unlink()
+        done = run_program(
+            *("txt2img", "--model", model, "--prompt=a red circle", "--save-embeds", saved),
+            *(f"{name}={value}" for name, value in FEW.items()),
+            "--quiet",
+        )
+        assert done.returncode == 0, done.stderr
+        assert done.stdout == f"{saved}\n"
+        assert saved.read_bytes() == content
+
+    def test_embeds_of_another_batch_are_refused(self, model: Path, tmp_path: Path) -> None:
+        saved = tmp_path / "a.safetensors"
+        paint("txt2img", model, f"{tmp_path}/out/", "--save-embeds", saved, "--batch-size=2")
+        done = run_program(
+            *("mix", "--model", model, "--embeds", saved, "--output", f"{tmp_path}/x/"),
+            *("--batch-size=3", "--quiet"),
+        )
+        assert done.returncode == 2
+        assert f"--embeds {saved}: it has 2 rows, but --batch-size is 3" in done.stderr
+
+    def test_mixing_inside_img2img_and_inpainting(
+        self, inpaint_model: Path, tmp_path: Path, picture: Path, mask: Path
+    ) -> None:
+        words = ("--text", "a cat", "--image", picture, "--init-image", picture)
+        [gone] = paint("mix", inpaint_model, tmp_path / "1.png", *words, "--strength=0")
+        assert np.array_equal(gone, scene())
+        options = ("--mask", mask, "--mask-blur=0", "--strength=1")
+        [half] = paint("mix", inpaint_model, tmp_path / "2.png", *words, *options)
+        assert np.array_equal(half[:, : SIDE // 2], scene()[:, : SIDE // 2])
+        assert not np.array_equal(half[:, SIDE // 2 :], scene()[:, SIDE // 2 :])
+
+
+class TestNoise:
+    def test_variations(self, model: Path, tmp_path: Path) -> None:
+        options = ("--variation-strength=0.3", "--variation-seed=7")
+        batch = paint("txt2img", model, f"{tmp_path}/out/", *options, "--batch-size=2")
+        assert not np.array_equal(*batch)
+        for i, path in enumerate(sorted((tmp_path / "out").iterdir())):
+            text = parameters(path)
+            assert ", Seed: 1, " in text
+            assert f", Variation seed: {7 + i}, Variation seed strength: 0.3, " in text
+        [alone] = paint(
+            *("txt2img", model, tmp_path / "x.png"),
+            *("--variation-strength=0.3", "--variation-seed=8"),
+        )
+        assert np.array_equal(alone, batch[1])
+
+    def test_every_noise_and_sampling_option_matters_and_is_told(
+        self, model: Path, tmp_path: Path
+    ) -> None:
+        changes = {
+            "Tiling: True": ("--tiling",),
+            "Seed resize from: 32x48": ("--seed-resize=32x48",),
+            "Kandinsky guidance rescale: 0.7": ("--cfg-rescale=0.7",),
+            "Kandinsky guidance start: 0.5": ("--guidance-start=0.5",),
+            "Kandinsky guidance end: 0.5": ("--guidance-end=0.5",),
+            "Kandinsky plain prompt: True": ("--prompt=a (red:1.5) circle", "--plain-prompt"),
+            "Kandinsky prior steps: 2, Kandinsky prior CFG scale: 4, Kandinsky negative prior "
+            "prompt: blue": ("--negative-prior-prompt=blue",),
+        }
+        [plain] = paint("txt2img", model, tmp_path / "plain.png")
+        seen = {plain.tobytes()}
+        for i, (words, options) in enumerate(changes.items()):
+            [painted] = paint("txt2img", model, tmp_path / f"{i}.png", *options)
+            seen.add(painted.tobytes())
+            assert f", {words}, " in parameters(tmp_path / f"{i}.png")
+        assert len(seen) == len(changes) + 1
+
+    def test_prompt_weights_and_long_prompts(self, model: Path, tmp_path: Path) -> None:
+        long = "circle " * 100
+        prompts = {
+            "plain": ("--prompt=a red circle",),
+            "weighed": ("--prompt=a (red:1.5) circle",),
+            "brackets": ("--prompt=a (red:1.5) circle", "--plain-prompt"),
+            "cut": (f"--prompt={long}",),
+            "whole": (f"--prompt={long}", "--long-prompts"),
+        }
+        seen = set()
+        for name, options in prompts.items():
+            done = run_program(
+                *("txt2img", "--model", model, "--output", tmp_path / f"{name}.png"),
+                *(f"{option}={value}" for option, value in FEW.items()),
+                *options,
+            )
+            assert done.returncode == 0, done.stderr
+            assert ("were left out" in done.stderr) == (name == "cut")
+            seen.add(read(tmp_path / f"{name}.png").tobytes())
+        assert len(seen) == len(prompts)
+
+
+def test_every_sampler_and_scheduler_paints(model: Path, tmp_path: Path) -> None:
+    samplers = run_program("samplers").stdout.splitlines()
+    schedulers = [
+        re.split("  +", line)[0] for line in run_program("schedulers").stdout.splitlines()
+    ]
+    pairs = [(sampler, "Automatic") for sampler in samplers]
+    pairs += [("Euler", scheduler) for scheduler in schedulers[1:]]
+    for sampler, scheduler in pairs:
+        out = tmp_path / "x.png"
+        options = (f"--sampler={sampler.lower()}", f"--scheduler={scheduler.upper()}")
+        [painted] = paint("txt2img", model, out, *options)
+        assert len(np.unique(painted)) > 10
+        assert f", Sampler: {sampler}, Schedule type: {scheduler}, " in parameters(out)

@@ -1,0 +1,312 @@
+"""The package on a tiny model: painting from pictures, under masks, from mixes, by conditions."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from support.built import INPAINT, NATIVE_SIZE
+
+import kandinsky_engine as kandinsky
+from kandinsky_engine import Condition, Embeds, Engine
+
+SIZE = {"width": NATIVE_SIZE, "height": NATIVE_SIZE}
+FEW: dict[str, Any] = {**SIZE, "num_inference_steps": 4}
+PRIOR: dict[str, Any] = {"prior_num_inference_steps": 2}
+
+
+@pytest.fixture(scope="module")
+def engine(inpaint_model: Path) -> Iterator[Engine]:
+    with Engine(inpaint_model, precision="fp32") as engine:
+        yield engine
+
+
+def scene(height: int = NATIVE_SIZE, width: int = NATIVE_SIZE, channels: int = 3) -> np.ndarray:
+    rows, columns, colours = np.ogrid[:height, :width, :channels]
+    return (3 * columns + 2 * rows * (colours + 1) + 40 * colours).astype(np.uint8)
+
+
+def right_half() -> np.ndarray:
+    mask = np.zeros((NATIVE_SIZE, NATIVE_SIZE), np.uint8)
+    mask[:, NATIVE_SIZE // 2 :] = 255
+    return mask
+
+
+def paint(engine: Engine, **options: Any) -> np.ndarray:
+    return engine.image_to_image(["a red circle"], **{"seeds": [1], **FEW, **PRIOR, **options})
+
+
+class TestImageToImage:
+    @pytest.mark.parametrize("channels", [0, 1, 3, 4])
+    def test_strength_zero_gives_any_kind_of_picture_back(
+        self, engine: Engine, channels: int
+    ) -> None:
+        picture = scene(channels=max(channels, 1))
+        if channels == 4:
+            picture[..., 3] = 255
+        given = picture[..., 0].copy() if channels == 0 else picture
+        painted = paint(engine, pictures=[given], strength=0)
+        expected = np.broadcast_to(picture[..., :3], (*picture.shape[:2], 3))
+        assert np.array_equal(painted[0], expected)
+
+    def test_whole_task_is_its_stages(self, engine: Engine) -> None:
+        embeds, negative = engine.encode_prompts(["a red circle"], seeds=[1], **PRIOR)
+        options: dict[str, Any] = {**FEW, "seeds": [1], "strength": 0.5}
+        whole = paint(engine, pictures=[scene()], strength=0.5)
+        assert np.array_equal(engine.paint(embeds, negative, pictures=[scene()], **options), whole)
+        latents = engine.denoise(
+            embeds, negative, init_latents=engine.encode(scene()[None]), **options
+        )
+        assert np.array_equal(engine.decode(latents, **SIZE), whole)
+
+    def test_a_batch_is_its_pictures_and_one_picture_serves_all(self, engine: Engine) -> None:
+        options: dict[str, Any] = {**FEW, **PRIOR, "strength": 0.5}
+        pictures = [scene(), 255 - scene(40, 90)]
+        batch = engine.image_to_image(["a", "b"], pictures=pictures, seeds=[3, 9], **options)
+        for i, (prompt, seed) in enumerate((("a", 3), ("b", 9))):
+            alone = engine.image_to_image([prompt], pictures=[pictures[i]], seeds=[seed], **options)
+            assert np.array_equal(batch[i], alone[0])
+        shared = engine.image_to_image(["a", "b"], pictures=pictures[:1], seeds=[3, 9], **options)
+        assert np.array_equal(shared[0], batch[0])
+
+    def test_each_distinct_picture_is_encoded_once(self, engine: Engine) -> None:
+        stages: list[tuple[int, int]] = []
+
+        def count(progress: kandinsky.Progress) -> None:
+            if progress.stage == "encode":
+                stages.append((progress.step, progress.steps))
+
+        engine.on_progress = count
+        try:
+            engine.image_to_image(
+                ["a"] * 3, pictures=[scene()] * 3, seeds=[1, 2, 3], strength=0.5, **FEW, **PRIOR
+            )
+        finally:
+            engine.on_progress = None
+        assert stages[-1] == (1, 1)
+
+    def test_every_option_matters(self, engine: Engine) -> None:
+        changes: list[dict[str, Any]] = [
+            {},
+            {"strength": 0.75},
+            {"init_noise": "reference"},
+            {"resize": "crop"},
+            {"resize": "fill"},
+            {"masks": [right_half()[:, :32].repeat(3, axis=1)]},
+            {"tiling": True},
+        ]
+        picture = scene(64, 96)
+        seen = {
+            paint(engine, **{"pictures": [picture], "strength": 0.5, **change}).tobytes()
+            for change in changes
+        }
+        assert len(seen) == len(changes)
+
+
+class TestMasks:
+    @pytest.mark.parametrize("method", ["auto", "model", "blend"])
+    def test_outside_every_pixel_is_the_pictures(self, engine: Engine, method: str) -> None:
+        options: dict[str, Any] = {"pictures": [scene()], "masks": [right_half()], "strength": 1}
+        half = NATIVE_SIZE // 2
+        painted = paint(engine, **options, mask_blur=0, mask_method=method)[0]
+        assert np.array_equal(painted[:, :half], scene()[:, :half])
+        assert not np.array_equal(painted[:, half:], scene()[:, half:])
+
+    def test_every_option_matters(self, engine: Engine) -> None:
+        changes: list[dict[str, Any]] = [
+            {},
+            {"mask_blur": 0},
+            {"invert_mask": True},
+            {"mask_fill": "fill"},
+            {"mask_fill": "latent noise"},
+            {"mask_fill": "latent nothing"},
+            {"mask_method": "blend"},
+            {"erode_mask": False},
+            {"composite": False},
+        ]
+        options: dict[str, Any] = {"pictures": [scene()], "masks": [right_half()], "strength": 0.5}
+        seen = {paint(engine, **{**options, **change}).tobytes() for change in changes}
+        assert len(seen) == len(changes)
+
+    def test_black_keeps_everything_and_white_nothing(self, engine: Engine) -> None:
+        black = np.zeros_like(right_half())
+        options: dict[str, Any] = {"pictures": [scene()], "strength": 1}
+        assert np.array_equal(paint(engine, masks=[black], **options)[0], scene())
+        white = paint(engine, masks=[255 - black], **options)
+        inverted = paint(engine, masks=[black], invert_mask=True, **options)
+        assert np.array_equal(white, inverted)
+        assert not np.array_equal(white[0], scene())
+
+    def test_the_inpainting_model_is_found_given_or_left_out(
+        self, model: Path, inpaint_model: Path
+    ) -> None:
+        beside = inpaint_model.with_name(INPAINT)
+        with Engine(inpaint_model) as found, Engine(model, inpaint_dir=beside) as given:
+            assert Path(found.info.inpaint_dir) == Path(given.info.inpaint_dir) == beside
+        with Engine(inpaint_model, inpaint_dir="") as none, Engine(model) as absent:
+            assert none.info.inpaint_dir == absent.info.inpaint_dir == ""
+            with pytest.raises(kandinsky.KandinskyError, match="inpaint"):
+                paint(none, pictures=[scene()], masks=[right_half()], mask_method="model")
+
+    def test_masks_need_pictures(self, engine: Engine) -> None:
+        embeds, negative = engine.encode_prompts(["a"], seeds=[1], **PRIOR)
+        with pytest.raises(kandinsky.InvalidArgumentError, match="masks"):
+            engine.paint(embeds, negative, masks=[right_half()], seeds=[1], **FEW)
+        mask = np.ones((1, 1, 8, 8), np.float32)
+        with pytest.raises(kandinsky.InvalidArgumentError, match="mask"):
+            engine.denoise(embeds, negative, mask=mask, seeds=[1], **FEW)
+
+
+class TestMixing:
+    def test_pictures_become_embeds(self, engine: Engine) -> None:
+        grey, other = scene(30, 50, 1)[..., 0], scene(channels=4)
+        both = engine.encode_images([grey, other])
+        assert both.batch_size == 2
+        alone = engine.encode_images([other])
+        assert np.array_equal(both.select([1]).tensor("image_embeds"), alone.tensor("image_embeds"))
+        picture = engine.paint(alone, None, seeds=[1], guidance_scale=1, **FEW)
+        assert len(np.unique(picture)) > 10
+
+    def test_rows_are_joined_and_chosen(self, engine: Engine) -> None:
+        one, _ = engine.encode_prompts(["a"], seeds=[1], **PRIOR)
+        two = engine.encode_images([scene()])
+        joined = Embeds.concat([one, two, one])
+        rows = joined.tensor("image_embeds")
+        assert rows.shape[0] == joined.batch_size == 3
+        assert np.array_equal(rows[0], rows[2])
+        assert np.array_equal(joined.select([1, np.int64(0)]).tensor("image_embeds"), rows[[1, 0]])
+        for wrong in ([3], [-1], []):
+            with pytest.raises(kandinsky.InvalidArgumentError):
+                joined.select(wrong)
+
+    def test_sum_and_slerp(self, engine: Engine) -> None:
+        text, _ = engine.encode_prompts(["a", "b"], seeds=[1, 2], **PRIOR)
+        picture = engine.encode_images([scene()])
+        total = Embeds.combine([text, picture], [0.5, -1.5], text=text)
+        expected = 0.5 * text.tensor("image_embeds") - 1.5 * picture.tensor("image_embeds")
+        assert np.allclose(total.tensor("image_embeds"), expected, atol=1e-5)
+        assert np.array_equal(total.tensor("prompt_embeds"), text.tensor("prompt_embeds"))
+        alone = Embeds.combine([text, picture], [1, 0])
+        assert np.array_equal(alone.tensor("image_embeds"), text.tensor("image_embeds"))
+        slerp = Embeds.combine([text, picture], [1, 1], method="slerp")
+        assert not np.allclose(slerp.tensor("image_embeds"), total.tensor("image_embeds"))
+        for weights in ([0, 0], [1, -1]):
+            with pytest.raises(kandinsky.InvalidArgumentError):
+                Embeds.combine([text, picture], weights, method="slerp")
+        with pytest.raises(kandinsky.InvalidArgumentError, match="slerp"):
+            Embeds.combine([text, picture], [1, 1], method="magic")
+
+    def test_negatives_of_prior_and_decoder(self, engine: Engine) -> None:
+        options: dict[str, Any] = {"seeds": [1], **PRIOR}
+        seen = [
+            engine.encode_prompts(["a"], negative, **options, **more)[side].tensor(tensor).tobytes()
+            for negative, more in (
+                (["blue"], {}),
+                (["blue"], {"negative_prior_prompts": ["dark"]}),
+                (["dark"], {}),
+                (["blue"], {"negative_image": "prior"}),
+            )
+            for side, tensor in ((0, "image_embeds"), (1, "image_embeds"), (1, "prompt_embeds"))
+        ]
+        blue, mixed, dark, prior = (seen[i : i + 3] for i in range(0, 12, 3))
+        assert mixed[0] == dark[0] != blue[0]
+        assert mixed[2] == blue[2] != dark[2]
+        assert blue[1] == dark[1] != prior[1]
+
+
+class TestConditions:
+    def test_one_row_each_is_the_default(self, engine: Engine) -> None:
+        embeds, negative = engine.encode_prompts(["a", "b"], seeds=[1, 2], **PRIOR)
+        options: dict[str, Any] = {**FEW, "seeds": [1, 2]}
+        plain = engine.denoise(embeds, negative, **options)
+        same = engine.denoise(
+            embeds, negative, conditions=[Condition(0, 0, 1, 4), Condition(1, 1, 1, 4)], **options
+        )
+        assert np.array_equal(plain, same)
+
+    def test_editing_and_composition_change_the_picture(self, engine: Engine) -> None:
+        embeds, negative = engine.encode_prompts(["a", "b"], seeds=[1, 1], **PRIOR)
+        options: dict[str, Any] = {**FEW, "seeds": [1]}
+        schedules = [
+            [Condition(0, 0, 1, 4)],
+            [Condition(1, 0, 1, 4)],
+            [Condition(0, 0, 1, 2), Condition(1, 0, 3, 4)],
+            [Condition(0, 0, 1, 4), Condition(1, 0, 1, 4)],
+            [Condition(0, 0, 1, 4), Condition(1, 0, 1, 4, 0.5)],
+        ]
+        seen = {
+            engine.denoise(
+                embeds,
+                negative.select([0]),
+                conditions=schedule,
+                **options,
+            ).tobytes()
+            for schedule in schedules
+        }
+        assert len(seen) == len(schedules)
+        zero = [Condition(0, 0, 1, 4), Condition(1, 0, 1, 4, 0)]
+        assert np.array_equal(
+            engine.denoise(embeds, negative.select([0]), conditions=zero, **options),
+            engine.denoise(embeds, negative.select([0]), conditions=schedules[0], **options),
+        )
+
+
+class TestNoise:
+    def test_variation_runs_from_one_seed_to_the_other(self, engine: Engine) -> None:
+        embeds, negative = engine.encode_prompts(["a"], seeds=[1], **PRIOR)
+
+        def latents(seed: int, **options: Any) -> np.ndarray:
+            return engine.denoise(embeds, negative, seeds=[seed], **FEW, **options)
+
+        assert np.array_equal(latents(1, variation_seeds=[2], variation_strength=0), latents(1))
+        ended = latents(1, variation_seeds=[2], variation_strength=1)
+        assert np.allclose(ended, latents(2), atol=1e-4)
+        between = latents(1, variation_seeds=[2], variation_strength=0.5)
+        assert not np.allclose(between, latents(1))
+        assert not np.allclose(between, latents(2))
+
+    def test_sampling_options_matter(self, engine: Engine) -> None:
+        embeds, negative = engine.encode_prompts(["a"], seeds=[1], **PRIOR)
+        changes: list[dict[str, Any]] = [
+            {},
+            {"guidance_rescale": 0.7},
+            {"guidance_start": 0.5},
+            {"guidance_end": 0.5},
+            {"tiling": True},
+            {"seed_resize_width": 32, "seed_resize_height": 48},
+        ]
+        seen = {
+            engine.denoise(embeds, negative, seeds=[1], **FEW, **change).tobytes()
+            for change in changes
+        }
+        assert len(seen) == len(changes)
+
+    def test_every_sampler_paints(self, engine: Engine) -> None:
+        for sampler in kandinsky.samplers():
+            picture = engine.text_to_image(["a"], seeds=[1], sampler=sampler, **FEW, **PRIOR)
+            assert len(np.unique(picture)) > 10, sampler
+        for scheduler in kandinsky.schedulers():
+            options = {"sampler": kandinsky.samplers()[-1], "scheduler": scheduler}
+            engine.text_to_image(["a"], seeds=[1], **FEW, **PRIOR, **options)
+
+
+class TestPictureFiles:
+    @pytest.mark.parametrize("channels", [1, 3, 4])
+    def test_loaded_as_they_are(self, tmp_path: Path, channels: int) -> None:
+        picture = scene(7, 5, channels)
+        Image.fromarray(picture.squeeze()).save(tmp_path / "a.png")
+        loaded = kandinsky.load_picture(tmp_path / "a.png")
+        assert loaded.dtype == np.uint8
+        assert np.array_equal(loaded, picture)
+
+    def test_turned_upright(self, tmp_path: Path) -> None:
+        exif = Image.Exif()
+        exif[0x0112] = 6
+        Image.fromarray(scene(20, 40)).save(tmp_path / "a.jpg", exif=exif)
+        assert kandinsky.load_picture(tmp_path / "a.jpg").shape == (40, 20, 3)
+
+    def test_saved_pictures_come_back(self, tmp_path: Path) -> None:
+        kandinsky.save_picture(tmp_path / "a.png", scene(), "text")
+        assert np.array_equal(kandinsky.load_picture(tmp_path / "a.png"), scene())
