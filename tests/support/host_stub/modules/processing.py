@@ -175,11 +175,12 @@ def _process_images_inner(p):
 
 
 def generate(script, p, args=()):
-    """What pressing Generate does with the script chosen."""
+    """What pressing Generate does with this script chosen, or with none."""
     state.begin("img2img" if isinstance(p, StableDiffusionProcessingImg2Img) else "txt2img")
     try:
+        p.call("setup")
         with contextlib.closing(p):
-            return script.run(p, *args)
+            return process_images(p) if script is None else script.run(p, *args)
     finally:
         state.end()
 
