@@ -30,6 +30,24 @@ inline constexpr std::uint64_t kMaxSentencePieceBytes = 64U << 20U;
 /// letter; the tokenizers need up to about 200 bytes of memory for each byte of text.
 inline constexpr std::size_t kMaxPromptBytes = 2U << 20U;
 
+/// What the weight of a word in a prompt may come to, either way. Hosts know no limit; pictures
+/// fall apart at 3, and 48 nested brackets come to 97.
+inline constexpr double kMaxPromptWeight = 100.0;
+
+/// Brackets of a prompt that are open at once: each multiplies all that follows, so this keeps the
+/// reading linear. 49 around a word are too heavy anyway.
+inline constexpr std::size_t kMaxPromptNesting = 100;
+
+/// Chunks of 75 tokens that a prompt is read in. The UNet attends to all of their rows in each
+/// step, and the prior runs once for each.
+inline constexpr std::size_t kMaxPromptChunks = 8;
+
+/// Items of one mix.
+inline constexpr std::size_t kMaxMixItems = 64;
+
+/// Rows of one set of embeds: many conditions for each picture of the largest batch.
+inline constexpr std::int64_t kMaxEmbedsRows = 1024;
+
 /// Side of a picture, in pixels: the most that JPEG can hold.
 inline constexpr std::int64_t kMaxImageSide = 65'535;
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 #include <vector>
 
 namespace kandinsky::io {
@@ -12,6 +13,18 @@ struct Image {
   int height = 0;
   int channels = 0;  ///< 1, 3 or 4
   std::vector<std::uint8_t> pixels;
+
+  bool operator==(const Image&) const = default;
 };
+
+/// Throws Error(kInvalidArgument) for sizes over the caps in base/limits.h. name is what the
+/// message calls the picture.
+void check_image_size(std::int64_t width, std::int64_t height, std::string_view name);
+
+/// The same, and for sizes, channels and pixels that do not agree.
+void check_image(const Image& image, std::string_view name);
+
+/// The picture as RGB: grey three times over, RGBA blended on white.
+Image to_rgb(const Image& image);
 
 }  // namespace kandinsky::io

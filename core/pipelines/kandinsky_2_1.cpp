@@ -4,8 +4,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <algorithm>
-#include <map>
+#include <optional>
 
 #include "base/error.h"
 #include "io/json_config.h"
@@ -15,77 +14,29 @@
 #include "nn/movq/movq.h"
 #include "nn/prior/prior_transformer.h"
 #include "nn/unet/unet.h"
+#include "pipelines/check_finite.h"
 #include "pipelines/component.h"
-#include "pipelines/run_prior.h"
+#include "pipelines/conditioning_rows.h"
+#include "pipelines/conditions.h"
+#include "pipelines/encode_images.h"
+#include "pipelines/encode_prompts.h"
+#include "pipelines/kandinsky_2_1_folders.h"
+#include "pipelines/mask_blend.h"
+#include "pipelines/prepare_latents.h"
 #include "pipelines/run_unet.h"
 #include "samplers/sampler.h"
-#include "tensor/bridge.h"
 #include "text/clip_bpe.h"
 #include "text/xlmr_unigram.h"
 
 namespace kandinsky::pipelines {
 namespace {
 
-constexpr std::string_view kPriorSuffix = "-prior";
-constexpr std::string_view kPriorPipelineClass = "KandinskyPriorPipeline";
-
-/// Throws unless every network of both folders agrees on the width of embeddings.
-void check_widths(const io::ModelDir& model, const io::ModelDir& prior) {
-  struct Width {
-    const io::ModelDir& folder;
-    const char* component;
-    const char* key;
-    int64_t fallback;
-  };
-  const auto read = [](const Width& width) {
-    return io::JsonConfig::load(width.folder.component(width.component).config_path())
-        .get_int(width.key, width.fallback);
-  };
-  const Width unet{model, "unet", "cross_attention_dim", 768};
-  const int64_t expected = read(unet);
-  for (const Width& other : {Width{prior, "prior", "embedding_dim", 768},
-                             Width{prior, "text_encoder", "hidden_size", 512},
-                             Width{prior, "text_encoder", "projection_dim", 512},
-                             Width{prior, "image_encoder", "projection_dim", 512},
-                             Width{model, "text_encoder", "numDims", 768}}) {
-    if (read(other) == expected) continue;
-    throw Error(
-        ErrorCode::kIncompatible,
-        fmt::format("{} and {} do not fit each other: \"{}\" of {} is {}, but \"{}\" of {} is {}",
-                    model.path(), prior.path(), unet.key, unet.component, expected, other.key,
-                    other.component, read(other)));
-  }
-  const int64_t unet_hidden = read({model, "unet", "encoder_hid_dim", 1024});
-  const int64_t text_hidden = read({model, "text_encoder", "hidden_size", 1024});
-  if (unet_hidden != text_hidden) {
-    throw Error(ErrorCode::kIncompatible,
-                fmt::format("{}: the unet expects text of width {}, but the text_encoder gives {}",
-                            model.path(), unet_hidden, text_hidden));
-  }
-}
-
-io::ModelDir open_prior(const io::ModelDir& model, std::string_view prior_dir) {
-  if (!prior_dir.empty()) return io::ModelDir::open(prior_dir);
-  if (auto sibling = model.sibling(kPriorSuffix)) return *sibling;
-  throw Error(ErrorCode::kNotFound, fmt::format("{}: there is no prior folder {}{} beside it; put "
-                                                "it there or name another one as the prior",
-                                                model.path(), model.name(), kPriorSuffix));
-}
-
-void check_finite(const at::Tensor& tensor, const char* stage, tensor::Placement placement) {
-  if (tensor.isfinite().all().item<bool>()) return;
-  throw Error(
-      ErrorCode::kUnsupported,
-      fmt::format(
-          "stage {} gave values that are not finite numbers in {}; use precision {}", stage,
-          tensor::precision_name(placement.dtype),
-          placement.dtype == at::kFloat ? "fp32 with other weights: these are damaged" : "fp32"));
-}
-
 class Kandinsky21 : public Pipeline {
  public:
-  Kandinsky21(const io::ModelDir& model, const io::ModelDir& prior, tensor::Placement placement)
+  Kandinsky21(const io::ModelDir& model, const io::ModelDir& prior,
+              const std::optional<io::ModelDir>& inpaint, tensor::Placement placement)
       : prior_dir_(prior),
+        inpaint_dir_(inpaint),
         placement_(placement),
         prior_tokenizer_(text::ClipTokenizer::load(prior.component("tokenizer").folder())),
         tokenizer_(text::XlmrTokenizer::load(model.component("tokenizer").folder())),
@@ -104,12 +55,18 @@ class Kandinsky21 : public Pipeline {
     check_widths(model, prior);
     check_vocabulary(config(prior, "text_encoder"), prior_tokenizer_.vocab_size());
     check_vocabulary(config(model, "text_encoder"), tokenizer_.vocab_size());
-    if (unet_config_.in_channels != movq_config_.latent_channels) {
-      throw Error(
-          ErrorCode::kUnsupported,
-          fmt::format("{}: its unet takes {} channels, text to picture needs {}; is it an "
-                      "inpainting model?",
-                      model.path(), unet_config_.in_channels, movq_config_.latent_channels));
+    const bool is_inpainting_model = is_inpainting_unet(unet_config_, movq_config_.latent_channels);
+    if (!is_inpainting_model && unet_config_.in_channels != movq_config_.latent_channels) {
+      throw Error(ErrorCode::kUnsupported,
+                  fmt::format("{}: its unet takes {} channels, expected {} or, for inpainting, {}",
+                              model.path(), unet_config_.in_channels, movq_config_.latent_channels,
+                              2 * movq_config_.latent_channels + 1));
+    }
+    if (inpaint && !is_inpainting_model) {
+      inpaint_unet_.emplace(inpaint->weights("unet"), placement,
+                            [json = config(*inpaint, "unet")](const tensor::Weights& weights) {
+                              return nn::UNet(nn::UNetConfig::from_json(json), weights);
+                            });
     }
     const int64_t factor = movq_config_.factor();
     geometry_ = {
@@ -121,6 +78,9 @@ class Kandinsky21 : public Pipeline {
 
   const Geometry& geometry() const override { return geometry_; }
   std::string_view prior_path() const override { return prior_dir_.path(); }
+  std::string_view inpaint_path() const override {
+    return inpaint_dir_ ? inpaint_dir_->path() : std::string_view();
+  }
 
   void check(const PromptRequest& request) const override {
     request.check();
@@ -130,71 +90,90 @@ class Kandinsky21 : public Pipeline {
   void check(const DenoiseRequest& request) const override {
     request.check();
     samplers::find_sampler(request.sampler).check_steps(schedule_, request.num_inference_steps);
+    check_conditions(request);
+    check_init_noise(request);
+    if (request.mask_method == MaskMethod::kModel && !inpaint_dir_) {
+      throw Error(ErrorCode::kInvalidArgument,
+                  "the mask method \"model\" needs an inpainting model, and there is none beside "
+                  "the model nor was one named");
+    }
+    if (request.tiling) geometry_.check_tiling(request.width, request.height);
+    const auto [height, width] = geometry_.latent_size(request.width, request.height);
+    const auto batch = static_cast<int64_t>(request.seeds.size());
+    const std::vector<int64_t> latents{batch, geometry_.latent_channels, height, width};
+    check_shape("noise", request.noise, latents);
+    check_shape("init latents", request.init_latents, latents);
+    check_shape("mask", request.mask, {batch, 1, height, width});
   }
 
   EncodedPrompts encode_prompts(const PromptRequest& request, const Monitor& monitor) override {
     check(request);
-    const std::vector<std::string> negatives =
-        request.negative_prompts.value_or(std::vector<std::string>(request.prompts.size()));
-    const bool has_negatives = request.negative_prompts.has_value();
+    return pipelines::encode_prompts(
+        prompt_models(), request, [&] { return zero_image_embeds(monitor); }, monitor);
+  }
 
-    std::map<std::string, nn::MultilingualClip::Output> decoder_texts;
-    std::map<std::string, PriorText> prior_texts;
-    encode_texts(request.prompts, negatives, monitor, decoder_texts, prior_texts);
-
-    std::vector<PriorItem> items;
-    for (size_t i = 0; i < request.prompts.size(); ++i) {
-      items.push_back(
-          {&prior_texts.at(request.prompts[i]), &prior_texts.at(negatives[i]), has_negatives});
-    }
-    PriorOutput output = run_prior(prior_.get(monitor), prior_schedule_, items, request, monitor);
-    if (!has_negatives) {
-      output.negative_image_embeds = zero_image_embeds(monitor)
-                                         .expand({static_cast<int64_t>(request.prompts.size()), -1})
-                                         .contiguous();
-    }
-    check_finite(output.image_embeds, "prior", placement_);
-    check_finite(output.negative_image_embeds, "prior", placement_);
-    return {make_embeds(output.image_embeds, request.prompts, decoder_texts),
-            make_embeds(output.negative_image_embeds, negatives, decoder_texts)};
+  Embeds encode_images(const std::vector<io::Image>& pictures, const Monitor& monitor) override {
+    check_batch_size(static_cast<int64_t>(pictures.size()));
+    for (const io::Image& picture : pictures) io::check_image(picture, "picture");
+    const nn::ClipVisionEncoder& encoder = image_encoder_.get(monitor);
+    keeps_image_encoder_ = true;
+    const ImageProcessor processor(config(prior_dir_, "image_processor"), encoder.image_size());
+    const at::Tensor image_embeds = pipelines::encode_images(encoder, processor, pictures, monitor);
+    check_finite(image_embeds, "image_encoder", placement_);
+    return embeds_without_text(prompt_models(), image_embeds, monitor);
   }
 
   at::Tensor denoise(const Embeds& embeds, const Embeds* negative_embeds,
                      const DenoiseRequest& request, const Monitor& monitor) override {
     check(request);
-    check_embeds(embeds, "embeds", request.seeds.size());
-    if (request.guidance_scale > 1.0) {
-      if (negative_embeds == nullptr) {
-        throw Error(ErrorCode::kInvalidArgument,
-                    "guidance needs negative embeds; give them, or a guidance scale of 1");
-      }
-      check_embeds(*negative_embeds, "negative embeds", request.seeds.size());
+    const auto batch = static_cast<int64_t>(request.seeds.size());
+    check_embeds(embeds, unet_config_, "embeds", batch, request.conditions);
+    if (!is_guided(request)) {
+      negative_embeds = nullptr;
+    } else if (negative_embeds == nullptr) {
+      throw Error(ErrorCode::kInvalidArgument,
+                  "guidance needs negative embeds; give them, or a guidance scale of 1");
+    } else {
+      check_embeds(*negative_embeds, unet_config_, "negative embeds", batch,
+                   request.negative_conditions);
     }
-    const auto [height, width] = geometry_.latent_size(request.width, request.height);
-    const at::Tensor latents = run_unet(unet_.get(monitor), schedule_, geometry_.latent_channels,
-                                        height, width, embeds, negative_embeds, request, monitor);
+    if (request.num_running_steps() == 0) return request.init_latents;
+    const bool is_shown = shows_mask(request);
+    if (request.mask.defined()) {
+      const at::Tensor mask = is_shown ? hard_mask(request.mask) : request.mask;
+      if (!mask.any().item<bool>()) return request.init_latents;
+      if (request.mask_method == MaskMethod::kAuto && !is_shown)
+        monitor.say("There is no inpainting model: the model itself paints inside the mask.");
+    }
+    Component<nn::UNet>& unet = is_shown && inpaint_unet_ ? *inpaint_unet_ : unet_;
+    const at::Tensor latents = run_unet(unet.get(monitor), schedule_, geometry_, embeds,
+                                        negative_embeds, request, monitor);
     check_finite(latents, "denoise", placement_);
     return latents;
   }
 
-  at::Tensor decode(const at::Tensor& latents, const Monitor& monitor) override {
+  at::Tensor decode(const at::Tensor& latents, bool tiling, const Monitor& monitor) override {
+    const nn::PaddingMode padding_mode = padding_mode_of(tiling);
     const nn::Movq& movq = movq_.get(monitor);
     return by_row("decode", latents, monitor,
-                  [&movq](const at::Tensor& row) { return movq.decode(row); });
+                  [&](const at::Tensor& row) { return movq.decode(row, padding_mode); });
   }
 
-  at::Tensor encode(const at::Tensor& pixels, const Monitor& monitor) override {
+  at::Tensor encode(const at::Tensor& pixels, bool tiling, const Monitor& monitor) override {
+    const nn::PaddingMode padding_mode = padding_mode_of(tiling);
     const nn::Movq& movq = movq_.get(monitor);
     return by_row("encode", pixels, monitor,
-                  [&movq](const at::Tensor& row) { return movq.encode(row); });
+                  [&](const at::Tensor& row) { return movq.encode(row, padding_mode); });
   }
 
   void unload() override {
     prior_text_encoder_.unload();
     image_encoder_.unload();
+    keeps_image_encoder_ = false;
     prior_.unload();
     text_encoder_.unload();
     unet_.unload();
+    if (inpaint_unet_) inpaint_unet_->unload();
     movq_.unload();
   }
 
@@ -219,97 +198,45 @@ class Kandinsky21 : public Pipeline {
                             text_encoder.source(), vocab_size, tokens));
   }
 
-  /// Encodes each distinct text once, by both text encoders.
-  void encode_texts(const std::vector<std::string>& prompts,
-                    const std::vector<std::string>& negatives, const Monitor& monitor,
-                    std::map<std::string, nn::MultilingualClip::Output>& decoder_texts,
-                    std::map<std::string, PriorText>& prior_texts) {
-    std::vector<std::string> texts = prompts;
-    texts.insert(texts.end(), negatives.begin(), negatives.end());
-    std::sort(texts.begin(), texts.end());
-    texts.erase(std::unique(texts.begin(), texts.end()), texts.end());
-
-    const auto steps = static_cast<int>(texts.size());
-    const nn::ClipTextEncoder& prior_text_encoder = prior_text_encoder_.get(monitor);
-    const nn::MultilingualClip& text_encoder = text_encoder_.get(monitor);
-    monitor.report("text_encoder", 0, steps);
-    int step = 0;
-    for (const std::string& text : texts) {
-      monitor.check_cancelled();
-      const text::Tokens clip = prior_tokenizer_.encode(text);
-      const text::Tokens xlmr = tokenizer_.encode(text);
-      say_if_cut(text, clip.num_dropped, "prior", monitor);
-      say_if_cut(text, xlmr.num_dropped, "decoder", monitor);
-      auto [text_embeds, last_hidden_state] = prior_text_encoder(tensor::from_ids(clip.ids));
-      prior_texts[text] = {text_embeds, last_hidden_state, tensor::from_ids(clip.attention_mask)};
-      auto [prompt_embeds, hidden_states] =
-          text_encoder(tensor::from_ids(xlmr.ids), tensor::from_ids(xlmr.attention_mask));
-      prompt_embeds = prompt_embeds.to(at::kCPU, at::kFloat);
-      hidden_states = hidden_states.to(at::kCPU, at::kFloat);
-      check_finite(prompt_embeds, "text_encoder", placement_);
-      decoder_texts[text] = {prompt_embeds, hidden_states};
-      monitor.report("text_encoder", ++step, steps);
-    }
-  }
-
-  static void say_if_cut(const std::string& text, int64_t num_dropped, const char* which,
-                         const Monitor& monitor) {
-    if (num_dropped == 0) return;
-    monitor.say(fmt::format(
-        "The {} reads {} tokens of a prompt; the last {} tokens of \"{}...\" were left out.", which,
-        text::kDefaultMaxLength - 2, num_dropped, first_words(text)));
-  }
-
-  /// The beginning of a text, not cut inside a character.
-  static std::string_view first_words(std::string_view text) {
-    constexpr size_t kBytes = 40;
-    if (text.size() <= kBytes) return text;
-    size_t end = kBytes;
-    while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80U) --end;
-    return text.substr(0, end);
+  PromptModels prompt_models() {
+    return {.prior_tokenizer = prior_tokenizer_,
+            .tokenizer = tokenizer_,
+            .prior_text_encoder = prior_text_encoder_,
+            .text_encoder = text_encoder_,
+            .prior = prior_,
+            .prior_schedule = prior_schedule_,
+            .placement = placement_};
   }
 
   const at::Tensor& zero_image_embeds(const Monitor& monitor) {
     if (!zero_image_embeds_.defined()) {
       const nn::ClipVisionEncoder& image_encoder = image_encoder_.get(monitor);
       monitor.report("image_encoder", 0, 1);
-      zero_image_embeds_ = image_encoder.zero_embeds().to(at::kCPU, at::kFloat);
+      const at::Tensor image_embeds = image_encoder.zero_embeds().to(at::kCPU, at::kFloat);
+      check_finite(image_embeds, "image_encoder", placement_);
+      zero_image_embeds_ = image_embeds;
       // A constant of the model: the tower is not needed again for it.
-      image_encoder_.unload();
+      if (!keeps_image_encoder_) image_encoder_.unload();
       monitor.report("image_encoder", 1, 1);
     }
     return zero_image_embeds_;
   }
 
-  static Embeds make_embeds(
-      const at::Tensor& image_embeds, const std::vector<std::string>& texts,
-      const std::map<std::string, nn::MultilingualClip::Output>& decoder_texts) {
-    std::vector<at::Tensor> prompt_embeds;
-    std::vector<at::Tensor> hidden_states;
-    for (const std::string& text : texts) {
-      const auto& output = decoder_texts.at(text);
-      prompt_embeds.push_back(output.text_embeds);
-      hidden_states.push_back(output.text_encoder_hidden_states);
-    }
-    return {{{"image_embeds", image_embeds},
-             {"prompt_embeds", at::cat(prompt_embeds)},
-             {"text_encoder_hidden_states", at::cat(hidden_states)}}};
+  static void check_shape(const char* name, const at::Tensor& tensor,
+                          const std::vector<int64_t>& expected) {
+    if (!tensor.defined() || tensor.sizes() == at::IntArrayRef(expected)) return;
+    throw Error(ErrorCode::kInvalidArgument,
+                fmt::format("{} is [{}], but this size and batch need [{}]", name,
+                            fmt::join(tensor.sizes(), ", "), fmt::join(expected, ", ")));
   }
 
-  void check_embeds(const Embeds& embeds, const char* which, size_t batch_size) const {
-    const auto batch = static_cast<int64_t>(batch_size);
-    const std::vector<std::pair<const char*, std::vector<int64_t>>> expected{
-        {"image_embeds", {batch, unet_config_.cross_attention_dim}},
-        {"prompt_embeds", {batch, unet_config_.cross_attention_dim}},
-        {"text_encoder_hidden_states",
-         {batch, text::kDefaultMaxLength, unet_config_.encoder_hid_dim}}};
-    for (const auto& [name, shape] : expected) {
-      const at::Tensor& tensor = embeds.at(name);
-      if (tensor.sizes() == at::IntArrayRef(shape)) continue;
-      throw Error(ErrorCode::kInvalidArgument,
-                  fmt::format("{}: {} is [{}], but this model and batch need [{}]", which, name,
-                              fmt::join(tensor.sizes(), ", "), fmt::join(shape, ", ")));
-    }
+  /// Whether the network that paints sees the mask, or the start latents are put back around it.
+  bool shows_mask(const DenoiseRequest& request) const {
+    return request.mask.defined() && inpaint_dir_ && request.mask_method != MaskMethod::kBlend;
+  }
+
+  static nn::PaddingMode padding_mode_of(bool tiling) {
+    return tiling ? nn::PaddingMode::kCircular : nn::PaddingMode::kZeros;
   }
 
   template <typename Convert>
@@ -327,6 +254,7 @@ class Kandinsky21 : public Pipeline {
   }
 
   io::ModelDir prior_dir_;
+  std::optional<io::ModelDir> inpaint_dir_;  ///< the model itself if it is an inpainting one
   tensor::Placement placement_;
   text::ClipTokenizer prior_tokenizer_;
   text::XlmrTokenizer tokenizer_;
@@ -340,7 +268,9 @@ class Kandinsky21 : public Pipeline {
   Component<nn::PriorTransformer> prior_;
   Component<nn::MultilingualClip> text_encoder_;
   Component<nn::UNet> unet_;
+  std::optional<Component<nn::UNet>> inpaint_unet_;
   Component<nn::Movq> movq_;
+  bool keeps_image_encoder_ = false;  // pictures are being encoded
   at::Tensor zero_image_embeds_;
 };
 
@@ -353,7 +283,8 @@ bool recognizes_kandinsky_2_1(const io::ModelDir& model) {
          model.find("unet") != nullptr && model.find("movq") != nullptr;
 }
 
-std::unique_ptr<Pipeline> open_kandinsky_2_1(const io::ModelDir& model, std::string_view prior_dir,
+std::unique_ptr<Pipeline> open_kandinsky_2_1(const io::ModelDir& model,
+                                             const CompanionDirs& companions,
                                              tensor::Placement placement) {
   if (model.pipeline_class() == kPriorPipelineClass) {
     throw Error(
@@ -362,14 +293,9 @@ std::unique_ptr<Pipeline> open_kandinsky_2_1(const io::ModelDir& model, std::str
             "{} is a prior folder; name the decoder folder as the model and this one as the prior",
             model.path()));
   }
-  const io::ModelDir prior = open_prior(model, prior_dir);
-  if (prior.pipeline_class() != kPriorPipelineClass) {
-    throw Error(
-        ErrorCode::kIncompatible,
-        fmt::format("{} is no Kandinsky 2.1 prior: its model_index.json names {}, expected {}",
-                    prior.path(), prior.pipeline_class(), kPriorPipelineClass));
-  }
-  return std::make_unique<Kandinsky21>(model, prior, placement);
+  const io::ModelDir prior = open_prior_dir(model, companions.prior);
+  const std::optional<io::ModelDir> inpaint = open_inpaint_dir(model, companions.inpaint);
+  return std::make_unique<Kandinsky21>(model, prior, inpaint, placement);
 }
 
 }  // namespace kandinsky::pipelines

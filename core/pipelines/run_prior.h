@@ -2,6 +2,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <cstdint>
 #include <vector>
 
 #include "nn/prior/prior_transformer.h"
@@ -16,26 +17,39 @@ struct PriorText {
   at::Tensor text_embeds;                 ///< [1, E]
   at::Tensor text_encoder_hidden_states;  ///< [1, T, E]
   at::Tensor attention_mask;              ///< [1, T]
+  int64_t num_tokens = 0;                 ///< without begin and end: how much it counts in a mean
 };
 
-/// What one picture asks of the prior. Texts belong to the caller.
+/// One run of the prior. Texts belong to the caller.
 struct PriorItem {
-  const PriorText* prompt = nullptr;
-  const PriorText* uncond = nullptr;  ///< the negative prompt if there is one, else the empty text
-  bool samples_negative = false;      ///< also sample an embedding for `uncond`
+  uint64_t seed = 0;
+  const PriorText* prompt = nullptr;  ///< null: no image_embeds are wanted
+  /// What guidance leads away from; of several it is the mean prediction, by their tokens.
+  std::vector<const PriorText*> uncond{};
+  const PriorText* negative = nullptr;  ///< null: no negative_image_embeds are wanted
 };
 
+/// One entry for each item, fp32 on the CPU; undefined where none is wanted.
 struct PriorOutput {
-  at::Tensor image_embeds;           ///< [B, E] fp32 on the CPU
-  at::Tensor negative_image_embeds;  ///< likewise; undefined unless the items sample it
+  std::vector<at::Tensor> image_embeds;           ///< [1, E]
+  std::vector<at::Tensor> negative_image_embeds;  ///< [1, E]
 };
 
-/// Samples image embeddings. Each picture draws from a fresh generator of its seed: [1, E] at a
-/// time, or [2, E] when it also samples its negative, as the reference does for one prompt and one
-/// negative prompt. All items agree on samples_negative. Source: diffusers,
+/// How much noise a run draws at a time.
+enum class PriorNoise : int {
+  kPrompt = 1,             ///< [1, E], as the reference does without a negative prompt
+  kPromptAndNegative = 2,  ///< [2, E], as the reference does with one; rows not wanted are skipped
+};
+
+/// Samples image embeddings, each item from a fresh generator of its seed. A negative needs no
+/// guidance, because both of its sides are the same text. Source: diffusers,
 /// KandinskyPriorPipeline.__call__.
 PriorOutput run_prior(const nn::PriorTransformer& prior, const samplers::UnclipSchedule& schedule,
-                      const std::vector<PriorItem>& items, const PromptRequest& request,
-                      const Monitor& monitor);
+                      const std::vector<PriorItem>& items, PriorNoise noise,
+                      const PromptRequest& request, const Monitor& monitor);
+
+/// The mean of rows of equal shape by their numbers of tokens; a single one comes back as it is.
+at::Tensor mean_by_tokens(const std::vector<at::Tensor>& rows,
+                          const std::vector<int64_t>& num_tokens);
 
 }  // namespace kandinsky::pipelines

@@ -23,8 +23,8 @@ struct Prediction {
 /// timestep may be fractional.
 using Denoiser = std::function<Prediction(const at::Tensor& latents, double timestep)>;
 
-/// Told after each step, with the number of steps done, counted from 1 without the skipped ones, and
-/// the clean latents as predicted then. False ends the loop early.
+/// Told after each step, with the number of steps done, counted from 1 without the skipped ones,
+/// and the clean latents as predicted then. False ends the loop early.
 using StepObserver = std::function<bool(int step, const at::Tensor& pred_original_sample)>;
 
 /// What a loop starts from when it is not pure noise. Undefined tensors: pure noise.

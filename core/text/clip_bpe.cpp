@@ -63,6 +63,7 @@ std::uint64_t pair_key(std::int32_t left, std::int32_t right) {
 /// One piece of a word while it is being merged: a node of a list inside a vector.
 struct Piece {
   std::int32_t id = 0;
+  std::size_t end = 0;  ///< the place after its last character
   std::int32_t previous = -1;
   std::int32_t next = -1;
   bool alive = true;
@@ -147,8 +148,11 @@ struct ClipTokenizer::Impl {
   std::vector<SpecialToken> specials;
 
   const SpecialToken* special_at(Span<const char32_t> text, std::size_t at) const;
-  void append_word(Span<const char32_t> word, std::vector<std::int64_t>* ids) const;
-  void append_text(Span<const char32_t> text, std::vector<std::int64_t>* ids) const;
+  void append_word(Span<const char32_t> text, std::size_t begin, std::size_t end,
+                   PlacedTokens* tokens) const;
+  void append_text(Span<const char32_t> text, std::size_t begin, std::size_t end,
+                   PlacedTokens* tokens) const;
+  PlacedTokens tokenize(Span<const char32_t> text) const;
   void load_vocab_and_merges(const std::string& folder);
 };
 
@@ -165,17 +169,17 @@ const SpecialToken* ClipTokenizer::Impl::special_at(Span<const char32_t> text,
   return best;
 }
 
-void ClipTokenizer::Impl::append_word(Span<const char32_t> word,
-                                      std::vector<std::int64_t>* ids) const {
+void ClipTokenizer::Impl::append_word(Span<const char32_t> text, std::size_t begin, std::size_t end,
+                                      PlacedTokens* tokens) const {
   std::vector<Piece> pieces;
-  pieces.reserve(word.size());
+  pieces.reserve(end - begin);
   std::array<unsigned char, 4> bytes{};
   unsigned char last_byte = 0;
-  for (const char32_t c : word) {
-    const std::size_t size = encode_utf8(c, bytes.data());
+  for (std::size_t at = begin; at < end; ++at) {
+    const std::size_t size = encode_utf8(text[at], bytes.data());
     for (std::size_t i = 0; i < size; ++i) {
       const auto index = static_cast<std::int32_t>(pieces.size());
-      pieces.push_back({inner_symbol[bytes[i]], index - 1, index + 1, true});
+      pieces.push_back({inner_symbol[bytes[i]], at + 1, index - 1, index + 1, true});
     }
     last_byte = bytes[size - 1];
   }
@@ -202,6 +206,7 @@ void ClipTokenizer::Impl::append_word(Span<const char32_t> word,
     const auto found = merges.find(pair_key(left.id, right.id));
     if (found == merges.end() || found->second.id != top.id) continue;
     left.id = top.id;
+    left.end = right.end;
     left.next = right.next;
     right.alive = false;
     if (left.next >= 0) pieces[static_cast<std::size_t>(left.next)].previous = top.position;
@@ -209,22 +214,43 @@ void ClipTokenizer::Impl::append_word(Span<const char32_t> word,
     offer(top.position);
   }
   for (std::int32_t i = 0; i >= 0; i = pieces[static_cast<std::size_t>(i)].next) {
-    ids->push_back(pieces[static_cast<std::size_t>(i)].id);
+    const Piece& piece = pieces[static_cast<std::size_t>(i)];
+    tokens->add(piece.id, piece.end);
   }
 }
 
-void ClipTokenizer::Impl::append_text(Span<const char32_t> text,
-                                      std::vector<std::int64_t>* ids) const {
-  std::size_t at = 0;
-  while (at < text.size()) {
+void ClipTokenizer::Impl::append_text(Span<const char32_t> text, std::size_t begin, std::size_t end,
+                                      PlacedTokens* tokens) const {
+  const Span<const char32_t> seen = text.first(end);
+  std::size_t at = begin;
+  while (at < end) {
     if (is_space(text[at])) {
       ++at;
       continue;
     }
-    const std::size_t end = piece_end(text, at);
-    append_word(text.subspan(at, end - at), ids);
-    at = end;
+    const std::size_t next = piece_end(seen, at);
+    append_word(text, at, next, tokens);
+    at = next;
   }
+}
+
+PlacedTokens ClipTokenizer::Impl::tokenize(Span<const char32_t> text) const {
+  PlacedTokens tokens;
+  std::size_t begin = 0;
+  std::size_t at = 0;
+  while (at < text.size()) {
+    const SpecialToken* special = special_at(text, at);
+    if (special == nullptr) {
+      ++at;
+      continue;
+    }
+    append_text(text, begin, at, &tokens);
+    at += special->text.size();
+    tokens.add(special->id, at);
+    begin = at;
+  }
+  append_text(text, begin, text.size(), &tokens);
+  return tokens;
 }
 
 void ClipTokenizer::Impl::load_vocab_and_merges(const std::string& folder) {
@@ -323,29 +349,31 @@ ClipTokenizer ClipTokenizer::load(std::string_view folder) {
 
 std::vector<std::int64_t> ClipTokenizer::tokenize(std::string_view prompt) const {
   check_prompt(prompt);
-  const std::vector<char32_t> text = normalize(prompt);
-  const Span<const char32_t> all(text);
-  std::vector<std::int64_t> ids;
-  std::size_t begin = 0;
-  std::size_t at = 0;
-  while (at < text.size()) {
-    const SpecialToken* special = impl_->special_at(all, at);
-    if (special == nullptr) {
-      ++at;
-      continue;
-    }
-    impl_->append_text(all.subspan(begin, at - begin), &ids);
-    ids.push_back(special->id);
-    at += special->text.size();
-    begin = at;
+  return impl_->tokenize(normalize(prompt)).ids;
+}
+
+PartTokens ClipTokenizer::tokenize(Span<const std::string_view> parts) const {
+  check_prompt_parts(parts);
+  // Part by part, so that their ends are known: a mark that begins a part is not composed with the
+  // letter before it.
+  std::vector<char32_t> text;
+  std::vector<std::size_t> part_ends;
+  for (const std::string_view part : parts) {
+    const std::vector<char32_t> normalized = normalize(part);
+    text.insert(text.end(), normalized.begin(), normalized.end());
+    part_ends.push_back(text.size());
   }
-  impl_->append_text(all.subspan(begin), &ids);
-  return ids;
+  PlacedTokens tokens = impl_->tokenize(text);
+  return {.ids = std::move(tokens.ids), .parts = parts_of(tokens.ends, part_ends)};
+}
+
+Tokens ClipTokenizer::make_row(const std::vector<std::int64_t>& ids, int max_length) const {
+  return text::make_row(ids, {impl_->bos, impl_->eos, impl_->pad}, max_length);
 }
 
 Tokens ClipTokenizer::encode(std::string_view prompt, int max_length) const {
   check_max_length(max_length);
-  return make_row(tokenize(prompt), {impl_->bos, impl_->eos, impl_->pad}, max_length);
+  return make_row(tokenize(prompt), max_length);
 }
 
 std::int64_t ClipTokenizer::bos_id() const noexcept { return impl_->bos; }

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/span.h"
 #include "text/tokens.h"
 
 namespace kandinsky::text {
@@ -29,6 +30,12 @@ class ClipTokenizer {
 
   /// The prompt's tokens alone: nothing added, nothing cut. Throws as encode.
   std::vector<std::int64_t> tokenize(std::string_view prompt) const;
+
+  /// The same for a text in parts, which together are no longer than a prompt.
+  PartTokens tokenize(Span<const std::string_view> parts) const;
+
+  /// The row of a prompt with these tokens, as encode makes it.
+  Tokens make_row(const std::vector<std::int64_t>& ids, int max_length = kDefaultMaxLength) const;
 
   std::int64_t bos_id() const noexcept;
   std::int64_t eos_id() const noexcept;

@@ -6,6 +6,8 @@
 #include <cstddef>
 
 #include "base/error.h"
+#include "base/limits.h"
+#include "text/unicode.h"
 
 namespace kandinsky::text {
 namespace {
@@ -37,6 +39,31 @@ Tokens make_row(const std::vector<std::int64_t>& content, const RowIds& special,
   tokens.ids.resize(length, special.pad);
   tokens.attention_mask.resize(length, 0);
   return tokens;
+}
+
+void check_prompt_parts(Span<const std::string_view> parts) {
+  std::size_t size = 0;
+  for (const std::string_view part : parts) {
+    check_prompt(part);
+    size += part.size();
+  }
+  if (size > limits::kMaxPromptBytes) {
+    throw Error(ErrorCode::kInvalidArgument,
+                fmt::format("the parts of a prompt have {} bytes, at most {}", size,
+                            limits::kMaxPromptBytes));
+  }
+}
+
+std::vector<std::size_t> parts_of(const std::vector<std::size_t>& token_ends,
+                                  const std::vector<std::size_t>& part_ends) {
+  std::vector<std::size_t> parts;
+  parts.reserve(token_ends.size());
+  std::size_t part = 0;
+  for (const std::size_t end : token_ends) {
+    while (part + 1 < part_ends.size() && part_ends[part] < end) ++part;
+    parts.push_back(part);
+  }
+  return parts;
 }
 
 }  // namespace kandinsky::text

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -12,6 +13,12 @@ struct Tokens {
       attention_mask;  ///< [max_length], 1 from the first to the end token, else 0
   std::int64_t num_dropped =
       0;  ///< Tokens of the prompt that were cut off at the end; 0 when all fit.
+};
+
+/// The tokens of a text that was given in parts: as if the parts were one text.
+struct PartTokens {
+  std::vector<std::int64_t> ids;
+  std::vector<std::size_t> parts;  ///< where each token's last character comes from
 };
 
 /// The length that every Kandinsky 2.1 pipeline uses for both tokenizers.

@@ -30,14 +30,17 @@ struct XlmrTokenizer::Impl {
   sentencepiece::SentencePieceProcessor model;
   std::int64_t mask_id = 0;
 
-  void append_text(std::string_view text, std::vector<std::int64_t>* ids) const;
+  PlacedTokens tokenize(std::string_view prompt) const;
+  void append_text(std::string_view prompt, std::size_t begin, std::size_t end,
+                   PlacedTokens* tokens) const;
 };
 
-void XlmrTokenizer::Impl::append_text(std::string_view text, std::vector<std::int64_t>* ids) const {
-  if (text.empty()) return;
-  std::vector<int> pieces;
+void XlmrTokenizer::Impl::append_text(std::string_view prompt, std::size_t begin, std::size_t end,
+                                      PlacedTokens* tokens) const {
+  if (begin == end) return;
+  sentencepiece::ImmutableSentencePieceText pieces;
   try {
-    const auto status = model.Encode(text, &pieces);
+    const auto status = model.Encode(prompt.substr(begin, end - begin), pieces.mutable_proto());
     if (!status.ok()) {
       throw Error(ErrorCode::kInternal, fmt::format("SentencePiece: {}", status.ToString()));
     }
@@ -46,10 +49,37 @@ void XlmrTokenizer::Impl::append_text(std::string_view text, std::vector<std::in
   } catch (const std::exception& error) {
     throw Error(ErrorCode::kInternal, fmt::format("SentencePiece: {}", error.what()));
   }
-  for (const int piece : pieces) {
+  for (std::size_t i = 0; i < pieces.pieces_size(); ++i) {
+    const auto piece = pieces.pieces(static_cast<int>(i));
     // 0 is the model's unknown piece; 1 and 2, <s> and </s>, never come out of ordinary text.
-    ids->push_back(piece == 0 ? kUnkId : piece + kOffset);
+    tokens->add(piece.id() == 0 ? kUnkId : piece.id() + kOffset, begin + piece.end());
   }
+}
+
+PlacedTokens XlmrTokenizer::Impl::tokenize(std::string_view prompt) const {
+  const std::array<std::pair<std::string_view, std::int64_t>, 5> specials = {{
+      {"<s>", kBosId},
+      {"<pad>", kPadId},
+      {"</s>", kEosId},
+      {"<unk>", kUnkId},
+      {"<mask>", mask_id},
+  }};
+  PlacedTokens tokens;
+  std::size_t begin = 0;
+  std::size_t at = prompt.find('<');
+  while (at != std::string_view::npos) {
+    std::size_t next = at + 1;
+    for (const auto& [token, id] : specials) {
+      if (!prompt.substr(at).starts_with(token)) continue;
+      append_text(prompt, begin, at, &tokens);
+      next = begin = at + token.size();
+      tokens.add(id, next);
+      break;
+    }
+    at = prompt.find('<', next);
+  }
+  append_text(prompt, begin, prompt.size(), &tokens);
+  return tokens;
 }
 
 XlmrTokenizer::XlmrTokenizer(std::shared_ptr<const Impl> impl) : impl_(std::move(impl)) {}
@@ -91,34 +121,28 @@ XlmrTokenizer XlmrTokenizer::load(std::string_view folder) {
 
 std::vector<std::int64_t> XlmrTokenizer::tokenize(std::string_view prompt) const {
   check_prompt(prompt);
-  const std::array<std::pair<std::string_view, std::int64_t>, 5> specials = {{
-      {"<s>", kBosId},
-      {"<pad>", kPadId},
-      {"</s>", kEosId},
-      {"<unk>", kUnkId},
-      {"<mask>", impl_->mask_id},
-  }};
-  std::vector<std::int64_t> ids;
-  std::size_t begin = 0;
-  std::size_t at = prompt.find('<');
-  while (at != std::string_view::npos) {
-    std::size_t next = at + 1;
-    for (const auto& [token, id] : specials) {
-      if (!prompt.substr(at).starts_with(token)) continue;
-      impl_->append_text(prompt.substr(begin, at - begin), &ids);
-      ids.push_back(id);
-      next = begin = at + token.size();
-      break;
-    }
-    at = prompt.find('<', next);
+  return impl_->tokenize(prompt).ids;
+}
+
+PartTokens XlmrTokenizer::tokenize(Span<const std::string_view> parts) const {
+  check_prompt_parts(parts);
+  std::string text;
+  std::vector<std::size_t> part_ends;
+  for (const std::string_view part : parts) {
+    text += part;
+    part_ends.push_back(text.size());
   }
-  impl_->append_text(prompt.substr(begin), &ids);
-  return ids;
+  PlacedTokens tokens = impl_->tokenize(text);
+  return {.ids = std::move(tokens.ids), .parts = parts_of(tokens.ends, part_ends)};
+}
+
+Tokens XlmrTokenizer::make_row(const std::vector<std::int64_t>& ids, int max_length) const {
+  return text::make_row(ids, {kBosId, kEosId, kPadId}, max_length);
 }
 
 Tokens XlmrTokenizer::encode(std::string_view prompt, int max_length) const {
   check_max_length(max_length);
-  return make_row(tokenize(prompt), {kBosId, kEosId, kPadId}, max_length);
+  return make_row(tokenize(prompt), max_length);
 }
 
 std::int64_t XlmrTokenizer::vocab_size() const noexcept { return impl_->mask_id + 1; }

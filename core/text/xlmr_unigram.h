@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/span.h"
 #include "text/tokens.h"
 
 namespace kandinsky::text {
@@ -26,6 +27,12 @@ class XlmrTokenizer {
 
   /// The prompt's tokens alone: nothing added, nothing cut. Throws as encode.
   std::vector<std::int64_t> tokenize(std::string_view prompt) const;
+
+  /// The same for a text in parts, which together are no longer than a prompt.
+  PartTokens tokenize(Span<const std::string_view> parts) const;
+
+  /// The row of a prompt with these tokens, as encode makes it.
+  Tokens make_row(const std::vector<std::int64_t>& ids, int max_length = kDefaultMaxLength) const;
 
   /// Pieces of the model + 2: what an embedding table must at least hold.
   std::int64_t vocab_size() const noexcept;

@@ -41,14 +41,20 @@ TEST(LoopsParity, Prior) {
     request.num_inference_steps =
         static_cast<int>(reference.integer(name + "/prior_num_inference_steps"));
     request.guidance_scale = reference.real(name + "/prior_guidance_scale");
-    const pipelines::PriorItem item{
-        .prompt = &prompt, .uncond = is_bad ? &bad : &empty, .samples_negative = has_negative};
-    const pipelines::PriorOutput output = run_prior(prior, schedule, {item}, request, monitor);
-    expect_close(kPriorLoop, name + " image_embeds", output.image_embeds,
+    const PriorText& negative = is_bad ? bad : empty;
+    const pipelines::PriorItem item{.seed = request.seeds[0],
+                                    .prompt = &prompt,
+                                    .uncond = {&negative},
+                                    .negative = has_negative ? &negative : nullptr};
+    const auto noise =
+        has_negative ? pipelines::PriorNoise::kPromptAndNegative : pipelines::PriorNoise::kPrompt;
+    const pipelines::PriorOutput output =
+        run_prior(prior, schedule, {item}, noise, request, monitor);
+    expect_close(kPriorLoop, name + " image_embeds", output.image_embeds[0],
                  reference.tensor(name + "/image_embeds"));
-    ASSERT_EQ(output.negative_image_embeds.defined(), has_negative) << name;
+    ASSERT_EQ(output.negative_image_embeds[0].defined(), has_negative) << name;
     if (has_negative) {
-      expect_close(kPriorLoop, name + " negative_image_embeds", output.negative_image_embeds,
+      expect_close(kPriorLoop, name + " negative_image_embeds", output.negative_image_embeds[0],
                    reference.tensor(name + "/negative_image_embeds"));
     }
     ++runs;
@@ -71,6 +77,8 @@ TEST(LoopsParity, Denoise) {
   const Component component = open_component("tiny-2-1", "unet");
   const nn::UNet unet(nn::UNetConfig::from_json(component.config), component.weights);
   const auto schedule = samplers::NoiseSchedule::from_json(open_config("tiny-2-1", "scheduler"));
+  const pipelines::Geometry geometry{
+      .native_size = 64, .latent_channels = 4, .latent_factor = 8, .size_multiple = 64};
   const CancelFlag cancel;
   const pipelines::Monitor monitor(cancel, nullptr, nullptr);
   for (const std::string& name : reference.cases()) {
@@ -85,8 +93,7 @@ TEST(LoopsParity, Denoise) {
         static_cast<int>(reference.integer(name + "/num_inference_steps"));
     request.guidance_scale = reference.real(name + "/guidance_scale");
     const at::Tensor latents =
-        run_unet(unet, schedule, expected.size(1), expected.size(2), expected.size(3), embeds,
-                 &negative_embeds, request, monitor);
+        run_unet(unet, schedule, geometry, embeds, &negative_embeds, request, monitor);
     expect_close(kDenoise, name, latents, expected);
   }
 }

@@ -620,13 +620,13 @@ STAGES: dict[str, tuple[str, Callable[[Models], Record]]] = {
 }
 
 
-def save(path: Path, record: Record, weights: str) -> None:
+def save(path: Path, record: Record, weights: str, recorded_by: str = Path(__file__).name) -> None:
     tensors = {name: tensor.detach().contiguous().clone() for name, tensor in record.items()}
     for name, tensor in tensors.items():
         if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
             raise ValueError(f"{path.name}: {name} is not finite")
     origin = {
-        "recorded_by": "tests/parity/make_references.py",
+        "recorded_by": f"tests/parity/{recorded_by}",
         "weights": weights,
         "input_seed": INPUT_SEED,
         "torch": torch.__version__,

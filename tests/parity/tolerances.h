@@ -30,6 +30,7 @@ inline constexpr Tolerance kUnclip{"unclip", 1e-5};
 /// on what the one before it had.
 inline constexpr Tolerance kPriorLoop{"prior_loop", 5e-5};
 inline constexpr Tolerance kDenoise{"denoise", 1e-4};
+inline constexpr Tolerance kMixing{"mixing", 5e-5};
 inline constexpr Tolerance kTextToImageEmbeds{"text_to_image embeds", 5e-5};
 inline constexpr Tolerance kTextToImageLatents{"text_to_image latents", 1e-4};
 

@@ -3,9 +3,12 @@
 # diffusers lives in .venv-references, apart from what is tested.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
-record=(tests/tools/with_requirements.sh .venv-references tests/parity/requirements.txt
-  tests/parity/make_references.py)
+run=(tests/tools/with_requirements.sh .venv-references tests/parity/requirements.txt)
+record=("${run[@]}" tests/parity/make_references.py)
+record_images=("${run[@]}" tests/parity/make_image_references.py)
 
 "${record[@]}"
 "${record[@]}" --model demo/model/kandinsky-demo \
   --output tests/parity/references/text_to_image.kandinsky-demo.safetensors
+"${record_images[@]}"
+"${record_images[@]}" --model demo/model/kandinsky-demo

@@ -1,0 +1,186 @@
+"""Records what diffusers makes of pictures and mixes, for mixing_test.cpp.
+
+Run in the reference environment (requirements.txt), with the tiny models, fp32 on the CPU:
+
+    .venv-references/bin/python tests/parity/make_mixing_references.py
+
+Cases of the file are "picture_*", what CLIP's image processor and tower make of one picture, and
+"mix_*", runs of KandinskyPriorPipeline.interpolate. A mix names its items in order: "item_1/prompt"
+or "item_1/picture", which is the name of a picture's case. Transparent pictures are put on white
+first, as the engine does; the reference would drop their alpha.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import diffusers
+import make_references
+import numpy as np
+import PIL
+import tiny_model
+import torch
+import transformers
+from make_references import Models, Record, generator, named, number, test_picture, text
+from PIL import Image
+from safetensors.torch import save_file
+
+SEED = 11
+STEPS = 5
+GUIDANCE = 4.0
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A case of another picture: its size, and how many channels of it are kept."""
+
+    width: int
+    height: int
+    channels: int = 3
+
+    def pixels(self) -> np.ndarray:
+        rgb = test_picture(self.width, self.height)
+        if self.channels == 1:
+            return rgb[:, :, :1]
+        if self.channels == 3:
+            return rgb
+        alpha = np.linspace(0, 255, self.width).round().astype(np.uint8)
+        return np.dstack([rgb, np.broadcast_to(alpha, rgb.shape[:2])])
+
+
+PICTURES = {
+    "wide": Picture(90, 70),
+    "tall": Picture(64, 112),
+    "small": Picture(23, 17),
+    "thin": Picture(4, 200),
+    "large": Picture(301, 204),
+    "grey": Picture(60, 48, channels=1),
+    "transparent": Picture(64, 50, channels=4),
+}
+
+
+@dataclass(frozen=True)
+class Mix:
+    """Items are ("prompt", text) or ("picture", case). With a prompt among them the reference's
+    generator has run on when it comes to the negative, so that side is only recorded where it does
+    not depend on noise.
+    """
+
+    items: tuple[tuple[str, str], ...]
+    weights: tuple[float, ...]
+    negative_prompt: str = ""
+    negative_prior_prompt: str | None = None
+
+    def has_negative(self) -> bool:
+        is_zero = self.negative_prompt == "" and self.negative_prior_prompt is None
+        return is_zero or all(kind == "picture" for kind, _ in self.items)
+
+
+CIRCLE = ("prompt", "a red circle on a white background")
+WIDE = ("picture", "wide")
+TALL = ("picture", "tall")
+MIXES = {
+    "text_picture": Mix((CIRCLE, WIDE), (0.3, 0.7)),
+    "picture_text": Mix((WIDE, CIRCLE), (-0.5, 2.0)),
+    "text_picture_negative": Mix((CIRCLE, WIDE), (0.5, 0.5), negative_prior_prompt="bad"),
+    "pictures": Mix((WIDE, TALL), (0.25, 0.75)),
+    "pictures_negative": Mix((WIDE, TALL), (0.5, 0.5), negative_prompt="bad"),
+    "pictures_prior_negative": Mix((WIDE, TALL), (1.0, 1.0), negative_prior_prompt="ugly"),
+    "pictures_both_negatives": Mix(
+        (WIDE, TALL), (2.0, -1.0), negative_prompt="bad", negative_prior_prompt="ugly"
+    ),
+    "three_pictures": Mix((WIDE, TALL, ("picture", "large")), (0.2, 0.3, 0.5)),
+    "variation": Mix((WIDE,), (1.0,)),
+}
+
+
+def opaque(pixels: np.ndarray) -> Image.Image:
+    if pixels.shape[2] == 1:
+        return Image.fromarray(pixels[:, :, 0])
+    if pixels.shape[2] == 3:
+        return Image.fromarray(pixels)
+    colour, alpha = pixels[:, :, :3].astype(np.int64), pixels[:, :, 3:].astype(np.int64)
+    on_white = (colour * alpha + 255 * (255 - alpha) + 127) // 255
+    return Image.fromarray(on_white.astype(np.uint8))
+
+
+def record_picture(models: Models, picture: Picture) -> Record:
+    pixels = picture.pixels()
+    prior = models.prior
+    pixel_values = prior.image_processor(opaque(pixels), return_tensors="pt").pixel_values
+    return {
+        "pixels": torch.from_numpy(pixels.copy()),
+        "pixel_values": pixel_values,
+        "image_embeds": prior.image_encoder(pixel_values).image_embeds,
+    }
+
+
+def record_mix(models: Models, mix: Mix) -> Record:
+    items = [
+        content if kind == "prompt" else opaque(PICTURES[content].pixels())
+        for kind, content in mix.items
+    ]
+    output = models.prior.interpolate(
+        items,
+        list(mix.weights),
+        num_inference_steps=STEPS,
+        generator=generator(SEED),
+        negative_prior_prompt=mix.negative_prior_prompt,
+        negative_prompt=mix.negative_prompt,
+        guidance_scale=GUIDANCE,
+    )
+    record = {
+        "seed": number(SEED),
+        "prior_num_inference_steps": number(STEPS),
+        "prior_guidance_scale": number(GUIDANCE),
+        "weights": torch.tensor(mix.weights, dtype=torch.float64),
+        "negative_prompt": text(mix.negative_prompt),
+        "image_embeds": output.image_embeds,
+    }
+    if mix.negative_prior_prompt is not None:
+        record["negative_prior_prompt"] = text(mix.negative_prior_prompt)
+    if mix.has_negative():
+        record["negative_image_embeds"] = output.negative_image_embeds
+    for number_of_item, (kind, content) in enumerate(mix.items, start=1):
+        record[f"item_{number_of_item}/{kind}"] = text(content)
+    return record
+
+
+def save(path: Path, record: Record) -> None:
+    origin = {
+        "recorded_by": "tests/parity/make_mixing_references.py",
+        "weights": "tiny-2-1-prior",
+        "torch": torch.__version__,
+        "diffusers": diffusers.__version__,
+        "transformers": transformers.__version__,
+        "pillow": PIL.__version__,
+    }
+    tensors = {name: tensor.detach().contiguous().clone() for name, tensor in record.items()}
+    # In one entry: the writer orders entries at random, and equal records shall be equal files.
+    save_file(tensors, path, metadata={"origin": json.dumps(origin)})
+    path.chmod(0o644)
+    print(f"{path.name}: {len(tensors)} tensors, {path.stat().st_size} bytes")
+
+
+@torch.no_grad()
+def main() -> None:
+    torch.manual_seed(0)
+    torch.set_num_threads(1)
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder)
+        if tiny_model.main([str(out)]) != 0:
+            raise SystemExit(1)
+        models = Models(out / "tiny-2-1", out / "tiny-2-1-prior")
+        record: Record = {}
+        for case, picture in PICTURES.items():
+            record |= named(f"picture_{case}", record_picture(models, picture))
+        for case, mix in MIXES.items():
+            record |= named(f"mix_{case}", record_mix(models, mix))
+        save(make_references.REFERENCES / "mixing.tiny-2-1-prior.safetensors", record)
+
+
+if __name__ == "__main__":
+    main()

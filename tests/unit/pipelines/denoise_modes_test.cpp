@@ -1,0 +1,183 @@
+/// What every way to denoise promises alike: a seed means one picture, and a job can be stopped.
+#include <functional>
+#include <set>
+
+#include "samplers/sampler.h"
+#include "unit/pipelines/tiny_pipeline.h"
+#include "unit/support.h"
+
+namespace kandinsky::pipelines {
+namespace {
+
+struct Mode {
+  std::string name;
+  std::function<void(DenoiseRequest& request)> apply;
+};
+
+std::vector<Mode> modes() {
+  const auto batch = [](const DenoiseRequest& r) { return static_cast<int64_t>(r.seeds.size()); };
+  const auto start = [batch](DenoiseRequest& r) {
+    r.init_latents = random_tensor(77, {3, 4, 8, 8}).slice(0, 0, batch(r)).clone();
+    r.strength = 0.75;
+  };
+  const auto mask = [batch, start](DenoiseRequest& r) {
+    start(r);
+    r.mask = (random_tensor(78, {3, 1, 8, 8}).slice(0, 0, batch(r)) > 0.5).to(at::kFloat);
+  };
+  return {
+      {"text", [](DenoiseRequest&) {}},
+      {"without guidance", [](DenoiseRequest& r) { r.guidance_scale = 1.0; }},
+      {"rescaled guidance", [](DenoiseRequest& r) { r.guidance_rescale = 0.7; }},
+      {"guidance interval",
+       [](DenoiseRequest& r) {
+         r.guidance_start = 0.25;
+         r.guidance_end = 0.75;
+       }},
+      {"tiling", [](DenoiseRequest& r) { r.tiling = true; }},
+      {"variation",
+       [](DenoiseRequest& r) {
+         for (const uint64_t seed : r.seeds) r.variation_seeds.push_back(seed + 100);
+         r.variation_strength = 0.4;
+       }},
+      {"seed resize",
+       [](DenoiseRequest& r) {
+         r.seed_resize_width = 128;
+         r.seed_resize_height = 64;
+       }},
+      {"image", start},
+      {"image with the reference's noise",
+       [start](DenoiseRequest& r) {
+         start(r);
+         r.init_noise = InitNoise::kReference;
+       }},
+      {"mask, blended",
+       [mask](DenoiseRequest& r) {
+         mask(r);
+         r.mask_method = MaskMethod::kBlend;
+       }},
+      {"mask, inpainting model", mask},
+      {"conditions",
+       [batch](DenoiseRequest& r) {
+         for (int64_t i = 0; i < batch(r); ++i) {
+           r.conditions.push_back({i, i, 1, 4, 0.8});
+           r.conditions.push_back({2, i, 1, 2, 0.5});
+           r.conditions.push_back({1, i, 2, 4, -0.3});
+           r.negative_conditions.push_back({i, i, 1, 2});
+           r.negative_conditions.push_back({0, i, 3, 4});
+         }
+       }},
+  };
+}
+
+/// Samplers of each kind run in all modes, the others in those that a sampler could break.
+class DenoiseModesTest : public TinyPipelineTest {
+ protected:
+  void for_each_mode(
+      int64_t batch_size,
+      const std::function<void(const DenoiseRequest& request, const std::string& what)>& body) {
+    const std::set<std::string> in_all_modes{"DDIM", "DDPM", "DPM++ SDE"};
+    const std::set<std::string> of_all_samplers{"image", "mask, blended"};
+    for (const samplers::Sampler& sampler : samplers::samplers()) {
+      for (const Mode& mode : modes()) {
+        if (!in_all_modes.contains(sampler.name) && !of_all_samplers.contains(mode.name)) continue;
+        DenoiseRequest request = TinyPipelineTest::request(batch_size);
+        request.sampler = sampler.name;
+        mode.apply(request);
+        const bool has_sampler = request.init_noise == InitNoise::kMatched ||
+                                 request.sampler == "DDIM" || request.sampler == "DDPM";
+        if (has_sampler) body(request, mode.name + ", " + request.sampler);
+      }
+    }
+  }
+
+  /// Embeds have three rows where conditions name them, else one for each picture.
+  at::Tensor run(const DenoiseRequest& request) {
+    const auto rows =
+        request.conditions.empty() ? static_cast<int64_t>(request.seeds.size()) : int64_t{3};
+    return denoise(request, rows_of(embeds_, 0, rows), rows_of(negative_embeds_, 0, rows));
+  }
+};
+
+TEST_F(DenoiseModesTest, APictureDoesNotDependOnItsNeighbours) {
+  for_each_mode(3, [&](const DenoiseRequest& batch, const std::string& what) {
+    const at::Tensor together = run(batch);
+    ASSERT_TRUE(together.isfinite().all().item<bool>()) << what;
+    DenoiseRequest alone = batch;
+    const auto row = [](at::Tensor& tensor) {
+      if (tensor.defined()) tensor = tensor.slice(0, 2, 3);
+    };
+    alone.seeds = {batch.seeds[2]};
+    if (!batch.variation_seeds.empty()) alone.variation_seeds = {batch.variation_seeds[2]};
+    row(alone.init_latents);
+    row(alone.mask);
+    const auto of_last = [](std::vector<Condition>& conditions) {
+      std::erase_if(conditions, [](const Condition& c) { return c.picture != 2; });
+      for (Condition& condition : conditions) condition.picture = 0;
+    };
+    of_last(alone.conditions);
+    of_last(alone.negative_conditions);
+    const at::Tensor single = batch.conditions.empty() ? denoise(alone, rows_of(embeds_, 2, 1),
+                                                                 rows_of(negative_embeds_, 2, 1))
+                                                       : run(alone);
+    EXPECT_TRUE(together.slice(0, 2, 3).equal(single)) << what;
+    EXPECT_FALSE(together.slice(0, 0, 1).equal(single)) << what;
+  });
+}
+
+TEST_F(DenoiseModesTest, CanBeStoppedAtEveryStepAndPaintsOn) {
+  for_each_mode(1, [&](const DenoiseRequest& request, const std::string& what) {
+    const at::Tensor expected = run(request);
+    for (int stop = 0; stop <= request.num_running_steps(); ++stop) {
+      on_step_ = [stop](const Progress& progress, const at::Tensor&) {
+        const bool here = std::string_view(progress.stage) == "denoise" && progress.step == stop;
+        return here ? ProgressAction::kStop : ProgressAction::kContinue;
+      };
+      test::expect_error(ErrorCode::kCancelled, "", [&] { run(request); });
+      on_step_ = nullptr;
+    }
+    EXPECT_TRUE(run(request).equal(expected)) << what;
+  });
+}
+
+TEST_F(DenoiseModesTest, CanBeFinishedAtEveryStep) {
+  for_each_mode(1, [&](const DenoiseRequest& request, const std::string& what) {
+    for (int last = 1; last <= request.num_running_steps(); ++last) {
+      int calls = 0;
+      at::Tensor preview;
+      on_step_ = [&](const Progress& progress, const at::Tensor& latents) {
+        if (std::string_view(progress.stage) != "denoise") return ProgressAction::kContinue;
+        ++calls;
+        preview = latents;
+        return progress.step == last ? ProgressAction::kSkip : ProgressAction::kContinue;
+      };
+      const at::Tensor latents = run(request);
+      on_step_ = nullptr;
+      EXPECT_EQ(calls, last + 1) << what;
+      EXPECT_TRUE(latents.isfinite().all().item<bool>()) << what;
+      EXPECT_EQ(latents.sizes(), preview.sizes()) << what;
+      // A mask is painted around once more at the end.
+      EXPECT_TRUE(request.mask.defined() || latents.equal(preview)) << what;
+    }
+  });
+}
+
+TEST_F(DenoiseModesTest, ProgressCountsTheStepsThatRun) {
+  for_each_mode(1, [&](const DenoiseRequest& request, const std::string& what) {
+    std::vector<int> steps;
+    on_step_ = [&](const Progress& progress, const at::Tensor&) {
+      if (std::string_view(progress.stage) == "denoise") {
+        steps.push_back(progress.step);
+        EXPECT_EQ(progress.steps, request.num_running_steps()) << what;
+      }
+      return ProgressAction::kContinue;
+    };
+    run(request);
+    on_step_ = nullptr;
+    std::vector<int> expected(static_cast<size_t>(request.num_running_steps()) + 1);
+    for (size_t i = 0; i < expected.size(); ++i) expected[i] = static_cast<int>(i);
+    EXPECT_EQ(steps, expected) << what;
+  });
+}
+
+}  // namespace
+}  // namespace kandinsky::pipelines

@@ -1,0 +1,52 @@
+#include "pipelines/request.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <functional>
+
+#include "unit/support.h"
+
+namespace kandinsky::pipelines {
+namespace {
+
+void refuse(std::string_view part, const std::function<void(PromptRequest&)>& change) {
+  PromptRequest request;
+  request.prompts = {"a", "b"};
+  request.seeds = {1, 2};
+  EXPECT_NO_THROW(request.check());
+  change(request);
+  test::expect_error(ErrorCode::kInvalidArgument, part, [&] { request.check(); });
+}
+
+TEST(PromptRequest, IsCheckedBeforeAnyWork) {
+  refuse("batch size is 0", [](PromptRequest& r) { r.prompts.clear(); });
+  refuse("1 seeds for 2 pictures", [](PromptRequest& r) { r.seeds.pop_back(); });
+  refuse("1 negative prompts for 2", [](PromptRequest& r) { r.negative_prompts = {{"x"}}; });
+  refuse("3 negative prior prompts for 2", [](PromptRequest& r) {
+    r.negative_prior_prompts = {{"x", "y", "z"}};
+  });
+  refuse("prior guidance scale is nan", [](PromptRequest& r) { r.guidance_scale = NAN; });
+}
+
+TEST(PromptRequest, ItsTextsAreReadBeforeAnyWork) {
+  refuse("comes to 200", [](PromptRequest& r) { r.prompts[1] = "(a:200)"; });
+  refuse("\"1.2.3\" is no number", [](PromptRequest& r) {
+    r.negative_prompts = {{"", "(a:1.2.3)"}};
+  });
+  refuse("brackets are open", [](PromptRequest& r) {
+    r.negative_prior_prompts = {{std::string(1000, '['), ""}};
+  });
+  refuse("byte 0xff", [](PromptRequest& r) {
+    r.parse_weights = false;
+    r.prompts[0] = "\xFF";
+  });
+  PromptRequest plain;
+  plain.prompts = {"(a:200) (b:1.2.3)" + std::string(1000, '(')};
+  plain.seeds = {1};
+  plain.parse_weights = false;
+  EXPECT_NO_THROW(plain.check());
+}
+
+}  // namespace
+}  // namespace kandinsky::pipelines
