@@ -36,9 +36,10 @@ def take(p: Any, settings: Settings) -> Wishes:
 
     Raises UserError for a mix that lacks a picture.
     """
+    mix = _mix(p, settings)
     asked = switch_off(p)
     wishes = Wishes(
-        mix=_mix(p, settings),
+        mix=mix,
         tiling=bool(getattr(shared.opts, "tiling", False) if asked is None else asked),
         asked_tiling=asked,
     )
