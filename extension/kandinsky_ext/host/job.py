@@ -61,8 +61,9 @@ class RunJob:
             mix=self._wishes.mix,
         )
         chosen = self._sampler(p)
-        # The host replaces a spelling that it does not know by its first sampler, without a word.
-        if sd_samplers.find_sampler_config(chosen.sampler) is not None:
+        known = sd_samplers.find_sampler_config
+        if known(p.sampler_name) is None and known(chosen.sampler) is not None:
+            # The host would replace it by its first sampler, without a word.
             p.sampler_name = chosen.sampler
         if hasattr(p, "scheduler"):
             p.scheduler = chosen.scheduler

@@ -42,7 +42,7 @@ def create_infotext(p, index):
     values = {
         "Steps": p.steps,
         "Sampler": p.sampler_name,
-        "Schedule type": p.scheduler,
+        "Schedule type": getattr(p, "scheduler", None),
         "CFG scale": p.cfg_scale,
         "Seed": p.all_seeds[index],
         "Size": f"{p.width}x{p.height}",
