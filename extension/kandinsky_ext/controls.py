@@ -15,6 +15,7 @@ from typing import Any
 from kandinsky_ext.rows import Choice, Control, Picture, Slider, Switch
 
 TITLE = "Kandinsky"
+ALWAYS_ON_TITLE = "Kandinsky for other scripts"
 AUTOMATIC_MODEL = "Automatic"
 """The first model found.
 

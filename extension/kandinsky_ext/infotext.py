@@ -6,11 +6,12 @@ from collections.abc import Callable, Container, Iterable, Mapping, MutableMappi
 from typing import Any
 
 from kandinsky_ext.choose_sampler import Chosen
-from kandinsky_ext.controls import CONTROLS, TITLE, Settings
+from kandinsky_ext.controls import ALWAYS_ON_TITLE, CONTROLS, TITLE, Settings
 from kandinsky_ext.mixing import Mix
 from kandinsky_ext.rows import Control, Picture
 
 SCRIPT_KEY = "Script"
+ALWAYS_ON_KEY = ALWAYS_ON_TITLE
 SAMPLER_KEY = "Sampler"
 SCHEDULER_KEY = "Schedule type"
 TILING_KEY = "Tiling"
@@ -29,7 +30,7 @@ def write(
     parameters: MutableMapping[str, Any],
     settings: Settings,
     *,
-    chosen: Chosen,
+    script: bool,
     model: str,
     precision: str,
     host_noise: bool,
@@ -40,13 +41,13 @@ def write(
     """Sets or clears every key that is ours, so that a dictionary shared with an earlier run keeps
     nothing of it.
 
-    chosen, model and precision are what was really used, where the settings may say "Automatic" or
-    "auto". host_noise says that the first noise is the host's (variation seeds), whose source then
-    stays named.
+    script: whether ours is the script chosen, or another one uses it. model and precision are what
+    was really used, where the settings may say "Automatic" or "auto". host_noise says that the
+    first noise is the host's (variation seeds), whose source then stays named.
     """
-    parameters[SCRIPT_KEY] = TITLE
-    parameters[SAMPLER_KEY] = SAMPLER_PREFIX + chosen.sampler
-    parameters[SCHEDULER_KEY] = chosen.scheduler
+    if script:
+        parameters[SCRIPT_KEY] = TITLE
+    parameters[ALWAYS_ON_KEY] = None if script else True
     parameters[TILING_KEY] = tiling or None
     parameters[EMPHASIS_KEY] = emphasis if emphasis in ("None", "Ignore") else None
     for key in HOST_KEYS_LEFT_OUT:
@@ -62,6 +63,12 @@ def write(
             or (mix is not None and control.panel == "mixing")
         )
         parameters[control.infotext] = value if written else None
+
+
+def write_sampler(parameters: MutableMapping[str, Any], chosen: Chosen) -> None:
+    """Says what was used, in the host's own fields."""
+    parameters[SAMPLER_KEY] = SAMPLER_PREFIX + chosen.sampler
+    parameters[SCHEDULER_KEY] = chosen.scheduler
 
 
 def write_inpaint(parameters: MutableMapping[str, Any], method: str, *, has_model: bool) -> None:
@@ -116,6 +123,15 @@ def _mixed(mix: Mix | None) -> dict[str, Any]:
     return {"mix_picture_2": second, "mix_picture_1": first, "mix_items": mix.items()}
 
 
+def read_always_on(parameters: Mapping[str, Any]) -> bool:
+    """Whether a picture was painted for another script."""
+    return ALWAYS_ON_KEY in parameters
+
+
+def _is_ours(parameters: Mapping[str, Any]) -> bool:
+    return parameters.get(SCRIPT_KEY) == TITLE or read_always_on(parameters)
+
+
 def _reader(control: Control) -> Callable[[Mapping[str, Any]], Any]:
     """Reads a key that is only written where it is not the default; absent from a picture of ours
     it means the default, and in one of others nothing.
@@ -124,6 +140,6 @@ def _reader(control: Control) -> Callable[[Mapping[str, Any]], Any]:
     def value(parameters: Mapping[str, Any]) -> Any:
         if control.infotext in parameters:
             return parameters[control.infotext]
-        return control.default if parameters.get(SCRIPT_KEY) == TITLE else None
+        return control.default if _is_ours(parameters) else None
 
     return value

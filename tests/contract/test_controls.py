@@ -177,7 +177,7 @@ def test_each_control_survives_the_metadata(ext, name):
     ext.infotext.write(
         parameters,
         settings,
-        chosen=chosen_with(ext, settings),
+        script=True,
         model=settings.model,
         precision=settings.precision,
         host_noise=False,

@@ -27,7 +27,7 @@ def methods(node):
 
 
 def parameters(function):
-    """Names and defaults by position, and names by keyword: also those of a TypedDict of options."""
+    """Names and defaults by position; names by keyword, also those of a TypedDict."""
     args = function.args
     keywords = {arg.arg for arg in args.kwonlyargs}
     if args.kwarg is not None:

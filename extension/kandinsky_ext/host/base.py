@@ -1,5 +1,5 @@
-"""The host's base class of all scripts."""
+"""The host's base class of all scripts, and its word for those that are always on."""
 
-from modules.scripts import Script
+from modules.scripts import AlwaysVisible, Script
 
-__all__ = ["Script"]
+__all__ = ["AlwaysVisible", "Script"]

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from modules import rng, sd_samplers_common
+from modules import rng, sd_samplers, sd_samplers_common
 
 from kandinsky_ext import choose_sampler, infotext, request
 from kandinsky_ext.choose_sampler import Chosen
@@ -14,38 +14,59 @@ from kandinsky_ext.conditions import Steps
 from kandinsky_ext.controls import Settings
 from kandinsky_ext.engine import OpenEngine
 from kandinsky_ext.geometry import Floats, fit, host_size, to_array
-from kandinsky_ext.host import prompts
+from kandinsky_ext.host import prompts, tools, wishes
 from kandinsky_ext.host.watcher import HostWatcher
-from kandinsky_ext.mixing import Mix
+from kandinsky_ext.host.wishes import Wishes
 from kandinsky_ext.request import Start
 from kandinsky_ext.runner import Runner
 
 
 class RunJob:
-    """`facade.Job` for one run of the script."""
+    """`facade.Job` for one run, which may be of several processing objects one after another."""
 
-    def __init__(
-        self,
-        p: Any,
-        opened: OpenEngine,
-        settings: Settings,
-        *,
-        model_name: str,
-        chosen: Chosen,
-        mix: Mix | None,
-        tiling: bool,
-    ) -> None:
+    def __init__(self, opened: OpenEngine, settings: Settings, *, model_name: str) -> None:
         self.model_name = model_name
-        self._p = p
         self._opened = opened
         self._settings = settings
-        self._chosen = chosen
-        self._mix = mix
-        self._tiling = tiling
-        self._runner = Runner(opened, HostWatcher(p))
+        self._watcher = HostWatcher()
+        self._runner = Runner(opened, self._watcher)
         self._factor = int(opened.engine.info.latent_factor)
-        self._size = (int(p.width), int(p.height))
+        self._wishes = Wishes()
+        self._size = (0, 0)
         self._nothing_painted = False
+
+    def prepare(self, p: Any, *, script: bool) -> None:
+        """Before the host's loop works on p: takes its wishes, switches off what would reach for
+        Stable Diffusion's parts, and writes the settings into its parameters.
+
+        script: whether ours is the script chosen. Raises UserError for wishes that cannot be met.
+        """
+        device_remark = tools.device()[1]
+        size_remark = request.size_remark(
+            int(p.width), int(p.height), self._opened.engine.info.native_size
+        )
+        for remark in (device_remark, size_remark):
+            if remark is not None:
+                p.comment(remark)
+        self._wishes = wishes.take(p, self._settings)
+        infotext.write(
+            p.extra_generation_params,
+            self._settings,
+            script=script,
+            model=self.model_name,
+            precision=self._opened.engine.info.precision,
+            host_noise=request.uses_host_noise(p),
+            tiling=self._wishes.tiling,
+            emphasis=prompts.emphasis(),
+            mix=self._wishes.mix,
+        )
+        chosen = self._sampler(p)
+        known = sd_samplers.find_sampler_config
+        if known(p.sampler_name) is None and known(chosen.sampler) is not None:
+            # The host would replace it by its first sampler, without a word.
+            p.sampler_name = chosen.sampler
+        if hasattr(p, "scheduler"):
+            p.scheduler = chosen.scheduler
 
     def sample(self, p: Any, x: torch.Tensor, conditioning: Any, unconditional: Any) -> Any:
         """See `facade.Job`. `p` may be another than the run's: a detailer paints through ours."""
@@ -112,7 +133,7 @@ class RunJob:
         width, height = host_size(pixels.shape[2], pixels.shape[1], self._factor)
         latents = [
             self._runner.encode(
-                one[None], tiling=self._tiling, cut=lambda found: fit(found, height, width)
+                one[None], tiling=self._wishes.tiling, cut=lambda found: fit(found, height, width)
             )
             for one in pixels
         ]
@@ -129,7 +150,10 @@ class RunJob:
             else:
                 width, height = self._runner.latent_size(*size)
                 pictures = self._runner.decode(
-                    fit(given, height, width), width=size[0], height=size[1], tiling=self._tiling
+                    fit(given, height, width),
+                    width=size[0],
+                    height=size[1],
+                    tiling=self._wishes.tiling,
                 )
         # The host cuts off where others round, so aim at the middle of each of the 256 steps.
         values = (pictures.astype(np.float32) + 0.5) / 255 * 2 - 1
@@ -146,6 +170,8 @@ class RunJob:
         start: Start | None,
     ) -> Floats | None:
         """Latents of the engine's size, or None if it was stopped before there was anything."""
+        self._watcher.p = p
+        self._wishes = wishes.of(p) or self._wishes
         chosen = self._sampler(p)
         asked = request.make(
             p,
@@ -157,11 +183,11 @@ class RunJob:
             sampler=chosen.sampler,
             scheduler=chosen.scheduler,
             steps=steps,
-            tiling=self._tiling,
+            tiling=self._wishes.tiling,
             parse_weights=prompts.emphasis() not in ("None", "Ignore"),
             noise=self._noise(p, noise, size),
             start=start,
-            mix=self._mix,
+            mix=self._wishes.mix,
         )
         self._size = size
         latents = self._runner.paint(asked)
@@ -169,28 +195,32 @@ class RunJob:
         return latents
 
     def _sampler(self, p: Any) -> Chosen:
-        """The run's, or another for a hires pass or a run inside it."""
-        if p is self._p and not _is_hr_pass(p):
-            return self._chosen
-        sampler, scheduler = p.sampler_name, getattr(p, "scheduler", None)
-        if _is_hr_pass(p):
-            if p is self._p:
-                sampler, scheduler = self._chosen.sampler, self._chosen.scheduler
-            sampler = getattr(p, "hr_sampler_name", None) or sampler
-            scheduler = getattr(p, "hr_scheduler", None) or scheduler
+        """What p's fields, or those of its hires pass, and our own controls say; written into p's
+        parameters.
+        """
+        first = self._chosen(p.sampler_name, getattr(p, "scheduler", None))
+        if not _is_hr_pass(p):
+            chosen = first
+            infotext.write_sampler(p.extra_generation_params, chosen)
+        else:
+            chosen = self._chosen(
+                getattr(p, "hr_sampler_name", None) or p.sampler_name,
+                getattr(p, "hr_scheduler", None) or getattr(p, "scheduler", None),
+            )
+            infotext.write_hires_sampler(p.extra_generation_params, first, chosen)
+        for remark in chosen.remarks:
+            p.comment(remark)
+        return chosen
+
+    def _chosen(self, sampler: str | None, scheduler: str | None) -> Chosen:
         package = self._opened.package
-        chosen = choose_sampler.choose(
+        return choose_sampler.choose(
             sampler,
             scheduler,
             self._settings,
             samplers=package.samplers(),
             schedulers=package.schedulers(),
         )
-        for remark in chosen.remarks:
-            p.comment(remark)
-        if _is_hr_pass(p):
-            infotext.write_hires_sampler(p.extra_generation_params, self._chosen, chosen)
-        return chosen
 
     def _noise(self, p: Any, x: torch.Tensor, size: tuple[int, int]) -> Floats | None:
         """The host's noise where its seed extras made it, else None: the engine draws what

@@ -13,8 +13,10 @@ LATENT_FACTOR = 8
 
 
 class HostWatcher:
-    def __init__(self, p: Any) -> None:
-        self._p = p
+    p: Any
+    """The processing object that remarks are for."""
+
+    def __init__(self) -> None:
         self._done = 0
 
     def begin(self, steps: int) -> None:
@@ -54,7 +56,7 @@ class HostWatcher:
         shared.state.assign_current_image(images.image_grid(enlarged) if grid else enlarged[0])
 
     def remark(self, text: str) -> None:
-        self._p.comment(text)
+        self.p.comment(text)
 
     @staticmethod
     def _interval() -> int:

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 
 import gradio
 import pytest
+import torch
 
 ROOT = Path(__file__).parents[3]
 STUB = ROOT / "tests" / "support" / "host_stub"
@@ -43,6 +44,25 @@ def make_model(folder, **index):
     return folder
 
 
+def snapshot(host):
+    """All that a run replaces in the host, and more."""
+    data = host.sd_models.model_data
+    return {
+        "sd_model": data.sd_model,
+        "loaded": list(data.loaded_sd_models),
+        "was_loaded": data.was_loaded_at_least_once,
+        "reload": host.sd_models.reload_model_weights,
+        "vae": host.sd_vae.reload_vae_weights,
+        "sampler": host.sd_samplers.create_sampler,
+        "embeddings": dict(vars(host.sd_hijack.model_hijack.embedding_db)),
+        "dtype": host.devices.dtype,
+        "dtype_vae": host.devices.dtype_vae,
+        "options": dict(host.shared.opts.data),
+        "close": host.processing.StableDiffusionProcessing.close,
+        "default dtype": torch.get_default_dtype(),
+    }
+
+
 @pytest.fixture
 def bare_host(tmp_path, monkeypatch, clean_modules):
     """The host's modules and our script in them, with no engine to be found."""
@@ -55,6 +75,9 @@ def bare_host(tmp_path, monkeypatch, clean_modules):
         setattr(host, name, importlib.import_module(f"modules.{name}"))
     host.paths_internal.models_path = str(host.models)
     host.script, host.img2img_script = host.scripts.load_script(ROOT / "scripts" / "kandinsky.py")
+    host.twin, host.img2img_twin = host.scripts.load_script(
+        ROOT / "scripts" / "kandinsky_for_other_scripts.py", forget=False
+    )
     host.ext = lambda name: importlib.import_module(f"kandinsky_ext.{name}")
     # Neither what install.py built for this checkout nor the shipped model belongs to these tests.
     monkeypatch.setattr(host.ext("engine"), "engine_folder", lambda: tmp_path / "no-engine")
@@ -86,6 +109,7 @@ def bare_host(tmp_path, monkeypatch, clean_modules):
                 values[components.index(component)] = value
         return params, values
 
+    host.snapshot = lambda: snapshot(host)
     host.txt2img = txt2img
     host.img2img = img2img
     host.paste = paste

@@ -8,42 +8,24 @@ class RealModel:
     """Stands for a loaded Stable Diffusion model."""
 
 
-def snapshot(host):
-    data = host.sd_models.model_data
-    return {
-        "sd_model": data.sd_model,
-        "loaded": list(data.loaded_sd_models),
-        "was_loaded": data.was_loaded_at_least_once,
-        "reload": host.sd_models.reload_model_weights,
-        "vae": host.sd_vae.reload_vae_weights,
-        "sampler": host.sd_samplers.create_sampler,
-        "embeddings": dict(vars(host.sd_hijack.model_hijack.embedding_db)),
-        "dtype": host.devices.dtype,
-        "dtype_vae": host.devices.dtype_vae,
-        "options": dict(host.shared.opts.data),
-        "close": host.processing.StableDiffusionProcessing.close,
-        "default dtype": torch.get_default_dtype(),
-    }
-
-
 @pytest.fixture(params=["no checkpoint", "a loaded one"])
 def before(request, host):
     if request.param == "a loaded one":
         real = RealModel()
         host.sd_models.model_data.sd_model = real
         host.sd_models.model_data.loaded_sd_models.append(real)
-    return snapshot(host)
+    return host.snapshot()
 
 
 def test_everything_comes_back_after_success(host, before):
     host.txt2img(batch_size=2, n_iter=2)
-    assert snapshot(host) == before
+    assert host.snapshot() == before
 
 
 def test_everything_comes_back_after_an_engine_error(host, before):
     with pytest.raises(host.engine.InvalidArgumentError, match="1000"):
         host.txt2img(steps=1000)
-    assert snapshot(host) == before
+    assert host.snapshot() == before
 
 
 def test_everything_comes_back_after_an_interrupt(host, before):
@@ -52,7 +34,7 @@ def test_everything_comes_back_after_an_interrupt(host, before):
             host.shared.state.interrupted = True
 
     host.txt2img(scripts=host.scripts.Runner([Impatient()]))
-    assert snapshot(host) == before
+    assert host.snapshot() == before
 
 
 def test_everything_comes_back_after_a_keyboard_interrupt(host, before, monkeypatch):
@@ -62,7 +44,7 @@ def test_everything_comes_back_after_a_keyboard_interrupt(host, before, monkeypa
     monkeypatch.setattr(host.engine.Engine, "denoise", stop)
     with pytest.raises(KeyboardInterrupt):
         host.txt2img()
-    assert snapshot(host) == before
+    assert host.snapshot() == before
 
 
 def test_what_is_in_force_meanwhile(host):
@@ -70,7 +52,7 @@ def test_what_is_in_force_meanwhile(host):
 
     class Look:
         def process_batch(self, p):
-            seen.update(snapshot(host))
+            seen.update(host.snapshot())
 
     real = RealModel()
     host.sd_models.model_data.sd_model = real
@@ -125,12 +107,12 @@ def test_a_run_inside_a_run_uses_the_same_backend(host):
             inner.extend(host.processing.process_images(nested).images)
             nested.close()
 
-    before = snapshot(host)
+    before = host.snapshot()
     processed = host.txt2img(batch_size=2, scripts=host.scripts.Runner([Detailer()]))
     assert host.scripts.swallowed == []
     assert [image.size for image in inner] == [(64, 64)] * 2
     assert processed.images[1].size == (128, 128)
-    assert snapshot(host) == before
+    assert host.snapshot() == before
 
 
 def test_the_script_inside_its_own_run_takes_over_for_its_length(host):
@@ -141,16 +123,16 @@ def test_the_script_inside_its_own_run_takes_over_for_its_length(host):
             nested = host.processing.StableDiffusionProcessingTxt2Img(prompt="inner", width=192)
             prompts.append(host.script.run(nested, 9).infotexts[0])
 
-    before = snapshot(host)
+    before = host.snapshot()
     processed = host.txt2img(args=(7,), prompt="outer", scripts=host.scripts.Runner([Nested()]))
     assert host.scripts.swallowed == []
     assert "Kandinsky prior steps: 9" in prompts[0]
     assert "Kandinsky prior steps: 7" in processed.infotexts[0]
-    assert snapshot(host) == before
+    assert host.snapshot() == before
 
 
 def test_a_backend_left_behind_is_taken_off_by_the_next_run(host):
-    before = snapshot(host)
+    before = host.snapshot()
     host.shared.state.begin("lost")
     backend = host.ext("host.backend")
 
@@ -161,10 +143,10 @@ def test_a_backend_left_behind_is_taken_off_by_the_next_run(host):
     lost.__enter__()
     assert host.sd_models.model_data.sd_model is not None
     host.txt2img()
-    assert snapshot(host) == before
+    assert host.snapshot() == before
     # Keep the generator from restoring anything again when it is collected.
     lost.gen.close()
-    assert snapshot(host) == before
+    assert host.snapshot() == before
 
 
 def test_onnx_hosts_are_refused(host):

@@ -63,7 +63,9 @@ def test_mending_the_engine_needs_no_restart(bare_host, tmp_path, monkeypatch):
     monkeypatch.setattr(bare_host.ext("engine"), "engine_folder", lambda: package.parent)
     make_toy(bare_host)
     assert "bad" in status(bare_host)
-    (package / "__init__.py").write_text("__version__ = '1, a different length'")
+    (package / "__init__.py").write_text(
+        "def samplers(): return ['DDIM']\ndef schedulers(): return ['Automatic']\n"
+    )
     importlib.invalidate_caches()
     assert status(bare_host) == ""
 

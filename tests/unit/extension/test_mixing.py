@@ -118,7 +118,7 @@ def test_pictures_as_arrays(host):
 def test_what_is_no_picture_is_said(host, given):
     with pytest.raises(host.ext("errors").UserError, match=r'"Extra image .*" is no picture'):
         host.txt2img(args=mixed(host, mix_picture_2=given))
-    assert host.calls == []
+    assert host.called("encode_prompts") == []
 
 
 @pytest.mark.parametrize(

@@ -61,3 +61,24 @@ def test_a_pasted_sampler_suits_a_host_without_schedules(host):
     host.sd_samplers.all_samplers.append(host.sd_samplers.SamplerData("DPM++ 2M Karras"))
     params, _ = host.paste(host.script, text)
     assert params["Sampler"] == "DPM++ 2M Karras"
+
+
+def test_a_host_without_a_field_for_schedules(host, monkeypatch):
+    types = host.processing.StableDiffusionProcessingTxt2Img
+    monkeypatch.setattr(types, "defaults", without_scheduler(types.defaults))
+    monkeypatch.setattr(host.sd_samplers, "fix_p_invalid_sampler_and_scheduler", lambda p: None)
+    host.sd_samplers.all_samplers.append(host.sd_samplers.SamplerData("DPM++ 2M Karras"))
+    processed = host.txt2img(sampler_name="DPM++ 2M Karras", enable_hr=True)
+    for call in host.called("denoise"):
+        assert (call["sampler"], call["scheduler"]) == ("DPM++ 2M", "Karras")
+    assert not hasattr(host.p, "scheduler")
+    assert "Sampler: Kandinsky DPM++ 2M, Schedule type: Karras" in processed.infotexts[0]
+    assert "Hires sampler" not in processed.infotexts[0]
+
+
+def without_scheduler(defaults):
+    def changed(self):
+        defaults(self)
+        del self.scheduler
+
+    return changed

@@ -27,9 +27,13 @@ def test_the_hosts_default_counts(host):
 def test_the_wish_outlives_the_run_as_batches_of_files_need(host):
     host.txt2img(tiling=True)
     assert host.p.tiling is True
-    with pytest.raises(host.engine.InvalidArgumentError):
-        host.txt2img(tiling=True, steps=1000)
-    assert host.p.tiling is True
+    for values, error in (
+        ({"steps": 1000}, host.engine.InvalidArgumentError),
+        ({"args": host.settings(mix=True)}, host.ext("errors").UserError),
+    ):
+        with pytest.raises(error):
+            host.txt2img(tiling=True, **values)
+        assert host.p.tiling is True
 
 
 def test_sizes_that_cannot_be_tiled_are_the_engines_to_refuse(host):

@@ -42,7 +42,7 @@ def create_infotext(p, index):
     values = {
         "Steps": p.steps,
         "Sampler": p.sampler_name,
-        "Schedule type": p.scheduler,
+        "Schedule type": getattr(p, "scheduler", None),
         "CFG scale": p.cfg_scale,
         "Seed": p.all_seeds[index],
         "Size": f"{p.width}x{p.height}",
@@ -175,11 +175,12 @@ def _process_images_inner(p):
 
 
 def generate(script, p, args=()):
-    """What pressing Generate does with the script chosen."""
+    """What pressing Generate does with this script chosen, or with none."""
     state.begin("img2img" if isinstance(p, StableDiffusionProcessingImg2Img) else "txt2img")
     try:
+        p.call("setup")
         with contextlib.closing(p):
-            return script.run(p, *args)
+            return process_images(p) if script is None else script.run(p, *args)
     finally:
         state.end()
 

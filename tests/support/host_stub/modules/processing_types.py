@@ -140,7 +140,7 @@ class StableDiffusionProcessingTxt2Img(StableDiffusionProcessing):
         if self.hr_sampler_name not in (None, self.sampler_name):
             params["Hires sampler"] = self.hr_sampler_name
         params["Hires schedule type"] = None
-        self.hr_scheduler = self.hr_scheduler or self.scheduler
+        self.hr_scheduler = self.hr_scheduler or getattr(self, "scheduler", None)
         self.latent_scale_mode = shared.latent_upscale_modes.get(self.hr_upscaler)
         self.hr_upscale_to_x = int(self.width * self.hr_scale)
         self.hr_upscale_to_y = int(self.height * self.hr_scale)

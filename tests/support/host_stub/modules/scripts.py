@@ -7,6 +7,7 @@ from pathlib import Path
 
 from modules import script_callbacks
 
+AlwaysVisible = object()
 swallowed = []
 
 
@@ -40,11 +41,12 @@ class Runner:
                 traceback.print_exc()
 
 
-def load_script(path):
+def load_script(path, forget=True):
     """As the host loads a script file: the extension's root on sys.path meanwhile, callbacks
-    forgotten before.
+    forgotten before the first one.
     """
-    script_callbacks.clear_callbacks()
+    if forget:
+        script_callbacks.clear_callbacks()
     before = sys.path
     sys.path = [str(Path(path).parents[1]), *sys.path]
     try:

@@ -1,0 +1,124 @@
+"""Kandinsky for what another script does: in force from the host's first hook to the end of the
+processing object that it was switched on for.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import Any
+
+from modules import processing, shared
+
+from kandinsky_ext import controls
+from kandinsky_ext.host import backend, run, wishes
+from kandinsky_ext.host.job import RunJob
+
+_MARK = "kandinsky_closes"
+
+
+class FailedJob:
+    """Stands for a job that cannot be done.
+
+    The host swallows what a hook raises and would go on with Stable Diffusion; what a sampler or an
+    encoder raises reaches the person.
+    """
+
+    model_name = controls.TITLE
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    def sample(self, *_args: Any) -> Any:
+        raise self._error
+
+    def sample_img2img(self, *_args: Any) -> Any:
+        raise self._error
+
+    def encode(self, *_args: Any) -> Any:
+        raise self._error
+
+    def decode(self, *_args: Any) -> Any:
+        raise self._error
+
+
+class _Active:
+    def __init__(self, p: Any, facade: Any, job: RunJob | FailedJob, undo: ExitStack) -> None:
+        self.p = p
+        self.facade = facade
+        self.job = job
+        self.undo = undo
+        self.run = shared.state.time_start
+
+
+_active: list[_Active] = []
+"""Empty, or the one that is in force."""
+
+
+def setup(p: Any, enabled: bool, values: Any) -> None:
+    """The host's hook before the chosen script runs. Called also for runs inside a run, which find
+    Kandinsky there and change nothing.
+    """
+    if _active and _active[0].run != shared.state.time_start:
+        _end()
+    if not enabled or _active:
+        return
+    job: RunJob | FailedJob
+    try:
+        job = run.make_job(controls.read(values))
+    except Exception as error:  # whatever it is, see FailedJob
+        job = FailedJob(error)
+    undo = ExitStack()
+    undo.enter_context(wishes.options_of(p))
+    facade = undo.enter_context(backend.in_force(job))
+    _active.append(_Active(p, facade, job, undo))
+
+
+def before_process(p: Any) -> None:
+    """The host's hook before each time that its loop works on some processing object."""
+    if not _active:
+        return
+    active = _active[0]
+    if isinstance(active.job, FailedJob):
+        wishes.switch_off(p)
+        return
+    if isinstance(active.facade.job, FailedJob):
+        # That was about an earlier processing object, another cell of a plot for instance.
+        active.facade.job = active.job
+    # Ours may be the chosen script as well: then it has its own job, and has prepared p for it.
+    if active.facade.job is active.job:
+        try:
+            active.job.prepare(p, script=False)
+        except Exception as error:  # likewise
+            active.facade.job = FailedJob(error)
+
+
+def closed(p: Any) -> None:
+    """The host is done with p."""
+    if _active and _active[0].p is p:
+        _end()
+
+
+def hook_close() -> None:
+    """Makes the host tell when it is done. On the class, not on p: scripts copy p with its
+    attributes, and the end of a copy is not the end of the run. Does nothing the second time.
+    """
+    kind = processing.StableDiffusionProcessing
+    close = kind.close
+    if hasattr(close, _MARK):
+        return
+
+    def close_and_end(self: Any) -> None:
+        try:
+            close(self)
+        finally:
+            closed(self)
+
+    setattr(close_and_end, _MARK, True)
+    kind.close = close_and_end
+
+
+def _end() -> None:
+    active = _active.pop()
+    wishes.give_back(active.p)
+    shared.state.textinfo = None
+    active.undo.close()

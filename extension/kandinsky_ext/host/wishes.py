@@ -1,0 +1,105 @@
+"""What a processing object asks for, taken from it before the host's loop works on it."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any
+
+from modules import images, shared
+
+from kandinsky_ext import mixing
+from kandinsky_ext.controls import Settings
+from kandinsky_ext.host import backend, pictures
+from kandinsky_ext.mixing import Mix
+
+FULL_DECODING = {"sd_vae_decode_method": "Full", "sd_vae_encode_method": "Full"}
+"""Else a user's choice of TAESD would decode our latents with Stable Diffusion's little decoder."""
+HIRES_DENOISING = 0.75
+"""The host's own default, which its API leaves out."""
+NO_CHECKPOINT = (None, "", "None", "none", "Use same checkpoint")
+KEPT_AS = "kandinsky_wishes"
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """Beside the settings. Kept on the processing object, and copied with it."""
+
+    mix: Mix | None = None
+    tiling: bool = False
+    asked_tiling: bool | None = None
+    """What the host's checkbox said, for afterwards."""
+
+
+def take(p: Any, settings: Settings) -> Wishes:
+    """Switches off what would reach for Stable Diffusion's parts, and keeps what was asked of them.
+
+    Raises UserError for a mix that lacks a picture.
+    """
+    mix = _mix(p, settings)
+    asked = switch_off(p)
+    wishes = Wishes(
+        mix=mix,
+        tiling=bool(getattr(shared.opts, "tiling", False) if asked is None else asked),
+        asked_tiling=asked,
+    )
+    setattr(p, KEPT_AS, wishes)
+    return wishes
+
+
+def switch_off(p: Any) -> bool | None:
+    """Switches off what would reach for Stable Diffusion's parts. Returns what the checkbox for
+    tileable pictures said.
+    """
+    p.do_not_reload_embeddings = True
+    p.disable_extra_networks = True
+    for field, name in (("refiner_checkpoint", "Refiner"), ("hr_checkpoint_name", "Hires")):
+        if getattr(p, field, None) not in NO_CHECKPOINT:
+            setattr(p, field, None)
+            p.comment(f"{name} checkpoint: Kandinsky has no use for it.")
+    if getattr(p, "enable_hr", False) and p.denoising_strength is None:
+        p.denoising_strength = HIRES_DENOISING
+    known = shared.opts.data_labels
+    p.override_settings.update({k: v for k, v in FULL_DECODING.items() if k in known})
+    before = of(p)
+    asked: bool | None = p.tiling if before is None else before.asked_tiling
+    p.tiling = False
+    return asked
+
+
+def of(p: Any) -> Wishes | None:
+    """What was taken from p, or from what it is a copy of."""
+    wishes: Wishes | None = getattr(p, KEPT_AS, None)
+    return wishes
+
+
+def give_back(p: Any) -> None:
+    """Lets the host's own loop, or another run of the script, see what was asked."""
+    wishes = of(p)
+    if wishes is not None:
+        p.tiling = wishes.asked_tiling
+        delattr(p, KEPT_AS)
+
+
+def options_of(p: Any) -> AbstractContextManager[None]:
+    """Keeps our own overrides from outliving the run, and the caller's too unless it wants them to
+    stay.
+    """
+    keys = list(FULL_DECODING)
+    if p.override_settings_restore_afterwards:
+        keys += [key for key in p.override_settings if key not in keys]
+    return backend.options_kept(keys)
+
+
+def _mix(p: Any, settings: Settings) -> Mix | None:
+    if not settings.mix:
+        return None
+    background = getattr(shared.opts, "img2img_background_color", "#ffffff")
+    return mixing.make(
+        settings,
+        picture_1=pictures.read(mixing.LABELS["mix_picture_1"], settings.mix_picture_1),
+        picture_2=pictures.read(mixing.LABELS["mix_picture_2"], settings.mix_picture_2),
+        init_images=[
+            images.flatten(picture, background) for picture in getattr(p, "init_images", None) or []
+        ],
+    )

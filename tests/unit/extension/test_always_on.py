@@ -1,0 +1,235 @@
+"""The panel for other scripts: in force for all that one of them does, and gone afterwards."""
+
+import copy
+
+import gradio as gr
+import numpy as np
+import pytest
+from PIL import Image
+
+RED = Image.new("RGB", (128, 128), (200, 0, 0))
+
+
+class Hooks:
+    """The panel's hooks with the values of its widgets, as the host calls them."""
+
+    def __init__(self, twin, args):
+        self.twin = twin
+        self.args = args
+
+    def setup(self, p):
+        self.twin.setup(p, *self.args)
+
+    def before_process(self, p):
+        self.twin.before_process(p, *self.args)
+
+
+@pytest.fixture
+def other(host):
+    """Runs another script with the panel on: a function of p, or none for the bare host."""
+
+    def run_other(function=None, args=(True,), chosen=None, img2img=False, hooks=(), **values):
+        kind = "StableDiffusionProcessingImg2Img" if img2img else "StableDiffusionProcessingTxt2Img"
+        twin = host.img2img_twin if img2img else host.twin
+        host.p = getattr(host.processing, kind)(
+            scripts=host.scripts.Runner([Hooks(twin, args), *hooks]), **values
+        )
+        if function is not None:
+            chosen = type("Other", (), {"run": staticmethod(function)})()
+        return host.processing.generate(chosen, host.p)
+
+    return run_other
+
+
+def test_the_entry(host):
+    assert host.twin.title() == "Kandinsky for other scripts"
+    assert host.twin.show(False) is host.scripts.AlwaysVisible
+    with gr.Blocks() as page:
+        components = host.twin.ui(False)
+        host.script.ui(False)
+    assert [component.value for component in components] == [False, *host.settings()]
+    ids = [block.elem_id for block in page.blocks.values() if block.elem_id]
+    assert len(ids) == len(set(ids))
+    assert host.calls == []
+
+
+def test_without_any_script(host, other):
+    before = host.snapshot()
+    processed = other(prompt="x", seed=5, args=(True, 7))
+    assert host.snapshot() == before
+    alone = host.txt2img(prompt="x", seed=5, args=(7,))
+    assert processed.images[0].tobytes() == alone.images[0].tobytes()
+    text = processed.infotexts[0]
+    assert "Kandinsky for other scripts: True" in text
+    assert "Kandinsky prior steps: 7" in text
+    assert "Script: " not in text
+    assert host.scripts.swallowed == []
+
+
+def test_off_it_changes_nothing(host, other):
+    before = host.snapshot()
+    with pytest.raises(FileNotFoundError, match="No checkpoints found"):
+        other(args=(False,))
+    assert host.snapshot() == before
+    assert host.calls == []
+
+
+def test_a_script_that_paints_again_and_again(host, other):
+    before = host.snapshot()
+
+    def loopback(p):
+        for _ in range(3):
+            processed = host.processing.process_images(p)
+            p.init_images = [processed.images[0]]
+            p.seed += 1
+        return processed
+
+    other(loopback, img2img=True, init_images=[RED], prompt="x", denoising_strength=0.5)
+    assert len(host.called("denoise")) == 3
+    starts = [call["init_latents"] for call in host.called("denoise")]
+    assert (starts[0] != starts[1]).any()
+    assert host.snapshot() == before
+
+
+def test_a_script_that_grows_a_picture(host, other):
+    def outpaint(p):
+        wide = Image.new("RGB", (256, 128))
+        wide.paste(RED, (0, 0))
+        mask = Image.new("L", (256, 128), 255)
+        mask.paste(0, (0, 0, 120, 128))
+        p.init_images, p.image_mask = [wide], mask
+        p.width, p.inpainting_fill, p.inpaint_full_res = 256, 1, False
+        return host.processing.process_images(p)
+
+    processed = other(outpaint, img2img=True, init_images=[RED], prompt="x")
+    pixels = np.asarray(processed.images[0])
+    assert pixels.shape == (128, 256, 3)
+    assert (pixels[:, :100] == (200, 0, 0)).all()
+    assert pixels[:, 200:].max() > 0
+
+
+def test_a_script_that_works_on_copies(host, other):
+    def plot(p):
+        pictures = []
+        for name in ("Euler", "DDIM"):
+            cell = copy.copy(p)
+            cell.sampler_name = name
+            pictures.append(host.processing.process_images(cell))
+            cell.close()
+        host.sd_models.reload_model_weights()
+        return pictures
+
+    pictures = other(plot, prompt="x", tiling=True)
+    assert [call["sampler"] for call in host.called("denoise")] == ["Euler", "DDIM"]
+    assert [call["tiling"] for call in host.called("denoise")] == [True, True]
+    assert "Sampler: Kandinsky Euler" in pictures[0].infotexts[0]
+    assert host.sd_models.model_data.sd_model is None
+
+
+def test_mixing_follows_the_picture_of_each_turn(host, other):
+    def loopback(p):
+        for colour in ("red", "lime"):
+            p.init_images = [Image.new("RGB", (128, 128), colour)]
+            processed = host.processing.process_images(p)
+        return processed
+
+    args = (True, *host.settings(mix=True, mix_picture_2=RED))
+    other(loopback, args, img2img=True, init_images=[RED])
+    firsts = [call["images"][0].tolist() for call in host.called("combine")]
+    assert firsts == [[[255, 0, 0]], [[0, 255, 0]]]
+
+
+def test_the_chosen_script_of_ours_wins(host, other):
+    before = host.snapshot()
+    processed = other(lambda p: host.script.run(p, 9), args=(True, 7), prompt="x", tiling=True)
+    assert [c["prior_num_inference_steps"] for c in host.called("encode_prompts")] == [9]
+    assert "Kandinsky prior steps: 9" in processed.infotexts[0]
+    assert "for other scripts" not in processed.infotexts[0]
+    assert host.called("denoise")[0]["tiling"] is True
+    assert host.snapshot() == before
+
+
+def test_a_run_inside_a_run_changes_nothing(host, other):
+    class Detailer:
+        def postprocess_image(self, p, image):
+            inner = host.processing.StableDiffusionProcessingImg2Img(
+                init_images=[image], width=64, height=64, prompt="detail"
+            )
+            hooks = Hooks(host.img2img_twin, (True, 40))
+            inner.scripts = host.scripts.Runner([hooks])
+            hooks.setup(inner)
+            host.processing.process_images(inner)
+            inner.close()
+
+    before = host.snapshot()
+    other(prompt="x", n_iter=2, hooks=[Detailer()])
+    assert host.scripts.swallowed == []
+    assert len(host.called("denoise")) == 4
+    assert {c["prior_num_inference_steps"] for c in host.called("encode_prompts")} == {25}
+    assert host.snapshot() == before
+
+
+@pytest.mark.parametrize("img2img", [False, True])
+def test_a_model_that_is_not_there_stops_the_run(host, other, img2img):
+    before = host.snapshot()
+    values = {"init_images": [RED]} if img2img else {}
+    with pytest.raises(host.ext("errors").UserError, match='no Kandinsky model "gone"'):
+        other(args=(True, 25, 4.0, "gone"), img2img=img2img, **values)
+    assert host.scripts.swallowed == []
+    assert host.snapshot() == before
+
+
+def test_a_missing_picture_stops_the_run(host, other):
+    before = host.snapshot()
+    with pytest.raises(host.ext("errors").UserError, match="choose it again"):
+        other(args=(True, *host.settings(mix=True)))
+    assert host.snapshot() == before
+
+
+def test_an_error_of_one_cell_is_not_the_next_ones(host, other):
+    def plot(p):
+        results = []
+        for steps in (1000, 5):
+            cell = copy.copy(p)
+            cell.steps = steps
+            try:
+                results.append(host.processing.process_images(cell))
+            except host.engine.InvalidArgumentError:
+                results.append(None)
+        return results
+
+    first, second = other(plot)
+    assert first is None
+    assert len(second.images) == 1
+
+
+def test_what_a_lost_run_left_is_taken_off_by_the_next(host):
+    before = host.snapshot()
+    p = host.processing.StableDiffusionProcessingTxt2Img()
+    host.shared.state.begin("lost")
+    host.twin.setup(p, True)
+    assert host.snapshot() != before
+    host.shared.state.begin("next")
+    host.twin.setup(host.processing.StableDiffusionProcessingTxt2Img(), False)
+    assert host.snapshot() == before
+    p.close()
+    assert host.snapshot() == before
+
+
+def test_a_reloaded_page_hooks_only_once(host):
+    kind = host.processing.StableDiffusionProcessing
+    close = kind.close
+    host.ext("host.always_on").hook_close()
+    assert kind.close is close
+
+
+def test_pasting_switches_the_panel_and_fills_it(host, other):
+    text = other(args=(True, *host.settings(prior_steps=7, guidance_end=0.5))).infotexts[0]
+    params, values = host.paste(host.twin, text)
+    assert "Script" not in params
+    assert values[0] is True
+    assert values[1:] == host.settings(
+        prior_steps=7, guidance_end=0.5, model="toy", precision="fp32"
+    )
+    _, values = host.paste(host.twin, host.txt2img().infotexts[0], args=[True, *host.settings()])
+    assert values[0] is False
