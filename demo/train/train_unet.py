@@ -46,7 +46,7 @@ CONFIG = {
     "sample_size": 16,
     "up_block_types": ["SimpleCrossAttnUpBlock2D"] * 3 + ["ResnetUpsampleBlock2D"],
 }
-BATCH = 48
+BATCH = 24
 
 
 @dataclass

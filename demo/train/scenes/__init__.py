@@ -30,6 +30,7 @@ from .world import (
     random_scene,
     random_single,
     single_held_out,
+    stands_out,
 )
 
 __all__ = [
@@ -37,5 +38,5 @@ __all__ = [
     "THING_COLORS", "Claims", "Line", "Mention", "Plan", "Scene", "Thing", "adjective", "article",
     "attributes", "coverage", "describe", "distinct", "draw", "held_out", "pair_held_out",
     "random_composition", "random_description", "random_pair", "random_plan", "random_scene",
-    "random_single", "satisfied", "say", "single_held_out",
+    "random_single", "satisfied", "say", "single_held_out", "stands_out",
 ]  # fmt: skip
