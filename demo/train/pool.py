@@ -100,7 +100,7 @@ class Pool:
 
 
 def make(chosen: Options) -> None:
-    """Fills the pool, all sizes alongside, until it is whole or the minutes are over."""
+    """Fills the pool, all sizes alongside. May be stopped and started at will."""
     movq = VQModel.from_pretrained(chosen.work / "movq").eval()
     folder = chosen.work / "pool"
     folder.mkdir(exist_ok=True)
@@ -116,6 +116,7 @@ def make(chosen: Options) -> None:
             save(path, make_shard(chosen, movq, size, number))
         if done % 10 == 0:
             print(f"pool: {done} of {len(order)} shards", flush=True)
+    (folder / "whole").touch()
 
 
 if __name__ == "__main__":
