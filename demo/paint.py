@@ -31,7 +31,7 @@ PROMPTS = (
 FONT = "DejaVuSans.ttf"  # has Latin and Cyrillic letters; Debian's fonts-dejavu-core
 SHORTEST_SIDE = 256  # of a picture on the sheet, in pixels
 MARGIN = 12
-LINES = 2  # of a caption
+LINES = 3  # of a caption
 INK, PAPER = (40, 40, 40), (255, 255, 255)
 
 
@@ -62,11 +62,16 @@ def wrap(text: str, font: ImageFont.FreeTypeFont, width: float, lines: int) -> l
     return shown
 
 
-def contact_sheet(pictures: Sequence[Image.Image], captions: Sequence[str]) -> Image.Image:
-    """Pictures of one size in rows of up to four, each with its caption below."""
-    factor = -(-SHORTEST_SIDE // min(pictures[0].size))
+def contact_sheet(
+    pictures: Sequence[Image.Image],
+    captions: Sequence[str],
+    columns: int = 4,
+    shortest_side: int = SHORTEST_SIDE,
+) -> Image.Image:
+    """Pictures of one size in rows, enlarged to the shortest side, each with its caption below."""
+    factor = -(-shortest_side // min(pictures[0].size))
     width, height = (side * factor for side in pictures[0].size)
-    columns = min(4, len(pictures))
+    columns = min(columns, len(pictures))
     rows = -(-len(pictures) // columns)
     font = load_font(14)
     line_height = sum(font.getmetrics()) + 2

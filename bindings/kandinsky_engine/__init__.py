@@ -6,9 +6,10 @@
         pictures = engine.text_to_image(["a red circle"], seeds=[1], width=512, height=512)
     kandinsky.save_picture("circle.png", pictures[0])
 
-The engine works in stages, each a method of Engine: encode_prompts, denoise, decode, encode.
-Pictures are uint8 [B, H, W, 3], RGB; latents are float32 [B, 4, h, w]. All errors are
-KandinskyErrors.
+The engine works in stages, each a method of Engine: encode_prompts or encode_images, denoise,
+decode, encode; text_to_image, image_to_image and paint run several in a row. Their keywords are
+explained in PromptOptions, SamplingOptions, DenoiseOptions and SourceOptions. Painted pictures are
+uint8 [B, H, W, 3], RGB; latents are float32 [B, 4, h, w]. All errors are KandinskyErrors.
 
 Importing this package imports torch and raises ImportError if the engine was built for another.
 """
@@ -29,15 +30,28 @@ from kandinsky_engine.errors import (
 # _load comes first: it says what is wrong where the other modules would only fail.
 from kandinsky_engine._load import core  # isort: skip
 from kandinsky_engine.embeds import Embeds  # isort: skip
-from kandinsky_engine.engine import Action, Engine, EngineInfo, Progress  # isort: skip
+from kandinsky_engine.engine import Engine, EngineInfo  # isort: skip
 from kandinsky_engine.library import (  # isort: skip
     Component,
     Folder,
     describe_folder,
     families,
     samplers,
-    save_picture,
+    schedulers,
 )
+from kandinsky_engine.options import (  # isort: skip
+    Condition,
+    DenoiseOptions,
+    ImageToImageOptions,
+    PaintOptions,
+    Picture,
+    PromptOptions,
+    SamplingOptions,
+    SourceOptions,
+    TextToImageOptions,
+)
+from kandinsky_engine.pictures import load_picture, save_picture  # isort: skip
+from kandinsky_engine.progress import Action, Progress  # isort: skip
 
 __version__: str = core.version()
 torch_version: str = core.torch_version()
@@ -47,23 +61,34 @@ __all__ = [
     "BusyError",
     "CancelledError",
     "Component",
+    "Condition",
     "CorruptFileError",
+    "DenoiseOptions",
     "Embeds",
     "Engine",
     "EngineInfo",
     "Folder",
+    "ImageToImageOptions",
     "IncompatibleError",
     "InternalError",
     "InvalidArgumentError",
     "KandinskyError",
     "NotFoundError",
     "OutOfMemoryError",
+    "PaintOptions",
+    "Picture",
     "Progress",
+    "PromptOptions",
+    "SamplingOptions",
+    "SourceOptions",
+    "TextToImageOptions",
     "UnsupportedError",
     "__version__",
     "describe_folder",
     "families",
+    "load_picture",
     "samplers",
     "save_picture",
+    "schedulers",
     "torch_version",
 ]

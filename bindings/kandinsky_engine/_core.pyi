@@ -23,37 +23,94 @@ class Embeds:
     def save(self, path: str) -> None: ...
     @staticmethod
     def load(path: str) -> Embeds: ...
+    def select(self, rows: Sequence[int]) -> Embeds: ...
     @staticmethod
-    def combine(items: Sequence[Embeds], weights: Sequence[float]) -> Embeds: ...
+    def combine(
+        items: Sequence[Embeds], weights: Sequence[float], text: Embeds | None, method: str
+    ) -> Embeds: ...
+    @staticmethod
+    def concat(items: Sequence[Embeds]) -> Embeds: ...
+
+class Condition:
+    def __init__(
+        self, row: int, picture: int, first_step: int, last_step: int, weight: float
+    ) -> None: ...
+
+class PromptOptions:
+    prompts: Sequence[str]
+    negative_prompts: Sequence[str] | None
+    negative_prior_prompts: Sequence[str] | None
+    seeds: Sequence[int]
+    prior_num_inference_steps: int
+    prior_guidance_scale: float
+    negative_image: str
+    parse_weights: bool
+    long_prompts: bool
+    def __init__(self) -> None: ...
+
+class DenoiseOptions:
+    width: int
+    height: int
+    seeds: Sequence[int]
+    sampler: str
+    scheduler: str
+    num_inference_steps: int
+    guidance_scale: float
+    guidance_rescale: float
+    guidance_start: float
+    guidance_end: float
+    tiling: bool
+    noise: object
+    variation_seeds: Sequence[int]
+    variation_strength: float
+    seed_resize_width: int
+    seed_resize_height: int
+    init_latents: object
+    strength: float
+    init_noise: str
+    mask: object
+    mask_method: str
+    conditions: Sequence[Condition]
+    negative_conditions: Sequence[Condition]
+    def __init__(self) -> None: ...
+
+class SourceOptions:
+    pictures: Sequence[object]
+    """Write only, as are masks."""
+    masks: Sequence[object]
+    resize: str
+    mask_blur: int
+    invert_mask: bool
+    mask_fill: str
+    erode_mask: bool
+    composite: bool
+    def __init__(self) -> None: ...
 
 class Engine:
-    def __init__(self, model_dir: str, prior_dir: str, device: str, precision: str) -> None: ...
+    def __init__(
+        self,
+        model_dir: str,
+        prior_dir: str,
+        device: str,
+        precision: str,
+        inpaint_dir: str | None,
+    ) -> None: ...
     def close(self) -> None: ...
     def cancel(self) -> None: ...
     def unload(self) -> None: ...
     def info(self) -> dict[str, Any]: ...
     def latent_size(self, width: int, height: int) -> tuple[int, int]: ...
     def encode_prompts(
-        self,
-        prompts: Sequence[str],
-        negative_prompts: Sequence[str] | None,
-        seeds: Sequence[int],
-        prior_num_inference_steps: int,
-        prior_guidance_scale: float,
-        progress: _Progress,
-        message: _Message,
+        self, options: PromptOptions, progress: _Progress, message: _Message
     ) -> tuple[Embeds, Embeds]: ...
+    def encode_images(
+        self, pictures: Sequence[object], progress: _Progress, message: _Message
+    ) -> Embeds: ...
     def denoise(
         self,
         embeds: Embeds,
         negative_embeds: Embeds | None,
-        width: int,
-        height: int,
-        seeds: Sequence[int],
-        sampler: str,
-        num_inference_steps: int,
-        guidance_scale: float,
-        noise: object,
+        options: DenoiseOptions,
         progress: _Progress,
         message: _Message,
     ) -> FloatBuffer: ...
@@ -62,22 +119,34 @@ class Engine:
         latents: object,
         width: int,
         height: int,
+        tiling: bool,
         progress: _Progress,
         message: _Message,
     ) -> ByteBuffer: ...
-    def encode(self, pictures: object, progress: _Progress, message: _Message) -> FloatBuffer: ...
+    def encode(
+        self, pictures: object, tiling: bool, progress: _Progress, message: _Message
+    ) -> FloatBuffer: ...
     def text_to_image(
         self,
-        prompts: Sequence[str],
-        negative_prompts: Sequence[str] | None,
-        seeds: Sequence[int],
-        width: int,
-        height: int,
-        prior_num_inference_steps: int,
-        prior_guidance_scale: float,
-        sampler: str,
-        num_inference_steps: int,
-        guidance_scale: float,
+        prompts: PromptOptions,
+        options: DenoiseOptions,
+        progress: _Progress,
+        message: _Message,
+    ) -> ByteBuffer: ...
+    def image_to_image(
+        self,
+        prompts: PromptOptions,
+        options: DenoiseOptions,
+        source: SourceOptions,
+        progress: _Progress,
+        message: _Message,
+    ) -> ByteBuffer: ...
+    def paint(
+        self,
+        embeds: Embeds,
+        negative_embeds: Embeds | None,
+        options: DenoiseOptions,
+        source: SourceOptions | None,
         progress: _Progress,
         message: _Message,
     ) -> ByteBuffer: ...
@@ -85,6 +154,8 @@ class Engine:
 def version() -> str: ...
 def torch_version() -> str: ...
 def samplers() -> list[str]: ...
+def schedulers() -> list[str]: ...
 def families() -> list[str]: ...
 def describe_folder(path: str) -> dict[str, Any]: ...
+def load_picture(path: str) -> ByteBuffer: ...
 def save_picture(path: str, array: object, parameters: str) -> None: ...

@@ -1,10 +1,10 @@
-"""What guides pictures: the result of Engine.encode_prompts()."""
+"""What guides pictures: the result of Engine.encode_prompts() and Engine.encode_images()."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import SupportsFloat
+from typing import SupportsFloat, SupportsIndex
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,8 @@ from kandinsky_engine.errors import InvalidArgumentError
 class Embeds:
     """One side's (positive or negative) guidance for a batch of pictures, in ordinary memory.
 
-    Independent of the engine that made it, so it can be kept, mixed and saved.
+    One row for each picture. Independent of the engine that made it, so it can be kept, mixed and
+    saved.
     """
 
     def __init__(self, raw: core.Embeds) -> None:
@@ -31,7 +32,8 @@ class Embeds:
         """A copy of one tensor.
 
         name: "image_embeds" [B, E], "prompt_embeds" [B, E] or "text_encoder_hidden_states"
-        [B, 77, X]. Raises InvalidArgumentError for another name.
+        [B, T, X], where T is 77 unless prompts were read in chunks. Raises InvalidArgumentError for
+        another name.
         """
         return np.asarray(self._raw.tensor(_arguments.text("name", name)))
 
@@ -45,19 +47,47 @@ class Embeds:
         return cls(core.Embeds.load(_arguments.path("path", path)))
 
     @classmethod
-    def combine(cls, items: Sequence[Embeds], weights: Sequence[SupportsFloat]) -> Embeds:
-        """Mixes: image_embeds is the weighted sum of all items', the text part is the first item's.
+    def combine(
+        cls,
+        items: Sequence[Embeds],
+        weights: Sequence[SupportsFloat],
+        *,
+        text: Embeds | None = None,
+        method: str = "sum",
+    ) -> Embeds:
+        """Mixes embeds of one shape; an item of a single row serves all rows of the others.
 
-        Weights need not add up to 1. Raises InvalidArgumentError for no items, items of different
-        shapes, or weights that are not finite or not as many. Source: diffusers,
+        weights: one per item, -1e6 to 1e6. method: "sum": image_embeds is the plain weighted sum of
+        all items', weights need not add up to 1; "slerp": spherical interpolation by each item's
+        share of the weights, none negative and not all 0. text: whose text part the mix has,
+        default the first item's. Raises InvalidArgumentError. Source: diffusers,
         KandinskyPriorPipeline.interpolate.
         """
-        for i, item in enumerate(items):
-            raw_embeds(f"items[{i}]", item)
         return cls(
             core.Embeds.combine(
-                [item._raw for item in items],
-                [_arguments.number(f"weights[{i}]", weight) for i, weight in enumerate(weights)],
+                _raw_items(items),
+                [
+                    _arguments.number(f"weights[{i}]", weight)
+                    for i, weight in enumerate(_arguments.several("weights", weights, "weight"))
+                ],
+                None if text is None else raw_embeds("text", text),
+                _arguments.text("method", method),
+            )
+        )
+
+    @classmethod
+    def concat(cls, items: Sequence[Embeds]) -> Embeds:
+        """All rows of all items, in order. Raises InvalidArgumentError for other shapes of rows."""
+        return cls(core.Embeds.concat(_raw_items(items)))
+
+    def select(self, rows: Sequence[SupportsIndex]) -> Embeds:
+        """Copies of some rows, counted from 0, in the order asked; one may come more than once."""
+        return Embeds(
+            self._raw.select(
+                [
+                    _arguments.integer(f"rows[{i}]", row)
+                    for i, row in enumerate(_arguments.several("rows", rows, "row"))
+                ]
             )
         )
 
@@ -70,3 +100,10 @@ def raw_embeds(name: str, value: Embeds) -> core.Embeds:
     if not isinstance(value, Embeds):
         raise InvalidArgumentError(f"{name}: Embeds are needed, got {type(value).__name__}")
     return value._raw
+
+
+def _raw_items(items: Sequence[Embeds]) -> list[core.Embeds]:
+    return [
+        raw_embeds(f"items[{i}]", item)
+        for i, item in enumerate(_arguments.several("items", items, "Embeds"))
+    ]

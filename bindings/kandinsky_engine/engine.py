@@ -2,42 +2,32 @@
 
 from __future__ import annotations
 
-import enum
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import SupportsFloat, SupportsIndex
+from typing import TYPE_CHECKING, SupportsIndex
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kandinsky_engine import _arguments
 from kandinsky_engine._load import core
+from kandinsky_engine._requests import denoise_options, fill, prompt_options, source_options
 from kandinsky_engine.embeds import Embeds, raw_embeds
+from kandinsky_engine.errors import InvalidArgumentError
+from kandinsky_engine.options import (
+    DenoiseOptions,
+    ImageToImageOptions,
+    PaintOptions,
+    Picture,
+    PromptOptions,
+    TextToImageOptions,
+)
+from kandinsky_engine.progress import Action, Progress
 
-
-class Action(enum.IntEnum):
-    """What a progress callback wants next."""
-
-    CONTINUE = 0
-    FINISH = 1
-    """End this loop now and go on with what there is, as "skip" and "interrupt" of hosts mean."""
-    CANCEL = 2
-    """End the job with CancelledError."""
-
-
-@dataclass(frozen=True)
-class Progress:
-    """Where a job stands. step counts the steps done, so it runs from 0 to steps."""
-
-    stage: str
-    """ "load", "text_encoder", "image_encoder", "prior", "denoise", "encode" or "decode"."""
-    step: int
-    steps: int
-    latents: NDArray[np.float32] | None
-    """In stage "denoise", from the first step on, a copy of the predicted clean latents
-    [B, 4, h, w]."""
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 
 @dataclass(frozen=True)
@@ -57,6 +47,8 @@ class EngineInfo:
     """Pixels per latent in each direction."""
     size_multiple: int
     """Sizes are rounded up to a multiple of this inside and cropped back."""
+    inpaint_dir: str
+    """The inpainting model's folder; "" without one: masks then work with the model itself."""
 
 
 class Engine:
@@ -68,8 +60,10 @@ class Engine:
 
     model_dir, prior_dir: folders in hub layout; without prior_dir the folder beside the model named
     <model>-prior. device: "auto", or one as torch spells it. precision: "auto", "fp32", "bf16" or
-    "fp16". Raises NotFoundError, CorruptFileError, IncompatibleError, UnsupportedError,
-    InvalidArgumentError. Weights are loaded by the first job that needs them.
+    "fp16". inpaint_dir: the inpainting model's folder; None: the one beside the model named
+    <model>-inpaint, if there is one; "": none. Raises NotFoundError, CorruptFileError,
+    IncompatibleError, UnsupportedError, InvalidArgumentError. Weights are loaded by the first job
+    that needs them.
     """
 
     on_progress: Callable[[Progress], Action | None] | None
@@ -86,6 +80,7 @@ class Engine:
         prior_dir: str | os.PathLike[str] | None = None,
         device: str = "auto",
         precision: str = "auto",
+        inpaint_dir: str | os.PathLike[str] | None = None,
     ) -> None:
         self.on_progress = None
         self.on_message = None
@@ -94,6 +89,7 @@ class Engine:
             "" if prior_dir is None else _arguments.path("prior_dir", prior_dir),
             _arguments.text("device", device),
             _arguments.text("precision", precision),
+            None if inpaint_dir is None else _arguments.path("inpaint_dir", inpaint_dir),
         )
 
     def __enter__(self) -> Engine:
@@ -138,28 +134,27 @@ class Engine:
         negative_prompts: Sequence[str] | None = None,
         *,
         seeds: Sequence[SupportsIndex],
-        prior_num_inference_steps: SupportsIndex = 25,
-        prior_guidance_scale: SupportsFloat = 4.0,
+        **options: Unpack[PromptOptions],
     ) -> tuple[Embeds, Embeds]:
         """Encodes texts and samples the prior: (embeds, negative embeds), one row per prompt.
 
-        negative_prompts: without them the image side of the negative is the embedding of an empty
-        picture; given, even "", it is the prior's result for that text. seeds: 0 to 2^64 - 1; row i
-        depends on seeds[i] alone. prior_num_inference_steps: 2 to 1000. prior_guidance_scale: 0 to
-        100, 1 and less is off. Source: diffusers, KandinskyPriorPipeline.
+        seeds: 0 to 2^64 - 1; row i depends on seeds[i] alone. More keywords: PromptOptions. Source:
+        diffusers, KandinskyPriorPipeline.
         """
-        embeds, negative_embeds = self._raw.encode_prompts(
-            _arguments.texts("prompts", prompts),
-            None
-            if negative_prompts is None
-            else _arguments.texts("negative_prompts", negative_prompts),
-            _arguments.seeds(seeds),
-            _arguments.integer("prior_num_inference_steps", prior_num_inference_steps),
-            _arguments.number("prior_guidance_scale", prior_guidance_scale),
-            self._report_progress,
-            self._report_message,
-        )
+        raw = prompt_options(prompts, negative_prompts, seeds)
+        fill("encode_prompts", PromptOptions, options, raw)
+        embeds, negative_embeds = self._raw.encode_prompts(raw, *self._reports)
         return Embeds(embeds), Embeds(negative_embeds)
+
+    def encode_images(self, pictures: Sequence[Picture]) -> Embeds:
+        """Embeds of pictures instead of texts, one row each, with the text part of an empty text.
+
+        pictures: uint8 [H, W], [H, W, 1], [H, W, 3] or [H, W, 4], of any sizes. Alone the result
+        gives variations of a picture, combined with others a mix.
+        """
+        return Embeds(
+            self._raw.encode_images(_arguments.pictures("pictures", pictures), *self._reports)
+        )
 
     def denoise(
         self,
@@ -169,36 +164,26 @@ class Engine:
         width: SupportsIndex,
         height: SupportsIndex,
         seeds: Sequence[SupportsIndex],
-        sampler: str = "DDIM",
-        num_inference_steps: SupportsIndex = 50,
-        guidance_scale: SupportsFloat = 4.0,
-        noise: NDArray[np.float32] | None = None,
+        **options: Unpack[DenoiseOptions],
     ) -> NDArray[np.float32]:
         """Runs the sampler: latents [B, 4, h, w], float32.
 
-        negative_embeds may be None when guidance is off. width, height: pixels, 1 to 16384.
-        sampler: one of samplers(). num_inference_steps: 1 to 1000 (DDIM: 999). guidance_scale: 0 to
-        100, 1 and less is off. noise: unit normal latents to start from instead of the seeds' own,
-        float32 [B, 4, h, w].
+        negative_embeds may be None when guidance is off. width, height: pixels, 1 to 16384. seeds:
+        one per picture. More keywords: DenoiseOptions.
         """
+        raw = denoise_options(width, height, seeds)
+        fill("denoise", DenoiseOptions, options, raw)
         return np.asarray(
-            self._raw.denoise(
-                raw_embeds("embeds", embeds),
-                None if negative_embeds is None else raw_embeds("negative_embeds", negative_embeds),
-                _arguments.integer("width", width),
-                _arguments.integer("height", height),
-                _arguments.seeds(seeds),
-                _arguments.text("sampler", sampler),
-                _arguments.integer("num_inference_steps", num_inference_steps),
-                _arguments.number("guidance_scale", guidance_scale),
-                noise,
-                self._report_progress,
-                self._report_message,
-            )
+            self._raw.denoise(*_raw_sides(embeds, negative_embeds), raw, *self._reports)
         )
 
     def decode(
-        self, latents: NDArray[np.float32], *, width: SupportsIndex, height: SupportsIndex
+        self,
+        latents: NDArray[np.float32],
+        *,
+        width: SupportsIndex,
+        height: SupportsIndex,
+        tiling: bool = False,
     ) -> NDArray[np.uint8]:
         """Latents [B, 4, h, w] of pictures of width x height -> pictures [B, H, W, 3]."""
         return np.asarray(
@@ -206,17 +191,19 @@ class Engine:
                 latents,
                 _arguments.integer("width", width),
                 _arguments.integer("height", height),
-                self._report_progress,
-                self._report_message,
+                _arguments.switch("tiling", tiling),
+                *self._reports,
             )
         )
 
-    def encode(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def encode(self, pictures: NDArray[np.uint8], *, tiling: bool = False) -> NDArray[np.float32]:
         """Pictures [B, H, W, 3] -> latents [B, 4, h, w].
 
         Sizes that are no multiple of info.size_multiple are filled up by repeating the border.
         """
-        return np.asarray(self._raw.encode(pictures, self._report_progress, self._report_message))
+        return np.asarray(
+            self._raw.encode(pictures, _arguments.switch("tiling", tiling), *self._reports)
+        )
 
     def text_to_image(
         self,
@@ -226,34 +213,75 @@ class Engine:
         seeds: Sequence[SupportsIndex],
         width: SupportsIndex,
         height: SupportsIndex,
-        prior_num_inference_steps: SupportsIndex = 25,
-        prior_guidance_scale: SupportsFloat = 4.0,
-        sampler: str = "DDIM",
-        num_inference_steps: SupportsIndex = 50,
-        guidance_scale: SupportsFloat = 4.0,
+        **options: Unpack[TextToImageOptions],
     ) -> NDArray[np.uint8]:
         """encode_prompts, denoise and decode in a row: pictures [B, H, W, 3], uint8.
 
-        Picture i is what prompts[i] and seeds[i] give alone.
+        Picture i is what prompts[i] and seeds[i] give alone. More keywords: PromptOptions and
+        SamplingOptions.
         """
+        prompt = prompt_options(prompts, negative_prompts, seeds)
+        denoise = denoise_options(width, height, seeds)
+        fill("text_to_image", TextToImageOptions, options, prompt, denoise)
+        return np.asarray(self._raw.text_to_image(prompt, denoise, *self._reports))
+
+    def image_to_image(
+        self,
+        prompts: Sequence[str],
+        negative_prompts: Sequence[str] | None = None,
+        *,
+        pictures: Sequence[Picture],
+        seeds: Sequence[SupportsIndex],
+        width: SupportsIndex,
+        height: SupportsIndex,
+        **options: Unpack[ImageToImageOptions],
+    ) -> NDArray[np.uint8]:
+        """The same from pictures and, with masks, inpainting: pictures [B, H, W, 3], uint8.
+
+        pictures: 1 for all, or B, each uint8 [H, W], [H, W, 1], [H, W, 3] or [H, W, 4] of any size;
+        each distinct one is encoded once. With strength 0 the result is the picture itself. More
+        keywords: PromptOptions, SourceOptions and SamplingOptions. Source: diffusers,
+        KandinskyImg2ImgPipeline and KandinskyInpaintPipeline.
+        """
+        prompt = prompt_options(prompts, negative_prompts, seeds)
+        denoise = denoise_options(width, height, seeds)
+        source = source_options(pictures)
+        fill("image_to_image", ImageToImageOptions, options, prompt, denoise, source)
+        return np.asarray(self._raw.image_to_image(prompt, denoise, source, *self._reports))
+
+    def paint(
+        self,
+        embeds: Embeds,
+        negative_embeds: Embeds | None,
+        *,
+        pictures: Sequence[Picture] | None = None,
+        seeds: Sequence[SupportsIndex],
+        width: SupportsIndex,
+        height: SupportsIndex,
+        **options: Unpack[PaintOptions],
+    ) -> NDArray[np.uint8]:
+        """denoise and decode in a row, from embeds of any kind: pictures [B, H, W, 3], uint8.
+
+        negative_embeds may be None when guidance is off. pictures: as of image_to_image, or None:
+        text to image. More keywords: SourceOptions and SamplingOptions.
+        """
+        denoise = denoise_options(width, height, seeds)
+        source = source_options([] if pictures is None else pictures)
+        fill("paint", PaintOptions, options, denoise, source)
+        if pictures is None and options.get("masks"):
+            raise InvalidArgumentError("masks: they need pictures")
         return np.asarray(
-            self._raw.text_to_image(
-                _arguments.texts("prompts", prompts),
-                None
-                if negative_prompts is None
-                else _arguments.texts("negative_prompts", negative_prompts),
-                _arguments.seeds(seeds),
-                _arguments.integer("width", width),
-                _arguments.integer("height", height),
-                _arguments.integer("prior_num_inference_steps", prior_num_inference_steps),
-                _arguments.number("prior_guidance_scale", prior_guidance_scale),
-                _arguments.text("sampler", sampler),
-                _arguments.integer("num_inference_steps", num_inference_steps),
-                _arguments.number("guidance_scale", guidance_scale),
-                self._report_progress,
-                self._report_message,
+            self._raw.paint(
+                *_raw_sides(embeds, negative_embeds),
+                denoise,
+                None if pictures is None else source,
+                *self._reports,
             )
         )
+
+    @property
+    def _reports(self) -> tuple[Callable[..., int], Callable[[str], None]]:
+        return self._report_progress, self._report_message
 
     def _report_progress(
         self, stage: str, step: int, steps: int, latents: core.FloatBuffer | None
@@ -268,3 +296,12 @@ class Engine:
     def _report_message(self, message: str) -> None:
         if self.on_message is not None:
             self.on_message(message)
+
+
+def _raw_sides(
+    embeds: Embeds, negative_embeds: Embeds | None
+) -> tuple[core.Embeds, core.Embeds | None]:
+    return (
+        raw_embeds("embeds", embeds),
+        None if negative_embeds is None else raw_embeds("negative_embeds", negative_embeds),
+    )

@@ -1,12 +1,9 @@
-"""What needs no engine: lists, folders, picture files."""
+"""What the engine offers, and what a model folder holds."""
 
 from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-
-import numpy as np
-from numpy.typing import NDArray
 
 from kandinsky_engine import _arguments
 from kandinsky_engine._load import core
@@ -42,6 +39,11 @@ def samplers() -> list[str]:
     return core.samplers()
 
 
+def schedulers() -> list[str]:
+    """Names of all schedulers, which space a sampler's steps, as hosts spell them."""
+    return core.schedulers()
+
+
 def families() -> list[str]:
     """Names of all model families."""
     return core.families()
@@ -55,18 +57,3 @@ def describe_folder(path: str | os.PathLike[str]) -> Folder:
     found = core.describe_folder(_arguments.path("path", path))
     components = [Component(**component) for component in found.pop("components")]
     return Folder(components=components, **found)
-
-
-def save_picture(
-    path: str | os.PathLike[str], array: NDArray[np.uint8], parameters: str | None = None
-) -> None:
-    """Writes uint8 [H, W, 3] as PNG, JPEG or WebP by the path's ending.
-
-    parameters: text for a PNG, as hosts write and read it. An existing file is replaced whole or
-    not at all.
-    """
-    core.save_picture(
-        _arguments.path("path", path),
-        array,
-        "" if parameters is None else _arguments.text("parameters", parameters),
-    )

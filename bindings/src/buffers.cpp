@@ -1,5 +1,6 @@
 #include "buffers.h"
 
+#include <algorithm>
 #include <bit>
 #include <string>
 
@@ -17,7 +18,7 @@ template <>
 constexpr const char* kTypeName<std::uint8_t> = "uint8";
 
 [[noreturn]] void refuse(const std::string& message) {
-  throw StatusError(KANDINSKY_INVALID_ARGUMENT, message.c_str());
+  throw StatusError(KANDINSKY_INVALID_ARGUMENT, message);
 }
 
 std::string shape_text(const Shape& shape) {
@@ -27,6 +28,15 @@ std::string shape_text(const Shape& shape) {
     text += shape[i] < 0 ? "any" : std::to_string(shape[i]);
   }
   return text + "]";
+}
+
+std::string shapes_text(const std::vector<Shape>& shapes) {
+  std::string text;
+  for (std::size_t i = 0; i < shapes.size(); ++i) {
+    if (i > 0) text += i + 1 < shapes.size() ? ", " : " or ";
+    text += shape_text(shapes[i]);
+  }
+  return text;
 }
 
 bool fits(const Shape& shape, const Shape& expected) {
@@ -71,7 +81,8 @@ void bind_buffer(py::module_& module, const char* name) {
 }  // namespace
 
 template <typename Number>
-Buffer<Number> read_array(const py::object& array, const char* name, const Shape& expected) {
+Buffer<Number> read_array(const py::object& array, const char* name,
+                          const std::vector<Shape>& expected) {
   if (PyObject_CheckBuffer(array.ptr()) == 0) {
     refuse(std::string(name) + ": a numpy array of " + kTypeName<Number> + " is needed, got " +
            Py_TYPE(array.ptr())->tp_name);
@@ -81,8 +92,9 @@ Buffer<Number> read_array(const py::object& array, const char* name, const Shape
     refuse(std::string(name) + ": the numbers must be " + kTypeName<Number> +
            ", got the buffer format \"" + info.format + "\"");
   }
-  if (!fits(info.shape, expected)) {
-    refuse(std::string(name) + ": the shape must be " + shape_text(expected) + ", got " +
+  const auto is_shape = [&](const Shape& shape) { return fits(info.shape, shape); };
+  if (std::none_of(expected.begin(), expected.end(), is_shape)) {
+    refuse(std::string(name) + ": the shape must be " + shapes_text(expected) + ", got " +
            shape_text(info.shape));
   }
   if (!is_contiguous(info, sizeof(Number))) {
@@ -93,9 +105,9 @@ Buffer<Number> read_array(const py::object& array, const char* name, const Shape
   return {std::vector<Number>(numbers, numbers + info.size), info.shape};
 }
 
-template Buffer<float> read_array<float>(const py::object&, const char*, const Shape&);
+template Buffer<float> read_array<float>(const py::object&, const char*, const std::vector<Shape>&);
 template Buffer<std::uint8_t> read_array<std::uint8_t>(const py::object&, const char*,
-                                                       const Shape&);
+                                                       const std::vector<Shape>&);
 
 void register_buffers(py::module_& module) {
   bind_buffer<float>(module, "FloatBuffer");

@@ -17,15 +17,18 @@ struct Buffer {
   Shape shape;
 };
 
-/// The numbers of an array-like object. `name` is what messages call it; an expected dimension of
-/// -1 may be anything. Throws StatusError(KANDINSKY_INVALID_ARGUMENT) for anything but a
-/// C-contiguous array of Number and that shape.
+/// The numbers of an array-like object. `name` is what messages call it; in the shapes that are
+/// expected, any one of which will do, a dimension of -1 may be anything. Throws
+/// StatusError(KANDINSKY_INVALID_ARGUMENT) for anything but a C-contiguous array of Number and such
+/// a shape.
 template <typename Number>
-Buffer<Number> read_array(const pybind11::object& array, const char* name, const Shape& expected);
+Buffer<Number> read_array(const pybind11::object& array, const char* name,
+                          const std::vector<Shape>& expected);
 
-extern template Buffer<float> read_array<float>(const pybind11::object&, const char*, const Shape&);
+extern template Buffer<float> read_array<float>(const pybind11::object&, const char*,
+                                                const std::vector<Shape>&);
 extern template Buffer<std::uint8_t> read_array<std::uint8_t>(const pybind11::object&, const char*,
-                                                              const Shape&);
+                                                              const std::vector<Shape>&);
 
 /// As a Python object that numpy.asarray() takes without a copy.
 template <typename Number>

@@ -19,12 +19,27 @@ SharedEmbeds load(const std::string& path) {
   return std::make_shared<Embeds>(Embeds::load(path));
 }
 
-SharedEmbeds combine(const std::vector<SharedEmbeds>& items, const std::vector<double>& weights) {
+std::vector<const Embeds*> raw_items(const std::vector<SharedEmbeds>& items) {
   std::vector<const Embeds*> raw;
   raw.reserve(items.size());
   for (const SharedEmbeds& item : items) raw.push_back(item.get());
+  return raw;
+}
+
+SharedEmbeds combine(const std::vector<SharedEmbeds>& items, const std::vector<double>& weights,
+                     const SharedEmbeds& text, const std::string& method) {
   const py::gil_scoped_release release;
-  return std::make_shared<Embeds>(Embeds::combine(raw, weights));
+  return std::make_shared<Embeds>(Embeds::combine(raw_items(items), weights, text.get(), method));
+}
+
+SharedEmbeds concat(const std::vector<SharedEmbeds>& items) {
+  const py::gil_scoped_release release;
+  return std::make_shared<Embeds>(Embeds::concat(raw_items(items)));
+}
+
+SharedEmbeds select(const SharedEmbeds& embeds, const std::vector<std::int32_t>& rows) {
+  const py::gil_scoped_release release;
+  return std::make_shared<Embeds>(embeds->select(rows));
 }
 
 py::object tensor(const Embeds& embeds, const std::string& name) {
@@ -52,7 +67,9 @@ void register_embeds(py::module_& module) {
           },
           "path"_a)
       .def_static("load", &load, "path"_a)
-      .def_static("combine", &combine, "items"_a, "weights"_a);
+      .def("select", &select, "rows"_a)
+      .def_static("combine", &combine, "items"_a, "weights"_a, "text"_a, "method"_a)
+      .def_static("concat", &concat, "items"_a);
 }
 
 }  // namespace kandinsky::bindings

@@ -9,6 +9,8 @@
 #include "buffers.h"
 #include "embeds.h"
 #include "kandinsky.hpp"
+#include "options.h"
+#include "pictures.h"
 #include "register.h"
 
 namespace kandinsky::bindings {
@@ -16,8 +18,6 @@ namespace {
 
 namespace py = pybind11;
 using py::literals::operator""_a;
-using Texts = std::vector<std::string>;
-using Seeds = std::vector<std::uint64_t>;
 
 /// The engine for one Python object. Members are touched with the GIL held, except `engine` during
 /// a job.
@@ -28,9 +28,9 @@ using Seeds = std::vector<std::uint64_t>;
 class PyEngine {
  public:
   PyEngine(const std::string& model_dir, const std::string& prior_dir, const std::string& device,
-           const std::string& precision) {
+           const std::string& precision, const std::optional<std::string>& inpaint_dir) {
     const py::gil_scoped_release release;
-    engine_ = std::make_shared<Engine>(model_dir, prior_dir, device, precision);
+    engine_ = std::make_shared<Engine>(model_dir, prior_dir, device, precision, inpaint_dir);
     engine_->set_progress(
         [this](const kandinsky_progress& progress) { return on_progress(progress); });
     engine_->set_message([this](const char* message) { on_message(message); });
@@ -112,53 +112,27 @@ class PyEngine {
 py::dict info(const PyEngine& self) {
   const std::shared_ptr<Engine> engine = self.get();
   const kandinsky_engine_info info = engine->info();
-  return py::dict("family"_a = info.family, "device"_a = info.device,
-                  "precision"_a = info.precision, "reason"_a = info.reason,
-                  "prior_dir"_a = info.prior_dir, "native_size"_a = info.native_size,
-                  "latent_channels"_a = info.latent_channels,
-                  "latent_factor"_a = info.latent_factor, "size_multiple"_a = info.size_multiple);
+  return py::dict(
+      "family"_a = info.family, "device"_a = info.device, "precision"_a = info.precision,
+      "reason"_a = info.reason, "prior_dir"_a = info.prior_dir, "native_size"_a = info.native_size,
+      "latent_channels"_a = info.latent_channels, "latent_factor"_a = info.latent_factor,
+      "size_multiple"_a = info.size_multiple, "inpaint_dir"_a = info.inpaint_dir);
 }
 
-/// [batch, channels, latent height, latent width]. Throws for impossible sizes.
-Shape latent_shape(const Engine& engine, std::size_t batch_size, std::int32_t width,
-                   std::int32_t height) {
-  const auto [latent_width, latent_height] = engine.latent_size(width, height);
-  return {static_cast<py::ssize_t>(batch_size), engine.info().latent_channels, latent_height,
-          latent_width};
+/// Without an object: none.
+const Embeds& embeds_or_none(const SharedEmbeds& embeds) {
+  static const Embeds kNone;
+  return embeds ? *embeds : kNone;
 }
 
-PromptOptions prompt_options(const Texts& prompts, const std::optional<Texts>& negative_prompts,
-                             const Seeds& seeds, std::int32_t num_inference_steps,
-                             double guidance_scale) {
-  PromptOptions options;
-  options.prompts = prompts;
-  options.has_negative_prompts = negative_prompts.has_value();
-  if (negative_prompts) options.negative_prompts = *negative_prompts;
-  options.seeds = seeds;
-  options.prior_num_inference_steps = num_inference_steps;
-  options.prior_guidance_scale = guidance_scale;
-  return options;
+py::object to_pictures(std::vector<std::uint8_t> pictures, const DenoiseOptions& options) {
+  return to_python(std::move(pictures), Shape{static_cast<py::ssize_t>(options.seeds.size()),
+                                              options.height, options.width, 3});
 }
 
-DenoiseOptions denoise_options(std::int32_t width, std::int32_t height, const Seeds& seeds,
-                               const std::string& sampler, std::int32_t num_inference_steps,
-                               double guidance_scale) {
-  DenoiseOptions options;
-  options.width = width;
-  options.height = height;
-  options.seeds = seeds;
-  options.sampler = sampler;
-  options.num_inference_steps = num_inference_steps;
-  options.guidance_scale = guidance_scale;
-  return options;
-}
-
-std::pair<SharedEmbeds, SharedEmbeds> encode_prompts(
-    PyEngine& self, const Texts& prompts, const std::optional<Texts>& negative_prompts,
-    const Seeds& seeds, std::int32_t prior_num_inference_steps, double prior_guidance_scale,
-    const py::object& progress, const py::object& message) {
-  const PromptOptions options = prompt_options(prompts, negative_prompts, seeds,
-                                               prior_num_inference_steps, prior_guidance_scale);
+std::pair<SharedEmbeds, SharedEmbeds> encode_prompts(PyEngine& self, const PromptOptions& options,
+                                                     const py::object& progress,
+                                                     const py::object& message) {
   return self.run(progress, message, [&](Engine& engine) {
     auto [embeds, negative_embeds] = engine.encode_prompts(options);
     return std::pair(std::make_shared<Embeds>(std::move(embeds)),
@@ -166,72 +140,91 @@ std::pair<SharedEmbeds, SharedEmbeds> encode_prompts(
   });
 }
 
+SharedEmbeds encode_images(PyEngine& self, const py::list& pictures, const py::object& progress,
+                           const py::object& message) {
+  const std::vector<Picture> input = read_pictures(pictures, "pictures");
+  return self.run(progress, message, [&](Engine& engine) {
+    return std::make_shared<Embeds>(engine.encode_images(input));
+  });
+}
+
 py::object denoise(PyEngine& self, const SharedEmbeds& embeds, const SharedEmbeds& negative_embeds,
-                   std::int32_t width, std::int32_t height, const Seeds& seeds,
-                   const std::string& sampler, std::int32_t num_inference_steps,
-                   double guidance_scale, const py::object& noise, const py::object& progress,
+                   const PyDenoiseOptions& from, const py::object& progress,
                    const py::object& message) {
-  const Shape shape = latent_shape(*self.get(), seeds.size(), width, height);
-  DenoiseOptions options =
-      denoise_options(width, height, seeds, sampler, num_inference_steps, guidance_scale);
-  if (!noise.is_none()) options.noise = read_array<float>(noise, "noise", shape).data;
-  const Embeds none;
-  const Embeds& negative = negative_embeds ? *negative_embeds : none;
+  const std::shared_ptr<Engine> open = self.get();
+  const DenoiseOptions options = complete(from, *open);
+  const Shape shape = latent_shape(*open, options.seeds.size(), options.width, options.height);
   std::vector<float> latents = self.run(progress, message, [&](Engine& engine) {
-    return engine.denoise(*embeds, negative, options);
+    return engine.denoise(*embeds, embeds_or_none(negative_embeds), options);
   });
   return to_python(std::move(latents), shape);
 }
 
 py::object decode(PyEngine& self, const py::object& latents, std::int32_t width,
-                  std::int32_t height, const py::object& progress, const py::object& message) {
+                  std::int32_t height, bool tiling, const py::object& progress,
+                  const py::object& message) {
   Shape expected = latent_shape(*self.get(), 1, width, height);
   expected[0] = -1;
-  const Buffer<float> input = read_array<float>(latents, "latents", expected);
+  const Buffer<float> input = read_array<float>(latents, "latents", {expected});
   std::vector<std::uint8_t> pictures = self.run(progress, message, [&](Engine& engine) {
-    return engine.decode(input.data, static_cast<std::int32_t>(input.shape[0]), width, height);
+    return engine.decode(input.data, static_cast<std::int32_t>(input.shape[0]), width, height,
+                         tiling);
   });
   return to_python(std::move(pictures), Shape{input.shape[0], height, width, 3});
 }
 
-py::object encode(PyEngine& self, const py::object& pictures, const py::object& progress,
-                  const py::object& message) {
+py::object encode(PyEngine& self, const py::object& pictures, bool tiling,
+                  const py::object& progress, const py::object& message) {
   const Buffer<std::uint8_t> input =
-      read_array<std::uint8_t>(pictures, "pictures", {-1, -1, -1, 3});
+      read_array<std::uint8_t>(pictures, "pictures", {{-1, -1, -1, 3}});
   const auto batch_size = static_cast<std::int32_t>(input.shape[0]);
   const auto height = static_cast<std::int32_t>(input.shape[1]);
   const auto width = static_cast<std::int32_t>(input.shape[2]);
   const Shape shape = latent_shape(*self.get(), input.shape[0], width, height);
   std::vector<float> latents = self.run(progress, message, [&](Engine& engine) {
-    return engine.encode(input.data, batch_size, width, height);
+    return engine.encode(input.data, batch_size, width, height, tiling);
   });
   return to_python(std::move(latents), shape);
 }
 
-py::object text_to_image(PyEngine& self, const Texts& prompts,
-                         const std::optional<Texts>& negative_prompts, const Seeds& seeds,
-                         std::int32_t width, std::int32_t height,
-                         std::int32_t prior_num_inference_steps, double prior_guidance_scale,
-                         const std::string& sampler, std::int32_t num_inference_steps,
-                         double guidance_scale, const py::object& progress,
-                         const py::object& message) {
-  const PromptOptions prompt = prompt_options(prompts, negative_prompts, seeds,
-                                              prior_num_inference_steps, prior_guidance_scale);
-  const DenoiseOptions options =
-      denoise_options(width, height, seeds, sampler, num_inference_steps, guidance_scale);
-  std::vector<std::uint8_t> pictures = self.run(
-      progress, message, [&](Engine& engine) { return engine.text_to_image(prompt, options); });
-  return to_python(std::move(pictures),
-                   Shape{static_cast<py::ssize_t>(seeds.size()), height, width, 3});
+py::object text_to_image(PyEngine& self, const PromptOptions& prompts, const PyDenoiseOptions& from,
+                         const py::object& progress, const py::object& message) {
+  const DenoiseOptions options = complete(from, *self.get());
+  return to_pictures(
+      self.run(progress, message,
+               [&](Engine& engine) { return engine.text_to_image(prompts, options); }),
+      options);
+}
+
+py::object image_to_image(PyEngine& self, const PromptOptions& prompts,
+                          const PyDenoiseOptions& from, const SourceOptions& source,
+                          const py::object& progress, const py::object& message) {
+  const DenoiseOptions options = complete(from, *self.get());
+  return to_pictures(
+      self.run(progress, message,
+               [&](Engine& engine) { return engine.image_to_image(prompts, options, source); }),
+      options);
+}
+
+py::object paint(PyEngine& self, const SharedEmbeds& embeds, const SharedEmbeds& negative_embeds,
+                 const PyDenoiseOptions& from, const SourceOptions* source,
+                 const py::object& progress, const py::object& message) {
+  const DenoiseOptions options = complete(from, *self.get());
+  return to_pictures(self.run(progress, message,
+                              [&](Engine& engine) {
+                                return engine.paint(*embeds, embeds_or_none(negative_embeds),
+                                                    options, source);
+                              }),
+                     options);
 }
 
 }  // namespace
 
 void register_engine(py::module_& module) {
   py::class_<PyEngine>(module, "Engine", py::module_local())
-      .def(py::init<const std::string&, const std::string&, const std::string&,
-                    const std::string&>(),
-           "model_dir"_a, "prior_dir"_a, "device"_a, "precision"_a)
+      .def(py::init<const std::string&, const std::string&, const std::string&, const std::string&,
+                    const std::optional<std::string>&>(),
+           "model_dir"_a, "prior_dir"_a, "device"_a, "precision"_a, "inpaint_dir"_a)
       .def("close", &PyEngine::close)
       .def("cancel", &PyEngine::cancel)
       .def("unload",
@@ -247,16 +240,18 @@ void register_engine(py::module_& module) {
             return self.get()->latent_size(width, height);
           },
           "width"_a, "height"_a)
-      .def("encode_prompts", &encode_prompts, "prompts"_a, "negative_prompts"_a, "seeds"_a,
-           "prior_num_inference_steps"_a, "prior_guidance_scale"_a, "progress"_a, "message"_a)
-      .def("denoise", &denoise, py::arg("embeds").none(false), "negative_embeds"_a, "width"_a,
-           "height"_a, "seeds"_a, "sampler"_a, "num_inference_steps"_a, "guidance_scale"_a,
-           "noise"_a, "progress"_a, "message"_a)
-      .def("decode", &decode, "latents"_a, "width"_a, "height"_a, "progress"_a, "message"_a)
-      .def("encode", &encode, "pictures"_a, "progress"_a, "message"_a)
-      .def("text_to_image", &text_to_image, "prompts"_a, "negative_prompts"_a, "seeds"_a, "width"_a,
-           "height"_a, "prior_num_inference_steps"_a, "prior_guidance_scale"_a, "sampler"_a,
-           "num_inference_steps"_a, "guidance_scale"_a, "progress"_a, "message"_a);
+      .def("encode_prompts", &encode_prompts, "options"_a, "progress"_a, "message"_a)
+      .def("encode_images", &encode_images, "pictures"_a, "progress"_a, "message"_a)
+      .def("denoise", &denoise, py::arg("embeds").none(false), "negative_embeds"_a, "options"_a,
+           "progress"_a, "message"_a)
+      .def("decode", &decode, "latents"_a, "width"_a, "height"_a, "tiling"_a, "progress"_a,
+           "message"_a)
+      .def("encode", &encode, "pictures"_a, "tiling"_a, "progress"_a, "message"_a)
+      .def("text_to_image", &text_to_image, "prompts"_a, "options"_a, "progress"_a, "message"_a)
+      .def("image_to_image", &image_to_image, "prompts"_a, "options"_a, "source"_a, "progress"_a,
+           "message"_a)
+      .def("paint", &paint, py::arg("embeds").none(false), "negative_embeds"_a, "options"_a,
+           "source"_a, "progress"_a, "message"_a);
 }
 
 }  // namespace kandinsky::bindings

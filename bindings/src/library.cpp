@@ -32,6 +32,7 @@ void register_library(py::module_& module) {
   module.def("version", &kandinsky_version, "The library's version.");
   module.def("torch_version", &kandinsky_torch_version, "The version of the LibTorch it uses.");
   module.def("samplers", &sampler_names, "Names of all samplers.");
+  module.def("schedulers", &scheduler_names, "Names of all schedulers.");
   module.def("families", &family_names, "Names of all model families.");
   module.def("describe_folder", &describe_folder, "path"_a, "What a model folder holds.");
 }

@@ -8,6 +8,7 @@ PYBIND11_MODULE(_core, module) {
   kandinsky::bindings::register_buffers(module);
   kandinsky::bindings::register_library(module);
   kandinsky::bindings::register_embeds(module);
+  kandinsky::bindings::register_options(module);
   kandinsky::bindings::register_engine(module);
   kandinsky::bindings::register_pictures(module);
 }

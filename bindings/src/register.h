@@ -12,13 +12,17 @@ void register_errors(pybind11::module_& module);
 /// Buffer: results that numpy wraps without a copy.
 void register_buffers(pybind11::module_& module);
 
-/// version, torch_version, samplers, families, describe_folder.
+/// version, torch_version, samplers, schedulers, families, describe_folder.
 void register_library(pybind11::module_& module);
 
 void register_embeds(pybind11::module_& module);
+
+/// Condition, PromptOptions, DenoiseOptions, SourceOptions. Before the engine.
+void register_options(pybind11::module_& module);
+
 void register_engine(pybind11::module_& module);
 
-/// save_picture.
+/// load_picture, save_picture.
 void register_pictures(pybind11::module_& module);
 
 }  // namespace kandinsky::bindings

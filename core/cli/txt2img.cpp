@@ -124,9 +124,8 @@ void paint(const Options& options) {
   denoise.seeds = seeds_from(parse_seed("--seed", options.seed, batch_size), batch_size);
   prompts.seeds = denoise.seeds;
   prompts.prompts.assign(denoise.seeds.size(), options.prompt);
-  prompts.has_negative_prompts = options.has_negative_prompt;
   if (options.has_negative_prompt) {
-    prompts.negative_prompts.assign(denoise.seeds.size(), options.negative_prompt);
+    prompts.negative_prompts.emplace(denoise.seeds.size(), options.negative_prompt);
   }
   OutputPlace output(options.output, batch_size);
 

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "pipelines/paint.h"
 #include "tensor/bridge.h"
 
 namespace kandinsky::engine {
@@ -13,6 +14,7 @@ using pipelines::Embeds;
 using pipelines::Monitor;
 using pipelines::Pipeline;
 using pipelines::PromptRequest;
+using pipelines::SourceRequest;
 
 Engine::Engine(const EngineOptions& options)
     : placement_(tensor::choose_placement(options.device, options.precision)) {
@@ -29,7 +31,8 @@ Engine::Engine(const EngineOptions& options)
                 fmt::format("{}: a model of class {} is of no known family; known are: {}",
                             model.path(), model.pipeline_class(), known));
   }
-  pipeline_ = family_->open(model, options.prior_dir, placement_.placement);
+  pipeline_ = family_->open(model, {.prior = options.prior_dir, .inpaint = options.inpaint_dir},
+                            placement_.placement);
 }
 
 void Engine::claim() {
@@ -62,6 +65,10 @@ Pipeline::EncodedPrompts Engine::encode_prompts(const PromptRequest& request) {
   return run([&](const Monitor& monitor) { return pipeline_->encode_prompts(request, monitor); });
 }
 
+Embeds Engine::encode_images(const std::vector<io::Image>& pictures) {
+  return run([&](const Monitor& monitor) { return pipeline_->encode_images(pictures, monitor); });
+}
+
 at::Tensor Engine::denoise(const Embeds& embeds, const Embeds* negative_embeds,
                            const DenoiseRequest& request) {
   return run([&](const Monitor& monitor) {
@@ -69,21 +76,22 @@ at::Tensor Engine::denoise(const Embeds& embeds, const Embeds* negative_embeds,
   });
 }
 
-void Engine::decode(const at::Tensor& latents, int64_t width, int64_t height, uint8_t* pictures) {
+void Engine::decode(const at::Tensor& latents, int64_t width, int64_t height, bool tiling,
+                    uint8_t* pictures) {
   run([&](const Monitor& monitor) {
-    tensor::to_pictures(pipeline_->decode(latents, monitor), height, width, pictures);
+    tensor::to_pictures(pipeline_->decode(latents, tiling, monitor), height, width, pictures);
   });
 }
 
 at::Tensor Engine::encode(const uint8_t* pictures, int64_t batch_size, int64_t width,
-                          int64_t height) {
+                          int64_t height, bool tiling) {
   return run([&](const Monitor& monitor) {
     const auto [latent_height, latent_width] = geometry().latent_size(width, height);
     const at::Tensor pixels = tensor::from_pictures(pictures, batch_size, height, width);
     const int64_t factor = geometry().latent_factor;
     const at::Tensor whole = at::replication_pad2d(
         pixels, {0, latent_width * factor - width, 0, latent_height * factor - height});
-    return pipeline_->encode(whole, monitor).contiguous();
+    return pipeline_->encode(whole, tiling, monitor).contiguous();
   });
 }
 
@@ -93,9 +101,31 @@ void Engine::text_to_image(const PromptRequest& prompts, const DenoiseRequest& r
     pipeline_->check(prompts);
     pipeline_->check(request);
     const auto [embeds, negative_embeds] = pipeline_->encode_prompts(prompts, monitor);
-    const at::Tensor latents = pipeline_->denoise(embeds, &negative_embeds, request, monitor);
-    tensor::to_pictures(pipeline_->decode(latents, monitor), request.height, request.width,
-                        pictures);
+    pipelines::paint(*pipeline_, embeds, &negative_embeds, request, monitor, pictures);
+  });
+}
+
+void Engine::image_to_image(const PromptRequest& prompts, const DenoiseRequest& request,
+                            const SourceRequest& source, uint8_t* pictures) {
+  run([&](const Monitor& monitor) {
+    pipeline_->check(prompts);
+    pipelines::check_source(*pipeline_, source, request);
+    const auto [embeds, negative_embeds] = pipeline_->encode_prompts(prompts, monitor);
+    pipelines::paint_from(*pipeline_, source, embeds, &negative_embeds, request, monitor, pictures);
+  });
+}
+
+void Engine::paint(const Embeds& embeds, const Embeds* negative_embeds,
+                   const DenoiseRequest& request, const std::optional<SourceRequest>& source,
+                   uint8_t* pictures) {
+  run([&](const Monitor& monitor) {
+    if (source) {
+      pipelines::check_source(*pipeline_, *source, request);
+      pipelines::paint_from(*pipeline_, *source, embeds, negative_embeds, request, monitor,
+                            pictures);
+    } else {
+      pipelines::paint(*pipeline_, embeds, negative_embeds, request, monitor, pictures);
+    }
   });
 }
 

@@ -3,8 +3,10 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "base/cancel.h"
 #include "pipelines/family.h"
@@ -14,7 +16,9 @@ namespace kandinsky::engine {
 
 struct EngineOptions {
   std::string_view model_dir;
-  std::string_view prior_dir;  ///< empty: beside the model
+  std::string_view prior_dir;                   ///< empty: beside the model
+  std::optional<std::string_view> inpaint_dir;  ///< absent: beside the model, if it is there;
+                                                ///< empty: none
   std::string_view device = "auto";
   std::string_view precision = "auto";
 };
@@ -29,6 +33,7 @@ class Engine {
   const char* family() const { return family_->name; }
   const pipelines::Geometry& geometry() const { return pipeline_->geometry(); }
   std::string_view prior_path() const { return pipeline_->prior_path(); }
+  std::string_view inpaint_path() const { return pipeline_->inpaint_path(); }
   const tensor::ChosenPlacement& placement() const { return placement_; }
 
   /// Throws Error(kBusy) while a job runs.
@@ -36,15 +41,25 @@ class Engine {
   void set_message_sink(pipelines::Monitor::MessageSink sink);
 
   pipelines::Pipeline::EncodedPrompts encode_prompts(const pipelines::PromptRequest& request);
+  pipelines::Embeds encode_images(const std::vector<io::Image>& pictures);
   at::Tensor denoise(const pipelines::Embeds& embeds, const pipelines::Embeds* negative_embeds,
                      const pipelines::DenoiseRequest& request);
   /// latents -> uint8 pictures [B, height, width, 3], written to `pictures` once all are there.
-  void decode(const at::Tensor& latents, int64_t width, int64_t height, uint8_t* pictures);
+  void decode(const at::Tensor& latents, int64_t width, int64_t height, bool tiling,
+              uint8_t* pictures);
   /// uint8 pictures [B, height, width, 3] -> latents; sides are filled up to the size multiple by
   /// repeating the border.
-  at::Tensor encode(const uint8_t* pictures, int64_t batch_size, int64_t width, int64_t height);
+  at::Tensor encode(const uint8_t* pictures, int64_t batch_size, int64_t width, int64_t height,
+                    bool tiling);
   void text_to_image(const pipelines::PromptRequest& prompts,
                      const pipelines::DenoiseRequest& request, uint8_t* pictures);
+  void image_to_image(const pipelines::PromptRequest& prompts,
+                      const pipelines::DenoiseRequest& request,
+                      const pipelines::SourceRequest& source, uint8_t* pictures);
+  /// From embeds; without a source from noise.
+  void paint(const pipelines::Embeds& embeds, const pipelines::Embeds* negative_embeds,
+             const pipelines::DenoiseRequest& request,
+             const std::optional<pipelines::SourceRequest>& source, uint8_t* pictures);
   void unload();
 
   /// Asks the running job to end at its next step.

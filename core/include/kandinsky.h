@@ -111,10 +111,42 @@ KANDINSKY_API const char* kandinsky_torch_version(void);
 KANDINSKY_API size_t kandinsky_sampler_count(void);
 KANDINSKY_API const char* kandinsky_sampler_name(size_t index);
 
+/** Number of schedulers (how a sampler's steps are spaced); their names as hosts spell them, e.g.
+ * "Karras"; one line about each. NULL for an index out of range. Live for ever. */
+KANDINSKY_API size_t kandinsky_scheduler_count(void);
+KANDINSKY_API const char* kandinsky_scheduler_name(size_t index);
+KANDINSKY_API const char* kandinsky_scheduler_description(size_t index);
+
 /** Number of model families; their names, e.g. "kandinsky-2-1". NULL for an index out of range.
  * Live for ever. */
 KANDINSKY_API size_t kandinsky_family_count(void);
 KANDINSKY_API const char* kandinsky_family_name(size_t index);
+
+/* ---- Picture files ---- */
+
+/** A picture: pixels [height, width, channels], rows from the top, no padding. Fill it yourself, or
+ * let kandinsky_picture_load make one. Where pictures go in, all three kinds are taken; transparent
+ * places become white. */
+typedef struct kandinsky_picture {
+  const uint8_t* pixels;
+  int32_t width;
+  int32_t height;
+  int32_t channels; /* 1: grey, 3: RGB, 4: RGBA */
+} kandinsky_picture;
+
+/** Reads a PNG, JPEG or WebP file, turned upright by its orientation tag; of an animation the first
+ * picture. Free the result with kandinsky_picture_free. */
+KANDINSKY_API kandinsky_status kandinsky_picture_load(const char* path, kandinsky_picture** out);
+
+/** Frees what kandinsky_picture_load made, and nothing else. */
+KANDINSKY_API void kandinsky_picture_free(kandinsky_picture* picture);
+
+/** Writes an RGB picture as PNG, JPEG or WebP by the path's ending. `parameters` (may be NULL)
+ * becomes a PNG's text chunk of that name, as hosts write it. An existing file is replaced whole or
+ * not at all. */
+KANDINSKY_API kandinsky_status kandinsky_picture_save(const char* path, const uint8_t* pixels,
+                                                      int32_t width, int32_t height,
+                                                      const char* parameters);
 
 /* ---- Folders ---- */
 
@@ -161,10 +193,12 @@ typedef struct kandinsky_engine kandinsky_engine;
 
 typedef struct kandinsky_engine_options {
   uint32_t struct_size;
-  const char* model_dir; /* decoder folder in hub layout; required */
-  const char* prior_dir; /* prior folder; NULL: the folder beside the model named <model>-prior */
-  const char* device;    /* "auto" (default), "cpu", "cuda", "cuda:1", ... */
-  const char* precision; /* "auto" (default), "fp32", "bf16", "fp16" (not on a CPU) */
+  const char* model_dir;   /* decoder folder in hub layout; required */
+  const char* prior_dir;   /* prior folder; NULL: the folder beside the model named <model>-prior */
+  const char* device;      /* "auto" (default), "cpu", "cuda", "cuda:1", ... */
+  const char* precision;   /* "auto" (default), "fp32", "bf16", "fp16" (not on a CPU) */
+  const char* inpaint_dir; /* inpainting model's folder; NULL: the one beside the model named
+                              <model>-inpaint, if there is one; "": none */
 } kandinsky_engine_options;
 
 typedef struct kandinsky_engine_info {
@@ -178,6 +212,8 @@ typedef struct kandinsky_engine_info {
   int32_t latent_channels; /* of latents, 4 */
   int32_t latent_factor;   /* pixels per latent in each direction, 8 */
   int32_t size_multiple;   /* inside, sizes are rounded up to a multiple of this, 64 */
+  const char* inpaint_dir; /* likewise as prior_dir; "" if there is none: masks then work with the
+                              model itself */
 } kandinsky_engine_info;
 
 KANDINSKY_API void kandinsky_engine_options_init(kandinsky_engine_options* options);
@@ -250,39 +286,67 @@ typedef struct kandinsky_prompt_options {
   uint32_t struct_size;
   int32_t batch_size;                  /* 1..64 */
   const char* const* prompts;          /* [batch_size] */
-  const char* const* negative_prompts; /* [batch_size], or NULL: absent. Absent, the image side of
-                                          the negative is the embedding of an empty picture; given,
-                                          even "", it is the prior's result for that text. */
+  const char* const* negative_prompts; /* [batch_size], or NULL: absent */
   const uint64_t* seeds;               /* [batch_size]; picture i depends on seeds[i] alone */
   int32_t prior_num_inference_steps;   /* 2..1000, default 25 */
   double prior_guidance_scale;         /* 0..100, default 4; 1 and less: off */
+  const char* const*
+      negative_prior_prompts; /* [batch_size]: what the prior steers away from, where
+                                 it is not negative_prompts; NULL: negative_prompts */
+  const char* negative_image; /* the image side of the negative embeds: "zero" (default), the
+                                 embedding of an empty picture, which has no colour; "prior", the
+                                 prior's result for the negative prompt, even if that is "", and
+                                 the empty picture if it is absent, as the reference does */
+  int32_t parse_weights; /* 1 (default): (word), (word:1.3), [word] and BREAK mean what they do in
+                            hosts; 0: they are plain text */
+  int32_t long_prompts; /* 1: prompts are read in chunks of 75 tokens; 0 (default): what comes after
+                           the first 75 is left out */
 } kandinsky_prompt_options;
 
 KANDINSKY_API void kandinsky_prompt_options_init(kandinsky_prompt_options* options);
 
 /** Encodes texts and samples the prior. Both outputs are the caller's. Either output pointer may be
- * NULL if that side is not wanted. */
+ * NULL if that side is not wanted; work for it alone is then left out. */
 KANDINSKY_API kandinsky_status kandinsky_encode_prompts(kandinsky_engine* engine,
                                                         const kandinsky_prompt_options* options,
                                                         kandinsky_embeds** embeds,
                                                         kandinsky_embeds** negative_embeds);
 
+/** Embeds of pictures instead of texts, one row each: image_embeds is what the image encoder sees,
+ * the text part that of an empty text. Alone they give variations of a picture, combined with
+ * others a mix. */
+KANDINSKY_API kandinsky_status kandinsky_encode_images(kandinsky_engine* engine,
+                                                       const kandinsky_picture* pictures,
+                                                       size_t count, kandinsky_embeds** out);
+
 KANDINSKY_API void kandinsky_embeds_free(kandinsky_embeds* embeds);
 KANDINSKY_API int32_t kandinsky_embeds_batch_size(const kandinsky_embeds* embeds);
 
 /** A tensor of the object: "image_embeds" [B, E], "prompt_embeds" [B, E] or
- * "text_encoder_hidden_states" [B, 77, X]; shape[2] is 1 where there are two dimensions. *data
- * lives as long as the object. */
+ * "text_encoder_hidden_states" [B, T, X], where T is 77 unless prompts were read in chunks;
+ * shape[2] is 1 where there are two dimensions. *data lives as long as the object. */
 KANDINSKY_API kandinsky_status kandinsky_embeds_tensor(const kandinsky_embeds* embeds,
                                                        const char* name, const float** data,
                                                        int64_t shape[3]);
 
-/** Mixes: image_embeds is the plain weighted sum over all items (weights need not add up to 1); the
- * text part is the first item's. All items need the same shapes. Weights must be finite. Source:
- * diffusers, KandinskyPriorPipeline.interpolate. */
+/** Mixes. method "sum": image_embeds is the plain weighted sum over all items, weights need not add
+ * up to 1. Source: diffusers, KandinskyPriorPipeline.interpolate. "slerp": spherical interpolation
+ * by each item's share of the weights, none negative and not all 0. The text part is that of
+ * `text`, or the first item's if that is NULL. All items need the same shapes; one of a single row
+ * serves all rows of the others. Weights: -1e6..1e6. */
 KANDINSKY_API kandinsky_status kandinsky_embeds_combine(const kandinsky_embeds* const* items,
                                                         const double* weights, size_t count,
-                                                        kandinsky_embeds** out);
+                                                        const kandinsky_embeds* text,
+                                                        const char* method, kandinsky_embeds** out);
+
+/** All rows of all items, in order. */
+KANDINSKY_API kandinsky_status kandinsky_embeds_concat(const kandinsky_embeds* const* items,
+                                                       size_t count, kandinsky_embeds** out);
+
+/** Copies of some rows, in the order asked; a row may come more than once. */
+KANDINSKY_API kandinsky_status kandinsky_embeds_select(const kandinsky_embeds* embeds,
+                                                       const int32_t* rows, size_t count,
+                                                       kandinsky_embeds** out);
 
 /** Writes to and reads from a small safetensors file. An existing file is replaced whole or not at
  * all. */
@@ -292,17 +356,63 @@ KANDINSKY_API kandinsky_status kandinsky_embeds_load(const char* path, kandinsky
 
 /* ---- Stage 2: noise + embeds -> latents ---- */
 
+/** A row of embeds that guides one picture during some steps. Rows of one picture and step add up
+ * by their weights (composable diffusion, the "AND" of hosts); prompt editing is a row after
+ * another. */
+typedef struct kandinsky_condition {
+  int32_t row;        /* of the embeds, which may have any number of rows up to 1024 */
+  int32_t picture;    /* 0..batch_size-1 */
+  int32_t first_step; /* 1..last_step */
+  int32_t last_step; /* up to num_inference_steps; counted over the whole schedule, also where image
+                        to image leaves out its beginning */
+  double weight;     /* -100..100; of a negative condition: 1 */
+} kandinsky_condition;
+
 typedef struct kandinsky_denoise_options {
   uint32_t struct_size;
-  int32_t batch_size;          /* as in the embeds */
+  int32_t batch_size;          /* as in the embeds, unless there are conditions */
   int32_t width;               /* pixels, 1..16384; default 512 */
   int32_t height;              /* likewise */
   const uint64_t* seeds;       /* [batch_size]; picture i depends on seeds[i] alone */
   const char* sampler;         /* one of kandinsky_sampler_name(), any case; default "DDIM" */
   int32_t num_inference_steps; /* 1..1000 (DDIM: 999), default 50 */
   double guidance_scale;       /* 0..100, default 4; 1 and less: off */
-  const float* noise; /* latents of unit normal noise to start from, instead of the seeds' own;
-                         default NULL */
+  const float* noise;      /* latents of unit normal noise to start from, instead of the seeds' own;
+                              default NULL */
+  const char* scheduler;   /* one of kandinsky_scheduler_name(), any case; default "Automatic" */
+  double guidance_rescale; /* 0..1, default 0, off: pulls strong guidance back to the contrast of
+                              the unguided prediction. Source: diffusers, rescale_noise_cfg */
+  double guidance_start; /* part of the steps, 0..1, before which there is no guidance; default 0 */
+  double guidance_end;   /* and after which there is none; default 1 */
+  int32_t tiling;        /* 1: opposite borders fit; sizes must be multiples of size_multiple */
+
+  /* Variations of the noise. */
+  const uint64_t* variation_seeds; /* [batch_size], or NULL (default) */
+  double variation_strength;       /* 0..1, default 0: how far from the seeds' noise to the
+                                      variation seeds' */
+  int32_t seed_resize_width; /* draw the noise of a picture of this size and centre it, so that a
+                                seed keeps its composition; 0 (default): off */
+  int32_t seed_resize_height;
+
+  /* Image to image. */
+  const float* init_latents; /* latents to start from, or NULL (default): text to image */
+  double strength;        /* 0..1, default 0.75: the part of the schedule that runs on init_latents;
+                             0 gives them back, 1 is free of them */
+  const char* init_noise; /* "matched" (default): noise of the first step that runs; "reference": as
+                             diffusers, which is noisier; DDIM and DDPM only */
+
+  /* Inpainting. */
+  const float* mask;       /* [batch_size, 1, latent height, latent width]; 1: repaint, 0: keep
+                              init_latents. NULL (default): none */
+  const char* mask_method; /* "auto" (default): the inpainting model if the engine has one, else
+                              "blend"; "model"; "blend": the model itself, putting init_latents back
+                              outside the mask at each step */
+
+  /* Prompts that change or combine. NULL (default): row i guides picture i. */
+  const kandinsky_condition* conditions;
+  size_t condition_count;
+  const kandinsky_condition* negative_conditions;
+  size_t negative_condition_count;
 } kandinsky_denoise_options;
 
 KANDINSKY_API void kandinsky_denoise_options_init(kandinsky_denoise_options* options);
@@ -323,21 +433,55 @@ KANDINSKY_API kandinsky_status kandinsky_denoise(kandinsky_engine* engine,
 
 /* ---- Stage 3: latents <-> pictures ---- */
 
+typedef struct kandinsky_decode_options {
+  uint32_t struct_size;
+  int32_t batch_size;
+  int32_t width;  /* pixels, 1..16384; default 512 */
+  int32_t height; /* likewise */
+  int32_t tiling; /* 1: opposite borders fit; sizes must be multiples of size_multiple */
+} kandinsky_decode_options;
+
+KANDINSKY_API void kandinsky_decode_options_init(kandinsky_decode_options* options);
+
 /** Decodes latents of [batch_size, channels, latent size of width x height] into pictures, cropped
  * to width x height. latents_size and pictures_size count elements and must be just right. */
-KANDINSKY_API kandinsky_status kandinsky_decode(kandinsky_engine* engine, const float* latents,
-                                                size_t latents_size, int32_t batch_size,
-                                                int32_t width, int32_t height, uint8_t* pictures,
-                                                size_t pictures_size);
+KANDINSKY_API kandinsky_status kandinsky_decode(kandinsky_engine* engine,
+                                                const kandinsky_decode_options* options,
+                                                const float* latents, size_t latents_size,
+                                                uint8_t* pictures, size_t pictures_size);
 
-/** Encodes pictures into latents. Sizes that are no multiple of size_multiple are filled up by
- * repeating the border. */
-KANDINSKY_API kandinsky_status kandinsky_encode(kandinsky_engine* engine, const uint8_t* pictures,
-                                                size_t pictures_size, int32_t batch_size,
-                                                int32_t width, int32_t height, float* latents,
-                                                size_t latents_size);
+/** Encodes pictures [batch_size, height, width, 3] into latents. Sizes that are no multiple of
+ * size_multiple are filled up by repeating the border. */
+KANDINSKY_API kandinsky_status kandinsky_encode(kandinsky_engine* engine,
+                                                const kandinsky_decode_options* options,
+                                                const uint8_t* pictures, size_t pictures_size,
+                                                float* latents, size_t latents_size);
 
 /* ---- Tasks ---- */
+
+/** Pictures to start from, for image to image and, with masks, inpainting. */
+typedef struct kandinsky_source_options {
+  uint32_t struct_size;
+  const kandinsky_picture* pictures; /* 1 for the whole batch, or batch_size; any size and kind */
+  size_t picture_count;
+  /* None, 1, or batch_size; white: repaint, black: keep. Each as large as its picture, with which
+     it is brought to the painted size. */
+  const kandinsky_picture* masks;
+  size_t mask_count;
+  const char* resize;    /* to the painted size: "stretch" (default); "crop": cut off what overlaps;
+                            "fill": add what is missing by repeating the border */
+  int32_t mask_blur;     /* 0..64 pixels, default 4: softness of the mask's border, as a standard
+                            deviation */
+  int32_t invert_mask;   /* 1: black: repaint; default 0 */
+  const char* mask_fill; /* what the masked part holds at first: "original" (default), "fill"
+                            (colours from around), "latent noise", "latent nothing" */
+  int32_t erode_mask; /* 1 (default): the latents that are kept are those whose neighbours are kept
+                         too, by the reference's rule; 0: all of them */
+  int32_t composite;  /* 1 (default): outside the mask the pictures' own pixels, bit for bit; 0: as
+                         the model painted them */
+} kandinsky_source_options;
+
+KANDINSKY_API void kandinsky_source_options_init(kandinsky_source_options* options);
 
 /** Stages 1, 2 and 3 in a row. `pictures` takes batch_size * height * width * 3 bytes; `size` must
  * be just that. Both structs must name the same batch_size. Source: diffusers,
@@ -348,14 +492,23 @@ KANDINSKY_API kandinsky_status kandinsky_text_to_image(kandinsky_engine* engine,
                                                        const kandinsky_denoise_options* denoise,
                                                        uint8_t* pictures, size_t size);
 
-/* ---- Picture files ---- */
+/** The same from pictures, each distinct one encoded once. denoise->init_latents and denoise->mask
+ * must be NULL: they are made here. With strength 0 the result is the picture itself. Source:
+ * diffusers, KandinskyImg2ImgPipeline and KandinskyInpaintPipeline. */
+KANDINSKY_API kandinsky_status kandinsky_image_to_image(kandinsky_engine* engine,
+                                                        const kandinsky_prompt_options* prompts,
+                                                        const kandinsky_denoise_options* denoise,
+                                                        const kandinsky_source_options* source,
+                                                        uint8_t* pictures, size_t size);
 
-/** Writes an RGB picture as PNG, JPEG or WebP by the path's ending. `parameters` (may be NULL)
- * becomes a PNG's text chunk of that name, as hosts write it. An existing file is replaced whole or
- * not at all. */
-KANDINSKY_API kandinsky_status kandinsky_picture_save(const char* path, const uint8_t* pixels,
-                                                      int32_t width, int32_t height,
-                                                      const char* parameters);
+/** Stages 2 and 3 from embeds of any kind, mixed ones for instance. `source` may be NULL: text to
+ * image. negative_embeds may be NULL when guidance is off. */
+KANDINSKY_API kandinsky_status kandinsky_paint(kandinsky_engine* engine,
+                                               const kandinsky_embeds* embeds,
+                                               const kandinsky_embeds* negative_embeds,
+                                               const kandinsky_denoise_options* denoise,
+                                               const kandinsky_source_options* source,
+                                               uint8_t* pictures, size_t size);
 
 #ifdef __cplusplus
 } /* extern "C" */

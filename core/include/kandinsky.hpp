@@ -8,131 +8,16 @@
 #include <exception>
 #include <functional>
 #include <memory>
-#include <stdexcept>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "kandinsky.h"
+#include "kandinsky_embeds.hpp"
+#include "kandinsky_library.hpp"
+#include "kandinsky_options.hpp"
 
 namespace kandinsky {
-
-/// A failed call: the status and the library's message.
-class StatusError : public std::runtime_error {
- public:
-  StatusError(kandinsky_status status, const char* message)
-      : std::runtime_error(message), status_(status) {}
-  kandinsky_status status() const noexcept { return status_; }
-
- private:
-  kandinsky_status status_;
-};
-
-/// Throws StatusError for anything but KANDINSKY_OK.
-inline void check(kandinsky_status status) {
-  if (status != KANDINSKY_OK) throw StatusError(status, kandinsky_last_error());
-}
-
-inline std::vector<std::string> sampler_names() {
-  std::vector<std::string> names;
-  for (size_t i = 0; i < kandinsky_sampler_count(); ++i)
-    names.emplace_back(kandinsky_sampler_name(i));
-  return names;
-}
-
-inline std::vector<std::string> family_names() {
-  std::vector<std::string> names;
-  for (size_t i = 0; i < kandinsky_family_count(); ++i)
-    names.emplace_back(kandinsky_family_name(i));
-  return names;
-}
-
-/// What a model folder holds.
-class Folder {
- public:
-  explicit Folder(const std::string& dir) {
-    kandinsky_folder* folder = nullptr;
-    check(kandinsky_folder_open(dir.c_str(), &folder));
-    folder_.reset(folder);
-  }
-  std::string pipeline() const { return kandinsky_folder_pipeline(folder_.get()); }
-  std::string family() const { return kandinsky_folder_family(folder_.get()); }
-  int32_t native_size() const { return kandinsky_folder_native_size(folder_.get()); }
-  /// The strings in the result live as long as this object.
-  std::vector<kandinsky_component_info> components() const {
-    std::vector<kandinsky_component_info> all(kandinsky_folder_component_count(folder_.get()));
-    for (size_t i = 0; i < all.size(); ++i) {
-      kandinsky_component_info_init(&all[i]);
-      check(kandinsky_folder_component(folder_.get(), i, &all[i]));
-    }
-    return all;
-  }
-
- private:
-  struct Free {
-    void operator()(kandinsky_folder* folder) const { kandinsky_folder_free(folder); }
-  };
-  std::unique_ptr<kandinsky_folder, Free> folder_;
-};
-
-/// One side's guidance for a batch of pictures. Empty when default-constructed.
-class Embeds {
- public:
-  Embeds() = default;
-  explicit Embeds(kandinsky_embeds* embeds) : embeds_(embeds) {}
-  static Embeds load(const std::string& path) {
-    kandinsky_embeds* embeds = nullptr;
-    check(kandinsky_embeds_load(path.c_str(), &embeds));
-    return Embeds(embeds);
-  }
-  static Embeds combine(const std::vector<const Embeds*>& items,
-                        const std::vector<double>& weights) {
-    if (items.size() != weights.size())
-      throw StatusError(KANDINSKY_INVALID_ARGUMENT, "combine: as many weights as items are needed");
-    std::vector<const kandinsky_embeds*> raw;
-    for (const Embeds* item : items) raw.push_back(item->get());
-    kandinsky_embeds* embeds = nullptr;
-    check(kandinsky_embeds_combine(raw.data(), weights.data(), raw.size(), &embeds));
-    return Embeds(embeds);
-  }
-  void save(const std::string& path) const { check(kandinsky_embeds_save(get(), path.c_str())); }
-  int32_t batch_size() const { return kandinsky_embeds_batch_size(get()); }
-  /// Borrowed data and its shape; see kandinsky_embeds_tensor.
-  const float* tensor(const char* name, int64_t shape[3]) const {
-    const float* data = nullptr;
-    check(kandinsky_embeds_tensor(get(), name, &data, shape));
-    return data;
-  }
-  const kandinsky_embeds* get() const { return embeds_.get(); }
-  explicit operator bool() const { return embeds_ != nullptr; }
-
- private:
-  struct Free {
-    void operator()(kandinsky_embeds* embeds) const { kandinsky_embeds_free(embeds); }
-  };
-  std::unique_ptr<kandinsky_embeds, Free> embeds_;
-};
-
-/// Texts to encode. See kandinsky_prompt_options.
-struct PromptOptions {
-  std::vector<std::string> prompts;
-  bool has_negative_prompts = false;
-  std::vector<std::string> negative_prompts;
-  std::vector<uint64_t> seeds;
-  int32_t prior_num_inference_steps = 25;
-  double prior_guidance_scale = 4.0;
-};
-
-/// Settings of the sampler's loop. See kandinsky_denoise_options.
-struct DenoiseOptions {
-  int32_t width = 512;
-  int32_t height = 512;
-  std::vector<uint64_t> seeds;
-  std::string sampler = "DDIM";
-  int32_t num_inference_steps = 50;
-  double guidance_scale = 4.0;
-  std::vector<float> noise;  ///< empty: the seeds' own
-};
 
 /// Loaded models and the state of one job. Throws StatusError. One job at a time; cancel() from any
 /// thread.
@@ -141,19 +26,24 @@ class Engine {
   using Progress = std::function<kandinsky_action(const kandinsky_progress&)>;
   using Message = std::function<void(const char*)>;
 
+  /// Empty prior_dir: the folder beside the model. No inpaint_dir: the folder beside the model if
+  /// there is one; "": none.
   explicit Engine(const std::string& model_dir, const std::string& prior_dir = {},
-                  const std::string& device = "auto", const std::string& precision = "auto") {
+                  const std::string& device = "auto", const std::string& precision = "auto",
+                  const std::optional<std::string>& inpaint_dir = {}) {
     kandinsky_engine_options options;
     kandinsky_engine_options_init(&options);
     options.model_dir = model_dir.c_str();
     options.prior_dir = prior_dir.empty() ? nullptr : prior_dir.c_str();
     options.device = device.c_str();
     options.precision = precision.c_str();
+    options.inpaint_dir = inpaint_dir ? inpaint_dir->c_str() : nullptr;
     kandinsky_engine* engine = nullptr;
     check(kandinsky_engine_open(&options, &engine));
     engine_.reset(engine);
   }
 
+  /// The strings in the result live as long as this object.
   kandinsky_engine_info info() const {
     kandinsky_engine_info info;
     kandinsky_engine_info_init(&info);
@@ -178,17 +68,31 @@ class Engine {
 
   /// {embeds, negative_embeds}
   std::pair<Embeds, Embeds> encode_prompts(const PromptOptions& options) {
-    const RawPrompts raw(options);
+    const raw::Prompts prompts(options);
     kandinsky_embeds* embeds = nullptr;
     kandinsky_embeds* negative_embeds = nullptr;
     std::pair<Embeds, Embeds> both;
     run([&] {
       const kandinsky_status status =
-          kandinsky_encode_prompts(engine_.get(), &raw.options, &embeds, &negative_embeds);
+          kandinsky_encode_prompts(engine_.get(), prompts.get(), &embeds, &negative_embeds);
       both = {Embeds(embeds), Embeds(negative_embeds)};
       return status;
     });
     return both;
+  }
+
+  /// One row per picture.
+  Embeds encode_images(const std::vector<Picture>& pictures) {
+    const std::vector<kandinsky_picture> raw = raw::pictures(pictures);
+    kandinsky_embeds* embeds = nullptr;
+    Embeds result;
+    run([&] {
+      const kandinsky_status status =
+          kandinsky_encode_images(engine_.get(), raw.data(), raw.size(), &embeds);
+      result = Embeds(embeds);
+      return status;
+    });
+    return result;
   }
 
   /// Latents [seeds.size(), latent_channels, latent_height, latent_width]
@@ -205,36 +109,57 @@ class Engine {
 
   /// Pictures [batch_size, height, width, 3]
   std::vector<uint8_t> decode(const std::vector<float>& latents, int32_t batch_size, int32_t width,
-                              int32_t height) {
+                              int32_t height, bool tiling = false) {
+    const kandinsky_decode_options options = raw::decode(batch_size, width, height, tiling);
     std::vector<uint8_t> pictures(picture_count(batch_size, width, height));
     run([&] {
-      return kandinsky_decode(engine_.get(), latents.data(), latents.size(), batch_size, width,
-                              height, pictures.data(), pictures.size());
+      return kandinsky_decode(engine_.get(), &options, latents.data(), latents.size(),
+                              pictures.data(), pictures.size());
     });
     return pictures;
   }
 
+  /// Latents of pictures [batch_size, height, width, 3]
   std::vector<float> encode(const std::vector<uint8_t>& pictures, int32_t batch_size, int32_t width,
-                            int32_t height) {
+                            int32_t height, bool tiling = false) {
+    const kandinsky_decode_options options = raw::decode(batch_size, width, height, tiling);
     std::vector<float> latents(latent_count(batch_size, width, height));
     run([&] {
-      return kandinsky_encode(engine_.get(), pictures.data(), pictures.size(), batch_size, width,
-                              height, latents.data(), latents.size());
+      return kandinsky_encode(engine_.get(), &options, pictures.data(), pictures.size(),
+                              latents.data(), latents.size());
     });
     return latents;
   }
 
-  /// Pictures [seeds.size(), height, width, 3]
+  /// Pictures [seeds.size(), height, width, 3], as are those of all tasks.
   std::vector<uint8_t> text_to_image(const PromptOptions& prompts, const DenoiseOptions& denoise) {
-    const RawPrompts raw_prompts(prompts);
-    const kandinsky_denoise_options raw = raw_denoise(denoise);
-    std::vector<uint8_t> pictures(
-        picture_count(denoise.seeds.size(), denoise.width, denoise.height));
-    run([&] {
-      return kandinsky_text_to_image(engine_.get(), &raw_prompts.options, &raw, pictures.data(),
+    const raw::Prompts raw_prompts(prompts);
+    return task(denoise, [&](const kandinsky_denoise_options& raw, std::vector<uint8_t>& pictures) {
+      return kandinsky_text_to_image(engine_.get(), raw_prompts.get(), &raw, pictures.data(),
                                      pictures.size());
     });
-    return pictures;
+  }
+
+  std::vector<uint8_t> image_to_image(const PromptOptions& prompts, const DenoiseOptions& denoise,
+                                      const SourceOptions& source) {
+    const raw::Prompts raw_prompts(prompts);
+    const raw::Source raw_source(source);
+    return task(denoise, [&](const kandinsky_denoise_options& raw, std::vector<uint8_t>& pictures) {
+      return kandinsky_image_to_image(engine_.get(), raw_prompts.get(), &raw, raw_source.get(),
+                                      pictures.data(), pictures.size());
+    });
+  }
+
+  /// `source` may be null: text to image.
+  std::vector<uint8_t> paint(const Embeds& embeds, const Embeds& negative_embeds,
+                             const DenoiseOptions& denoise, const SourceOptions* source = nullptr) {
+    std::optional<raw::Source> raw_source;
+    if (source != nullptr) raw_source.emplace(*source);
+    return task(denoise, [&](const kandinsky_denoise_options& raw, std::vector<uint8_t>& pictures) {
+      return kandinsky_paint(engine_.get(), embeds.get(), negative_embeds.get(), &raw,
+                             raw_source ? raw_source->get() : nullptr, pictures.data(),
+                             pictures.size());
+    });
   }
 
   /// {latent_width, latent_height}
@@ -255,49 +180,18 @@ class Engine {
     std::exception_ptr thrown;
     std::atomic<bool> running = false;
   };
-  struct RawPrompts {
-    explicit RawPrompts(const PromptOptions& from) {
-      kandinsky_prompt_options_init(&options);
-      for (const std::string& prompt : from.prompts) prompts.push_back(prompt.c_str());
-      for (const std::string& prompt : from.negative_prompts)
-        negative_prompts.push_back(prompt.c_str());
-      if (from.seeds.size() != prompts.size() ||
-          (from.has_negative_prompts && negative_prompts.size() != prompts.size())) {
-        throw StatusError(KANDINSKY_INVALID_ARGUMENT,
-                          "prompts, negative prompts and seeds must be lists of the same length");
-      }
-      options.batch_size = static_cast<int32_t>(prompts.size());
-      options.prompts = prompts.data();
-      options.negative_prompts = from.has_negative_prompts ? negative_prompts.data() : nullptr;
-      options.seeds = from.seeds.data();
-      options.prior_num_inference_steps = from.prior_num_inference_steps;
-      options.prior_guidance_scale = from.prior_guidance_scale;
-    }
-    RawPrompts(const RawPrompts&) = delete;
-    RawPrompts& operator=(const RawPrompts&) = delete;
-    std::vector<const char*> prompts;
-    std::vector<const char*> negative_prompts;
-    kandinsky_prompt_options options;
-  };
 
   kandinsky_denoise_options raw_denoise(const DenoiseOptions& from) const {
-    kandinsky_denoise_options options;
-    kandinsky_denoise_options_init(&options);
-    options.batch_size = static_cast<int32_t>(from.seeds.size());
-    options.width = from.width;
-    options.height = from.height;
-    options.seeds = from.seeds.data();
-    options.sampler = from.sampler.c_str();
-    options.num_inference_steps = from.num_inference_steps;
-    options.guidance_scale = from.guidance_scale;
-    if (!from.noise.empty()) {
-      if (from.noise.size() != latent_count(from.seeds.size(), from.width, from.height)) {
-        throw StatusError(KANDINSKY_INVALID_ARGUMENT,
-                          "noise: its size does not fit the batch and picture size");
-      }
-      options.noise = from.noise.data();
-    }
-    return options;
+    const auto channels = static_cast<size_t>(info().latent_channels);
+    return raw::denoise(from, latent_count(1, from.width, from.height) / channels, channels);
+  }
+  template <typename Job>
+  std::vector<uint8_t> task(const DenoiseOptions& denoise, const Job& job) {
+    const kandinsky_denoise_options raw = raw_denoise(denoise);
+    std::vector<uint8_t> pictures(
+        picture_count(denoise.seeds.size(), denoise.width, denoise.height));
+    run([&] { return job(raw, pictures); });
+    return pictures;
   }
   size_t latent_count(size_t batch_size, int32_t width, int32_t height) const {
     const auto [latent_width, latent_height] = latent_size(width, height);
@@ -346,12 +240,6 @@ class Engine {
   std::unique_ptr<Callbacks> callbacks_ = std::make_unique<Callbacks>();
   std::unique_ptr<kandinsky_engine, Free> engine_;
 };
-
-inline void save_picture(const std::string& path, const uint8_t* pixels, int32_t width,
-                         int32_t height, const std::string& parameters = {}) {
-  check(kandinsky_picture_save(path.c_str(), pixels, width, height,
-                               parameters.empty() ? nullptr : parameters.c_str()));
-}
 
 }  // namespace kandinsky
 

@@ -31,7 +31,8 @@ const at::Tensor& Embeds::at(std::string_view name) const {
   throw Error(ErrorCode::kInvalidArgument, fmt::format("embeds: there is no tensor \"{}\"", name));
 }
 
-Embeds combine_embeds(Span<const Embeds* const> items, Span<const double> weights) {
+Embeds combine_embeds(Span<const Embeds* const> items, Span<const double> weights,
+                      const Embeds* /*text*/, MixMethod /*method*/) {
   if (items.empty())
     throw Error(ErrorCode::kInvalidArgument, "embeds: there is nothing to combine");
   Embeds result = *items.front();
@@ -56,6 +57,14 @@ Embeds combine_embeds(Span<const Embeds* const> items, Span<const double> weight
     if (name == kImageEmbeds) tensor = sum;
   }
   return result;
+}
+
+Embeds concat_embeds(Span<const Embeds* const>) {
+  throw Error(ErrorCode::kUnsupported, "comes with the next commits");
+}
+
+Embeds select_embeds(const Embeds&, Span<const int64_t>) {
+  throw Error(ErrorCode::kUnsupported, "comes with the next commits");
 }
 
 void save_embeds(const Embeds& embeds, std::string_view path) {

@@ -13,7 +13,8 @@ namespace kandinsky::pipelines {
 
 /// What guides a batch of pictures on one side: named tensors [B, ...], fp32 on the CPU, kept by
 /// value. Every family has "image_embeds" [B, E]; Kandinsky 2.1 adds "prompt_embeds" [B, E] and
-/// "text_encoder_hidden_states" [B, T, X].
+/// "text_encoder_hidden_states" [B, T, X], and, where prompts were read in chunks and are not
+/// equally long, "text_lengths" [B, 1]: rows of the hidden states that count, the others are 0.
 struct Embeds {
   std::vector<std::pair<std::string, at::Tensor>> tensors;
 
@@ -26,10 +27,25 @@ struct Embeds {
   const at::Tensor& at(std::string_view name) const;
 };
 
-/// The weighted sum of all items' image_embeds; the other tensors are the first item's.
-/// Throws Error(kInvalidArgument) for no items, shapes that differ or weights that are not finite.
-/// Source: diffusers, KandinskyPriorPipeline.interpolate.
-Embeds combine_embeds(Span<const Embeds* const> items, Span<const double> weights);
+/// How image_embeds of several items become one.
+enum class MixMethod : int {
+  kSum,    ///< plain weighted sum; weights need not add up to 1. Source: diffusers,
+           ///< KandinskyPriorPipeline.interpolate
+  kSlerp,  ///< on the sphere: directions and lengths by their share of the weights, none negative
+};
+
+/// Mixes image_embeds; an item of one row serves all rows of the others. The other tensors are
+/// `text`'s, or the first item's if that is null.
+/// Throws Error(kInvalidArgument) for no items, shapes that differ, weights that are not finite,
+/// too large or, for kSlerp, negative or all 0.
+Embeds combine_embeds(Span<const Embeds* const> items, Span<const double> weights,
+                      const Embeds* text, MixMethod method);
+
+/// All rows of all items, in order. Throws Error(kInvalidArgument) for items that do not fit.
+Embeds concat_embeds(Span<const Embeds* const> items);
+
+/// Some rows, in the order asked. Throws Error(kInvalidArgument) for rows that are not there.
+Embeds select_embeds(const Embeds& embeds, Span<const int64_t> rows);
 
 /// One safetensors file. Throws as io::write_safetensors and io::SafetensorsFile::open; load also
 /// throws Error(kCorruptFile) for a file that holds something else.

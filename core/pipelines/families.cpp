@@ -1,5 +1,8 @@
+#include <fmt/format.h>
+
 #include <array>
 
+#include "base/error.h"
 #include "pipelines/family.h"
 #include "pipelines/kandinsky_2_1.h"
 
@@ -29,6 +32,14 @@ std::pair<int64_t, int64_t> Geometry::latent_size(int64_t width, int64_t height)
   check_size(width, height);
   return {latent_side(height, size_multiple, latent_factor),
           latent_side(width, size_multiple, latent_factor)};
+}
+
+void Geometry::check_tiling(int64_t width, int64_t height) const {
+  check_size(width, height);
+  if (width % size_multiple == 0 && height % size_multiple == 0) return;
+  throw Error(ErrorCode::kInvalidArgument,
+              fmt::format("tiling needs sides that are multiples of {}, got {}x{}", size_multiple,
+                          width, height));
 }
 
 }  // namespace kandinsky::pipelines

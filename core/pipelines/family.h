@@ -2,10 +2,13 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/span.h"
+#include "io/image.h"
 #include "io/model_dir.h"
 #include "pipelines/embeds.h"
 #include "pipelines/monitor.h"
@@ -24,6 +27,10 @@ struct Geometry {
   /// {height, width} of the latents of a picture. Throws Error(kInvalidArgument) for sides out of
   /// range.
   std::pair<int64_t, int64_t> latent_size(int64_t width, int64_t height) const;
+
+  /// Throws Error(kInvalidArgument) unless opposite borders can fit: sides that are no multiples of
+  /// size_multiple are cropped.
+  void check_tiling(int64_t width, int64_t height) const;
 };
 
 /// One opened model: the arrows from texts to pictures. Weights are loaded by the first call that
@@ -35,6 +42,8 @@ class Pipeline {
 
   virtual const Geometry& geometry() const = 0;
   virtual std::string_view prior_path() const = 0;
+  /// The folder of the inpainting model; empty if there is none.
+  virtual std::string_view inpaint_path() const = 0;
 
   struct EncodedPrompts {
     Embeds embeds;
@@ -42,6 +51,10 @@ class Pipeline {
   };
   virtual void check(const PromptRequest& request) const = 0;
   virtual EncodedPrompts encode_prompts(const PromptRequest& request, const Monitor& monitor) = 0;
+
+  /// Embeds of pictures instead of texts: image_embeds is what the image encoder sees, the text
+  /// part that of the empty text. One row per picture.
+  virtual Embeds encode_images(const std::vector<io::Image>& pictures, const Monitor& monitor) = 0;
 
   /// Throws Error(kInvalidArgument) for settings with which denoise() would refuse, so that a whole
   /// task fails before its first step.
@@ -51,23 +64,29 @@ class Pipeline {
   virtual at::Tensor denoise(const Embeds& embeds, const Embeds* negative_embeds,
                              const DenoiseRequest& request, const Monitor& monitor) = 0;
 
-  /// latents: [B, C, h, w] -> pixels [B, 3, H, W] in about [-1, 1].
-  virtual at::Tensor decode(const at::Tensor& latents, const Monitor& monitor) = 0;
+  /// latents: [B, C, h, w] -> pixels [B, 3, H, W] in about [-1, 1]. tiling: opposite borders fit.
+  virtual at::Tensor decode(const at::Tensor& latents, bool tiling, const Monitor& monitor) = 0;
 
   /// pixels: [B, 3, H, W] in [-1, 1], sides multiples of size_multiple -> latents.
-  virtual at::Tensor encode(const at::Tensor& pixels, const Monitor& monitor) = 0;
+  virtual at::Tensor encode(const at::Tensor& pixels, bool tiling, const Monitor& monitor) = 0;
 
   /// Frees all weights.
   virtual void unload() = 0;
+};
+
+/// Folders that belong to a model.
+struct CompanionDirs {
+  std::string_view prior;                   ///< empty: the folder beside the model
+  std::optional<std::string_view> inpaint;  ///< absent: the one beside the model, if there is one;
+                                            ///< empty: none
 };
 
 struct Family {
   const char* name;
   /// Whether a decoder or prior folder is of this family.
   bool (*recognizes)(const io::ModelDir& model);
-  /// prior_dir empty: the folder beside the model. Throws Error when the folders or their parts do
-  /// not fit.
-  std::unique_ptr<Pipeline> (*open)(const io::ModelDir& model, std::string_view prior_dir,
+  /// Throws Error when the folders or their parts do not fit.
+  std::unique_ptr<Pipeline> (*open)(const io::ModelDir& model, const CompanionDirs& companions,
                                     tensor::Placement placement);
 };
 

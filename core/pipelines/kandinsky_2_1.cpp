@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 
 #include "base/error.h"
 #include "io/json_config.h"
@@ -16,6 +17,11 @@
 #include "nn/prior/prior_transformer.h"
 #include "nn/unet/unet.h"
 #include "pipelines/component.h"
+#include "pipelines/conditioning_rows.h"
+#include "pipelines/conditions.h"
+#include "pipelines/kandinsky_2_1_folders.h"
+#include "pipelines/mask_blend.h"
+#include "pipelines/prepare_latents.h"
 #include "pipelines/run_prior.h"
 #include "pipelines/run_unet.h"
 #include "samplers/sampler.h"
@@ -25,52 +31,6 @@
 
 namespace kandinsky::pipelines {
 namespace {
-
-constexpr std::string_view kPriorSuffix = "-prior";
-constexpr std::string_view kPriorPipelineClass = "KandinskyPriorPipeline";
-
-/// Throws unless every network of both folders agrees on the width of embeddings.
-void check_widths(const io::ModelDir& model, const io::ModelDir& prior) {
-  struct Width {
-    const io::ModelDir& folder;
-    const char* component;
-    const char* key;
-    int64_t fallback;
-  };
-  const auto read = [](const Width& width) {
-    return io::JsonConfig::load(width.folder.component(width.component).config_path())
-        .get_int(width.key, width.fallback);
-  };
-  const Width unet{model, "unet", "cross_attention_dim", 768};
-  const int64_t expected = read(unet);
-  for (const Width& other : {Width{prior, "prior", "embedding_dim", 768},
-                             Width{prior, "text_encoder", "hidden_size", 512},
-                             Width{prior, "text_encoder", "projection_dim", 512},
-                             Width{prior, "image_encoder", "projection_dim", 512},
-                             Width{model, "text_encoder", "numDims", 768}}) {
-    if (read(other) == expected) continue;
-    throw Error(
-        ErrorCode::kIncompatible,
-        fmt::format("{} and {} do not fit each other: \"{}\" of {} is {}, but \"{}\" of {} is {}",
-                    model.path(), prior.path(), unet.key, unet.component, expected, other.key,
-                    other.component, read(other)));
-  }
-  const int64_t unet_hidden = read({model, "unet", "encoder_hid_dim", 1024});
-  const int64_t text_hidden = read({model, "text_encoder", "hidden_size", 1024});
-  if (unet_hidden != text_hidden) {
-    throw Error(ErrorCode::kIncompatible,
-                fmt::format("{}: the unet expects text of width {}, but the text_encoder gives {}",
-                            model.path(), unet_hidden, text_hidden));
-  }
-}
-
-io::ModelDir open_prior(const io::ModelDir& model, std::string_view prior_dir) {
-  if (!prior_dir.empty()) return io::ModelDir::open(prior_dir);
-  if (auto sibling = model.sibling(kPriorSuffix)) return *sibling;
-  throw Error(ErrorCode::kNotFound, fmt::format("{}: there is no prior folder {}{} beside it; put "
-                                                "it there or name another one as the prior",
-                                                model.path(), model.name(), kPriorSuffix));
-}
 
 void check_finite(const at::Tensor& tensor, const char* stage, tensor::Placement placement) {
   if (tensor.isfinite().all().item<bool>()) return;
@@ -84,8 +44,10 @@ void check_finite(const at::Tensor& tensor, const char* stage, tensor::Placement
 
 class Kandinsky21 : public Pipeline {
  public:
-  Kandinsky21(const io::ModelDir& model, const io::ModelDir& prior, tensor::Placement placement)
+  Kandinsky21(const io::ModelDir& model, const io::ModelDir& prior,
+              const std::optional<io::ModelDir>& inpaint, tensor::Placement placement)
       : prior_dir_(prior),
+        inpaint_dir_(inpaint),
         placement_(placement),
         prior_tokenizer_(text::ClipTokenizer::load(prior.component("tokenizer").folder())),
         tokenizer_(text::XlmrTokenizer::load(model.component("tokenizer").folder())),
@@ -104,12 +66,18 @@ class Kandinsky21 : public Pipeline {
     check_widths(model, prior);
     check_vocabulary(config(prior, "text_encoder"), prior_tokenizer_.vocab_size());
     check_vocabulary(config(model, "text_encoder"), tokenizer_.vocab_size());
-    if (unet_config_.in_channels != movq_config_.latent_channels) {
-      throw Error(
-          ErrorCode::kUnsupported,
-          fmt::format("{}: its unet takes {} channels, text to picture needs {}; is it an "
-                      "inpainting model?",
-                      model.path(), unet_config_.in_channels, movq_config_.latent_channels));
+    const bool is_inpainting_model = is_inpainting_unet(unet_config_, movq_config_.latent_channels);
+    if (!is_inpainting_model && unet_config_.in_channels != movq_config_.latent_channels) {
+      throw Error(ErrorCode::kUnsupported,
+                  fmt::format("{}: its unet takes {} channels, expected {} or, for inpainting, {}",
+                              model.path(), unet_config_.in_channels, movq_config_.latent_channels,
+                              2 * movq_config_.latent_channels + 1));
+    }
+    if (inpaint && !is_inpainting_model) {
+      inpaint_unet_.emplace(inpaint->weights("unet"), placement,
+                            [json = config(*inpaint, "unet")](const tensor::Weights& weights) {
+                              return nn::UNet(nn::UNetConfig::from_json(json), weights);
+                            });
     }
     const int64_t factor = movq_config_.factor();
     geometry_ = {
@@ -121,6 +89,9 @@ class Kandinsky21 : public Pipeline {
 
   const Geometry& geometry() const override { return geometry_; }
   std::string_view prior_path() const override { return prior_dir_.path(); }
+  std::string_view inpaint_path() const override {
+    return inpaint_dir_ ? inpaint_dir_->path() : std::string_view();
+  }
 
   void check(const PromptRequest& request) const override {
     request.check();
@@ -130,6 +101,20 @@ class Kandinsky21 : public Pipeline {
   void check(const DenoiseRequest& request) const override {
     request.check();
     samplers::find_sampler(request.sampler).check_steps(schedule_, request.num_inference_steps);
+    check_conditions(request);
+    check_init_noise(request);
+    if (request.mask_method == MaskMethod::kModel && !inpaint_dir_) {
+      throw Error(ErrorCode::kInvalidArgument,
+                  "the mask method \"model\" needs an inpainting model, and there is none beside "
+                  "the model nor was one named");
+    }
+    if (request.tiling) geometry_.check_tiling(request.width, request.height);
+    const auto [height, width] = geometry_.latent_size(request.width, request.height);
+    const auto batch = static_cast<int64_t>(request.seeds.size());
+    const std::vector<int64_t> latents{batch, geometry_.latent_channels, height, width};
+    check_shape("noise", request.noise, latents);
+    check_shape("init latents", request.init_latents, latents);
+    check_shape("mask", request.mask, {batch, 1, height, width});
   }
 
   EncodedPrompts encode_prompts(const PromptRequest& request, const Monitor& monitor) override {
@@ -159,34 +144,51 @@ class Kandinsky21 : public Pipeline {
             make_embeds(output.negative_image_embeds, negatives, decoder_texts)};
   }
 
+  Embeds encode_images(const std::vector<io::Image>&, const Monitor&) override {
+    throw Error(ErrorCode::kUnsupported, "comes with the next commits");
+  }
+
   at::Tensor denoise(const Embeds& embeds, const Embeds* negative_embeds,
                      const DenoiseRequest& request, const Monitor& monitor) override {
     check(request);
-    check_embeds(embeds, "embeds", request.seeds.size());
-    if (request.guidance_scale > 1.0) {
-      if (negative_embeds == nullptr) {
-        throw Error(ErrorCode::kInvalidArgument,
-                    "guidance needs negative embeds; give them, or a guidance scale of 1");
-      }
-      check_embeds(*negative_embeds, "negative embeds", request.seeds.size());
+    const auto batch = static_cast<int64_t>(request.seeds.size());
+    check_embeds(embeds, unet_config_, "embeds", batch, request.conditions);
+    if (!is_guided(request)) {
+      negative_embeds = nullptr;
+    } else if (negative_embeds == nullptr) {
+      throw Error(ErrorCode::kInvalidArgument,
+                  "guidance needs negative embeds; give them, or a guidance scale of 1");
+    } else {
+      check_embeds(*negative_embeds, unet_config_, "negative embeds", batch,
+                   request.negative_conditions);
     }
-    const auto [height, width] = geometry_.latent_size(request.width, request.height);
-    const at::Tensor latents = run_unet(unet_.get(monitor), schedule_, geometry_.latent_channels,
-                                        height, width, embeds, negative_embeds, request, monitor);
+    if (request.num_running_steps() == 0) return request.init_latents;
+    const bool is_shown = shows_mask(request);
+    if (request.mask.defined()) {
+      const at::Tensor mask = is_shown ? hard_mask(request.mask) : request.mask;
+      if (!mask.any().item<bool>()) return request.init_latents;
+      if (request.mask_method == MaskMethod::kAuto && !is_shown)
+        monitor.say("There is no inpainting model: the model itself paints inside the mask.");
+    }
+    Component<nn::UNet>& unet = is_shown && inpaint_unet_ ? *inpaint_unet_ : unet_;
+    const at::Tensor latents = run_unet(unet.get(monitor), schedule_, geometry_, embeds,
+                                        negative_embeds, request, monitor);
     check_finite(latents, "denoise", placement_);
     return latents;
   }
 
-  at::Tensor decode(const at::Tensor& latents, const Monitor& monitor) override {
+  at::Tensor decode(const at::Tensor& latents, bool tiling, const Monitor& monitor) override {
+    const nn::PaddingMode padding_mode = padding_mode_of(tiling);
     const nn::Movq& movq = movq_.get(monitor);
     return by_row("decode", latents, monitor,
-                  [&movq](const at::Tensor& row) { return movq.decode(row); });
+                  [&](const at::Tensor& row) { return movq.decode(row, padding_mode); });
   }
 
-  at::Tensor encode(const at::Tensor& pixels, const Monitor& monitor) override {
+  at::Tensor encode(const at::Tensor& pixels, bool tiling, const Monitor& monitor) override {
+    const nn::PaddingMode padding_mode = padding_mode_of(tiling);
     const nn::Movq& movq = movq_.get(monitor);
     return by_row("encode", pixels, monitor,
-                  [&movq](const at::Tensor& row) { return movq.encode(row); });
+                  [&](const at::Tensor& row) { return movq.encode(row, padding_mode); });
   }
 
   void unload() override {
@@ -195,6 +197,7 @@ class Kandinsky21 : public Pipeline {
     prior_.unload();
     text_encoder_.unload();
     unet_.unload();
+    if (inpaint_unet_) inpaint_unet_->unload();
     movq_.unload();
   }
 
@@ -296,20 +299,21 @@ class Kandinsky21 : public Pipeline {
              {"text_encoder_hidden_states", at::cat(hidden_states)}}};
   }
 
-  void check_embeds(const Embeds& embeds, const char* which, size_t batch_size) const {
-    const auto batch = static_cast<int64_t>(batch_size);
-    const std::vector<std::pair<const char*, std::vector<int64_t>>> expected{
-        {"image_embeds", {batch, unet_config_.cross_attention_dim}},
-        {"prompt_embeds", {batch, unet_config_.cross_attention_dim}},
-        {"text_encoder_hidden_states",
-         {batch, text::kDefaultMaxLength, unet_config_.encoder_hid_dim}}};
-    for (const auto& [name, shape] : expected) {
-      const at::Tensor& tensor = embeds.at(name);
-      if (tensor.sizes() == at::IntArrayRef(shape)) continue;
-      throw Error(ErrorCode::kInvalidArgument,
-                  fmt::format("{}: {} is [{}], but this model and batch need [{}]", which, name,
-                              fmt::join(tensor.sizes(), ", "), fmt::join(shape, ", ")));
-    }
+  static void check_shape(const char* name, const at::Tensor& tensor,
+                          const std::vector<int64_t>& expected) {
+    if (!tensor.defined() || tensor.sizes() == at::IntArrayRef(expected)) return;
+    throw Error(ErrorCode::kInvalidArgument,
+                fmt::format("{} is [{}], but this size and batch need [{}]", name,
+                            fmt::join(tensor.sizes(), ", "), fmt::join(expected, ", ")));
+  }
+
+  /// Whether the network that paints sees the mask, or the start latents are put back around it.
+  bool shows_mask(const DenoiseRequest& request) const {
+    return request.mask.defined() && inpaint_dir_ && request.mask_method != MaskMethod::kBlend;
+  }
+
+  static nn::PaddingMode padding_mode_of(bool tiling) {
+    return tiling ? nn::PaddingMode::kCircular : nn::PaddingMode::kZeros;
   }
 
   template <typename Convert>
@@ -327,6 +331,7 @@ class Kandinsky21 : public Pipeline {
   }
 
   io::ModelDir prior_dir_;
+  std::optional<io::ModelDir> inpaint_dir_;  ///< the model itself if it is an inpainting one
   tensor::Placement placement_;
   text::ClipTokenizer prior_tokenizer_;
   text::XlmrTokenizer tokenizer_;
@@ -340,6 +345,7 @@ class Kandinsky21 : public Pipeline {
   Component<nn::PriorTransformer> prior_;
   Component<nn::MultilingualClip> text_encoder_;
   Component<nn::UNet> unet_;
+  std::optional<Component<nn::UNet>> inpaint_unet_;
   Component<nn::Movq> movq_;
   at::Tensor zero_image_embeds_;
 };
@@ -353,7 +359,8 @@ bool recognizes_kandinsky_2_1(const io::ModelDir& model) {
          model.find("unet") != nullptr && model.find("movq") != nullptr;
 }
 
-std::unique_ptr<Pipeline> open_kandinsky_2_1(const io::ModelDir& model, std::string_view prior_dir,
+std::unique_ptr<Pipeline> open_kandinsky_2_1(const io::ModelDir& model,
+                                             const CompanionDirs& companions,
                                              tensor::Placement placement) {
   if (model.pipeline_class() == kPriorPipelineClass) {
     throw Error(
@@ -362,14 +369,8 @@ std::unique_ptr<Pipeline> open_kandinsky_2_1(const io::ModelDir& model, std::str
             "{} is a prior folder; name the decoder folder as the model and this one as the prior",
             model.path()));
   }
-  const io::ModelDir prior = open_prior(model, prior_dir);
-  if (prior.pipeline_class() != kPriorPipelineClass) {
-    throw Error(
-        ErrorCode::kIncompatible,
-        fmt::format("{} is no Kandinsky 2.1 prior: its model_index.json names {}, expected {}",
-                    prior.path(), prior.pipeline_class(), kPriorPipelineClass));
-  }
-  return std::make_unique<Kandinsky21>(model, prior, placement);
+  return std::make_unique<Kandinsky21>(model, open_prior_dir(model, companions.prior),
+                                       open_inpaint_dir(model, companions.inpaint), placement);
 }
 
 }  // namespace kandinsky::pipelines

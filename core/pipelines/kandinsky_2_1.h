@@ -8,7 +8,10 @@ namespace kandinsky::pipelines {
 /// text_image UNet, MoVQ.
 bool recognizes_kandinsky_2_1(const io::ModelDir& model);
 
-std::unique_ptr<Pipeline> open_kandinsky_2_1(const io::ModelDir& model, std::string_view prior_dir,
+/// The inpainting model is another folder's UNet with 9 channels. A model that has one itself
+/// paints masked pictures with it, and all others as pictures that are masked throughout.
+std::unique_ptr<Pipeline> open_kandinsky_2_1(const io::ModelDir& model,
+                                             const CompanionDirs& companions,
                                              tensor::Placement placement);
 
 }  // namespace kandinsky::pipelines

@@ -1,6 +1,10 @@
 #include "pipelines/request.h"
 
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/isfinite.h>
 #include <fmt/format.h>
+
+#include <algorithm>
 
 #include "base/error.h"
 
@@ -14,6 +18,24 @@ void check_guidance(const char* name, double guidance_scale) {
               fmt::format("{} is {}, expected 0 to {}", name, guidance_scale, kMaxGuidanceScale));
 }
 
+void check_part(const char* name, double part) {
+  // Also false for NaN.
+  if (part >= 0.0 && part <= 1.0) return;
+  throw Error(ErrorCode::kInvalidArgument, fmt::format("{} is {}, expected 0 to 1", name, part));
+}
+
+void check_side(const char* name, int64_t side) {
+  if (side >= 1 && side <= kMaxSide) return;
+  throw Error(ErrorCode::kInvalidArgument,
+              fmt::format("{} is {} pixels, expected 1 to {}", name, side, kMaxSide));
+}
+
+void check_finite(const char* name, const at::Tensor& tensor) {
+  if (!tensor.defined() || tensor.isfinite().all().item<bool>()) return;
+  throw Error(ErrorCode::kInvalidArgument,
+              fmt::format("{} has values that are not finite numbers", name));
+}
+
 void check_count(const char* name, size_t count, size_t expected) {
   if (count == expected) return;
   throw Error(ErrorCode::kInvalidArgument,
@@ -23,12 +45,8 @@ void check_count(const char* name, size_t count, size_t expected) {
 }  // namespace
 
 void check_size(int64_t width, int64_t height) {
-  for (const auto& [name, side] : {std::pair{"width", width}, std::pair{"height", height}}) {
-    if (side < 1 || side > kMaxSide) {
-      throw Error(ErrorCode::kInvalidArgument,
-                  fmt::format("{} is {} pixels, expected 1 to {}", name, side, kMaxSide));
-    }
-  }
+  check_side("width", width);
+  check_side("height", height);
 }
 
 void check_batch_size(int64_t batch_size) {
@@ -48,6 +66,40 @@ void DenoiseRequest::check() const {
   check_batch_size(static_cast<int64_t>(seeds.size()));
   check_size(width, height);
   check_guidance("guidance scale", guidance_scale);
+  check_part("guidance rescale", guidance_rescale);
+  check_part("guidance start", guidance_start);
+  check_part("guidance end", guidance_end);
+  if (guidance_start > guidance_end) {
+    throw Error(ErrorCode::kInvalidArgument,
+                fmt::format("guidance starts at {} of the steps, after its end at {}",
+                            guidance_start, guidance_end));
+  }
+  check_part("strength", strength);
+  check_part("variation strength", variation_strength);
+  if (!variation_seeds.empty() || variation_strength > 0.0)
+    check_count("variation seeds", variation_seeds.size(), seeds.size());
+  if (seed_resize_width != 0 || seed_resize_height != 0) {
+    check_side("seed resize width", seed_resize_width);
+    check_side("seed resize height", seed_resize_height);
+  }
+  check_finite("noise", noise);
+  check_finite("init latents", init_latents);
+  if (!mask.defined()) return;
+  if (!init_latents.defined())
+    throw Error(ErrorCode::kInvalidArgument, "a mask needs init latents, which it keeps outside");
+  check_finite("mask", mask);
+  if (!((mask >= 0) & (mask <= 1)).all().item<bool>())
+    throw Error(ErrorCode::kInvalidArgument, "mask has values outside of 0 to 1");
+}
+
+int DenoiseRequest::num_running_steps() const {
+  if (!init_latents.defined()) return num_inference_steps;
+  // Truncated like the reference's int(): 0.29 of 100 steps are 28.
+  return std::min(static_cast<int>(num_inference_steps * strength), num_inference_steps);
+}
+
+void SourceRequest::check(size_t batch_size) const {
+  check_count("pictures to start from", pictures.size(), pictures.size() == 1 ? 1 : batch_size);
 }
 
 }  // namespace kandinsky::pipelines

@@ -2,89 +2,201 @@
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/cat.h>
+#include <ATen/ops/zeros.h>
 
+#include <algorithm>
+#include <optional>
 #include <vector>
 
+#include "pipelines/conditioning_rows.h"
+#include "pipelines/conditions.h"
+#include "pipelines/mask_blend.h"
+#include "pipelines/prepare_latents.h"
+#include "pipelines/prepare_noise.h"
+#include "samplers/guidance.h"
 #include "samplers/sampler.h"
 #include "tensor/noise.h"
 
 namespace kandinsky::pipelines {
 namespace {
 
-/// Row `index` of both sides, the negative first.
-at::Tensor guided_rows(const Embeds& embeds, const Embeds* negative_embeds, const char* name,
-                       int64_t index) {
-  const at::Tensor row = embeds.at(name).slice(0, index, index + 1);
-  return negative_embeds == nullptr
-             ? row
-             : at::cat({negative_embeds->at(name).slice(0, index, index + 1), row});
+bool shows_mask(const nn::UNet& unet, const Geometry& geometry, const DenoiseRequest& request) {
+  return request.mask.defined() && request.mask_method != MaskMethod::kBlend &&
+         is_inpainting_unet(unet.config(), geometry.latent_channels);
 }
 
-/// output: [2, 2C, h, w], negative first, or [1, 2C, h, w].
-samplers::Prediction guide(const at::Tensor& output, int64_t latent_channels,
-                           double guidance_scale) {
-  const at::Tensor noise_pred = output.slice(1, 0, latent_channels);
-  const int64_t last = output.size(0) - 1;
-  at::Tensor guided = noise_pred.slice(0, 0, 1);
-  if (last == 1) guided = guided + guidance_scale * (noise_pred.slice(0, 1, 2) - guided);
-  samplers::Prediction prediction{.noise_pred = guided, .predicted_variance = {}};
-  // The learned variance is taken from the prompt's half.
-  if (output.size(1) == 2 * latent_channels)
-    prediction.predicted_variance = output.slice(0, last).slice(1, latent_channels);
-  return prediction;
-}
-
-}  // namespace
-
-at::Tensor run_unet(const nn::UNet& unet, const samplers::NoiseSchedule& schedule,
-                    int64_t latent_channels, int64_t latent_height, int64_t latent_width,
-                    const Embeds& embeds, const Embeds* negative_embeds,
-                    const DenoiseRequest& request, const Monitor& monitor) {
-  const char* const stage = "denoise";
-  const samplers::Sampler& sampler = samplers::find_sampler(request.sampler);
-  const Embeds* negative = request.guidance_scale > 1.0 ? negative_embeds : nullptr;
-  const auto batch_size = static_cast<int64_t>(request.seeds.size());
-
-  std::vector<nn::UNet::Conditioning> conditionings;
-  for (int64_t i = 0; i < batch_size; ++i) {
-    conditionings.push_back(
-        unet.condition(guided_rows(embeds, negative, "image_embeds", i),
-                       guided_rows(embeds, negative, "prompt_embeds", i),
-                       guided_rows(embeds, negative, "text_encoder_hidden_states", i)));
+/// Asks the UNet about one picture at a time: rows of a larger batch would be rounded differently,
+/// and a seed must mean the same picture in any batch.
+class PictureDenoiser {
+ public:
+  PictureDenoiser(const nn::UNet& unet, const Geometry& geometry, const Embeds& embeds,
+                  const Embeds* negative_embeds, const DenoiseRequest& request,
+                  const Monitor& monitor)
+      : unet_(unet),
+        latent_channels_(geometry.latent_channels),
+        request_(request),
+        monitor_(monitor),
+        plan_(request.conditions, num_pictures(), request.num_inference_steps),
+        negative_plan_(request.negative_conditions, num_pictures(), request.num_inference_steps),
+        rows_(unet, embeds, plan_) {
+    if (negative_embeds != nullptr) negative_rows_.emplace(unet, *negative_embeds, negative_plan_);
+    if (!is_inpainting_unet(unet.config(), latent_channels_)) return;
+    // Without a mask to see, the whole picture is masked.
+    const auto [height, width] = geometry.latent_size(request.width, request.height);
+    inpaint_channels_ =
+        shows_mask(unet, geometry, request)
+            ? inpaint_channels(request.init_latents, hard_mask(request.mask))
+            : at::zeros({num_pictures(), latent_channels_ + 1, height, width}, at::kFloat);
   }
-  // One picture at a time: rows of a larger batch would be rounded differently, and a seed must
-  // mean the same picture in any batch.
-  const samplers::Denoiser denoiser = [&](const at::Tensor& latents, double timestep) {
+
+  /// step: counted from 1 over the whole schedule. latents: [B, C, h, w].
+  samplers::Prediction operator()(const at::Tensor& latents, double timestep, int step) {
+    if (step != step_) forget_after(step - 1);
+    step_ = step;
     std::vector<at::Tensor> noise_preds;
     std::vector<at::Tensor> variances;
-    for (int64_t i = 0; i < batch_size; ++i) {
-      monitor.check_cancelled();
-      const at::Tensor row = latents.slice(0, i, i + 1);
-      const at::Tensor sample = negative == nullptr ? row : at::cat({row, row});
-      const at::Tensor output =
-          unet(sample, timestep, conditionings[static_cast<size_t>(i)]).to(at::kCPU, at::kFloat);
-      samplers::Prediction prediction = guide(output, latent_channels, request.guidance_scale);
+    for (int64_t picture = 0; picture < num_pictures(); ++picture) {
+      samplers::Prediction prediction = predict(latents, timestep, picture);
       noise_preds.push_back(std::move(prediction.noise_pred));
       if (prediction.predicted_variance.defined())
         variances.push_back(std::move(prediction.predicted_variance));
     }
-    return samplers::Prediction{at::cat(noise_preds),
-                                variances.empty() ? at::Tensor() : at::cat(variances)};
+    return {.noise_pred = at::cat(noise_preds),
+            .predicted_variance = variances.empty() ? at::Tensor() : at::cat(variances)};
+  }
+
+ private:
+  using Conditionings = std::vector<const nn::UNet::Conditioning*>;
+
+  int64_t num_pictures() const { return static_cast<int64_t>(request_.seeds.size()); }
+
+  void forget_after(int step) {
+    rows_.forget_after(step);
+    if (negative_rows_) negative_rows_->forget_after(step);
+  }
+
+  samplers::Prediction predict(const at::Tensor& latents, double timestep, int64_t picture) {
+    const bool guided = is_guided(request_, step_);
+    Conditionings conditionings;
+    if (guided) {
+      const WeightedRow negative = negative_plan_.rows(picture, step_).front();
+      conditionings.push_back(&negative_rows_->at(negative.row));
+    }
+    std::vector<double> weights;
+    for (const auto& [row, weight] : plan_.rows(picture, step_)) {
+      if (weight == 0.0) continue;
+      weights.push_back(weight);
+      conditionings.push_back(&rows_.at(row));
+    }
+
+    at::Tensor sample = latents.slice(0, picture, picture + 1);
+    if (inpaint_channels_.defined())
+      sample = at::cat({sample, inpaint_channels_.slice(0, picture, picture + 1)}, 1);
+    const std::vector<samplers::Prediction> answers = ask(sample, timestep, conditionings);
+
+    std::vector<samplers::ConditionPrediction> conditions;
+    for (size_t i = 0; i < weights.size(); ++i)
+      conditions.push_back({.prediction = answers[i + (guided ? 1 : 0)], .weight = weights[i]});
+    if (!guided) return samplers::without_guidance(conditions);
+    return samplers::guide(
+        answers.front(), conditions,
+        {.scale = request_.guidance_scale, .rescale = request_.guidance_rescale});
+  }
+
+  /// The UNet's answers for one sample under several conditionings, in pairs where their texts are
+  /// equally long: a pair is faster than two, and more would need memory that plain guidance does
+  /// not.
+  std::vector<samplers::Prediction> ask(const at::Tensor& sample, double timestep,
+                                        const Conditionings& conditionings) {
+    const auto length = [](const nn::UNet::Conditioning* conditioning) {
+      return conditioning->contexts.front().key.size(1);
+    };
+    std::vector<samplers::Prediction> answers;
+    for (size_t i = 0; i < conditionings.size();) {
+      monitor_.check_cancelled();
+      const bool is_pair =
+          i + 1 < conditionings.size() && length(conditionings[i]) == length(conditionings[i + 1]);
+      at::Tensor output =
+          is_pair ? unet_(at::cat({sample, sample}), timestep,
+                          nn::UNet::join({conditionings[i], conditionings[i + 1]}), padding_mode())
+                  : unet_(sample, timestep, *conditionings[i], padding_mode());
+      output = output.to(at::kCPU, at::kFloat);
+      for (int64_t row = 0; row < output.size(0); ++row)
+        answers.push_back(split(output.slice(0, row, row + 1)));
+      i += static_cast<size_t>(output.size(0));
+    }
+    return answers;
+  }
+
+  samplers::Prediction split(const at::Tensor& output) const {
+    samplers::Prediction prediction{.noise_pred = output.slice(1, 0, latent_channels_),
+                                    .predicted_variance = {}};
+    if (output.size(1) == 2 * latent_channels_)
+      prediction.predicted_variance = output.slice(1, latent_channels_);
+    return prediction;
+  }
+
+  nn::PaddingMode padding_mode() const {
+    return request_.tiling ? nn::PaddingMode::kCircular : nn::PaddingMode::kZeros;
+  }
+
+  const nn::UNet& unet_;
+  int64_t latent_channels_;
+  const DenoiseRequest& request_;
+  const Monitor& monitor_;
+  ConditionPlan plan_;
+  ConditionPlan negative_plan_;
+  ConditioningRows rows_;
+  std::optional<ConditioningRows> negative_rows_;
+  at::Tensor inpaint_channels_;
+  int step_ = 0;
+};
+
+}  // namespace
+
+bool is_inpainting_unet(const nn::UNetConfig& config, int64_t latent_channels) {
+  return config.in_channels == 2 * latent_channels + 1;
+}
+
+at::Tensor run_unet(const nn::UNet& unet, const samplers::NoiseSchedule& schedule,
+                    const Geometry& geometry, const Embeds& embeds, const Embeds* negative_embeds,
+                    const DenoiseRequest& request, const Monitor& monitor) {
+  const char* const stage = "denoise";
+  const samplers::Sampler& sampler = samplers::find_sampler(request.sampler);
+  const int running_steps = request.num_running_steps();
+  const int skipped_steps = request.num_inference_steps - running_steps;
+  const bool is_blended = request.mask.defined() && !shows_mask(unet, geometry, request);
+
+  PictureDenoiser picture_denoiser(unet, geometry, embeds, negative_embeds, request, monitor);
+  // Some samplers ask several times in a step, so the observer keeps count.
+  int step = skipped_steps + 1;
+  const samplers::Denoiser denoiser = [&](const at::Tensor& latents, double timestep) {
+    samplers::Prediction prediction = picture_denoiser(latents, timestep, step);
+    if (is_blended) {
+      prediction.noise_pred = blend_noise_pred(prediction.noise_pred, latents, request.init_latents,
+                                               request.mask, schedule.alpha_cumprod_at(timestep));
+    }
+    return prediction;
   };
-  const samplers::StepObserver observer = [&](int step, const at::Tensor& pred_original_sample) {
-    return monitor.report(stage, step, request.num_inference_steps, pred_original_sample);
+  const samplers::StepObserver observer = [&](int done, const at::Tensor& pred_original_sample) {
+    step = std::min(skipped_steps + done + 1, request.num_inference_steps);
+    return monitor.report(stage, done, running_steps, pred_original_sample);
   };
 
   tensor::NoiseSource generator(request.seeds);
-  at::Tensor noise = generator.draw_all({latent_channels, latent_height, latent_width});
-  if (request.noise.defined()) noise = request.noise;
-  monitor.report(stage, 0, request.num_inference_steps);
-  return sampler.sample({.schedule = schedule,
-                         .num_inference_steps = request.num_inference_steps,
-                         .noise = noise,
-                         .generator = generator,
-                         .denoiser = denoiser,
-                         .observer = observer});
+  const at::Tensor noise = prepare_noise(request, geometry, generator);
+  monitor.report(stage, 0, running_steps);
+  const at::Tensor latents = sampler.sample({.schedule = schedule,
+                                             .scheduler = request.scheduler,
+                                             .num_inference_steps = request.num_inference_steps,
+                                             .start = prepare_latents(request, noise),
+                                             .noise = noise,
+                                             .generator = generator,
+                                             .denoiser = denoiser,
+                                             .observer = observer});
+  if (is_blended) return blend_latents(latents, request.init_latents, request.mask);
+  if (!request.mask.defined()) return latents;
+  return keep_unmasked_pictures(latents, request.init_latents, hard_mask(request.mask));
 }
 
 }  // namespace kandinsky::pipelines

@@ -4,19 +4,24 @@
 
 #include "nn/unet/unet.h"
 #include "pipelines/embeds.h"
+#include "pipelines/family.h"
 #include "pipelines/monitor.h"
 #include "pipelines/request.h"
 #include "samplers/noise_schedule.h"
 
 namespace kandinsky::pipelines {
 
-/// Runs the request's sampler around the UNet with classifier-free guidance. negative_embeds may be
-/// null when guidance is off. Each picture draws from a fresh generator of its seed. Returns
-/// latents [B, C, latent_height, latent_width], fp32 on the CPU. Source: diffusers,
-/// KandinskyPipeline.__call__.
+/// Whether a UNet takes a masked picture and its mask besides the latents.
+bool is_inpainting_unet(const nn::UNetConfig& config, int64_t latent_channels);
+
+/// Runs the request's sampler around the UNet, with guidance and whatever else the request asks
+/// for. An inpainting UNet sees the mask unless the request's method is kBlend; in all other cases
+/// the start latents are put back around it. negative_embeds may be null when no step is guided.
+/// Each picture draws from a fresh generator of its seed. Returns latents [B, C, h, w], fp32 on the
+/// CPU. Source: diffusers, KandinskyPipeline, KandinskyImg2ImgPipeline and
+/// KandinskyInpaintPipeline.
 at::Tensor run_unet(const nn::UNet& unet, const samplers::NoiseSchedule& schedule,
-                    int64_t latent_channels, int64_t latent_height, int64_t latent_width,
-                    const Embeds& embeds, const Embeds* negative_embeds,
+                    const Geometry& geometry, const Embeds& embeds, const Embeds* negative_embeds,
                     const DenoiseRequest& request, const Monitor& monitor);
 
 }  // namespace kandinsky::pipelines

@@ -5,12 +5,17 @@
 #include <ATen/ops/linspace.h>
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cmath>
+
 #include "base/error.h"
 
 namespace kandinsky::samplers {
 namespace {
 
 constexpr int64_t kMaxTrainTimesteps = 100'000;
+
+double sigma_of(double alpha_cumprod) { return std::sqrt((1.0 - alpha_cumprod) / alpha_cumprod); }
 
 }  // namespace
 
@@ -50,6 +55,33 @@ NoiseSchedule NoiseSchedule::from_json(const io::JsonConfig& json) {
   schedule.final_alpha_cumprod =
       json.get_bool("set_alpha_to_one", true) ? 1.0F : schedule.alphas_cumprod.front();
   return schedule;
+}
+
+double NoiseSchedule::sigma(double timestep) const {
+  const double inside = std::clamp(timestep, 0.0, static_cast<double>(alphas_cumprod.size() - 1));
+  const auto low = static_cast<size_t>(inside);
+  const double low_sigma = sigma_of(alphas_cumprod[low]);
+  const double weight = inside - static_cast<double>(low);
+  if (weight == 0.0) return low_sigma;
+  const double high_sigma = sigma_of(alphas_cumprod[low + 1]);
+  return std::exp((1.0 - weight) * std::log(low_sigma) + weight * std::log(high_sigma));
+}
+
+double NoiseSchedule::timestep(double sigma) const {
+  // The first timestep that has more noise; alphas_cumprod falls.
+  const auto more = std::partition_point(alphas_cumprod.begin(), alphas_cumprod.end(),
+                                         [sigma](float alpha) { return sigma_of(alpha) <= sigma; });
+  const auto high = more - alphas_cumprod.begin();
+  if (high == 0) return 0.0;
+  if (more == alphas_cumprod.end()) return static_cast<double>(high - 1);
+  const double low_log = std::log(sigma_of(*(more - 1)));
+  const double high_log = std::log(sigma_of(*more));
+  return static_cast<double>(high - 1) + (std::log(sigma) - low_log) / (high_log - low_log);
+}
+
+double NoiseSchedule::alpha_cumprod_at(double timestep) const {
+  const double sigma_at = sigma(timestep);
+  return 1.0 / (1.0 + sigma_at * sigma_at);
 }
 
 }  // namespace kandinsky::samplers

@@ -23,13 +23,26 @@ struct Prediction {
 /// timestep may be fractional.
 using Denoiser = std::function<Prediction(const at::Tensor& latents, double timestep)>;
 
-/// Told after each step, with the number of steps done and the clean latents as predicted then.
-/// False ends the loop early.
+/// Told after each step, with the number of steps done, counted from 1 without the skipped ones,
+/// and the clean latents as predicted then. False ends the loop early.
 using StepObserver = std::function<bool(int step, const at::Tensor& pred_original_sample)>;
+
+/// What a loop starts from when it is not pure noise. Undefined tensors: pure noise.
+struct SamplerStart {
+  /// Clean latents [B, C, h, w]; the sampler adds noise for the level of its first step.
+  at::Tensor init_latents;
+  /// Latents [B, C, h, w] that have their noise already, with variance 1 for unit-variance data;
+  /// taken as they are. At most one of the two is given.
+  at::Tensor noised_latents;
+  /// Steps of the schedule that are left out at its noisy end, 0 to num_inference_steps - 1.
+  int skipped_steps = 0;
+};
 
 struct SamplerInput {
   const NoiseSchedule& schedule;
-  int num_inference_steps = 0;
+  std::string_view scheduler = "Automatic";  ///< a name in the table of schedulers
+  int num_inference_steps = 0;               ///< of the whole schedule, skipped ones included
+  SamplerStart start{};
   at::Tensor noise;                ///< [B, C, h, w] of unit normal numbers, fp32 on the CPU
   tensor::NoiseSource& generator;  ///< further noise, one stream per picture
   const Denoiser& denoiser;

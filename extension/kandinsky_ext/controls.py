@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from kandinsky_ext.errors import UserError
+from kandinsky_ext.rows import Choice, Control, Picture, Slider, Switch
 
 TITLE = "Kandinsky"
 AUTOMATIC_MODEL = "Automatic"
@@ -20,57 +20,11 @@ AUTOMATIC_MODEL = "Automatic"
 
 A word and not a folder's name, so that it is a valid default on every machine.
 """
-
-
-@dataclass(frozen=True)
-class Slider:
-    """A number. `field` is the name in `Settings`, `infotext` the key in a picture's metadata."""
-
-    field: str
-    label: str
-    infotext: str
-    default: float
-    minimum: float
-    maximum: float
-    step: float
-    info: str
-
-    def check(self, value: Any) -> Any:
-        """Returns the value as the default's type. Raises UserError for anything out of range."""
-        kind = type(self.default)
-        try:
-            number = float(value)
-        except (TypeError, ValueError):
-            raise UserError(f'"{self.label}" is {value!r}: expected a number') from None
-        if not self.minimum <= number <= self.maximum:
-            raise UserError(
-                f'"{self.label}" is {value}: expected {self.minimum:g} to {self.maximum:g}'
-            )
-        if kind is int and number != int(number):
-            raise UserError(f'"{self.label}" is {value}: expected a whole number')
-        return kind(number)
-
-
-@dataclass(frozen=True)
-class Choice:
-    """One of some words.
-
-    Without `choices` the words are the models found, which only `models` can check.
-    """
-
-    field: str
-    label: str
-    infotext: str
-    default: str
-    info: str
-    choices: tuple[str, ...] = ()
-
-    def check(self, value: Any) -> str:
-        """Returns the word. Raises UserError if it is none, or none of the choices."""
-        if not isinstance(value, str) or (self.choices and value not in self.choices):
-            expected = ", ".join(self.choices) or "a name"
-            raise UserError(f'"{self.label}" is {value!r}: expected {expected}')
-        return value
+HOST_CHOICE = "Use the host's"
+"""The host has a field for it, too."""
+AUTOMATIC_MIX = "Automatic"
+PROMPT_AND_PICTURE = "Prompt + picture"
+PICTURE_AND_PICTURE = "Picture + picture"
 
 
 @dataclass(frozen=True)
@@ -81,9 +35,24 @@ class Settings:
     prior_cfg_scale: float
     model: str
     precision: str
+    sampler: str
+    scheduler: str
+    negative_image: str
+    long_prompts: bool
+    guidance_rescale: float
+    guidance_start: float
+    guidance_end: float
+    inpaint_method: str
+    mix: bool
+    mix_picture_1: Any
+    mix_picture_2: Any
+    mix_strength_1: float
+    mix_strength_2: float
+    mix_items: str
+    mix_method: str
 
 
-CONTROLS: tuple[Slider | Choice, ...] = (
+CONTROLS: tuple[Control, ...] = (
     Slider(
         field="prior_steps",
         label="Prior inference steps",
@@ -110,6 +79,8 @@ CONTROLS: tuple[Slider | Choice, ...] = (
         infotext="Kandinsky model",
         default=AUTOMATIC_MODEL,
         info="Its prior is the folder <model>-prior beside it.",
+        choices=(AUTOMATIC_MODEL,),
+        source="models",
     ),
     Choice(
         field="precision",
@@ -118,6 +89,143 @@ CONTROLS: tuple[Slider | Choice, ...] = (
         default="auto",
         info="auto suits the device; fp16 needs a GPU.",
         choices=("auto", "fp32", "bf16", "fp16"),
+    ),
+    Choice(
+        field="sampler",
+        label="Kandinsky sampler",
+        infotext="Kandinsky sampler",
+        default=HOST_CHOICE,
+        info="For samplers that the host's own list lacks.",
+        choices=(HOST_CHOICE,),
+        source="samplers",
+        panel="advanced",
+    ),
+    Choice(
+        field="scheduler",
+        label="Kandinsky schedule type",
+        infotext="Kandinsky schedule type",
+        default=HOST_CHOICE,
+        info="How its steps are spaced.",
+        choices=(HOST_CHOICE,),
+        source="schedulers",
+        panel="advanced",
+    ),
+    Choice(
+        field="negative_image",
+        label="Negative prompt on the image side",
+        infotext="Kandinsky negative image",
+        default="zero",
+        info="zero: text only, which leaves colours alone. prior: an idea of it, too.",
+        choices=("zero", "prior"),
+        panel="advanced",
+    ),
+    Switch(
+        field="long_prompts",
+        label="Read long prompts whole",
+        infotext="Kandinsky long prompts",
+        info="In chunks of 75 tokens; else the rest is cut off.",
+        panel="advanced",
+    ),
+    Slider(
+        field="guidance_rescale",
+        label="Guidance rescale",
+        infotext="Kandinsky guidance rescale",
+        default=0.0,
+        minimum=0.0,
+        maximum=1.0,
+        step=0.05,
+        info="Tames the contrast of a high CFG scale. 0: off.",
+        panel="advanced",
+    ),
+    Slider(
+        field="guidance_start",
+        label="Guidance start",
+        infotext="Kandinsky guidance start",
+        default=0.0,
+        minimum=0.0,
+        maximum=1.0,
+        step=0.05,
+        info="Part of the steps before CFG sets in.",
+        panel="advanced",
+    ),
+    Slider(
+        field="guidance_end",
+        label="Guidance end",
+        infotext="Kandinsky guidance end",
+        default=1.0,
+        minimum=0.0,
+        maximum=1.0,
+        step=0.05,
+        info="Part of the steps after which CFG ends.",
+        panel="advanced",
+    ),
+    Choice(
+        field="inpaint_method",
+        label="Inpainting method",
+        infotext="Kandinsky inpaint",
+        default="auto",
+        info="model: <model>-inpaint beside it. blend: the model itself. auto: the first there is.",
+        choices=("auto", "model", "blend"),
+        panel="advanced",
+    ),
+    Switch(
+        field="mix",
+        label="Image Mixing",
+        infotext="Kandinsky mix",
+        info="",
+        panel="mixing",
+    ),
+    Picture(
+        field="mix_picture_1",
+        label="Image 1 (optional)",
+        infotext="Kandinsky mix picture 1",
+        panel="mixing",
+    ),
+    Picture(
+        field="mix_picture_2",
+        label="Extra image (image 2)",
+        infotext="Kandinsky mix picture 2",
+        panel="mixing",
+    ),
+    Slider(
+        field="mix_strength_1",
+        label="Interpolate Image 1 strength",
+        infotext="Kandinsky mix image 1 strength",
+        default=0.5,
+        minimum=-2.0,
+        maximum=2.0,
+        step=0.05,
+        info="Of the prompt, or of the picture in its place.",
+        panel="mixing",
+    ),
+    Slider(
+        field="mix_strength_2",
+        label="Interpolate Image 2 strength",
+        infotext="Kandinsky mix image 2 strength",
+        default=0.5,
+        minimum=-2.0,
+        maximum=2.0,
+        step=0.05,
+        info="Of the extra image.",
+        panel="mixing",
+    ),
+    Choice(
+        field="mix_items",
+        label="What is mixed",
+        infotext="Kandinsky mix of",
+        default=AUTOMATIC_MIX,
+        info="Automatic: image 1, or img2img's own picture, or else the prompt, with image 2.",
+        choices=(AUTOMATIC_MIX, PROMPT_AND_PICTURE, PICTURE_AND_PICTURE),
+        panel="mixing",
+    ),
+    Choice(
+        field="mix_method",
+        label="Mixing method",
+        infotext="Kandinsky mix method",
+        default="sum",
+        info="sum: as the model's own pipeline. slerp: on the sphere; strengths from 0.",
+        choices=("sum", "slerp"),
+        panel="mixing",
     ),
 )
 

@@ -4,22 +4,16 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections import OrderedDict
-from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Literal
 
 from kandinsky_ext import preview
 from kandinsky_ext.engine_folder import PACKAGE, ROOT, engine_folder, python_tag, torch_version
 from kandinsky_ext.errors import UserError
-
-KEPT_PICTURES = 64
-"""Embeddings are kept for this many pictures: 20 MB with the full-size model's 77 x 1024 float32 a
-side.
-"""
+from kandinsky_ext.memory import Embedder, EncodedPictures
 
 
 class EngineUnavailableError(UserError):
@@ -72,6 +66,14 @@ def problem() -> str | None:
     return None
 
 
+def offered(what: Literal["samplers", "schedulers"]) -> list[str]:
+    """The names that the engine's package lists; none without it."""
+    try:
+        return list(getattr(load_package(), what)())
+    except EngineUnavailableError:
+        return []
+
+
 @dataclass(frozen=True)
 class EngineKey:
     """What an engine was opened with; another key needs another engine."""
@@ -91,8 +93,9 @@ class OpenEngine:
         self.package = package
         self.key = key
         self.engine = package.Engine(str(key.model_dir), device=key.device, precision=key.precision)
+        self.embedder = Embedder(self.engine)
+        self.encoded = EncodedPictures(self.engine)
         self._projection: preview.Projection | None = None
-        self._embeds: OrderedDict[Hashable, tuple[Any, int]] = OrderedDict()
 
     def projection(self) -> preview.Projection:
         """The map from this model's latents to colours.
@@ -103,25 +106,9 @@ class OpenEngine:
             self._projection = preview.measure(self.engine)
         return self._projection
 
-    def has_embeds(self, key: Hashable) -> bool:
-        return key in self._embeds
-
-    def embeds(self, key: Hashable, pictures: int, make: Callable[[], Any]) -> Any:
-        """What `make` returned for an equal key, or returns now.
-
-        `pictures` is the size of the batch.
-        """
-        if key in self._embeds:
-            self._embeds.move_to_end(key)
-            return self._embeds[key][0]
-        made = make()
-        self._embeds[key] = (made, pictures)
-        while len(self._embeds) > 1 and sum(n for _, n in self._embeds.values()) > KEPT_PICTURES:
-            self._embeds.popitem(last=False)
-        return made
-
     def close(self) -> None:
-        self._embeds.clear()
+        self.embedder.clear()
+        self.encoded.clear()
         self.engine.close()
 
 

@@ -2,62 +2,128 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, MutableMapping
+from collections.abc import Callable, Container, Iterable, Mapping, MutableMapping
 from typing import Any
 
+from kandinsky_ext.choose_sampler import Chosen
 from kandinsky_ext.controls import CONTROLS, TITLE, Settings
+from kandinsky_ext.mixing import Mix
+from kandinsky_ext.rows import Control, Picture
 
 SCRIPT_KEY = "Script"
 SAMPLER_KEY = "Sampler"
+SCHEDULER_KEY = "Schedule type"
+TILING_KEY = "Tiling"
+EMPHASIS_KEY = "Emphasis"
+HIRES_SAMPLER_KEY = "Hires sampler"
+HIRES_SCHEDULER_KEY = "Hires schedule type"
 SAMPLER_PREFIX = "Kandinsky "
-HOST_KEYS_LEFT_OUT = ("Schedule type", "Clip skip", "VAE", "VAE hash", "RNG")
+HOST_KEYS_LEFT_OUT = ("Clip skip", "VAE", "VAE hash", "RNG", "ENSD")
 """What the host would write of its own, and what has no part in our pictures."""
+ALWAYS_WRITTEN = ("prior_steps", "prior_cfg_scale", "model", "precision")
+"""The others are written where they are not the default."""
+KEYS = {control.field: control.infotext for control in CONTROLS}
 
 
 def write(
     parameters: MutableMapping[str, Any],
     settings: Settings,
     *,
-    sampler: str,
+    chosen: Chosen,
     model: str,
     precision: str,
     host_noise: bool,
+    tiling: bool,
+    emphasis: str,
+    mix: Mix | None,
 ) -> None:
-    """Sets every key that is ours, so that a dictionary shared with an earlier run keeps nothing of
-    it.
+    """Sets or clears every key that is ours, so that a dictionary shared with an earlier run keeps
+    nothing of it.
 
-    sampler, model and precision are what was really used, where the settings may say "Automatic" or
+    chosen, model and precision are what was really used, where the settings may say "Automatic" or
     "auto". host_noise says that the first noise is the host's (variation seeds), whose source then
     stays named.
     """
-    used = {"model": model, "precision": precision}
     parameters[SCRIPT_KEY] = TITLE
-    parameters[SAMPLER_KEY] = SAMPLER_PREFIX + sampler
+    parameters[SAMPLER_KEY] = SAMPLER_PREFIX + chosen.sampler
+    parameters[SCHEDULER_KEY] = chosen.scheduler
+    parameters[TILING_KEY] = tiling or None
+    parameters[EMPHASIS_KEY] = emphasis if emphasis in ("None", "Ignore") else None
     for key in HOST_KEYS_LEFT_OUT:
         parameters[key] = None
     if host_noise:
         del parameters["RNG"]
+    used = {"model": model, "precision": precision, "inpaint_method": None, **_mixed(mix)}
     for control in CONTROLS:
-        parameters[control.infotext] = used.get(control.field, getattr(settings, control.field))
+        value = used.get(control.field, getattr(settings, control.field))
+        written = (
+            control.field in ALWAYS_WRITTEN
+            or value != control.default
+            or (mix is not None and control.panel == "mixing")
+        )
+        parameters[control.infotext] = value if written else None
+
+
+def write_inpaint(parameters: MutableMapping[str, Any], method: str, *, has_model: bool) -> None:
+    """Says what painted under a mask, as only a run that has one knows."""
+    used = ("model" if has_model else "blend") if method == "auto" else method
+    parameters[KEYS["inpaint_method"]] = used
+
+
+def write_hires_sampler(parameters: MutableMapping[str, Any], first: Chosen, hires: Chosen) -> None:
+    """Says what a hires pass used, where it is not what the first pass did."""
+    parameters[HIRES_SAMPLER_KEY] = hires.sampler if hires.sampler != first.sampler else None
+    other = hires.scheduler != first.scheduler
+    parameters[HIRES_SCHEDULER_KEY] = hires.scheduler if other else None
 
 
 def paste_fields(components: Iterable[Any]) -> list[tuple[Any, str | Callable[..., Any]]]:
     """Pairs the widgets, in the order of CONTROLS, with their keys, as the host wants them for
-    pasting.
+    pasting. A picture has none: its hash does not bring it back.
     """
     return [
-        (component, control.infotext)
+        (
+            component,
+            control.infotext if control.field in ALWAYS_WRITTEN else _reader(control),
+        )
         for component, control in zip(components, CONTROLS, strict=True)
+        if not isinstance(control, Picture)
     ]
 
 
 def paste_names() -> list[str]:
-    """The keys that the "Send to" buttons carry over."""
-    return [control.infotext for control in CONTROLS]
+    """The keys that the "Send to" buttons carry over; the host lets only plain keys take part."""
+    return [KEYS[field] for field in ALWAYS_WRITTEN]
 
 
-def on_pasted(_infotext: str, parameters: MutableMapping[str, Any]) -> None:
-    """Gives the host's sampler field a name it may know: "Kandinsky DDIM" is pasted as "DDIM"."""
+def on_pasted(parameters: MutableMapping[str, Any], host_samplers: Container[str]) -> None:
+    """Gives the host's sampler field a name it may know: "Kandinsky DDIM" is pasted as "DDIM", and
+    as "DPM++ 2M Karras" where the host has no field for the schedule.
+    """
     sampler = parameters.get(SAMPLER_KEY)
-    if isinstance(sampler, str) and sampler.startswith(SAMPLER_PREFIX):
-        parameters[SAMPLER_KEY] = sampler.removeprefix(SAMPLER_PREFIX)
+    if not isinstance(sampler, str) or not sampler.startswith(SAMPLER_PREFIX):
+        return
+    sampler = sampler.removeprefix(SAMPLER_PREFIX)
+    joined = f"{sampler} {parameters.get(SCHEDULER_KEY)}"
+    parameters[SAMPLER_KEY] = joined if joined in host_samplers else sampler
+
+
+def _mixed(mix: Mix | None) -> dict[str, Any]:
+    """What stands for the rows of the mixing panel: nothing if it is off."""
+    if mix is None:
+        return {control.field: control.default for control in CONTROLS if control.panel == "mixing"}
+    second, first = mix.hashes()
+    return {"mix_picture_2": second, "mix_picture_1": first, "mix_items": mix.items()}
+
+
+def _reader(control: Control) -> Callable[[Mapping[str, Any]], Any]:
+    """Reads a key that is only written where it is not the default; absent from a picture of ours
+    it means the default, and in one of others nothing.
+    """
+
+    def value(parameters: Mapping[str, Any]) -> Any:
+        if control.infotext in parameters:
+            return parameters[control.infotext]
+        return control.default if parameters.get(SCRIPT_KEY) == TITLE else None
+
+    return value

@@ -10,137 +10,186 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from kandinsky_ext.conditions import Guide, Phrase, Steps, negative_guide, positive_guide
 from kandinsky_ext.controls import Settings
+from kandinsky_ext.mixing import Mix
 
-DEFAULT_SAMPLER = "DDIM"
 SEED_MASK = (1 << 64) - 1
 """A negative seed means what it means to torch.Generator.manual_seed: the same 64 bits, read as
 unsigned.
 """
+MOST_STEPS = 999
+"""What every sampler can take."""
+
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Start:
+    """What a run that does not start from noise starts from.
+
+    latents: [B, 4, latent height, latent width]. mask: [B, 1, latent height, latent width], 1 is
+    repainted, or None for everything.
+    """
+
+    latents: Floats
+    mask: Floats | None
+    steps: Steps
+
+    def strength(self) -> float:
+        """The part of the schedule that makes the engine run just so many steps.
+
+        It rounds total * strength down, so aim at the middle between two numbers of steps.
+        """
+        if self.steps.running >= self.steps.total:
+            return 1.0
+        return (self.steps.running + 0.5) / self.steps.total
 
 
 @dataclass(frozen=True)
 class Request:
-    """One batch in the engine's words. An empty negative prompt means: absent.
+    """One batch in the engine's words.
 
+    positives, negatives: the phrases of each picture; an empty negative prompt means: absent.
     noise: float32 [B, 4, latent height, latent width] or None for the noise of the seeds.
     """
 
-    prompts: tuple[str, ...]
-    negative_prompts: tuple[str, ...]
+    positives: tuple[tuple[Phrase, ...], ...]
+    negatives: tuple[tuple[Phrase, ...], ...]
     seeds: tuple[int, ...]
     prior_num_inference_steps: int
     prior_guidance_scale: float
+    negative_image: str
+    parse_weights: bool
+    long_prompts: bool
     width: int
     height: int
     sampler: str
-    num_inference_steps: int
+    scheduler: str
+    steps: Steps
     guidance_scale: float
-    noise: npt.NDArray[np.float32] | None = None
+    guidance_rescale: float
+    guidance_start: float
+    guidance_end: float
+    tiling: bool
+    mask_method: str
+    noise: Floats | None = None
+    start: Start | None = None
+    mix: Mix | None = None
 
     def __len__(self) -> int:
-        return len(self.prompts)
+        return len(self.seeds)
 
-    def parts(self) -> list[tuple[list[int], Request]]:
-        """Splits the batch into pictures with and without a negative prompt, each with its places
-        in the batch.
+    def positive_guide(self) -> Guide:
+        return positive_guide(self.positives, self.negatives, self.seeds)
 
-        The engine takes negative prompts for all pictures of a batch or for none, and absent is not
-        the same as empty: without this, a picture would depend on its neighbours.
-        """
-        given = [i for i, text in enumerate(self.negative_prompts) if text]
-        absent = [i for i, text in enumerate(self.negative_prompts) if not text]
-        return [(places, self._take(places)) for places in (given, absent) if places]
+    def negative_guide(self) -> Guide:
+        return negative_guide(self.positives, self.negatives, self.seeds)
 
-    def encode_arguments(self) -> dict[str, Any]:
-        """For Engine.encode_prompts.
-
-        Only for a request whose negative prompts are all given or all absent.
-        """
-        absent = not any(self.negative_prompts)
+    def prompt_options(self) -> dict[str, Any]:
+        """For Engine.encode_prompts, beside the texts and their seeds."""
         return {
-            "prompts": list(self.prompts),
-            "negative_prompts": None if absent else list(self.negative_prompts),
-            "seeds": list(self.seeds),
             "prior_num_inference_steps": self.prior_num_inference_steps,
             "prior_guidance_scale": self.prior_guidance_scale,
+            "negative_image": self.negative_image,
+            "parse_weights": self.parse_weights,
+            "long_prompts": self.long_prompts,
         }
 
-    def denoise_arguments(self) -> dict[str, Any]:
-        """For Engine.denoise."""
-        return {
+    def denoise_options(self) -> dict[str, Any]:
+        """For Engine.denoise, beside the embeds and their conditions."""
+        options: dict[str, Any] = {
             "width": self.width,
             "height": self.height,
             "seeds": list(self.seeds),
             "sampler": self.sampler,
-            "num_inference_steps": self.num_inference_steps,
+            "scheduler": self.scheduler,
+            "num_inference_steps": self.steps.total,
             "guidance_scale": self.guidance_scale,
+            "guidance_rescale": self.guidance_rescale,
+            "guidance_start": self.guidance_start,
+            "guidance_end": self.guidance_end,
+            "tiling": self.tiling,
             "noise": self.noise,
         }
-
-    def embeds_key(self) -> tuple[Any, ...]:
-        """Equal for requests with equal embeddings."""
-        return (
-            self.prompts,
-            self.negative_prompts,
-            self.seeds,
-            self.prior_num_inference_steps,
-            self.prior_guidance_scale,
-        )
-
-    def _take(self, places: Sequence[int]) -> Request:
-        if len(places) == len(self):
-            return self
-        values = dict(self.__dict__)
-        for name in ("prompts", "negative_prompts", "seeds"):
-            values[name] = tuple(values[name][i] for i in places)
-        if self.noise is not None:
-            values["noise"] = self.noise[list(places)]
-        return Request(**values)
+        if self.start is not None:
+            options["init_latents"] = self.start.latents
+            options["strength"] = self.start.strength()
+            if self.start.mask is not None:
+                options["mask"] = self.start.mask
+                options["mask_method"] = self.mask_method
+        return options
 
 
 def make(
     p: Any,
     settings: Settings,
     *,
-    prompts: Sequence[str],
-    negative_prompts: Sequence[str],
+    positives: Sequence[Sequence[Phrase]],
+    negatives: Sequence[Sequence[Phrase]],
+    width: int,
+    height: int,
     sampler: str,
-    noise: npt.NDArray[np.float32] | None,
+    scheduler: str,
+    steps: Steps,
+    tiling: bool = False,
+    parse_weights: bool = True,
+    noise: Floats | None = None,
+    start: Start | None = None,
+    mix: Mix | None = None,
 ) -> Request:
     """The request for the batch that the host's processing object `p` is at."""
     return Request(
-        prompts=tuple(prompts),
-        negative_prompts=tuple(negative_prompts),
+        positives=tuple(tuple(part) for part in positives),
+        negatives=tuple(tuple(part) for part in negatives),
         seeds=tuple(int(seed) & SEED_MASK for seed in p.seeds),
         prior_num_inference_steps=settings.prior_steps,
         prior_guidance_scale=settings.prior_cfg_scale,
-        width=int(p.width),
-        height=int(p.height),
+        negative_image=settings.negative_image,
+        parse_weights=parse_weights,
+        long_prompts=settings.long_prompts,
+        width=width,
+        height=height,
         sampler=sampler,
-        num_inference_steps=int(p.steps),
+        scheduler=scheduler,
+        steps=steps,
         guidance_scale=float(p.cfg_scale),
+        guidance_rescale=settings.guidance_rescale,
+        guidance_start=settings.guidance_start,
+        guidance_end=settings.guidance_end,
+        tiling=tiling,
+        mask_method=settings.inpaint_method,
         noise=noise,
+        start=start,
+        mix=mix,
     )
+
+
+def start_steps(planned: int, total: int, running: int) -> Steps:
+    """The steps of a run from a picture, of which the host wants `running` of `total`.
+
+    A small denoising strength with a fixed number of steps makes schedules longer than a model
+    has steps. What is left out then is every so many steps, not the beginning.
+    """
+    running = min(running, total)
+    if total > MOST_STEPS:
+        running = max(1, running * MOST_STEPS // total)
+        total = MOST_STEPS
+    return Steps(planned, total, running)
 
 
 def uses_host_noise(p: Any) -> bool:
-    """Whether the host's seed extras decide the noise: variation seed, or resizing from another
-    size's seed.
+    """Whether the host decides the noise: variation seed, resizing from another size's seed, or a
+    noise multiplier.
     """
     resized = (p.seed_resize_from_w or 0) > 0 and (p.seed_resize_from_h or 0) > 0
-    return bool(p.subseed_strength) or resized
+    return bool(p.subseed_strength) or resized or noise_multiplier(p) != 1
 
 
-def pick_sampler(host_name: str | None, offered: Sequence[str]) -> tuple[str, str | None]:
-    """The engine's sampler for the host's choice, and a remark if it is another one."""
-    for name in offered:
-        if host_name is not None and name.lower() == host_name.lower():
-            return name, None
-    default = DEFAULT_SAMPLER if DEFAULT_SAMPLER in offered else offered[0]
-    return default, (
-        f'Sampler: Kandinsky has no "{host_name}" and used {default}. It has: {", ".join(offered)}.'
-    )
+def noise_multiplier(p: Any) -> float:
+    """By how much the host scales the noise of image to image."""
+    multiplier = getattr(p, "initial_noise_multiplier", None)
+    return 1.0 if multiplier is None else float(multiplier)
 
 
 def size_remark(width: int, height: int, native: int) -> str | None:
@@ -153,16 +202,13 @@ def size_remark(width: int, height: int, native: int) -> str | None:
     )
 
 
-def plain_text(
-    text: str, parse_attention: Callable[[str], Sequence[Sequence[Any]]]
-) -> tuple[str, bool]:
-    """Takes the host's emphasis out of a prompt. Returns the text, and whether there was any.
+def plain_text(text: str, parse_attention: Callable[[str], Sequence[Sequence[Any]]]) -> str:
+    """Takes the host's emphasis out of a prompt.
 
     parse_attention is the host's parser: text to pairs of text and weight, a BREAK has weight -1.
     """
     pairs = parse_attention(text)
-    weighted = any(weight != 1.0 for _, weight in pairs)
     joined = "".join(" " if weight == -1 else part for part, weight in pairs)
     if joined != text:
         joined = re.sub(r"\s+", " ", joined).strip()
-    return joined, weighted
+    return joined

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from kandinsky_ext.conditions import Guide
 from kandinsky_ext.engine import OpenEngine
+from kandinsky_ext.mixing import Mix
 from kandinsky_ext.preview import Projection
 from kandinsky_ext.request import Request
+
+Floats = npt.NDArray[np.float32]
+Pixels = npt.NDArray[np.uint8]
 
 STAGE_TEXTS = {
     "load": "Kandinsky: loading weights",
@@ -62,86 +69,32 @@ class Runner:
         self._cancelled = False
         self._projection: Projection | None = None
 
-    def paint(self, request: Request) -> npt.NDArray[np.float32] | None:
+    def paint(self, request: Request) -> Floats | None:
         """Paints a batch: latents [B, 4, h, w], or None if it was stopped before there was anything
         to see.
 
         A picture that was stopped on its way comes as far as it got.
         """
-        parts = request.parts()
-        self._begin(request, parts)
-        painted: list[tuple[list[int], npt.NDArray[np.float32]]] = []
-        for places, part in parts:
-            latents = self._paint_part(part)
-            if latents is None:
-                break
-            painted.append((places, latents))
-        if not painted:
-            return None
-        whole = np.zeros((len(request), *painted[0][1].shape[1:]), dtype=np.float32)
-        for places, latents in painted:
-            whole[places] = latents
-        return whole
-
-    def decode(
-        self, latents: npt.NDArray[np.float32], *, width: int, height: int
-    ) -> npt.NDArray[np.uint8]:
-        """Latents [B, 4, h, w] to pictures [B, height, width, 3]. Goes on when a stop is wanted."""
-        self._engine.on_progress = self._while_decoding
-        try:
-            pictures: npt.NDArray[np.uint8] = self._engine.decode(
-                latents, width=width, height=height
-            )
-        finally:
-            self._engine.on_progress = None
-        self._done += len(pictures)
-        self._watcher.advance(self._done, STAGE_TEXTS["decode"])
-        return pictures
-
-    def latent_size(self, width: int, height: int) -> tuple[int, int]:
-        """Width and height of the latents of a picture."""
-        lw, lh = self._engine.latent_size(width, height)
-        return int(lw), int(lh)
-
-    def _begin(self, request: Request, parts: list[tuple[list[int], Request]]) -> None:
-        """Tells how many steps there will be: prior and sampler for each part, and one per picture
-        to decode.
-        """
-        self._cancelled = False
-        self._done = 0
-        total = sum(
-            (0 if self._opened.has_embeds(part.embeds_key()) else part.prior_num_inference_steps)
-            + part.num_inference_steps
-            for _, part in parts
-        )
-        self._watcher.begin(total + len(request))
-        if self._watcher.previews():
-            try:
-                self._projection = self._opened.projection()
-            except self._opened.package.KandinskyError as error:
-                self._watcher.remark(f"Preview: there is none for this model: {error}")
-
-    def _paint_part(self, part: Request) -> npt.NDArray[np.float32] | None:
-        key = part.embeds_key()
-        prior_steps = 0 if self._opened.has_embeds(key) else part.prior_num_inference_steps
-        self._spans = {
-            "prior": (self._done, prior_steps),
-            "denoise": (self._done + prior_steps, part.num_inference_steps),
-        }
-        end = self._done + prior_steps + part.num_inference_steps
+        positive, negative = request.positive_guide(), request.negative_guide()
+        rows = [*positive.rows, *negative.rows]
+        options = request.prompt_options()
+        groups = self._opened.embedder.calls(rows, options)
+        prior_steps = request.prior_num_inference_steps
+        self._begin(len(groups) * prior_steps + request.steps.running + len(request))
         self._engine.on_progress = self._while_painting
         try:
+            for group in groups:
+                if self._watcher.stop_wanted():
+                    return None
+                self._spans = {"prior": (self._done, prior_steps)}
+                self._opened.embedder.encode(group, options)
+                self._done = self._spans["prior"][0] + prior_steps
             if self._watcher.stop_wanted():
                 return None
-            (embeds, negative_embeds), remarks = self._opened.embeds(
-                key, len(part), lambda: self._encode(part)
-            )
-            for remark in remarks:
-                self._watcher.remark(remark)
-            self._engine.on_message = self._watcher.remark
-            latents: npt.NDArray[np.float32] = self._engine.denoise(
-                embeds, negative_embeds, **part.denoise_arguments()
-            )
+            embeds = self._mixed(self._collected(positive, options, 0), positive, request.mix)
+            negative_embeds = self._collected(negative, options, 1)
+            self._opened.embedder.trim(len(rows))
+            return self._denoise(request, embeds, negative_embeds, positive, negative)
         except self._opened.package.KandinskyError:
             if self._cancelled:
                 return None
@@ -149,14 +102,93 @@ class Runner:
         finally:
             self._engine.on_progress = None
             self._engine.on_message = None
+
+    def decode(self, latents: Floats, *, width: int, height: int, tiling: bool) -> Pixels:
+        """Latents [B, 4, h, w] to pictures [B, height, width, 3]. Goes on when a stop is wanted."""
+        with self._reporting():
+            pictures: Pixels = self._engine.decode(
+                latents, width=width, height=height, tiling=tiling
+            )
+        self._done += len(pictures)
+        self._watcher.advance(self._done, STAGE_TEXTS["decode"])
+        return pictures
+
+    def encode(self, picture: Pixels, *, tiling: bool, cut: Callable[[Floats], Floats]) -> Floats:
+        """Latents of a picture [1, H, W, 3], as `cut` leaves them. Goes on like decode."""
+        with self._reporting():
+            return self._opened.encoded.latents(picture, tiling=tiling, cut=cut)
+
+    def unchanged(self, latents: Floats) -> Pixels | None:
+        """The picture that these are the latents of, if they are just as they were encoded."""
+        return self._opened.encoded.picture(latents)
+
+    def latent_size(self, width: int, height: int) -> tuple[int, int]:
+        """Width and height of the latents of a picture."""
+        lw, lh = self._engine.latent_size(width, height)
+        return int(lw), int(lh)
+
+    def _begin(self, steps: int) -> None:
+        """Tells how many steps there will be: those of the prior for each call that encodes, those
+        of the sampler, and one per picture to decode.
+        """
+        self._cancelled = False
+        self._done = 0
+        self._spans = {}
+        self._watcher.begin(steps)
+        if self._watcher.previews():
+            try:
+                self._projection = self._opened.projection()
+            except self._opened.package.KandinskyError as error:
+                self._watcher.remark(f"Preview: there is none for this model: {error}")
+
+    def _collected(self, guide: Guide, options: dict[str, Any], side: int) -> Any:
+        """The embeds of a guide's rows, in their order. side: 0 positive, 1 negative."""
+        found = []
+        for row in guide.rows:
+            pair, remarks = self._opened.embedder.row(row, options)
+            found.append(pair[side])
+            for remark in remarks:
+                self._watcher.remark(remark)
+        return self._opened.package.Embeds.concat(found)
+
+    def _mixed(self, embeds: Any, guide: Guide, mix: Mix | None) -> Any:
+        if mix is None:
+            return embeds
+        package, picture = self._opened.package, self._opened.embedder.picture
+        first = embeds
+        if mix.first is not None:
+            firsts = package.Embeds.concat([picture(pixels) for pixels in mix.first])
+            single = len(mix.first) == 1
+            first = firsts.select([0 if single else place for place in guide.pictures])
+        return package.Embeds.combine(
+            [first, picture(mix.second)], list(mix.strengths), text=embeds, method=mix.method
+        )
+
+    def _denoise(
+        self,
+        request: Request,
+        embeds: Any,
+        negative_embeds: Any,
+        positive: Guide,
+        negative: Guide,
+    ) -> Floats:
+        self._spans = {"denoise": (self._done, request.steps.running)}
+        end = self._done + request.steps.running
+        self._engine.on_message = self._watcher.remark
+        latents: Floats = self._engine.denoise(
+            embeds,
+            negative_embeds,
+            conditions=self._conditions(positive),
+            negative_conditions=self._conditions(negative),
+            **request.denoise_options(),
+        )
         self._done = end
         return latents
 
-    def _encode(self, part: Request) -> tuple[Any, list[str]]:
-        """Embeddings, and what the engine remarked on the texts: it is true of later uses too."""
-        remarks: list[str] = []
-        self._engine.on_message = remarks.append
-        return self._engine.encode_prompts(**part.encode_arguments()), remarks
+    def _conditions(self, guide: Guide) -> list[Any] | None:
+        if guide.conditions is None:
+            return None
+        return [self._opened.package.Condition(*values) for values in guide.conditions]
 
     def _while_painting(self, progress: Any) -> Any:
         start, length = self._spans.get(progress.stage, (self._done, 0))
@@ -182,6 +214,16 @@ class Runner:
         if self._watcher.preview_due(progress.step):
             self._watcher.show(self._projection.pictures(progress.latents))
 
-    def _while_decoding(self, progress: Any) -> Any:
-        self._watcher.advance(self._done, STAGE_TEXTS.get(progress.stage, progress.stage))
-        return self._continue
+    @contextmanager
+    def _reporting(self) -> Iterator[None]:
+        """Says what is going on, without counting."""
+
+        def report(progress: Any) -> Any:
+            self._watcher.advance(self._done, STAGE_TEXTS.get(progress.stage, progress.stage))
+            return self._continue
+
+        self._engine.on_progress = report
+        try:
+            yield
+        finally:
+            self._engine.on_progress = None

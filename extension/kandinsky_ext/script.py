@@ -15,7 +15,7 @@ class KandinskyScript(base.Script):  # type: ignore[misc]  # the host has no typ
         return controls.TITLE
 
     def show(self, is_img2img: bool) -> bool:
-        return not is_img2img
+        return True
 
     def ui(self, is_img2img: bool) -> list[Any]:
         components = ui.build(self.elem_id, tools)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 import gradio as gr
 
 from kandinsky_ext import engine, models
-from kandinsky_ext.controls import CONTROLS, Choice, Slider
+from kandinsky_ext.controls import CONTROLS, HOST_CHOICE
+from kandinsky_ext.rows import Choice, Control, Panel, Picture, Slider, Switch
+
+ADVANCED = "Advanced"
 
 
 class HostTools(Protocol):
@@ -19,6 +23,9 @@ class HostTools(Protocol):
 
     def refresh_button(self, component: Any, choices: Callable[[], list[str]], elem_id: str) -> Any:
         """A button beside `component` that reads its choices anew."""
+
+    def input_accordion(self, label: str, elem_id: str) -> AbstractContextManager[Any]:
+        """A panel that is opened to switch something on; gives the component that says so."""
 
     def queued(self, function: Callable[[], Any]) -> Callable[[], Any]:
         """The function, called only while no picture is being made."""
@@ -32,45 +39,80 @@ def build(elem_id: Callable[[str], str], tools: HostTools) -> list[Any]:
 
     Called several times for each tab.
     """
+    sources: dict[str, Callable[[], list[str]]] = {
+        "models": lambda: models.names(tools.model_roots()),
+        "samplers": lambda: [HOST_CHOICE, *engine.offered("samplers")],
+        "schedulers": lambda: [HOST_CHOICE, *engine.offered("schedulers")],
+    }
+    components: dict[str, Any] = {}
 
-    def model_names() -> list[str]:
-        return models.names(tools.model_roots())
+    def draw(*kinds: type[Control], panel: Panel) -> None:
+        """The widgets of some kinds on a panel, two in a row."""
+        controls = [
+            control
+            for control in CONTROLS
+            if isinstance(control, kinds)
+            and control.panel == panel
+            and control.field not in components
+        ]
+        for at in range(0, len(controls), 2):
+            with gr.Row():
+                for control in controls[at : at + 2]:
+                    components[control.field] = _widget(control, elem_id, sources)
+                    if isinstance(control, Choice) and control.source == "models":
+                        tools.refresh_button(
+                            components[control.field],
+                            sources["models"],
+                            elem_id(f"{control.field}_refresh"),
+                        )
 
-    components = {}
-    with gr.Row():
-        for control in CONTROLS:
-            if isinstance(control, Slider):
-                components[control.field] = gr.Slider(
-                    minimum=control.minimum,
-                    maximum=control.maximum,
-                    step=control.step,
-                    value=control.default,
-                    label=control.label,
-                    info=control.info,
-                    elem_id=elem_id(control.field),
-                )
-    with gr.Row():
-        for control in CONTROLS:
-            if isinstance(control, Choice):
-                components[control.field] = gr.Dropdown(
-                    choices=list(control.choices) or model_names(),
-                    value=control.default,
-                    label=control.label,
-                    info=control.info,
-                    # Pasting may bring a model that is not here; a run then says so instead of
-                    # taking another.
-                    allow_custom_value=not control.choices,
-                    elem_id=elem_id(control.field),
-                )
-                if not control.choices:
-                    tools.refresh_button(
-                        components[control.field], model_names, elem_id(f"{control.field}_refresh")
-                    )
+    draw(Slider, panel="main")
+    draw(Choice, panel="main")
+    with tools.input_accordion(_MIX.label, elem_id(_MIX.field)) as components[_MIX.field]:
+        draw(Picture, panel="mixing")
+        draw(Slider, panel="mixing")
+        draw(Choice, panel="mixing")
+    with gr.Accordion(ADVANCED, open=False, elem_id=elem_id("advanced")):
+        draw(Choice, panel="advanced")
+        draw(Slider, panel="advanced")
+        draw(Switch, panel="advanced")
     with gr.Row():
         unload = gr.Button(value="Unload Kandinsky", size="sm", elem_id=elem_id("unload"))
         status = gr.Markdown(value=status_text(tools), elem_id=elem_id("status"))
     unload.click(fn=tools.queued(lambda: unload_engine(tools)), inputs=[], outputs=[status])
     return [components[control.field] for control in CONTROLS]
+
+
+_MIX = next(control for control in CONTROLS if control.field == "mix")
+
+
+def _widget(
+    control: Control,
+    elem_id: Callable[[str], str],
+    sources: Mapping[str, Callable[[], list[str]]],
+) -> Any:
+    shared = {"label": control.label, "elem_id": elem_id(control.field)}
+    if isinstance(control, Picture):
+        # Not RGB: that would put black behind what is transparent.
+        return gr.Image(type="pil", image_mode="RGBA", **shared)
+    shared["info"] = control.info
+    if isinstance(control, Switch):
+        return gr.Checkbox(value=control.default, **shared)
+    if isinstance(control, Slider):
+        return gr.Slider(
+            minimum=control.minimum,
+            maximum=control.maximum,
+            step=control.step,
+            value=control.default,
+            **shared,
+        )
+    return gr.Dropdown(
+        choices=sources[control.source]() if control.source else list(control.choices),
+        value=control.default,
+        # Pasting may bring a model that is not here; a run then says so instead of taking another.
+        allow_custom_value=bool(control.source),
+        **shared,
+    )
 
 
 def status_text(tools: HostTools) -> str:

@@ -12,18 +12,14 @@ REAL = ROOT / "bindings" / "kandinsky_engine"
 FAKE = ROOT / "tests" / "support" / "fake_engine" / "kandinsky_engine" / "__init__.py"
 
 
-def classes(*files):
+def top_level(kind, *files):
     trees = [ast.parse(file.read_text(encoding="utf-8")) for file in files]
-    return {
-        node.name: node
-        for tree in trees
-        for node in ast.walk(tree)
-        if isinstance(node, ast.ClassDef)
-    }
+    return {node.name: node for tree in trees for node in tree.body if isinstance(node, kind)}
 
 
-real = classes(REAL / "engine.py", REAL / "errors.py")
-fake = classes(FAKE)
+real, fake = (top_level(ast.ClassDef, *files) for files in (sorted(REAL.glob("*.py")), [FAKE]))
+real_functions = top_level(ast.FunctionDef, *sorted(REAL.glob("*.py")))
+fake_functions = top_level(ast.FunctionDef, FAKE)
 
 
 def methods(node):
@@ -31,14 +27,25 @@ def methods(node):
 
 
 def parameters(function):
-    """Names and defaults, by position and by keyword."""
+    """Names and defaults by position, and names by keyword: also those of a TypedDict of options."""
     args = function.args
-    return (
-        [arg.arg for arg in args.args],
-        [ast.unparse(value) for value in args.defaults],
-        [arg.arg for arg in args.kwonlyargs],
-        [value and ast.unparse(value) for value in args.kw_defaults],
-    )
+    keywords = {arg.arg for arg in args.kwonlyargs}
+    if args.kwarg is not None:
+        keywords |= options(real[args.kwarg.annotation.slice.id])
+    positional = [arg.arg for arg in args.args if arg.arg not in ("self", "cls")]
+    return positional, [ast.unparse(value) for value in args.defaults], keywords
+
+
+def options(node):
+    """The keys of a TypedDict and of those that it extends."""
+    own = {part.target.id for part in node.body if isinstance(part, ast.AnnAssign)}
+    bases = [base.id for base in node.bases if isinstance(base, ast.Name) and base.id in real]
+    return own.union(*(options(real[base]) for base in bases))
+
+
+def keyword_defaults(function):
+    pairs = zip(function.args.kwonlyargs, function.args.kw_defaults, strict=True)
+    return {arg.arg: value and ast.unparse(value) for arg, value in pairs}
 
 
 def fields(node):
@@ -52,22 +59,46 @@ def fields(node):
     return names
 
 
-PUBLIC = [name for name in methods(fake["Engine"]) if not name.startswith("_")] + ["__init__"]
+PUBLIC = [
+    (owner, name)
+    for owner in ("Engine", "Embeds")
+    for name in methods(fake[owner])
+    if not name.startswith("_")
+] + [("Engine", "__init__")]
 
 
 def test_the_fake_has_the_methods_that_the_extension_calls():
-    assert {"encode_prompts", "denoise", "decode", "encode", "latent_size", "close"} <= set(PUBLIC)
+    called = {"encode_prompts", "encode_images", "denoise", "decode", "encode", "latent_size"}
+    assert {("Engine", name) for name in (*called, "close")} <= set(PUBLIC)
+    assert {("Embeds", name) for name in ("combine", "concat", "select")} <= set(PUBLIC)
 
 
-@pytest.mark.parametrize("name", PUBLIC)
-def test_methods_have_the_real_parameters(name):
-    assert parameters(methods(fake["Engine"])[name]) == parameters(methods(real["Engine"])[name])
+@pytest.mark.parametrize(("owner", "name"), PUBLIC)
+def test_methods_have_the_real_parameters(owner, name):
+    faked, real_one = methods(fake[owner])[name], methods(real[owner])[name]
+    assert parameters(faked) == parameters(real_one)
+    defaults = keyword_defaults(real_one)
+    assert {key: value for key, value in keyword_defaults(faked).items() if key in defaults} == (
+        defaults
+    )
 
 
-def test_progress_info_and_actions_have_the_real_fields():
-    assert fields(fake["Progress"]) == fields(real["Progress"])
-    assert fields(fake["Info"]) == fields(real["EngineInfo"])
-    assert fields(fake["Action"]) == fields(real["Action"])
+@pytest.mark.parametrize("name", ["samplers", "schedulers"])
+def test_functions_have_the_real_parameters(name):
+    assert parameters(fake_functions[name]) == parameters(real_functions[name])
+
+
+@pytest.mark.parametrize(
+    ("name", "real_name"),
+    [
+        ("Progress", "Progress"),
+        ("Info", "EngineInfo"),
+        ("Action", "Action"),
+        ("Condition", "Condition"),
+    ],
+)
+def test_values_have_the_real_fields(name, real_name):
+    assert fields(fake[name]) == fields(real[real_name])
 
 
 @pytest.mark.parametrize("name", [name for name in fake if name.endswith("Error")])

@@ -10,7 +10,7 @@ import pytest
 from support import c_header, shared_library
 
 INT, UINT, DOUBLE = ctypes.c_int32, ctypes.c_uint32, ctypes.c_double
-TEXT, POINTER = ctypes.c_char_p, ctypes.c_void_p
+TEXT, POINTER, SIZE = ctypes.c_char_p, ctypes.c_void_p, ctypes.c_size_t
 
 
 def struct(*fields: tuple[str, Any]) -> type[ctypes.Structure]:
@@ -31,8 +31,20 @@ DEFAULTS: dict[str, tuple[type[ctypes.Structure], dict[str, Any]]] = {
         {"parameters": 0, "tensors": 0, "bytes": 0},
     ),
     "kandinsky_engine_options": (
-        struct(("model_dir", TEXT), ("prior_dir", TEXT), ("device", TEXT), ("precision", TEXT)),
-        {"model_dir": None, "prior_dir": None, "device": b"auto", "precision": b"auto"},
+        struct(
+            ("model_dir", TEXT),
+            ("prior_dir", TEXT),
+            ("device", TEXT),
+            ("precision", TEXT),
+            ("inpaint_dir", TEXT),
+        ),
+        {
+            "model_dir": None,
+            "prior_dir": None,
+            "device": b"auto",
+            "precision": b"auto",
+            "inpaint_dir": None,
+        },
     ),
     "kandinsky_engine_info": (
         struct(
@@ -45,6 +57,7 @@ DEFAULTS: dict[str, tuple[type[ctypes.Structure], dict[str, Any]]] = {
             ("latent_channels", INT),
             ("latent_factor", INT),
             ("size_multiple", INT),
+            ("inpaint_dir", TEXT),
         ),
         {"native_size": 0, "latent_channels": 0, "latent_factor": 0, "size_multiple": 0},
     ),
@@ -56,6 +69,10 @@ DEFAULTS: dict[str, tuple[type[ctypes.Structure], dict[str, Any]]] = {
             ("seeds", POINTER),
             ("prior_num_inference_steps", INT),
             ("prior_guidance_scale", DOUBLE),
+            ("negative_prior_prompts", POINTER),
+            ("negative_image", TEXT),
+            ("parse_weights", INT),
+            ("long_prompts", INT),
         ),
         {
             "prompts": None,
@@ -63,6 +80,10 @@ DEFAULTS: dict[str, tuple[type[ctypes.Structure], dict[str, Any]]] = {
             "seeds": None,
             "prior_num_inference_steps": 25,
             "prior_guidance_scale": 4.0,
+            "negative_prior_prompts": None,
+            "negative_image": b"zero",
+            "parse_weights": 1,
+            "long_prompts": 0,
         },
     ),
     "kandinsky_denoise_options": (
@@ -75,6 +96,24 @@ DEFAULTS: dict[str, tuple[type[ctypes.Structure], dict[str, Any]]] = {
             ("num_inference_steps", INT),
             ("guidance_scale", DOUBLE),
             ("noise", POINTER),
+            ("scheduler", TEXT),
+            ("guidance_rescale", DOUBLE),
+            ("guidance_start", DOUBLE),
+            ("guidance_end", DOUBLE),
+            ("tiling", INT),
+            ("variation_seeds", POINTER),
+            ("variation_strength", DOUBLE),
+            ("seed_resize_width", INT),
+            ("seed_resize_height", INT),
+            ("init_latents", POINTER),
+            ("strength", DOUBLE),
+            ("init_noise", TEXT),
+            ("mask", POINTER),
+            ("mask_method", TEXT),
+            ("conditions", POINTER),
+            ("condition_count", SIZE),
+            ("negative_conditions", POINTER),
+            ("negative_condition_count", SIZE),
         ),
         {
             "width": 512,
@@ -84,6 +123,54 @@ DEFAULTS: dict[str, tuple[type[ctypes.Structure], dict[str, Any]]] = {
             "num_inference_steps": 50,
             "guidance_scale": 4.0,
             "noise": None,
+            "scheduler": b"Automatic",
+            "guidance_rescale": 0.0,
+            "guidance_start": 0.0,
+            "guidance_end": 1.0,
+            "tiling": 0,
+            "variation_seeds": None,
+            "variation_strength": 0.0,
+            "seed_resize_width": 0,
+            "seed_resize_height": 0,
+            "init_latents": None,
+            "strength": 0.75,
+            "init_noise": b"matched",
+            "mask": None,
+            "mask_method": b"auto",
+            "conditions": None,
+            "condition_count": 0,
+            "negative_conditions": None,
+            "negative_condition_count": 0,
+        },
+    ),
+    "kandinsky_decode_options": (
+        struct(("batch_size", INT), ("width", INT), ("height", INT), ("tiling", INT)),
+        {"width": 512, "height": 512, "tiling": 0},
+    ),
+    "kandinsky_source_options": (
+        struct(
+            ("pictures", POINTER),
+            ("picture_count", SIZE),
+            ("masks", POINTER),
+            ("mask_count", SIZE),
+            ("resize", TEXT),
+            ("mask_blur", INT),
+            ("invert_mask", INT),
+            ("mask_fill", TEXT),
+            ("erode_mask", INT),
+            ("composite", INT),
+        ),
+        {
+            "pictures": None,
+            "picture_count": 0,
+            "masks": None,
+            "mask_count": 0,
+            "resize": b"stretch",
+            "mask_blur": 4,
+            "invert_mask": 0,
+            "mask_fill": b"original",
+            "erode_mask": 1,
+            "composite": 1,
         },
     ),
 }
@@ -165,9 +252,9 @@ def test_every_init_has_its_defaults_here(header: str) -> None:
     assert inits == {f"{name}_init" for name in DEFAULTS}
 
 
-def test_the_library_lists_its_samplers_and_families(library: ctypes.CDLL) -> None:
+def test_the_library_lists_what_it_offers(library: ctypes.CDLL) -> None:
     listed = {}
-    for what in ("sampler", "family"):
+    for what in ("sampler", "scheduler", "family"):
         count = library[f"kandinsky_{what}_count"]
         count.restype = ctypes.c_size_t
         name = library[f"kandinsky_{what}_name"]
@@ -179,8 +266,15 @@ def test_the_library_lists_its_samplers_and_families(library: ctypes.CDLL) -> No
         assert all(names)
         assert name(count()) is None
         listed[what] = names
-    assert b"DDIM" in listed["sampler"]
+    assert listed["sampler"][0] == b"DDIM"
+    assert listed["scheduler"][0] == b"Automatic"
     assert b"kandinsky-2-1" in listed["family"]
+    describe = library.kandinsky_scheduler_description
+    describe.restype = TEXT
+    describe.argtypes = [ctypes.c_size_t]
+    count = len(listed["scheduler"])
+    assert all(describe(index) for index in range(count))
+    assert describe(count) is None
 
 
 def test_every_status_has_a_name(library: ctypes.CDLL) -> None:
@@ -210,7 +304,7 @@ def test_null_is_refused_and_freeing_it_is_fine(library: ctypes.CDLL) -> None:
     assert library.kandinsky_engine_open(None, ctypes.byref(engine)) == STATUS_INVALID_ARGUMENT
     folder = POINTER(0)
     assert library.kandinsky_folder_open(None, ctypes.byref(folder)) == STATUS_INVALID_ARGUMENT
-    for name in ("engine", "folder", "embeds"):
+    for name in ("engine", "folder", "embeds", "picture"):
         library[f"kandinsky_{name}_free"](None)
 
 

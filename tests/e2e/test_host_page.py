@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -14,6 +15,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from playwright.sync_api import expect, sync_playwright
 
 ROOT = Path(__file__).parents[2]
@@ -21,8 +23,14 @@ FLAGS = [
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
     *("--disable-background-networking", "--disable-component-update"),
 ]
-ID = "#script_kandinsky_"
-"""The host's prefix for a script that is in one tab only."""
+ID = "#script_txt2img_kandinsky_"
+"""The host's prefix for a script that is in both tabs."""
+DEFAULTS = [
+    *(25, 4, "Automatic", "auto"),
+    *("Use the host's", "Use the host's", "zero", False, 0, 0, 1, "auto"),
+    *(False, None, None, 0.5, 0.5, "Automatic", "sum"),
+]
+"""What the widgets say at first, in the order of the API's arguments."""
 
 
 @pytest.fixture(scope="module")
@@ -156,12 +164,13 @@ def test_what_a_newcomer_sees_and_gets(open_page):
     slider = page.locator(f"{ID}prior_steps input[type=range]")
     assert (slider.get_attribute("min"), slider.get_attribute("max")) == ("2", "1000")
     keep(page, "newcomer")
-    assert generate(page) == [25, 4, "Automatic", "auto"]
+    assert generate(page) == DEFAULTS
     picture = page.locator("#picture img")
     expect(picture).to_be_visible()
     assert picture.evaluate("image => [image.naturalWidth, image.naturalHeight]") == [192, 128]
-    assert 'no "Euler a" and used DDIM' in value(page, "comments")
+    assert value(page, "comments") == ""
     assert value(page, "infotext").startswith("a red circle\nSteps: ")
+    assert "Sampler: Kandinsky Euler a, " in value(page, "infotext")
     keep(page, "picture")
 
 
@@ -176,22 +185,60 @@ def test_every_control_arrives(open_page):
     choose(page, "model", "toy")
     choose(page, "precision", "bf16")
     keep(page, "controls")
-    assert generate(page) == [40, 5.5, "toy", "bf16"]
+    assert generate(page) == [40, 5.5, "toy", "bf16", *DEFAULTS[4:]]
     assert "Kandinsky prior steps: 40, Kandinsky prior CFG scale: 5.5" in value(page, "infotext")
+
+
+def test_the_advanced_panel(open_page):
+    page = open_page()
+    expect(page.locator(f"{ID}guidance_rescale")).to_be_hidden()
+    page.get_by_text("Advanced", exact=True).click()
+    choose(page, "sampler", "DDPM")
+    choose(page, "negative_image", "prior")
+    number(page, "guidance_rescale").fill("0.7")
+    page.locator(f"{ID}long_prompts input").check()
+    keep(page, "advanced")
+    arrived = generate(page)
+    assert arrived[4:9] == ["DDPM", "Use the host's", "prior", True, 0.7]
+    assert "Sampler: Kandinsky DDPM" in value(page, "infotext")
+
+
+def test_image_mixing(open_page, tmp_path):
+    page = open_page()
+    expect(page.locator(f"{ID}mix_picture_2")).to_be_hidden()
+    page.locator(f"{ID}mix-checkbox input").check()
+    page.locator(f"{ID}mix .label-wrap").first.click()
+    for label in ("Interpolate Image 1 strength", "Interpolate Image 2 strength"):
+        expect(page.get_by_text(label, exact=True)).to_be_visible()
+    generate(page)
+    assert "please choose it again" in value(page, "comments")
+    Image.new("RGB", (40, 30), (0, 0, 255)).save(tmp_path / "blue.png")
+    page.locator(f"{ID}mix_picture_2 input[type=file]").set_input_files(str(tmp_path / "blue.png"))
+    expect(page.locator(f"{ID}mix_picture_2 img")).to_be_visible()
+    number(page, "mix_strength_2").fill("1.5")
+    keep(page, "mixing")
+    page.locator("#generate").click()
+    expect(page.locator("#infotext textarea")).to_have_value(
+        re.compile("Kandinsky mix of: Prompt \\+ picture"), timeout=60_000
+    )
+    arrived = json.loads(value(page, "arrived"))
+    assert arrived[12:] == [True, None, [40, 30], 0.5, 1.5, "Automatic", "sum"]
+    keep(page, "mixed")
 
 
 def test_pasting_moves_the_controls(open_page):
     page = open_page()
     page.locator("#infotext textarea").fill(
         "x\nSteps: 4, Script: Kandinsky, Kandinsky prior steps: 77, "
-        "Kandinsky prior CFG scale: 2.5, Kandinsky model: elsewhere, Kandinsky precision: fp32"
+        "Kandinsky prior CFG scale: 2.5, Kandinsky model: elsewhere, Kandinsky precision: fp32, "
+        "Kandinsky guidance end: 0.8"
     )
     page.locator("#paste").click()
     expect(number(page, "prior_steps")).to_have_value("77")
     expect(number(page, "prior_cfg_scale")).to_have_value("2.5")
     expect(page.locator(f"{ID}model input")).to_have_value("elsewhere")
     expect(page.locator(f"{ID}precision input")).to_have_value("fp32")
-    assert generate(page) == [77, 2.5, "elsewhere", "fp32"]
+    assert generate(page) == [77, 2.5, "elsewhere", "fp32", *DEFAULTS[4:10], 0.8, *DEFAULTS[11:]]
     assert 'no Kandinsky model "elsewhere"' in value(page, "comments")
 
 

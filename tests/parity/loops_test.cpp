@@ -71,6 +71,8 @@ TEST(LoopsParity, Denoise) {
   const Component component = open_component("tiny-2-1", "unet");
   const nn::UNet unet(nn::UNetConfig::from_json(component.config), component.weights);
   const auto schedule = samplers::NoiseSchedule::from_json(open_config("tiny-2-1", "scheduler"));
+  const pipelines::Geometry geometry{
+      .native_size = 64, .latent_channels = 4, .latent_factor = 8, .size_multiple = 64};
   const CancelFlag cancel;
   const pipelines::Monitor monitor(cancel, nullptr, nullptr);
   for (const std::string& name : reference.cases()) {
@@ -85,8 +87,7 @@ TEST(LoopsParity, Denoise) {
         static_cast<int>(reference.integer(name + "/num_inference_steps"));
     request.guidance_scale = reference.real(name + "/guidance_scale");
     const at::Tensor latents =
-        run_unet(unet, schedule, expected.size(1), expected.size(2), expected.size(3), embeds,
-                 &negative_embeds, request, monitor);
+        run_unet(unet, schedule, geometry, embeds, &negative_embeds, request, monitor);
     expect_close(kDenoise, name, latents, expected);
   }
 }

@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -80,8 +81,15 @@ def layouts(header: Path, folder: Path) -> dict[str, list[Field]]:
     return found
 
 
-def layout_changes(recorded: dict[str, list[Field]], actual: dict[str, list[Field]]) -> list[str]:
-    """What a program made for the recorded layouts would trip over, and what is not recorded."""
+def layout_changes(
+    recorded: dict[str, list[Field]],
+    actual: dict[str, list[Field]],
+    fixed: AbstractSet[str] = frozenset(),
+) -> list[str]:
+    """What a program made for the recorded layouts would trip over, and what is not recorded.
+
+    fixed: structs that cannot grow, so that they need no struct_size.
+    """
     problems = []
     for struct, fields in recorded.items():
         if struct not in actual:
@@ -92,11 +100,12 @@ def layout_changes(recorded: dict[str, list[Field]], actual: dict[str, list[Fiel
             if position >= len(now) or now[position] != field:
                 got = now[position] if position < len(now) else "nothing"
                 problems.append(f"{struct}: {field} was recorded, but there is {got}")
-        problems += [f"{struct}: {field} is new; record it" for field in now[len(fields) :]]
+        advice = f", but {struct} cannot grow" if struct in fixed else "; record it"
+        problems += [f"{struct}: {field} is new{advice}" for field in now[len(fields) :]]
     problems += [f"{struct} is new; record it" for struct in actual if struct not in recorded]
     problems += [
         f"{struct} does not start with uint32_t struct_size"
         for struct, fields in actual.items()
-        if not fields or fields[0] != Field("struct_size", 0, 4)
+        if struct not in fixed and (not fields or fields[0] != Field("struct_size", 0, 4))
     ]
     return problems

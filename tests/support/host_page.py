@@ -33,15 +33,19 @@ def main() -> None:
     importlib.import_module("kandinsky_ext.engine").engine_folder = lambda: nowhere
     importlib.import_module("kandinsky_ext.host.tools").DEMO_FOLDER = nowhere
 
+    def as_text(values):
+        """A picture as its size."""
+        return json.dumps([getattr(value, "size", value) for value in values])
+
     def generate(prompt, *values):
-        p = processing.StableDiffusionProcessing(
+        p = processing.StableDiffusionProcessingTxt2Img(
             prompt=prompt, sampler_name="Euler a", width=192, height=128
         )
         try:
-            processed = processing.txt2img(script, p, values)
+            processed = processing.generate(script, p, values)
         except Exception as error:
-            return None, json.dumps(values), f"{type(error).__name__}: {error}", ""
-        return processed.images[0], json.dumps(values), processed.comments, processed.infotexts[0]
+            return None, as_text(values), f"{type(error).__name__}: {error}", ""
+        return processed.images[0], as_text(values), processed.comments, processed.infotexts[0]
 
     def paste(text):
         _, values = infotext_utils.paste(script.infotext_fields, text)
@@ -58,7 +62,8 @@ def main() -> None:
         comments = gr.Textbox(label="Comments", elem_id="comments")
         infotext = gr.Textbox(label="Parameters", elem_id="infotext")
         button.click(generate, [prompt, *inputs], [picture, arrived, comments, infotext])
-        paste_button.click(paste, [infotext], inputs)
+        pasted = [component for component, _ in script.infotext_fields]
+        paste_button.click(paste, [infotext], pasted)
     page.launch(
         server_name="127.0.0.1",
         server_port=port,

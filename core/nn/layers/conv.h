@@ -12,8 +12,26 @@ struct ConvShape {
   int64_t out_channels = 0;
   int64_t kernel = 3;
   int64_t stride = 1;
-  int64_t padding = 1;  ///< zeros, on all four sides
+  int64_t padding = 1;  ///< on all four sides
 };
+
+/// What lies beyond a map's borders. A network run with kCircular makes pictures whose opposite
+/// borders fit each other.
+enum class PaddingMode : int {
+  kZeros,     ///< nothing: what the networks were trained with
+  kCircular,  ///< the map again
+};
+
+/// Rows and columns to add around a map.
+struct Padding {
+  int64_t left = 0;
+  int64_t right = 0;
+  int64_t top = 0;
+  int64_t bottom = 0;
+};
+
+/// x: [B, C, H, W]. The result is channels-last.
+at::Tensor pad_map(const at::Tensor& x, const Padding& padding, PaddingMode mode);
 
 /// 2D convolution. Tensors: "weight" [out, in, kernel, kernel], "bias" [out]. Weights are kept
 /// channels-last, the layout in which convolutions are fastest on every device here; maps keep that
@@ -23,7 +41,7 @@ class Conv2d {
   Conv2d(const tensor::Weights& weights, const ConvShape& shape, Bias bias = Bias::kYes);
 
   /// x: [B, in, H, W]
-  at::Tensor operator()(const at::Tensor& x) const;
+  at::Tensor operator()(const at::Tensor& x, PaddingMode mode = PaddingMode::kZeros) const;
 
  private:
   at::Tensor weight_;

@@ -26,16 +26,16 @@ Movq::Movq(const MovqConfig& config, const tensor::Weights& weights)
   weights.finish();
 }
 
-at::Tensor Movq::encode(const at::Tensor& pixels) const {
+at::Tensor Movq::encode(const at::Tensor& pixels, PaddingMode padding_mode) const {
   const at::Tensor placed =
       pixels.to(placement_.device, placement_.dtype).contiguous(at::MemoryFormat::ChannelsLast);
-  return quant_conv_(encoder_(placed));
+  return quant_conv_(encoder_(placed, padding_mode));
 }
 
-at::Tensor Movq::decode(const at::Tensor& latents) const {
+at::Tensor Movq::decode(const at::Tensor& latents, PaddingMode padding_mode) const {
   const at::Tensor placed =
       latents.to(placement_.device, placement_.dtype).contiguous(at::MemoryFormat::ChannelsLast);
-  return decoder_(post_quant_conv_(placed), placed);
+  return decoder_(post_quant_conv_(placed), placed, padding_mode);
 }
 
 }  // namespace kandinsky::nn

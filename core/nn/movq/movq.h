@@ -15,11 +15,12 @@ class Movq {
   /// pixels: [B, 3, H, W] in [-1, 1], H and W multiples of the factor. Returns latents [B,
   /// latent_channels, H/factor, W/factor] in the placement's type. They are not scaled. Source:
   /// diffusers, VQModel.encode.
-  at::Tensor encode(const at::Tensor& pixels) const;
+  at::Tensor encode(const at::Tensor& pixels, PaddingMode padding_mode = PaddingMode::kZeros) const;
 
   /// The reverse: [B, 3, H, W] in about [-1, 1]. Source: diffusers, VQModel.decode with
   /// force_not_quantize.
-  at::Tensor decode(const at::Tensor& latents) const;
+  at::Tensor decode(const at::Tensor& latents,
+                    PaddingMode padding_mode = PaddingMode::kZeros) const;
 
   const MovqConfig& config() const { return config_; }
 

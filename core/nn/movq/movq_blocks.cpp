@@ -36,8 +36,10 @@ MovqResnetBlock::MovqResnetBlock(const tensor::Weights& weights, int64_t in_chan
   }
 }
 
-at::Tensor MovqResnetBlock::operator()(const at::Tensor& x, const at::Tensor& zq) const {
-  const at::Tensor h = conv2_(at::silu(norm2_(conv1_(at::silu(norm1_(x, zq))), zq)));
+at::Tensor MovqResnetBlock::operator()(const at::Tensor& x, const at::Tensor& zq,
+                                       PaddingMode padding_mode) const {
+  const at::Tensor convolved = conv1_(at::silu(norm1_(x, zq)), padding_mode);
+  const at::Tensor h = conv2_(at::silu(norm2_(convolved, zq)), padding_mode);
   return (conv_shortcut_ ? (*conv_shortcut_)(x) : x) + h;
 }
 
@@ -62,8 +64,9 @@ MovqMidBlock::MovqMidBlock(const tensor::Weights& weights, int64_t channels,
       attention_(weights.scope("attentions", 0), channels, norm),
       resnet_1_(weights.scope("resnets", 1), channels, channels, norm) {}
 
-at::Tensor MovqMidBlock::operator()(const at::Tensor& x, const at::Tensor& zq) const {
-  return resnet_1_(attention_(resnet_0_(x, zq), zq), zq);
+at::Tensor MovqMidBlock::operator()(const at::Tensor& x, const at::Tensor& zq,
+                                    PaddingMode padding_mode) const {
+  return resnet_1_(attention_(resnet_0_(x, zq, padding_mode), zq), zq, padding_mode);
 }
 
 }  // namespace kandinsky::nn

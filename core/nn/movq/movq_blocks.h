@@ -18,7 +18,7 @@ class MovqResnetBlock {
                   const MovqNormKind& norm);
 
   /// x: [B, in, H, W]; zq: the latents for the decoder, undefined in the encoder.
-  at::Tensor operator()(const at::Tensor& x, const at::Tensor& zq) const;
+  at::Tensor operator()(const at::Tensor& x, const at::Tensor& zq, PaddingMode padding_mode) const;
 
  private:
   MovqNorm norm1_;
@@ -46,7 +46,7 @@ class MovqMidBlock {
  public:
   MovqMidBlock(const tensor::Weights& weights, int64_t channels, const MovqNormKind& norm);
 
-  at::Tensor operator()(const at::Tensor& x, const at::Tensor& zq) const;
+  at::Tensor operator()(const at::Tensor& x, const at::Tensor& zq, PaddingMode padding_mode) const;
 
  private:
   MovqResnetBlock resnet_0_;

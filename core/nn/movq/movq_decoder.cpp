@@ -42,17 +42,20 @@ MovqDecoder::MovqDecoder(const MovqConfig& config, const tensor::Weights& weight
   }
 }
 
-at::Tensor MovqDecoder::operator()(const at::Tensor& z, const at::Tensor& zq) const {
-  at::Tensor x = mid_block_(conv_in_(z), zq);
+at::Tensor MovqDecoder::operator()(const at::Tensor& z, const at::Tensor& zq,
+                                   PaddingMode padding_mode) const {
+  at::Tensor x = mid_block_(conv_in_(z, padding_mode), zq, padding_mode);
   for (const Level& level : up_blocks_) {
     for (size_t j = 0; j < level.resnets.size(); ++j) {
-      x = level.resnets[j](x, zq);
+      x = level.resnets[j](x, zq, padding_mode);
       if (!level.attentions.empty()) x = level.attentions[j](x, zq);
     }
-    if (level.upsampler)
-      x = (*level.upsampler)(at::upsample_nearest2d(x, {2 * x.size(2), 2 * x.size(3)}));
+    if (level.upsampler) {
+      x = (*level.upsampler)(at::upsample_nearest2d(x, {2 * x.size(2), 2 * x.size(3)}),
+                             padding_mode);
+    }
   }
-  return conv_out_(at::silu(conv_norm_out_(x, zq)));
+  return conv_out_(at::silu(conv_norm_out_(x, zq)), padding_mode);
 }
 
 }  // namespace kandinsky::nn

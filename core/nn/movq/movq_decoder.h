@@ -15,7 +15,7 @@ class MovqDecoder {
 
   /// z: [B, latent_channels, h, w] after post_quant_conv; zq: the latents before it, of the same
   /// size. Returns [B, 3, h*factor, w*factor]. Source: diffusers, autoencoders.vae.Decoder.forward.
-  at::Tensor operator()(const at::Tensor& z, const at::Tensor& zq) const;
+  at::Tensor operator()(const at::Tensor& z, const at::Tensor& zq, PaddingMode padding_mode) const;
 
  private:
   struct Level {

@@ -1,6 +1,5 @@
 #include "nn/movq/movq_encoder.h"
 
-#include <ATen/ops/pad.h>
 #include <ATen/ops/silu.h>
 
 namespace kandinsky::nn {
@@ -44,18 +43,21 @@ MovqEncoder::MovqEncoder(const MovqConfig& config, const tensor::Weights& weight
   }
 }
 
-at::Tensor MovqEncoder::operator()(const at::Tensor& pixels) const {
+at::Tensor MovqEncoder::operator()(const at::Tensor& pixels, PaddingMode padding_mode) const {
   const at::Tensor no_zq;
-  at::Tensor x = conv_in_(pixels);
+  at::Tensor x = conv_in_(pixels, padding_mode);
   for (const Level& level : down_blocks_) {
     for (size_t j = 0; j < level.resnets.size(); ++j) {
-      x = level.resnets[j](x, no_zq);
+      x = level.resnets[j](x, no_zq, padding_mode);
       if (!level.attentions.empty()) x = level.attentions[j](x, no_zq);
     }
-    // The reference pads on the right and at the bottom only.
-    if (level.downsampler) x = (*level.downsampler)(at::pad(x, {0, 1, 0, 1}));
+    // The reference pads on the right and at the bottom only; wrapped around, what is added there
+    // is the first column and row.
+    if (level.downsampler)
+      x = (*level.downsampler)(pad_map(x, {.right = 1, .bottom = 1}, padding_mode));
   }
-  return conv_out_(at::silu(conv_norm_out_(mid_block_(x, no_zq), no_zq)));
+  x = mid_block_(x, no_zq, padding_mode);
+  return conv_out_(at::silu(conv_norm_out_(x, no_zq)), padding_mode);
 }
 
 }  // namespace kandinsky::nn

@@ -15,7 +15,7 @@ class MovqEncoder {
 
   /// pixels: [B, 3, H, W], H and W multiples of the factor. Returns [B, latent_channels, H/factor,
   /// W/factor]. Source: diffusers, autoencoders.vae.Encoder.forward.
-  at::Tensor operator()(const at::Tensor& pixels) const;
+  at::Tensor operator()(const at::Tensor& pixels, PaddingMode padding_mode) const;
 
  private:
   struct Level {

@@ -155,35 +155,53 @@ UNet::Conditioning UNet::condition(const at::Tensor& image_embeds, const at::Ten
   return conditioning;
 }
 
+UNet::Conditioning UNet::join(const std::vector<const Conditioning*>& conditionings) {
+  const auto joined = [&conditionings](const auto& tensor_of) {
+    std::vector<at::Tensor> rows;
+    rows.reserve(conditionings.size());
+    for (const Conditioning* conditioning : conditionings) rows.push_back(tensor_of(*conditioning));
+    return at::cat(rows);
+  };
+  Conditioning result{.aug_emb = joined([](const Conditioning& c) { return c.aug_emb; }),
+                      .contexts = {}};
+  for (size_t i = 0; i < conditionings.front()->contexts.size(); ++i) {
+    result.contexts.push_back(
+        {.key = joined([i](const Conditioning& c) { return c.contexts[i].key; }),
+         .value = joined([i](const Conditioning& c) { return c.contexts[i].value; })});
+  }
+  return result;
+}
+
 at::Tensor UNet::operator()(const at::Tensor& sample, double timestep,
-                            const Conditioning& conditioning) const {
+                            const Conditioning& conditioning, PaddingMode padding_mode) const {
   // Every residual unit starts its own projection with SiLU: once for all.
   const at::Tensor temb = at::silu(time_embedding_(timestep) + conditioning.aug_emb);
   auto context = conditioning.contexts.begin();
 
   at::Tensor x = conv_in_(
-      sample.to(placement_.device, placement_.dtype).contiguous(at::MemoryFormat::ChannelsLast));
+      sample.to(placement_.device, placement_.dtype).contiguous(at::MemoryFormat::ChannelsLast),
+      padding_mode);
   std::vector<at::Tensor> skips{x};
   for (const Level& level : down_blocks_) {
     for (size_t j = 0; j < level.resnets.size(); ++j) {
-      x = level.resnets[j](x, temb);
+      x = level.resnets[j](x, temb, padding_mode);
       if (!level.attentions.empty()) x = level.attentions[j](x, *context++);
       skips.push_back(x);
     }
-    if (level.resampler) skips.push_back(x = (*level.resampler)(x, temb));
+    if (level.resampler) skips.push_back(x = (*level.resampler)(x, temb, padding_mode));
   }
-  x = mid_resnets_[0](x, temb);
+  x = mid_resnets_[0](x, temb, padding_mode);
   x = (*mid_attention_)(x, *context++);
-  x = mid_resnets_[1](x, temb);
+  x = mid_resnets_[1](x, temb, padding_mode);
   for (const Level& level : up_blocks_) {
     for (size_t j = 0; j < level.resnets.size(); ++j) {
-      x = level.resnets[j](at::cat({x, skips.back()}, 1), temb);
+      x = level.resnets[j](at::cat({x, skips.back()}, 1), temb, padding_mode);
       skips.pop_back();
       if (!level.attentions.empty()) x = level.attentions[j](x, *context++);
     }
-    if (level.resampler) x = (*level.resampler)(x, temb);
+    if (level.resampler) x = (*level.resampler)(x, temb, padding_mode);
   }
-  return conv_out_(at::silu(conv_norm_out_(x)));
+  return conv_out_(at::silu(conv_norm_out_(x)), padding_mode);
 }
 
 }  // namespace kandinsky::nn

@@ -47,11 +47,15 @@ class UNet {
   Conditioning condition(const at::Tensor& image_embeds, const at::Tensor& text_embeds,
                          const at::Tensor& text_encoder_hidden_states) const;
 
+  /// The rows of several results of condition() as one, B being their sum. They need the same
+  /// number T of text tokens.
+  static Conditioning join(const std::vector<const Conditioning*>& conditionings);
+
   /// sample: [B, in_channels, h, w] with h and w multiples of size_multiple(). timestep may be
   /// fractional. Returns [B, out_channels, h, w] in the placement's type. Source: diffusers,
   /// UNet2DConditionModel.forward.
-  at::Tensor operator()(const at::Tensor& sample, double timestep,
-                        const Conditioning& conditioning) const;
+  at::Tensor operator()(const at::Tensor& sample, double timestep, const Conditioning& conditioning,
+                        PaddingMode padding_mode = PaddingMode::kZeros) const;
 
   const UNetConfig& config() const { return config_; }
 

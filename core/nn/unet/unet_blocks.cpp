@@ -46,14 +46,16 @@ ResnetBlock::ResnetBlock(const tensor::Weights& weights, const Shape& shape, Res
   }
 }
 
-at::Tensor ResnetBlock::operator()(const at::Tensor& x, const at::Tensor& activated_temb) const {
-  const at::Tensor h = conv1_(resampled(at::silu(norm1_(x)), resample_));
+at::Tensor ResnetBlock::operator()(const at::Tensor& x, const at::Tensor& activated_temb,
+                                   PaddingMode padding_mode) const {
+  const at::Tensor h = conv1_(resampled(at::silu(norm1_(x)), resample_), padding_mode);
   // Scale comes first, then shift.
   const std::vector<at::Tensor> scale_shift =
       time_emb_proj_(activated_temb).unsqueeze(2).unsqueeze(3).chunk(2, 1);
   const at::Tensor modulated = norm2_(h) * (1 + scale_shift[0]) + scale_shift[1];
   const at::Tensor input = resampled(x, resample_);
-  return (conv_shortcut_ ? (*conv_shortcut_)(input) : input) + conv2_(at::silu(modulated));
+  return (conv_shortcut_ ? (*conv_shortcut_)(input) : input) +
+         conv2_(at::silu(modulated), padding_mode);
 }
 
 AddedKvAttention::AddedKvAttention(const tensor::Weights& weights, const Shape& shape)

@@ -29,7 +29,8 @@ class ResnetBlock {
 
   /// x: [B, in, H, W], activated_temb: [B, temb_channels] after SiLU.
   /// Source: diffusers, ResnetBlock2D with time_embedding_norm "scale_shift".
-  at::Tensor operator()(const at::Tensor& x, const at::Tensor& activated_temb) const;
+  at::Tensor operator()(const at::Tensor& x, const at::Tensor& activated_temb,
+                        PaddingMode padding_mode) const;
 
  private:
   Resample resample_;

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from modules import script_callbacks
+from collections.abc import MutableMapping
+from typing import Any
+
+from modules import script_callbacks, sd_samplers
 
 from kandinsky_ext import infotext
 
 
 def register() -> None:
     """Once after each time that the host has forgotten its callbacks."""
-    script_callbacks.on_infotext_pasted(infotext.on_pasted)
+    script_callbacks.on_infotext_pasted(_on_pasted)
+
+
+def _on_pasted(_infotext: str, parameters: MutableMapping[str, Any]) -> None:
+    infotext.on_pasted(parameters, {sampler.name for sampler in sd_samplers.all_samplers})

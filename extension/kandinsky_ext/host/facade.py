@@ -11,18 +11,28 @@ from typing import Any, Protocol
 import torch
 from modules import sd_samplers
 
-NO_START_PICTURE = (
-    "Kandinsky cannot start from a picture yet, so img2img and hires. fix are not possible."
-)
-
 
 class Job(Protocol):
-    """What a run wants painted; see `run.RunJob`."""
+    """What a run wants painted; see `job.RunJob`."""
 
     model_name: str
 
     def sample(self, p: Any, x: torch.Tensor, conditioning: Any, unconditional: Any) -> Any:
-        """Latents [B, 4, h, w], or already decoded pictures in the host's own list type."""
+        """Latents [B, 4, h, w] painted from the noise x."""
+
+    def sample_img2img(
+        self,
+        p: Any,
+        x: torch.Tensor,
+        noise: torch.Tensor,
+        conditioning: Any,
+        unconditional: Any,
+        steps: int | None,
+    ) -> torch.Tensor:
+        """Latents painted from the latents x. steps: those of a hires pass, else None."""
+
+    def encode(self, pictures: torch.Tensor) -> torch.Tensor:
+        """Pictures [B, 3, height, width] in -1..1 to latents of the host's size."""
 
     def decode(self, latents: torch.Tensor) -> torch.Tensor:
         """Latents [B, 4, h, w] to pictures [B, 3, height, width] in -1..1."""
@@ -82,8 +92,8 @@ class Facade(torch.nn.Module):  # type: ignore[misc]  # mypy skips torch
     def decode_first_stage(self, latents: torch.Tensor) -> torch.Tensor:
         return self.job.decode(latents)
 
-    def encode_first_stage(self, _pictures: torch.Tensor) -> torch.Tensor:
-        raise NotImplementedError(NO_START_PICTURE)
+    def encode_first_stage(self, pictures: torch.Tensor) -> torch.Tensor:
+        return self.job.encode(pictures)
 
     def get_first_stage_encoding(self, latents: torch.Tensor) -> torch.Tensor:
         return latents
@@ -117,5 +127,16 @@ class Sampler:
     ) -> Any:
         return self._facade.job.sample(p, x, conditioning, unconditional_conditioning)
 
-    def sample_img2img(self, *_args: Any, **_kwargs: Any) -> Any:
-        raise NotImplementedError(NO_START_PICTURE)
+    def sample_img2img(
+        self,
+        p: Any,
+        x: torch.Tensor,
+        noise: torch.Tensor,
+        conditioning: Any,
+        unconditional_conditioning: Any,
+        steps: int | None = None,
+        image_conditioning: Any = None,
+    ) -> Any:
+        return self._facade.job.sample_img2img(
+            p, x, noise, conditioning, unconditional_conditioning, steps
+        )

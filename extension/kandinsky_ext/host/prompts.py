@@ -7,55 +7,53 @@ from typing import Any
 
 from modules import prompt_parser, shared
 
+from kandinsky_ext.conditions import Phrase, Steps, phrases
 from kandinsky_ext.request import plain_text
 
-EMPHASIS_REMARK = "Prompt: emphasis such as (word:1.3) has no effect on Kandinsky yet."
-EDITING_REMARK = (
-    "Prompt: Kandinsky cannot change the prompt while painting yet; "
-    "the text of the last step was used."
-)
-AND_REMARK = "Prompt: Kandinsky does not weigh AND yet; the parts were read as one text."
 NETWORKS_REMARK = "Prompt: Kandinsky has no use for extra networks such as <lora:...>."
 
 
-def positive(p: Any, conditioning: Any) -> list[str]:
-    """The batch's texts, from the structure whose leaves are the texts that the facade returned."""
+def positive(p: Any, conditioning: Any, steps: Steps) -> list[tuple[Phrase, ...]]:
+    """What guides each picture, from the structure whose leaves are the texts that the facade
+    returned. The parts of an AND are phrases at the same steps, each with its weight.
+    """
     if getattr(p, "extra_network_data", None):
         p.comment(NETWORKS_REMARK)
-    texts = []
-    for parts in conditioning.batch:
-        own = [_last(p, part.schedules) for part in parts]
-        if len(own) > 1:
-            p.comment(AND_REMARK)
-            own = [" ".join(text.strip() for text in own)]
-        texts.append(own[0])
-    return [_plain(p, text) for text in texts]
+    return [
+        tuple(
+            phrase
+            for part in parts
+            for phrase in phrases(_schedule(part.schedules), steps, float(part.weight))
+        )
+        for parts in conditioning.batch
+    ]
 
 
-def negative(p: Any, unconditional_conditioning: Any) -> list[str]:
+def negative(p: Any, unconditional_conditioning: Any, steps: Steps) -> list[tuple[Phrase, ...]]:
     """Likewise for the negative prompts.
 
     A host may leave the structure out when guidance is off.
     """
     if unconditional_conditioning is None:
-        texts = list(p.negative_prompts)
-    else:
-        texts = [_last(p, schedule) for schedule in unconditional_conditioning]
-    return [_plain(p, text) for text in texts]
+        return [phrases([(steps.planned, _text(text))], steps) for text in p.negative_prompts]
+    return [phrases(_schedule(schedule), steps) for schedule in unconditional_conditioning]
 
 
-def _last(p: Any, schedule: Sequence[Any]) -> str:
-    if len(schedule) > 1:
-        p.comment(EDITING_REMARK)
-    text = schedule[-1].cond
+def emphasis() -> str:
+    """The host's rule for (word:1.3): "Original", "No norm", "Ignore" or "None"; the last one
+    leaves brackets alone.
+    """
+    if not getattr(shared.opts, "enable_emphasis", True):
+        return "None"
+    return str(getattr(shared.opts, "emphasis", "Original"))
+
+
+def _schedule(schedule: Sequence[Any]) -> list[tuple[int, str]]:
+    return [(int(entry.end_at_step), _text(entry.cond)) for entry in schedule]
+
+
+def _text(text: Any) -> str:
     assert isinstance(text, str)
+    if emphasis() == "Ignore":
+        return plain_text(text, prompt_parser.parse_prompt_attention)
     return text
-
-
-def _plain(p: Any, text: str) -> str:
-    if getattr(shared.opts, "emphasis", None) == "None":
-        return text
-    plain, weighted = plain_text(text, prompt_parser.parse_prompt_attention)
-    if weighted:
-        p.comment(EMPHASIS_REMARK)
-    return plain

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from modules import call_queue, devices, paths_internal, shared, ui_common
+from modules import call_queue, devices, paths_internal, shared, ui_common, ui_components
 
 from kandinsky_ext.engine_folder import ROOT
 
@@ -36,6 +37,13 @@ def refresh_button(component: Any, choices: Callable[[], list[str]], elem_id: st
     return ui_common.create_refresh_button(
         component, lambda: None, lambda: {"choices": choices()}, elem_id
     )
+
+
+@contextmanager
+def input_accordion(label: str, elem_id: str) -> Iterator[Any]:
+    """The host's accordion that is switched on by opening it; gives its checkbox."""
+    with ui_components.InputAccordion(False, label=label, elem_id=elem_id) as switch:
+        yield switch
 
 
 def queued(function: Callable[[], Any]) -> Callable[[], Any]:

@@ -58,6 +58,11 @@ class Wrapped:
         ("prior_num_inference_steps", {"prior_num_inference_steps": 2**31}, "out of range"),
         ("prior_guidance_scale", {"prior_guidance_scale": "high"}, "high"),
         ("prior_guidance_scale", {"prior_guidance_scale": 10**400}, "too large"),
+        ("negative_prior_prompts", {"negative_prior_prompts": "blue"}, "got one str"),
+        ("negative_prior_prompts[0]", {"negative_prior_prompts": [None]}, "got NoneType"),
+        ("negative_image", {"negative_image": None}, "got NoneType"),
+        ("parse_weights", {"parse_weights": 1}, "got 1"),
+        ("long_prompts", {"long_prompts": "yes"}, "got 'yes'"),
     ],
 )
 def test_prompts(engine: kandinsky.Engine, name: str, values: dict[str, Any], reason: str) -> None:
@@ -77,12 +82,127 @@ def test_prompts(engine: kandinsky.Engine, name: str, values: dict[str, Any], re
         {"prior_num_inference_steps": 1001},
         {"prior_guidance_scale": float("nan")},
         {"prior_guidance_scale": -1},
+        {"negative_prior_prompts": ["a", "b"]},
+        {"negative_image": "black"},
     ],
 )
 def test_what_the_engine_itself_refuses(engine: kandinsky.Engine, values: dict[str, Any]) -> None:
     arguments = {"prompts": ["a"], "seeds": [1], **values}
     with pytest.raises(kandinsky.InvalidArgumentError):
         engine.encode_prompts(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "reason"),
+    [
+        ("sampler", 3, "got int"),
+        ("scheduler", b"Karras", "got bytes"),
+        ("num_inference_steps", 2.5, "got float"),
+        ("guidance_scale", "4,0", "4,0"),
+        ("guidance_rescale", None, "got None"),
+        ("guidance_start", [], "got []"),
+        ("guidance_end", "end", "end"),
+        ("tiling", 1, "got 1"),
+        ("noise", [1.0], "got list"),
+        ("noise", np.zeros((1, 4, 8, 8)), "must be float32"),
+        ("noise", np.zeros((1, 3, 8, 8), np.float32), "must be [1, 4, 8, 8]"),
+        ("variation_seeds", 3, "got one int"),
+        ("variation_seeds[0]", [-1], "out of range"),
+        ("variation_seeds", [1, 2], "there are 2"),
+        ("variation_strength", "much", "much"),
+        ("seed_resize_width", 1.5, "got float"),
+        ("seed_resize_height", 2**31, "out of range"),
+        ("strength", "half", "half"),
+        ("init_noise", 1, "got int"),
+        ("mask_method", None, "got NoneType"),
+        ("conditions", 3, "got one int"),
+        ("conditions[0]", [(0, 0, 1, 2)], "got tuple"),
+        ("conditions[0].row", [kandinsky.Condition(0.5, 0, 1, 2)], "got float"),  # type: ignore[arg-type]
+        ("conditions[0].weight", [kandinsky.Condition(0, 0, 1, 2, "x")], "x"),  # type: ignore[arg-type]
+        ("negative_conditions[0]", [None], "got NoneType"),
+    ],
+)
+def test_sampling(engine: kandinsky.Engine, name: str, value: Any, reason: str) -> None:
+    options = {**SIZE, "seeds": [1], name.partition("[")[0]: value}
+    assert reason in refused(name, engine.text_to_image, ["a"], **options)
+    picture = np.zeros((64, 64, 3), np.uint8)
+    assert reason in refused(name, engine.image_to_image, ["a"], pictures=[picture], **options)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "reason"),
+    [
+        ("pictures", np.zeros((64, 64, 3), np.uint8), "got one array [64, 64, 3]"),
+        ("pictures", None, "got one NoneType"),
+        ("pictures", "picture.png", "got one str"),
+        ("pictures[0]", ["picture.png"], "got str"),
+        ("pictures[0]", [np.zeros((64, 64, 3), np.float32)], "must be uint8"),
+        ("pictures[0]", [np.zeros((64, 64, 2), np.uint8)], "[any, any, 3] or [any, any, 4]"),
+        ("pictures[1]", [np.zeros((8, 8), np.uint8), np.zeros(8, np.uint8)], "got [8]"),
+        ("pictures[0]", [np.zeros((64, 64, 6), np.uint8)[..., ::2]], "not C-contiguous"),
+        ("masks", np.zeros((64, 64), np.uint8), "got one array [64, 64]"),
+        ("masks[0]", [np.zeros((64, 64), bool)], "must be uint8"),
+        ("resize", 1, "got int"),
+        ("mask_blur", 4.0, "got float"),
+        ("invert_mask", None, "got None"),
+        ("mask_fill", 2, "got int"),
+        ("erode_mask", 1, "got 1"),
+        ("composite", "no", "got 'no'"),
+    ],
+)
+def test_sources(engine: kandinsky.Engine, name: str, value: Any, reason: str) -> None:
+    options: dict[str, Any] = {
+        **SIZE,
+        "seeds": [1],
+        "pictures": [np.zeros((64, 64, 3), np.uint8)],
+        name.partition("[")[0]: value,
+    }
+    assert reason in refused(name, engine.image_to_image, ["a"], **options)
+    if name.startswith("pictures") and value is not None:
+        assert reason in refused(name, engine.encode_images, value)
+
+
+@pytest.mark.parametrize(
+    ("method", "wrong", "right"),
+    [
+        ("encode_prompts", "prior_steps", None),
+        ("encode_prompts", "prior_num_inference_step", "prior_num_inference_steps"),
+        ("text_to_image", "mask_blur", None),
+        ("text_to_image", "guidance", "guidance_end"),
+        ("image_to_image", "init_latents", None),
+        ("image_to_image", "mask", "masks"),
+    ],
+)
+def test_unknown_keywords_are_named(
+    engine: kandinsky.Engine, method: str, wrong: str, right: str | None
+) -> None:
+    arguments: dict[str, Any] = {"prompts": ["a"], "seeds": [1], wrong: 1}
+    if method != "encode_prompts":
+        arguments |= SIZE
+    if method == "image_to_image":
+        arguments["pictures"] = [np.zeros((64, 64, 3), np.uint8)]
+    with pytest.raises(TypeError) as caught:
+        getattr(engine, method)(**arguments)
+    assert str(caught.value).startswith(f"{method}() got an unexpected keyword argument '{wrong}'")
+    if right is not None:
+        assert f"did you mean '{right}'?" in str(caught.value)
+
+
+def structs(*kinds: type) -> dict[str, type]:
+    return {name: kind for kind in kinds for name in vars(kind) if not name.startswith("_")}
+
+
+def test_every_option_of_the_engine_has_a_keyword() -> None:
+    """What a struct of `_core` has and no method takes would be out of reach."""
+    own_parameters = {"prompts", "negative_prompts", "seeds", "width", "height", "pictures"}
+    known = structs(_core.PromptOptions, _core.DenoiseOptions, _core.SourceOptions)
+    keywords = {
+        name
+        for kind in (kandinsky.PromptOptions, kandinsky.DenoiseOptions, kandinsky.SourceOptions)
+        for name in kind.__annotations__
+    }
+    assert keywords | own_parameters == set(known)
+    assert not keywords & own_parameters
 
 
 @pytest.mark.parametrize(
@@ -161,9 +281,13 @@ def test_pictures(engine: kandinsky.Engine, tmp_path: Path, array: Any, reason: 
 def test_embeds_are_asked_for_by_name(engine: kandinsky.Engine) -> None:
     options = {**SIZE, "seeds": [1]}
     assert "got NoneType" in refused("embeds", engine.denoise, None, None, **options)
+    assert "got NoneType" in refused("embeds", engine.paint, None, None, **options)
     assert "got str" in refused("items[0]", kandinsky.Embeds.combine, ["a"], [1.0])
-    with pytest.raises(kandinsky.InvalidArgumentError):
-        kandinsky.Embeds.combine([], [])
+    assert "got one int" in refused("items", kandinsky.Embeds.concat, 3)
+    assert "got NoneType" in refused("items[0]", kandinsky.Embeds.concat, [None])
+    for call in (lambda: kandinsky.Embeds.combine([], []), lambda: kandinsky.Embeds.concat([])):
+        with pytest.raises(kandinsky.InvalidArgumentError):
+            call()
 
 
 def test_views_and_read_only_arrays_are_fine(tmp_path: Path) -> None:
@@ -185,7 +309,9 @@ def test_paths(tmp_path: Path) -> None:
     refused("path", kandinsky.save_picture, 3, picture)
     refused("path", kandinsky.save_picture, os.fsdecode(b"\xff.png"), picture)
     refused("path", kandinsky.save_picture, "a\0.png", picture)
+    refused("path", kandinsky.load_picture, None)
     refused("model_dir", kandinsky.Engine, None)
+    refused("inpaint_dir", kandinsky.Engine, tmp_path, inpaint_dir=3)
     refused("parameters", kandinsky.save_picture, tmp_path / "x.png", picture, b"bytes")
 
 
@@ -206,6 +332,7 @@ def test_closed_engine(model: Path) -> None:
         lambda: engine.info,
         lambda: engine.latent_size(64, 64),
         lambda: engine.encode_prompts(["a"], seeds=[1]),
+        lambda: engine.encode_images([np.zeros((8, 8), np.uint8)]),
         lambda: engine.decode(good_latents(), **SIZE),
     ):
         with pytest.raises(kandinsky.InvalidArgumentError, match="closed"):

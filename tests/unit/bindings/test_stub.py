@@ -27,6 +27,8 @@ def from_stub() -> Signatures:
                     )
                     names = [argument.arg for argument in member.args.args]
                     found[f"{node.name}.{member.name}"] = None if is_property else names
+                elif isinstance(member, ast.AnnAssign) and isinstance(member.target, ast.Name):
+                    found[f"{node.name}.{member.target.id}"] = None
         elif isinstance(node, ast.FunctionDef):
             found[node.name] = [argument.arg for argument in node.args.args]
     return found

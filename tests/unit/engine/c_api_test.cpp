@@ -70,7 +70,8 @@ TEST(CApiTest, NullIsAnAnswerNotACrash) {
   EXPECT_EQ(kandinsky_engine_open(&options, &engine), KANDINSKY_INVALID_ARGUMENT);
   EXPECT_EQ(kandinsky_folder_open(nullptr, nullptr), KANDINSKY_INVALID_ARGUMENT);
   EXPECT_EQ(kandinsky_engine_unload(nullptr), KANDINSKY_INVALID_ARGUMENT);
-  EXPECT_EQ(kandinsky_embeds_combine(nullptr, nullptr, 0, nullptr), KANDINSKY_INVALID_ARGUMENT);
+  EXPECT_EQ(kandinsky_embeds_combine(nullptr, nullptr, 0, nullptr, "sum", nullptr),
+            KANDINSKY_INVALID_ARGUMENT);
   EXPECT_EQ(kandinsky_embeds_load(nullptr, nullptr), KANDINSKY_INVALID_ARGUMENT);
   EXPECT_EQ(kandinsky_picture_save(nullptr, nullptr, 1, 1, nullptr), KANDINSKY_INVALID_ARGUMENT);
   kandinsky_engine_free(nullptr);
@@ -187,8 +188,7 @@ TEST_F(EngineTest, SizesAreRoundedUpInsideAndCroppedBack) {
 TEST_F(EngineTest, NegativePromptAbsentAndEmptyDiffer) {
   PromptOptions absent = prompts({"a cat"});
   PromptOptions empty = absent;
-  empty.has_negative_prompts = true;
-  empty.negative_prompts = {""};
+  empty.negative_prompts = std::vector<std::string>{""};
   EXPECT_NE(engine_.text_to_image(absent, denoise(1)), engine_.text_to_image(empty, denoise(1)));
 }
 

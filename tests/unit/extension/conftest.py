@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 
+import gradio
 import pytest
 
 ROOT = Path(__file__).parents[3]
@@ -16,7 +17,7 @@ FAKE_ENGINE = ROOT / "tests" / "support" / "fake_engine"
 HOST_MODULES = (
     *("call_queue", "devices", "images", "infotext_utils", "paths_internal", "processing"),
     *("prompt_parser", "rng", "script_callbacks", "scripts", "sd_hijack", "sd_models"),
-    *("sd_samplers", "sd_vae", "shared", "ui_common"),
+    *("sd_samplers", "sd_samplers_common", "sd_vae", "shared", "ui_common"),
 )
 OURS = ("modules", "kandinsky_ext", "kandinsky_engine")
 
@@ -60,13 +61,34 @@ def bare_host(tmp_path, monkeypatch, clean_modules):
     monkeypatch.setattr(host.ext("host.tools"), "DEMO_FOLDER", tmp_path / "no-demo")
 
     def txt2img(args=(), **values):
-        p = host.processing.StableDiffusionProcessing(
+        kind = host.processing.StableDiffusionProcessingTxt2Img
+        return generate(host.script, kind, args, values)
+
+    def img2img(*pictures, args=(), **values):
+        kind = host.processing.StableDiffusionProcessingImg2Img
+        values = {"init_images": list(pictures), **values}
+        return generate(host.img2img_script, kind, args, values)
+
+    def generate(script, kind, args, values):
+        host.p = kind(
             outpath_samples=host.out / "samples", outpath_grids=host.out / "grids", **values
         )
-        host.p = p
-        return host.processing.txt2img(host.script, p, args)
+        return host.processing.generate(script, host.p, args)
+
+    def paste(script, text, args=None):
+        """What pasting a text leaves in the widgets: (parsed parameters, values of all of them)."""
+        with gradio.Blocks():
+            components = script.ui(script.is_img2img)
+        values = list(args or [component.value for component in components])
+        params, pasted = host.infotext_utils.paste(script.infotext_fields, text)
+        for (component, _), value in zip(script.infotext_fields, pasted, strict=True):
+            if value is not None:
+                values[components.index(component)] = value
+        return params, values
 
     host.txt2img = txt2img
+    host.img2img = img2img
+    host.paste = paste
     return host
 
 
@@ -77,5 +99,8 @@ def host(bare_host, monkeypatch):
     bare_host.engine = importlib.import_module("kandinsky_engine")
     bare_host.calls = bare_host.engine.Engine.calls
     bare_host.called = lambda name: [args for called, args in bare_host.calls if called == name]
+    bare_host.settings = lambda **named: [
+        named.pop(row.field, row.default) for row in bare_host.ext("controls").CONTROLS
+    ]
     bare_host.toy = make_model(bare_host.models / "Kandinsky" / "toy")
     return bare_host

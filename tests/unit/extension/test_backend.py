@@ -84,7 +84,7 @@ def test_what_is_in_force_meanwhile(host):
 
 def test_without_the_script_the_host_fails_in_its_own_words_afterwards(host):
     host.txt2img()
-    p = host.processing.StableDiffusionProcessing()
+    p = host.processing.StableDiffusionProcessingTxt2Img()
     with pytest.raises(FileNotFoundError, match="No checkpoints found"):
         host.processing.process_images(p)
 
@@ -114,7 +114,7 @@ def test_a_run_inside_a_run_uses_the_same_backend(host):
 
     class Detailer:
         def postprocess_image(self, p, image):
-            nested = host.processing.StableDiffusionProcessing(
+            nested = host.processing.StableDiffusionProcessingTxt2Img(
                 width=64,
                 height=64,
                 seed=77,
@@ -138,7 +138,7 @@ def test_the_script_inside_its_own_run_takes_over_for_its_length(host):
 
     class Nested:
         def postprocess_image(self, p, image):
-            nested = host.processing.StableDiffusionProcessing(prompt="inner", width=192)
+            nested = host.processing.StableDiffusionProcessingTxt2Img(prompt="inner", width=192)
             prompts.append(host.script.run(nested, 9).infotexts[0])
 
     before = snapshot(host)
@@ -165,21 +165,6 @@ def test_a_backend_left_behind_is_taken_off_by_the_next_run(host):
     # Keep the generator from restoring anything again when it is collected.
     lost.gen.close()
     assert snapshot(host) == before
-
-
-@pytest.mark.parametrize(
-    ("values", "words"),
-    [
-        ({"enable_hr": True}, "hires. fix"),
-        ({"refiner_checkpoint": None, "enable_hr": True}, "switch it off"),
-    ],
-)
-def test_what_is_not_possible_is_said(host, values, words):
-    before = snapshot(host)
-    with pytest.raises(host.ext("errors").UserError, match=words):
-        host.txt2img(**values)
-    assert snapshot(host) == before
-    assert host.calls == []
 
 
 def test_onnx_hosts_are_refused(host):

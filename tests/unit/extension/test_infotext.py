@@ -27,8 +27,9 @@ def test_what_a_picture_says(host):
 def test_what_has_no_part_in_the_picture_is_left_out(host):
     host.shared.opts.CLIP_stop_at_last_layers = 2
     host.shared.opts.randn_source = "NV"
+    host.shared.opts.eta_noise_seed_delta = 31337
     text = host.txt2img().infotexts[0]
-    for key in ("Schedule type", "Clip skip", "VAE", "RNG"):
+    for key in ("Clip skip", "VAE", "RNG", "ENSD"):
         assert f"{key}:" not in text
     assert host.p.params_txt == text
 
@@ -56,9 +57,8 @@ def test_pasting_gives_every_control_what_painted_the_picture(host, given):
     for name in ("model_index.json",):
         content = (host.toy / name).read_text()
         (host.models / "Kandinsky" / "second, odd" / name).write_text(content)
-    draw(host)
     first = host.txt2img(args=given, prompt="x, y")
-    params, values = host.infotext_utils.paste(host.script.infotext_fields, first.infotexts[0])
+    params, values = host.paste(host.script, first.infotexts[0])
     assert values[:2] == list(given[:2])
     assert values[2] != "Automatic"
     assert values[3] in ("fp32", "bf16")
@@ -77,9 +77,25 @@ def test_pasting_a_picture_of_others_leaves_the_controls_alone(host):
     assert params["Sampler"] == "Euler a"
 
 
-def test_the_send_to_buttons_know_every_key(host):
+def test_what_is_not_in_a_picture_of_ours_is_pasted_as_its_default(host):
+    changed = host.settings(sampler="DDPM", long_prompts=True, guidance_end=0.5)
+    text = host.txt2img(args=changed).infotexts[0]
+    assert "Kandinsky sampler: DDPM" in text
+    assert "Kandinsky long prompts: True" in text
+    assert "Kandinsky guidance end: 0.5" in text
+    plain = host.txt2img().infotexts[0]
+    assert "guidance" not in plain
+    assert "mix" not in plain
+    _, values = host.paste(host.script, plain, args=changed)
+    expected = host.settings(model="toy", precision="fp32")
+    assert values == expected
+
+
+def test_the_send_to_buttons_know_every_plain_key(host):
     draw(host)
-    assert host.script.paste_field_names == [key for _, key in host.script.infotext_fields]
+    plain = [key for _, key in host.script.infotext_fields if isinstance(key, str)]
+    assert host.script.paste_field_names == plain
+    assert len(plain) == 4
 
 
 def test_a_pasted_model_that_is_not_here_is_said(host):

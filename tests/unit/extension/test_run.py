@@ -16,7 +16,7 @@ def pixels(image):
 def test_the_entry(host):
     assert host.script.title() == "Kandinsky"
     assert host.script.show(False) is True
-    assert host.img2img_script.show(True) is False
+    assert host.img2img_script.show(True) is True
 
 
 def test_two_batches_of_two_and_their_grid(host):
@@ -49,7 +49,7 @@ def test_the_same_seed_twice_is_the_same_file(host):
 
 def test_every_level_survives_the_hosts_rounding(host, monkeypatch):
     ramp = np.arange(256, dtype=np.uint8).repeat(3).reshape(1, 1, 256, 3).repeat(8, axis=1)
-    monkeypatch.setattr(host.engine.Engine, "decode", lambda self, z, width, height: ramp)
+    monkeypatch.setattr(host.engine.Engine, "decode", lambda self, z, **options: ramp)
     image = host.txt2img(width=256, height=8).images[0]
     assert (pixels(image) == ramp[0]).all()
 
@@ -77,6 +77,9 @@ def test_host_numbers_reach_the_engine(host):
         "seeds": [1],
         "prior_num_inference_steps": 13,
         "prior_guidance_scale": 2.5,
+        "negative_image": "zero",
+        "parse_weights": True,
+        "long_prompts": False,
     }
     assert denoise["num_inference_steps"] == 11
     assert denoise["guidance_scale"] == 6.5
@@ -114,32 +117,39 @@ def test_styles_are_applied(host):
     assert processed.infotexts[0].startswith("a cat, in ink\nNegative prompt: colour\n")
 
 
+def test_extra_networks_are_taken_out_and_said(host):
+    processed = host.txt2img(prompt="a circle<lora:ink:0.8>", batch_size=2)
+    assert host.called("encode_prompts")[0]["prompts"] == ["a circle"] * 2
+    assert processed.comments.count("extra networks") == 1
+
+
+@pytest.mark.parametrize("emphasis", ["Original", "No norm"])
+def test_emphasis_is_the_engines_to_read(host, emphasis):
+    host.shared.opts.emphasis = emphasis
+    processed = host.txt2img(prompt=r"a (red:1.3) [pale] BREAK \(round\) круг")
+    call = host.called("encode_prompts")[0]
+    assert call["prompts"] == [r"a (red:1.3) [pale] BREAK \(round\) круг"]
+    assert call["parse_weights"] is True
+    assert processed.comments == ""
+    assert "Emphasis" not in processed.infotexts[0]
+
+
 @pytest.mark.parametrize(
-    ("prompt", "text", "remark"),
-    [
-        ("a (red:1.3) circle", "a red circle", "emphasis"),
-        ("a [pale] circle", "a pale circle", "emphasis"),
-        ("a BREAK b", "a b", "emphasis"),
-        (r"a \(round\) circle", "a (round) circle", None),
-        ("a circle<lora:ink:0.8>", "a circle", "extra networks"),
-        ("a [cat:dog:0.5]", "a dog", "last step"),
-        ("a cat AND a dog", "a cat a dog", "AND"),
-        ("красный круг", "красный круг", None),
-    ],
+    ("emphasis", "text"), [("None", "a (red:1.3) [pale]"), ("Ignore", "a red pale")]
 )
-def test_prompt_syntax_of_the_host(host, prompt, text, remark):
-    processed = host.txt2img(prompt=prompt, batch_size=2)
-    assert host.called("encode_prompts")[0]["prompts"] == [text] * 2
-    if remark is None:
-        assert "Prompt:" not in processed.comments
-    else:
-        assert processed.comments.count(remark) == 1
+def test_brackets_mean_what_the_hosts_setting_says(host, emphasis, text):
+    host.shared.opts.emphasis = emphasis
+    processed = host.txt2img(prompt="a (red:1.3) [pale]")
+    call = host.called("encode_prompts")[0]
+    assert call["prompts"] == [text]
+    assert call["parse_weights"] is False
+    assert f"Emphasis: {emphasis}" in processed.infotexts[0]
 
 
-def test_brackets_stay_where_the_host_does_not_read_them(host):
-    host.shared.opts.emphasis = "None"
+def test_an_older_hosts_setting_for_brackets(host):
+    host.shared.opts.enable_emphasis = False
     host.txt2img(prompt="a (red:1.3) circle")
-    assert host.called("encode_prompts")[0]["prompts"] == ["a (red:1.3) circle"]
+    assert host.called("encode_prompts")[0]["parse_weights"] is False
 
 
 def test_equal_embeddings_are_made_once(host):
@@ -198,8 +208,8 @@ def test_variation_seeds_work_at_sizes_that_the_host_rounds_down(host):
 
 
 def test_remarks(host):
-    processed = host.txt2img(sampler_name="Euler a", width=512, height=512)
-    assert 'no "Euler a" and used DDIM' in processed.comments
+    processed = host.txt2img(sampler_name="DPM adaptive", width=512, height=512)
+    assert 'no "DPM adaptive" and used DDIM' in processed.comments
     assert "128x128" in processed.comments
     assert host.txt2img().comments == ""
 

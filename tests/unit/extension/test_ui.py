@@ -12,12 +12,13 @@ def draw(host):
 def test_drawing_is_repeatable_and_opens_nothing(host):
     for _ in range(3):
         _, components = draw(host)
-    assert [type(component).__name__ for component in components] == [
-        "Slider",
-        "Slider",
-        "Dropdown",
-        "Dropdown",
+    kinds = {"Slider": "Slider", "Choice": "Dropdown", "Switch": "Checkbox", "Picture": "Image"}
+    rows = host.ext("controls").CONTROLS
+    drawn = [
+        type(component).__name__.replace("InputAccordion", "Checkbox") for component in components
     ]
+    assert drawn == [kinds[type(row).__name__] for row in rows]
+    assert [component.label for component in components] == [row.label for row in rows]
     assert host.calls == []
 
 
@@ -28,6 +29,25 @@ def test_ids_and_labels_are_unique(host):
     assert len(ids) == len(set(ids)) >= 7
     labels = [label for block in blocks if (label := getattr(block, "label", None))]
     assert len(labels) == len(set(labels))
+
+
+def test_the_engines_names_are_offered_beside_the_hosts_own(host):
+    _, components = draw(host)
+    words = {component.label: getattr(component, "choices", None) for component in components}
+    for label, names in (
+        ("Kandinsky sampler", host.engine.SAMPLERS),
+        ("Kandinsky schedule type", host.engine.SCHEDULERS),
+    ):
+        choices = [c[0] if isinstance(c, tuple) else c for c in words[label]]
+        assert choices == ["Use the host's", *names]
+
+
+def test_both_tabs_are_drawn_with_ids_of_their_own(host):
+    with gr.Blocks() as page:
+        for script in (host.script, host.img2img_script):
+            script.ui(script.is_img2img)
+    ids = [block.elem_id for block in page.blocks.values() if block.elem_id]
+    assert len(ids) == len(set(ids))
 
 
 def find(page, ending):

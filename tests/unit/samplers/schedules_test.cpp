@@ -6,44 +6,15 @@
 #include "base/error.h"
 #include "samplers/ddim.h"
 #include "samplers/unclip.h"
+#include "unit/samplers/support.h"
 
 namespace kandinsky::samplers {
 namespace {
 
-NoiseSchedule decoder_schedule() {
-  return NoiseSchedule::from_json(io::JsonConfig::parse(
-      R"({"beta_start": 0.00085, "beta_end": 0.012, "steps_offset": 1, "set_alpha_to_one": false, "clip_sample": false})",
-      "test"));
-}
+using test::decoder_schedule;
 
 UnclipSchedule prior_schedule() {
   return UnclipSchedule::from_json(io::JsonConfig::parse(R"({"clip_sample_range": 10.0})", "test"));
-}
-
-/// Values printed from the reference's own tables.
-TEST(NoiseScheduleTest, EqualsTheReference) {
-  const NoiseSchedule schedule = decoder_schedule();
-  ASSERT_EQ(schedule.num_train_timesteps(), 1000);
-  EXPECT_FLOAT_EQ(schedule.alphas_cumprod[0], 0.999149978F);
-  EXPECT_FLOAT_EQ(schedule.alphas_cumprod[1], 0.998289526F);
-  EXPECT_FLOAT_EQ(schedule.alphas_cumprod[500], 0.160771623F);
-  EXPECT_FLOAT_EQ(schedule.alphas_cumprod[999], 0.00157896278F);
-  EXPECT_FLOAT_EQ(schedule.final_alpha_cumprod, schedule.alphas_cumprod[0]);
-}
-
-TEST(NoiseScheduleTest, RefusesOtherKindsByName) {
-  const auto parse = [](std::string_view text) {
-    return NoiseSchedule::from_json(io::JsonConfig::parse(text, "file"));
-  };
-  for (const char* text :
-       {R"({"beta_start": 0.1, "beta_end": 0.2, "beta_schedule": "scaled_linear"})",
-        R"({"beta_start": 0.1, "beta_end": 0.2, "prediction_type": "v_prediction"})",
-        R"({"beta_start": 0.1, "beta_end": 0.2, "clip_sample": true})",
-        R"({"beta_start": 0.5, "beta_end": 0.2})", R"({"beta_start": 0.1, "beta_end": 1.5})",
-        R"({"beta_start": 0.1, "beta_end": 0.2, "num_train_timesteps": 0})",
-        R"({"beta_start": 0.1, "beta_end": 0.2, "steps_offset": 1000})"}) {
-    EXPECT_THROW(parse(text), Error) << text;
-  }
 }
 
 TEST(DdimTest, TimestepsAreEvenlySpacedWithOffset) {

@@ -61,21 +61,67 @@ class Info:
     latent_channels: int = 4
     latent_factor: int = 8
     size_multiple: int = 64
+    inpaint_dir: str = ""
 
 
-@dataclass
+@dataclass(frozen=True)
+class Condition:
+    row: int
+    picture: int
+    first_step: int
+    last_step: int
+    weight: float = 1.0
+
+
 class Embeds:
-    colours: np.ndarray
-    """[B, 3], 0..255."""
+    def __init__(self, image, text):
+        self.image = np.asarray(image, dtype=np.float64)
+        """[B, 3]: colours, 0..255."""
+        self.text = np.asarray(text, dtype=np.float64)
 
-    batch_size: int
+    @property
+    def batch_size(self):
+        return len(self.image)
+
+    def select(self, rows):
+        return Embeds(self.image[list(rows)], self.text[list(rows)])
+
+    @staticmethod
+    def concat(items):
+        return Embeds(
+            np.concatenate([item.image for item in items]),
+            np.concatenate([item.text for item in items]),
+        )
+
+    @staticmethod
+    def combine(items, weights, *, text=None, method="sum"):
+        Engine.calls.append(
+            (
+                "combine",
+                {
+                    "images": [item.image.copy() for item in items],
+                    "weights": list(weights),
+                    "method": method,
+                },
+            )
+        )
+        assert len(items) == len(weights)
+        if not any(weights) or (method == "slerp" and min(weights) < 0):
+            raise InvalidArgumentError(f"weights are {weights}: not all 0, and for slerp positive")
+        image = sum(item.image * weight for item, weight in zip(items, weights, strict=True))
+        return Embeds(image, (items[0] if text is None else text).text)
 
 
-SAMPLERS = ["DDIM"]
+SAMPLERS = ["DDIM", "DDPM", "Euler", "Euler a", "Heun", "DPM++ 2M", "DPM++ 2M SDE", "UniPC"]
+SCHEDULERS = ["Automatic", "Uniform", "Karras", "SGM Uniform"]
 
 
 def samplers() -> list[str]:
     return list(SAMPLERS)
+
+
+def schedulers() -> list[str]:
+    return list(SCHEDULERS)
 
 
 def _digest(*values: object) -> np.ndarray:
@@ -85,15 +131,22 @@ def _digest(*values: object) -> np.ndarray:
 class Engine:
     calls: ClassVar[list[tuple[str, dict]]] = []
 
-    def __init__(self, model_dir, prior_dir=None, device="auto", precision="auto"):
+    def __init__(
+        self, model_dir, prior_dir=None, device="auto", precision="auto", inpaint_dir=None
+    ):
         if not (Path(model_dir) / "model_index.json").is_file():
             raise NotFoundError(f"{model_dir}: no model_index.json")
         if (Path(model_dir) / "broken").exists():
             raise NotFoundError(f"{model_dir}: the component unet is missing")
         if device == "cpu" and precision == "fp16":
             raise InvalidArgumentError("precision fp16 is not possible on a CPU")
+        beside = Path(f"{model_dir}-inpaint")
         self.model_dir = str(model_dir)
-        self.info = Info(device=device, precision="fp32" if precision == "auto" else precision)
+        self.info = Info(
+            device=device,
+            precision="fp32" if precision == "auto" else precision,
+            inpaint_dir=str(beside) if inpaint_dir is None and beside.is_dir() else "",
+        )
         self.on_progress = None
         self.on_message = None
         self.closed = False
@@ -115,9 +168,13 @@ class Engine:
         prompts,
         negative_prompts=None,
         *,
+        negative_prior_prompts=None,
         seeds,
         prior_num_inference_steps=25,
         prior_guidance_scale=4.0,
+        negative_image="zero",
+        parse_weights=True,
+        long_prompts=False,
     ):
         self._record(
             "encode_prompts",
@@ -126,20 +183,40 @@ class Engine:
             seeds=list(seeds),
             prior_num_inference_steps=prior_num_inference_steps,
             prior_guidance_scale=prior_guidance_scale,
+            negative_image=negative_image,
+            parse_weights=parse_weights,
+            long_prompts=long_prompts,
         )
+        assert 1 <= len(prompts) <= 64
         assert len(prompts) == len(seeds)
+        assert negative_prior_prompts is None
         self._steps("text_encoder", 1)
         self._steps("prior", prior_num_inference_steps)
-        if any(len(text) > 300 for text in prompts) and self.on_message is not None:
+        long = any(len(text) > 300 for text in prompts)
+        if long and not long_prompts and self.on_message is not None:
             self.on_message("The prompt was cut after 77 tokens.")
-        sides = []
-        for texts in (prompts, negative_prompts or ["no text"] * len(prompts)):
-            rows = [
-                _digest(text, seed, prior_num_inference_steps, float(prior_guidance_scale))[:3]
-                for text, seed in zip(texts, seeds, strict=True)
-            ]
-            sides.append(Embeds(np.array(rows, dtype=np.float64), len(texts)))
-        return sides[0], sides[1]
+        absent = [None] * len(prompts)
+        prior = (prior_num_inference_steps, float(prior_guidance_scale), parse_weights)
+        rows, negative_rows = [], []
+        for text, negative, seed in zip(prompts, negative_prompts or absent, seeds, strict=True):
+            rows.append(_digest(text, negative, seed, *prior)[:3])
+            by_prior = negative_image == "prior" and negative is not None
+            negative_rows.append(_digest(negative, seed, *prior)[:3] if by_prior else [0, 0, 0])
+        texts = [_digest(text, parse_weights, long_prompts)[:3] for text in prompts]
+        negative_texts = [_digest(text or "")[:3] for text in negative_prompts or absent]
+        return Embeds(rows, texts), Embeds(negative_rows, negative_texts)
+
+    def encode_images(self, pictures):
+        self._record("encode_images", shapes=[picture.shape for picture in pictures])
+        for picture in pictures:
+            assert picture.dtype == np.uint8
+            assert picture.ndim == 2 or picture.shape[2] in (1, 3, 4)
+        self._steps("image_encoder", 1)
+        colours = []
+        for picture in pictures:
+            deep = picture.reshape(*picture.shape[:2], -1)[..., :3]
+            colours.append(np.broadcast_to(deep.mean(axis=(0, 1)), 3))
+        return Embeds(colours, np.zeros((len(colours), 3)))
 
     def denoise(
         self,
@@ -150,54 +227,87 @@ class Engine:
         height,
         seeds,
         sampler="DDIM",
+        scheduler="Automatic",
         num_inference_steps=50,
         guidance_scale=4.0,
+        guidance_rescale=0.0,
+        guidance_start=0.0,
+        guidance_end=1.0,
+        tiling=False,
         noise=None,
+        variation_seeds=None,
+        variation_strength=0.0,
+        seed_resize_width=0,
+        seed_resize_height=0,
+        init_latents=None,
+        strength=0.75,
+        init_noise="matched",
+        mask=None,
+        mask_method="auto",
+        conditions=None,
+        negative_conditions=None,
     ):
-        self._record(
-            "denoise",
-            width=width,
-            height=height,
-            seeds=list(seeds),
-            sampler=sampler,
-            num_inference_steps=num_inference_steps,
-            guidance_scale=guidance_scale,
-            noise=None if noise is None else noise.copy(),
-        )
-        if num_inference_steps > 999:
-            raise InvalidArgumentError(f"num_inference_steps is {num_inference_steps}: 1..999")
-        assert noise is None or noise.flags.c_contiguous
-        lw, lh = self.latent_size(width, height)
-        latents = np.zeros((len(seeds), 4, lh, lw), dtype=np.float32)
+        given = {name: value for name, value in locals().items() if name != "self"}
+        self._record("denoise", **{**given, "seeds": list(seeds)})
+        steps, batch = num_inference_steps, len(seeds)
+        if steps > 999:
+            raise InvalidArgumentError(f"num_inference_steps is {steps}: 1..999")
+        multiple = self.info.size_multiple
+        if tiling and (width % multiple or height % multiple):
+            raise InvalidArgumentError(f"tiling at {width}x{height}: expected multiples of 64")
+        if mask_method == "model" and not self.info.inpaint_dir:
+            raise InvalidArgumentError('mask_method is "model", and there is no inpainting model')
+        shape = (batch, 4, *self.latent_size(width, height)[::-1])
+        for name, array in (("noise", noise), ("init_latents", init_latents)):
+            assert array is None or array.shape == shape, f"{name}: {array.shape}, not {shape}"
+        for array in (noise, init_latents, mask):
+            assert array is None or (array.flags.c_contiguous and array.dtype == np.float32)
+        assert mask is None or mask.shape == (batch, 1, *shape[2:])
+        assert sampler in SAMPLERS
+        assert scheduler in SCHEDULERS
+        running = steps if init_latents is None else min(int(steps * strength), steps)
+        guided = _guided(embeds, conditions, batch, steps, steps - running)
+        against = _guided(negative_embeds, negative_conditions, batch, steps, steps - running)
+        look = (steps, float(guidance_scale), sampler, scheduler, guidance_rescale)
+        tint = _digest(*look, guidance_start, guidance_end, tiling)[0] / 20
+        latents = np.zeros(shape, dtype=np.float32)
         for i, seed in enumerate(seeds):
-            drawn = np.random.default_rng(seed % 2**63).normal(size=(lh, lw))
+            drawn = np.random.default_rng(seed % 2**63).normal(size=shape[2:])
             own = drawn if noise is None else noise[i, 0]
-            assert own.shape == (lh, lw), f"noise of shape {own.shape}, expected {(lh, lw)}"
-            colour = embeds.colours[i] * 0.7 + negative_embeds.colours[i] * 0.1
-            tint = _digest(num_inference_steps, float(guidance_scale), sampler)[0] / 20
+            colour = guided[i] * 0.7 + against[i] * 0.1
             shade = np.clip(colour[:, None, None] + own[None] * 6 + tint, 0, 255)
             latents[i, :3] = shade / 255
             latents[i, 3] = own
-        if self._steps("denoise", num_inference_steps, latents):
-            latents = latents * 0.5
-        return latents
+        if init_latents is not None:
+            part = running / steps
+            latents = (latents * part + init_latents * (1 - part)).astype(np.float32)
+        if self._steps("denoise", running, latents):
+            latents = latents * np.float32(0.5)
+        if mask is not None:
+            latents = latents * mask + init_latents * (1 - mask)
+        return np.ascontiguousarray(latents, dtype=np.float32)
 
-    def decode(self, latents, *, width, height):
-        self._record("decode", width=width, height=height, shape=latents.shape)
+    def decode(self, latents, *, width, height, tiling=False):
+        self._record("decode", width=width, height=height, shape=latents.shape, tiling=tiling)
         assert latents.dtype == np.float32
         assert latents.flags.c_contiguous
+        assert latents.shape[:1:-1] == self.latent_size(width, height)
         self._steps("decode", 1)
         pictures = np.moveaxis(latents[:, :3], 1, -1) * 255
         large = pictures.repeat(8, axis=1).repeat(8, axis=2)
         return np.clip(large + 0.5, 0, 255).astype(np.uint8)[:, :height, :width]
 
-    def encode(self, pictures):
-        self._record("encode", shape=pictures.shape)
+    def encode(self, pictures, *, tiling=False):
+        self._record("encode", shape=pictures.shape, tiling=tiling)
         assert pictures.dtype == np.uint8
         assert pictures.flags.c_contiguous
+        self._steps("encode", 1)
         batch, height, width, _ = pictures.shape
-        blocks = pictures.reshape(batch, height // 8, 8, width // 8, 8, 3).mean(axis=(2, 4))
-        latents = np.zeros((batch, 4, height // 8, width // 8), dtype=np.float32)
+        lw, lh = self.latent_size(width, height)
+        missing = ((0, 0), (0, lh * 8 - height), (0, lw * 8 - width), (0, 0))
+        filled = np.pad(pictures, missing, mode="edge")
+        blocks = filled.reshape(batch, lh, 8, lw, 8, 3).mean(axis=(2, 4))
+        latents = np.zeros((batch, 4, lh, lw), dtype=np.float32)
         latents[:, :3] = np.moveaxis(blocks, -1, 1) / 255
         return latents
 
@@ -225,3 +335,23 @@ class Engine:
             if action is Action.FINISH:
                 return step < steps
         return False
+
+
+def _guided(embeds, conditions, batch, steps, skipped):
+    """A colour for each picture: the mean over the steps that run of what guides it then."""
+    colours = (embeds.image * 0.75 + embeds.text * 0.25) if embeds is not None else None
+    if colours is None:
+        return np.zeros((batch, 3))
+    if conditions is None:
+        assert len(colours) == batch
+        return colours
+    sums = np.zeros((batch, 3))
+    covered = np.zeros((batch, steps + 1), dtype=bool)
+    for condition in conditions:
+        assert 1 <= condition.first_step <= condition.last_step <= steps
+        assert 0 <= condition.row < len(colours)
+        covered[condition.picture, condition.first_step : condition.last_step + 1] = True
+        ran = max(0, condition.last_step - max(condition.first_step - 1, skipped))
+        sums[condition.picture] += colours[condition.row] * condition.weight * ran
+    assert covered[:, 1:].all(), "a step without a condition"
+    return sums / max(1, steps - skipped)

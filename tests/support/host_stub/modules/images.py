@@ -23,3 +23,24 @@ def save_image(image, path, basename, seed=None, info=None):
     file = folder / f"{len(list(folder.iterdir())):05}-{basename}{seed}.png"
     image.save(file, pnginfo=meta)
     return str(file)
+
+
+def flatten(image, background):
+    """A transparent picture on a background, any other as it is; RGB."""
+    if image.mode == "RGBA":
+        below = Image.new("RGBA", image.size, background)
+        below.alpha_composite(image)
+        image = below
+    return image.convert("RGB")
+
+
+def resize_image(mode, image, width, height, upscaler_name=None):
+    """0: stretched. 1: cut to fit. 2: filled up; here with black."""
+    if mode == 0:
+        return image.resize((width, height), Image.Resampling.LANCZOS)
+    ratios = (width / image.width, height / image.height)
+    ratio = max(ratios) if mode == 1 else min(ratios)
+    scaled = image.resize((round(image.width * ratio), round(image.height * ratio)))
+    result = Image.new(image.mode, (width, height))
+    result.paste(scaled, ((width - scaled.width) // 2, (height - scaled.height) // 2))
+    return result

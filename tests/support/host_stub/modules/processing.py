@@ -3,10 +3,8 @@ leaves behind.
 """
 
 import contextlib
-import re
 from pathlib import Path
 
-import numpy as np
 import torch
 from PIL import Image
 
@@ -14,94 +12,21 @@ from modules import (
     devices,
     images,
     infotext_utils,
-    prompt_parser,
-    rng,
     sd_hijack,
     sd_models,
     sd_samplers,
+    sd_samplers_common,
     sd_vae,
     shared,
 )
+from modules.processing_types import (  # noqa: F401  the host has them here
+    DecodedSamples,
+    StableDiffusionProcessing,
+    StableDiffusionProcessingImg2Img,
+    StableDiffusionProcessingTxt2Img,
+    decode_latent_batch,
+)
 from modules.shared import opts, state
-
-
-class DecodedSamples(list):
-    already_decoded = True
-
-
-class StableDiffusionProcessing:
-    def __init__(self, **values):
-        self.prompt = ""
-        self.negative_prompt = ""
-        self.styles = []
-        self.seed = 1
-        self.subseed = -1
-        self.subseed_strength = 0
-        self.seed_resize_from_h = self.seed_resize_from_w = 0
-        self.sampler_name = "DDIM"
-        self.scheduler = "Automatic"
-        self.batch_size = self.n_iter = 1
-        self.steps = 4
-        self.cfg_scale = 4.0
-        self.width = self.height = 128
-        self.tiling = None
-        self.refiner_checkpoint = None
-        self.do_not_reload_embeddings = self.disable_extra_networks = False
-        self.do_not_save_samples = self.do_not_save_grid = False
-        self.override_settings = {}
-        self.override_settings_restore_afterwards = True
-        self.extra_generation_params = {}
-        self.extra_network_data = None
-        self.outpath_samples = self.outpath_grids = None
-        self.enable_hr = False
-        self.scripts = None
-        self.comments = {}
-        self.params_txt = None
-        for name, value in values.items():
-            assert hasattr(self, name), name
-            setattr(self, name, value)
-
-    @property
-    def sd_model(self):
-        return shared.sd_model
-
-    def comment(self, text):
-        self.comments[text] = 1
-
-    def call(self, name, *args):
-        if self.scripts is not None:
-            self.scripts.call(name, self, *args)
-
-    def setup_prompts(self):
-        count = self.batch_size * self.n_iter
-        apply = shared.prompt_styles.apply
-        given = self.prompt if isinstance(self.prompt, list) else [self.prompt] * count
-        self.all_prompts = [apply(text, self.styles, False) for text in given]
-        given = self.negative_prompt
-        given = given if isinstance(given, list) else [given] * len(self.all_prompts)
-        self.all_negative_prompts = [apply(text, self.styles, True) for text in given]
-
-    def parse_extra_network_prompts(self):
-        tag = re.compile(r"<\w+:[^<>]*>")
-        self.extra_network_data = {"lora": 1} if any(map(tag.search, self.prompts)) else {}
-        self.prompts = [tag.sub("", text) for text in self.prompts]
-
-    def setup_conds(self):
-        self.uc = prompt_parser.get_learned_conditioning(
-            shared.sd_model, self.negative_prompts, self.steps
-        )
-        self.c = prompt_parser.get_multicond_learned_conditioning(
-            shared.sd_model, self.prompts, self.steps
-        )
-
-    def sample(self):
-        sampler = sd_samplers.create_sampler(self.sampler_name, self.sd_model)
-        x = self.rng.next()
-        self.call("process_before_every_sampling")
-        return sampler.sample(self, x, self.c, self.uc, image_conditioning=None)
-
-    def close(self):
-        self.c = self.uc = None
 
 
 class Processed:
@@ -123,7 +48,13 @@ def create_infotext(p, index):
         "Size": f"{p.width}x{p.height}",
         "Model": shared.sd_model.sd_checkpoint_info.name_for_extra,
         "VAE": sd_vae.get_loaded_vae_name(),
+        "Variation seed": p.all_subseeds[index] if p.subseed_strength else None,
         "Variation seed strength": p.subseed_strength or None,
+        "Seed resize from": f"{p.seed_resize_from_w}x{p.seed_resize_from_h}"
+        if p.seed_resize_from_w
+        else None,
+        "ENSD": opts.eta_noise_seed_delta or None,
+        "Tiling": p.tiling or None,
         "Clip skip": opts.CLIP_stop_at_last_layers if opts.CLIP_stop_at_last_layers > 1 else None,
         "RNG": opts.randn_source if opts.randn_source != "GPU" else None,
         **p.extra_generation_params,
@@ -134,10 +65,16 @@ def create_infotext(p, index):
     return "\n".join(line for line in lines if line is not None).strip()
 
 
-def decode_first_stage(model, latent):
-    if opts.sd_vae_decode_method != "Full":
-        raise AssertionError(f"latents were decoded with {opts.sd_vae_decode_method}")
-    return model.decode_first_stage(latent.to(devices.dtype_vae).to(model.first_stage_model.dtype))
+def apply_overlay(image, paste_to, overlay):
+    """The painted picture, shrunk to where it was cut out, below what was not masked."""
+    if paste_to is not None:
+        x, y, width, height = paste_to
+        whole = Image.new("RGBA", overlay.size)
+        whole.paste(images.resize_image(1, image, width, height), (x, y))
+        image = whole
+    image = image.convert("RGBA")
+    image.alpha_composite(overlay)
+    return image.convert("RGB")
 
 
 def process_images(p):
@@ -172,6 +109,7 @@ def _process_images_inner(p):
     if not p.do_not_reload_embeddings:
         sd_hijack.model_hijack.embedding_db.load_textual_inversion_embeddings()
     p.call("process")
+    p.init()
     outputs, infotexts = [], []
     with torch.no_grad(), p.sd_model.ema_scope():
         if state.job_count == -1:
@@ -186,12 +124,7 @@ def _process_images_inner(p):
             p.prompts = p.all_prompts[batch]
             p.negative_prompts = p.all_negative_prompts[batch]
             p.seeds, p.subseeds = p.all_seeds[batch], p.all_subseeds[batch]
-            p.rng = rng.ImageRNG(
-                (shared.sd_model.latent_channels, p.height // 8, p.width // 8),
-                p.seeds,
-                subseeds=p.subseeds,
-                subseed_strength=p.subseed_strength,
-            )
+            p.make_rng((shared.sd_model.latent_channels, p.height // 8, p.width // 8))
             p.call("before_process_batch")
             p.parse_extra_network_prompts()
             assert p.disable_extra_networks
@@ -205,7 +138,7 @@ def _process_images_inner(p):
                 decoded = samples
             else:
                 devices.test_for_nans(samples, "unet")
-                decoded = [decode_first_stage(shared.sd_model, z[None])[0] for z in samples]
+                decoded = decode_latent_batch(shared.sd_model, samples)
             x = torch.stack(list(decoded)).float()
             x = torch.clamp((x + 1.0) / 2.0, min=0.0, max=1.0)
             state.nextjob()
@@ -214,15 +147,18 @@ def _process_images_inner(p):
             save = not p.do_not_save_samples and (not stopped or opts.save_incomplete_images)
             for i, sample in enumerate(x):
                 p.batch_index = i
-                array = (255.0 * np.moveaxis(sample.cpu().numpy(), 0, 2)).astype(np.uint8)
-                image = Image.fromarray(array)
+                image = sd_samplers_common.to_image(sample)
                 p.call("postprocess_image", image)
+                if p.overlay_images:
+                    image = apply_overlay(image, p.paste_to, p.overlay_images[i])
                 text = create_infotext(p, n * p.batch_size + i)
                 if save and p.outpath_samples:
                     images.save_image(image, p.outpath_samples, "", p.seeds[i], text)
                 image.info["parameters"] = text
                 outputs.append(image)
                 infotexts.append(text)
+                if opts.return_mask and p.mask_for_overlay is not None:
+                    outputs.append(p.mask_for_overlay.convert("RGB"))
         index_of_first_image = 0
         if len(outputs) > 1 and not p.do_not_save_grid:
             grid = images.image_grid(outputs, p.batch_size)
@@ -238,9 +174,9 @@ def _process_images_inner(p):
     return processed
 
 
-def txt2img(script, p, args=()):
+def generate(script, p, args=()):
     """What pressing Generate does with the script chosen."""
-    state.begin("txt2img")
+    state.begin("img2img" if isinstance(p, StableDiffusionProcessingImg2Img) else "txt2img")
     try:
         with contextlib.closing(p):
             return script.run(p, *args)

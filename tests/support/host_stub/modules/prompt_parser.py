@@ -1,21 +1,27 @@
-"""A plain version of the host's prompt language: (a:1.2), [a], `AND`, and [a:b:0.5]. Not nested."""
+"""A plain version of the host's prompt language: (a:1.2), [a], `AND`, [a:b:0.5] and [a|b].
+
+Not nested.
+"""
 
 import re
 from collections import namedtuple
 
 ScheduledPromptConditioning = namedtuple("ScheduledPromptConditioning", ["end_at_step", "cond"])
 _EDIT = re.compile(r"\[([^\[\]:]*):([^\[\]:]*):([0-9.]+)\]")
+_ALTERNATE = re.compile(r"\[([^\[\]:]*(?:\|[^\[\]:]*)+)\]")
 _ATTENTION = re.compile(r"\\[()\[\]]|\(([^():]*):([0-9.]+)\)|\(([^()]*)\)|\[([^\[\]]*)\]|\bBREAK\b")
+_WEIGHT = re.compile(r"^(.*?)(?:\s*:\s*([-+]?[0-9.]+))?\s*$", re.DOTALL)
 
 
-class Composable:
+class ComposableScheduledPromptConditioning:
     def __init__(self, schedules, weight=1.0):
         self.schedules = schedules
         self.weight = weight
 
 
-class Multicond:
-    def __init__(self, batch):
+class MulticondLearnedConditioning:
+    def __init__(self, shape, batch):
+        self.shape = shape
         self.batch = batch
 
 
@@ -45,20 +51,32 @@ def parse_prompt_attention(text):
     return pairs or [["", 1.0]]
 
 
-def _schedule(prompt, steps):
+def _schedule(prompt, steps, first_pass_steps):
+    """[(end_at_step, text)]. In a hires pass, numbers count on from the first pass."""
+    alternate = _ALTERNATE.search(prompt)
+    if alternate is not None:
+        words = alternate.group(1).split("|")
+        before, after = prompt[: alternate.start()], prompt[alternate.end() :]
+        return [(i + 1, before + words[i % len(words)] + after) for i in range(steps)]
     edit = _EDIT.search(prompt)
     if edit is None:
         return [(steps, prompt)]
     when = float(edit.group(3))
-    at = int(when * steps) if "." in edit.group(3) else int(when)
-    texts = (prompt[: edit.start()] + edit.group(i) + prompt[edit.end() :] for i in (1, 2))
-    return list(zip((at, steps), texts, strict=True))
+    if "." in edit.group(3):
+        at = int((when - (1 if first_pass_steps else 0)) * steps)
+    else:
+        at = int(when) - first_pass_steps
+    at = min(steps, at)
+    texts = [prompt[: edit.start()] + edit.group(i) + prompt[edit.end() :] for i in (1, 2)]
+    if at < 1:
+        return [(steps, texts[1])]
+    return [(at, texts[0]), (steps, texts[1])] if at < steps else [(steps, texts[0])]
 
 
-def get_learned_conditioning(model, prompts, steps):
+def get_learned_conditioning(model, prompts, steps, hires_steps=None, use_old_scheduling=False):
     result = []
     for prompt in prompts:
-        schedule = _schedule(prompt, steps)
+        schedule = _schedule(prompt, hires_steps or steps, steps if hires_steps else 0)
         conds = model.get_learned_conditioning([text for _, text in schedule])
         result.append(
             [
@@ -69,9 +87,19 @@ def get_learned_conditioning(model, prompts, steps):
     return result
 
 
-def get_multicond_learned_conditioning(model, prompts, steps):
+def get_multicond_learned_conditioning(
+    model, prompts, steps, hires_steps=None, use_old_scheduling=False
+):
     batch = []
     for prompt in prompts:
-        parts = re.split(r"\bAND\b", prompt)
-        batch.append([Composable(s) for s in get_learned_conditioning(model, parts, steps)])
-    return Multicond(batch)
+        parts = [_WEIGHT.match(part).groups() for part in re.split(r"\bAND\b", prompt)]
+        schedules = get_learned_conditioning(
+            model, [text for text, _ in parts], steps, hires_steps, use_old_scheduling
+        )
+        batch.append(
+            [
+                ComposableScheduledPromptConditioning(schedule, float(weight or 1.0))
+                for schedule, (_, weight) in zip(schedules, parts, strict=True)
+            ]
+        )
+    return MulticondLearnedConditioning((len(prompts),), batch)

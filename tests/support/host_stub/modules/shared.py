@@ -74,6 +74,9 @@ class TotalTqdm:
     def update(self):
         self.updates += 1
 
+    def updateTotal(self, new_total):  # noqa: N802  the host's name
+        pass
+
     def clear(self):
         pass
 
@@ -107,8 +110,19 @@ opts = Options(
         "return_grid": True,
         "grid_save": True,
         "onnx_enable": False,
+        "tiling": False,
+        "img2img_fix_steps": False,
+        "img2img_background_color": "#ffffff",
+        "initial_noise_multiplier": 1.0,
+        "overlay_inpaint": True,
+        "return_mask": False,
+        "eta_noise_seed_delta": 0,
     }
 )
+latent_upscale_modes = {
+    "Latent": {"mode": "bilinear", "antialias": False},
+    "Latent (nearest-exact)": {"mode": "nearest-exact", "antialias": False},
+}
 cmd_opts = SimpleNamespace()
 state = State()
 total_tqdm = TotalTqdm()

@@ -1,0 +1,35 @@
+"""Picture files."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kandinsky_engine import _arguments
+from kandinsky_engine._load import core
+
+
+def load_picture(path: str | os.PathLike[str]) -> NDArray[np.uint8]:
+    """Reads a PNG, JPEG or WebP file: uint8 [H, W, C], C 1 (grey), 3 (RGB) or 4 (RGBA).
+
+    It is turned upright by its orientation tag; of an animation the first picture is read. Raises
+    NotFoundError, CorruptFileError, UnsupportedError.
+    """
+    return np.asarray(core.load_picture(_arguments.path("path", path)))
+
+
+def save_picture(
+    path: str | os.PathLike[str], array: NDArray[np.uint8], parameters: str | None = None
+) -> None:
+    """Writes uint8 [H, W, 3] as PNG, JPEG or WebP by the path's ending.
+
+    parameters: text for a PNG, as hosts write and read it. An existing file is replaced whole or
+    not at all.
+    """
+    core.save_picture(
+        _arguments.path("path", path),
+        array,
+        "" if parameters is None else _arguments.text("parameters", parameters),
+    )

@@ -1,0 +1,41 @@
+#include "engine/c_api_guard.h"
+
+#include <string>
+
+namespace kandinsky::engine {
+namespace {
+
+static_assert(static_cast<int>(ErrorCode::kInvalidArgument) == KANDINSKY_INVALID_ARGUMENT);
+static_assert(static_cast<int>(ErrorCode::kNotFound) == KANDINSKY_NOT_FOUND);
+static_assert(static_cast<int>(ErrorCode::kCorruptFile) == KANDINSKY_CORRUPT_FILE);
+static_assert(static_cast<int>(ErrorCode::kUnsupported) == KANDINSKY_UNSUPPORTED);
+static_assert(static_cast<int>(ErrorCode::kOutOfMemory) == KANDINSKY_OUT_OF_MEMORY);
+static_assert(static_cast<int>(ErrorCode::kCancelled) == KANDINSKY_CANCELLED);
+static_assert(static_cast<int>(ErrorCode::kBusy) == KANDINSKY_BUSY);
+static_assert(static_cast<int>(ErrorCode::kIncompatible) == KANDINSKY_INCOMPATIBLE);
+static_assert(static_cast<int>(ErrorCode::kInternal) == KANDINSKY_INTERNAL);
+
+std::string& message_of_this_thread() {
+  thread_local std::string text;
+  return text;
+}
+
+}  // namespace
+
+const char* last_error() noexcept { return message_of_this_thread().c_str(); }
+
+kandinsky_status fail(ErrorCode code, std::string_view message) noexcept {
+  try {
+    message_of_this_thread() = message;
+  } catch (...) {
+    message_of_this_thread().clear();
+  }
+  return static_cast<kandinsky_status>(code);
+}
+
+bool is_out_of_memory(std::string_view message) noexcept {
+  return message.find("DefaultCPUAllocator") != std::string_view::npos ||
+         message.find("out of memory") != std::string_view::npos;
+}
+
+}  // namespace kandinsky::engine

@@ -1,0 +1,97 @@
+/// What every function of kandinsky.h is wrapped in: exceptions become a status and a message, and
+/// structs of older callers are understood.
+#pragma once
+
+#include <c10/util/Exception.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+#include <exception>
+#include <new>
+#include <string_view>
+
+#include "base/error.h"
+#include "kandinsky.h"
+
+namespace kandinsky::engine {
+
+/// This thread's last message, for kandinsky_last_error().
+const char* last_error() noexcept;
+
+/// Notes the message and gives the code as a status.
+kandinsky_status fail(ErrorCode code, std::string_view message) noexcept;
+
+/// LibTorch reports a failed allocation on the CPU as a general error.
+bool is_out_of_memory(std::string_view message) noexcept;
+
+/// Runs a body and turns whatever it throws into a status and this thread's message.
+template <typename Body>
+kandinsky_status guarded(const Body& body) noexcept {
+  constexpr const char* kOutOfMemory =
+      "memory ran out; use a smaller picture or batch, close other programs, or free the host's "
+      "own model first";
+  try {
+    body();
+    return KANDINSKY_OK;
+  } catch (const Error& error) {
+    return fail(error.code(), error.what());
+  } catch (const c10::OutOfMemoryError&) {
+    return fail(ErrorCode::kOutOfMemory, kOutOfMemory);
+  } catch (const c10::Error& error) {
+    const char* message = error.what_without_backtrace();
+    return is_out_of_memory(message) ? fail(ErrorCode::kOutOfMemory, kOutOfMemory)
+                                     : fail(ErrorCode::kInternal, message);
+  } catch (const std::bad_alloc&) {
+    return fail(ErrorCode::kOutOfMemory, kOutOfMemory);
+  } catch (const std::exception& error) {
+    return fail(ErrorCode::kInternal, error.what());
+  } catch (...) {
+    return fail(ErrorCode::kInternal, "an exception of an unknown kind");
+  }
+}
+
+template <typename T>
+T& required(T* pointer, const char* name) {
+  if (pointer == nullptr)
+    throw Error(ErrorCode::kInvalidArgument, fmt::format("{} must not be NULL", name));
+  return *pointer;
+}
+
+/// The caller's struct as this library knows it. A caller built against an older header has a
+/// shorter struct; the missing fields keep their defaults.
+template <typename Options>
+Options read_options(const Options* from, void (*init)(Options*), size_t first_version_size,
+                     const char* name) {
+  const uint32_t size = required(from, name).struct_size;
+  if (size < first_version_size) {
+    throw Error(ErrorCode::kInvalidArgument,
+                fmt::format("{}: struct_size is {}; was {}_init called?", name, size, name));
+  }
+  if (size > sizeof(Options)) {
+    throw Error(ErrorCode::kIncompatible,
+                fmt::format("{}: made for a newer library than this one", name));
+  }
+  Options options;
+  init(&options);
+  std::memcpy(&options, from, size);
+  return options;
+}
+
+/// Writes as much of `value` as the caller's struct has room for.
+template <typename Info>
+void write_info(Info value, Info* to, const char* name) {
+  const uint32_t size = required(to, name).struct_size;
+  if (size < sizeof(uint32_t)) {
+    throw Error(ErrorCode::kInvalidArgument,
+                fmt::format("{}: struct_size is {}; was {}_init called?", name, size, name));
+  }
+  value.struct_size = size;
+  std::memcpy(to, &value, std::min<size_t>(size, sizeof(Info)));
+}
+
+inline std::string_view or_empty(const char* text) {
+  return text == nullptr ? std::string_view() : std::string_view(text);
+}
+
+}  // namespace kandinsky::engine

@@ -1,0 +1,153 @@
+/// The part of kandinsky.h that needs no engine: lists, picture files, folders.
+#include <torch/version.h>
+
+#include <memory>
+#include <type_traits>
+
+#include "engine/c_api_guard.h"
+#include "io/codec.h"
+#include "pipelines/family.h"
+#include "pipelines/folder.h"
+#include "pipelines/request.h"
+#include "samplers/sampler.h"
+#include "samplers/schedulers.h"
+
+using kandinsky::Error;
+using kandinsky::ErrorCode;
+using kandinsky::engine::guarded;
+using kandinsky::engine::or_empty;
+using kandinsky::engine::required;
+using kandinsky::engine::write_info;
+
+struct kandinsky_folder {
+  kandinsky::pipelines::Folder folder;
+};
+
+namespace {
+
+/// A picture that this library made: the caller sees its first member only.
+struct LoadedPicture {
+  kandinsky_picture picture{};
+  kandinsky::io::Image image;
+};
+
+}  // namespace
+
+extern "C" {
+
+const char* kandinsky_last_error(void) { return kandinsky::engine::last_error(); }
+
+const char* kandinsky_status_name(kandinsky_status status) {
+  return status == KANDINSKY_OK ? "ok" : kandinsky::error_code_name(static_cast<ErrorCode>(status));
+}
+
+const char* kandinsky_version(void) { return KANDINSKY_VERSION; }
+
+const char* kandinsky_torch_version(void) { return TORCH_VERSION; }
+
+size_t kandinsky_sampler_count(void) { return kandinsky::samplers::samplers().size(); }
+
+const char* kandinsky_sampler_name(size_t index) {
+  return index < kandinsky_sampler_count() ? kandinsky::samplers::samplers()[index].name : nullptr;
+}
+
+size_t kandinsky_scheduler_count(void) { return kandinsky::samplers::schedulers().size(); }
+
+const char* kandinsky_scheduler_name(size_t index) {
+  return index < kandinsky_scheduler_count() ? kandinsky::samplers::schedulers()[index].name
+                                             : nullptr;
+}
+
+const char* kandinsky_scheduler_description(size_t index) {
+  return index < kandinsky_scheduler_count() ? kandinsky::samplers::schedulers()[index].description
+                                             : nullptr;
+}
+
+size_t kandinsky_family_count(void) { return kandinsky::pipelines::families().size(); }
+
+const char* kandinsky_family_name(size_t index) {
+  return index < kandinsky_family_count() ? kandinsky::pipelines::families()[index].name : nullptr;
+}
+
+kandinsky_status kandinsky_picture_load(const char* path, kandinsky_picture** out) {
+  return guarded([&] {
+    required(out, "out");
+    auto loaded = std::make_unique<LoadedPicture>();
+    loaded->image = kandinsky::io::read_image(&required(path, "path"));
+    loaded->picture = {.pixels = loaded->image.pixels.data(),
+                       .width = loaded->image.width,
+                       .height = loaded->image.height,
+                       .channels = loaded->image.channels};
+    *out = &loaded.release()->picture;
+  });
+}
+
+void kandinsky_picture_free(kandinsky_picture* picture) {
+  static_assert(std::is_standard_layout_v<LoadedPicture>);
+  delete reinterpret_cast<LoadedPicture*>(picture);
+}
+
+kandinsky_status kandinsky_picture_save(const char* path, const uint8_t* pixels, int32_t width,
+                                        int32_t height, const char* parameters) {
+  return guarded([&] {
+    kandinsky::pipelines::check_size(width, height);
+    const int64_t size = int64_t{width} * height * 3;
+    const uint8_t* data = &required(pixels, "pixels");
+    const kandinsky::io::Image image{
+        .width = width, .height = height, .channels = 3, .pixels = {data, data + size}};
+    kandinsky::io::write_image(&required(path, "path"), image,
+                               {.parameters = or_empty(parameters)});
+  });
+}
+
+void kandinsky_component_info_init(kandinsky_component_info* info) {
+  *info = {};
+  info->struct_size = sizeof(kandinsky_component_info);
+}
+
+kandinsky_status kandinsky_folder_open(const char* dir, kandinsky_folder** out) {
+  return guarded([&] {
+    required(out, "out") =
+        new kandinsky_folder{kandinsky::pipelines::describe_folder(&required(dir, "dir"))};
+  });
+}
+
+void kandinsky_folder_free(kandinsky_folder* folder) { delete folder; }
+
+const char* kandinsky_folder_pipeline(const kandinsky_folder* folder) {
+  return folder->folder.pipeline.c_str();
+}
+
+const char* kandinsky_folder_family(const kandinsky_folder* folder) {
+  return folder->folder.family;
+}
+
+int32_t kandinsky_folder_native_size(const kandinsky_folder* folder) {
+  return static_cast<int32_t>(folder->folder.native_size);
+}
+
+size_t kandinsky_folder_component_count(const kandinsky_folder* folder) {
+  return folder->folder.components.size();
+}
+
+kandinsky_status kandinsky_folder_component(const kandinsky_folder* folder, size_t index,
+                                            kandinsky_component_info* info) {
+  return guarded([&] {
+    const auto& components = required(folder, "folder").folder.components;
+    if (index >= components.size()) {
+      throw Error(ErrorCode::kInvalidArgument,
+                  fmt::format("component {} of a folder that has {}", index, components.size()));
+    }
+    const auto& component = components[index];
+    write_info({.struct_size = 0,
+                .name = component.name.c_str(),
+                .class_name = component.class_name.c_str(),
+                .dtype = component.dtype.c_str(),
+                .parameters = component.parameters,
+                .tensors = component.tensors,
+                .bytes = component.bytes},
+               info, "kandinsky_component_info");
+  });
+}
+
+}  // extern "C"

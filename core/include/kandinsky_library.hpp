@@ -1,0 +1,117 @@
+/// Part of kandinsky.hpp: what needs no engine - lists, picture files, folders.
+#ifndef KANDINSKY_LIBRARY_HPP_
+#define KANDINSKY_LIBRARY_HPP_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "kandinsky_status.hpp"
+
+namespace kandinsky {
+
+inline std::vector<std::string> sampler_names() {
+  std::vector<std::string> names;
+  for (size_t i = 0; i < kandinsky_sampler_count(); ++i)
+    names.emplace_back(kandinsky_sampler_name(i));
+  return names;
+}
+
+inline std::vector<std::string> scheduler_names() {
+  std::vector<std::string> names;
+  for (size_t i = 0; i < kandinsky_scheduler_count(); ++i)
+    names.emplace_back(kandinsky_scheduler_name(i));
+  return names;
+}
+
+/// One line about each scheduler, in the order of scheduler_names().
+inline std::vector<std::string> scheduler_descriptions() {
+  std::vector<std::string> descriptions;
+  for (size_t i = 0; i < kandinsky_scheduler_count(); ++i)
+    descriptions.emplace_back(kandinsky_scheduler_description(i));
+  return descriptions;
+}
+
+inline std::vector<std::string> family_names() {
+  std::vector<std::string> names;
+  for (size_t i = 0; i < kandinsky_family_count(); ++i)
+    names.emplace_back(kandinsky_family_name(i));
+  return names;
+}
+
+/// A picture that owns its pixels [height, width, channels]: grey, RGB or RGBA.
+struct Picture {
+  std::vector<uint8_t> pixels;
+  int32_t width = 0;
+  int32_t height = 0;
+  int32_t channels = 3;
+
+  /// Reads a file. See kandinsky_picture_load.
+  static Picture load(const std::string& path) {
+    kandinsky_picture* loaded = nullptr;
+    check(kandinsky_picture_load(path.c_str(), &loaded));
+    const std::unique_ptr<kandinsky_picture, Free> owner(loaded);
+    const size_t size = static_cast<size_t>(loaded->width) * static_cast<size_t>(loaded->height) *
+                        static_cast<size_t>(loaded->channels);
+    return {
+        {loaded->pixels, loaded->pixels + size}, loaded->width, loaded->height, loaded->channels};
+  }
+
+  /// Borrows the pixels. Throws StatusError(KANDINSKY_INVALID_ARGUMENT) unless there are
+  /// width * height * channels.
+  kandinsky_picture raw() const {
+    if (width < 0 || height < 0 || channels < 0 ||
+        pixels.size() != static_cast<size_t>(width) * static_cast<size_t>(height) *
+                             static_cast<size_t>(channels)) {
+      throw StatusError(KANDINSKY_INVALID_ARGUMENT,
+                        "a picture's pixels do not fit its width, height and channels");
+    }
+    return {pixels.data(), width, height, channels};
+  }
+
+ private:
+  struct Free {
+    void operator()(kandinsky_picture* picture) const { kandinsky_picture_free(picture); }
+  };
+};
+
+/// Writes RGB pixels [height, width, 3]. See kandinsky_picture_save.
+inline void save_picture(const std::string& path, const uint8_t* pixels, int32_t width,
+                         int32_t height, const std::string& parameters = {}) {
+  check(kandinsky_picture_save(path.c_str(), pixels, width, height,
+                               parameters.empty() ? nullptr : parameters.c_str()));
+}
+
+/// What a model folder holds.
+class Folder {
+ public:
+  explicit Folder(const std::string& dir) {
+    kandinsky_folder* folder = nullptr;
+    check(kandinsky_folder_open(dir.c_str(), &folder));
+    folder_.reset(folder);
+  }
+  std::string pipeline() const { return kandinsky_folder_pipeline(folder_.get()); }
+  std::string family() const { return kandinsky_folder_family(folder_.get()); }
+  int32_t native_size() const { return kandinsky_folder_native_size(folder_.get()); }
+  /// The strings in the result live as long as this object.
+  std::vector<kandinsky_component_info> components() const {
+    std::vector<kandinsky_component_info> all(kandinsky_folder_component_count(folder_.get()));
+    for (size_t i = 0; i < all.size(); ++i) {
+      kandinsky_component_info_init(&all[i]);
+      check(kandinsky_folder_component(folder_.get(), i, &all[i]));
+    }
+    return all;
+  }
+
+ private:
+  struct Free {
+    void operator()(kandinsky_folder* folder) const { kandinsky_folder_free(folder); }
+  };
+  std::unique_ptr<kandinsky_folder, Free> folder_;
+};
+
+}  // namespace kandinsky
+
+#endif  // KANDINSKY_LIBRARY_HPP_

@@ -1,0 +1,81 @@
+#include "pipelines/conditioning_rows.h"
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/isfinite.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/error.h"
+#include "text/tokens.h"
+
+namespace kandinsky::pipelines {
+namespace {
+
+constexpr const char* kHiddenStates = "text_encoder_hidden_states";
+constexpr const char* kTextLengths = "text_lengths";
+
+Error invalid(const std::string& message) { return {ErrorCode::kInvalidArgument, message}; }
+
+void check_shape(const char* which, const char* name, const at::Tensor& tensor,
+                 const std::vector<int64_t>& expected) {
+  if (tensor.sizes() != at::IntArrayRef(expected)) {
+    throw invalid(fmt::format("{}: {} is [{}], but this model and batch need [{}]", which, name,
+                              fmt::join(tensor.sizes(), ", "), fmt::join(expected, ", ")));
+  }
+  if (!tensor.isfinite().all().item<bool>())
+    throw invalid(fmt::format("{}: {} has values that are not finite numbers", which, name));
+}
+
+}  // namespace
+
+void check_embeds(const Embeds& embeds, const nn::UNetConfig& config, const char* which,
+                  int64_t batch_size, const std::vector<Condition>& conditions) {
+  const int64_t rows = conditions.empty() ? batch_size : embeds.batch_size();
+  if (rows < 1 || rows > kMaxConditionRows) {
+    throw invalid(
+        fmt::format("{}: there are {} rows, expected 1 to {}", which, rows, kMaxConditionRows));
+  }
+  for (const Condition& condition : conditions) {
+    if (condition.row < rows) continue;
+    throw invalid(fmt::format("{}: a condition names row {}, but there are {}, counted from 0",
+                              which, condition.row, rows));
+  }
+  check_shape(which, "image_embeds", embeds.at("image_embeds"), {rows, config.cross_attention_dim});
+  check_shape(which, "prompt_embeds", embeds.at("prompt_embeds"),
+              {rows, config.cross_attention_dim});
+  const at::Tensor& hidden_states = embeds.at(kHiddenStates);
+  // Long prompts are read in chunks of the text encoder's length.
+  const bool is_chunked = hidden_states.dim() == 3 && hidden_states.size(1) > 0 &&
+                          hidden_states.size(1) % text::kDefaultMaxLength == 0;
+  const int64_t length = is_chunked ? hidden_states.size(1) : text::kDefaultMaxLength;
+  check_shape(which, kHiddenStates, hidden_states, {rows, length, config.encoder_hid_dim});
+  if (const at::Tensor* lengths = embeds.find(kTextLengths)) {
+    check_shape(which, kTextLengths, *lengths, {rows, 1});
+    const at::Tensor fits =
+        (*lengths >= 1) & (*lengths <= length) & (*lengths == lengths->to(at::kLong));
+    if (!fits.all().item<bool>())
+      throw invalid(
+          fmt::format("{}: {} are not all whole numbers of 1 to {}", which, kTextLengths, length));
+  }
+}
+
+const nn::UNet::Conditioning& ConditioningRows::at(int64_t row) {
+  if (const auto found = rows_.find(row); found != rows_.end()) return found->second;
+  const auto row_of = [&](const char* name) { return embeds_.at(name).slice(0, row, row + 1); };
+  at::Tensor hidden_states = row_of(kHiddenStates);
+  if (embeds_.find(kTextLengths) != nullptr)
+    hidden_states = hidden_states.slice(1, 0, row_of(kTextLengths).item<int64_t>());
+  return rows_
+      .emplace(row, unet_.condition(row_of("image_embeds"), row_of("prompt_embeds"), hidden_states))
+      .first->second;
+}
+
+void ConditioningRows::forget_after(int step) {
+  std::erase_if(rows_, [&](const auto& row) { return plan_.last_step(row.first) <= step; });
+}
+
+}  // namespace kandinsky::pipelines

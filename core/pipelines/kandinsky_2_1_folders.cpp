@@ -1,0 +1,133 @@
+#include "pipelines/kandinsky_2_1_folders.h"
+
+#include <fmt/format.h>
+
+#include <string>
+
+#include "base/error.h"
+#include "io/json_config.h"
+#include "nn/movq/movq_config.h"
+#include "nn/unet/unet.h"
+#include "pipelines/run_unet.h"
+#include "samplers/noise_schedule.h"
+
+namespace kandinsky::pipelines {
+namespace {
+
+constexpr std::string_view kPriorSuffix = "-prior";
+constexpr std::string_view kInpaintSuffix = "-inpaint";
+
+struct Width {
+  const io::ModelDir& folder;
+  const char* component;
+  const char* key;
+  int64_t fallback;
+};
+
+io::JsonConfig config(const io::ModelDir& folder, const char* component) {
+  return io::JsonConfig::load(folder.component(component).config_path());
+}
+
+int64_t read(const Width& width) {
+  return config(width.folder, width.component).get_int(width.key, width.fallback);
+}
+
+/// Only the UNet of an inpainting folder is used, with the model's own text encoder and MoVQ: the
+/// three were trained once, and the folder repeats them. So it has to fit them like the model's
+/// UNet does, and to expect the same noise.
+void check_inpaint(const io::ModelDir& model, const io::ModelDir& inpaint) {
+  if (!is_inpainting_dir(inpaint)) {
+    throw Error(ErrorCode::kInvalidArgument,
+                fmt::format("{} is no inpainting model: its unet takes {} channels", inpaint.path(),
+                            read({inpaint, "unet", "in_channels", 4})));
+  }
+  const nn::UNetConfig expected = nn::UNetConfig::from_json(config(model, "unet"));
+  const nn::UNetConfig actual = nn::UNetConfig::from_json(config(inpaint, "unet"));
+  const auto schedule = samplers::NoiseSchedule::from_json(config(model, "scheduler"));
+  const auto inpaint_schedule = samplers::NoiseSchedule::from_json(config(inpaint, "scheduler"));
+  const char* differing = nullptr;
+  if (actual.cross_attention_dim != expected.cross_attention_dim)
+    differing = "\"cross_attention_dim\" of unet";
+  else if (actual.encoder_hid_dim != expected.encoder_hid_dim)
+    differing = "\"encoder_hid_dim\" of unet";
+  else if (actual.block_out_channels.size() != expected.block_out_channels.size())
+    differing = "the number of \"block_out_channels\" of unet";
+  else if (nn::MovqConfig::from_json(config(inpaint, "movq")).latent_channels !=
+           nn::MovqConfig::from_json(config(model, "movq")).latent_channels)
+    differing = "\"latent_channels\" of movq";
+  else if (inpaint_schedule.alphas_cumprod != schedule.alphas_cumprod ||
+           inpaint_schedule.steps_offset != schedule.steps_offset ||
+           inpaint_schedule.final_alpha_cumprod != schedule.final_alpha_cumprod)
+    differing = "the noise schedule of scheduler";
+  if (differing != nullptr) {
+    throw Error(ErrorCode::kIncompatible,
+                fmt::format("{} and {} do not fit each other: {} is not the same", model.path(),
+                            inpaint.path(), differing));
+  }
+}
+
+}  // namespace
+
+io::ModelDir open_prior_dir(const io::ModelDir& model, std::string_view prior_dir) {
+  const auto open = [&] {
+    if (!prior_dir.empty()) return io::ModelDir::open(prior_dir);
+    if (auto sibling = model.sibling(kPriorSuffix)) return *sibling;
+    throw Error(ErrorCode::kNotFound,
+                fmt::format("{}: there is no prior folder {}{} beside it; put it there or name "
+                            "another one as the prior",
+                            model.path(), model.name(), kPriorSuffix));
+  };
+  const io::ModelDir prior = open();
+  if (prior.pipeline_class() != kPriorPipelineClass) {
+    throw Error(
+        ErrorCode::kIncompatible,
+        fmt::format("{} is no Kandinsky 2.1 prior: its model_index.json names {}, expected {}",
+                    prior.path(), prior.pipeline_class(), kPriorPipelineClass));
+  }
+  return prior;
+}
+
+std::optional<io::ModelDir> open_inpaint_dir(const io::ModelDir& model,
+                                             const std::optional<std::string_view>& inpaint_dir) {
+  // A model that is an inpainting one itself needs no other.
+  if (is_inpainting_dir(model)) return model;
+  std::optional<io::ModelDir> inpaint;
+  if (!inpaint_dir) {
+    inpaint = model.sibling(kInpaintSuffix);
+  } else if (!inpaint_dir->empty()) {
+    inpaint = io::ModelDir::open(*inpaint_dir);
+  }
+  if (inpaint) check_inpaint(model, *inpaint);
+  return inpaint;
+}
+
+void check_widths(const io::ModelDir& model, const io::ModelDir& prior) {
+  const Width unet{model, "unet", "cross_attention_dim", 768};
+  const int64_t expected = read(unet);
+  for (const Width& other : {Width{prior, "prior", "embedding_dim", 768},
+                             Width{prior, "text_encoder", "hidden_size", 512},
+                             Width{prior, "text_encoder", "projection_dim", 512},
+                             Width{prior, "image_encoder", "projection_dim", 512},
+                             Width{model, "text_encoder", "numDims", 768}}) {
+    if (read(other) == expected) continue;
+    throw Error(
+        ErrorCode::kIncompatible,
+        fmt::format("{} and {} do not fit each other: \"{}\" of {} is {}, but \"{}\" of {} is {}",
+                    model.path(), prior.path(), unet.key, unet.component, expected, other.key,
+                    other.component, read(other)));
+  }
+  const int64_t unet_hidden = read({model, "unet", "encoder_hid_dim", 1024});
+  const int64_t text_hidden = read({model, "text_encoder", "hidden_size", 1024});
+  if (unet_hidden != text_hidden) {
+    throw Error(ErrorCode::kIncompatible,
+                fmt::format("{}: the unet expects text of width {}, but the text_encoder gives {}",
+                            model.path(), unet_hidden, text_hidden));
+  }
+}
+
+bool is_inpainting_dir(const io::ModelDir& model) {
+  return is_inpainting_unet(nn::UNetConfig::from_json(config(model, "unet")),
+                            nn::MovqConfig::from_json(config(model, "movq")).latent_channels);
+}
+
+}  // namespace kandinsky::pipelines

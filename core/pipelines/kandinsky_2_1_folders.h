@@ -1,0 +1,31 @@
+/// The folders that make up a Kandinsky 2.1 model, and whether they fit each other.
+#pragma once
+
+#include <optional>
+
+#include "io/model_dir.h"
+#include "pipelines/family.h"
+
+namespace kandinsky::pipelines {
+
+/// The prior's class in model_index.json.
+inline constexpr std::string_view kPriorPipelineClass = "KandinskyPriorPipeline";
+
+/// The folder named, or the one beside the model if the name is empty. Throws Error(kNotFound) if
+/// there is none, Error(kIncompatible) for a folder of another kind.
+io::ModelDir open_prior_dir(const io::ModelDir& model, std::string_view prior);
+
+/// Likewise; nothing if none is wanted or none was named and none is there. Throws
+/// Error(kInvalidArgument) for a folder whose UNet is none for inpainting, Error(kIncompatible) for
+/// one of other sizes than the model.
+std::optional<io::ModelDir> open_inpaint_dir(const io::ModelDir& model,
+                                             const std::optional<std::string_view>& inpaint);
+
+/// Throws Error(kIncompatible) unless every network of both folders agrees on the width of
+/// embeddings.
+void check_widths(const io::ModelDir& model, const io::ModelDir& prior);
+
+/// Whether the folder's UNet is one for inpainting.
+bool is_inpainting_dir(const io::ModelDir& model);
+
+}  // namespace kandinsky::pipelines

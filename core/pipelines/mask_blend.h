@@ -1,0 +1,32 @@
+/// Painting a part of a picture. Masks are [B, 1, h, w], 1 where to repaint and 0 where to keep the
+/// start latents [B, C, h, w].
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+namespace kandinsky::pipelines {
+
+/// The mask as the inpainting UNet takes it, all or nothing at each place: 1 from 0.5 on.
+at::Tensor hard_mask(const at::Tensor& mask);
+
+/// What the inpainting UNet sees besides the latents, [B, C + 1, h, w]: the start latents where
+/// they are kept, and the mask the other way round, 1 where to keep. mask: hard. Source: diffusers,
+/// KandinskyInpaintPipeline.__call__.
+at::Tensor inpaint_channels(const at::Tensor& init_latents, const at::Tensor& mask);
+
+/// The prediction that makes of `latents` the start latents where they are kept. alpha_cumprod is
+/// that of the step. A prediction of the noise is linear in that of the clean latents, so this
+/// blends both.
+at::Tensor blend_noise_pred(const at::Tensor& noise_pred, const at::Tensor& latents,
+                            const at::Tensor& init_latents, const at::Tensor& mask,
+                            double alpha_cumprod);
+
+/// The start latents where they are kept, bit for bit; elsewhere `latents`.
+at::Tensor blend_latents(const at::Tensor& latents, const at::Tensor& init_latents,
+                         const at::Tensor& mask);
+
+/// `latents`, with the rows of init_latents for pictures whose mask is 0 throughout.
+at::Tensor keep_unmasked_pictures(const at::Tensor& latents, const at::Tensor& init_latents,
+                                  const at::Tensor& mask);
+
+}  // namespace kandinsky::pipelines

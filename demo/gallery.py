@@ -1,0 +1,217 @@
+"""Paints the gallery of the documentation: every mode and every sampler, with the demo model.
+
+    .venv/bin/python demo/gallery.py                 # docs/gallery/*.webp, all sheets
+    .venv/bin/python demo/gallery.py mixing tiling   # some of them
+    .venv/bin/python demo/gallery.py --model models/kandinsky-2-1 --output gallery
+
+Needs kandinsky_engine as `make build` leaves it in build/python. docs/gallery.md shows the sheets.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from paint import ROOT, contact_sheet
+from PIL import Image, ImageDraw
+
+if TYPE_CHECKING:
+    from kandinsky_engine import Embeds, Engine
+
+PROMPT = "a red circle on a white background"
+OTHER = "a blue square on a white background"
+STEPS = 20
+SAMPLER = "DPM++ 2M"
+SIDE = 128  # of a picture on a sheet, in pixels, at least
+
+Cell = tuple[str, np.ndarray]
+"""A caption and its picture, uint8 [H, W, 3]."""
+
+
+@dataclass(frozen=True)
+class Painter:
+    """What every sheet needs: the engine, and a size that its model knows."""
+
+    engine: Engine
+    package: Any
+    size: int
+
+    def options(self, seed: int = 1, **changes: Any) -> dict[str, Any]:
+        """Settings that all pictures share, with changes."""
+        shared = {"width": self.size, "height": self.size, "seeds": [seed], "sampler": SAMPLER}
+        return {**shared, "num_inference_steps": STEPS, **changes}
+
+    def text(self, prompt: str, seed: int = 1, **changes: Any) -> np.ndarray:
+        return self.engine.text_to_image([prompt], **self.options(seed, **changes))[0]
+
+    def embeds(self, *prompts: str, seed: int = 1) -> tuple[Embeds, Embeds]:
+        return self.engine.encode_prompts(list(prompts), seeds=[seed] * len(prompts))
+
+    @cached_property
+    def source(self) -> np.ndarray:
+        """The picture that image to image, inpainting and mixing start from."""
+        return self.text(PROMPT, num_inference_steps=50)
+
+
+def samplers(painter: Painter) -> Iterator[Cell]:
+    for sampler in painter.package.samplers():
+        for steps in (10, 20, 50):
+            picture = painter.text(PROMPT, sampler=sampler, num_inference_steps=steps)
+            yield f"{sampler}, {steps} steps", picture
+
+
+def schedulers(painter: Painter) -> Iterator[Cell]:
+    for scheduler in painter.package.schedulers():
+        picture = painter.text(PROMPT, scheduler=scheduler, num_inference_steps=10)
+        yield f"{SAMPLER} {scheduler}, 10 steps", picture
+
+
+def image_to_image(painter: Painter) -> Iterator[Cell]:
+    yield "start", painter.source
+    for strength in (0.2, 0.4, 0.6, 0.8, 0.9, 1.0):
+        painted = painter.engine.image_to_image(
+            [OTHER], pictures=[painter.source], strength=strength, **painter.options(2)
+        )
+        yield f'"{OTHER}", strength {strength}', painted[0]
+
+
+def inpainting(painter: Painter) -> Iterator[Cell]:
+    size = painter.size
+    mask = Image.new("L", (size, size))
+    ImageDraw.Draw(mask).rectangle((0, 0, size // 2, size // 2), fill=255)
+    white = np.asarray(mask)
+    yield "start", painter.source
+    yield "mask: white is painted", np.repeat(white[..., None], 3, axis=-1)
+    for method in ("model", "blend"):
+        for seed in (1, 2, 3):
+            painted = painter.engine.image_to_image(
+                ["a blue star on a white background"],
+                pictures=[painter.source], masks=[white], strength=1.0, mask_method=method,
+                **painter.options(seed),
+            )  # fmt: skip
+            yield f'"a blue star", {method}, seed {seed}', painted[0]
+
+
+def mixing(painter: Painter) -> Iterator[Cell]:
+    seen = painter.engine.encode_images([painter.source])
+    told, negative = painter.embeds(OTHER)
+    combine = painter.package.Embeds.combine
+    for method in ("sum", "slerp"):
+        for weight in (0.0, 0.25, 0.5, 0.75, 1.0):
+            mixed = combine([seen, told], [1 - weight, weight], text=seen, method=method)
+            painted = painter.engine.paint(mixed, negative, **painter.options())
+            yield f'{method}: picture {1 - weight}, "{OTHER}" {weight}', painted[0]
+
+
+def variations(painter: Painter) -> Iterator[Cell]:
+    seen = painter.engine.encode_images([painter.source])
+    _, negative = painter.embeds("")
+    yield "start", painter.source
+    for seed in (1, 2, 3, 4):
+        painted = painter.engine.paint(seen, negative, **painter.options(seed))
+        yield f"variation without a text, seed {seed}", painted[0]
+    for strength in (0.1, 0.2, 0.4, 0.6, 1.0):
+        picture = painter.text(PROMPT, variation_seeds=[9], variation_strength=strength)
+        yield f"seed 1 towards seed 9 by {strength}", picture
+
+
+def prompts(painter: Painter) -> Iterator[Cell]:
+    for weight in (0.0, 0.5, 1.0, 1.5):
+        prompt = f"a red circle and a (blue square:{weight})"
+        yield prompt, painter.text(prompt)
+    condition = painter.package.Condition
+    embeds, negative = painter.embeds(PROMPT, OTHER)
+    for part in (0.2, 0.4, 0.6, 0.8):
+        turn = round(STEPS * part)
+        painted = painter.engine.paint(
+            embeds, negative,
+            conditions=[condition(0, 0, 1, turn), condition(1, 0, turn + 1, STEPS)],
+            negative_conditions=[condition(0, 0, 1, STEPS)],
+            **painter.options(),
+        )  # fmt: skip
+        yield f"[{PROMPT}:{OTHER}:{part}]", painted[0]
+    for weight in (0.5, 1.0):
+        painted = painter.engine.paint(
+            embeds, negative,
+            conditions=[condition(0, 0, 1, STEPS), condition(1, 0, 1, STEPS, weight)],
+            negative_conditions=[condition(0, 0, 1, STEPS)],
+            **painter.options(),
+        )  # fmt: skip
+        yield f"{PROMPT} AND {OTHER} :{weight}", painted[0]
+
+
+def guidance(painter: Painter) -> Iterator[Cell]:
+    for scale in (1.0, 2.0, 4.0, 8.0):
+        yield f"CFG scale {scale}", painter.text(PROMPT, guidance_scale=scale)
+    yield "CFG scale 8, rescale 0.7", painter.text(PROMPT, guidance_scale=8.0, guidance_rescale=0.7)
+    picture = painter.text(PROMPT, guidance_start=0.2, guidance_end=0.8)
+    yield "CFG scale 4 from 20 % to 80 % of the steps", picture
+
+
+def tiling(painter: Painter) -> Iterator[Cell]:
+    for seed in (1, 2):
+        for on in (False, True):
+            picture = painter.text("a composition in the style of Kandinsky", seed, tiling=on)
+            tiled = np.tile(picture, (2, 2, 1))[::2, ::2]
+            yield f"2 x 2, tiling {'on' if on else 'off'}, seed {seed}", tiled
+
+
+SHEETS: dict[str, tuple[Callable[[Painter], Iterator[Cell]], int]] = {
+    "samplers": (samplers, 6),
+    "schedulers": (schedulers, 7),
+    "image-to-image": (image_to_image, 7),
+    "inpainting": (inpainting, 8),
+    "mixing": (mixing, 5),
+    "variations": (variations, 5),
+    "prompts": (prompts, 5),
+    "guidance": (guidance, 6),
+    "tiling": (tiling, 4),
+}
+"""What paints a sheet, and its columns."""
+
+
+def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Paints the gallery of the documentation.")
+    parser.add_argument("sheets", nargs="*", metavar="SHEET", help=f"of: {', '.join(SHEETS)}")
+    parser.add_argument("--model", type=Path, default=ROOT / "demo/model/kandinsky-demo")
+    parser.add_argument("--output", type=Path, default=ROOT / "docs/gallery")
+    parser.add_argument("--size", type=int, help="width and height; default: the model's own")
+    chosen = parser.parse_args(given)
+    unknown = [sheet for sheet in chosen.sheets if sheet not in SHEETS]
+    if unknown:
+        parser.error(f"there is no sheet {unknown[0]!r}, only: {', '.join(SHEETS)}")
+    return chosen
+
+
+def main() -> None:
+    chosen = arguments()
+    sys.path.insert(0, str(ROOT / "build/python"))
+    import kandinsky_engine as kandinsky  # noqa: PLC0415
+
+    chosen.output.mkdir(parents=True, exist_ok=True)
+    try:
+        with kandinsky.Engine(str(chosen.model)) as engine:
+            painter = Painter(engine, kandinsky, chosen.size or engine.info.native_size)
+            for name in chosen.sheets or SHEETS:
+                paint_sheet, columns = SHEETS[name]
+                began = time.monotonic()
+                captions, pictures = zip(*paint_sheet(painter), strict=True)
+                sheet = contact_sheet(
+                    [Image.fromarray(p) for p in pictures], captions, columns, SIDE
+                )
+                path = chosen.output / f"{name}.webp"
+                sheet.save(path, quality=90)
+                print(f"{path}: {len(pictures)} pictures, {time.monotonic() - began:.1f} s")
+    except kandinsky.KandinskyError as error:
+        sys.exit(f"gallery.py: {error}")
+
+
+if __name__ == "__main__":
+    main()

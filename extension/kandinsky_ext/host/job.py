@@ -1,0 +1,234 @@
+"""What the host's loop asks for during a run: batches painted, pictures encoded and decoded."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from modules import rng, sd_samplers_common
+
+from kandinsky_ext import choose_sampler, infotext, request
+from kandinsky_ext.choose_sampler import Chosen
+from kandinsky_ext.conditions import Steps
+from kandinsky_ext.controls import Settings
+from kandinsky_ext.engine import OpenEngine
+from kandinsky_ext.geometry import Floats, fit, host_size, to_array
+from kandinsky_ext.host import prompts
+from kandinsky_ext.host.watcher import HostWatcher
+from kandinsky_ext.mixing import Mix
+from kandinsky_ext.request import Start
+from kandinsky_ext.runner import Runner
+
+
+class RunJob:
+    """`facade.Job` for one run of the script."""
+
+    def __init__(
+        self,
+        p: Any,
+        opened: OpenEngine,
+        settings: Settings,
+        *,
+        model_name: str,
+        chosen: Chosen,
+        mix: Mix | None,
+        tiling: bool,
+    ) -> None:
+        self.model_name = model_name
+        self._p = p
+        self._opened = opened
+        self._settings = settings
+        self._chosen = chosen
+        self._mix = mix
+        self._tiling = tiling
+        self._runner = Runner(opened, HostWatcher(p))
+        self._factor = int(opened.engine.info.latent_factor)
+        self._size = (int(p.width), int(p.height))
+        self._nothing_painted = False
+
+    def sample(self, p: Any, x: torch.Tensor, conditioning: Any, unconditional: Any) -> Any:
+        """See `facade.Job`. `p` may be another than the run's: a detailer paints through ours."""
+        size = (int(p.width), int(p.height))
+        steps = Steps.all_of(int(p.steps))
+        latents = self._paint(p, size, steps, conditioning, unconditional, x, None)
+        if latents is None:
+            latents = np.zeros(x.shape, dtype=np.float32)
+        if getattr(p, "enable_hr", False):
+            # The host enlarges them, so they must hold the picture and nothing beside it.
+            latents = fit(latents, *x.shape[2:])
+        return torch.from_numpy(latents).to(x.device)
+
+    def sample_img2img(
+        self,
+        p: Any,
+        x: torch.Tensor,
+        noise: torch.Tensor,
+        conditioning: Any,
+        unconditional: Any,
+        steps: int | None,
+    ) -> torch.Tensor:
+        """See `facade.Job`.
+
+        Nothing to repaint, a denoising strength of 0, or a stop before the first step give x back.
+        """
+        size = self._size_of(p, x)
+        self._size = size
+        masked = getattr(p, "mask", None) is not None and not _is_hr_pass(p)
+        mask = p.nmask.reshape(-1, *x.shape[2:])[:1] if masked else None
+        if float(p.denoising_strength) <= 0 or (mask is not None and not mask.any()):
+            return x
+        total, last = sd_samplers_common.setup_img2img_steps(p, steps)
+        kept = request.start_steps(int(steps or p.steps), total, last + 1)
+        if kept.running != min(last + 1, total):
+            p.comment(
+                f"Steps: at denoising strength {p.denoising_strength:g} there are no more than "
+                f"{kept.running}."
+            )
+        width, height = self._runner.latent_size(*size)
+        start = Start(
+            latents=fit(to_array(x), height, width),
+            mask=None if mask is None else self._mask(mask, len(x), height, width),
+            steps=kept,
+        )
+        if mask is not None:
+            infotext.write_inpaint(
+                p.extra_generation_params,
+                self._settings.inpaint_method,
+                has_model=bool(self._opened.engine.info.inpaint_dir),
+            )
+        latents = self._paint(p, size, kept, conditioning, unconditional, noise, start)
+        if latents is None:
+            return x
+        if masked:
+            # The host blends them with the start latents.
+            latents = fit(latents, *x.shape[2:])
+        return torch.from_numpy(latents).to(x.device)
+
+    def encode(self, pictures: torch.Tensor) -> torch.Tensor:
+        """See `facade.Job`. The host brings one picture at a time, also where several are equal."""
+        values = to_array(pictures.permute(0, 2, 3, 1))
+        pixels = np.clip(np.rint((values + 1) * 127.5), 0, 255).astype(np.uint8)
+        width, height = host_size(pixels.shape[2], pixels.shape[1], self._factor)
+        latents = [
+            self._runner.encode(
+                one[None], tiling=self._tiling, cut=lambda found: fit(found, height, width)
+            )
+            for one in pixels
+        ]
+        return torch.from_numpy(np.concatenate(latents)).to(pictures.device)
+
+    def decode(self, latents: torch.Tensor) -> torch.Tensor:
+        """See `facade.Job`. Latents of this run's size give pictures of just the size asked for."""
+        given = to_array(latents)
+        size = self._decoded_size(given)
+        pictures = self._runner.unchanged(given)
+        if pictures is None or pictures.shape[1:3] != size[::-1]:
+            if self._nothing_painted and not given.any():
+                pictures = np.zeros((len(given), size[1], size[0], 3), dtype=np.uint8)
+            else:
+                width, height = self._runner.latent_size(*size)
+                pictures = self._runner.decode(
+                    fit(given, height, width), width=size[0], height=size[1], tiling=self._tiling
+                )
+        # The host cuts off where others round, so aim at the middle of each of the 256 steps.
+        values = (pictures.astype(np.float32) + 0.5) / 255 * 2 - 1
+        return torch.from_numpy(values).permute(0, 3, 1, 2).contiguous().to(latents.device)
+
+    def _paint(
+        self,
+        p: Any,
+        size: tuple[int, int],
+        steps: Steps,
+        conditioning: Any,
+        unconditional: Any,
+        noise: torch.Tensor,
+        start: Start | None,
+    ) -> Floats | None:
+        """Latents of the engine's size, or None if it was stopped before there was anything."""
+        chosen = self._sampler(p)
+        asked = request.make(
+            p,
+            self._settings,
+            positives=prompts.positive(p, conditioning, steps),
+            negatives=prompts.negative(p, unconditional, steps),
+            width=size[0],
+            height=size[1],
+            sampler=chosen.sampler,
+            scheduler=chosen.scheduler,
+            steps=steps,
+            tiling=self._tiling,
+            parse_weights=prompts.emphasis() not in ("None", "Ignore"),
+            noise=self._noise(p, noise, size),
+            start=start,
+            mix=self._mix,
+        )
+        self._size = size
+        latents = self._runner.paint(asked)
+        self._nothing_painted = latents is None
+        return latents
+
+    def _sampler(self, p: Any) -> Chosen:
+        """The run's, or another for a hires pass or a run inside it."""
+        if p is self._p and not _is_hr_pass(p):
+            return self._chosen
+        sampler, scheduler = p.sampler_name, getattr(p, "scheduler", None)
+        if _is_hr_pass(p):
+            if p is self._p:
+                sampler, scheduler = self._chosen.sampler, self._chosen.scheduler
+            sampler = getattr(p, "hr_sampler_name", None) or sampler
+            scheduler = getattr(p, "hr_scheduler", None) or scheduler
+        package = self._opened.package
+        chosen = choose_sampler.choose(
+            sampler,
+            scheduler,
+            self._settings,
+            samplers=package.samplers(),
+            schedulers=package.schedulers(),
+        )
+        for remark in chosen.remarks:
+            p.comment(remark)
+        if _is_hr_pass(p):
+            infotext.write_hires_sampler(p.extra_generation_params, self._chosen, chosen)
+        return chosen
+
+    def _noise(self, p: Any, x: torch.Tensor, size: tuple[int, int]) -> Floats | None:
+        """The host's noise where its seed extras made it, else None: the engine draws what
+        diffusers draws.
+        """
+        if not request.uses_host_noise(p):
+            return None
+        width, height = self._runner.latent_size(*size)
+        if x.shape[-2:] != (height, width):
+            # The host's own noise has the host's size.
+            x = rng.ImageRNG(
+                (x.shape[1], height, width),
+                p.seeds,
+                subseeds=p.subseeds,
+                subseed_strength=p.subseed_strength,
+                seed_resize_from_h=p.seed_resize_from_h,
+                seed_resize_from_w=p.seed_resize_from_w,
+            ).next()
+            x = x * request.noise_multiplier(p)
+        return to_array(x)
+
+    def _mask(self, mask: torch.Tensor, batch: int, height: int, width: int) -> Floats:
+        one = fit(to_array(mask[None]), height, width)
+        return np.ascontiguousarray(np.repeat(one, batch, axis=0))
+
+    def _size_of(self, p: Any, x: torch.Tensor) -> tuple[int, int]:
+        """Width and height in pixels of the picture that has the latents x."""
+        size = (int(p.width), int(p.height))
+        if not _is_hr_pass(p) and host_size(*size, self._factor) == tuple(x.shape[:1:-1]):
+            return size
+        return x.shape[3] * self._factor, x.shape[2] * self._factor
+
+    def _decoded_size(self, latents: Floats) -> tuple[int, int]:
+        given = (latents.shape[3], latents.shape[2])
+        if given in (self._runner.latent_size(*self._size), host_size(*self._size, self._factor)):
+            return self._size
+        return given[0] * self._factor, given[1] * self._factor
+
+
+def _is_hr_pass(p: Any) -> bool:
+    return bool(getattr(p, "is_hr_pass", False))

@@ -1,0 +1,88 @@
+"""Mixing: the image side of what guides a picture is put together from two things.
+
+Image 1 is the prompt, as the prior imagines it, or a picture; image 2 is the extra image. The text
+side stays the prompt's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import ImageOps
+
+from kandinsky_ext.controls import (
+    AUTOMATIC_MIX,
+    CONTROLS,
+    PICTURE_AND_PICTURE,
+    PROMPT_AND_PICTURE,
+    Settings,
+)
+from kandinsky_ext.digest import digest
+from kandinsky_ext.errors import UserError
+
+Pixels = npt.NDArray[np.uint8]
+LABELS = {control.field: control.label for control in CONTROLS}
+
+
+@dataclass(frozen=True)
+class Mix:
+    """first: one picture for the whole batch, one for each, or None for the prompts."""
+
+    first: tuple[Pixels, ...] | None
+    second: Pixels
+    strengths: tuple[float, float]
+    method: str
+
+    def items(self) -> str:
+        """What is mixed, in the words of the control."""
+        return PROMPT_AND_PICTURE if self.first is None else PICTURE_AND_PICTURE
+
+    def hashes(self) -> tuple[str, str | None]:
+        """Of picture 2 and, if there is one, picture 1, for a picture's metadata."""
+        first = None if self.first is None else "+".join(digest(one)[:10] for one in self.first)
+        return digest(self.second)[:10], first
+
+
+def make(
+    settings: Settings, *, picture_1: Any, picture_2: Any, init_images: Sequence[Any]
+) -> Mix | None:
+    """What the controls ask for, or None if mixing is off.
+
+    picture_1, picture_2: pictures as PIL has them, or None. init_images: those of image to image.
+    Raises UserError for a picture that is missing.
+    """
+    if not settings.mix:
+        return None
+    if picture_2 is None:
+        raise UserError(
+            f'Image Mixing needs a picture in "{LABELS["mix_picture_2"]}". Metadata hold only its '
+            "hash, so after pasting please choose it again."
+        )
+    firsts = [picture_1] if picture_1 is not None else list(init_images)
+    of_pictures = settings.mix_items == PICTURE_AND_PICTURE or (
+        settings.mix_items == AUTOMATIC_MIX and bool(firsts)
+    )
+    if of_pictures and not firsts:
+        raise UserError(
+            f'Image Mixing of "{PICTURE_AND_PICTURE}" needs a picture in '
+            f'"{LABELS["mix_picture_1"]}", or image to image.'
+        )
+    return Mix(
+        first=tuple(to_pixels(one) for one in firsts) if of_pictures else None,
+        second=to_pixels(picture_2),
+        strengths=(settings.mix_strength_1, settings.mix_strength_2),
+        method=settings.mix_method,
+    )
+
+
+def to_pixels(picture: Any) -> Pixels:
+    """A PIL picture of any mode, upright: grey [H, W], RGB or RGBA [H, W, C]."""
+    upright: Any = ImageOps.exif_transpose(picture)
+    if upright.mode not in ("L", "RGB", "RGBA"):
+        transparent = "A" in upright.getbands() or "transparency" in upright.info
+        upright = upright.convert("RGBA" if transparent else "RGB")
+    return np.array(upright, dtype=np.uint8)
