@@ -11,6 +11,7 @@ import collections
 from collections.abc import Iterable
 
 import torch
+import torch.distributed as dist
 
 
 def orthogonal(matrices: torch.Tensor, rounds: int = 5) -> torch.Tensor:
@@ -48,20 +49,34 @@ class Muon(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self) -> None:  # type: ignore[override]
+        """In a process group, each process makes its share of the updates and all add them up."""
+        workers = dist.get_world_size() if dist.is_initialized() else 1
+        rank = dist.get_rank() if workers > 1 else 0
         for group in self.param_groups:
-            alike: dict[tuple[int, int], list[torch.Tensor]] = collections.defaultdict(list)
-            for p in group["params"]:
-                if p.grad is not None:
-                    alike[p.shape[0], p[0].numel()].append(p)
-            for (rows, columns), parameters in alike.items():
-                directions = []
-                for p in parameters:
-                    average = self.state[p].setdefault("average", torch.zeros_like(p))
-                    average.lerp_(p.grad, 1 - group["momentum"])
-                    directions.append(p.grad.lerp(average, group["momentum"]).view(rows, columns))
-                updates = orthogonal(torch.stack(directions))
-                # Updates of the size that AdamW's have.
-                scale = 0.2 * max(rows, columns) ** 0.5 * group["lr"]
-                for p, update in zip(parameters, updates, strict=True):
-                    p.mul_(1 - group["lr"] * group["weight_decay"])
-                    p.add_(update.view_as(p), alpha=-scale)
+            parameters = [p for p in group["params"] if p.grad is not None]
+            alike: dict[tuple[int, int], list[int]] = collections.defaultdict(list)
+            for i, p in enumerate(parameters):
+                if i % workers == rank or workers == 1:
+                    alike[p.shape[0], p[0].numel()].append(i)
+            updates = [torch.zeros_like(p) for p in parameters]
+            for (rows, columns), ones in alike.items():
+                directions = [
+                    self._direction(parameters[i], group["momentum"]).view(rows, columns)
+                    for i in ones
+                ]
+                # Of the size that AdamW's updates have.
+                size = 0.2 * max(rows, columns) ** 0.5
+                for i, update in zip(ones, orthogonal(torch.stack(directions)), strict=True):
+                    updates[i] = size * update.reshape(parameters[i].shape)
+            if workers > 1:
+                flat = torch.cat([update.flatten() for update in updates])
+                dist.all_reduce(flat)
+                parts = flat.split([update.numel() for update in updates])
+                updates = [x.view_as(p) for x, p in zip(parts, parameters, strict=True)]
+            torch._foreach_mul_(parameters, 1 - group["lr"] * group["weight_decay"])
+            torch._foreach_add_(parameters, updates, alpha=-group["lr"])
+
+    def _direction(self, p: torch.Tensor, momentum: float) -> torch.Tensor:
+        average = self.state[p].setdefault("average", torch.zeros_like(p))
+        average.lerp_(p.grad, 1 - momentum)
+        return p.grad.lerp(average, momentum)

@@ -27,7 +27,7 @@ CONFIG = {
     "additional_embeddings": 4,
     "dropout": 0.0,
 }
-BATCH = 128
+BATCH = 96
 FRESH = 8  # new pictures per step
 
 
@@ -123,7 +123,14 @@ def train(chosen: Options) -> None:
     prior.clip_std.data = known.values.std(0, keepdim=True)
     prior.clip_mean.requires_grad_(False)
     prior.clip_std.requires_grad_(False)
-    run = Run("prior", chosen, {"prior": prior}, peak=2e-3, decay=0.998)
+    run = Run(
+        "prior",
+        chosen,
+        {"prior": prior},
+        peak=3e-3,
+        decay=0.995,
+        orthogonal=lambda _name, value: value.ndim == 2,
+    )
     ac = schedule()
     for step in run.steps():
         rng = np.random.default_rng((chosen.seed, 7, step))

@@ -46,7 +46,8 @@ CONFIG = {
     "sample_size": 16,
     "up_block_types": ["SimpleCrossAttnUpBlock2D"] * 3 + ["ResnetUpsampleBlock2D"],
 }
-BATCH = 24
+BATCH = 20  # of each process, at 128 x 128 pixels
+EARLY = 0.45
 
 
 @dataclass
@@ -91,12 +92,11 @@ class Batches:
         self.spread = self.pool.embeds[128, 128].std(0)
 
     def draw(self, rng: np.random.Generator, fraction: float = 1.0) -> Batch:
-        """fraction: of the training that is over. Its first third is mostly small pictures."""
+        """fraction: of the training that is over. Its first part is for the smallest sizes only."""
         sizes = self.pool.sizes()
-        early = 3.0 if fraction < 0.35 else 0.0
-        shares = np.array(
-            [BUCKETS[size][0] * (1 + early if size == (64, 64) else 1) for size in sizes]
-        )
+        shares = np.array([BUCKETS[size][0] for size in sizes])
+        if fraction < EARLY:
+            shares = np.array([float(size in {(64, 64), (128, 128)}) for size in sizes])
         size = sizes[int(rng.choice(len(sizes), p=shares / shares.sum()))]
         count = int(np.clip(BATCH * 128 * 128 / (size[0] * size[1]), 8, 3 * BATCH))
         scenes = self.pool.scenes[size]
