@@ -38,7 +38,7 @@ STAGES = (
     Stage(("pool.py",), "pool/whole", 0),
     Stage(("train_movq.py", "decoder"), "movq_final", 30),
     Stage(("train_unet.py", "--workers", "2"), "xlmr_final", 75),
-    Stage(("train_inpaint.py",), "inpaint", 20),
+    Stage(("train_inpaint.py", "--workers", "2"), "inpaint", 20),
 )
 
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from common import Options, Run, options
+from common import Options, Run
 from diffusers import UNet2DConditionModel
 from diffusers.pipelines.kandinsky.text_encoder import MultilingualCLIP
 from diffusion import noise_loss, schedule, spread_times, use_short_context, variance_loss
 from scenes import Mention, Plan, Scene, say
 from train_text import Tokenizers
-from train_unet import CONFIG, Batch, Batches, averaged, tokens_with_padding
+from train_unet import CONFIG, Batch, Batches, averaged, inner_matrix, tokens_with_padding
+from workers import main, rank_and_size
 
 INPAINT_CONFIG = {**CONFIG, "in_channels": 9}
 
@@ -96,6 +97,7 @@ def draw_masks(
 
 
 def train(chosen: Options) -> None:
+    rank, workers = rank_and_size()
     tokenizers = Tokenizers(chosen.work)
     batches = Batches(chosen, tokenizers)
     path = chosen.work / "unet"
@@ -106,13 +108,13 @@ def train(chosen: Options) -> None:
     path = chosen.work / "xlmr_final"
     xlmr = MultilingualCLIP.from_pretrained(path) if path.exists() else averaged(chosen.work)[1]
     xlmr.eval().requires_grad_(False)
-    run = Run("inpaint", chosen, {"unet": unet}, peak=5e-4, decay=0.995)
+    run = Run("inpaint", chosen, {"unet": unet}, peak=8e-4, decay=0.99, orthogonal=inner_matrix)
     context = use_short_context(unet)
     ac = schedule()
-    torch.manual_seed(chosen.seed + 1000 * run.step)
+    torch.manual_seed(chosen.seed + 1000 * run.step + rank)
     samples = run.extra.setdefault("samples", 0)
     for step in run.steps():
-        rng = np.random.default_rng((chosen.seed, 10, step))
+        rng = np.random.default_rng((chosen.seed, 10, step, rank))
         batch = batches.draw(rng)
         mask = draw_masks(batch, batches, tokenizers, rng)
         t = spread_times(len(mask))
@@ -133,13 +135,15 @@ def train(chosen: Options) -> None:
         error = ((noise_pred - noise).square() * (1.5 - mask)).mean((1, 2, 3))
         spread_loss = variance_loss(v, noise_pred, noise, t, ac)
         run.learn(noise_loss(error, t, ac) + 0.05 * spread_loss.clamp(max=20))
-        samples += len(mask)
+        samples += len(mask) * workers
         run.extra["samples"] = samples
         run.note(eps=error.mean().item(), kl=spread_loss.item())
+    if not run.first:
+        return
     run.finish()
     print(f"inpaint: {samples} samples")
     unet.save_pretrained(chosen.work / "inpaint")
 
 
 if __name__ == "__main__":
-    train(options(12, __doc__))
+    main(train, 20, __doc__)

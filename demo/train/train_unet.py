@@ -9,15 +9,12 @@ all-zero input to the image encoder, mostly both at once, which is the guidance'
 
 from __future__ import annotations
 
-import argparse
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-import torch.distributed as dist
-import torch.multiprocessing
-from common import EMBEDDING, TOKENS, Options, Run, load, prepare
+from common import EMBEDDING, TOKENS, Options, Run, load
 from diffusers import UNet2DConditionModel
 from diffusers.pipelines.kandinsky.text_encoder import MultilingualCLIP
 from diffusion import noise_loss, schedule, spread_times, use_short_context, variance_loss
@@ -27,6 +24,7 @@ from torch.nn import functional
 from train_text import Tokenizers
 from train_vision import PICTURE
 from transformers import CLIPVisionModelWithProjection
+from workers import main, rank_and_size
 
 CONFIG = {
     "act_fn": "silu",
@@ -152,7 +150,7 @@ def inner_matrix(name: str, value: torch.Tensor) -> bool:
 
 
 def train(chosen: Options) -> None:
-    rank = dist.get_rank() if dist.is_initialized() else 0
+    rank, workers = rank_and_size()
     tokenizers = Tokenizers(chosen.work)
     batches = Batches(chosen, tokenizers)
     unet = new_unet()
@@ -186,7 +184,7 @@ def train(chosen: Options) -> None:
         error = (noise_pred - noise).square().mean((1, 2, 3))
         spread_loss = variance_loss(v, noise_pred, noise, t, ac)
         run.learn(noise_loss(error, t, ac) + 0.05 * spread_loss.clamp(max=20))
-        samples += count * (dist.get_world_size() if dist.is_initialized() else 1)
+        samples += count * workers
         run.extra["samples"] = samples
         run.note(eps=error.mean().item(), kl=spread_loss.item(), pool=len(batches.pool))
     if not run.first:
@@ -207,35 +205,5 @@ def averaged(work: Path) -> tuple[UNet2DConditionModel, MultilingualCLIP]:
     return unet.eval(), xlmr.eval()
 
 
-def work_together(rank: int, workers: int, chosen: Options) -> None:
-    """One of several processes of a training."""
-    meeting = chosen.work / "meeting"
-    dist.init_process_group("gloo", f"file://{meeting}", rank=rank, world_size=workers)
-    prepare(chosen)
-    train(chosen)
-    dist.destroy_process_group()
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--work", type=Path, default=Options.work)
-    parser.add_argument("--minutes", type=float, default=60)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--workers", type=int, default=1, help="processes that share the work")
-    parser.add_argument("--rank", type=int, help="be this one of the processes, started by hand")
-    given = vars(parser.parse_args())
-    workers, rank = given.pop("workers"), given.pop("rank")
-    chosen = Options(**given)
-    prepare(chosen)
-    if rank is not None:
-        work_together(rank, workers, chosen)
-    elif workers > 1:
-        (chosen.work / "meeting").unlink(missing_ok=True)
-        torch.multiprocessing.spawn(work_together, (workers, chosen), workers)
-    else:
-        train(chosen)
-
-
 if __name__ == "__main__":
-    main()
+    main(train, 75, __doc__)
