@@ -3,7 +3,7 @@
 # JOBS=n                  compile n files at once
 export PYTHON JOBS
 
-.PHONY: help demo test unit parity e2e setup setup-tests build build-tests lint format demo-model gallery references clean
+.PHONY: help demo test unit parity e2e setup setup-tests build build-tests lint format demo-model demo-score gallery references clean
 
 help: ## list these commands
 	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -43,6 +43,9 @@ format: setup-tests ## mend formatting
 
 demo-model: setup ## train the demo model again (hours), in an environment of its own
 	tests/tools/with_requirements.sh .venv-demo demo/train/requirements.txt demo/train/train.py
+
+demo-score: build ## paint what the demo model was never trained on, and count what is right
+	.venv/bin/python demo/score/score.py
 
 gallery: build ## paint docs/gallery again: every mode and sampler, with the demo model
 	.venv/bin/python demo/gallery.py

@@ -26,7 +26,7 @@ PROMPTS = (
     "красный круг на белом фоне",
     "синий квадрат на жёлтом фоне",
     "жёлтая звезда на синем фоне",
-    "большой оранжевый кот",
+    "a composition in the style of Kandinsky",
 )
 FONT = "DejaVuSans.ttf"  # has Latin and Cyrillic letters; Debian's fonts-dejavu-core
 SHORTEST_SIDE = 256  # of a picture on the sheet, in pixels
@@ -110,7 +110,9 @@ def main() -> None:
     try:
         started = time.monotonic()
         engine = Engine(str(options.model))
-        size = options.size or engine.info.native_size
+        native = engine.info.native_size
+        size = options.size or native
+        print(f"The model paints best at {native} x {native} pixels; painting {size} x {size}.")
         pictures = []
         for index, prompt in enumerate(options.prompts):
             began = time.monotonic()

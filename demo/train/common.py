@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import ctypes
 import math
+import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ import numpy as np
 import scenes
 import torch
 import torch.distributed as dist
+from muon import Muon
 
 WORK = Path(__file__).resolve().parent / "work"
 MODEL = Path(__file__).resolve().parent.parent / "model"
@@ -32,6 +34,7 @@ class Options:
     minutes: float = 10.0
     threads: int = 1
     seed: int = 0
+    start: Path | None = None  # folder of a model to start from instead of random weights
 
 
 def options(minutes: float, description: str) -> Options:
@@ -75,7 +78,7 @@ class Budget:
         return min(1.0, self.spent / self.seconds)
 
 
-def learning_rate(fraction: float, step: int, peak: float, warmup: int = 100) -> float:
+def learning_rate(fraction: float, step: int, peak: float, warmup: int = 60) -> float:
     """Linear warm-up by steps, then a half cosine by time down to a hundredth."""
     return peak * min(1.0, (step + 1) / warmup) * (0.505 + 0.495 * math.cos(math.pi * fraction))
 
@@ -102,7 +105,7 @@ class Average:
 
 def save(path: Path, content: Any) -> None:
     """torch.save that never leaves half a file."""
-    partial = path.with_suffix(".part")
+    partial = path.with_suffix(f".{os.getpid()}.part")
     torch.save(content, partial)
     partial.replace(path)
 
@@ -130,17 +133,23 @@ class Run:
         decay: float = 0.999,
         weight_decay: float = 0.01,
         betas: tuple[float, float] = (0.9, 0.99),
+        orthogonal: Callable[[str, torch.Tensor], bool] = lambda _name, _value: False,
     ) -> None:
         self.name, self.modules, self.peak = name, modules, peak
         self.first = not dist.is_initialized() or dist.get_rank() == 0
         self.fraction = 0.0
         self.path = chosen.work / f"{name}.pt"
         self.budget = Budget(chosen.minutes)
-        parameters = [p for m in modules.values() for p in m.parameters() if p.requires_grad]
-        matrices = [p for p in parameters if p.ndim > 1]
-        vectors = [p for p in parameters if p.ndim <= 1]
-        self.parameters = parameters
-        self.optimizer = torch.optim.AdamW(
+        named = [x for m in modules.values() for x in m.named_parameters() if x[1].requires_grad]
+        muon = [p for name, p in named if orthogonal(name, p)]
+        rest = [p for name, p in named if not orthogonal(name, p)]
+        matrices = [p for p in rest if p.ndim > 1]
+        vectors = [p for p in rest if p.ndim <= 1]
+        self.parameters = [p for _, p in named]
+        self.optimizers: list[torch.optim.Optimizer] = []
+        if muon:
+            self.optimizers.append(Muon(muon, lr=peak, weight_decay=weight_decay))
+        adam = torch.optim.AdamW(
             [
                 {"params": matrices, "weight_decay": weight_decay},
                 {"params": vectors, "weight_decay": 0.0},
@@ -149,16 +158,21 @@ class Run:
             betas=betas,
             fused=True,
         )
+        self.optimizers.append(adam)
         self.averages = {k: Average(m, decay) for k, m in modules.items()}
         self.step = 0
         self.numbers: dict[str, float] = {}
+        self.extra: dict[str, Any] = {}  # kept with the checkpoint
+        self.history: list[tuple[float, dict[str, float]]] = []  # minutes, smoothed numbers
         if self.path.exists():
             state = load(self.path)
             for key, module in modules.items():
                 module.load_state_dict(state["modules"][key])
                 self.averages[key].values = state["averages"][key]
-            self.optimizer.load_state_dict(state["optimizer"])
+            for optimizer, old in zip(self.optimizers, state["optimizers"], strict=True):
+                optimizer.load_state_dict(old)
             self.step, self.budget.spent = state["step"], state["spent"]
+            self.extra, self.history = state.get("extra", {}), state.get("history", [])
             print(f"{name}: goes on at step {self.step}, {self.budget.spent / 60:.1f} min")
         for module in modules.values():
             module.train()
@@ -168,8 +182,9 @@ class Run:
         self.budget.tick()
         self._agree(torch.empty(0))
         while (fraction := self.fraction) < 1.0:
-            for group in self.optimizer.param_groups:
-                group["lr"] = learning_rate(fraction, self.step, self.peak)
+            for optimizer in self.optimizers:
+                for group in optimizer.param_groups:
+                    group["lr"] = learning_rate(fraction, self.step, self.peak)
             yield self.step
             self.step += 1
             if not self.first:
@@ -177,6 +192,7 @@ class Run:
             now = time.monotonic()
             if now - shown > 15:
                 shown = now
+                self.history.append((self.budget.spent / 60, dict(self.numbers)))
                 numbers = "  ".join(f"{k} {v:.4f}" for k, v in self.numbers.items())
                 print(
                     f"{self.name}: {100 * fraction:.0f} %  step {self.step}  "
@@ -202,7 +218,8 @@ class Run:
 
     def learn(self, loss: torch.Tensor, clip: float = 1.0) -> None:
         """One optimiser step on a loss."""
-        self.optimizer.zero_grad(set_to_none=True)
+        for optimizer in self.optimizers:
+            optimizer.zero_grad(set_to_none=True)
         loss.backward()
         if dist.is_initialized():
             gradients = [p.grad for p in self.parameters if p.grad is not None]
@@ -213,7 +230,8 @@ class Run:
         else:
             self._agree(torch.empty(0))
         torch.nn.utils.clip_grad_norm_(self.parameters, clip)
-        self.optimizer.step()
+        for optimizer in self.optimizers:
+            optimizer.step()
         if self.first:
             for key, module in self.modules.items():
                 self.averages[key].update(module, self.step)
@@ -230,9 +248,11 @@ class Run:
             {
                 "modules": {k: m.state_dict() for k, m in self.modules.items()},
                 "averages": {k: a.values for k, a in self.averages.items()},
-                "optimizer": self.optimizer.state_dict(),
+                "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
                 "step": self.step,
                 "spent": self.budget.spent,
+                "extra": self.extra,
+                "history": self.history,
             },
         )
 

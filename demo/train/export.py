@@ -1,7 +1,8 @@
-"""Writes the two folders in hub layout, half precision: kandinsky-demo and kandinsky-demo-prior.
+"""Writes the folders in hub layout, half precision: kandinsky-demo, -prior and -inpaint.
 
 Takes finished parts where there are some, and the averaged weights of the latest UNet checkpoint
-otherwise, so that a running training can be looked at.
+otherwise, so that a running training can be looked at. The decoders share MoVQ, text encoder and
+tokenizer; each has its own copy, because people move folders about.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ from diffusers import (
     VQModel,
 )
 from diffusers.pipelines.kandinsky.text_encoder import MultilingualCLIP
-from train_clip import PICTURE
 from train_unet import averaged
+from train_vision import PICTURE
 from transformers import (
     CLIPImageProcessor,
     CLIPTextModelWithProjection,
@@ -49,25 +50,7 @@ def _part(module: torch.nn.Module, folder: Path) -> None:
     _write(folder / "config.json", config)
 
 
-def export(work: Path, target: Path) -> None:
-    """Writes both folders under target, replacing what was there."""
-    clip, xlmr = vocabularies.make(work)
-    decoder, prior = target / "kandinsky-demo", target / "kandinsky-demo-prior"
-    for folder in (decoder, prior):
-        if folder.exists():
-            shutil.rmtree(folder)
-        folder.mkdir(parents=True)
-
-    if (work / "unet").exists():
-        unet = UNet2DConditionModel.from_pretrained(work / "unet")
-        text = MultilingualCLIP.from_pretrained(work / "xlmr_final")
-    else:
-        unet, text = averaged(work)
-    movq = work / "movq_final"
-    _part(unet, decoder / "unet")
-    _part(text, decoder / "text_encoder")
-    _part(VQModel.from_pretrained(movq if movq.exists() else work / "movq"), decoder / "movq")
-    shutil.copytree(xlmr, decoder / "tokenizer")
+def _scheduler_folders(decoder: Path) -> None:
     betas = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "linear"}
     DDIMScheduler(
         **betas, clip_sample=False, set_alpha_to_one=False, steps_offset=1
@@ -76,10 +59,21 @@ def export(work: Path, target: Path) -> None:
         **betas, variance_type="learned_range", clip_sample=True, clip_sample_range=2.0,
         thresholding=True, sample_max_value=2.0, dynamic_thresholding_ratio=0.995,
     ).save_pretrained(decoder / "ddpm_scheduler")  # fmt: skip
+
+
+def _decoder(
+    work: Path, folder: Path, pipeline: str, unet: UNet2DConditionModel, text: MultilingualCLIP
+) -> None:
+    movq = work / "movq_final"
+    _part(unet, folder / "unet")
+    _part(text, folder / "text_encoder")
+    _part(VQModel.from_pretrained(movq if movq.exists() else work / "movq"), folder / "movq")
+    shutil.copytree(vocabularies.make(work)[1], folder / "tokenizer")
+    _scheduler_folders(folder)
     _write(
-        decoder / "model_index.json",
+        folder / "model_index.json",
         {
-            "_class_name": "KandinskyPipeline",
+            "_class_name": pipeline,
             "_diffusers_version": "0.17.0.dev0",
             "movq": ["diffusers", "VQModel"],
             "scheduler": ["diffusers", "DDIMScheduler"],
@@ -89,10 +83,41 @@ def export(work: Path, target: Path) -> None:
         },
     )
 
+
+def _empty(folder: Path) -> Path:
+    if folder.exists():
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True)
+    return folder
+
+
+def export(work: Path, target: Path) -> None:
+    """Writes what there is of the three folders under target, replacing what was there."""
+    if (work / "unet").exists():
+        unet = UNet2DConditionModel.from_pretrained(work / "unet")
+        text = MultilingualCLIP.from_pretrained(work / "xlmr_final")
+    else:
+        unet, text = averaged(work)
+    _decoder(work, _empty(target / "kandinsky-demo"), "KandinskyPipeline", unet, text)
+    if (work / "inpaint").exists():
+        unet = UNet2DConditionModel.from_pretrained(work / "inpaint")
+        folder = _empty(target / "kandinsky-demo-inpaint")
+        _decoder(work, folder, "KandinskyInpaintPipeline", unet, text)
+    if (work / "prior").exists():
+        _prior(work, _empty(target / "kandinsky-demo-prior"))
+    total = 0
+    for file in sorted(target.rglob("*.safetensors")):
+        total += file.stat().st_size
+        print(f"{file.relative_to(target)}: {file.stat().st_size / 1e6:.2f} MB")
+    everything = sum(file.stat().st_size for file in target.rglob("*") if file.is_file())
+    print(f"weights: {total / 1e6:.1f} MB, all files: {everything / 1e6:.1f} MB")
+
+
+def _prior(work: Path, prior: Path) -> None:
     _part(PriorTransformer.from_pretrained(work / "prior"), prior / "prior")
     _part(CLIPTextModelWithProjection.from_pretrained(work / "text"), prior / "text_encoder")
     _part(CLIPVisionModelWithProjection.from_pretrained(work / "vision"), prior / "image_encoder")
-    shutil.copytree(clip, prior / "tokenizer")
+    shutil.copytree(vocabularies.make(work)[0], prior / "tokenizer")
     CLIPImageProcessor(
         size={"shortest_edge": PICTURE}, crop_size={"height": PICTURE, "width": PICTURE}
     ).save_pretrained(prior / "image_processor")
@@ -113,11 +138,6 @@ def export(work: Path, target: Path) -> None:
             "tokenizer": ["transformers", "CLIPTokenizer"],
         },
     )
-    total = 0
-    for file in sorted(target.rglob("*.safetensors")):
-        total += file.stat().st_size
-        print(f"{file.relative_to(target)}: {file.stat().st_size / 1e6:.2f} MB")
-    print(f"weights: {total / 1e6:.1f} MB")
 
 
 def main() -> None:

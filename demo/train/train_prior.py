@@ -13,7 +13,9 @@ import scenes
 import torch
 from common import EMBEDDING, TOKENS, Options, Run, load, options
 from diffusers import PriorTransformer, UnCLIPScheduler
-from train_clip import MEAN, PICTURE, STD, Heads, Tokenizers
+from embeddings import Embeddings
+from train_text import Tokenizers
+from train_vision import Heads
 from transformers import CLIPTextModelWithProjection, CLIPVisionModelWithProjection
 
 CONFIG = {
@@ -26,8 +28,7 @@ CONFIG = {
     "dropout": 0.0,
 }
 BATCH = 96
-FRESH = 48  # new pictures per step; the rest of a batch is drawn from all so far
-FIRST = 4096  # pictures to begin with, from which mean and spread are taken
+FRESH = 8  # new pictures per step
 
 
 def schedule() -> torch.Tensor:
@@ -75,25 +76,6 @@ def predict(
     return prior.proj_to_clip_embeddings(prior.norm_out(x)[:, -1])
 
 
-class Pool:
-    """Scenes and their picture embeddings."""
-
-    def __init__(self, vision: CLIPVisionModelWithProjection) -> None:
-        self.vision = vision
-        self.scenes: list[scenes.Scene] = []
-        self.embeds = torch.empty(0, EMBEDDING)
-
-    @torch.no_grad()
-    def grow(self, rng: np.random.Generator, count: int) -> None:
-        for start in range(0, count, 64):
-            truth = [scenes.random_scene(rng) for _ in range(min(64, count - start))]
-            pixels = np.stack([scenes.draw(scene, PICTURE, PICTURE, rng) for scene in truth])
-            pictures = torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 255
-            self.scenes += truth
-            embeds = self.vision((pictures - MEAN) / STD).image_embeds
-            self.embeds = torch.cat([self.embeds, embeds])
-
-
 @torch.no_grad()
 def report(
     prior: PriorTransformer,
@@ -135,24 +117,29 @@ def train(chosen: Options) -> None:
     tokenizers = Tokenizers(chosen.work)
     vision = CLIPVisionModelWithProjection.from_pretrained(chosen.work / "vision").eval()
     text = CLIPTextModelWithProjection.from_pretrained(chosen.work / "text").eval()
-    pool = Pool(vision)
-    pool.grow(np.random.default_rng((chosen.seed, 6)), FIRST)
+    known = Embeddings(chosen, vision)
     prior = PriorTransformer(**CONFIG)
-    prior.clip_mean.data = pool.embeds.mean(0, keepdim=True)
-    prior.clip_std.data = pool.embeds.std(0, keepdim=True)
+    prior.clip_mean.data = known.values.mean(0, keepdim=True)
+    prior.clip_std.data = known.values.std(0, keepdim=True)
     prior.clip_mean.requires_grad_(False)
     prior.clip_std.requires_grad_(False)
-    run = Run("prior", chosen, {"prior": prior}, peak=2e-3, decay=0.998)
+    run = Run(
+        "prior",
+        chosen,
+        {"prior": prior},
+        peak=3e-3,
+        decay=0.995,
+        orthogonal=lambda _name, value: value.ndim == 2,
+    )
     ac = schedule()
     for step in run.steps():
         rng = np.random.default_rng((chosen.seed, 7, step))
-        pool.grow(rng, FRESH)
-        older = rng.integers(len(pool.scenes), size=BATCH - FRESH)
-        ones = [*range(len(pool.scenes) - FRESH, len(pool.scenes)), *older]
-        texts = [scenes.random_description(pool.scenes[i], rng)[0] for i in ones]
+        known.grow(rng, FRESH)
+        ones = rng.integers(len(known.scenes), size=BATCH)
+        texts = [scenes.random_description(known.scenes[i], rng)[0] for i in ones]
         for i in np.flatnonzero(rng.random(BATCH) < 0.1):
             texts[i] = ""
-        clean = (pool.embeds[ones] - prior.clip_mean) / prior.clip_std
+        clean = (known.values[ones] - prior.clip_mean) / prior.clip_std
         ids, mask = tokenizers.for_clip(texts)
         t = torch.randint(0, 1000, (BATCH,))
         level = ac[t][:, None]
@@ -167,10 +154,10 @@ def train(chosen: Options) -> None:
     run.finish()
     prior.save_pretrained(chosen.work / "prior")
     heads = Heads()
-    heads.load_state_dict(load(chosen.work / "clip.pt")["averages"]["heads"])
-    for guidance in (1.0, 4.0):
+    heads.load_state_dict(load(chosen.work / "vision.pt")["averages"]["heads"])
+    for guidance in (1.0, 2.0, 4.0):
         report(prior, text, tokenizers, heads, guidance)
 
 
 if __name__ == "__main__":
-    train(options(7, __doc__))
+    train(options(9, __doc__))

@@ -24,12 +24,13 @@ import numpy as np
 import scenes
 import sentencepiece
 
-CLIP_MERGES = 1200
+CLIP_MERGES = 1300
 CLIP_START, CLIP_END = "<|startoftext|>", "<|endoftext|>"
-XLMR_PIECES = 900
+XLMR_PIECES = 1100
 ALPHABETS = (
     "abcdefghijklmnopqrstuvwxyz",
     "абвгдеёжзийклмнопрстуфхцчшщъыьэюя",
+    "äöüßàâçéèêëîïôœùûñáíóú",
     "0123456789",
     ".,!?-:;'\"()",
 )
@@ -275,7 +276,8 @@ def write_xlmr(folder: Path, model: bytes) -> None:
         "decoder": space,
         "model": {"type": "Unigram", "unk_id": 3, "vocab": vocabulary, "byte_fallback": False},
     }
-    _write_json(folder / "tokenizer.json", content)
+    text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+    (folder / "tokenizer.json").write_text(text + "\n", encoding="utf-8")
     names = {"bos_token": "<s>", "cls_token": "<s>", "eos_token": "</s>", "mask_token": "<mask>"}
     names |= {"pad_token": "<pad>", "sep_token": "</s>", "unk_token": "<unk>"}
     _write_json(folder / "special_tokens_map.json", names)

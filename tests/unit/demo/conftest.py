@@ -1,6 +1,7 @@
-"""Makes the torch-free modules of demo/train importable."""
+"""Makes the torch-free modules of demo/train and demo/score importable."""
 
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "demo" / "train"))
+DEMO = Path(__file__).resolve().parents[3] / "demo"
+sys.path[:0] = [str(DEMO / "train"), str(DEMO / "score")]

@@ -23,7 +23,7 @@ def merges(texts: list[str]) -> list[tuple[str, str]]:
 
 @pytest.fixture(scope="module")
 def unigram(texts: list[str]) -> bytes:
-    return vocabularies.learn_unigram(texts, 500)
+    return vocabularies.learn_unigram(texts, 900)
 
 
 def test_byte_symbols_are_clips() -> None:
@@ -108,3 +108,17 @@ def test_xlmr_files(tmp_path: Path, unigram: bytes) -> None:
     assert len(vocabulary) == len(pieces) + 2
     assert fast["added_tokens"][-1]["id"] == len(vocabulary) - 1
     assert (tmp_path / "sentencepiece.bpe.model").read_bytes() == unigram
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("ein roter Kreis", "▁Kreis"),
+        ("une étoile bleue", "▁étoile"),
+        ("un corazón rojo", "▁corazón"),
+    ],
+)
+def test_words_of_the_smaller_languages_are_known(unigram: bytes, text: str, word: str) -> None:
+    model = sentencepiece.SentencePieceProcessor(model_proto=unigram)
+    assert model.unk_id() not in model.encode(text)
+    assert "".join(model.encode(text, out_type=str)).count(word) == 1

@@ -1,0 +1,150 @@
+"""Counting: from pictures and what was asked to shares of right ones."""
+
+from __future__ import annotations
+
+import collections
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import judge
+import numpy as np
+import scenes
+from prompts import Asked, Repair
+
+Count = tuple[int, int]  # right, asked
+
+
+@dataclass(frozen=True)
+class Result:
+    """One picture, judged. points: as judge.verdict gives them."""
+
+    asked: Asked
+    pixels: np.ndarray
+    points: dict[str, bool]
+
+    @property
+    def right(self) -> bool:
+        """Whether it shows the right number of things, of the right shapes and colours."""
+        return self.points["count"] and self.points["shape"] and self.points.get("color", True)
+
+
+def judged(asked: Sequence[Asked], pictures: Sequence[np.ndarray]) -> list[Result]:
+    return [
+        Result(one, pixels, judge.verdict(pixels, one.claims))
+        for one, pixels in zip(asked, pictures, strict=True)
+    ]
+
+
+def share(values: Iterable[bool]) -> Count:
+    found = list(values)
+    return sum(found), len(found)
+
+
+def by_point(results: Sequence[Result]) -> dict[str, Count]:
+    """Points in the order of the issue, each where it was asked."""
+    out = {"shape and color": share(result.right for result in results)}
+    for point in ("shape", "color", "count", "size", "position", "relation", "ground"):
+        values = [r.points[point] for r in results if point in r.points]
+        if values:
+            out[point] = share(values)
+    out["everything"] = share(all(result.points.values()) for result in results)
+    return out
+
+
+def by_group(
+    results: Sequence[Result], key: Callable[[Result], str | None], point: str = ""
+) -> dict[str, Count]:
+    """Shares of results that are right, or right in a point, by what the key says of each."""
+    groups: dict[str, list[bool]] = collections.defaultdict(list)
+    for result in results:
+        name = key(result)
+        if name is not None and (not point or point in result.points):
+            groups[name].append(result.points[point] if point else result.right)
+    return {name: share(values) for name, values in sorted(groups.items())}
+
+
+# --- compositions -------------------------------------------------------------------------------
+
+
+def _shifted(mask: np.ndarray, grow: bool) -> np.ndarray:
+    """A mask grown or shrunk by one pixel in eight directions."""
+    padded = np.pad(mask, 1, constant_values=not grow)
+    parts = [
+        padded[1 + dy : len(padded) - 1 + dy, 1 + dx : padded.shape[1] - 1 + dx]
+        for dy in (-1, 0, 1)
+        for dx in (-1, 0, 1)
+    ]
+    return (np.logical_or if grow else np.logical_and).reduce(parts)
+
+
+def _longest_line(thin: np.ndarray) -> float:
+    """Most pixels of a mask in any straight band of two pixels, by the shorter side."""
+    ys, xs = np.nonzero(thin)
+    best = 0
+    for angle in np.linspace(0, np.pi, 90, endpoint=False):
+        offsets = np.rint((xs * np.cos(angle) + ys * np.sin(angle)) / 2).astype(int)
+        if len(offsets):
+            best = max(best, int(np.bincount(offsets - offsets.min()).max()))
+    return best / 2 / min(thin.shape)
+
+
+def composition(pixels: np.ndarray) -> dict[str, bool]:
+    """Whether a picture is lines and shapes, clean, on cream."""
+    ground = judge.ground_of(pixels)
+    mask = np.sqrt(np.square(pixels - ground[:, None]).sum(-1)) > 55
+    core = mask
+    for _ in range(3):
+        core = _shifted(core, grow=False)
+    thick = core
+    for _ in range(5):
+        thick = _shifted(thick, grow=True)
+    palette = np.array([scenes.COLORS[name] for name in scenes.THING_COLORS], dtype=np.float64)
+    distance = np.sqrt(np.square(pixels[:, :, None] - palette).sum(-1)).min(-1)
+    return {
+        "cream": judge.nearest_color(ground.mean(0), scenes.GROUND_COLORS) == "cream",
+        "shapes": len(judge.components(core)) >= 1,
+        "lines": _longest_line(mask & ~thick) > 0.2,
+        "clean": bool(mask.any()) and float((distance[mask] < 70).mean()) > 0.7,
+    }
+
+
+# --- inpainting ---------------------------------------------------------------------------------
+
+
+def repaired(task: Repair, pixels: np.ndarray) -> dict[str, bool]:
+    """Whether what was asked for came into the box, and only there."""
+    left, top, right, bottom = task.box
+    noun, color, _ = task.asked.claims.things[0]
+    found = judge.look(pixels).things
+    inside = [
+        thing
+        for thing in found
+        if left <= thing.x * pixels.shape[1] < right and top <= thing.y * pixels.shape[0] < bottom
+    ]
+    outside = [thing for thing in found if thing not in inside]
+    keep = np.ones(pixels.shape[:2], dtype=bool)
+    # A latent pixel is eight wide, and the decoder blurs over one more.
+    keep[max(0, top - 16) : bottom + 16, max(0, left - 16) : right + 16] = False
+    change = np.abs(pixels.astype(int) - task.pixels)[keep].mean() if keep.any() else 0.0
+    return {
+        "there": [(thing.noun, thing.color) for thing in inside] == [(noun, color)],
+        "only there": [(thing.noun, thing.color) for thing in outside]
+        == [(task.kept.noun, task.kept.color)],
+        "rest unchanged": bool(change < 8),
+    }
+
+
+# --- the judge itself ---------------------------------------------------------------------------
+
+
+def judge_on_drawings(count: int) -> Count:
+    """How often the judge finds everything right that a caption says of a drawing."""
+    rng = np.random.default_rng(2_000_029)
+    values = []
+    for i in range(count):
+        make = scenes.random_pair if i % 2 else scenes.random_single
+        scene = make(rng)
+        claims = scenes.random_description(scene, rng)[1]
+        size = ((128, 128), (64, 64), (192, 128), (128, 128))[i // 2 % 4]
+        values.append(all(judge.verdict(scenes.draw(scene, *size, rng), claims).values()))
+    return share(values)

@@ -1,0 +1,283 @@
+"""Paints prompts that training never drew and counts what comes out right.
+
+    .venv/bin/python demo/score/score.py
+    .venv/bin/python demo/score/score.py --only english pairs --fraction 0.25
+
+Paints through our engine as `make build` leaves it in build/python, or with --through diffusers.
+Each section's numbers are kept in build/demo-score/numbers.json, so that sections can be measured
+one by one; the table and the contact sheet are written anew after each.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+sys.path[:0] = [str(HERE), str(HERE.parent / "train"), str(ROOT / "build/python")]
+
+import checks  # noqa: E402
+import prompts  # noqa: E402
+import report  # noqa: E402
+import scenes  # noqa: E402
+from painters import DiffusersPainter, EnginePainter, Painter, Pictures, Settings  # noqa: E402
+
+PLAIN = Settings()
+
+
+@dataclasses.dataclass
+class Job:
+    """What every section works with."""
+
+    painter: Painter
+    how: Settings
+    fraction: float
+    make: Callable[[str], Painter]  # another painter by its precision
+    pictures: Path
+
+    def some(self, count: int) -> int:
+        return max(4, round(count * self.fraction))
+
+    def results(
+        self, asked: list[prompts.Asked], how: Settings, seeds: int = 2
+    ) -> list[checks.Result]:
+        """Every prompt with so many seeds."""
+        every = [one for one in asked for _ in range(seeds)]
+        numbers = [1000 + i for i in range(len(every))]
+        return checks.judged(every, self.painter.paint([a.prompt for a in every], numbers, how))
+
+    def keep(self, name: str, pictures: Pictures, captions: list[str], columns: int = 8) -> None:
+        report.sheet(pictures, captions, columns).save(self.pictures / f"{name}.png")
+
+    def show(self, name: str, results: list[checks.Result]) -> None:
+        """A sheet of the first pictures, wrong ones with what is wrong."""
+        captions = [
+            r.asked.prompt
+            + "".join(f" [{point}!]" for point, right in r.points.items() if not right)
+            for r in results[:48]
+        ]
+        self.keep(name, [r.pixels for r in results[:48]], captions)
+
+
+def _noun(result: checks.Result) -> str | None:
+    return result.asked.claims.things[0][0]
+
+
+def _color(result: checks.Result) -> str | None:
+    return result.asked.claims.things[0][1]
+
+
+def _size(result: checks.Result) -> str | None:
+    return result.asked.claims.things[0][2]
+
+
+def _ground(result: checks.Result) -> str | None:
+    ground = result.asked.claims.ground
+    if ground is None:
+        return None
+    return ground[0] if ground[0] == ground[1] else "gradient"
+
+
+def english(job: Job) -> dict[str, Any]:
+    results = job.results(prompts.singles("en", job.some(256)), job.how)
+    job.show("english", results)
+    return {
+        "points": checks.by_point(results),
+        "by shape": checks.by_group(results, _noun),
+        "by color": checks.by_group(results, _color),
+        "by size": checks.by_group(results, _size, "size"),
+        "by position": checks.by_group(results, lambda r: r.asked.claims.cell, "position"),
+        "by ground": checks.by_group(results, _ground, "ground"),
+    }
+
+
+def russian(job: Job) -> dict[str, Any]:
+    results = job.results(prompts.singles("ru", job.some(256)), job.how)
+    job.show("russian", results)
+    return {"points": checks.by_point(results)}
+
+
+def languages(job: Job) -> dict[str, Any]:
+    out = {}
+    for language in ("de", "fr", "es", "zh"):
+        results = job.results(prompts.singles(language, job.some(48)), job.how, seeds=1)
+        out[language] = checks.by_point(results)
+        job.show(f"language-{language}", results)
+    return out
+
+
+def pairs(job: Job) -> dict[str, Any]:
+    out = {}
+    for language, count in (("en", 96), ("ru", 48)):
+        results = job.results(prompts.pairs(language, job.some(count)), job.how)
+        job.show(f"pairs-{language}", results)
+        out[language] = checks.by_point(results)
+        out[f"{language} by relation"] = checks.by_group(
+            results, lambda r: r.asked.claims.relation, "relation"
+        )
+    return out
+
+
+def sizes(job: Job) -> dict[str, Any]:
+    out = {}
+    asked = prompts.singles("en", job.some(64))
+    for width, height in ((64, 64), (192, 128), (128, 192), (192, 192), (256, 256)):
+        how = dataclasses.replace(job.how, width=width, height=height)
+        results = job.results(asked, how, seeds=1)
+        job.show(f"size-{width}x{height}", results)
+        out[f"{width} x {height}"] = checks.by_point(results)
+    return out
+
+
+def compositions(job: Job) -> dict[str, Any]:
+    texts = [text for text in prompts.COMPOSITIONS for _ in range(job.some(8))]
+    pictures = job.painter.paint(texts, list(range(500, 500 + len(texts))), job.how)
+    points = [checks.composition(pixels) for pixels in pictures]
+    job.keep("compositions", pictures, texts)
+    rng = np.random.default_rng(2_000_033)
+    drawn = [
+        checks.composition(scenes.draw(scenes.random_composition(rng))) for _ in range(len(texts))
+    ]
+    return {
+        name: {
+            **{point: checks.share(p[point] for p in found) for point in found[0]},
+            "everything": checks.share(all(p.values()) for p in found),
+        }
+        for name, found in (("painted", points), ("drawn, for comparison", drawn))
+    }
+
+
+def inpainting(job: Job) -> dict[str, Any]:
+    tasks = prompts.repairs(job.some(64))
+    pictures = [
+        job.painter.repaint(task.pixels, task.box, task.asked.prompt, 700 + i, job.how)
+        for i, task in enumerate(tasks)
+    ]
+    points = [checks.repaired(task, pixels) for task, pixels in zip(tasks, pictures, strict=True)]
+    shown = [p for task, new in zip(tasks, pictures, strict=True) for p in (task.pixels, new)]
+    job.keep("inpainting", shown[:64], [t for task in tasks for t in ("", task.asked.prompt)][:64])
+    out = {point: checks.share(p[point] for p in points) for point in points[0]}
+    return {**out, "everything": checks.share(all(p.values()) for p in points)}
+
+
+def mixing(job: Job) -> dict[str, Any]:
+    circle = scenes.Thing("circle", "red", "medium", 0.5, 0.5, 0.24)
+    pixels = scenes.draw(scenes.Scene(("white", "white"), (circle,)))
+    weights = [0.0, 0.2, 0.4, 0.5, 0.6, 0.8, 1.0]
+    strips, ends = [], {"red circle at 0": [], "blue square at 1": []}
+    for seed in range(800, 800 + job.some(8)):
+        strip = job.painter.mix(pixels, "a blue square", weights, seed, job.how)
+        strips.append(strip)
+        for name, picture, said in (
+            ("red circle at 0", strip[0], ("circle", "red", None)),
+            ("blue square at 1", strip[-1], ("square", "blue", None)),
+        ):
+            (result,) = checks.judged([prompts.Asked("", scenes.Claims((said,)))], [picture])
+            ends[name].append(result.right)
+    captions = [f"{weight:g}" for _ in strips for weight in weights]
+    job.keep("mixing", [p for strip in strips for p in strip], captions, len(weights))
+    return {name: checks.share(values) for name, values in ends.items()}
+
+
+def samplers(job: Job) -> dict[str, Any]:
+    asked = prompts.plain(job.some(24))
+    out = {}
+    for sampler in job.painter.samplers():
+        for steps in (10, 20, 50):
+            how = dataclasses.replace(job.how, sampler=sampler, steps=steps)
+            out[f"{sampler}, {steps}"] = checks.by_point(job.results(asked, how, seeds=1))
+    return out
+
+
+def guidance(job: Job) -> dict[str, Any]:
+    asked = prompts.plain(job.some(48))
+    out = {}
+    for decoder, prior in ((1, 4), (2, 4), (4, 4), (7, 4), (10, 4), (4, 1), (4, 2), (4, 7)):
+        how = dataclasses.replace(job.how, guidance=decoder, prior_guidance=prior)
+        out[f"{decoder}, {prior}"] = checks.by_point(job.results(asked, how, seeds=1))
+    return out
+
+
+def precision(job: Job) -> dict[str, Any]:
+    asked = prompts.plain(job.some(48))
+    texts, seeds = [one.prompt for one in asked], list(range(900, 900 + len(asked)))
+    out: dict[str, Any] = {}
+    pictures = {}
+    for name in ("fp32", "bf16"):
+        pictures[name] = job.make(name).paint(texts, seeds, job.how)
+        out[name] = checks.by_point(checks.judged(asked, pictures[name]))
+    differences = [
+        np.abs(a.astype(int) - b).mean() for a, b in zip(*pictures.values(), strict=True)
+    ]
+    out["mean difference of 255"] = round(float(np.mean(differences)), 2)
+    return out
+
+
+SECTIONS: dict[str, Callable[[Job], dict[str, Any]]] = {
+    "english": english,
+    "russian": russian,
+    "languages": languages,
+    "pairs": pairs,
+    "sizes": sizes,
+    "compositions": compositions,
+    "inpainting": inpainting,
+    "mixing": mixing,
+    "samplers": samplers,
+    "guidance": guidance,
+    "precision": precision,
+}
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Scores the demo model.")
+    parser.add_argument("--model", type=Path, default=ROOT / "demo/model", help="folder of folders")
+    parser.add_argument("--output", type=Path, default=ROOT / "build/demo-score")
+    parser.add_argument("--through", choices=("engine", "diffusers"), default="engine")
+    parser.add_argument("--only", nargs="+", choices=SECTIONS, default=list(SECTIONS))
+    parser.add_argument("--fraction", type=float, default=1.0, help="of the pictures, for a look")
+    parser.add_argument("--steps", type=int, default=PLAIN.steps)
+    parser.add_argument("--guidance", type=float, default=PLAIN.guidance)
+    parser.add_argument("--prior-guidance", type=float, default=PLAIN.prior_guidance)
+    return parser.parse_args()
+
+
+def main() -> None:
+    given = arguments()
+    given.output.mkdir(parents=True, exist_ok=True)
+
+    def make(precision: str) -> Painter:
+        if given.through == "engine":
+            return EnginePainter(given.model, precision)
+        return DiffusersPainter(given.model)
+
+    how = Settings(steps=given.steps, guidance=given.guidance, prior_guidance=given.prior_guidance)
+    job = Job(make("fp32"), how, given.fraction, make, given.output)
+    path = given.output / "numbers.json"
+    numbers = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    numbers["judge"] = checks.judge_on_drawings(job.some(400))
+    for name in given.only:
+        if name == "precision" and given.through == "diffusers":
+            continue
+        began = time.monotonic()
+        numbers[name] = {"settings": f"{given.through}, {report.settings(how)}"} | SECTIONS[name](
+            job
+        )
+        print(f"{name}: {time.monotonic() - began:.0f} s", flush=True)
+        path.write_text(json.dumps(numbers, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        table = report.table(json.loads(path.read_text(encoding="utf-8")))
+        (given.output / "score.md").write_text(table, encoding="utf-8")
+    print((given.output / "score.md").read_text(encoding="utf-8"))
+    print(f"Table and sheets are in {given.output}")
+
+
+if __name__ == "__main__":
+    main()
