@@ -1,23 +1,22 @@
 #include "io/codec.h"
 
 #include <fmt/format.h>
-#include <zlib.h>
 
 #include <algorithm>
-#include <array>
-#include <exception>
 #include <opencv2/imgcodecs.hpp>
 #include <opencv2/imgproc.hpp>
 #include <optional>
 #include <string>
-#include <utility>
 
 #include "base/error.h"
 #include "base/limits.h"
-#include "base/utf8.h"
 #include "io/atomic_file.h"
 #include "io/image_header.h"
 #include "io/mapped_file.h"
+#include "io/mat.h"
+#include "io/orientation.h"
+#include "io/png_text.h"
+#include "io/webp_frame.h"
 
 namespace kandinsky::io {
 namespace {
@@ -41,34 +40,57 @@ std::string_view format_name(ImageFormat format) {
   throw Error(ErrorCode::kInvalidArgument, message);
 }
 
-/// The format, after everything that can be judged without decoding.
-ImageFormat check_header(Span<const std::byte> bytes, std::string_view source) {
+/// The name of a picture format that is not read, by the first bytes; empty for anything else.
+std::string_view foreign_format(Span<const std::byte> bytes) {
+  struct Signature {
+    std::size_t at;
+    std::string_view mark;
+    std::string_view format;
+  };
+  static constexpr Signature kSignatures[] = {
+      {0, "GIF8", "GIF"},
+      {0, "BM", "BMP"},
+      {0, std::string_view("II*\0", 4), "TIFF"},
+      {0, std::string_view("MM\0*", 4), "TIFF"},
+      {4, "ftypavif", "AVIF"},
+      {4, "ftyphei", "HEIF"},
+      {0, "\xFF\x0A", "JPEG XL"},
+  };
+  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  for (const Signature& signature : kSignatures) {
+    if (text.size() >= signature.at && text.substr(signature.at).starts_with(signature.mark))
+      return signature.format;
+  }
+  return "";
+}
+
+/// The header, after everything that can be judged without decoding.
+ImageHeader check_header(Span<const std::byte> bytes, std::string_view source) {
   const std::optional<ImageHeader> header = read_image_header(bytes);
   if (!header) {
     if (bytes.empty()) {
       throw Error(ErrorCode::kCorruptFile, fmt::format("{}: the picture file is empty", source));
     }
-    throw Error(ErrorCode::kUnsupported,
-                fmt::format("{}: is no PNG, JPEG or WebP picture", source));
+    const std::string_view format = foreign_format(bytes);
+    throw Error(
+        ErrorCode::kUnsupported,
+        format.empty()
+            ? fmt::format("{}: is no PNG, JPEG or WebP picture", source)
+            : fmt::format("{}: is in {} format; only PNG, JPEG and WebP are read", source, format));
   }
   if (header->width <= 0 || header->height <= 0) {
     throw Error(ErrorCode::kCorruptFile,
                 fmt::format("{}: the {} picture has no readable size; perhaps an incomplete file",
                             source, format_name(header->format)));
   }
-  if (header->width > limits::kMaxImageSide || header->height > limits::kMaxImageSide ||
-      header->width * header->height > limits::kMaxImagePixels) {
-    refuse(fmt::format("{}: {} x {} pixels are too many, at most {} a side and {} in all", source,
-                       header->width, header->height, limits::kMaxImageSide,
-                       limits::kMaxImagePixels));
-  }
+  check_image_size(header->width, header->height, source);
   // The decoders would give what there is, and for a JPEG whatever was in the memory before.
   if (!header->complete) {
     throw Error(ErrorCode::kCorruptFile,
                 fmt::format("{}: the {} picture is cut off; perhaps an incomplete file", source,
                             format_name(header->format)));
   }
-  return header->format;
+  return *header;
 }
 
 /// OpenCV's picture (BGR order, 8 or 16 bits) in 8 bits; the low byte of 16 is dropped, as PNG
@@ -83,6 +105,56 @@ cv::Mat to_8_bits(const cv::Mat& decoded) {
     for (int x = 0; x < row_length; ++x) to[x] = static_cast<std::uint8_t>(from[x] >> 8U);
   }
   return result;
+}
+
+[[noreturn]] void refuse_to_decode(std::string_view source) {
+  throw Error(ErrorCode::kCorruptFile,
+              fmt::format("{}: the picture cannot be decoded; perhaps an incomplete file", source));
+}
+
+/// The stored pixels in 8 bits, 1, 3 or 4 channels, BGR order, not turned.
+cv::Mat decode_still(Span<const std::byte> bytes, const ImageHeader& header,
+                     std::string_view source) {
+  std::vector<std::byte> ended;
+  if (header.format == ImageFormat::kJpeg) {
+    // Compressed data that stop too early then meet an end mark of ours, whatever trails them in
+    // the file.
+    ended.assign(bytes.begin(), bytes.end());
+    ended.insert(ended.end(), {std::byte{0xFF}, std::byte{0xD9}});
+    bytes = ended;
+  }
+  // imdecode takes a matrix of bytes and does not write to it.
+  const cv::Mat encoded(1, static_cast<int>(bytes.size()), CV_8UC1,
+                        const_cast<std::byte*>(bytes.data()));
+  const cv::Mat decoded = cv::imdecode(encoded, cv::IMREAD_UNCHANGED);
+  const int stored = decoded.channels();
+  if (decoded.empty() || (decoded.depth() != CV_8U && decoded.depth() != CV_16U) ||
+      (stored != 1 && stored != 3 && stored != 4)) {
+    refuse_to_decode(source);
+  }
+  return to_8_bits(decoded);
+}
+
+/// Of an animation the first frame on its canvas, which is transparent where the frame is not.
+cv::Mat decode_webp(Span<const std::byte> bytes, const ImageHeader& canvas,
+                    std::string_view source) {
+  const std::optional<WebpFrame> frame = first_webp_frame(bytes);
+  if (!frame) return decode_still(bytes, canvas, source);
+  if (frame->file.empty()) refuse_to_decode(source);
+  const ImageHeader header = check_header(frame->file, source);
+  if (frame->x + header.width > canvas.width || frame->y + header.height > canvas.height)
+    refuse_to_decode(source);
+  const cv::Mat picture = decode_still(frame->file, header, source);
+  if (picture.cols == canvas.width && picture.rows == canvas.height) return picture;
+  cv::Mat whole(static_cast<int>(canvas.height), static_cast<int>(canvas.width), CV_8UC4,
+                cv::Scalar::all(0));
+  const cv::Mat place = whole(cv::Rect(frame->x, frame->y, picture.cols, picture.rows));
+  if (picture.channels() == 4) {
+    picture.copyTo(place);
+  } else {
+    cv::cvtColor(picture, place, cv::COLOR_BGR2BGRA);
+  }
+  return whole;
 }
 
 /// The OpenCV colour conversion from n stored channels (BGR order) to what is wanted; nothing for
@@ -105,85 +177,18 @@ std::optional<int> conversion(int stored, ImageChannels wanted) {
   return std::nullopt;
 }
 
-void check_image(const Image& image, ImageFormat format) {
-  if (image.width <= 0 || image.height <= 0 ||
-      (image.channels != 1 && image.channels != 3 && image.channels != 4)) {
-    refuse(fmt::format("a picture of {} x {} pixels with {} channels cannot be written",
-                       image.width, image.height, image.channels));
-  }
-  const std::int64_t pixels = std::int64_t{image.width} * image.height;
-  if (image.pixels.size() != static_cast<std::size_t>(pixels * image.channels)) {
-    refuse(fmt::format("a picture of {} x {} pixels with {} channels has {} values, expected {}",
-                       image.width, image.height, image.channels, image.pixels.size(),
-                       pixels * image.channels));
-  }
-  std::int64_t max_side = limits::kMaxImageSide;
+void check_writable(const Image& image, ImageFormat format) {
+  check_image(image, "the picture to write");
+  int max_side = static_cast<int>(limits::kMaxImageSide);
   if (format == ImageFormat::kJpeg) max_side = kMaxJpegSide;
   if (format == ImageFormat::kWebp) max_side = kMaxWebpSide;
-  if (image.width > max_side || image.height > max_side || pixels > limits::kMaxImagePixels) {
-    refuse(fmt::format(
-        "a picture of {} x {} pixels is too large for {}: at most {} a side and {} "
-        "in all",
-        image.width, image.height, format_name(format), max_side, limits::kMaxImagePixels));
+  if (image.width > max_side || image.height > max_side) {
+    refuse(fmt::format("a picture of {} x {} pixels is too large for {}: at most {} a side",
+                       image.width, image.height, format_name(format), max_side));
   }
   if (format == ImageFormat::kJpeg && image.channels == 4) {
     refuse("JPEG cannot hold an alpha channel");
   }
-}
-
-void append_big_endian(std::uint32_t value, std::vector<std::uint8_t>* out) {
-  for (const unsigned shift : {24U, 16U, 8U, 0U}) {
-    out->push_back(static_cast<std::uint8_t>(value >> shift));
-  }
-}
-
-/// A whole PNG text chunk: tEXt where Latin-1 is enough, else iTXt, both uncompressed, as PIL
-/// writes them.
-std::vector<std::uint8_t> parameters_chunk(std::string_view text) {
-  if (text.size() > limits::kMaxImageTextBytes) {
-    refuse(fmt::format("the parameters text has {} bytes, at most {} fit into a picture",
-                       text.size(), limits::kMaxImageTextBytes));
-  }
-  if (text.find('\0') != std::string_view::npos) {
-    refuse("the parameters text contains a null character");
-  }
-  if (find_invalid_utf8(text) != std::string_view::npos) {
-    refuse("the parameters text is not valid UTF-8");
-  }
-  const std::vector<char32_t> characters = decode_utf8(text);
-  const bool latin1 = std::ranges::all_of(characters, [](char32_t c) { return c <= 0xFF; });
-
-  constexpr std::string_view kKeyword("parameters\0", 11);
-  // iTXt: not compressed, method 0, no language, no translated keyword.
-  constexpr std::string_view kITxtFields("\0\0\0\0", 4);
-  std::string body(latin1 ? "tEXt" : "iTXt");
-  body += kKeyword;
-  if (!latin1) body += kITxtFields;
-  if (latin1) {
-    for (const char32_t c : characters) body.push_back(static_cast<char>(c));
-  } else {
-    body += text;
-  }
-
-  constexpr std::size_t kTypeBytes = 4;
-  std::vector<std::uint8_t> chunk;
-  chunk.reserve(body.size() + 8);
-  append_big_endian(static_cast<std::uint32_t>(body.size() - kTypeBytes), &chunk);
-  chunk.insert(chunk.end(), body.begin(), body.end());
-  const uLong crc =
-      ::crc32(0, reinterpret_cast<const Bytef*>(body.data()), static_cast<uInt>(body.size()));
-  append_big_endian(static_cast<std::uint32_t>(crc), &chunk);
-  return chunk;
-}
-
-/// Right after IHDR, where every reader finds it without going through the pixels.
-void insert_parameters(std::string_view text, std::vector<std::uint8_t>* png) {
-  constexpr std::ptrdiff_t kAfterHeader = 8 + 4 + 4 + 13 + 4;
-  const std::vector<std::uint8_t> chunk = parameters_chunk(text);
-  if (png->size() <= static_cast<std::size_t>(kAfterHeader)) {
-    throw Error(ErrorCode::kInternal, "the PNG encoder made a file without a header");
-  }
-  png->insert(png->begin() + kAfterHeader, chunk.begin(), chunk.end());
 }
 
 }  // namespace
@@ -193,47 +198,19 @@ Image decode_image(Span<const std::byte> bytes, ImageChannels channels, std::str
     refuse(fmt::format("{}: {} bytes are too many for a picture file, at most {}", source,
                        bytes.size(), limits::kMaxImageFileBytes));
   }
-  const ImageFormat format = check_header(bytes, source);
-  std::vector<std::byte> ended;
-  if (format == ImageFormat::kJpeg) {
-    // Compressed data that stop too early then meet an end mark of ours, whatever trails them in
-    // the file.
-    ended.assign(bytes.begin(), bytes.end());
-    ended.insert(ended.end(), {std::byte{0xFF}, std::byte{0xD9}});
-    bytes = ended;
-  }
+  const ImageHeader header = check_header(bytes, source);
   try {
-    // imdecode takes a matrix of bytes and does not write to it.
-    const cv::Mat encoded(1, static_cast<int>(bytes.size()), CV_8UC1,
-                          const_cast<std::byte*>(bytes.data()));
-    const cv::Mat decoded = cv::imdecode(encoded, cv::IMREAD_UNCHANGED);
-    const int stored = decoded.channels();
-    if (decoded.empty() || (decoded.depth() != CV_8U && decoded.depth() != CV_16U) ||
-        (stored != 1 && stored != 3 && stored != 4)) {
-      throw Error(
-          ErrorCode::kCorruptFile,
-          fmt::format("{}: the picture cannot be decoded; perhaps an incomplete file", source));
+    cv::Mat pixels = header.format == ImageFormat::kWebp ? decode_webp(bytes, header, source)
+                                                         : decode_still(bytes, header, source);
+    pixels = turned_upright(pixels, read_orientation(header.format, bytes));
+    if (const std::optional<int> code = conversion(pixels.channels(), channels)) {
+      cv::Mat converted;
+      cv::cvtColor(pixels, converted, *code);
+      pixels = converted;
     }
-    const cv::Mat shallow = to_8_bits(decoded);
-    const std::optional<int> code = conversion(stored, channels);
-    cv::Mat pixels;
-    if (code) {
-      cv::cvtColor(shallow, pixels, *code);
-    } else {
-      pixels = shallow;
-    }
-    Image image;
-    image.width = pixels.cols;
-    image.height = pixels.rows;
-    image.channels = pixels.channels();
-    const std::size_t row = static_cast<std::size_t>(pixels.cols) * pixels.elemSize();
-    image.pixels.resize(row * static_cast<std::size_t>(pixels.rows));
-    for (int y = 0; y < pixels.rows; ++y) {
-      std::copy_n(pixels.ptr<std::uint8_t>(y), row,
-                  image.pixels.begin() + static_cast<std::ptrdiff_t>(row) * y);
-    }
-    return image;
+    return image_from(pixels);
   } catch (const cv::Exception& error) {
+    if (error.code == cv::Error::StsNoMem) throw_opencv_error(error, source);
     throw Error(ErrorCode::kCorruptFile,
                 fmt::format("{}: the picture cannot be decoded: {}", source, error.err));
   }
@@ -260,7 +237,7 @@ ImageFormat image_format_for(std::string_view path) {
 
 std::vector<std::uint8_t> encode_image(const Image& image, ImageFormat format,
                                        const ImageWriteOptions& options) {
-  check_image(image, format);
+  check_writable(image, format);
   if (options.quality < 1 || options.quality > 100) {
     refuse(fmt::format("quality is {}, expected 1 to 100", options.quality));
   }
@@ -269,8 +246,7 @@ std::vector<std::uint8_t> encode_image(const Image& image, ImageFormat format,
   }
   std::vector<std::uint8_t> encoded;
   try {
-    const cv::Mat rgb(image.height, image.width, CV_MAKETYPE(CV_8U, image.channels),
-                      const_cast<std::uint8_t*>(image.pixels.data()));
+    const cv::Mat rgb = mat_over(image);
     // Into memory of its own: an assignment would share the caller's pixels and convert those.
     cv::Mat converted;
     if (image.channels == 3) cv::cvtColor(rgb, converted, cv::COLOR_RGB2BGR);
@@ -294,7 +270,7 @@ std::vector<std::uint8_t> encode_image(const Image& image, ImageFormat format,
     throw Error(ErrorCode::kUnsupported, fmt::format("the picture cannot be written as {}: {}",
                                                      format_name(format), error.err));
   }
-  if (!options.parameters.empty()) insert_parameters(options.parameters, &encoded);
+  if (!options.parameters.empty()) insert_png_parameters(options.parameters, &encoded);
   return encoded;
 }
 

@@ -22,7 +22,8 @@ enum class ImageChannels : int {
   kRgba,      ///< Alpha 255 where the file has none.
 };
 
-/// Samples of 16 bits keep their high byte. Orientation tags are not applied.
+/// The picture is turned upright by its EXIF orientation. Samples of 16 bits keep their high byte.
+/// Of an animation it is the first picture (of an animated PNG the one that other readers see).
 /// Throws Error: kCorruptFile for bytes that do not decode; kUnsupported for another format;
 /// kInvalidArgument for a picture over the caps in base/limits.h. source is what messages call the
 /// bytes.

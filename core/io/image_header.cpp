@@ -2,24 +2,10 @@
 
 #include <string_view>
 
+#include "io/bytes.h"
+
 namespace kandinsky::io {
 namespace {
-
-std::uint32_t byte_at(Span<const std::byte> bytes, std::size_t i) {
-  return std::to_integer<std::uint32_t>(bytes[i]);
-}
-
-std::uint32_t big_endian(Span<const std::byte> bytes, std::size_t at, std::size_t count) {
-  std::uint32_t value = 0;
-  for (std::size_t i = 0; i < count; ++i) value = value << 8U | byte_at(bytes, at + i);
-  return value;
-}
-
-std::uint32_t little_endian(Span<const std::byte> bytes, std::size_t at, std::size_t count) {
-  std::uint32_t value = 0;
-  for (std::size_t i = count; i > 0; --i) value = value << 8U | byte_at(bytes, at + i - 1);
-  return value;
-}
 
 void read_png(Span<const std::byte> bytes, ImageHeader* header) {
   // Signature, then the IHDR chunk: length, type, width, height.

@@ -1,77 +1,13 @@
 #include "io/codec.h"
 
-#include <sys/stat.h>
-#include <zlib.h>
-
-#include <algorithm>
 #include <map>
-#include <utility>
 
 #include "base/limits.h"
+#include "unit/io/picture_files.h"
 #include "unit/support.h"
 
 namespace kandinsky::io {
 namespace {
-
-using Bytes = std::vector<std::uint8_t>;
-
-Span<const std::byte> view(const Bytes& bytes) {
-  return std::as_bytes(Span<const std::uint8_t>(bytes));
-}
-
-Span<const std::byte> view(std::string_view text) {
-  return std::as_bytes(Span<const char>(text.data(), text.size()));
-}
-
-/// Every value depends on its place, so that swapped axes or channels show.
-Image gradient(int width, int height, int channels) {
-  Image image{width, height, channels, {}};
-  for (int y = 0; y < height; ++y) {
-    for (int x = 0; x < width; ++x) {
-      for (int c = 0; c < channels; ++c) {
-        image.pixels.push_back(static_cast<std::uint8_t>(7 * x + 31 * y + 80 * c));
-      }
-    }
-  }
-  return image;
-}
-
-void expect_same(const Image& actual, const Image& expected) {
-  EXPECT_EQ(actual.width, expected.width);
-  EXPECT_EQ(actual.height, expected.height);
-  EXPECT_EQ(actual.channels, expected.channels);
-  EXPECT_EQ(actual.pixels, expected.pixels);
-}
-
-std::string big_endian(std::uint32_t value) {
-  std::string out;
-  for (const unsigned shift : {24U, 16U, 8U, 0U}) out.push_back(static_cast<char>(value >> shift));
-  return out;
-}
-
-std::string chunk(const std::string& type, const std::string& data) {
-  const std::string body = type + data;
-  const auto crc =
-      ::crc32(0, reinterpret_cast<const Bytef*>(body.data()), static_cast<uInt>(body.size()));
-  return big_endian(static_cast<std::uint32_t>(data.size())) + body +
-         big_endian(static_cast<std::uint32_t>(crc));
-}
-
-/// A PNG put together by hand from rows that start with their filter byte.
-std::string png_of(std::uint32_t width, std::uint32_t height, char depth, char color,
-                   const std::string& rows, const std::string& palette = "") {
-  uLongf size = ::compressBound(rows.size());
-  std::string packed(size, '\0');
-  EXPECT_EQ(::compress(reinterpret_cast<Bytef*>(packed.data()), &size,
-                       reinterpret_cast<const Bytef*>(rows.data()), rows.size()),
-            Z_OK);
-  packed.resize(size);
-  std::string header = big_endian(width) + big_endian(height) + depth + color;
-  header += std::string(3, '\0');
-  return "\x89PNG\r\n\x1a\n" + chunk("IHDR", header) +
-         (palette.empty() ? "" : chunk("PLTE", palette)) + chunk("IDAT", packed) +
-         chunk("IEND", "");
-}
 
 /// The chunks of a PNG with their checksums checked: type to data (the first of each type).
 std::map<std::string, std::string> chunks_of(const Bytes& png) {
@@ -153,6 +89,42 @@ TEST(Codec, ReadsPalettesBitmapsAndGreyWithAlpha) {
               {1, 1, 4, {0x50, 0x50, 0x50, 0x60}});
 }
 
+TEST(Codec, ReadsCmykJpegs) {
+  // Stored as Adobe does, inverted: full cyan is 0.
+  const Image image =
+      decode_image(view(cmyk_jpeg({255, 0, 128, 255})), ImageChannels::kAsStored, "x");
+  ASSERT_EQ(image.channels, 3);
+  ASSERT_EQ(image.width, 8);
+  for (std::size_t i = 0; i < image.pixels.size(); i += 3) {
+    EXPECT_NEAR(image.pixels[i], 255, 1);
+    EXPECT_NEAR(image.pixels[i + 1], 0, 1);
+    EXPECT_NEAR(image.pixels[i + 2], 128, 1);
+  }
+}
+
+TEST(Codec, ReadsTheFirstPictureOfAnAnimatedPng) {
+  const std::string still = png_of(1, 1, 8, 0, std::string("\0\x2A", 2));
+  constexpr std::size_t kAfterHeader = 33;
+  const std::string before_end = still.substr(0, still.size() - 12);
+  // Two frames, played for ever; the second one is in chunks that other readers skip.
+  const std::string frame = big_endian(1) + big_endian(1) + big_endian(0) + big_endian(0) +
+                            std::string("\0\1\0\1\0\0", 6);
+  const std::string animated =
+      before_end.substr(0, kAfterHeader) + chunk("acTL", big_endian(2) + big_endian(0)) +
+      chunk("fcTL", big_endian(0) + frame) + before_end.substr(kAfterHeader) +
+      chunk("fcTL", big_endian(1) + frame) + chunk("fdAT", big_endian(2) + "no picture") +
+      chunk("IEND", "");
+  expect_same(decode_image(view(animated), ImageChannels::kAsStored, "x"), {1, 1, 1, {42}});
+}
+
+TEST(Codec, ReadsThinPictures) {
+  const Image thin = gradient(1, 9000, 3);
+  for (const ImageFormat format : {ImageFormat::kPng, ImageFormat::kWebp}) {
+    const Bytes file = encode_image(thin, format, {.parameters = "", .quality = 100});
+    expect_same(decode_image(view(file), ImageChannels::kRgb, "x"), thin);
+  }
+}
+
 TEST(Codec, StoresParametersAsTheHostDoes) {
   const Image image = gradient(2, 2, 3);
   const auto chunks = [&](std::string_view parameters) {
@@ -193,7 +165,7 @@ TEST(Codec, RefusesPicturesThatCannotBeWritten) {
   refuse("alpha", gradient(1, 1, 4), ImageFormat::kJpeg);
   refuse("too large for WebP", gradient(16384, 1, 1), ImageFormat::kWebp);
   refuse("too large for JPEG", gradient(65501, 1, 1), ImageFormat::kJpeg);
-  refuse("too large for PNG", gradient(65536, 1, 1), ImageFormat::kPng);
+  refuse("too many", gradient(65536, 1, 1), ImageFormat::kPng);
   for (const int quality : {0, 101, -5}) {
     test::expect_error(ErrorCode::kInvalidArgument, "quality", [&] {
       (void)encode_image(gradient(1, 1, 3), ImageFormat::kJpeg,
@@ -229,8 +201,14 @@ TEST(Codec, RefusesBytesThatAreNoPicture) {
   };
   using enum ErrorCode;
   refuse(kCorruptFile, "upload: the picture file is empty", "");
-  refuse(kUnsupported, "no PNG, JPEG or WebP", "GIF89a");
-  refuse(kUnsupported, "no PNG, JPEG or WebP", "BM");
+  refuse(kUnsupported, "upload: is in GIF format; only PNG, JPEG and WebP are read", "GIF89a");
+  refuse(kUnsupported, "in BMP format", "BM");
+  refuse(kUnsupported, "in TIFF format", std::string_view("II*\0", 4));
+  refuse(kUnsupported, "in AVIF format",
+         std::string_view("\0\0\0\x1C"
+                          "ftypavif",
+                          12));
+  refuse(kUnsupported, "no PNG, JPEG or WebP", "text");
   refuse(kUnsupported, "no PNG, JPEG or WebP", "RIFF....AVI ");
   refuse(kUnsupported, "no PNG, JPEG or WebP", "RIFF");
   refuse(kCorruptFile, "no readable size", "\x89PNG\r\n\x1a\n");
