@@ -1,0 +1,37 @@
+#pragma once
+
+#include <cstdint>
+
+#include "base/span.h"
+#include "io/image.h"
+#include "io/resize.h"
+
+/// Masks: grey pictures in which white, 255, is repainted and black, 0, is kept.
+namespace kandinsky::io {
+
+/// A mask of black and white at width x height from a picture of any kind: white from a luma of 128
+/// on. Transparent places are black, so that strokes on an empty layer work. invert then swaps
+/// black and white. Throws as resize_image.
+Image make_mask(const Image& picture, int width, int height, ResizeMode mode, bool invert);
+
+/// The mask with a soft border: how much of the painted picture is seen at each pixel, of 255.
+/// sigma: standard deviation in pixels, 0: as it is. Source: Automatic1111's mask blur, a kernel of
+/// 2 int(2.5 sigma + 0.5) + 1 pixels each way.
+Image soften_mask(const Image& mask, int sigma);
+
+/// Whether nothing is to be repainted.
+bool is_black(const Image& mask);
+
+/// The mask at the size of latents, `factor` pixels each way per latent; beyond the mask's own size
+/// its border goes on. White are the latents whose top left pixel is at least 128, widened by
+/// `widen` to six of their neighbours (not the upper right and lower left one), and those with any
+/// pixel above 0: nothing that is seen, however faintly, stays unpainted.
+/// Source: diffusers, prepare_mask of KandinskyInpaintPipeline, for all but the last of these.
+Image latent_mask(const Image& soft_mask, int latent_width, int latent_height, int factor,
+                  bool widen);
+
+/// Puts a picture back over a painted one: painted where the soft mask is 255, the picture where it
+/// is 0, bit for bit, and mixed between. painted: RGB pixels of the same size, changed in place.
+void restore_unmasked(const Image& picture, const Image& soft_mask, Span<std::uint8_t> painted);
+
+}  // namespace kandinsky::io

@@ -1,0 +1,87 @@
+#include "io/fill.h"
+
+#include "unit/io/picture_files.h"
+
+namespace kandinsky::io {
+namespace {
+
+constexpr int kWidth = 61;
+constexpr int kHeight = 40;
+
+std::size_t at(int x, int y) { return static_cast<std::size_t>(y * kWidth + x); }
+
+/// White in the middle, 41 x 20 pixels.
+Image hole() {
+  Image mask = flat(kWidth, kHeight, {0});
+  for (int y = 10; y < 30; ++y) {
+    for (int x = 10; x < 51; ++x) mask.pixels[at(x, y)] = 255;
+  }
+  return mask;
+}
+
+TEST(FillMasked, OneColourAroundFillsTheHole) {
+  const Bytes colour = {200, 40, 90};
+  Image picture = flat(kWidth, kHeight, colour);
+  const Image mask = hole();
+  for (std::size_t i = 0; i < mask.pixels.size(); ++i) {
+    if (mask.pixels[i] == 255) picture.pixels[i * 3] = 0;
+  }
+  expect_same(fill_masked(picture, mask), flat(kWidth, kHeight, colour));
+}
+
+TEST(FillMasked, WhatIsKeptIsUntouchedAndTheHoleForgetsItsContent) {
+  const Image picture = gradient(kWidth, kHeight, 3);
+  const Image mask = hole();
+  const Image filled = fill_masked(picture, mask);
+  Image other = picture;
+  for (std::size_t i = 0; i < mask.pixels.size(); ++i) {
+    for (std::size_t c = 0; c < 3; ++c) {
+      if (mask.pixels[i] == 0) {
+        EXPECT_EQ(filled.pixels[i * 3 + c], picture.pixels[i * 3 + c]);
+      } else {
+        other.pixels[i * 3 + c] = 255;
+      }
+    }
+  }
+  expect_same(fill_masked(other, mask), filled);
+}
+
+TEST(FillMasked, ColoursComeFromTheNearerSide) {
+  Image picture = flat(kWidth, kHeight, {0, 0, 255});
+  for (int y = 0; y < kHeight; ++y) {
+    for (int x = 0; x < kWidth / 2; ++x) {
+      picture.pixels[at(x, y) * 3] = 255;
+      picture.pixels[at(x, y) * 3 + 2] = 0;
+    }
+  }
+  const Image filled = fill_masked(picture, hole());
+  const auto red = [&](int x) { return filled.pixels[at(x, 20) * 3]; };
+  EXPECT_GT(red(11), 200);
+  EXPECT_LT(red(49), 55);
+  // Smooth in between.
+  for (int x = 11; x < 50; ++x) {
+    EXPECT_LE(red(x), red(x - 1) + 1) << x;
+    EXPECT_LT(red(x - 1) - red(x), 40) << x;
+  }
+}
+
+TEST(FillMasked, ASoftMaskMixes) {
+  Image picture = flat(3, 1, {100, 100, 100});
+  picture.pixels[3] = picture.pixels[4] = picture.pixels[5] = 200;
+  const Image filled = fill_masked(picture, {3, 1, 1, {0, 51, 0}});
+  EXPECT_EQ(filled.pixels[0], 100);
+  EXPECT_LT(filled.pixels[3], 200);
+  EXPECT_GT(filled.pixels[3], 170);
+}
+
+TEST(FillMasked, WithoutAnythingKeptItIsMidGrey) {
+  expect_same(fill_masked(gradient(5, 9, 3), flat(5, 9, {255})), flat(5, 9, {128, 128, 128}));
+  expect_same(fill_masked(flat(1, 1, {9, 9, 9}), flat(1, 1, {255})), flat(1, 1, {128, 128, 128}));
+}
+
+TEST(FillMasked, TakesThinPictures) {
+  expect_same(fill_masked(gradient(1, 9000, 3), flat(1, 9000, {0})), gradient(1, 9000, 3));
+}
+
+}  // namespace
+}  // namespace kandinsky::io

@@ -1,0 +1,181 @@
+#include "io/mask.h"
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+
+#include "unit/io/picture_files.h"
+#include "unit/support.h"
+
+namespace kandinsky::io {
+namespace {
+
+Image mask_of(const Image& picture, bool invert = false) {
+  return make_mask(picture, picture.width, picture.height, ResizeMode::kStretch, invert);
+}
+
+/// A mask of one row per line; '#' is white.
+Image drawn(const std::vector<std::string>& rows) {
+  Image mask{static_cast<int>(rows[0].size()), static_cast<int>(rows.size()), 1, {}};
+  for (const std::string& row : rows) {
+    for (const char c : row) mask.pixels.push_back(c == '#' ? 255 : 0);
+  }
+  return mask;
+}
+
+/// The same, each character a cell of 8 x 8 pixels.
+Image cells(const std::vector<std::string>& rows) {
+  std::vector<std::string> pixels;
+  for (const std::string& row : rows) {
+    std::string line;
+    for (const char c : row) line += std::string(8, c);
+    pixels.insert(pixels.end(), 8, line);
+  }
+  return drawn(pixels);
+}
+
+TEST(Mask, IsWhiteFromHalfOn) {
+  expect_same(mask_of({4, 1, 1, {0, 127, 128, 255}}), {4, 1, 1, {0, 0, 255, 255}});
+  expect_same(mask_of({4, 1, 1, {0, 127, 128, 255}}, true), {4, 1, 1, {255, 255, 0, 0}});
+  // 0.299 red is dark, 0.587 green is light.
+  expect_same(mask_of({2, 1, 3, {255, 0, 0, 0, 255, 0}}), {2, 1, 1, {0, 255}});
+}
+
+TEST(Mask, TransparentPlacesAreBlack) {
+  const Image strokes{
+      4, 1, 4, {255, 255, 255, 255, 255, 255, 255, 0, 255, 255, 255, 100, 0, 0, 0, 255}};
+  expect_same(mask_of(strokes), {4, 1, 1, {255, 0, 0, 0}});
+  expect_same(mask_of(strokes, true), {4, 1, 1, {0, 255, 255, 255}});
+}
+
+TEST(Mask, IsResizedAsItsPicture) {
+  const Image mask = drawn({"....", ".##.", ".##.", "...."});
+  const Image grown = make_mask(mask, 40, 40, ResizeMode::kStretch, false);
+  for (int y = 0; y < 40; ++y) {
+    for (int x = 0; x < 40; ++x) {
+      const bool inside = x >= 10 && x < 30 && y >= 10 && y < 30;
+      const bool corner = (x < 15 || x >= 25) && (y < 15 || y >= 25);
+      if (!corner) {
+        EXPECT_EQ(grown.pixels[static_cast<std::size_t>(y * 40 + x)], inside ? 255 : 0)
+            << x << " " << y;
+      }
+    }
+  }
+}
+
+TEST(Mask, SoftBordersAreGaussian) {
+  for (const int sigma : {1, 4, 20, 64}) {
+    const int half = 4 * sigma;
+    Image edge{2 * half, 3, 1, {}};
+    for (int i = 0; i < 2 * half * 3; ++i) edge.pixels.push_back(i % (2 * half) < half ? 0 : 255);
+    const Image soft = soften_mask(edge, sigma);
+    const int reach = static_cast<int>(2.5 * sigma + 0.5);
+    const auto value = [&](int x) { return soft.pixels[static_cast<std::size_t>(2 * half + x)]; };
+    EXPECT_EQ(value(half - reach - 1), 0);
+    EXPECT_EQ(value(half + reach), 255);
+    // The kernel ends after 2.5 standard deviations.
+    const double whole = std::erf(2.5 / std::sqrt(2.0));
+    for (int x = half - reach; x < half + reach; ++x) {
+      const double z = std::clamp((x + 0.5 - half) / sigma, -2.5, 2.5);
+      EXPECT_NEAR(value(x), 127.5 * (1.0 + std::erf(z / std::sqrt(2.0)) / whole),
+                  sigma == 1 ? 6.0 : 2.0)
+          << sigma << " " << x;
+    }
+  }
+  const Image mask = drawn({"..#.."});
+  expect_same(soften_mask(mask, 0), mask);
+}
+
+TEST(Mask, ABlurWiderThanTheMaskIsFine) {
+  expect_same(soften_mask({1, 1, 1, {255}}, 64), {1, 1, 1, {255}});
+  EXPECT_EQ(soften_mask(drawn({"#.#"}), 64).pixels.size(), 3U);
+  EXPECT_TRUE(is_black(soften_mask(drawn({"...", "..."}), 4)));
+  EXPECT_FALSE(is_black(drawn({"...", "..#"})));
+}
+
+TEST(LatentMask, IsWidenedBySixNeighbours) {
+  const auto widened = [](const std::vector<std::string>& rows) {
+    return latent_mask(cells(rows), static_cast<int>(rows[0].size()), static_cast<int>(rows.size()),
+                       8, true);
+  };
+  expect_same(widened({".....", ".....", "..#..", ".....", "....."}),
+              drawn({".....", ".##..", ".###.", "..##.", "....."}));
+  // Once, not again from what it has widened; and never over the border.
+  expect_same(widened({"#....", ".....", "....."}), drawn({"##...", "##...", "....."}));
+  expect_same(widened({"....#", ".....", "....."}), drawn({"...##", "....#", "....."}));
+  expect_same(widened({".....", ".....", "....#"}), drawn({".....", "...##", "...##"}));
+  expect_same(widened({".....", ".....", "#...."}), drawn({".....", "#....", "##..."}));
+  expect_same(widened({"...", "..."}), drawn({"...", "..."}));
+  expect_same(widened({"###", "###"}), drawn({"###", "###"}));
+}
+
+TEST(LatentMask, WithoutWideningItIsTheCells) {
+  const std::vector<std::string> rows = {"..#..", "##...", "....#"};
+  expect_same(latent_mask(cells(rows), 5, 3, 8, false), drawn(rows));
+}
+
+TEST(LatentMask, OnlyTopLeftPixelsWiden) {
+  Image mask = cells({"...", "...", "..."});
+  const auto pixel = [&](int x, int y) -> std::uint8_t& {
+    return mask.pixels[static_cast<std::size_t>(y * 24 + x)];
+  };
+  pixel(9, 9) = 255;
+  expect_same(latent_mask(mask, 3, 3, 8, true), drawn({"...", ".#.", "..."}));
+  pixel(8, 8) = 127;
+  expect_same(latent_mask(mask, 3, 3, 8, true), drawn({"...", ".#.", "..."}));
+  pixel(8, 8) = 128;
+  expect_same(latent_mask(mask, 3, 3, 8, true), drawn({"##.", "###", ".##"}));
+}
+
+TEST(LatentMask, BeyondThePictureItsBorderGoesOn) {
+  // 12 x 9 pixels at a size of 32 x 24.
+  Image mask{12, 9, 1, Bytes(std::size_t{12} * 9, 0)};
+  mask.pixels[11] = 255;
+  expect_same(latent_mask(mask, 4, 3, 8, false), drawn({".###", "....", "...."}));
+  mask.pixels[std::size_t{8} * 12] = 255;
+  expect_same(latent_mask(mask, 4, 3, 8, false), drawn({".###", "#...", "#..."}));
+}
+
+TEST(LatentMask, CoversEveryPixelThatIsSeen) {
+  std::uint32_t state = 1;
+  const auto random = [&state](int below) {
+    state = state * 1'664'525U + 1'013'904'223U;
+    return static_cast<int>((state >> 8U) % static_cast<unsigned>(below));
+  };
+  for (int round = 0; round < 60; ++round) {
+    const int width = 1 + random(150);
+    const int height = 1 + random(150);
+    Image mask{width, height, 1, Bytes(static_cast<std::size_t>(width * height), 0)};
+    for (int spot = 0; spot < 3; ++spot) {
+      mask.pixels[static_cast<std::size_t>(random(width * height))] = 255;
+    }
+    const Image soft = soften_mask(mask, random(2) * random(6));
+    const Image latents = latent_mask(soft, 24, 24, 8, random(2) == 0);
+    for (int y = 0; y < height; ++y) {
+      for (int x = 0; x < width; ++x) {
+        if (soft.pixels[static_cast<std::size_t>(y * width + x)] == 0) continue;
+        EXPECT_EQ(latents.pixels[static_cast<std::size_t>(y / 8 * 24 + x / 8)], 255)
+            << width << " x " << height << " at " << x << ", " << y;
+      }
+    }
+  }
+}
+
+TEST(Mask, PutsThePictureBackBitForBit) {
+  const Image picture = gradient(256, 1, 3);
+  Image mask{256, 1, 1, {}};
+  for (int i = 0; i < 256; ++i) mask.pixels.push_back(static_cast<std::uint8_t>(i));
+  Bytes painted(picture.pixels.size(), 31);
+  restore_unmasked(picture, mask, painted);
+  for (std::size_t i = 0; i < painted.size(); ++i) {
+    const double share = static_cast<double>(i / 3) / 255.0;
+    EXPECT_NEAR(painted[i], 31 * share + picture.pixels[i] * (1 - share), 0.5 + 1e-9) << i;
+  }
+  for (std::size_t c = 0; c < 3; ++c) {
+    EXPECT_EQ(painted[c], picture.pixels[c]);
+    EXPECT_EQ(painted[765 + c], 31);
+  }
+}
+
+}  // namespace
+}  // namespace kandinsky::io

@@ -1,0 +1,166 @@
+#include "io/resize.h"
+
+#include <cmath>
+#include <utility>
+
+#include "unit/io/picture_files.h"
+#include "unit/support.h"
+
+namespace kandinsky::io {
+namespace {
+
+constexpr ResizeMode kModes[] = {ResizeMode::kStretch, ResizeMode::kCrop, ResizeMode::kFill};
+constexpr ResizeFilter kFilters[] = {ResizeFilter::kLanczos, ResizeFilter::kLinear};
+
+/// Black with a white rectangle.
+Image rectangle(int width, int height, int left, int top, int right, int bottom) {
+  Image image = flat(width, height, {0});
+  for (int y = top; y < bottom; ++y) {
+    for (int x = left; x < right; ++x) image.pixels[static_cast<std::size_t>(y * width + x)] = 255;
+  }
+  return image;
+}
+
+/// Where the light is, in pixels from the upper left corner.
+std::pair<double, double> centre(const Image& image) {
+  double x_sum = 0.0;
+  double y_sum = 0.0;
+  double sum = 0.0;
+  for (int y = 0; y < image.height; ++y) {
+    for (int x = 0; x < image.width; ++x) {
+      const double value = image.pixels[static_cast<std::size_t>(y * image.width + x)];
+      x_sum += value * (x + 0.5);
+      y_sum += value * (y + 0.5);
+      sum += value;
+    }
+  }
+  return {x_sum / sum, y_sum / sum};
+}
+
+TEST(Resize, FlatColoursStayWhateverTheSizes) {
+  const std::pair<int, int> sizes[] = {{1, 1}, {1, 900}, {900, 1}, {7, 5}, {64, 64}, {100, 37}};
+  for (const auto& [width, height] : sizes) {
+    for (const Bytes& colour : {Bytes{255}, Bytes{1, 128, 254}, Bytes{0, 77, 255, 200}}) {
+      for (const ResizeMode mode : kModes) {
+        for (const ResizeFilter filter : kFilters) {
+          expect_same(resize_image(flat(width, height, colour), 61, 83, mode, filter),
+                      flat(61, 83, colour));
+        }
+      }
+    }
+  }
+}
+
+TEST(Resize, TheSameSizeIsTheSamePicture) {
+  const Image image = gradient(9, 7, 4);
+  for (const ResizeMode mode : kModes) expect_same(resize_image(image, 9, 7, mode), image);
+}
+
+TEST(Resize, ShrinkingAverages) {
+  // Fine stripes become grey: no pixel is skipped.
+  Image stripes{512, 64, 1, {}};
+  for (int i = 0; i < 512 * 64; ++i) stripes.pixels.push_back(i % 2 == 0 ? 0 : 200);
+  expect_same(resize_image(stripes, 128, 16, ResizeMode::kStretch), flat(128, 16, {100}));
+  // Also where the other side grows.
+  expect_same(resize_image(stripes, 128, 80, ResizeMode::kStretch), flat(128, 80, {100}));
+}
+
+TEST(Resize, PictureAndMaskStayOnEachOther) {
+  const std::pair<int, int> targets[] = {{64, 64}, {512, 384}, {200, 333}, {90, 700}};
+  const Image image = rectangle(300, 200, 148, 96, 158, 110);
+  for (const auto& [width, height] : targets) {
+    for (const ResizeMode mode : kModes) {
+      const double scale_x = width / 300.0;
+      const double scale_y = height / 200.0;
+      double x_scale = scale_x;
+      double y_scale = scale_y;
+      if (mode == ResizeMode::kCrop) x_scale = y_scale = std::max(scale_x, scale_y);
+      if (mode == ResizeMode::kFill) x_scale = y_scale = std::min(scale_x, scale_y);
+      for (const ResizeFilter filter : kFilters) {
+        const auto [x, y] = centre(resize_image(image, width, height, mode, filter));
+        // Cutting and adding are done in whole pixels.
+        EXPECT_NEAR(x, width / 2.0 + (153.0 - 150.0) * x_scale, 0.6) << width << " " << height;
+        EXPECT_NEAR(y, height / 2.0 + (103.0 - 100.0) * y_scale, 0.6) << width << " " << height;
+      }
+      const auto [picture_x, picture_y] = centre(resize_image(image, width, height, mode));
+      const auto [mask_x, mask_y] =
+          centre(resize_image(image, width, height, mode, ResizeFilter::kLinear));
+      EXPECT_NEAR(picture_x, mask_x, 0.02);
+      EXPECT_NEAR(picture_y, mask_y, 0.02);
+    }
+  }
+}
+
+TEST(Resize, CropCutsBothEndsAlike) {
+  // 4 times as wide as high: of columns 0 to 31 the middle ones stay.
+  const Image wide = rectangle(32, 8, 12, 0, 20, 8);
+  expect_same(resize_image(wide, 8, 8, ResizeMode::kCrop), flat(8, 8, {255}));
+  const Image high = rectangle(8, 32, 0, 12, 8, 20);
+  expect_same(resize_image(high, 8, 8, ResizeMode::kCrop), flat(8, 8, {255}));
+}
+
+TEST(Resize, FillRepeatsTheBorder) {
+  const Image image = gradient(8, 4, 3);
+  const Image filled = resize_image(image, 8, 8, ResizeMode::kFill);
+  const auto row = [](const Image& of, std::size_t y) {
+    const auto begin = of.pixels.begin() + static_cast<std::ptrdiff_t>(y * 24);
+    return Bytes(begin, begin + 24);
+  };
+  for (std::size_t y = 0; y < 8; ++y) {
+    const std::size_t from = y < 2 ? 0 : std::min<std::size_t>(y - 2, 3);
+    EXPECT_EQ(row(filled, y), row(image, from)) << y;
+  }
+}
+
+TEST(Resize, LinearNeverOvershoots) {
+  const Image mask = rectangle(16, 16, 4, 4, 12, 12);
+  const Image grown = resize_image(mask, 128, 128, ResizeMode::kStretch, ResizeFilter::kLinear);
+  for (int y = 0; y < 128; ++y) {
+    for (int x = 0; x < 128; ++x) {
+      const int value = grown.pixels[static_cast<std::size_t>(y * 128 + x)];
+      const bool inside = x >= 36 && x < 92 && y >= 36 && y < 92;
+      const bool outside = x < 28 || x >= 100 || y < 28 || y >= 100;
+      if (inside) {
+        EXPECT_EQ(value, 255) << x << " " << y;
+      }
+      if (outside) {
+        EXPECT_EQ(value, 0) << x << " " << y;
+      }
+    }
+  }
+}
+
+TEST(Resize, ThinPicturesNeedNoMoreThanTheResult) {
+  // Scaled whole before cutting, this would be 512 x 4,608,000 pixels.
+  for (const ResizeMode mode : kModes) {
+    const Image high = resize_image(gradient(1, 9000, 3), 512, 512, mode);
+    EXPECT_EQ(high.pixels.size(), std::size_t{512} * 512 * 3);
+    const Image wide = resize_image(gradient(65'535, 1, 3), 512, 512, mode);
+    EXPECT_EQ(wide.pixels.size(), std::size_t{512} * 512 * 3);
+    const Image point = resize_image(flat(1, 1, {9, 8, 7}), 300, 200, mode);
+    expect_same(point, flat(300, 200, {9, 8, 7}));
+  }
+}
+
+TEST(Resize, RefusesWhatIsNoPictureOrSize) {
+  const auto refuse = [](std::string_view part, const Image& image, int width, int height) {
+    test::expect_error(ErrorCode::kInvalidArgument, part,
+                       [&] { (void)resize_image(image, width, height, ResizeMode::kStretch); });
+  };
+  refuse("0 x 8 pixels", gradient(2, 2, 3), 0, 8);
+  refuse("8 x -1 pixels", gradient(2, 2, 3), 8, -1);
+  refuse("65536 x 8 pixels are too many", gradient(2, 2, 3), 65'536, 8);
+  refuse("2 channels", {1, 1, 2, {1, 2}}, 8, 8);
+  refuse("0 x 0 pixels", {}, 8, 8);
+  refuse("has 3 values, expected 12", {2, 2, 3, {1, 2, 3}}, 8, 8);
+}
+
+TEST(Resize, RgbIsGreyThreeTimesAndAlphaOnWhite) {
+  expect_same(to_rgb({2, 1, 1, {7, 200}}), {2, 1, 3, {7, 7, 7, 200, 200, 200}});
+  expect_same(to_rgb(gradient(3, 2, 3)), gradient(3, 2, 3));
+  const Image rgba{3, 1, 4, {10, 20, 30, 255, 10, 20, 30, 0, 0, 100, 255, 51}};
+  expect_same(to_rgb(rgba), {3, 1, 3, {10, 20, 30, 255, 255, 255, 204, 224, 255}});
+}
+
+}  // namespace
+}  // namespace kandinsky::io
