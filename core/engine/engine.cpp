@@ -1,6 +1,5 @@
 #include "engine/engine.h"
 
-#include <ATen/ops/replication_pad2d.h>
 #include <fmt/format.h>
 
 #include "base/error.h"
@@ -89,8 +88,8 @@ at::Tensor Engine::encode(const uint8_t* pictures, int64_t batch_size, int64_t w
     const auto [latent_height, latent_width] = geometry().latent_size(width, height);
     const at::Tensor pixels = tensor::from_pictures(pictures, batch_size, height, width);
     const int64_t factor = geometry().latent_factor;
-    const at::Tensor whole = at::replication_pad2d(
-        pixels, {0, latent_width * factor - width, 0, latent_height * factor - height});
+    const at::Tensor whole =
+        tensor::extend_border(pixels, latent_height * factor, latent_width * factor);
     return pipeline_->encode(whole, tiling, monitor).contiguous();
   });
 }
@@ -109,9 +108,11 @@ void Engine::image_to_image(const PromptRequest& prompts, const DenoiseRequest& 
                             const SourceRequest& source, uint8_t* pictures) {
   run([&](const Monitor& monitor) {
     pipeline_->check(prompts);
-    pipelines::check_source(*pipeline_, source, request);
-    const auto [embeds, negative_embeds] = pipeline_->encode_prompts(prompts, monitor);
-    pipelines::paint_from(*pipeline_, source, embeds, &negative_embeds, request, monitor, pictures);
+    const pipelines::Source start = pipelines::prepare_source(*pipeline_, source, request, monitor);
+    const Pipeline::EncodedPrompts encoded =
+        start.unchanged ? Pipeline::EncodedPrompts{} : pipeline_->encode_prompts(prompts, monitor);
+    pipelines::paint_from(*pipeline_, start, encoded.embeds, &encoded.negative_embeds, request,
+                          monitor, pictures);
   });
 }
 
@@ -120,9 +121,9 @@ void Engine::paint(const Embeds& embeds, const Embeds* negative_embeds,
                    uint8_t* pictures) {
   run([&](const Monitor& monitor) {
     if (source) {
-      pipelines::check_source(*pipeline_, *source, request);
-      pipelines::paint_from(*pipeline_, *source, embeds, negative_embeds, request, monitor,
-                            pictures);
+      const pipelines::Source start =
+          pipelines::prepare_source(*pipeline_, *source, request, monitor);
+      pipelines::paint_from(*pipeline_, start, embeds, negative_embeds, request, monitor, pictures);
     } else {
       pipelines::paint(*pipeline_, embeds, negative_embeds, request, monitor, pictures);
     }

@@ -464,14 +464,14 @@ typedef struct kandinsky_source_options {
   uint32_t struct_size;
   const kandinsky_picture* pictures; /* 1 for the whole batch, or batch_size; any size and kind */
   size_t picture_count;
-  /* None, 1, or batch_size; white: repaint, black: keep. Each as large as its picture, with which
-     it is brought to the painted size. */
+  /* None, 1, or batch_size; white: repaint, black and transparent: keep. Each as large as its
+     picture, with which it is brought to the painted size. */
   const kandinsky_picture* masks;
   size_t mask_count;
   const char* resize;    /* to the painted size: "stretch" (default); "crop": cut off what overlaps;
                             "fill": add what is missing by repeating the border */
-  int32_t mask_blur;     /* 0..64 pixels, default 4: softness of the mask's border, as a standard
-                            deviation */
+  int32_t mask_blur;     /* 0..64 pixels, default 4: softness of the border around the mask, as a
+                            standard deviation */
   int32_t invert_mask;   /* 1: black: repaint; default 0 */
   const char* mask_fill; /* what the masked part holds at first: "original" (default), "fill"
                             (colours from around), "latent noise", "latent nothing" */

@@ -49,7 +49,8 @@ Image soften_mask(const Image& mask, int sigma) {
     cv::Mat soft;
     cv::GaussianBlur(mat_over(mask), across, {kernel, 1}, sigma);
     cv::GaussianBlur(across, soft, {1, kernel}, sigma);
-    return image_from(soft);
+    // Saturates: half and more, which is what a straight border has inside, become white.
+    return image_from(cv::max(mat_over(mask), 2 * soft));
   } catch (const cv::Exception& error) {
     throw_opencv_error(error, "blurring a mask");
   }

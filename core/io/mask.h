@@ -14,9 +14,10 @@ namespace kandinsky::io {
 /// black and white. Throws as resize_image.
 Image make_mask(const Image& picture, int width, int height, ResizeMode mode, bool invert);
 
-/// The mask with a soft border: how much of the painted picture is seen at each pixel, of 255.
-/// sigma: standard deviation in pixels, 0: as it is. Source: Automatic1111's mask blur, a kernel of
-/// 2 int(2.5 sigma + 0.5) + 1 pixels each way.
+/// The mask with a soft border around it: how much of the painted picture is seen at each pixel, of
+/// 255. Where the mask is white that is all of it; beyond, it fades out within 2.5 sigma, as twice
+/// a Gaussian blur of the mask does. sigma: standard deviation in pixels, 0: the mask as it is.
+/// Source: Automatic1111's mask blur and overlay, which also fade within thin strokes.
 Image soften_mask(const Image& mask, int sigma);
 
 /// Whether nothing is to be repainted.

@@ -1,6 +1,5 @@
 #include "pipelines/paint.h"
 
-#include "base/error.h"
 #include "tensor/bridge.h"
 
 namespace kandinsky::pipelines {
@@ -13,13 +12,16 @@ void paint(Pipeline& pipeline, const Embeds& embeds, const Embeds* negative_embe
                       request.width, pictures);
 }
 
-void check_source(const Pipeline&, const SourceRequest&, const DenoiseRequest&) {
-  throw Error(ErrorCode::kUnsupported, "pictures to start from come with the next commits");
-}
-
-void paint_from(Pipeline&, const SourceRequest&, const Embeds&, const Embeds*,
-                const DenoiseRequest&, const Monitor&, uint8_t*) {
-  throw Error(ErrorCode::kUnsupported, "pictures to start from come with the next commits");
+void paint_from(Pipeline& pipeline, const Source& source, const Embeds& embeds,
+                const Embeds* negative_embeds, const DenoiseRequest& request,
+                const Monitor& monitor, uint8_t* pictures) {
+  if (!source.unchanged) {
+    DenoiseRequest started = request;
+    start_from(pipeline, source, &started, monitor);
+    paint(pipeline, embeds, negative_embeds, started, monitor, pictures);
+  }
+  // Nothing below can fail, so the caller's pictures are whole or untouched.
+  restore_pictures(source, pictures);
 }
 
 }  // namespace kandinsky::pipelines

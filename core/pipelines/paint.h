@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "pipelines/family.h"
+#include "pipelines/source.h"
 
 namespace kandinsky::pipelines {
 
@@ -11,13 +12,9 @@ namespace kandinsky::pipelines {
 void paint(Pipeline& pipeline, const Embeds& embeds, const Embeds* negative_embeds,
            const DenoiseRequest& request, const Monitor& monitor, uint8_t* pictures);
 
-/// Throws Error(kInvalidArgument) for a source that paint_from() would refuse.
-void check_source(const Pipeline& pipeline, const SourceRequest& source,
-                  const DenoiseRequest& request);
-
-/// The same from pictures: each distinct one is encoded once, and comes back outside of its mask.
-/// request.init_latents and request.mask are made here and must be undefined.
-void paint_from(Pipeline& pipeline, const SourceRequest& source, const Embeds& embeds,
+/// The same from the pictures of prepare_source(), which come back outside of their masks. A source
+/// that is unchanged needs no embeds.
+void paint_from(Pipeline& pipeline, const Source& source, const Embeds& embeds,
                 const Embeds* negative_embeds, const DenoiseRequest& request,
                 const Monitor& monitor, uint8_t* pictures);
 

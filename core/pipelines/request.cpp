@@ -119,6 +119,24 @@ int DenoiseRequest::num_running_steps() const {
 
 void SourceRequest::check(size_t batch_size) const {
   check_count("pictures to start from", pictures.size(), pictures.size() == 1 ? 1 : batch_size);
+  if (masks.size() > 1) check_count("masks", masks.size(), batch_size);
+  if (mask_blur < 0 || mask_blur > kMaxMaskBlur) {
+    throw Error(ErrorCode::kInvalidArgument,
+                fmt::format("mask blur is {} pixels, expected 0 to {}", mask_blur, kMaxMaskBlur));
+  }
+  for (size_t i = 0; i < pictures.size(); ++i)
+    io::check_image(pictures[i], fmt::format("picture {} to start from", i + 1));
+  for (size_t i = 0; i < masks.size(); ++i)
+    io::check_image(masks[i], fmt::format("mask {}", i + 1));
+  for (size_t i = 0; i < std::max(pictures.size(), masks.size()) && !masks.empty(); ++i) {
+    const io::Image& picture = pictures[pictures.size() == 1 ? 0 : i];
+    const io::Image& mask = masks[masks.size() == 1 ? 0 : i];
+    if (mask.width == picture.width && mask.height == picture.height) continue;
+    throw Error(ErrorCode::kInvalidArgument,
+                fmt::format("a mask of {} x {} pixels does not fit its picture of {} x {}; both "
+                            "must have the same size",
+                            mask.width, mask.height, picture.width, picture.height));
+  }
 }
 
 }  // namespace kandinsky::pipelines

@@ -9,12 +9,14 @@
 #include <vector>
 
 #include "io/image.h"
+#include "io/resize.h"
 
 namespace kandinsky::pipelines {
 
 inline constexpr int64_t kMaxBatchSize = 64;
 inline constexpr int64_t kMaxSide = 16384;
 inline constexpr double kMaxGuidanceScale = 100.0;
+inline constexpr int kMaxMaskBlur = 64;
 
 /// What stands on the image side of the negative embeds.
 enum class NegativeImage : int {
@@ -99,22 +101,30 @@ struct DenoiseRequest {
   int num_running_steps() const;
 };
 
-/// How a picture of another shape is brought to the size that is painted.
-enum class ResizeMode : int { kStretch, kCrop, kFill };
+using io::ResizeMode;
 
 /// What the masked part holds before painting.
-enum class MaskFill : int { kOriginal, kFill, kLatentNoise, kLatentNothing };
+enum class MaskFill : int {
+  kOriginal,       ///< the picture
+  kFill,           ///< colours from around
+  kLatentNoise,    ///< latents of unit normal noise from the picture's seed
+  kLatentNothing,  ///< latents of zeros
+};
 
 /// Pictures to start from.
 struct SourceRequest {
   std::vector<io::Image> pictures;  ///< 1 for all, or as many as seeds; any size, grey, RGB, RGBA
-  std::vector<io::Image> masks;     ///< none, 1, or as many as seeds; white: repaint
+  /// None, 1, or as many as seeds, as large as their pictures; white: repaint, from a luma of 128
+  /// on; transparent places are black.
+  std::vector<io::Image> masks;
   ResizeMode resize = ResizeMode::kStretch;
-  int mask_blur = 4;         ///< pixels, 0 to 64: standard deviation of the mask's soft border
+  int mask_blur = 4;         ///< pixels, 0 to kMaxMaskBlur: standard deviation of the soft border
   bool invert_mask = false;  ///< black: repaint
   MaskFill mask_fill = MaskFill::kOriginal;
-  bool erode_mask = true;  ///< widen the repainted part by the reference's neighbour rule
-  bool composite = true;   ///< put the picture's own pixels back outside the mask, bit for bit
+  /// Widen the repainted latents by the reference's neighbour rule. With and without it they cover
+  /// every pixel of the mask and its soft border.
+  bool erode_mask = true;
+  bool composite = true;  ///< put the picture's own pixels back outside the mask, bit for bit
 
   /// Throws Error(kInvalidArgument) naming the field.
   void check(size_t batch_size) const;

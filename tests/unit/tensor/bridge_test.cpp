@@ -3,6 +3,9 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <vector>
+
 namespace kandinsky::tensor {
 namespace {
 
@@ -41,6 +44,25 @@ TEST(BridgeTest, PicturesComeBackUnchanged) {
   std::vector<uint8_t> again(bytes.size());
   to_pictures(from_pictures(bytes.data(), 1, 16, 16), 16, 16, again.data());
   EXPECT_EQ(bytes, again);
+}
+
+TEST(BridgeTest, GreyPicturesAreFromZeroToOne) {
+  const std::vector<uint8_t> bytes = {0, 51, 255, 102, 0, 255};
+  const at::Tensor grey = from_grey(bytes.data(), 2, 3);
+  EXPECT_TRUE(
+      at::allclose(grey, at::tensor({0.0F, 0.2F, 1.0F, 0.4F, 0.0F, 1.0F}).view({1, 1, 2, 3})));
+}
+
+TEST(BridgeTest, TheBorderIsRepeatedToTheRightAndBelow) {
+  const at::Tensor pixels = at::arange(6, at::kFloat).view({1, 1, 2, 3});
+  const at::Tensor extended = extend_border(pixels, 4, 5);
+  for (int64_t y = 0; y < 4; ++y) {
+    for (int64_t x = 0; x < 5; ++x) {
+      EXPECT_EQ(extended[0][0][y][x].item<float>(),
+                pixels[0][0][std::min<int64_t>(y, 1)][std::min<int64_t>(x, 2)].item<float>());
+    }
+  }
+  EXPECT_TRUE(at::equal(extend_border(pixels, 2, 3), pixels));
 }
 
 }  // namespace
