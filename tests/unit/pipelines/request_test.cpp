@@ -42,7 +42,7 @@ TEST(PromptRequest, ItsTextsAreReadBeforeAnyWork) {
     r.prompts[0] = "\xFF";
   });
   PromptRequest plain;
-  plain.prompts = {"(a:200) (b:1.2.3)" + std::string(1000, '(')};
+  plain.prompts = {std::string(1000, '(').insert(0, "(a:200) (b:1.2.3)")};
   plain.seeds = {1};
   plain.parse_weights = false;
   EXPECT_NO_THROW(plain.check());
