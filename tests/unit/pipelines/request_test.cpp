@@ -30,7 +30,7 @@ TEST(PromptRequest, IsCheckedBeforeAnyWork) {
 }
 
 TEST(PromptRequest, ItsTextsAreReadBeforeAnyWork) {
-  refuse("comes to 200", [](PromptRequest& r) { r.prompts[1] = "(a:200)"; });
+  refuse("comes to 200", [](PromptRequest& r) { r.prompts.back().assign("(a:200)"); });
   refuse("\"1.2.3\" is no number", [](PromptRequest& r) {
     r.negative_prompts = {{"", "(a:1.2.3)"}};
   });
@@ -39,7 +39,7 @@ TEST(PromptRequest, ItsTextsAreReadBeforeAnyWork) {
   });
   refuse("byte 0xff", [](PromptRequest& r) {
     r.parse_weights = false;
-    r.prompts[0] = "\xFF";
+    r.prompts.front().assign(1, '\xFF');
   });
   PromptRequest plain;
   plain.prompts = {"(a:200) (b:1.2.3)" + std::string(1000, '(')};
