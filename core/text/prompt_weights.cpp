@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <string>
 #include <system_error>
+#include <utility>
 
 #include "base/error.h"
 #include "base/limits.h"
@@ -56,13 +57,13 @@ class Parser {
  public:
   explicit Parser(Span<const char32_t> prompt) : prompt_(prompt) {}
 
-  const std::vector<Piece>& parse() {
+  std::vector<Piece> parse() && {
     std::size_t at = 0;
     while (at < prompt_.size()) at = read(at);
     // What was never closed reaches to the end: the round ones first, as the host does it.
     for (const std::size_t first : round_) multiply(first, kRound);
     for (const std::size_t first : square_) multiply(first, kSquare);
-    return pieces_;
+    return std::move(pieces_);
   }
 
  private:

@@ -8,6 +8,13 @@ namespace {
 
 using Texts = std::vector<std::string>;
 
+void expect_near(const Embeds& actual, const Embeds& expected) {
+  ASSERT_EQ(actual.tensors.size(), expected.tensors.size());
+  for (const auto& [name, tensor] : expected.tensors) {
+    EXPECT_TRUE(at::allclose(actual.at(name), tensor, 1e-5, 1e-5)) << name;
+  }
+}
+
 class EncodePromptsTest : public TinyEncodingTest {
  protected:
   at::Tensor image(const PromptRequest& request) {
@@ -65,7 +72,8 @@ TEST_F(EncodePromptsTest, ASideThatIsNotWantedCostsNothing) {
     positive.wants_negative_embeds = false;
     pipeline_ = open();
     const Pipeline::EncodedPrompts only = encode(positive);
-    expect_same(only.embeds, whole.embeds);
+    // Other rows beside it are a matter of rounding only.
+    expect_near(only.embeds, whole.embeds);
     EXPECT_EQ(only.negative_embeds.batch_size(), 0);
     EXPECT_EQ(began("image_encoder"), 0);
     EXPECT_EQ(began("load"), 3);
@@ -74,7 +82,7 @@ TEST_F(EncodePromptsTest, ASideThatIsNotWantedCostsNothing) {
     against.wants_embeds = false;
     pipeline_ = open();
     const Pipeline::EncodedPrompts other = encode(against);
-    expect_same(other.negative_embeds, whole.negative_embeds);
+    expect_near(other.negative_embeds, whole.negative_embeds);
     EXPECT_EQ(other.embeds.batch_size(), 0);
     EXPECT_EQ(began("prior"), negative == NegativeImage::kPrior ? 1 : 0);
   }

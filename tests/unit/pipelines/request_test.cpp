@@ -10,6 +10,8 @@
 namespace kandinsky::pipelines {
 namespace {
 
+using Texts = std::vector<std::string>;
+
 void refuse(std::string_view part, const std::function<void(PromptRequest&)>& change) {
   PromptRequest request;
   request.prompts = {"a", "b"};
@@ -22,24 +24,24 @@ void refuse(std::string_view part, const std::function<void(PromptRequest&)>& ch
 TEST(PromptRequest, IsCheckedBeforeAnyWork) {
   refuse("batch size is 0", [](PromptRequest& r) { r.prompts.clear(); });
   refuse("1 seeds for 2 pictures", [](PromptRequest& r) { r.seeds.pop_back(); });
-  refuse("1 negative prompts for 2", [](PromptRequest& r) { r.negative_prompts = {{"x"}}; });
+  refuse("1 negative prompts for 2", [](PromptRequest& r) { r.negative_prompts = Texts{"x"}; });
   refuse("3 negative prior prompts for 2", [](PromptRequest& r) {
-    r.negative_prior_prompts = {{"x", "y", "z"}};
+    r.negative_prior_prompts = Texts{"x", "y", "z"};
   });
   refuse("prior guidance scale is nan", [](PromptRequest& r) { r.guidance_scale = NAN; });
 }
 
 TEST(PromptRequest, ItsTextsAreReadBeforeAnyWork) {
-  refuse("comes to 200", [](PromptRequest& r) { r.prompts[1] = "(a:200)"; });
+  refuse("comes to 200", [](PromptRequest& r) { r.prompts.back().assign("(a:200)"); });
   refuse("\"1.2.3\" is no number", [](PromptRequest& r) {
-    r.negative_prompts = {{"", "(a:1.2.3)"}};
+    r.negative_prompts = Texts{"", "(a:1.2.3)"};
   });
   refuse("brackets are open", [](PromptRequest& r) {
-    r.negative_prior_prompts = {{std::string(1000, '['), ""}};
+    r.negative_prior_prompts = Texts{std::string(1000, '['), ""};
   });
   refuse("byte 0xff", [](PromptRequest& r) {
     r.parse_weights = false;
-    r.prompts[0] = "\xFF";
+    r.prompts.front().assign(1, '\xFF');
   });
   PromptRequest plain;
   plain.prompts = {std::string(1000, '(').insert(0, "(a:200) (b:1.2.3)")};
