@@ -52,5 +52,19 @@ TEST(DdpmTest, BoundsCleanLatentsAsItsConfigSays) {
   EXPECT_LT((scaled.abs() == 1.0).to(at::kDouble).mean().item<double>(), 0.01);
 }
 
+/// The original code takes the bound of the first picture for all of a batch.
+TEST(DdpmTest, BoundsEachPictureByItsOwnQuantile) {
+  const at::Tensor quiet = at::linspace(-1.5, 1.5, 1024).view({1, 4, 16, 16});
+  const at::Tensor loud = at::linspace(-10, 10, 1024).view({1, 4, 16, 16});
+  const auto clean = [](const std::vector<uint64_t>& seeds, const at::Tensor& noised) {
+    SamplerRun run{.seeds = seeds, .steps = 1};
+    run.start.noised_latents = noised;
+    return run.with(find_sampler("DDPM")).clean.front();
+  };
+  const at::Tensor together = clean({1, 2}, at::cat({loud, quiet}));
+  EXPECT_TRUE(at::equal(together[0], clean({1}, loud)[0]));
+  EXPECT_TRUE(at::equal(together[1], clean({2}, quiet)[0]));
+}
+
 }  // namespace
 }  // namespace kandinsky::samplers
