@@ -44,7 +44,7 @@ TEST(PromptRequest, ItsTextsAreReadBeforeAnyWork) {
     r.prompts.front().assign(1, '\xFF');
   });
   PromptRequest plain;
-  plain.prompts = {std::string(1000, '(').insert(0, "(a:200) (b:1.2.3)")};
+  plain.prompts = {"(a:200) (b:1.2.3)" + std::string(1000, '(')};
   plain.seeds = {1};
   plain.parse_weights = false;
   EXPECT_NO_THROW(plain.check());
