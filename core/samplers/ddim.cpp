@@ -1,49 +1,51 @@
-#include "samplers/ddim.h"
-
 #include <ATen/TensorOperators.h>
 #include <fmt/format.h>
 
 #include <cmath>
 
 #include "base/error.h"
+#include "samplers/algorithms.h"
+#include "samplers/start.h"
 
 namespace kandinsky::samplers {
 
-void check_ddim_steps(const NoiseSchedule& schedule, int num_inference_steps) {
+Levels ddim_levels(const NoiseSchedule& schedule, int num_inference_steps) {
   const int64_t limit = schedule.num_train_timesteps() - schedule.steps_offset;
-  if (num_inference_steps >= 1 && num_inference_steps <= limit) return;
-  throw Error(ErrorCode::kInvalidArgument,
-              fmt::format("steps is {}; DDIM takes 1 to {} steps", num_inference_steps, limit));
-}
-
-std::vector<int64_t> ddim_timesteps(const NoiseSchedule& schedule, int num_inference_steps) {
-  check_ddim_steps(schedule, num_inference_steps);
+  if (num_inference_steps < 1 || num_inference_steps > limit) {
+    throw Error(ErrorCode::kInvalidArgument,
+                fmt::format("steps is {}; DDIM takes 1 to {} steps, more with another scheduler "
+                            "than Automatic",
+                            num_inference_steps, limit));
+  }
   const int64_t stride = schedule.num_train_timesteps() / num_inference_steps;
-  std::vector<int64_t> timesteps;
+  Levels levels;
   for (int64_t i = num_inference_steps - 1; i >= 0; --i)
-    timesteps.push_back(i * stride + schedule.steps_offset);
-  return timesteps;
+    levels.push_back(level_at_timestep(schedule, i * stride + schedule.steps_offset));
+  if (schedule.steps_offset >= stride) {
+    levels.push_back(level_at_timestep(schedule, schedule.steps_offset - stride));
+  } else {
+    const double alpha_prod = schedule.final_alpha_cumprod;
+    levels.push_back({.timestep = 0.0,
+                      .sigma = std::sqrt((1.0 - alpha_prod) / alpha_prod),
+                      .alpha_prod = alpha_prod});
+  }
+  return levels;
 }
 
-at::Tensor sample_ddim(const SamplerInput& input) {
-  const std::vector<float>& alphas_cumprod = input.schedule.alphas_cumprod;
-  const int64_t stride = input.schedule.num_train_timesteps() / input.num_inference_steps;
-  at::Tensor x = input.noise;
-  int step = 0;
-  for (const int64_t timestep : ddim_timesteps(input.schedule, input.num_inference_steps)) {
-    const int64_t prev_timestep = timestep - stride;
-    const float alpha_prod_t = alphas_cumprod.at(static_cast<size_t>(timestep));
-    const float alpha_prod_t_prev = prev_timestep >= 0
-                                        ? alphas_cumprod[static_cast<size_t>(prev_timestep)]
-                                        : input.schedule.final_alpha_cumprod;
+at::Tensor sample_ddim(const SamplerInput& input, const Levels& levels) {
+  at::Tensor x = start_latents(input, levels.front());
+  for (size_t i = 0; i + 1 < levels.size(); ++i) {
+    // In fp32, since the reference's rounding is visible.
+    const auto alpha_prod_t = static_cast<float>(levels[i].alpha_prod);
+    const auto alpha_prod_t_prev = static_cast<float>(levels[i + 1].alpha_prod);
 
-    const at::Tensor noise_pred = input.denoiser(x, static_cast<double>(timestep)).noise_pred;
+    const at::Tensor noise_pred = input.denoiser(x, levels[i].timestep).noise_pred;
     // Formula (12) of the paper with sigma 0.
     const at::Tensor pred_original_sample =
         (x - std::sqrt(1.0F - alpha_prod_t) * noise_pred) / std::sqrt(alpha_prod_t);
     const at::Tensor pred_sample_direction = std::sqrt(1.0F - alpha_prod_t_prev) * noise_pred;
     x = std::sqrt(alpha_prod_t_prev) * pred_original_sample + pred_sample_direction;
-    if (!input.observer(++step, pred_original_sample)) return pred_original_sample;
+    if (!input.observer(static_cast<int>(i) + 1, pred_original_sample)) return pred_original_sample;
   }
   return x;
 }

@@ -1,42 +1,92 @@
-#include <ATen/core/Tensor.h>
-#include <fmt/format.h>
-
-#include <algorithm>
 #include <array>
-#include <cctype>
-#include <string>
 
-#include "base/error.h"
-#include "samplers/ddim.h"
+#include "samplers/algorithms.h"
+#include "samplers/lookup.h"
 #include "samplers/sampler.h"
+#include "samplers/schedulers.h"
 
 namespace kandinsky::samplers {
 namespace {
 
+// Own levels are the host's, which are k-diffusion's for the samplers that it has.
 constexpr std::array kSamplers{
-    Sampler{"DDIM", sample_ddim, check_ddim_steps},
+    Sampler{.name = "DDIM",
+            .description = "The model's own, without noise on the way",
+            .run = sample_ddim,
+            .own_levels = ddim_levels},
+    Sampler{.name = "DDPM",
+            .description = "The model's own with noise on the way; wants 100 steps and more",
+            .run = sample_ddpm,
+            .own_levels = ddpm_levels,
+            .draws_noise = true},
+    Sampler{.name = "Euler",
+            .description = "The simplest",
+            .run = sample_euler,
+            .own_levels = uniform_levels},
+    Sampler{.name = "Euler a",
+            .description = "Euler with noise on the way: another picture for each number of steps",
+            .run = sample_euler_ancestral,
+            .own_levels = uniform_levels,
+            .draws_noise = true},
+    Sampler{.name = "Heun",
+            .description = "More exact than Euler, twice as slow",
+            .run = sample_heun,
+            .own_levels = uniform_levels,
+            .model_calls = 2},
+    Sampler{.name = "LMS",
+            .description = "Euler that remembers its last four steps",
+            .run = sample_lms,
+            .own_levels = uniform_levels},
+    Sampler{.name = "DPM2",
+            .description = "Looks at the middle of each step, twice as slow",
+            .run = sample_dpm_2,
+            .own_levels = karras_levels,
+            .discards_next_to_last_sigma = true,
+            .model_calls = 2},
+    Sampler{.name = "DPM2 a",
+            .description = "DPM2 with noise on the way",
+            .run = sample_dpm_2_ancestral,
+            .own_levels = karras_levels,
+            .discards_next_to_last_sigma = true,
+            .model_calls = 2,
+            .draws_noise = true},
+    Sampler{.name = "DPM++ 2S a",
+            .description = "Exact in few steps, with noise on the way, twice as slow",
+            .run = sample_dpmpp_2s_ancestral,
+            .own_levels = karras_levels,
+            .model_calls = 2,
+            .draws_noise = true},
+    Sampler{.name = "DPM++ 2M",
+            .description = "Exact in few steps",
+            .run = sample_dpmpp_2m,
+            .own_levels = karras_levels},
+    Sampler{.name = "DPM++ SDE",
+            .description = "Exact in very few steps, with noise on the way, twice as slow",
+            .run = sample_dpmpp_sde,
+            .own_levels = karras_levels,
+            .model_calls = 2,
+            .draws_noise = true},
+    Sampler{.name = "DPM++ 2M SDE",
+            .description = "DPM++ 2M with noise on the way",
+            .run = sample_dpmpp_2m_sde,
+            .own_levels = karras_levels,
+            .draws_noise = true},
+    Sampler{.name = "DPM++ 3M SDE",
+            .description = "Third order with noise on the way, for more steps",
+            .run = sample_dpmpp_3m_sde,
+            .own_levels = exponential_levels,
+            .discards_next_to_last_sigma = true,
+            .draws_noise = true},
+    Sampler{.name = "UniPC",
+            .description = "Corrects each step with the next one's prediction",
+            .run = sample_unipc,
+            .own_levels = unipc_levels},
 };
-
-bool same_in_any_case(std::string_view a, std::string_view b) {
-  const auto lower = [](char c) { return std::tolower(static_cast<unsigned char>(c)); };
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                    [&](char x, char y) { return lower(x) == lower(y); });
-}
 
 }  // namespace
 
 Span<const Sampler> samplers() { return kSamplers; }
 
-const Sampler& find_sampler(std::string_view name) {
-  const auto found = std::find_if(kSamplers.begin(), kSamplers.end(), [name](const Sampler& s) {
-    return same_in_any_case(s.name, name);
-  });
-  if (found != kSamplers.end()) return *found;
-  std::string known;
-  for (const Sampler& sampler : kSamplers)
-    known += (known.empty() ? "" : ", ") + std::string(sampler.name);
-  throw Error(ErrorCode::kInvalidArgument,
-              fmt::format("sampler \"{}\" is not known; known are: {}", name, known));
-}
+const Sampler& find_sampler(std::string_view name) { return find_row(samplers(), "sampler", name); }
 
 }  // namespace kandinsky::samplers

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "base/span.h"
+#include "samplers/levels.h"
 #include "samplers/noise_schedule.h"
 #include "tensor/noise.h"
 
@@ -49,15 +50,34 @@ struct SamplerInput {
   const StepObserver& observer;
 };
 
-/// Returns clean latents [B, C, h, w]; when the observer ended it early, the last prediction of
-/// them.
-using SamplerFunction = at::Tensor (*)(const SamplerInput& input);
+/// The whole loop over these levels, the skipped ones left out: levels.size() - 1 steps, at least
+/// one. Returns clean latents [B, C, h, w]; when the observer ended it early, the last prediction
+/// of them.
+using SamplerFunction = at::Tensor (*)(const SamplerInput& input, const Levels& levels);
 
 struct Sampler {
-  const char* name;  ///< as hosts spell it
-  SamplerFunction sample;
-  /// Throws Error(kInvalidArgument) for a number of steps that the sampler cannot take.
-  void (*check_steps)(const NoiseSchedule& schedule, int num_inference_steps);
+  const char* name;         ///< as hosts spell it
+  const char* description;  ///< one line for the person who chooses
+  SamplerFunction run;
+  LevelsFunction own_levels;  ///< what the scheduler "Automatic" stands for
+  /// A scheduler gives one level more, and the least noisy one is left out, as hosts do for
+  /// solvers that take that step badly.
+  bool discards_next_to_last_sigma = false;
+  int model_calls = 1;       ///< of the network, in every step but the last
+  bool draws_noise = false;  ///< in its steps, so that it never settles with more of them
+
+  /// Runs the loop. Throws Error(kInvalidArgument) as levels() does, and for skipped steps out of
+  /// range or two starts at once.
+  at::Tensor sample(const SamplerInput& input) const;
+
+  /// The levels of a whole loop. Throws Error(kInvalidArgument) for an unknown scheduler, and for
+  /// a number of steps that it cannot take, naming the range.
+  Levels levels(const NoiseSchedule& schedule, int num_inference_steps,
+                std::string_view scheduler = "Automatic") const;
+
+  /// Throws as levels() does.
+  void check_steps(const NoiseSchedule& schedule, int num_inference_steps,
+                   std::string_view scheduler = "Automatic") const;
 };
 
 /// The table of all samplers; the first one is the default.

@@ -1,22 +1,47 @@
+/// Schedulers: which noise levels the steps of a loop stand at.
 #pragma once
 
-#include <array>
+#include <string_view>
 
 #include "base/span.h"
+#include "samplers/levels.h"
 
 namespace kandinsky::samplers {
 
-/// How a sampler's steps are spaced over the noise levels.
 struct Scheduler {
   const char* name;         ///< as hosts spell it
-  const char* description;  ///< one line
+  const char* description;  ///< one line for the person who chooses
+  LevelsFunction levels;    ///< null: each sampler's own, see Sampler::own_levels
 };
 
 /// The table of all schedulers; the first one is the default.
-inline Span<const Scheduler> schedulers() {
-  static constexpr std::array kSchedulers{
-      Scheduler{"Automatic", "The spacing that the sampler was made for."}};
-  return kSchedulers;
-}
+Span<const Scheduler> schedulers();
+
+/// The scheduler of that name, in any case. Throws Error(kInvalidArgument) listing the known ones.
+const Scheduler& find_scheduler(std::string_view name);
+
+// The levels of each. All but SGM Uniform reach from the noisiest level of the table to the least
+// noisy one, and go to the clean one from there; one step is the noisiest level alone.
+
+/// Evenly spaced in timesteps. Source: k-diffusion, DiscreteSchedule.get_sigmas.
+Levels uniform_levels(const NoiseSchedule& schedule, int num_inference_steps);
+
+/// Karras et al. 2022, equation (5), rho 7. Source: k-diffusion, get_sigmas_karras.
+Levels karras_levels(const NoiseSchedule& schedule, int num_inference_steps);
+
+/// Evenly spaced in the logarithm of sigma. Source: k-diffusion, get_sigmas_exponential.
+Levels exponential_levels(const NoiseSchedule& schedule, int num_inference_steps);
+
+/// A power of an even spacing in the logarithm of sigma; hosts use the power 1, which is
+/// exponential_levels. Source: k-diffusion, get_sigmas_polyexponential.
+Levels polyexponential_levels(const NoiseSchedule& schedule, int num_inference_steps);
+
+/// Evenly spaced in timesteps, as uniform_levels with one more step, of which the last is left out.
+/// Source: A1111, sgm_uniform.
+Levels sgm_uniform_levels(const NoiseSchedule& schedule, int num_inference_steps);
+
+/// Quantiles of the beta distribution with both parameters 0.6: dense at both ends ("Beta Sampling
+/// is All You Need", Lee et al. 2024). Source: A1111, beta_scheduler.
+Levels beta_levels(const NoiseSchedule& schedule, int num_inference_steps);
 
 }  // namespace kandinsky::samplers

@@ -2,7 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "parity/reference.h"
-#include "samplers/ddim.h"
+#include "samplers/sampler.h"
 #include "samplers/unclip.h"
 #include "tensor/bridge.h"
 #include "tensor/device.h"
@@ -32,7 +32,11 @@ TEST(SamplersParity, DdimTimesteps) {
   const Reference reference("ddim.analytic");
   const NoiseSchedule schedule = NoiseSchedule::from_json(open_config("tiny-2-1", "scheduler"));
   for (const std::string& name : reference.cases()) {
-    const std::vector<int64_t> timesteps = samplers::ddim_timesteps(schedule, steps_of(name));
+    std::vector<int64_t> timesteps;
+    for (const samplers::Level& level :
+         samplers::find_sampler("DDIM").levels(schedule, steps_of(name)))
+      timesteps.push_back(static_cast<int64_t>(level.timestep));
+    timesteps.pop_back();  // the clean end
     expect_equal(name, tensor::from_ids(timesteps).squeeze(0),
                  reference.tensor(name + "/timesteps"));
   }
@@ -54,8 +58,12 @@ TEST(SamplersParity, DdimTrajectory) {
     const samplers::StepObserver observer = [](int, const at::Tensor&) { return true; };
     tensor::NoiseSource generator({0});
     const at::Tensor noise = reference.tensor(name + "/latents_start");
-    const at::Tensor latents =
-        samplers::sample_ddim({schedule, steps, noise, generator, denoiser, observer});
+    const at::Tensor latents = samplers::find_sampler("DDIM").sample({.schedule = schedule,
+                                                                      .num_inference_steps = steps,
+                                                                      .noise = noise,
+                                                                      .generator = generator,
+                                                                      .denoiser = denoiser,
+                                                                      .observer = observer});
     const std::string last = name + "/latents_after_" + std::to_string(steps);
     expect_close(kDdim, last, latents, reference.tensor(last));
     EXPECT_EQ(calls, steps);

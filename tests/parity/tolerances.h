@@ -26,6 +26,12 @@ inline constexpr Tolerance kMovqDecode{"movq_decode", 2e-5};
 inline constexpr Tolerance kDdim{"ddim", 1e-5};
 inline constexpr Tolerance kUnclip{"unclip", 1e-5};
 
+/// Whole loops of solvers whose references hold their coefficients in fp32, ours in double: near
+/// neighbours of levels lose digits there.
+inline constexpr Tolerance kSamplers{"samplers", 5e-5};
+/// Levels, which the reference computes by fp32 powers, logarithms and exponentials.
+inline constexpr Tolerance kSigmas{"sigmas", 3e-6};
+
 /// Whole loops: guidance multiplies the rounding of two passes by its scale, and every step passes
 /// on what the one before it had.
 inline constexpr Tolerance kPriorLoop{"prior_loop", 5e-5};

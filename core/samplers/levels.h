@@ -1,0 +1,31 @@
+/// The noise levels that a loop walks down.
+#pragma once
+
+#include <vector>
+
+#include "samplers/noise_schedule.h"
+
+namespace kandinsky::samplers {
+
+/// One noise level in its three spellings.
+struct Level {
+  double timestep = 0.0;    ///< may be fractional
+  double sigma = 0.0;       ///< noise per unit of clean latents
+  double alpha_prod = 1.0;  ///< 1 / (1 + sigma^2): the share of clean latents in the variance
+};
+
+/// One level per step, noisiest first, and the one that is reached at the end: nearly always the
+/// clean one, a default Level.
+using Levels = std::vector<Level>;
+
+/// The levels of so many steps, at least 1. Throws Error(kInvalidArgument) naming the range if it
+/// has no levels for so many.
+using LevelsFunction = Levels (*)(const NoiseSchedule& schedule, int num_inference_steps);
+
+/// The level at a timestep of the table.
+Level level_at_timestep(const NoiseSchedule& schedule, int64_t timestep);
+
+/// The level of that much noise. sigma: more than 0.
+Level level_at_sigma(const NoiseSchedule& schedule, double sigma);
+
+}  // namespace kandinsky::samplers

@@ -1,0 +1,35 @@
+/// What the solvers of k-diffusion share. Their latents x are clean + sigma * noise, which is not
+/// what the network takes.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include "samplers/sampler.h"
+
+namespace kandinsky::samplers {
+
+/// Asks the network about latents x of sigma space. Returns the clean latents that it predicts.
+/// Source: k-diffusion, DiscreteEpsDDPMDenoiser.forward.
+at::Tensor denoise(const SamplerInput& input, const at::Tensor& x, double sigma);
+
+/// The derivative of x after sigma.
+at::Tensor to_d(const at::Tensor& x, double sigma, const at::Tensor& denoised);
+
+/// A step to sigma_to made of one down to sigma_down and new noise of sigma_up.
+struct AncestralStep {
+  double sigma_down;
+  double sigma_up;
+};
+
+/// Source: k-diffusion, get_ancestral_step with eta 1.
+AncestralStep ancestral_step(double sigma_from, double sigma_to);
+
+/// Fresh unit normal numbers of x's shape, one stream for each picture. The reference's SDE solvers
+/// take increments of one Brownian path, so that its pictures settle with more steps; these are
+/// independent, and a step count means another picture.
+at::Tensor draw_like(const SamplerInput& input, const at::Tensor& x);
+
+/// sigma's place on the axis that exponential integrators step along: -log(sigma).
+double log_time(double sigma);
+
+}  // namespace kandinsky::samplers

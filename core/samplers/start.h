@@ -1,0 +1,17 @@
+/// What a loop begins with, in the two spaces that samplers work in.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include "samplers/sampler.h"
+
+namespace kandinsky::samplers {
+
+/// Latents at the first level with variance 1 for unit-variance data, as the network takes them:
+/// sqrt(alpha_prod) * clean + sqrt(1 - alpha_prod) * noise.
+at::Tensor start_latents(const SamplerInput& input, const Level& first);
+
+/// Latents at the first level in sigma space: clean + sigma * noise.
+at::Tensor start_sigma_latents(const SamplerInput& input, const Level& first);
+
+}  // namespace kandinsky::samplers

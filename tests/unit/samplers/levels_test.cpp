@@ -1,0 +1,156 @@
+/// Where the steps of schedulers and samplers stand.
+
+#include "samplers/levels.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <numbers>
+
+#include "samplers/beta_distribution.h"
+#include "samplers/schedulers.h"
+#include "unit/samplers/support.h"
+#include "unit/support.h"
+
+namespace kandinsky::samplers {
+namespace {
+
+using test::decoder_schedule;
+using test::expect_error;
+
+std::vector<double> timesteps(const Levels& levels) {
+  std::vector<double> result;
+  for (size_t i = 0; i + 1 < levels.size(); ++i) result.push_back(levels[i].timestep);
+  return result;
+}
+
+void expect_sigmas(const Levels& levels, const std::vector<double>& expected) {
+  ASSERT_EQ(levels.size(), expected.size());
+  for (size_t i = 0; i < levels.size(); ++i)
+    EXPECT_NEAR(levels[i].sigma, expected[i], 1e-5 * expected[i]) << i;
+}
+
+std::vector<double> own_timesteps(const char* sampler, int steps) {
+  return timesteps(find_sampler(sampler).levels(decoder_schedule(), steps));
+}
+
+/// Not Stable Diffusion's, whose noisiest level is 14.61.
+TEST(SchedulersTest, ReachFromTheTablesNoisiestLevelToTheClean) {
+  const NoiseSchedule schedule = decoder_schedule();
+  for (const Scheduler& scheduler : schedulers()) {
+    if (scheduler.levels == nullptr) continue;
+    for (const int steps : {1, 2, 3, 10, 150, 1000, 1001}) {
+      const Levels levels = scheduler.levels(schedule, steps);
+      ASSERT_EQ(levels.size(), static_cast<size_t>(steps) + 1) << scheduler.name;
+      EXPECT_NEAR(levels.front().sigma, 25.1461163, 1e-5) << scheduler.name;
+      EXPECT_NEAR(levels.front().timestep, 999.0, 1e-6) << scheduler.name;
+      EXPECT_EQ(levels.back().sigma, 0.0) << scheduler.name;
+      EXPECT_EQ(levels.back().alpha_prod, 1.0) << scheduler.name;
+      const std::string_view name = scheduler.name;
+      if (steps > 1 && name != "SGM Uniform") {
+        EXPECT_NEAR(levels[levels.size() - 2].sigma, 0.0291675, 1e-6) << name << steps;
+      }
+      for (size_t i = 0; i + 1 < levels.size(); ++i) {
+        EXPECT_LT(levels[i + 1].sigma, levels[i].sigma) << name << " " << steps << " " << i;
+        EXPECT_NEAR(levels[i].alpha_prod, schedule.alpha_cumprod_at(levels[i].timestep), 1e-9);
+      }
+    }
+  }
+}
+
+/// Values of the spacings in the literature's own code.
+TEST(SchedulersTest, HaveTheKnownLevels) {
+  const NoiseSchedule schedule = decoder_schedule();
+  expect_sigmas(karras_levels(schedule, 10),
+                {25.1461163, 15.266870, 8.920476, 4.984371, 2.641760, 1.314167, 0.6050327,
+                 0.2528526, 0.09330752, 0.02916753, 0.0});
+  const std::vector<double> karras = timesteps(karras_levels(schedule, 10));
+  EXPECT_NEAR(karras[1], 913.1472, 1e-3);
+  EXPECT_NEAR(karras[4], 537.3535, 1e-3);
+  EXPECT_NEAR(karras[8], 8.6574, 1e-3);
+  EXPECT_THAT(timesteps(uniform_levels(schedule, 10)),
+              testing::Pointwise(testing::DoubleNear(1e-9),
+                                 {999, 888, 777, 666, 555, 444, 333, 222, 111, 0}));
+  EXPECT_THAT(timesteps(sgm_uniform_levels(schedule, 10)),
+              testing::Pointwise(testing::DoubleNear(1e-9), {999.0, 899.1, 799.2, 699.3, 599.4,
+                                                             499.5, 399.6, 299.7, 199.8, 99.9}));
+  const Levels exponential = exponential_levels(schedule, 3);
+  EXPECT_NEAR(exponential[1].sigma, std::sqrt(25.1461163 * 0.0291675348), 1e-6);
+}
+
+TEST(SchedulersTest, FindsByNameInAnyCaseAndListsTheKnownOnes) {
+  EXPECT_STREQ(schedulers().front().name, "Automatic");
+  EXPECT_STREQ(find_scheduler("sgm uniform").name, "SGM Uniform");
+  for (const Scheduler& scheduler : schedulers())
+    EXPECT_EQ(&find_scheduler(scheduler.name), &scheduler);
+  expect_error(ErrorCode::kInvalidArgument,
+               "Automatic, Uniform, Karras, Exponential, Polyexponential, SGM Uniform, Beta",
+               [] { find_scheduler("Simple"); });
+}
+
+TEST(SchedulersTest, HaveNoLevelsForNoSteps) {
+  for (const Scheduler& scheduler : schedulers()) {
+    if (scheduler.levels == nullptr) continue;
+    EXPECT_THROW(scheduler.levels(decoder_schedule(), 0), Error) << scheduler.name;
+  }
+}
+
+TEST(SamplerLevelsTest, DdimIsEvenlySpacedWithOffsetAndEndsAtTheFirstLevel) {
+  EXPECT_THAT(own_timesteps("DDIM", 1), testing::ElementsAre(1));
+  EXPECT_THAT(own_timesteps("DDIM", 3), testing::ElementsAre(667, 334, 1));
+  EXPECT_EQ(own_timesteps("DDIM", 100).front(), 991);
+  EXPECT_EQ(own_timesteps("DDIM", 30).front(), 958);
+  EXPECT_EQ(own_timesteps("DDIM", 999).front(), 999);
+  const NoiseSchedule schedule = decoder_schedule();
+  for (const int steps : {1, 100, 999}) {
+    EXPECT_FLOAT_EQ(
+        static_cast<float>(find_sampler("DDIM").levels(schedule, steps).back().alpha_prod),
+        schedule.alphas_cumprod[0]);
+  }
+}
+
+TEST(SamplerLevelsTest, DdpmIsEvenlySpacedFromNoNoise) {
+  EXPECT_THAT(own_timesteps("DDPM", 1), testing::ElementsAre(0));
+  EXPECT_THAT(own_timesteps("DDPM", 4), testing::ElementsAre(750, 500, 250, 0));
+  EXPECT_EQ(own_timesteps("DDPM", 1000).front(), 999);
+}
+
+TEST(SamplerLevelsTest, UnipcRoundsToTheTableAndLeavesOutTheLast) {
+  EXPECT_THAT(own_timesteps("UniPC", 10),
+              testing::ElementsAre(999, 899, 799, 699, 599, 500, 400, 300, 200, 100));
+  EXPECT_THAT(own_timesteps("UniPC", 1), testing::ElementsAre(999));
+}
+
+/// As the host has them: a level more, whose least noisy one is left out.
+TEST(SamplerLevelsTest, SomeDiscardTheNextToLast) {
+  const NoiseSchedule schedule = decoder_schedule();
+  Levels expected = karras_levels(schedule, 11);
+  expected.erase(expected.end() - 2);
+  const Levels levels = find_sampler("DPM2").levels(schedule, 10);
+  ASSERT_EQ(levels.size(), expected.size());
+  for (size_t i = 0; i < levels.size(); ++i) EXPECT_EQ(levels[i].sigma, expected[i].sigma);
+  EXPECT_GT(levels[9].sigma, 0.05);
+}
+
+TEST(SamplerLevelsTest, CheckStepsDependsOnTheScheduler) {
+  const NoiseSchedule schedule = decoder_schedule();
+  const Sampler& ddim = find_sampler("DDIM");
+  EXPECT_THROW(ddim.check_steps(schedule, 1000), Error);
+  EXPECT_NO_THROW(ddim.check_steps(schedule, 1000, "Uniform"));
+  EXPECT_NO_THROW(ddim.check_steps(schedule, 999));
+}
+
+TEST(BetaDistributionTest, HasTheKnownQuantiles) {
+  for (const double p : {0.0, 1e-6, 0.01, 0.3, 0.5, 0.77, 0.999, 1.0}) {
+    // Shape 1 is even, shape 1/2 the arcsine distribution.
+    EXPECT_NEAR(symmetric_beta_quantile(p, 1.0), p, 1e-13);
+    const double sine = std::sin(p * std::numbers::pi / 2.0);
+    EXPECT_NEAR(symmetric_beta_quantile(p, 0.5), sine * sine, 1e-13);
+    EXPECT_NEAR(symmetric_beta_quantile(p, 0.6) + symmetric_beta_quantile(1.0 - p, 0.6), 1.0,
+                1e-13);
+  }
+}
+
+}  // namespace
+}  // namespace kandinsky::samplers
