@@ -79,6 +79,7 @@ at::Tensor Engine::denoise(const Embeds& embeds, const Embeds* negative_embeds,
 void Engine::decode(const at::Tensor& latents, int64_t width, int64_t height, bool tiling,
                     uint8_t* pictures) {
   run([&](const Monitor& monitor) {
+    if (tiling) geometry().check_tiling(width, height);
     tensor::to_pictures(pipeline_->decode(latents, tiling, monitor), height, width, pictures);
   });
 }
@@ -86,6 +87,7 @@ void Engine::decode(const at::Tensor& latents, int64_t width, int64_t height, bo
 at::Tensor Engine::encode(const uint8_t* pictures, int64_t batch_size, int64_t width,
                           int64_t height, bool tiling) {
   return run([&](const Monitor& monitor) {
+    if (tiling) geometry().check_tiling(width, height);
     const auto [latent_height, latent_width] = geometry().latent_size(width, height);
     const at::Tensor pixels = tensor::from_pictures(pictures, batch_size, height, width);
     const int64_t factor = geometry().latent_factor;

@@ -69,11 +69,16 @@ struct SourceOptions {
 /// which the library cannot see.
 namespace raw {
 
+/// Borrowed from the texts, so these must outlive the result.
 inline std::vector<const char*> texts(const std::vector<std::string>& from) {
   std::vector<const char*> raw;
   for (const std::string& text : from) raw.push_back(text.c_str());
   return raw;
 }
+inline std::vector<const char*> texts(const std::optional<std::vector<std::string>>& from) {
+  return from ? texts(*from) : std::vector<const char*>();
+}
+std::vector<const char*> texts(std::vector<std::string>&& from) = delete;
 
 inline std::vector<kandinsky_picture> pictures(const std::vector<Picture>& from) {
   std::vector<kandinsky_picture> raw;
@@ -95,9 +100,8 @@ class Prompts {
  public:
   explicit Prompts(const PromptOptions& from)
       : prompts_(texts(from.prompts)),
-        negative_prompts_(texts(from.negative_prompts.value_or(std::vector<std::string>()))),
-        negative_prior_prompts_(
-            texts(from.negative_prior_prompts.value_or(std::vector<std::string>()))) {
+        negative_prompts_(texts(from.negative_prompts)),
+        negative_prior_prompts_(texts(from.negative_prior_prompts)) {
     check_length("seeds", from.seeds.size());
     if (from.negative_prompts) check_length("negative_prompts", negative_prompts_.size());
     if (from.negative_prior_prompts)

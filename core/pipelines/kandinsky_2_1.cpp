@@ -41,7 +41,7 @@ class Kandinsky21 : public Pipeline {
         prior_tokenizer_(text::ClipTokenizer::load(prior.component("tokenizer").folder())),
         tokenizer_(text::XlmrTokenizer::load(model.component("tokenizer").folder())),
         prior_schedule_(samplers::UnclipSchedule::from_json(config(prior, "scheduler"))),
-        schedule_(samplers::NoiseSchedule::from_json(config(model, "scheduler"))),
+        schedule_(read_schedule(model)),
         unet_config_(nn::UNetConfig::from_json(config(model, "unet"))),
         movq_config_(nn::MovqConfig::from_json(config(model, "movq"))),
         prior_text_encoder_(component<nn::ClipTextEncoder>(prior, "text_encoder")),
@@ -181,6 +181,15 @@ class Kandinsky21 : public Pipeline {
  private:
   static io::JsonConfig config(const io::ModelDir& folder, const char* component) {
     return io::JsonConfig::load(folder.component(component).config_path());
+  }
+
+  static samplers::NoiseSchedule read_schedule(const io::ModelDir& model) {
+    auto schedule = samplers::NoiseSchedule::from_json(config(model, "scheduler"));
+    // Inpainting folders have none.
+    constexpr const char* kDdpm = "ddpm_scheduler";
+    if (model.find(kDdpm) != nullptr)
+      schedule.ddpm = samplers::DdpmConfig::from_json(config(model, kDdpm));
+    return schedule;
   }
 
   template <typename Network>

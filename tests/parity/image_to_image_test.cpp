@@ -23,6 +23,10 @@ TEST(ImageToImageParity, SinglePictures) {
   expect_reference_runs(tiny_folder("tiny-2-1"), Reference("image_to_image.tiny-2-1"));
 }
 
+TEST(ImageToImageParity, DemoModel) {
+  expect_reference_runs(demo_folder(), Reference("image_to_image.kandinsky-demo"));
+}
+
 TEST(ImageToImageParity, BatchesAreSinglePictures) {
   const Reference reference("image_to_image.tiny-2-1");
   engine::Engine engine = open_engine(tiny_folder("tiny-2-1"));
@@ -38,11 +42,18 @@ TEST(ImageToImageParity, BatchesAreSinglePictures) {
 }
 
 /// The sampler with learned variance, which draws in every step.
-TEST(TextToImageParity, Ddpm) {
-  const Reference reference("text_to_image_ddpm.tiny-2-1");
-  engine::Engine engine = open_engine(tiny_folder("tiny-2-1"));
+void expect_reference_ddpm_runs(const std::string& folder, const Reference& reference) {
+  engine::Engine engine = open_engine(folder);
   for (const std::string& name : reference.cases())
     expect_reference_picture(engine, reference, name, read_image_job(reference, {name}));
+}
+
+TEST(DdpmParity, SinglePictures) {
+  expect_reference_ddpm_runs(tiny_folder("tiny-2-1"), Reference("text_to_image_ddpm.tiny-2-1"));
+}
+
+TEST(DdpmParity, DemoModel) {
+  expect_reference_ddpm_runs(demo_folder(), Reference("text_to_image_ddpm.kandinsky-demo"));
 }
 
 }  // namespace

@@ -262,7 +262,10 @@ TEST_F(PicturesTest, NegativeEmbedsAloneAreThoseOfBoth) {
     options.negative_image = image;
     const auto [embeds, negative] = engine_.encode_prompts(options);
     const Embeds alone = engine_.encode_negative_prompts(options);
-    EXPECT_EQ(image_embeds(alone), image_embeds(negative)) << image;
+    // The prior rounds otherwise where it samples the negative in a batch of its own.
+    EXPECT_THAT(image_embeds(alone),
+                testing::Pointwise(testing::FloatNear(1e-5F), image_embeds(negative)))
+        << image;
   }
 }
 
