@@ -126,8 +126,9 @@ void check_widths(const io::ModelDir& model, const io::ModelDir& prior) {
 }
 
 bool is_inpainting_dir(const io::ModelDir& model) {
-  return is_inpainting_unet(nn::UNetConfig::from_json(config(model, "unet")),
-                            nn::MovqConfig::from_json(config(model, "movq")).latent_channels);
+  const nn::UNetConfig unet = nn::UNetConfig::from_json(config(model, "unet"));
+  const nn::MovqConfig movq = nn::MovqConfig::from_json(config(model, "movq"));
+  return is_inpainting_unet(unet, movq.latent_channels);
 }
 
 }  // namespace kandinsky::pipelines

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
 #include <gtest/gtest.h>
 
 #include <memory>
@@ -40,6 +41,9 @@ inline Embeds rows_of(const Embeds& embeds, int64_t first, int64_t count) {
 
 class TinyPipelineTest : public testing::Test {
  protected:
+  /// More threads only wait for each other in networks this small.
+  static void SetUpTestSuite() { at::set_num_threads(1); }
+
   static std::string folder(const std::string& name) {
     return KANDINSKY_TINY_MODELS_DIR "/" + name;
   }
