@@ -160,10 +160,9 @@ def test_a_missing_picture_is_said(host, named, words):
         host.txt2img(args=mixed(host, **named))
 
 
-@pytest.mark.parametrize("named", [{"mix_strength_1": 0, "mix_strength_2": 0}])
-def test_weights_without_sense_are_the_engines_to_refuse(host, named):
-    with pytest.raises(host.engine.InvalidArgumentError, match="weights"):
-        host.txt2img(args=mixed(host, **named))
+def test_strengths_that_a_method_cannot_take_are_the_engines_to_refuse(host):
+    with pytest.raises(host.engine.InvalidArgumentError, match="none below 0"):
+        host.txt2img(args=mixed(host, mix_strength_1=-0.5, mix_method="slerp"))
 
 
 def test_what_was_mixed_is_in_the_metadata_but_for_the_picture(host):

@@ -106,8 +106,8 @@ class Embeds:
             )
         )
         assert len(items) == len(weights)
-        if not any(weights) or (method == "slerp" and min(weights) < 0):
-            raise InvalidArgumentError(f"weights are {weights}: not all 0, and for slerp positive")
+        if method == "slerp" and (min(weights) < 0 or not any(weights)):
+            raise InvalidArgumentError(f"weights are {weights}: slerp takes none below 0")
         image = sum(item.image * weight for item, weight in zip(items, weights, strict=True))
         return Embeds(image, (items[0] if text is None else text).text)
 
