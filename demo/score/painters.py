@@ -83,11 +83,12 @@ class EnginePainter:
         out: Pictures = []
         for start in range(0, len(prompts), BATCH):
             part = slice(start, start + BATCH)
-            out += self._engine.text_to_image(
+            painted = self._engine.text_to_image(
                 list(prompts[part]), seeds=list(seeds[part]), width=how.width, height=how.height,
                 prior_num_inference_steps=how.prior_steps, prior_guidance_scale=how.prior_guidance,
                 **self._sampling(how),
             )  # fmt: skip
+            out.extend(painted)
         return out
 
     @staticmethod
