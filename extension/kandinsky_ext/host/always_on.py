@@ -89,6 +89,7 @@ def before_process(p: Any) -> None:
         try:
             active.job.prepare(p, script=False)
         except Exception as error:  # likewise
+            wishes.switch_off(p)
             active.facade.job = FailedJob(error)
 
 
