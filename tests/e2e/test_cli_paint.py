@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from PIL import Image
 from support.built import INPAINT, NATIVE_SIZE, run_program
-from test_cli import parameters
 
 FEW = {"--steps": "4", "--prior-steps": "2", "--precision": "fp32", "--seed": "1"}
 SIDE = NATIVE_SIZE
@@ -25,6 +24,13 @@ def paint(command: str, model: Path, output: Path | str, *options: str | Path) -
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     return [read(Path(line)) for line in done.stdout.splitlines() if line.endswith(".png")]
+
+
+def parameters(path: Path) -> str:
+    with Image.open(path) as picture:
+        text = picture.info["parameters"]
+    assert isinstance(text, str)
+    return text
 
 
 def read(path: Path) -> np.ndarray:
@@ -353,7 +359,7 @@ class TestNoise:
     ) -> None:
         changes = {
             "Tiling: True": ("--tiling",),
-            "Seed resize from: 32x48": ("--seed-resize=32x48",),
+            "Seed resize from: 128x64": ("--seed-resize=128x64",),
             "Kandinsky guidance rescale: 0.7": ("--cfg-rescale=0.7",),
             "Kandinsky guidance start: 0.5": ("--guidance-start=0.5",),
             "Kandinsky guidance end: 0.5": ("--guidance-end=0.5",),
