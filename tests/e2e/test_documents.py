@@ -79,7 +79,8 @@ def test_the_demo_paints_a_contact_sheet(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
-    assert [line.split("  ")[-1] for line in lines[:2]] == prompts
+    assert lines[0].startswith("The model paints best at 128 x 128 pixels")
+    assert [line.split("  ")[-1] for line in lines[1:3]] == prompts
     assert lines[-1] == f"The contact sheet is at {sheet}"
     with Image.open(sheet) as picture:
         assert picture.width > 2 * 256

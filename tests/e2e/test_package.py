@@ -245,8 +245,13 @@ class TestEmbeds:
             with pytest.raises(kandinsky.InvalidArgumentError):
                 kandinsky.Embeds.combine([one, two], weights)
         pair, _ = engine.encode_prompts(["a", "b"], seeds=[1, 2], prior_num_inference_steps=2)
+        both = kandinsky.Embeds.combine([one, pair], [1.0, 1.0]).tensor("image_embeds")
+        assert np.allclose(
+            both, one.tensor("image_embeds") + pair.tensor("image_embeds"), atol=1e-5
+        )
+        three = kandinsky.Embeds.concat([one, pair])
         with pytest.raises(kandinsky.InvalidArgumentError):
-            kandinsky.Embeds.combine([one, pair], [1.0, 1.0])
+            kandinsky.Embeds.combine([pair, three], [1.0, 1.0])
         del zero
 
 
