@@ -1,17 +1,21 @@
 """Records what diffusers makes of pictures and mixes, for mixing_test.cpp.
 
-Run in the reference environment (requirements.txt), with the tiny models, fp32 on the CPU:
+Run in the reference environment (requirements.txt), fp32 on the CPU:
 
-    .venv-references/bin/python tests/parity/make_mixing_references.py
+    P=.venv-references/bin/python
+    $P tests/parity/make_mixing_references.py        # with the tiny models
+    $P tests/parity/make_mixing_references.py --model demo/model/kandinsky-demo
 
 Cases of the file are "picture_*", what CLIP's image processor and tower make of one picture, and
-"mix_*", runs of KandinskyPriorPipeline.interpolate. A mix names its items in order: "item_1/prompt"
+"mix_*", runs of KandinskyPriorPipeline.interpolate and pictures that KandinskyPipeline paints from
+them with an empty prompt. A mix names its items in order: "item_1/prompt"
 or "item_1/picture", which is the name of a picture's case. Transparent pictures are put on white
 first, as the engine does; the reference would drop their alpha.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import tempfile
 from dataclasses import dataclass
@@ -24,6 +28,7 @@ import PIL
 import tiny_model
 import torch
 import transformers
+from diffusers.pipelines.kandinsky.pipeline_kandinsky_prior import KandinskyPriorPipelineOutput
 from make_references import Models, Record, generator, named, number, test_picture, text
 from PIL import Image
 from safetensors.torch import save_file
@@ -31,6 +36,7 @@ from safetensors.torch import save_file
 SEED = 11
 STEPS = 5
 GUIDANCE = 4.0
+SIDE = 64  # of the painted pictures, in pixels
 
 
 @dataclass(frozen=True)
@@ -144,15 +150,31 @@ def record_mix(models: Models, mix: Mix) -> Record:
         record["negative_prior_prompt"] = text(mix.negative_prior_prompt)
     if mix.has_negative():
         record["negative_image_embeds"] = output.negative_image_embeds
+        record["painted"] = paint(models, output)
     for number_of_item, (kind, content) in enumerate(mix.items, start=1):
         record[f"item_{number_of_item}/{kind}"] = text(content)
     return record
 
 
+def paint(models: Models, embeds: KandinskyPriorPipelineOutput) -> torch.Tensor:
+    """uint8 [SIDE, SIDE, 3], from a fresh generator of the seed."""
+    images = models.decoder(
+        prompt="",
+        image_embeds=embeds.image_embeds,
+        negative_image_embeds=embeds.negative_image_embeds,
+        width=SIDE,
+        height=SIDE,
+        num_inference_steps=STEPS,
+        guidance_scale=GUIDANCE,
+        generator=generator(SEED),
+    ).images
+    return torch.from_numpy(np.array(images[0]))
+
+
 def save(path: Path, record: Record) -> None:
     origin = {
         "recorded_by": "tests/parity/make_mixing_references.py",
-        "weights": "tiny-2-1-prior",
+        "weights": path.name.split(".")[1],
         "torch": torch.__version__,
         "diffusers": diffusers.__version__,
         "transformers": transformers.__version__,
@@ -165,21 +187,31 @@ def save(path: Path, record: Record) -> None:
     print(f"{path.name}: {len(tensors)} tensors, {path.stat().st_size} bytes")
 
 
+def record_all(model: Path) -> None:
+    prior = model.with_name(f"{model.name}-prior")
+    models = Models(model, prior)
+    record: Record = {}
+    for case, picture in PICTURES.items():
+        record |= named(f"picture_{case}", record_picture(models, picture))
+    for case, mix in MIXES.items():
+        record |= named(f"mix_{case}", record_mix(models, mix))
+    save(make_references.REFERENCES / f"mixing.{prior.name}.safetensors", record)
+
+
 @torch.no_grad()
 def main() -> None:
+    parser = argparse.ArgumentParser(description="Records pictures and mixes.")
+    parser.add_argument("--model", type=Path, help="record this model instead of the tiny one")
+    model: Path | None = parser.parse_args().model
     torch.manual_seed(0)
     torch.set_num_threads(1)
+    if model is not None:
+        record_all(model)
+        return
     with tempfile.TemporaryDirectory() as folder:
-        out = Path(folder)
-        if tiny_model.main([str(out)]) != 0:
+        if tiny_model.main([folder]) != 0:
             raise SystemExit(1)
-        models = Models(out / "tiny-2-1", out / "tiny-2-1-prior")
-        record: Record = {}
-        for case, picture in PICTURES.items():
-            record |= named(f"picture_{case}", record_picture(models, picture))
-        for case, mix in MIXES.items():
-            record |= named(f"mix_{case}", record_mix(models, mix))
-        save(make_references.REFERENCES / "mixing.tiny-2-1-prior.safetensors", record)
+        record_all(Path(folder) / "tiny-2-1")
 
 
 if __name__ == "__main__":
