@@ -61,7 +61,7 @@ def mask(tmp_path: Path) -> Path:
 
 
 class TestImg2Img:
-    def test_strength_0_gives_the_picture_back_and_others_do_not(
+    def test_strength_zero_is_the_picture_and_more_is_another(
         self, model: Path, tmp_path: Path, picture: Path
     ) -> None:
         distances = []
