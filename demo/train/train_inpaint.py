@@ -115,7 +115,7 @@ def train(chosen: Options) -> None:
     samples = run.extra.setdefault("samples", 0)
     for step in run.steps():
         rng = np.random.default_rng((chosen.seed, 10, step, rank))
-        batch = batches.draw(rng)
+        batch = batches.draw(rng, run.fraction)
         mask = draw_masks(batch, batches, tokenizers, rng)
         t = spread_times(len(mask))
         noise = torch.randn_like(batch.latents)
