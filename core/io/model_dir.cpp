@@ -198,6 +198,15 @@ ComponentFiles ModelDir::component(std::string_view component) const {
     throw Error(ErrorCode::kNotFound,
                 fmt::format("{}: lists no component '{}'", impl_->index_path(), component));
   }
+  return files_of(component);
+}
+
+std::optional<ComponentFiles> ModelDir::optional_component(std::string_view component) const {
+  if (!is_folder(fmt::format("{}/{}", impl_->path, component))) return std::nullopt;
+  return files_of(component);
+}
+
+ComponentFiles ModelDir::files_of(std::string_view component) const {
   auto files = std::make_shared<ComponentFiles::Impl>();
   files->folder = fmt::format("{}/{}", impl_->path, component);
   if (!is_folder(files->folder)) {

@@ -73,6 +73,10 @@ class ModelDir {
   /// component when the index does not list it, its folder is missing, or no config file is in it.
   ComponentFiles component(std::string_view component) const;
 
+  /// The same for a folder that the index need not list, as hub models keep the settings of a
+  /// second scheduler. Nothing when there is no such folder.
+  std::optional<ComponentFiles> optional_component(std::string_view component) const;
+
   /// The same for a network, with its weight files. Looked for in this order, with the preferred
   /// variant first and then the other: single file, then shard index; "diffusion_pytorch_model"
   /// before "model". Throws Error: kNotFound as above, and when there are no weights or a shard is
@@ -90,6 +94,8 @@ class ModelDir {
  private:
   struct Impl;
   explicit ModelDir(std::shared_ptr<const Impl> impl);
+  /// Folder and config, listed or not.
+  ComponentFiles files_of(std::string_view component) const;
   std::shared_ptr<const Impl> impl_;
 };
 

@@ -185,10 +185,10 @@ class Kandinsky21 : public Pipeline {
 
   static samplers::NoiseSchedule read_schedule(const io::ModelDir& model) {
     auto schedule = samplers::NoiseSchedule::from_json(config(model, "scheduler"));
-    // Inpainting folders have none.
-    constexpr const char* kDdpm = "ddpm_scheduler";
-    if (model.find(kDdpm) != nullptr)
-      schedule.ddpm = samplers::DdpmConfig::from_json(config(model, kDdpm));
+    // The index of hub models does not list it, and inpainting folders have none.
+    if (const auto ddpm = model.optional_component("ddpm_scheduler")) {
+      schedule.ddpm = samplers::DdpmConfig::from_json(io::JsonConfig::load(ddpm->config_path()));
+    }
     return schedule;
   }
 

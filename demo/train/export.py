@@ -55,10 +55,10 @@ def _scheduler_folders(decoder: Path) -> None:
     DDIMScheduler(
         **betas, clip_sample=False, set_alpha_to_one=False, steps_offset=1
     ).save_pretrained(decoder / "scheduler")
+    # The full-size model's thresholding squeezes latents into its own range, not into this one's.
     DDPMScheduler(
-        **betas, variance_type="learned_range", clip_sample=True, clip_sample_range=2.0,
-        thresholding=True, sample_max_value=2.0, dynamic_thresholding_ratio=0.995,
-    ).save_pretrained(decoder / "ddpm_scheduler")  # fmt: skip
+        **betas, variance_type="learned_range", clip_sample=False, thresholding=False
+    ).save_pretrained(decoder / "ddpm_scheduler")
 
 
 def _decoder(

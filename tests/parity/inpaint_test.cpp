@@ -28,6 +28,10 @@ TEST(InpaintParity, SinglePictures) {
   expect_reference_runs(tiny_folder("tiny-2-1"), Reference("inpaint.tiny-2-1-inpaint"));
 }
 
+TEST(InpaintParity, DemoModel) {
+  expect_reference_runs(demo_folder(), Reference("inpaint.kandinsky-demo-inpaint"));
+}
+
 TEST(InpaintParity, BatchesAreSinglePictures) {
   const Reference reference("inpaint.tiny-2-1-inpaint");
   engine::Engine engine = open_engine(tiny_folder("tiny-2-1"));

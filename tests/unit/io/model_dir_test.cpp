@@ -152,6 +152,16 @@ TEST_F(ModelDirTest, RefusesFoldersThatAreNoModel) {
   refuse("'..' cannot be", R"({"_class_name": "P", "..": ["a", "b"]})");
 }
 
+TEST_F(ModelDirTest, FindsFoldersThatTheIndexDoesNotList) {
+  EXPECT_FALSE(open().optional_component("ddpm_scheduler").has_value());
+  folder_.write("m/ddpm_scheduler/scheduler_config.json", "{}");
+  EXPECT_EQ(open().optional_component("ddpm_scheduler")->config_path(),
+            folder_.path("m/ddpm_scheduler/scheduler_config.json"));
+  std::filesystem::remove(folder_.path("m/ddpm_scheduler/scheduler_config.json"));
+  test::expect_error(ErrorCode::kNotFound, "has none of",
+                     [&] { (void)open().optional_component("ddpm_scheduler"); });
+}
+
 TEST_F(ModelDirTest, FindsSiblings) {
   const auto add_model = [&](const std::string& name) {
     folder_.write(name + "/model_index.json", kIndex);
