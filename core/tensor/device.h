@@ -15,6 +15,8 @@ namespace kandinsky::tensor {
 struct Placement {
   at::Device device{at::kCPU};
   at::ScalarType dtype = at::kFloat;
+  /// Networks read their layers' weights from the files at each use instead of keeping them.
+  bool streamed = false;
 };
 
 /// A placement with its reason, for people.
