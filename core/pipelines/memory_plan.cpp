@@ -1,6 +1,7 @@
 #include "pipelines/memory_plan.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cctype>
@@ -131,25 +132,30 @@ std::string format_bytes(int64_t bytes) {
   return fmt::format("{:.0f} kB", value / 1e3);
 }
 
-std::string describe(const MemoryPlan& plan, const MemoryNeeds& needs) {
-  std::string stages;
+std::vector<std::string> describe_stages(const MemoryPlan& plan, const MemoryNeeds& needs) {
+  std::vector<std::string> stages;
   for (size_t i = 0; i < plan.stages.size(); ++i) {
     const StageMemory& stage = needs.stages[i];
     const StagePlan& planned = plan.stages[i];
     const bool is_streamed = std::ranges::any_of(stage.components, [&](size_t index) {
       return planned.holdings[index] == Holding::kStreamed;
     });
-    stages += fmt::format("{}{} {}{}{}", i == 0 ? "" : ", ", stage.name, format_bytes(planned.peak),
-                          is_streamed ? " layer by layer" : "",
-                          planned.in_bands ? " in bands" : "");
+    stages.push_back(fmt::format("{} {}{}{}", stage.name, format_bytes(planned.peak),
+                                 is_streamed ? " layer by layer" : "",
+                                 planned.in_bands ? " in bands" : ""));
   }
+  return stages;
+}
+
+std::string describe(const MemoryPlan& plan, const MemoryNeeds& needs) {
   const bool streams = std::ranges::any_of(plan.stages, [](const StagePlan& stage) {
     return std::ranges::find(stage.holdings, Holding::kStreamed) != stage.holdings.end();
   });
   const char* const how = plan.holds_everything ? "everything stays loaded"
                           : streams             ? "layers are read when they are needed"
                                                 : "parts are loaded when they are needed";
-  return fmt::format("{}, {} at most ({}).", how, format_bytes(plan.peak()), stages);
+  return fmt::format("{}, {} at most ({}).", how, format_bytes(plan.peak()),
+                     fmt::join(describe_stages(plan, needs), ", "));
 }
 
 namespace {

@@ -64,6 +64,9 @@ int64_t least_budget(const MemoryNeeds& needs);
 /// For the person: how weights are held and what each stage takes, without the budget.
 std::string describe(const MemoryPlan& plan, const MemoryNeeds& needs);
 
+/// The same for each stage, e.g. "prior 740 MB layer by layer".
+std::vector<std::string> describe_stages(const MemoryPlan& plan, const MemoryNeeds& needs);
+
 /// "2.46 GB", "350 MB": decimal.
 std::string format_bytes(int64_t bytes);
 

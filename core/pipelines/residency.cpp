@@ -42,11 +42,14 @@ void Residency::enter(const MemoryNeeds& needs, int64_t max_memory, const Monito
   plan_ = plan(needs, max_memory);
   stages_ = needs.stages;
   if (plan_.holds_everything) return;
-  // What is free differs from job to job: the same plan is said once all the same.
-  std::string text = describe(plan_, needs);
-  if (text == said_) return;
-  monitor.say(fmt::format("Memory within {}: {}", format_bytes(plan_.budget), text));
-  said_ = std::move(text);
+  // What is free and which stages run differ from job to job: a stage is said once all the same.
+  bool is_new = false;
+  for (std::string& stage : describe_stages(plan_, needs))
+    is_new = said_.insert(std::move(stage)).second || is_new;
+  if (is_new) {
+    monitor.say(
+        fmt::format("Memory within {}: {}", format_bytes(plan_.budget), describe(plan_, needs)));
+  }
 }
 
 bool Residency::make_room(size_t index) {

@@ -2,7 +2,7 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -33,7 +33,7 @@ class Residency {
   MemoryPlan plan(const MemoryNeeds& needs, int64_t max_memory) const;
 
   /// Puts that plan into force until the next one, and says it if not everything stays loaded and
-  /// it was not the last that was said.
+  /// a stage of it was not said before.
   void enter(const MemoryNeeds& needs, int64_t max_memory, const Monitor& monitor);
 
   /// Called before a component is used: frees those that the plan does not allow beside it. Returns
@@ -47,7 +47,7 @@ class Residency {
   std::vector<ComponentMemory> memory_;
   std::vector<StageMemory> stages_;
   MemoryPlan plan_;
-  std::string said_;
+  std::set<std::string> said_;  ///< stages
 };
 
 }  // namespace kandinsky::pipelines
