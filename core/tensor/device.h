@@ -18,6 +18,8 @@ struct Placement {
   at::Device device{at::kCPU};
   at::ScalarType dtype = at::kFloat;
   Speedups speedups{};
+  /// Networks read their layers' weights from the files at each use instead of keeping them.
+  bool streamed = false;
 };
 
 /// A placement with its reason, for people.
