@@ -46,7 +46,9 @@ WeightLayout multilingual_clip_layout() {
 
 WeightLayout prior_layout() { return {.layers = {}, .unloaded = {}}; }
 
-WeightLayout unet_layout() { return {.layers = {}, .unloaded = {}}; }
+WeightLayout unet_layout() {
+  return {.layers = {"resnets", "attentions", "downsamplers", "upsamplers"}, .unloaded = {}};
+}
 
 WeightLayout movq_layout() { return {.layers = {}, .unloaded = {"quantize."}}; }
 
