@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/memory.h"
 #include "io/model_dir.h"
 #include "pipelines/memory_plan.h"
 #include "pipelines/monitor.h"
@@ -47,6 +48,7 @@ class Component : public Resident {
           streamed ? tensor::with_streamed_weights(placement_) : placement_;
       network_ = std::make_unique<Network>(build_(tensor::Weights::open(files_, placement)));
       is_streamed_ = streamed;
+      trim_heap();
       monitor.report("load", 1, 1);
     }
     return *network_;
