@@ -2,7 +2,7 @@
 
     make bench
     .venv-bench/bin/python tests/bench/bench.py --only unet batch --sizes 512
-    .venv-bench/bin/python tests/bench/bench.py --compiled --ablate
+    .venv-bench/bin/python tests/bench/bench.py --ablate --only unet
     .venv-bench/bin/python tests/bench/bench.py --model build/tiny/tiny-2-1 --sizes 64 --quick
 
 Writes bench.json (every sample) and bench.md (tables with ratios, and the targets) into the output
@@ -99,8 +99,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             found.rates = measure_rates(team)
             say(f"the machine itself: {table.rates(found)}")
             parts = run(team, options.only, extent, names)
-            if options.ablate:
-                parts = ablation.run(team, extent)
+            if options.ablate is not None:
+                parts = ablation.run(team, options.ablate, options.only, extent)
             for part in parts:
                 found.parts[part.name] = part
                 found.versions |= team.versions()

@@ -24,8 +24,9 @@ def _parser() -> argparse.ArgumentParser:
     add("--batches", nargs="+", type=int, default=[1, 2, 4], metavar="N")
     add("--repeats", type=int, default=3, metavar="N", help="rounds; what is slow runs fewer")
     add("--quick", action="store_true", help="one round, the first size only")
-    add("--ablate", action="store_true",
-        help="instead: the engine with each of its speed-ups left out in turn")  # fmt: skip
+    add("--ablate", nargs="*", metavar="SPEEDUP",
+        help="instead: UNet step, prior and decode with each of these speed-ups (default: "
+        "all) left out in turn")  # fmt: skip
 
     add = parser.add_argument_group("who takes part").add_argument
     names = ", ".join(COMPETITORS)
