@@ -30,7 +30,7 @@ from kandinsky_engine.errors import (
 # _load comes first: it says what is wrong where the other modules would only fail.
 from kandinsky_engine._load import core  # isort: skip
 from kandinsky_engine.embeds import Embeds  # isort: skip
-from kandinsky_engine.engine import Engine, EngineInfo  # isort: skip
+from kandinsky_engine.engine import Engine, EngineInfo, MemoryPlan  # isort: skip
 from kandinsky_engine.library import (  # isort: skip
     Component,
     Folder,
@@ -73,6 +73,7 @@ __all__ = [
     "InternalError",
     "InvalidArgumentError",
     "KandinskyError",
+    "MemoryPlan",
     "NotFoundError",
     "OutOfMemoryError",
     "PaintOptions",

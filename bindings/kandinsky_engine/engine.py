@@ -51,6 +51,22 @@ class EngineInfo:
     """The inpainting model's folder; "" without one: masks then work with the model itself."""
 
 
+@dataclass(frozen=True)
+class MemoryPlan:
+    """What a picture needs of memory, in bytes."""
+
+    budget: int
+    """What it may hold: max_memory, or what is free."""
+    peak: int
+    """What it will hold at most, libraries included."""
+    least: int
+    """The smallest max_memory with which it could be painted."""
+    holds_everything: bool
+    """No weights are freed or read again during the job."""
+    text: str
+    """What is held when, for people."""
+
+
 class Engine:
     """Loaded models and the state of one job.
 
@@ -61,9 +77,10 @@ class Engine:
     model_dir, prior_dir: folders in hub layout; without prior_dir the folder beside the model named
     <model>-prior. device: "auto", or one as torch spells it. precision: "auto", "fp32", "bf16" or
     "fp16". inpaint_dir: the inpainting model's folder; None: the one beside the model named
-    <model>-inpaint, if there is one; "": none. Raises NotFoundError, CorruptFileError,
+    <model>-inpaint, if there is one; "": none. max_memory: bytes that a job may hold in memory,
+    libraries included; 0: what is free when it begins. Raises NotFoundError, CorruptFileError,
     IncompatibleError, UnsupportedError, InvalidArgumentError. Weights are loaded by the first job
-    that needs them.
+    that needs them; jobs raise OutOfMemoryError before any work if max_memory is too small.
     """
 
     on_progress: Callable[[Progress], Action | None] | None
@@ -81,6 +98,7 @@ class Engine:
         device: str = "auto",
         precision: str = "auto",
         inpaint_dir: str | os.PathLike[str] | None = None,
+        max_memory: SupportsIndex = 0,
     ) -> None:
         self.on_progress = None
         self.on_message = None
@@ -90,6 +108,7 @@ class Engine:
             _arguments.text("device", device),
             _arguments.text("precision", precision),
             None if inpaint_dir is None else _arguments.path("inpaint_dir", inpaint_dir),
+            _arguments.integer("max_memory", max_memory, below=2**64),
         )
 
     def __enter__(self) -> Engine:
@@ -121,6 +140,22 @@ class Engine:
     @property
     def info(self) -> EngineInfo:
         return EngineInfo(**self._raw.info())
+
+    def plan_memory(
+        self, width: SupportsIndex, height: SupportsIndex, batch_size: SupportsIndex = 1
+    ) -> MemoryPlan:
+        """How pictures from texts would be held in memory, without doing anything.
+
+        Jobs say such a plan through on_message where not everything stays loaded. Raises
+        OutOfMemoryError for a max_memory that is too small, naming the smallest possible one.
+        """
+        return MemoryPlan(
+            **self._raw.plan_memory(
+                _arguments.integer("width", width),
+                _arguments.integer("height", height),
+                _arguments.integer("batch_size", batch_size),
+            )
+        )
 
     def latent_size(self, width: SupportsIndex, height: SupportsIndex) -> tuple[int, int]:
         """(width, height) of a picture's latents. Raises InvalidArgumentError for bad sizes."""

@@ -28,9 +28,11 @@ using py::literals::operator""_a;
 class PyEngine {
  public:
   PyEngine(const std::string& model_dir, const std::string& prior_dir, const std::string& device,
-           const std::string& precision, const std::optional<std::string>& inpaint_dir) {
+           const std::string& precision, const std::optional<std::string>& inpaint_dir,
+           std::uint64_t max_memory) {
     const py::gil_scoped_release release;
-    engine_ = std::make_shared<Engine>(model_dir, prior_dir, device, precision, inpaint_dir);
+    engine_ = std::make_shared<Engine>(model_dir, prior_dir, device, precision, inpaint_dir,
+                                       max_memory);
     engine_->set_progress(
         [this](const kandinsky_progress& progress) { return on_progress(progress); });
     engine_->set_message([this](const char* message) { on_message(message); });
@@ -117,6 +119,14 @@ py::dict info(const PyEngine& self) {
       "reason"_a = info.reason, "prior_dir"_a = info.prior_dir, "native_size"_a = info.native_size,
       "latent_channels"_a = info.latent_channels, "latent_factor"_a = info.latent_factor,
       "size_multiple"_a = info.size_multiple, "inpaint_dir"_a = info.inpaint_dir);
+}
+
+py::dict plan_memory(const PyEngine& self, std::int32_t width, std::int32_t height,
+                     std::int32_t batch_size) {
+  const std::shared_ptr<Engine> engine = self.get();
+  const kandinsky_memory_plan plan = engine->plan_memory(width, height, batch_size);
+  return py::dict("budget"_a = plan.budget, "peak"_a = plan.peak, "least"_a = plan.least,
+                  "holds_everything"_a = plan.holds_everything != 0, "text"_a = plan.text);
 }
 
 /// Without an object: none.
@@ -223,8 +233,8 @@ py::object paint(PyEngine& self, const SharedEmbeds& embeds, const SharedEmbeds&
 void register_engine(py::module_& module) {
   py::class_<PyEngine>(module, "Engine", py::module_local())
       .def(py::init<const std::string&, const std::string&, const std::string&, const std::string&,
-                    const std::optional<std::string>&>(),
-           "model_dir"_a, "prior_dir"_a, "device"_a, "precision"_a, "inpaint_dir"_a)
+                    const std::optional<std::string>&, std::uint64_t>(),
+           "model_dir"_a, "prior_dir"_a, "device"_a, "precision"_a, "inpaint_dir"_a, "max_memory"_a)
       .def("close", &PyEngine::close)
       .def("cancel", &PyEngine::cancel)
       .def("unload",
@@ -234,6 +244,7 @@ void register_engine(py::module_& module) {
              engine->unload();
            })
       .def("info", &info)
+      .def("plan_memory", &plan_memory, "width"_a, "height"_a, "batch_size"_a)
       .def(
           "latent_size",
           [](const PyEngine& self, std::int32_t width, std::int32_t height) {

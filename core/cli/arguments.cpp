@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <array>
 #include <cctype>
 #include <charconv>
 #include <cmath>
@@ -104,6 +105,39 @@ std::pair<std::int32_t, std::int32_t> parse_size(std::string_view option, std::s
   }
   return {parse_integer(option, text.substr(0, cross), 1, kMaxSide),
           parse_integer(option, text.substr(cross + 1), 1, kMaxSide)};
+}
+
+std::uint64_t parse_bytes(std::string_view option, std::string_view text) {
+  struct Unit {
+    const char* name;
+    double bytes;
+  };
+  constexpr std::array<Unit, 6> kUnits{{{"mb", 1e6},
+                                        {"gb", 1e9},
+                                        {"tb", 1e12},
+                                        {"mib", 1024.0 * 1024},
+                                        {"gib", 1024.0 * 1024 * 1024},
+                                        {"tib", 1024.0 * 1024 * 1024 * 1024}}};
+  const std::size_t end = text.find_last_of("0123456789.");
+  const std::size_t letters = end == std::string_view::npos ? 0 : end + 1;
+  std::string unit;
+  for (const char c : text.substr(letters)) {
+    if (c != ' ' || !unit.empty())
+      unit += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  }
+  const auto* const found =
+      std::ranges::find_if(kUnits, [&](const Unit& known) { return unit == known.name; });
+  if (letters == 0 || found == kUnits.end()) {
+    refuse(fmt::format("{}: \"{}\" is not a size of memory such as 3GB, 2500MB or 3GiB", option,
+                       text));
+  }
+  constexpr double kMost = 1e6;
+  const double number = parse<double>(option, text.substr(0, letters), "number");
+  if (!(number > 0) || number > kMost) {
+    refuse(fmt::format("{}: {} is out of range, the number must be above 0 and up to {}", option,
+                       text, kMost));
+  }
+  return static_cast<std::uint64_t>(number * found->bytes);
 }
 
 std::string parse_word(std::string_view option, std::string_view text,

@@ -25,6 +25,10 @@ double parse_number(std::string_view option, std::string_view text, double lowes
 /// {width, height} of "640x480", each 1 to 16384. Throws as parse_integer.
 std::pair<std::int32_t, std::int32_t> parse_size(std::string_view option, std::string_view text);
 
+/// Bytes of "3GB", "2.5 GB", "800MB" or "3GiB": a decimal number above 0 and its unit, in any case:
+/// MB, GB and TB count in thousands, MiB, GiB and TiB in 1024. Throws as parse_integer.
+std::uint64_t parse_bytes(std::string_view option, std::string_view text);
+
 /// The one of `words` that `text` is, in any case. Throws as parse_integer, listing the words.
 std::string parse_word(std::string_view option, std::string_view text,
                        const std::vector<std::string>& words);

@@ -57,6 +57,12 @@ CLI::Option* OptionGroup::number(const std::string& name, double& target, double
       ->default_str(fmt::format("{}", target));
 }
 
+CLI::Option* OptionGroup::bytes(const std::string& name, std::uint64_t& target,
+                                const std::string& help) {
+  return add(name, "SIZE", help,
+             [=, &target](const std::string& given) { target = parse_bytes(name, given); });
+}
+
 CLI::Option* OptionGroup::size(const std::string& name, std::int32_t& width, std::int32_t& height,
                                const std::string& help) {
   return add(name, "WxH", fmt::format("{} (1x1 to {}x{})", help, kMaxSide, kMaxSide),

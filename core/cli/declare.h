@@ -28,6 +28,8 @@ class OptionGroup {
                        std::int32_t lowest, std::int32_t highest, const std::string& help);
   CLI::Option* number(const std::string& name, double& target, double lowest, double highest,
                       const std::string& help);
+  /// A number of bytes with its unit, such as 3GB; the target's 0 stands for no limit.
+  CLI::Option* bytes(const std::string& name, std::uint64_t& target, const std::string& help);
   /// "WxH", each 1 to 16384; both targets 0: off.
   CLI::Option* size(const std::string& name, std::int32_t& width, std::int32_t& height,
                     const std::string& help);

@@ -4,11 +4,13 @@
 #include <cstdint>
 #include <iterator>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "cli/commands.h"
+#include "cli/declare.h"
 #include "cli/parameters.h"
 #include "kandinsky.hpp"
 
@@ -16,6 +18,37 @@ namespace kandinsky::cli {
 namespace {
 
 using Components = std::vector<kandinsky_component_info>;
+
+struct Options {
+  std::string dir;
+  bool json = false;
+  std::uint64_t max_memory = 0;
+  std::string precision = "auto";
+  std::int32_t width = 0;
+  std::int32_t height = 0;
+};
+
+/// What painting needs of memory.
+struct Memory {
+  kandinsky_memory_plan plan{};
+  std::string text;
+  std::string precision;
+  std::int32_t width = 0;
+  std::int32_t height = 0;
+};
+
+Memory plan_memory(const Options& options) {
+  Engine engine(options.dir, {}, "auto", options.precision, {}, options.max_memory);
+  const kandinsky_engine_info info = engine.info();
+  Memory memory{.plan = {},
+                .text = {},
+                .precision = info.precision,
+                .width = options.width > 0 ? options.width : info.native_size,
+                .height = options.height > 0 ? options.height : info.native_size};
+  memory.plan = engine.plan_memory(memory.width, memory.height);
+  memory.text = memory.plan.text;
+  return memory;
+}
 
 /// "1.24 G", "865.9 M", "12 k"
 std::string short_count(std::uint64_t count) {
@@ -45,7 +78,8 @@ void print_table(const std::vector<std::vector<std::string>>& rows,
   }
 }
 
-void print_text(const Folder& folder, const Components& components) {
+void print_text(const Folder& folder, const Components& components,
+                const std::optional<Memory>& memory) {
   fmt::print("pipeline     {}\n", folder.pipeline());
   fmt::print("family       {}\n", folder.family().empty() ? "none that is known" : folder.family());
   if (folder.native_size() > 0) fmt::print("native size  {0} x {0}\n", folder.native_size());
@@ -68,9 +102,25 @@ void print_text(const Folder& folder, const Components& components) {
   rows.push_back(
       {"total", "", "", fmt::format("{}", tensors), short_count(parameters), short_bytes(bytes)});
   print_table(rows, 3);
+  if (!memory) return;
+  fmt::print("\nmemory of a picture of {} x {} in {}\n", memory->width, memory->height,
+             memory->precision);
+  fmt::print("allowed      {}\n", short_bytes(memory->plan.budget));
+  fmt::print("smallest     {}\n", short_bytes(memory->plan.least));
+  fmt::print("plan         {}\n", memory->text);
 }
 
-void print_json(const Folder& folder, const Components& components) {
+std::string memory_json(const Memory& memory) {
+  return fmt::format(
+      "{{\"width\": {}, \"height\": {}, \"precision\": {}, \"budget\": {}, \"peak\": {}, "
+      "\"least\": {}, \"holds_everything\": {}, \"text\": {}}}",
+      memory.width, memory.height, json_string(memory.precision), memory.plan.budget,
+      memory.plan.peak, memory.plan.least, memory.plan.holds_everything != 0,
+      json_string(memory.text));
+}
+
+void print_json(const Folder& folder, const Components& components,
+                const std::optional<Memory>& memory) {
   std::string text = fmt::format(
       "{{\n  \"pipeline\": {},\n  \"family\": {},\n  \"native_size\": {},\n  \"components\": [",
       json_string(folder.pipeline()), json_string(folder.family()), folder.native_size());
@@ -88,26 +138,41 @@ void print_json(const Folder& folder, const Components& components) {
     parameters += component.parameters;
     bytes += component.bytes;
   }
-  fmt::print("{}\n  ],\n  \"parameters\": {},\n  \"bytes\": {}\n}}\n", text, parameters, bytes);
+  fmt::print("{}\n  ],\n  \"parameters\": {},\n  \"bytes\": {}", text, parameters, bytes);
+  if (memory) fmt::print(",\n  \"memory\": {}", memory_json(*memory));
+  fmt::print("\n}}\n");
 }
 
 }  // namespace
 
 void add_info(CLI::App& app) {
-  struct Options {
-    std::string dir;
-    bool json = false;
-  };
   auto options = std::make_shared<Options>();
   CLI::App* command = app.add_subcommand("info", "Tell what a model folder holds");
   command->add_option("DIR", options->dir, "Model or prior folder, in the hub's layout")
       ->required();
   command->add_flag("--json", options->json, "As JSON, with exact numbers");
-  command->footer("Example:\n  kandinsky info models/kandinsky-2-1");
+  OptionGroup group(*command, "Memory");
+  CLI::Option* max_memory =
+      group.bytes("--max-memory", options->max_memory,
+                  "Also tell how painting would be held in memory within this size, such as 3GB; "
+                  "for a model folder that has its prior beside it");
+  group
+      .word("--precision", options->precision, {"auto", "fp32", "bf16", "fp16"},
+            "What to compute in. One of")
+      ->needs(max_memory);
+  group
+      .size("--size", options->width, options->height,
+            "The picture. Default: the size that the model was trained on")
+      ->needs(max_memory);
+  command->footer(
+      "Examples:\n  kandinsky info models/kandinsky-2-1\n"
+      "  kandinsky info models/kandinsky-2-1 --max-memory 3GB --size 768x768");
   command->callback([options] {
     const Folder folder(options->dir);
     const Components components = folder.components();
-    options->json ? print_json(folder, components) : print_text(folder, components);
+    std::optional<Memory> memory;
+    if (options->max_memory > 0) memory = plan_memory(*options);
+    options->json ? print_json(folder, components, memory) : print_text(folder, components, memory);
   });
 }
 

@@ -15,6 +15,11 @@ void add_model_options(CLI::App& command, PaintJob& job) {
   group.word("--precision", model.precision, {"auto", "fp32", "bf16", "fp16"},
              "auto is what suits the device, fp16 is not for a CPU. One of");
   group.text("--device", model.device, "NAME", "cpu, cuda, cuda:1, ..., or auto");
+  group.bytes("--max-memory", model.max_memory,
+              "Memory that painting may take, such as 3GB or 2500MB: where it is little, parts are "
+              "loaded when they are needed, or read layer by layer. Default: what is free");
+  group.integer("--threads", model.threads, 1, kMaxThreads,
+                "Threads to compute with. Default: one for each core");
 }
 
 CLI::Option* add_prompt_options(CLI::App& command, PaintJob& job) {

@@ -16,6 +16,8 @@ struct ModelChoice {
   std::optional<std::string> inpaint_dir;  ///< nothing: beside the model, if it is there
   std::string device = "auto";
   std::string precision = "auto";
+  std::uint64_t max_memory = 0;         ///< bytes; 0: what is free
+  std::optional<std::int32_t> threads;  ///< nothing: LibTorch's own number
 };
 
 /// What a mix is made of.

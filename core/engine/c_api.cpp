@@ -1,6 +1,8 @@
 /// kandinsky.h over engine::Engine: plain numbers in, plain numbers out.
+#include <algorithm>
 #include <cstddef>
 #include <cstring>
+#include <limits>
 #include <memory>
 #include <string>
 
@@ -41,6 +43,7 @@ struct kandinsky_engine {
   std::string device;
   std::string prior_dir;
   std::string inpaint_dir;
+  std::string memory_plan;  ///< the text of the last one that was asked for
 };
 
 namespace {
@@ -48,6 +51,11 @@ namespace {
 /// Where the first version of the struct ended: no caller has a shorter one.
 constexpr size_t kFirstEngineOptions =
     offsetof(kandinsky_engine_options, precision) + sizeof(const char*);
+
+int64_t read_max_memory(uint64_t bytes) {
+  constexpr auto kMost = static_cast<uint64_t>(std::numeric_limits<int64_t>::max());
+  return static_cast<int64_t>(std::min(bytes, kMost));
+}
 
 void check_same_batch(const PromptRequest& prompts, const DenoiseRequest& denoise) {
   if (prompts.seeds.size() == denoise.seeds.size()) return;
@@ -72,7 +80,8 @@ void kandinsky_engine_options_init(kandinsky_engine_options* options) {
               .prior_dir = nullptr,
               .device = "auto",
               .precision = "auto",
-              .inpaint_dir = nullptr};
+              .inpaint_dir = nullptr,
+              .max_memory = 0};
 }
 
 void kandinsky_engine_info_init(kandinsky_engine_info* info) {
@@ -89,7 +98,8 @@ kandinsky_status kandinsky_engine_open(const kandinsky_engine_options* from,
                                              .prior_dir = or_empty(options.prior_dir),
                                              .inpaint_dir = std::nullopt,
                                              .device = or_empty(options.device),
-                                             .precision = or_empty(options.precision)};
+                                             .precision = or_empty(options.precision),
+                                             .max_memory = read_max_memory(options.max_memory)};
     if (options.inpaint_dir != nullptr) request.inpaint_dir = options.inpaint_dir;
     required(out, "out") = new kandinsky_engine(request);
   });
@@ -114,6 +124,29 @@ kandinsky_status kandinsky_engine_get_info(const kandinsky_engine* engine,
                 .size_multiple = static_cast<int32_t>(geometry.size_multiple),
                 .inpaint_dir = engine->inpaint_dir.c_str()},
                info, "kandinsky_engine_info");
+  });
+}
+
+void kandinsky_memory_plan_init(kandinsky_memory_plan* plan) {
+  *plan = {};
+  plan->struct_size = sizeof(kandinsky_memory_plan);
+}
+
+kandinsky_status kandinsky_engine_plan_memory(kandinsky_engine* engine, int32_t width,
+                                              int32_t height, int32_t batch_size,
+                                              kandinsky_memory_plan* plan) {
+  return guarded([&] {
+    required(plan, "plan");
+    const kandinsky::pipelines::MemorySummary summary =
+        required(engine, "engine").engine.describe_memory(width, height, batch_size);
+    engine->memory_plan = summary.text;
+    write_info({.struct_size = 0,
+                .holds_everything = summary.holds_everything ? 1 : 0,
+                .budget = static_cast<uint64_t>(summary.budget),
+                .peak = static_cast<uint64_t>(summary.peak),
+                .least = static_cast<uint64_t>(summary.least),
+                .text = engine->memory_plan.c_str()},
+               plan, "kandinsky_memory_plan");
   });
 }
 

@@ -1,4 +1,5 @@
 /// The part of kandinsky.h that needs no engine: lists, picture files, folders.
+#include <ATen/Parallel.h>
 #include <torch/version.h>
 
 #include <memory>
@@ -6,6 +7,7 @@
 
 #include "engine/c_api_guard.h"
 #include "io/codec.h"
+#include "io/threads.h"
 #include "pipelines/family.h"
 #include "pipelines/folder.h"
 #include "pipelines/request.h"
@@ -67,6 +69,18 @@ size_t kandinsky_family_count(void) { return kandinsky::pipelines::families().si
 
 const char* kandinsky_family_name(size_t index) {
   return index < kandinsky_family_count() ? kandinsky::pipelines::families()[index].name : nullptr;
+}
+
+kandinsky_status kandinsky_set_num_threads(int32_t threads) {
+  return guarded([&] {
+    constexpr int32_t kMost = 1024;
+    if (threads < 1 || threads > kMost) {
+      throw Error(ErrorCode::kInvalidArgument,
+                  fmt::format("{} threads, expected 1 to {}", threads, kMost));
+    }
+    at::set_num_threads(threads);
+    kandinsky::io::set_num_threads(threads);
+  });
 }
 
 kandinsky_status kandinsky_picture_load(const char* path, kandinsky_picture** out) {

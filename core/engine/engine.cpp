@@ -10,15 +10,42 @@ namespace kandinsky::engine {
 
 using pipelines::DenoiseRequest;
 using pipelines::Embeds;
+using pipelines::JobOutline;
 using pipelines::Monitor;
 using pipelines::Pipeline;
 using pipelines::PromptRequest;
 using pipelines::Source;
 using pipelines::SourceRequest;
 
+namespace {
+
+/// A job that paints from embeds, and may start from pictures.
+JobOutline outline(const DenoiseRequest& request, const SourceRequest* source = nullptr) {
+  return {.denoises = true,
+          .encodes = source != nullptr,
+          .decodes = true,
+          .has_mask = request.mask.defined() || (source != nullptr && !source->masks.empty()),
+          .mask_method = request.mask_method,
+          .width = request.width,
+          .height = request.height,
+          .batch_size = static_cast<int64_t>(request.seeds.size())};
+}
+
+JobOutline with_texts(JobOutline job, const PromptRequest& prompts) {
+  job.encodes_texts = prompts.wants_embeds || prompts.wants_negative_embeds;
+  job.needs_zero_image = prompts.wants_negative_embeds;
+  return job;
+}
+
+}  // namespace
+
 Engine::Engine(const EngineOptions& options)
-    : placement_(tensor::choose_placement(options.device, options.precision)) {
+    : placement_(tensor::choose_placement(options.device, options.precision)),
+      max_memory_(options.max_memory) {
   const tensor::JobGuard guard;
+  if (max_memory_ < 0)
+    throw Error(ErrorCode::kInvalidArgument,
+                fmt::format("the memory limit is {} bytes, expected 0 or more", max_memory_));
   if (options.model_dir.empty())
     throw Error(ErrorCode::kInvalidArgument, "no model folder was given");
   const io::ModelDir model = io::ModelDir::open(options.model_dir);
@@ -53,6 +80,10 @@ auto Engine::run(const Body& body) {
   return body(monitor);
 }
 
+void Engine::plan(const JobOutline& job, const Monitor& monitor) {
+  pipeline_->plan_memory(job, max_memory_, monitor);
+}
+
 void Engine::set_step_sink(Monitor::StepSink sink) {
   run([&](const Monitor&) { on_step_ = std::move(sink); });
 }
@@ -62,16 +93,27 @@ void Engine::set_message_sink(Monitor::MessageSink sink) {
 }
 
 Pipeline::EncodedPrompts Engine::encode_prompts(const PromptRequest& request) {
-  return run([&](const Monitor& monitor) { return pipeline_->encode_prompts(request, monitor); });
+  return run([&](const Monitor& monitor) {
+    pipeline_->check(request);
+    plan(with_texts({}, request), monitor);
+    return pipeline_->encode_prompts(request, monitor);
+  });
 }
 
 Embeds Engine::encode_images(const std::vector<io::Image>& pictures) {
-  return run([&](const Monitor& monitor) { return pipeline_->encode_images(pictures, monitor); });
+  return run([&](const Monitor& monitor) {
+    plan({.encodes_images = true}, monitor);
+    return pipeline_->encode_images(pictures, monitor);
+  });
 }
 
 at::Tensor Engine::denoise(const Embeds& embeds, const Embeds* negative_embeds,
                            const DenoiseRequest& request) {
   return run([&](const Monitor& monitor) {
+    pipeline_->check(request);
+    JobOutline job = outline(request);
+    job.decodes = false;
+    plan(job, monitor);
     return pipeline_->denoise(embeds, negative_embeds, request, monitor).contiguous();
   });
 }
@@ -80,6 +122,8 @@ void Engine::decode(const at::Tensor& latents, int64_t width, int64_t height, bo
                     uint8_t* pictures) {
   run([&](const Monitor& monitor) {
     if (tiling) geometry().check_tiling(width, height);
+    plan({.decodes = true, .width = width, .height = height, .batch_size = latents.size(0)},
+         monitor);
     tensor::to_pictures(pipeline_->decode(latents, tiling, monitor), height, width, pictures);
   });
 }
@@ -89,6 +133,7 @@ at::Tensor Engine::encode(const uint8_t* pictures, int64_t batch_size, int64_t w
   return run([&](const Monitor& monitor) {
     if (tiling) geometry().check_tiling(width, height);
     const auto [latent_height, latent_width] = geometry().latent_size(width, height);
+    plan({.encodes = true, .width = width, .height = height, .batch_size = batch_size}, monitor);
     const at::Tensor pixels = tensor::from_pictures(pictures, batch_size, height, width);
     const int64_t factor = geometry().latent_factor;
     const at::Tensor whole =
@@ -102,6 +147,7 @@ void Engine::text_to_image(const PromptRequest& prompts, const DenoiseRequest& r
   run([&](const Monitor& monitor) {
     pipeline_->check(prompts);
     pipeline_->check(request);
+    plan(with_texts(outline(request), prompts), monitor);
     const auto [embeds, negative_embeds] = pipeline_->encode_prompts(prompts, monitor);
     pipelines::paint(*pipeline_, embeds, &negative_embeds, request, monitor, pictures);
   });
@@ -113,7 +159,10 @@ void Engine::image_to_image(const PromptRequest& prompts, const DenoiseRequest& 
     pipeline_->check(prompts);
     const Source prepared = pipelines::prepare_source(*pipeline_, source, request, monitor);
     Pipeline::EncodedPrompts encoded;
-    if (!prepared.unchanged) encoded = pipeline_->encode_prompts(prompts, monitor);
+    if (!prepared.unchanged) {
+      plan(with_texts(outline(request, &source), prompts), monitor);
+      encoded = pipeline_->encode_prompts(prompts, monitor);
+    }
     pipelines::paint_from(*pipeline_, prepared, encoded.embeds, &encoded.negative_embeds, request,
                           monitor, pictures);
   });
@@ -124,12 +173,30 @@ void Engine::paint(const Embeds& embeds, const Embeds* negative_embeds,
                    uint8_t* pictures) {
   run([&](const Monitor& monitor) {
     if (!source) {
+      pipeline_->check(request);
+      plan(outline(request), monitor);
       pipelines::paint(*pipeline_, embeds, negative_embeds, request, monitor, pictures);
       return;
     }
     const Source prepared = pipelines::prepare_source(*pipeline_, *source, request, monitor);
+    if (!prepared.unchanged) plan(outline(request, &*source), monitor);
     pipelines::paint_from(*pipeline_, prepared, embeds, negative_embeds, request, monitor,
                           pictures);
+  });
+}
+
+pipelines::MemorySummary Engine::describe_memory(int64_t width, int64_t height,
+                                                 int64_t batch_size) {
+  return run([&](const Monitor&) {
+    pipelines::check_batch_size(batch_size);
+    return pipeline_->describe_memory({.encodes_texts = true,
+                                       .needs_zero_image = true,
+                                       .denoises = true,
+                                       .decodes = true,
+                                       .width = width,
+                                       .height = height,
+                                       .batch_size = batch_size},
+                                      max_memory_);
   });
 }
 

@@ -21,6 +21,7 @@ struct EngineOptions {
                                                 ///< empty: none
   std::string_view device = "auto";
   std::string_view precision = "auto";
+  int64_t max_memory = 0;  ///< bytes that the process may hold; 0: what is free at each job
 };
 
 /// A pipeline that stays loaded, running one job at a time. Jobs on one engine exclude each other
@@ -62,6 +63,10 @@ class Engine {
              const std::optional<pipelines::SourceRequest>& source, uint8_t* pictures);
   void unload();
 
+  /// What the plan for a whole picture from texts would be. Throws Error(kOutOfMemory) where the
+  /// job would.
+  pipelines::MemorySummary describe_memory(int64_t width, int64_t height, int64_t batch_size);
+
   /// Asks the running job to end at its next step.
   void cancel() { cancel_.request(); }
 
@@ -70,8 +75,10 @@ class Engine {
   template <typename Body>
   auto run(const Body& body);
   void claim();
+  void plan(const pipelines::JobOutline& job, const pipelines::Monitor& monitor);
 
   tensor::ChosenPlacement placement_;
+  int64_t max_memory_ = 0;
   const pipelines::Family* family_ = nullptr;
   std::unique_ptr<pipelines::Pipeline> pipeline_;
   pipelines::Monitor::StepSink on_step_;

@@ -20,7 +20,7 @@
  *  7. Callbacks run on the thread that called the engine, between steps. They must not call the
  *     same engine, except to cancel it.
  *  8. Process-wide state of LibTorch (threads, grad mode, default dtype, global generator) is
- *     never changed.
+ *     never changed, but for threads by kandinsky_set_num_threads().
  *
  * A whole picture
  *     kandinsky_engine_options options;
@@ -122,6 +122,14 @@ KANDINSKY_API const char* kandinsky_scheduler_description(size_t index);
 KANDINSKY_API size_t kandinsky_family_count(void);
 KANDINSKY_API const char* kandinsky_family_name(size_t index);
 
+/* ---- Threads ---- */
+
+/** Sets with how many threads LibTorch computes on the CPU, and OpenCV reads and resizes pictures;
+ * the two never work at the same time. For the whole process, from then on: for programs of their
+ * own. A host sets LibTorch's threads itself, and the library uses what it finds. threads: 1 to
+ * 1024. Not while an engine works. */
+KANDINSKY_API kandinsky_status kandinsky_set_num_threads(int32_t threads);
+
 /* ---- Picture files ---- */
 
 /** A picture: pixels [height, width, channels], rows from the top, no padding. Fill it yourself, or
@@ -199,6 +207,9 @@ typedef struct kandinsky_engine_options {
   const char* precision;   /* "auto" (default), "fp32", "bf16", "fp16" (not on a CPU) */
   const char* inpaint_dir; /* inpainting model's folder; NULL: the one beside the model named
                               <model>-inpaint, if there is one; "": none */
+  uint64_t max_memory;     /* bytes that a job may hold in memory, libraries included; 0 (default):
+                              what is free when it begins. On an accelerator: bytes of its memory;
+                              0: no limit */
 } kandinsky_engine_options;
 
 typedef struct kandinsky_engine_info {
@@ -229,6 +240,27 @@ KANDINSKY_API void kandinsky_engine_free(kandinsky_engine* engine);
 
 KANDINSKY_API kandinsky_status kandinsky_engine_get_info(const kandinsky_engine* engine,
                                                          kandinsky_engine_info* info);
+
+/** What a picture needs of memory. */
+typedef struct kandinsky_memory_plan {
+  uint32_t struct_size;
+  int32_t holds_everything; /* 1: no weights are freed or read again during the job */
+  uint64_t budget;          /* bytes that it may hold: max_memory, or what is free */
+  uint64_t peak;            /* bytes that it will hold at most */
+  uint64_t least;           /* the smallest max_memory with which it could be painted */
+  const char* text; /* what is held when, for people; lives until the engine's next plan is asked
+                       for */
+} kandinsky_memory_plan;
+
+KANDINSKY_API void kandinsky_memory_plan_init(kandinsky_memory_plan* plan);
+
+/** Tells how a batch of pictures from texts would be held in memory, without doing anything. Jobs
+ * follow such a plan of their own and say it through the message callback where not everything
+ * stays loaded. OUT_OF_MEMORY, here as from jobs before any work, if the budget is too small; the
+ * message names the smallest possible one. BUSY while a job runs. */
+KANDINSKY_API kandinsky_status kandinsky_engine_plan_memory(kandinsky_engine* engine, int32_t width,
+                                                            int32_t height, int32_t batch_size,
+                                                            kandinsky_memory_plan* plan);
 
 /** Frees all weights; the next job loads again what it needs. BUSY while a job runs. */
 KANDINSKY_API kandinsky_status kandinsky_engine_unload(kandinsky_engine* engine);

@@ -27,10 +27,10 @@ class Engine {
   using Message = std::function<void(const char*)>;
 
   /// Empty prior_dir: the folder beside the model. No inpaint_dir: the folder beside the model if
-  /// there is one; "": none.
+  /// there is one; "": none. max_memory: bytes; 0: what is free.
   explicit Engine(const std::string& model_dir, const std::string& prior_dir = {},
                   const std::string& device = "auto", const std::string& precision = "auto",
-                  const std::optional<std::string>& inpaint_dir = {}) {
+                  const std::optional<std::string>& inpaint_dir = {}, uint64_t max_memory = 0) {
     kandinsky_engine_options options;
     kandinsky_engine_options_init(&options);
     options.model_dir = model_dir.c_str();
@@ -38,6 +38,7 @@ class Engine {
     options.device = device.c_str();
     options.precision = precision.c_str();
     options.inpaint_dir = inpaint_dir ? inpaint_dir->c_str() : nullptr;
+    options.max_memory = max_memory;
     kandinsky_engine* engine = nullptr;
     check(kandinsky_engine_open(&options, &engine));
     engine_.reset(engine);
@@ -49,6 +50,13 @@ class Engine {
     kandinsky_engine_info_init(&info);
     check(kandinsky_engine_get_info(engine_.get(), &info));
     return info;
+  }
+  /// The text in the result lives until the next plan is asked for.
+  kandinsky_memory_plan plan_memory(int32_t width, int32_t height, int32_t batch_size = 1) {
+    kandinsky_memory_plan plan;
+    kandinsky_memory_plan_init(&plan);
+    check(kandinsky_engine_plan_memory(engine_.get(), width, height, batch_size, &plan));
+    return plan;
   }
   void unload() { check(kandinsky_engine_unload(engine_.get())); }
   void cancel() { kandinsky_engine_cancel(engine_.get()); }

@@ -41,6 +41,9 @@ inline std::vector<std::string> family_names() {
   return names;
 }
 
+/// Process-wide. See kandinsky_set_num_threads.
+inline void set_num_threads(int32_t threads) { check(kandinsky_set_num_threads(threads)); }
+
 /// A picture that owns its pixels [height, width, channels]: grey, RGB or RGBA.
 struct Picture {
   std::vector<uint8_t> pixels;

@@ -38,6 +38,10 @@ class SafetensorsFile {
 
   Span<const MetadataEntry> metadata() const noexcept;
 
+  /// As MappedFile's, for the data of one of this file's tensors.
+  void release(const TensorView& tensor) const noexcept;
+  void read_ahead(const TensorView& tensor) const noexcept;
+
  private:
   struct Impl;
   explicit SafetensorsFile(std::shared_ptr<const Impl> impl);

@@ -1,46 +1,70 @@
 #pragma once
 
-#include <fmt/format.h>
-
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "io/model_dir.h"
+#include "pipelines/memory_plan.h"
 #include "pipelines/monitor.h"
+#include "pipelines/residency.h"
 #include "tensor/weights.h"
 
 namespace kandinsky::pipelines {
 
 /// A network that is loaded when it is first used and stays until it is freed.
 template <typename Network>
-class Component {
+class Component : public Resident {
  public:
   using Build = std::function<Network(const tensor::Weights& weights)>;
 
   /// Opens the weight files once to check their headers, so that a bad folder is refused before any
-  /// work.
-  Component(io::ComponentFiles files, tensor::Placement placement, Build build)
-      : files_(std::move(files)), placement_(placement), build_(std::move(build)) {
-    tensor::Weights::open(files_, placement_);
-  }
+  /// work. `layout` must be that of what `build` makes.
+  Component(io::ComponentFiles files, tensor::Placement placement, WeightLayout layout, Build build)
+      : files_(std::move(files)),
+        placement_(placement),
+        layout_(std::move(layout)),
+        build_(std::move(build)),
+        sizes_(tensor::Weights::open(files_, placement_).sizes()) {}
 
+  /// Puts the component under a residency's plans. It must stay where it is from then on.
+  void join(Residency& residency, std::string name) {
+    index_ = residency.add(*this, measure_component(std::move(name), sizes_, layout_,
+                                                    at::elementSize(placement_.dtype)));
+    residency_ = &residency;
+  }
+  size_t index() const { return index_; }
+
+  /// Valid until another component of the same residency is asked for.
   const Network& get(const Monitor& monitor) {
+    const bool streamed = residency_ != nullptr && residency_->make_room(index_);
+    if (network_ && streamed != placement_.streamed) unload();
     if (!network_) {
       monitor.report("load", 0, 1);
+      placement_.streamed = streamed;
       network_ = std::make_unique<Network>(build_(tensor::Weights::open(files_, placement_)));
       monitor.report("load", 1, 1);
     }
     return *network_;
   }
 
-  void unload() { network_.reset(); }
+  Holding holding() const override {
+    if (!network_) return Holding::kFreed;
+    return placement_.streamed ? Holding::kStreamed : Holding::kWhole;
+  }
+  void unload() override { network_.reset(); }
 
  private:
   io::ComponentFiles files_;
   tensor::Placement placement_;
+  WeightLayout layout_;
   Build build_;
+  std::vector<tensor::TensorSize> sizes_;
   std::unique_ptr<Network> network_;
+  Residency* residency_ = nullptr;
+  size_t index_ = 0;
 };
 
 }  // namespace kandinsky::pipelines

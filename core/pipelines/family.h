@@ -33,6 +33,30 @@ struct Geometry {
   void check_tiling(int64_t width, int64_t height) const;
 };
 
+/// What a job is going to do, as far as memory is concerned.
+struct JobOutline {
+  bool encodes_texts = false;
+  bool encodes_images = false;  ///< for their embeds
+  bool needs_zero_image = false;
+  bool denoises = false;
+  bool encodes = false;
+  bool decodes = false;
+  bool has_mask = false;
+  MaskMethod mask_method = MaskMethod::kAuto;
+  int64_t width = 0;  ///< pixels, as is height; unused by a job of embeds alone
+  int64_t height = 0;
+  int64_t batch_size = 1;
+};
+
+/// A memory plan in few words.
+struct MemorySummary {
+  int64_t budget = 0;  ///< bytes, as are the others
+  int64_t peak = 0;    ///< in memory at most, with what the process takes anyway
+  int64_t least = 0;   ///< the smallest budget with which the job would run
+  bool holds_everything = false;
+  std::string text;
+};
+
 /// One opened model: the arrows from texts to pictures. Weights are loaded by the first call that
 /// needs them. Not thread-safe. Latents and embeds are fp32 on the CPU; rows never influence each
 /// other.
@@ -69,6 +93,15 @@ class Pipeline {
 
   /// pixels: [B, 3, H, W] in [-1, 1], sides multiples of size_multiple -> latents.
   virtual at::Tensor encode(const at::Tensor& pixels, bool tiling, const Monitor& monitor) = 0;
+
+  /// Plans what is in memory when, and keeps to it until the next plan; without one, weights stay
+  /// once they are loaded. max_memory: bytes that the process may hold for it, 0: what is free.
+  /// Says through the monitor when not everything stays loaded. Throws Error(kOutOfMemory) naming
+  /// the smallest possible budget for one that is too small.
+  virtual void plan_memory(const JobOutline& job, int64_t max_memory, const Monitor& monitor) = 0;
+
+  /// What that plan would be. Throws alike.
+  virtual MemorySummary describe_memory(const JobOutline& job, int64_t max_memory) const = 0;
 
   /// Frees all weights.
   virtual void unload() = 0;

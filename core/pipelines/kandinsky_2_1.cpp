@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "base/error.h"
+#include "base/memory.h"
 #include "io/json_config.h"
 #include "nn/encoders/clip_text.h"
 #include "nn/encoders/clip_vision.h"
@@ -21,6 +22,7 @@
 #include "pipelines/encode_images.h"
 #include "pipelines/encode_prompts.h"
 #include "pipelines/kandinsky_2_1_folders.h"
+#include "pipelines/kandinsky_2_1_memory.h"
 #include "pipelines/mask_blend.h"
 #include "pipelines/prepare_latents.h"
 #include "pipelines/run_unet.h"
@@ -44,13 +46,16 @@ class Kandinsky21 : public Pipeline {
         schedule_(read_schedule(model)),
         unet_config_(nn::UNetConfig::from_json(config(model, "unet"))),
         movq_config_(nn::MovqConfig::from_json(config(model, "movq"))),
-        prior_text_encoder_(component<nn::ClipTextEncoder>(prior, "text_encoder")),
-        image_encoder_(component<nn::ClipVisionEncoder>(prior, "image_encoder")),
-        prior_(component<nn::PriorTransformer>(prior, "prior")),
-        text_encoder_(component<nn::MultilingualClip>(model, "text_encoder")),
-        unet_(model.weights("unet"), placement,
+        prior_text_encoder_(
+            component<nn::ClipTextEncoder>(prior, "text_encoder", clip_text_layout())),
+        image_encoder_(
+            component<nn::ClipVisionEncoder>(prior, "image_encoder", clip_vision_layout())),
+        prior_(component<nn::PriorTransformer>(prior, "prior", prior_layout())),
+        text_encoder_(
+            component<nn::MultilingualClip>(model, "text_encoder", multilingual_clip_layout())),
+        unet_(model.weights("unet"), placement, unet_layout(),
               [this](const tensor::Weights& weights) { return nn::UNet(unet_config_, weights); }),
-        movq_(model.weights("movq"), placement,
+        movq_(model.weights("movq"), placement, movq_layout(),
               [this](const tensor::Weights& weights) { return nn::Movq(movq_config_, weights); }) {
     check_widths(model, prior);
     check_vocabulary(config(prior, "text_encoder"), prior_tokenizer_.vocab_size());
@@ -63,7 +68,7 @@ class Kandinsky21 : public Pipeline {
                               2 * movq_config_.latent_channels + 1));
     }
     if (inpaint && !is_inpainting_model) {
-      inpaint_unet_.emplace(inpaint->weights("unet"), placement,
+      inpaint_unet_.emplace(inpaint->weights("unet"), placement, unet_layout(),
                             [json = config(*inpaint, "unet")](const tensor::Weights& weights) {
                               return nn::UNet(nn::UNetConfig::from_json(json), weights);
                             });
@@ -74,6 +79,14 @@ class Kandinsky21 : public Pipeline {
         .latent_channels = movq_config_.latent_channels,
         .latent_factor = factor,
         .size_multiple = factor * (int64_t{1} << (unet_config_.block_out_channels.size() - 1))};
+    // Embeds are kept by their callers: what every picture needs is worth most.
+    movq_.join(residency_, "movq");
+    unet_.join(residency_, "unet");
+    if (inpaint_unet_) inpaint_unet_->join(residency_, "inpaint unet");
+    prior_text_encoder_.join(residency_, "prior text encoder");
+    text_encoder_.join(residency_, "text encoder");
+    prior_.join(residency_, "prior");
+    image_encoder_.join(residency_, "image encoder");
   }
 
   const Geometry& geometry() const override { return geometry_; }
@@ -167,6 +180,20 @@ class Kandinsky21 : public Pipeline {
                   [&](const at::Tensor& row) { return movq.encode(row, padding_mode); });
   }
 
+  void plan_memory(const JobOutline& job, int64_t max_memory, const Monitor& monitor) override {
+    residency_.enter(memory_needs(job), max_memory, monitor);
+  }
+
+  MemorySummary describe_memory(const JobOutline& job, int64_t max_memory) const override {
+    const MemoryNeeds needs = memory_needs(job);
+    const MemoryPlan plan = residency_.plan(needs, max_memory);
+    return {.budget = plan.budget,
+            .peak = plan.peak(),
+            .least = least_budget(needs),
+            .holds_everything = plan.holds_everything,
+            .text = describe(plan, needs)};
+  }
+
   void unload() override {
     prior_text_encoder_.unload();
     image_encoder_.unload();
@@ -176,6 +203,7 @@ class Kandinsky21 : public Pipeline {
     unet_.unload();
     if (inpaint_unet_) inpaint_unet_->unload();
     movq_.unload();
+    trim_heap();
   }
 
  private:
@@ -192,9 +220,27 @@ class Kandinsky21 : public Pipeline {
     return schedule;
   }
 
+  MemoryNeeds memory_needs(const JobOutline& job) const {
+    JobOutline needed = job;
+    needed.needs_zero_image = job.needs_zero_image && !zero_image_embeds_.defined();
+    const bool is_shown =
+        job.has_mask && inpaint_unet_ && job.mask_method != MaskMethod::kBlend;
+    return pipelines::memory_needs(
+        residency_.components(),
+        {.prior_text_encoder = prior_text_encoder_.index(),
+         .text_encoder = text_encoder_.index(),
+         .prior = prior_.index(),
+         .image_encoder = image_encoder_.index(),
+         .unet = is_shown ? inpaint_unet_->index() : unet_.index(),
+         .movq = movq_.index()},
+        {.unet = unet_config_, .movq = movq_config_, .geometry = geometry_, .placement = placement_},
+        needed);
+  }
+
   template <typename Network>
-  Component<Network> component(const io::ModelDir& folder, const char* name) const {
-    return {folder.weights(name), placement_,
+  Component<Network> component(const io::ModelDir& folder, const char* name,
+                               WeightLayout layout) const {
+    return {folder.weights(name), placement_, std::move(layout),
             [json = config(folder, name)](const tensor::Weights& weights) {
               return Network(json, weights);
             }};
@@ -273,6 +319,7 @@ class Kandinsky21 : public Pipeline {
   nn::UNetConfig unet_config_;
   nn::MovqConfig movq_config_;
   Geometry geometry_;
+  Residency residency_;
   Component<nn::ClipTextEncoder> prior_text_encoder_;
   Component<nn::ClipVisionEncoder> image_encoder_;
   Component<nn::PriorTransformer> prior_;

@@ -49,14 +49,16 @@ at::Tensor from_view(const io::SafetensorsFile& file, const io::TensorView& view
   const auto address = reinterpret_cast<uintptr_t>(view.bytes.data());
   if (view.bytes.empty() || address % io::dtype_size(view.dtype) != 0) {
     at::Tensor copy = at::empty(shape, options);
-    if (!view.bytes.empty())
+    if (!view.bytes.empty()) {
       std::memcpy(copy.mutable_data_ptr(), view.bytes.data(), view.bytes.size());
+      file.release(view);
+    }
     return copy;
   }
   // The mapping is read-only; at::from_blob has no const form.
   void* data = const_cast<std::byte*>(view.bytes.data());
   return at::from_blob(
-      data, shape, [file](void*) {}, options);
+      data, shape, [file, view](void*) { file.release(view); }, options);
 }
 
 at::Tensor from_floats(const float* data, at::IntArrayRef shape) {

@@ -11,8 +11,9 @@
 namespace kandinsky::tensor {
 
 /// A CPU tensor over a safetensors file's bytes, without a copy where their address allows it; it
-/// keeps the mapping alive. It must not be written to. Throws Error(kUnsupported) for a type that
-/// LibTorch lacks.
+/// keeps the mapping alive. It must not be written to. Its pages
+/// are given back with it, so that weights which were converted or laid out anew are in memory
+/// once. Throws Error(kUnsupported) for a type that LibTorch lacks.
 at::Tensor from_view(const io::SafetensorsFile& file, const io::TensorView& view);
 
 /// fp32 CPU copy of a caller's numbers.

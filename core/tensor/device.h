@@ -9,12 +9,17 @@
 #include <string>
 #include <string_view>
 
+#include "tensor/speedups.h"
+
 namespace kandinsky::tensor {
 
-/// Device and type of weights and activations.
+/// Device and type of weights and activations, and how they are computed.
 struct Placement {
   at::Device device{at::kCPU};
   at::ScalarType dtype = at::kFloat;
+  Speedups speedups{};
+  /// Networks read their layers' weights from the files at each use instead of keeping them.
+  bool streamed = false;
 };
 
 /// A placement with its reason, for people.

@@ -1,6 +1,7 @@
 #include "tensor/weights.h"
 
 #include <ATen/ops/aminmax.h>
+#include <ATen/ops/empty.h>
 #include <ATen/ops/zeros.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -54,6 +55,7 @@ struct Weights::State {
   std::vector<io::SafetensorsFile> files;
   std::map<std::string, Entry, std::less<>> entries;
   std::set<std::string> taken;
+  std::set<std::string> found_finite;
   std::set<std::string> missing;
   std::set<std::string> misshapen;
   std::vector<std::string> ignored_prefixes;
@@ -79,11 +81,11 @@ Weights Weights::open(const io::ComponentFiles& files, Placement placement) {
 }
 
 Weights Weights::scope(std::string_view name) const {
-  return {state_, fmt::format("{}{}.", prefix_, name)};
+  return {state_, fmt::format("{}{}.", prefix_, name), has_values_};
 }
 
 Weights Weights::scope(std::string_view name, int64_t index) const {
-  return {state_, fmt::format("{}{}.{}.", prefix_, name, index)};
+  return {state_, fmt::format("{}{}.{}.", prefix_, name, index), has_values_};
 }
 
 bool Weights::has(std::string_view name) const {
@@ -116,7 +118,9 @@ at::Tensor Weights::find(std::initializer_list<std::string_view> names,
 
 at::Tensor Weights::place(const at::Tensor& mapped, std::string_view name) const {
   const at::Tensor placed = mapped.to(state_->placement.device, state_->placement.dtype);
-  if (placed.numel() > 0) {
+  std::string full = fmt::format("{}{}", prefix_, name);
+  // Streamed weights come by at each use.
+  if (placed.numel() > 0 && !state_->found_finite.contains(full)) {
     const auto [low, high] = at::aminmax(placed);
     if (!std::isfinite(low.to(at::kFloat).item<float>()) ||
         !std::isfinite(high.to(at::kFloat).item<float>())) {
@@ -124,12 +128,13 @@ at::Tensor Weights::place(const at::Tensor& mapped, std::string_view name) const
       throw Error(
           overflow ? ErrorCode::kUnsupported : ErrorCode::kCorruptFile,
           overflow
-              ? fmt::format("{}: tensor \"{}{}\" does not fit into {}; use another precision",
-                            state_->folder, prefix_, name, precision_name(state_->placement.dtype))
-              : fmt::format("{}: tensor \"{}{}\" holds values that are not finite numbers; the "
+              ? fmt::format("{}: tensor \"{}\" does not fit into {}; use another precision",
+                            state_->folder, full, precision_name(state_->placement.dtype))
+              : fmt::format("{}: tensor \"{}\" holds values that are not finite numbers; the "
                             "file is damaged",
-                            state_->folder, prefix_, name));
+                            state_->folder, full));
     }
+    state_->found_finite.insert(std::move(full));
   }
   return placed;
 }
@@ -137,6 +142,8 @@ at::Tensor Weights::place(const at::Tensor& mapped, std::string_view name) const
 at::Tensor Weights::take(std::initializer_list<std::string_view> names,
                          at::IntArrayRef shape) const {
   const at::Tensor mapped = find(names, shape);
+  if (!has_values_)
+    return at::empty(shape, at::TensorOptions().device(at::kMeta).dtype(state_->placement.dtype));
   if (mapped.defined()) return place(mapped, *names.begin());
   const auto options =
       at::TensorOptions().device(state_->placement.device).dtype(state_->placement.dtype);
@@ -177,5 +184,24 @@ void Weights::finish() const {
 }
 
 Placement Weights::placement() const { return state_->placement; }
+
+std::vector<TensorSize> Weights::sizes() const {
+  std::vector<TensorSize> sizes;
+  for (const auto& [name, entry] : state_->entries) {
+    if (!is_floating(entry.view->dtype)) continue;
+    const auto bytes = static_cast<int64_t>(entry.view->bytes.size());
+    sizes.push_back({name, bytes / static_cast<int64_t>(io::dtype_size(entry.view->dtype))});
+  }
+  return sizes;
+}
+
+Weights Weights::without_values() const { return {state_, prefix_, false}; }
+
+void Weights::read_ahead() const {
+  for (auto entry = state_->entries.lower_bound(prefix_);
+       entry != state_->entries.end() && entry->first.starts_with(prefix_); ++entry) {
+    entry->second.file->read_ahead(*entry->second.view);
+  }
+}
 
 }  // namespace kandinsky::tensor

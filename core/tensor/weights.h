@@ -8,11 +8,18 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "io/model_dir.h"
 #include "tensor/device.h"
 
 namespace kandinsky::tensor {
+
+/// A tensor by its file's header.
+struct TensorSize {
+  std::string name;
+  int64_t elements = 0;
+};
 
 /// A view of a component's weights below a dotted scope, e.g. "down_blocks.0.resnets.1". Cheap to
 /// copy.
@@ -53,16 +60,27 @@ class Weights {
 
   Placement placement() const;
 
+  /// All tensors of the component that hold floating-point numbers, in the order of their names.
+  std::vector<TensorSize> sizes() const;
+
+  /// The same weights, but take() only checks names and shapes: what it gives has no numbers (it is
+  /// on LibTorch's meta device), and no layer made of it may be used.
+  Weights without_values() const;
+
+  /// Asks the machine to read the tensors of this scope while something else is done.
+  void read_ahead() const;
+
  private:
   struct State;
-  Weights(std::shared_ptr<State> state, std::string prefix)
-      : state_(std::move(state)), prefix_(std::move(prefix)) {}
+  Weights(std::shared_ptr<State> state, std::string prefix, bool has_values = true)
+      : state_(std::move(state)), prefix_(std::move(prefix)), has_values_(has_values) {}
 
   at::Tensor find(std::initializer_list<std::string_view> names, at::IntArrayRef shape) const;
   at::Tensor place(const at::Tensor& mapped, std::string_view name) const;
 
   std::shared_ptr<State> state_;
   std::string prefix_;
+  bool has_values_;
 };
 
 }  // namespace kandinsky::tensor

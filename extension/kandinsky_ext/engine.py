@@ -81,6 +81,8 @@ class EngineKey:
     model_dir: Path
     device: str
     precision: str
+    max_memory: int = 0
+    """Bytes; 0: what is free."""
 
 
 class OpenEngine:
@@ -92,7 +94,12 @@ class OpenEngine:
     def __init__(self, package: ModuleType, key: EngineKey) -> None:
         self.package = package
         self.key = key
-        self.engine = package.Engine(str(key.model_dir), device=key.device, precision=key.precision)
+        self.engine = package.Engine(
+            str(key.model_dir),
+            device=key.device,
+            precision=key.precision,
+            max_memory=key.max_memory,
+        )
         self.embedder = Embedder(self.engine)
         self.encoded = EncodedPictures(self.engine)
         self._projection: preview.Projection | None = None

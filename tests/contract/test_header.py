@@ -28,6 +28,15 @@ RECORDED: dict[str, list[Field]] = {
         Field("device", 24, 8),
         Field("precision", 32, 8),
         Field("inpaint_dir", 40, 8),
+        Field("max_memory", 48, 8),
+    ],
+    "kandinsky_memory_plan": [
+        Field("struct_size", 0, 4),
+        Field("holds_everything", 4, 4),
+        Field("budget", 8, 8),
+        Field("peak", 16, 8),
+        Field("least", 24, 8),
+        Field("text", 32, 8),
     ],
     "kandinsky_engine_info": [
         Field("struct_size", 0, 4),

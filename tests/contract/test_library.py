@@ -37,6 +37,7 @@ DEFAULTS: dict[str, tuple[type[ctypes.Structure], dict[str, Any]]] = {
             ("device", TEXT),
             ("precision", TEXT),
             ("inpaint_dir", TEXT),
+            ("max_memory", ctypes.c_uint64),
         ),
         {
             "model_dir": None,
@@ -44,7 +45,18 @@ DEFAULTS: dict[str, tuple[type[ctypes.Structure], dict[str, Any]]] = {
             "device": b"auto",
             "precision": b"auto",
             "inpaint_dir": None,
+            "max_memory": 0,
         },
+    ),
+    "kandinsky_memory_plan": (
+        struct(
+            ("holds_everything", INT),
+            ("budget", ctypes.c_uint64),
+            ("peak", ctypes.c_uint64),
+            ("least", ctypes.c_uint64),
+            ("text", TEXT),
+        ),
+        {"holds_everything": 0, "budget": 0, "peak": 0, "least": 0, "text": None},
     ),
     "kandinsky_engine_info": (
         struct(

@@ -53,6 +53,26 @@ class TestInfo:
         assert re.search(r"(?m)^scheduler +DDIMScheduler$", done.stdout)
         assert re.search(r"(?m)^total ", done.stdout)
 
+    def test_memory_plan(self, model: Path) -> None:
+        done = run_program("info", model, "--max-memory", "8 GiB", "--precision", "fp32")
+        assert done.returncode == 0, done.stderr
+        assert f"memory of a picture of {NATIVE_SIZE} x {NATIVE_SIZE} in fp32" in done.stdout
+        assert re.search(r"(?m)^allowed +8.59 GB$", done.stdout)
+        assert re.search(r"(?m)^smallest +\d+\.\d MB$", done.stdout)
+        assert re.search(r"(?m)^plan +everything stays loaded", done.stdout)
+        done = run_program("info", model, "--json", "--max-memory=2500mb", "--size=512x256")
+        memory = json.loads(done.stdout)["memory"]
+        assert (memory["width"], memory["height"], memory["budget"]) == (512, 256, 2_500_000_000)
+        assert memory["least"] <= memory["peak"] <= memory["budget"]
+
+    def test_too_small_a_limit_names_the_smallest(self, model: Path, tmp_path: Path) -> None:
+        painting = ("--prompt", "a red circle", "--output", tmp_path / "circle.png")
+        for words in (("info", model), ("txt2img", "--model", model, *painting)):
+            done = run_program(*words, "--max-memory", "10MB")
+            assert done.returncode == 1 + 5, "out of memory"
+            assert re.search(r"needs \d+ MB of memory at least", done.stderr.splitlines()[-1])
+        assert not list(tmp_path.iterdir())
+
     def test_json_has_exact_numbers(self, model: Path) -> None:
         done = run_program("info", "--json", model)
         assert done.returncode == 0, done.stderr
@@ -157,6 +177,18 @@ class TestPicture:
     def test_sampler_is_spelled_as_in_the_list(self, model: Path, tmp_path: Path) -> None:
         paint(model, tmp_path / "x.png", "--sampler", "ddim")
         assert ", Sampler: DDIM, " in parameters(tmp_path / "x.png")
+
+    def test_threads_and_little_memory_paint_the_same(self, model: Path, tmp_path: Path) -> None:
+        paint(model, tmp_path / "free.png", "--threads", "1")
+        least = json.loads(
+            run_program(
+                "info", model, "--json", "--max-memory=8GB", "--precision=fp32"
+            ).stdout
+        )["memory"]["least"]
+        limit = f"--max-memory={least / 1e6 + 0.1:.1f}MB"
+        paint(model, tmp_path / "tight.png", "--threads", "1", limit)
+        with Image.open(tmp_path / "free.png") as free, Image.open(tmp_path / "tight.png") as tight:
+            assert free.tobytes() == tight.tobytes()
 
     def test_precision_is_obeyed_and_told(self, model: Path, tmp_path: Path) -> None:
         paint(model, tmp_path / "fp32.png")

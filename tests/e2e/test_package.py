@@ -94,6 +94,25 @@ class TestWhatThereIs:
         assert info.native_size == NATIVE_SIZE
         assert (info.latent_channels, info.latent_factor, info.size_multiple) == (4, 8, 64)
 
+    def test_memory_plan(self, engine: Engine, model: Path) -> None:
+        plan = engine.plan_memory(**SIZE)
+        assert plan.holds_everything
+        assert plan.least <= plan.peak <= plan.budget
+        assert "everything stays loaded" in plan.text
+        with Engine(model, precision="fp32", max_memory=plan.least) as tight:
+            assert tight.plan_memory(**SIZE).budget == plan.least
+            said: list[str] = []
+            tight.on_message = said.append
+            assert (paint(tight) == paint(engine)).all()
+            assert [text.partition(":")[0] for text in said] == [
+                f"Memory within {plan.least / 1e6:.0f} MB"
+            ]
+        with (
+            Engine(model, precision="fp32", max_memory=plan.least - 1) as small,
+            pytest.raises(kandinsky.OutOfMemoryError, match="at least"),
+        ):
+            paint(small)
+
     def test_prior_folder_is_obeyed(self, model: Path, tmp_path: Path) -> None:
         copy = copy_models(model, tmp_path)
         prior = (tmp_path / f"{model.name}-prior").rename(tmp_path / "elsewhere")

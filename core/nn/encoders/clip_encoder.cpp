@@ -42,9 +42,10 @@ ClipEncoder::ClipEncoder(const tensor::Weights& weights, const ClipEncoderConfig
 at::Tensor ClipEncoder::operator()(at::Tensor x) const {
   for (const Layer& layer : layers_) {
     const at::Tensor normed = layer.layer_norm1(x);
-    x = x + layer.out_proj(attention(layer.q_proj(normed), layer.k_proj(normed),
-                                     layer.v_proj(normed), heads_, std::nullopt, masking_));
-    x = x + layer.fc2(activate(layer.fc1(layer.layer_norm2(x)), hidden_act_));
+    x = layer.out_proj.add_to(
+        x, attention(layer.q_proj(normed), layer.k_proj(normed), layer.v_proj(normed), heads_,
+                     AttentionKernel::kFused, {.masking = masking_}));
+    x = layer.fc2.add_to(x, layer.fc1.activated(layer.layer_norm2(x), hidden_act_));
   }
   return x;
 }

@@ -90,9 +90,10 @@ MultilingualClip::Output MultilingualClip::operator()(const at::Tensor& ids,
   const at::Tensor key_mask = ((1 - mask) * lowest(placement_.dtype)).unsqueeze(1).unsqueeze(1);
   for (const Layer& layer : layers_) {
     const at::Tensor mixed =
-        attention(layer.query(x), layer.key(x), layer.value(x), heads_, key_mask);
-    x = layer.attention_norm(x + layer.attention_output(mixed));
-    x = layer.output_norm(x + layer.output(activate(layer.intermediate(x), hidden_act_)));
+        attention(layer.query(x), layer.key(x), layer.value(x), heads_, AttentionKernel::kFused,
+                  {.mask = key_mask});
+    x = layer.attention_norm(layer.attention_output.add_to(x, mixed));
+    x = layer.output_norm(layer.output.add_to(x, layer.intermediate.activated(x, hidden_act_)));
   }
   const at::Tensor weights = mask.unsqueeze(2);
   const at::Tensor pooled = (x * weights).sum(1) / weights.sum(1);

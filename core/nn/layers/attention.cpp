@@ -1,21 +1,78 @@
 #include "nn/layers/attention.h"
 
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/bmm.h>
+#include <ATen/ops/cat.h>
 #include <ATen/ops/scaled_dot_product_attention.h>
+#include <ATen/ops/softmax.h>
+
+#include <algorithm>
+#include <cmath>
+#include <optional>
+#include <vector>
+
+#if defined(__x86_64__) && defined(__GNUC__)
+#include <cpuid.h>
+#endif
 
 namespace kandinsky::nn {
 namespace {
+
+/// Scores that exist at a time: so few that they stay in the caches.
+constexpr int64_t kScoresAtOnce = int64_t{1} << 22;
+
+bool has_tiles() {
+#if defined(__x86_64__) && defined(__GNUC__)
+  constexpr unsigned kAmxBf16 = 1U << 22U;
+  unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
+  return __get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) != 0 && (edx & kAmxBf16) != 0;
+#else
+  return false;
+#endif
+}
 
 at::Tensor split_heads(const at::Tensor& x, int64_t heads) {
   return x.view({x.size(0), x.size(1), heads, x.size(2) / heads}).transpose(1, 2);
 }
 
+/// [B, heads, T, size] -> [B * heads, T, size]
+at::Tensor fold_heads(const at::Tensor& x) {
+  return x.reshape({x.size(0) * x.size(1), x.size(2), x.size(3)});
+}
+
+at::Tensor by_products(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v) {
+  const at::Tensor scaled = fold_heads(q * (1.0 / std::sqrt(static_cast<double>(q.size(3)))));
+  const at::Tensor keys = fold_heads(k).transpose(1, 2);
+  const at::Tensor values = fold_heads(v);
+  const int64_t slice = std::max<int64_t>(1, kScoresAtOnce / (scaled.size(0) * keys.size(2)));
+  std::vector<at::Tensor> slices;
+  for (const at::Tensor& queries : scaled.split(slice, 1))
+    slices.push_back(at::bmm(at::softmax(at::bmm(queries, keys), -1), values));
+  return (slices.size() == 1 ? slices.front() : at::cat(slices, 1)).view(q.sizes());
+}
+
 }  // namespace
 
+AttentionKernel attention_kernel(const tensor::Placement& placement) {
+  static const bool tiles = has_tiles();
+  const bool is_batched = placement.speedups.batched_attention && placement.device.is_cpu() &&
+                          placement.dtype == at::kBFloat16 && !tiles;
+  return is_batched ? AttentionKernel::kBatched : AttentionKernel::kFused;
+}
+
 at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, int64_t heads,
-                     const std::optional<at::Tensor>& mask, Masking masking) {
-  const at::Tensor mixed = at::scaled_dot_product_attention(
-      split_heads(q, heads), split_heads(k, heads), split_heads(v, heads), mask,
-      /*dropout_p=*/0.0, masking == Masking::kCausal);
+                     AttentionKernel kernel, const AttentionOptions& options) {
+  const at::Tensor queries = split_heads(q, heads);
+  const at::Tensor keys = split_heads(k, heads);
+  const at::Tensor values = split_heads(v, heads);
+  const bool is_batched = kernel == AttentionKernel::kBatched && !options.mask.defined() &&
+                          options.masking == Masking::kNone;
+  const at::Tensor mixed =
+      is_batched ? by_products(queries, keys, values)
+                 : at::scaled_dot_product_attention(
+                       queries, keys, values,
+                       options.mask.defined() ? std::optional(options.mask) : std::nullopt,
+                       /*dropout_p=*/0.0, options.masking == Masking::kCausal);
   return mixed.transpose(1, 2).reshape({q.size(0), q.size(1), q.size(2)});
 }
 

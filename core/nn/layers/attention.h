@@ -2,19 +2,32 @@
 
 #include <ATen/core/Tensor.h>
 
-#include <optional>
+#include "tensor/device.h"
 
 namespace kandinsky::nn {
 
 enum class Masking { kNone, kCausal };
 
+/// How attention is computed. The results are equal up to rounding.
+enum class AttentionKernel {
+  kFused,    ///< LibTorch's scaled_dot_product_attention
+  kBatched,  ///< matrix products of a slice of the queries at a time; with a mask, the same
+};
+
+/// The faster one of a placement: LibTorch's fused kernel multiplies bf16 at the rate of fp32 on
+/// CPUs without tiles (AMX), matrix products do not.
+AttentionKernel attention_kernel(const tensor::Placement& placement);
+
+struct AttentionOptions {
+  at::Tensor mask{};  ///< broadcastable to [B, heads, T, S], added to the scores; may be undefined
+  Masking masking = Masking::kNone;  ///< kCausal hides keys behind the query's own position and
+                                     ///< takes no mask
+};
+
 /// softmax(q k^T / sqrt(head size) + mask) v, by heads.
-/// q: [B, T, heads * size], k and v: [B, S, heads * size], mask: broadcastable to [B, heads, T, S],
-/// added to the scores. Returns [B, T, heads * size]. kCausal hides keys behind the query's own
-/// position and takes no mask.
+/// q: [B, T, heads * size], k and v: [B, S, heads * size]. Returns [B, T, heads * size].
 at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, int64_t heads,
-                     const std::optional<at::Tensor>& mask = std::nullopt,
-                     Masking masking = Masking::kNone);
+                     AttentionKernel kernel, const AttentionOptions& options = {});
 
 /// [B, C, H, W] -> [B, H*W, C]; a view for channels-last maps.
 at::Tensor map_to_tokens(const at::Tensor& map);

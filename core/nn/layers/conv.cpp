@@ -1,7 +1,11 @@
 #include "nn/layers/conv.h"
 
+#include <ATen/TensorOperators.h>
 #include <ATen/ops/conv2d.h>
 #include <ATen/ops/pad.h>
+
+#include "nn/layers/attention.h"
+#include "nn/layers/onednn.h"
 
 namespace kandinsky::nn {
 
@@ -12,20 +16,53 @@ at::Tensor pad_map(const at::Tensor& x, const Padding& padding, PaddingMode mode
 }
 
 Conv2d::Conv2d(const tensor::Weights& weights, const ConvShape& shape, Bias bias)
-    : weight_(
-          weights
-              .take("weight", {shape.out_channels, shape.in_channels, shape.kernel, shape.kernel})
-              .contiguous(at::MemoryFormat::ChannelsLast)),
-      bias_(bias == Bias::kYes ? weights.take("bias", {shape.out_channels}) : at::Tensor()),
+    : Conv2d(weights.take("weight",
+                          {shape.out_channels, shape.in_channels, shape.kernel, shape.kernel}),
+             bias == Bias::kYes ? weights.take("bias", {shape.out_channels}) : at::Tensor(), shape,
+             weights.placement()) {}
+
+Conv2d::Conv2d(const at::Tensor& weight, const at::Tensor& bias, const ConvShape& shape,
+               const tensor::Placement& placement)
+    : bias_(bias),
       stride_(shape.stride),
-      padding_(shape.padding) {}
+      padding_(shape.padding),
+      is_pointwise_(shape.kernel == 1 && shape.stride == 1 && shape.padding == 0),
+      is_packed_(onednn::can_pack(placement)),
+      is_fused_(is_packed_ && placement.speedups.fused_operations) {
+  if (!is_packed_) {
+    weight_ = weight.contiguous(at::MemoryFormat::ChannelsLast);
+  } else if (is_pointwise_) {
+    weight_ = onednn::pack_linear(weight.flatten(1));
+  } else {
+    weight_ = onednn::pack_convolution(weight, {stride_, padding_});
+  }
+}
 
 at::Tensor Conv2d::operator()(const at::Tensor& x, PaddingMode mode) const {
-  if (mode == PaddingMode::kCircular && padding_ > 0) {
-    return at::conv2d(pad_map(x, {padding_, padding_, padding_, padding_}, mode), weight_, bias_,
-                      {stride_, stride_});
-  }
-  return at::conv2d(x, weight_, bias_, {stride_, stride_}, {padding_, padding_});
+  return convolve(x, {}, mode);
+}
+
+at::Tensor Conv2d::add_to(const at::Tensor& residual, const at::Tensor& x, PaddingMode mode) const {
+  return is_fused_ ? convolve(x, residual, mode) : residual + convolve(x, {}, mode);
+}
+
+at::Tensor Conv2d::convolve(const at::Tensor& x, const at::Tensor& residual,
+                            PaddingMode mode) const {
+  const bool is_padded_before = mode == PaddingMode::kCircular && padding_ > 0;
+  const at::Tensor map =
+      is_padded_before ? pad_map(x, {padding_, padding_, padding_, padding_}, mode) : x;
+  const int64_t padding = is_padded_before ? 0 : padding_;
+  if (!is_packed_) return at::conv2d(map, weight_, bias_, {stride_, stride_}, {padding, padding});
+  return packed_convolve(map, residual, padding);
+}
+
+at::Tensor Conv2d::packed_convolve(const at::Tensor& x, const at::Tensor& residual,
+                                   int64_t padding) const {
+  if (!is_pointwise_)
+    return onednn::convolution(x, weight_, bias_, {stride_, padding}, {.addend = residual});
+  const at::Tensor addend = residual.defined() ? map_to_tokens(residual) : residual;
+  return tokens_to_map(onednn::linear(map_to_tokens(x), weight_, bias_, {.addend = addend}),
+                       x.size(2), x.size(3));
 }
 
 }  // namespace kandinsky::nn

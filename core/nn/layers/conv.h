@@ -34,20 +34,35 @@ struct Padding {
 at::Tensor pad_map(const at::Tensor& x, const Padding& padding, PaddingMode mode);
 
 /// 2D convolution. Tensors: "weight" [out, in, kernel, kernel], "bias" [out]. Weights are kept
-/// channels-last, the layout in which convolutions are fastest on every device here; maps keep that
-/// layout from the first convolution on.
+/// channels-last, the layout in which convolutions are fastest on every device here, or packed where
+/// LibTorch can; maps keep that layout from the first convolution on.
 class Conv2d {
  public:
   Conv2d(const tensor::Weights& weights, const ConvShape& shape, Bias bias = Bias::kYes);
 
+  /// From tensors of that shape, bias undefined for none.
+  Conv2d(const at::Tensor& weight, const at::Tensor& bias, const ConvShape& shape,
+         const tensor::Placement& placement);
+
   /// x: [B, in, H, W]
   at::Tensor operator()(const at::Tensor& x, PaddingMode mode = PaddingMode::kZeros) const;
 
+  /// residual + convolution of x, both of one shape.
+  at::Tensor add_to(const at::Tensor& residual, const at::Tensor& x,
+                    PaddingMode mode = PaddingMode::kZeros) const;
+
  private:
+  at::Tensor convolve(const at::Tensor& x, const at::Tensor& residual, PaddingMode mode) const;
+  at::Tensor packed_convolve(const at::Tensor& x, const at::Tensor& residual,
+                             int64_t padding) const;
+
   at::Tensor weight_;
   at::Tensor bias_;
   int64_t stride_;
   int64_t padding_;
+  bool is_pointwise_;  ///< each place alone: a linear layer
+  bool is_packed_;
+  bool is_fused_;
 };
 
 }  // namespace kandinsky::nn

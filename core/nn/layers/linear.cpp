@@ -1,13 +1,33 @@
 #include "nn/layers/linear.h"
 
+#include <ATen/TensorOperators.h>
 #include <ATen/ops/linear.h>
+
+#include "nn/layers/onednn.h"
 
 namespace kandinsky::nn {
 
 Linear::Linear(const tensor::Weights& weights, int64_t in_features, int64_t out_features, Bias bias)
     : weight_(weights.take("weight", {out_features, in_features})),
-      bias_(bias == Bias::kYes ? weights.take("bias", {out_features}) : at::Tensor()) {}
+      bias_(bias == Bias::kYes ? weights.take("bias", {out_features}) : at::Tensor()),
+      is_packed_(onednn::can_pack(weights.placement())),
+      is_fused_(is_packed_ && weights.placement().speedups.fused_operations) {
+  if (is_packed_) weight_ = onednn::pack_linear(weight_);
+}
 
-at::Tensor Linear::operator()(const at::Tensor& x) const { return at::linear(x, weight_, bias_); }
+at::Tensor Linear::operator()(const at::Tensor& x) const {
+  return is_packed_ ? onednn::linear(x, weight_, bias_) : at::linear(x, weight_, bias_);
+}
+
+at::Tensor Linear::activated(const at::Tensor& x, Activation activation) const {
+  if (is_fused_ && activation == Activation::kGelu)
+    return onednn::linear(x, weight_, bias_, {.activation = "gelu"});
+  return activate((*this)(x), activation);
+}
+
+at::Tensor Linear::add_to(const at::Tensor& residual, const at::Tensor& x) const {
+  return is_fused_ ? onednn::linear(x, weight_, bias_, {.addend = residual})
+                   : residual + (*this)(x);
+}
 
 }  // namespace kandinsky::nn

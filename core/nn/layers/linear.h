@@ -2,13 +2,15 @@
 
 #include <ATen/core/Tensor.h>
 
+#include "nn/layers/activation.h"
 #include "tensor/weights.h"
 
 namespace kandinsky::nn {
 
 enum class Bias { kNo, kYes };
 
-/// y = x W^T + b over the last dimension. Tensors: "weight" [out, in], "bias" [out].
+/// y = x W^T + b over the last dimension. Tensors: "weight" [out, in], "bias" [out]. On CPUs the
+/// weight is kept packed where LibTorch can.
 class Linear {
  public:
   Linear(const tensor::Weights& weights, int64_t in_features, int64_t out_features,
@@ -16,9 +18,17 @@ class Linear {
 
   at::Tensor operator()(const at::Tensor& x) const;
 
+  /// activation(y)
+  at::Tensor activated(const at::Tensor& x, Activation activation) const;
+
+  /// residual + y, both of one shape.
+  at::Tensor add_to(const at::Tensor& residual, const at::Tensor& x) const;
+
  private:
   at::Tensor weight_;
   at::Tensor bias_;
+  bool is_packed_;
+  bool is_fused_;
 };
 
 }  // namespace kandinsky::nn

@@ -2,6 +2,9 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <optional>
+
+#include "nn/layers/norm_kernels.h"
 #include "tensor/weights.h"
 
 namespace kandinsky::nn {
@@ -19,7 +22,14 @@ class LayerNorm {
   double eps_;
 };
 
-/// Tensors: "weight", "bias" [channels]. x: [B, channels, ...]. Statistics over each group of
+/// What scales and shifts a normed map: normed * scale + shift. Both [B, C, h, w], where h and w
+/// divide the map's sides; each cell is for a rectangle of the map.
+struct Modulation {
+  at::Tensor scale;
+  at::Tensor shift;
+};
+
+/// Tensors: "weight", "bias" [channels]. x: [B, channels, H, W]. Statistics over each group of
 /// channels, in fp32.
 class GroupNorm {
  public:
@@ -27,11 +37,19 @@ class GroupNorm {
 
   at::Tensor operator()(const at::Tensor& x) const;
 
+  /// The norm, modulated if there is a modulation, then the activation.
+  at::Tensor operator()(const at::Tensor& x, const std::optional<Modulation>& modulation,
+                        kernels::Then then) const;
+
  private:
+  at::Tensor fused(const at::Tensor& x, const std::optional<Modulation>& modulation,
+                   kernels::Then then) const;
+
   at::Tensor weight_;
   at::Tensor bias_;
   int64_t groups_;
   double eps_;
+  bool is_fused_;
 };
 
 }  // namespace kandinsky::nn

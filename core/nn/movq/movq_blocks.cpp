@@ -1,11 +1,9 @@
 #include "nn/movq/movq_blocks.h"
 
-#include <ATen/TensorOperators.h>
-#include <ATen/ops/silu.h>
-
-#include "nn/layers/attention.h"
-
 namespace kandinsky::nn {
+
+using kernels::Then;
+
 namespace {
 
 tensor::Weights named(const tensor::Weights& weights, std::string_view name,
@@ -38,9 +36,9 @@ MovqResnetBlock::MovqResnetBlock(const tensor::Weights& weights, int64_t in_chan
 
 at::Tensor MovqResnetBlock::operator()(const at::Tensor& x, const at::Tensor& zq,
                                        PaddingMode padding_mode) const {
-  const at::Tensor convolved = conv1_(at::silu(norm1_(x, zq)), padding_mode);
-  const at::Tensor h = conv2_(at::silu(norm2_(convolved, zq)), padding_mode);
-  return (conv_shortcut_ ? (*conv_shortcut_)(x) : x) + h;
+  const at::Tensor h = conv1_(norm1_(x, zq, Then::kSilu), padding_mode);
+  return conv2_.add_to(conv_shortcut_ ? (*conv_shortcut_)(x) : x, norm2_(h, zq, Then::kSilu),
+                       padding_mode);
 }
 
 MovqAttention::MovqAttention(const tensor::Weights& weights, int64_t channels,
@@ -49,13 +47,14 @@ MovqAttention::MovqAttention(const tensor::Weights& weights, int64_t channels,
       to_q_(named(weights, "to_q", "query"), channels, channels),
       to_k_(named(weights, "to_k", "key"), channels, channels),
       to_v_(named(weights, "to_v", "value"), channels, channels),
-      to_out_(named(weights, "to_out.0", "proj_attn"), channels, channels) {}
+      to_out_(named(weights, "to_out.0", "proj_attn"), channels, channels),
+      kernel_(attention_kernel(weights.placement())) {}
 
 at::Tensor MovqAttention::operator()(const at::Tensor& x, const at::Tensor& zq) const {
   const at::Tensor tokens = map_to_tokens(norm_(x, zq));
   const at::Tensor mixed =
-      to_out_(attention(to_q_(tokens), to_k_(tokens), to_v_(tokens), /*heads=*/1));
-  return x + tokens_to_map(mixed, x.size(2), x.size(3));
+      attention(to_q_(tokens), to_k_(tokens), to_v_(tokens), /*heads=*/1, kernel_);
+  return tokens_to_map(to_out_.add_to(map_to_tokens(x), mixed), x.size(2), x.size(3));
 }
 
 MovqMidBlock::MovqMidBlock(const tensor::Weights& weights, int64_t channels,

@@ -5,6 +5,7 @@
 
 #include <optional>
 
+#include "nn/layers/attention.h"
 #include "nn/layers/conv.h"
 #include "nn/layers/linear.h"
 #include "nn/movq/spatial_norm.h"
@@ -39,6 +40,7 @@ class MovqAttention {
  private:
   MovqNorm norm_;
   Linear to_q_, to_k_, to_v_, to_out_;
+  AttentionKernel kernel_;
 };
 
 /// resnet, attention, resnet: the innermost part of both halves.

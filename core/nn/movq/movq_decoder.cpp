@@ -1,8 +1,5 @@
 #include "nn/movq/movq_decoder.h"
 
-#include <ATen/ops/silu.h>
-#include <ATen/ops/upsample_nearest2d.h>
-
 namespace kandinsky::nn {
 namespace {
 
@@ -35,8 +32,7 @@ MovqDecoder::MovqDecoder(const MovqConfig& config, const tensor::Weights& weight
       in_channels = channels;
     }
     if (i + 1 < levels) {
-      level.upsampler.emplace(block.scope("upsamplers.0.conv"),
-                              ConvShape{.in_channels = channels, .out_channels = channels});
+      level.upsampler.emplace(block.scope("upsamplers.0.conv"), channels, channels);
     }
     up_blocks_.push_back(std::move(level));
   }
@@ -50,12 +46,9 @@ at::Tensor MovqDecoder::operator()(const at::Tensor& z, const at::Tensor& zq,
       x = level.resnets[j](x, zq, padding_mode);
       if (!level.attentions.empty()) x = level.attentions[j](x, zq);
     }
-    if (level.upsampler) {
-      x = (*level.upsampler)(at::upsample_nearest2d(x, {2 * x.size(2), 2 * x.size(3)}),
-                             padding_mode);
-    }
+    if (level.upsampler) x = (*level.upsampler)(x, padding_mode);
   }
-  return conv_out_(at::silu(conv_norm_out_(x, zq)), padding_mode);
+  return conv_out_(conv_norm_out_(x, zq, kernels::Then::kSilu), padding_mode);
 }
 
 }  // namespace kandinsky::nn

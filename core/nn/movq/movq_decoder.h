@@ -3,6 +3,7 @@
 #include <optional>
 #include <vector>
 
+#include "nn/layers/upsampled_conv.h"
 #include "nn/movq/movq_blocks.h"
 #include "nn/movq/movq_config.h"
 
@@ -21,7 +22,7 @@ class MovqDecoder {
   struct Level {
     std::vector<MovqResnetBlock> resnets;
     std::vector<MovqAttention> attentions;  ///< empty, or one for each resnet
-    std::optional<Conv2d> upsampler;
+    std::optional<UpsampledConv2d> upsampler;
   };
   Conv2d conv_in_;
   MovqMidBlock mid_block_;

@@ -1,7 +1,5 @@
 #include "nn/movq/movq_encoder.h"
 
-#include <ATen/ops/silu.h>
-
 namespace kandinsky::nn {
 namespace {
 
@@ -57,7 +55,7 @@ at::Tensor MovqEncoder::operator()(const at::Tensor& pixels, PaddingMode padding
       x = (*level.downsampler)(pad_map(x, {.right = 1, .bottom = 1}, padding_mode));
   }
   x = mid_block_(x, no_zq, padding_mode);
-  return conv_out_(at::silu(conv_norm_out_(x, no_zq)), padding_mode);
+  return conv_out_(conv_norm_out_(x, no_zq, kernels::Then::kSilu), padding_mode);
 }
 
 }  // namespace kandinsky::nn

@@ -1,6 +1,5 @@
 #include "nn/movq/spatial_norm.h"
 
-#include <ATen/TensorOperators.h>
 #include <ATen/ops/upsample_nearest2d.h>
 
 namespace kandinsky::nn {
@@ -16,7 +15,8 @@ bool is_spatial(const MovqNormKind& kind) { return kind.zq_channels > 0; }
 
 MovqNorm::MovqNorm(const tensor::Weights& weights, int64_t channels, const MovqNormKind& kind)
     : norm_layer_(is_spatial(kind) ? weights.scope("norm_layer") : weights, channels,
-                  is_spatial(kind) ? kSpatialGroups : kind.groups, kEps) {
+                  is_spatial(kind) ? kSpatialGroups : kind.groups, kEps),
+      is_on_latent_grid_(weights.placement().speedups.latent_grid_norms) {
   if (!is_spatial(kind)) return;
   const ConvShape shape{.in_channels = kind.zq_channels,
                         .out_channels = channels,
@@ -27,14 +27,13 @@ MovqNorm::MovqNorm(const tensor::Weights& weights, int64_t channels, const MovqN
   conv_b_.emplace(weights.scope("conv_b"), shape);
 }
 
-at::Tensor MovqNorm::operator()(const at::Tensor& x, const at::Tensor& zq) const {
-  const at::Tensor normed = norm_layer_(x);
-  if (!conv_y_) return normed;
+at::Tensor MovqNorm::operator()(const at::Tensor& x, const at::Tensor& zq,
+                                kernels::Then then) const {
+  if (!conv_y_) return norm_layer_(x, std::nullopt, then);
   // A 1x1 convolution and nearest resizing commute: convolve the small map.
-  const auto resized = [&x](const at::Tensor& map) {
-    return at::upsample_nearest2d(map, {x.size(2), x.size(3)});
-  };
-  return normed * resized((*conv_y_)(zq)) + resized((*conv_b_)(zq));
+  const at::Tensor map =
+      is_on_latent_grid_ ? zq : at::upsample_nearest2d(zq, {x.size(2), x.size(3)});
+  return norm_layer_(x, Modulation{.scale = (*conv_y_)(map), .shift = (*conv_b_)(map)}, then);
 }
 
 }  // namespace kandinsky::nn

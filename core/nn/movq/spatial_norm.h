@@ -24,12 +24,14 @@ class MovqNorm {
 
   /// x: [B, channels, H, W]; zq: [B, zq_channels, h, w] for the spatial kind, where H and W are
   /// multiples of h and w. Source: diffusers, SpatialNorm.forward.
-  at::Tensor operator()(const at::Tensor& x, const at::Tensor& zq) const;
+  at::Tensor operator()(const at::Tensor& x, const at::Tensor& zq,
+                        kernels::Then then = kernels::Then::kNothing) const;
 
  private:
   GroupNorm norm_layer_;
   std::optional<Conv2d> conv_y_;
   std::optional<Conv2d> conv_b_;
+  bool is_on_latent_grid_;
 };
 
 }  // namespace kandinsky::nn

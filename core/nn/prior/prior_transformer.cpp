@@ -3,7 +3,6 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/full.h>
-#include <ATen/ops/gelu.h>
 #include <ATen/ops/pad.h>
 #include <ATen/ops/triu.h>
 
@@ -81,7 +80,20 @@ PriorTransformer::Conditioning PriorTransformer::condition(
   const at::Tensor padding =
       at::pad((1 - placed(attention_mask)) * kHidden, {0, kAdditionalEmbeddings});
   const at::Tensor causal = at::triu(at::full({length, length}, kHidden, text.options()), 1);
-  return {at::cat({text, pooled}, 1), (padding.unsqueeze(1) + causal).unsqueeze(1)};
+  Conditioning conditioning{.tokens = at::cat({text, pooled}, 1),
+                            .key_mask = (padding.unsqueeze(1) + causal).unsqueeze(1),
+                            .memories = {}};
+  if (!placement_.speedups.prior_prefix_cache) return conditioning;
+
+  const int64_t text_length = conditioning.tokens.size(1);
+  const at::Tensor key_mask =
+      conditioning.key_mask.slice(2, 0, text_length).slice(3, 0, text_length);
+  at::Tensor x = conditioning.tokens + positional_embedding_.slice(1, 0, text_length);
+  for (const Block& block : blocks_) {
+    Memory& memory = conditioning.memories.emplace_back();
+    x = apply(block, x, key_mask, memory);
+  }
+  return conditioning;
 }
 
 at::Tensor PriorTransformer::operator()(const at::Tensor& latents, double timestep,
@@ -91,14 +103,30 @@ at::Tensor PriorTransformer::operator()(const at::Tensor& latents, double timest
       time_embedding_(timestep).unsqueeze(1).expand({batch_size, 1, inner_dim_});
   const at::Tensor image = proj_in_(latents.to(placement_.device, placement_.dtype)).unsqueeze(1);
   const at::Tensor query = prd_embedding_.expand({batch_size, 1, inner_dim_});
-  at::Tensor x = at::cat({conditioning.tokens, time, image, query}, 1) + positional_embedding_;
-  for (const Block& block : blocks_) {
-    const at::Tensor normed = block.norm1(x);
-    x = x + block.to_out(attention(block.to_q(normed), block.to_k(normed), block.to_v(normed),
-                                   heads_, conditioning.key_mask));
-    x = x + block.ff_out(at::gelu(block.ff_in(block.norm3(x))));
+  const bool remembers_text = !conditioning.memories.empty();
+  const int64_t first = remembers_text ? conditioning.tokens.size(1) : 0;
+  at::Tensor x = at::cat({time, image, query}, 1);
+  if (!remembers_text) x = at::cat({conditioning.tokens, x}, 1);
+  x = x + positional_embedding_.slice(1, first);
+  const at::Tensor key_mask = conditioning.key_mask.slice(2, first);
+  for (size_t i = 0; i < blocks_.size(); ++i) {
+    Memory memory = remembers_text ? conditioning.memories[i] : Memory{};
+    x = apply(blocks_[i], x, key_mask, memory);
   }
   return proj_to_clip_embeddings_(norm_out_(x.select(1, x.size(1) - 1)));
+}
+
+at::Tensor PriorTransformer::apply(const Block& block, const at::Tensor& x,
+                                   const at::Tensor& key_mask, Memory& memory) const {
+  const at::Tensor normed = block.norm1(x);
+  const auto append = [](const at::Tensor& earlier, const at::Tensor& own) {
+    return earlier.defined() ? at::cat({earlier, own}, 1) : own;
+  };
+  memory = {append(memory.key, block.to_k(normed)), append(memory.value, block.to_v(normed))};
+  const at::Tensor mixed = attention(block.to_q(normed), memory.key, memory.value, heads_,
+                                     AttentionKernel::kFused, {.mask = key_mask});
+  const at::Tensor h = block.to_out.add_to(x, mixed);
+  return block.ff_out.add_to(h, block.ff_in.activated(block.norm3(h), Activation::kGelu));
 }
 
 at::Tensor PriorTransformer::post_process_latents(const at::Tensor& latents) const {

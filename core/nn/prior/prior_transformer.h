@@ -12,10 +12,17 @@ namespace kandinsky::nn {
 /// The prior: text embeds and a noisy image embedding -> the clean image embedding.
 class PriorTransformer {
  public:
-  /// What stays the same over all steps of one prompt.
+  /// Keys and values of one block, [B, T, inner] each.
+  struct Memory {
+    at::Tensor key;
+    at::Tensor value;
+  };
+  /// What stays the same over all steps of one prompt. The text comes before everything that
+  /// changes, and no token sees a later one: so the text is read once, and each block remembers it.
   struct Conditioning {
-    at::Tensor tokens;    ///< [B, num_embeddings + 1, inner]: text states, pooled text
-    at::Tensor key_mask;  ///< [B, 1, S, S], added to the scores
+    at::Tensor tokens;             ///< [B, num_embeddings + 1, inner]: text states, pooled text
+    at::Tensor key_mask;           ///< [B, 1, S, S], added to the scores
+    std::vector<Memory> memories;  ///< of the text, one for each block; empty: read it in each step
   };
 
   /// Throws Error(kCorruptFile, kUnsupported) for a config or weights that do not fit.
@@ -46,6 +53,11 @@ class PriorTransformer {
     LayerNorm norm3;
     Linear ff_in, ff_out;
   };
+  /// One block, for tokens x [B, T, inner] that see what `memory` holds and themselves.
+  /// key_mask: [B, 1, T, S]. Puts the tokens' own keys and values behind those in `memory`.
+  at::Tensor apply(const Block& block, const at::Tensor& x, const at::Tensor& key_mask,
+                   Memory& memory) const;
+
   int64_t heads_;
   int64_t embedding_dim_;
   int64_t num_embeddings_;

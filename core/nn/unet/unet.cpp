@@ -201,7 +201,7 @@ at::Tensor UNet::operator()(const at::Tensor& sample, double timestep,
     }
     if (level.resampler) x = (*level.resampler)(x, temb, padding_mode);
   }
-  return conv_out_(at::silu(conv_norm_out_(x)), padding_mode);
+  return conv_out_(conv_norm_out_(x, std::nullopt, kernels::Then::kSilu), padding_mode);
 }
 
 }  // namespace kandinsky::nn

@@ -58,6 +58,7 @@ class UNet {
                         PaddingMode padding_mode = PaddingMode::kZeros) const;
 
   const UNetConfig& config() const { return config_; }
+  const tensor::Placement& placement() const { return placement_; }
 
   /// What latent sides must divide by, since each level but the last halves them.
   int64_t size_multiple() const { return int64_t{1} << (config_.block_out_channels.size() - 1); }

@@ -3,12 +3,11 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/avg_pool2d.h>
 #include <ATen/ops/cat.h>
-#include <ATen/ops/silu.h>
-#include <ATen/ops/upsample_nearest2d.h>
-
-#include "nn/layers/attention.h"
 
 namespace kandinsky::nn {
+
+using kernels::Then;
+
 namespace {
 
 constexpr double kAttentionNormEps = 1e-5;
@@ -20,7 +19,7 @@ at::Tensor resampled(const at::Tensor& x, Resample resample) {
     case Resample::kDown:
       return at::avg_pool2d(x, {2, 2}, {2, 2});
     case Resample::kUp:
-      return at::upsample_nearest2d(x, {2 * x.size(2), 2 * x.size(3)});
+      return doubled(x);
   }
   return x;
 }
@@ -30,12 +29,17 @@ at::Tensor resampled(const at::Tensor& x, Resample resample) {
 ResnetBlock::ResnetBlock(const tensor::Weights& weights, const Shape& shape, Resample resample)
     : resample_(resample),
       norm1_(weights.scope("norm1"), shape.in_channels, shape.norm_groups, shape.norm_eps),
-      conv1_(weights.scope("conv1"),
-             {.in_channels = shape.in_channels, .out_channels = shape.out_channels}),
       time_emb_proj_(weights.scope("time_emb_proj"), shape.temb_channels, 2 * shape.out_channels),
       norm2_(weights.scope("norm2"), shape.out_channels, shape.norm_groups, shape.norm_eps),
       conv2_(weights.scope("conv2"),
              {.in_channels = shape.out_channels, .out_channels = shape.out_channels}) {
+  const tensor::Weights conv1 = weights.scope("conv1");
+  if (resample == Resample::kUp) {
+    upsampled_conv1_.emplace(conv1, shape.in_channels, shape.out_channels);
+  } else {
+    conv1_.emplace(conv1, ConvShape{.in_channels = shape.in_channels,
+                                    .out_channels = shape.out_channels});
+  }
   if (shape.in_channels != shape.out_channels) {
     conv_shortcut_.emplace(weights.scope("conv_shortcut"),
                            ConvShape{.in_channels = shape.in_channels,
@@ -48,14 +52,17 @@ ResnetBlock::ResnetBlock(const tensor::Weights& weights, const Shape& shape, Res
 
 at::Tensor ResnetBlock::operator()(const at::Tensor& x, const at::Tensor& activated_temb,
                                    PaddingMode padding_mode) const {
-  const at::Tensor h = conv1_(resampled(at::silu(norm1_(x)), resample_), padding_mode);
+  const at::Tensor activated = norm1_(x, std::nullopt, Then::kSilu);
+  const at::Tensor h = upsampled_conv1_
+                           ? (*upsampled_conv1_)(activated, padding_mode)
+                           : (*conv1_)(resampled(activated, resample_), padding_mode);
   // Scale comes first, then shift.
   const std::vector<at::Tensor> scale_shift =
       time_emb_proj_(activated_temb).unsqueeze(2).unsqueeze(3).chunk(2, 1);
-  const at::Tensor modulated = norm2_(h) * (1 + scale_shift[0]) + scale_shift[1];
+  const at::Tensor modulated =
+      norm2_(h, Modulation{.scale = 1 + scale_shift[0], .shift = scale_shift[1]}, Then::kSilu);
   const at::Tensor input = resampled(x, resample_);
-  return (conv_shortcut_ ? (*conv_shortcut_)(input) : input) +
-         conv2_(at::silu(modulated), padding_mode);
+  return conv2_.add_to(conv_shortcut_ ? (*conv_shortcut_)(input) : input, modulated, padding_mode);
 }
 
 AddedKvAttention::AddedKvAttention(const tensor::Weights& weights, const Shape& shape)
@@ -67,7 +74,8 @@ AddedKvAttention::AddedKvAttention(const tensor::Weights& weights, const Shape& 
       to_v_(weights.scope("to_v"), shape.channels, shape.channels),
       to_out_(weights.scope("to_out.0"), shape.channels, shape.channels),
       add_k_proj_(weights.scope("add_k_proj"), shape.context_dim, shape.channels),
-      add_v_proj_(weights.scope("add_v_proj"), shape.context_dim, shape.channels) {}
+      add_v_proj_(weights.scope("add_v_proj"), shape.context_dim, shape.channels),
+      kernel_(attention_kernel(weights.placement())) {}
 
 AddedKvAttention::Context AddedKvAttention::project(const at::Tensor& encoder_hidden_states) const {
   return {add_k_proj_(encoder_hidden_states), add_v_proj_(encoder_hidden_states)};
@@ -77,8 +85,8 @@ at::Tensor AddedKvAttention::operator()(const at::Tensor& x, const Context& cont
   const at::Tensor tokens = map_to_tokens(group_norm_(x));
   const at::Tensor key = at::cat({context.key, to_k_(tokens)}, 1);
   const at::Tensor value = at::cat({context.value, to_v_(tokens)}, 1);
-  const at::Tensor mixed = to_out_(attention(to_q_(tokens), key, value, heads_));
-  return x + tokens_to_map(mixed, x.size(2), x.size(3));
+  const at::Tensor mixed = attention(to_q_(tokens), key, value, heads_, kernel_);
+  return tokens_to_map(to_out_.add_to(map_to_tokens(x), mixed), x.size(2), x.size(3));
 }
 
 }  // namespace kandinsky::nn

@@ -5,9 +5,11 @@
 
 #include <optional>
 
+#include "nn/layers/attention.h"
 #include "nn/layers/conv.h"
 #include "nn/layers/linear.h"
 #include "nn/layers/norm.h"
+#include "nn/layers/upsampled_conv.h"
 
 namespace kandinsky::nn {
 
@@ -35,7 +37,8 @@ class ResnetBlock {
  private:
   Resample resample_;
   GroupNorm norm1_;
-  Conv2d conv1_;
+  std::optional<Conv2d> conv1_;
+  std::optional<UpsampledConv2d> upsampled_conv1_;  ///< instead of conv1_ where the map is doubled
   Linear time_emb_proj_;
   GroupNorm norm2_;
   Conv2d conv2_;
@@ -70,6 +73,7 @@ class AddedKvAttention {
   GroupNorm group_norm_;
   Linear to_q_, to_k_, to_v_, to_out_;
   Linear add_k_proj_, add_v_proj_;
+  AttentionKernel kernel_;
 };
 
 }  // namespace kandinsky::nn

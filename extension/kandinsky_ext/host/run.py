@@ -10,7 +10,7 @@ from kandinsky_ext import models
 from kandinsky_ext.controls import Settings
 from kandinsky_ext.engine import EngineKey, keeper
 from kandinsky_ext.errors import UserError
-from kandinsky_ext.host import backend, tools, wishes
+from kandinsky_ext.host import backend, options, tools, wishes
 from kandinsky_ext.host.job import RunJob
 
 
@@ -36,5 +36,5 @@ def make_job(settings: Settings) -> RunJob:
     model = models.choose(settings.model, tools.model_roots())
     device, _ = tools.device()
     shared.state.textinfo = "Kandinsky: opening the model"
-    opened = keeper.get(EngineKey(model.folder, device, settings.precision))
+    opened = keeper.get(EngineKey(model.folder, device, settings.precision, options.max_memory()))
     return RunJob(opened, settings, model_name=model.name)

@@ -23,7 +23,7 @@ def refused(code: int, *arguments: str | bytes | Path) -> str:
 
 
 COMMON = (
-    "--model --prior --precision --device --prompt --negative-prompt --negative-prior-prompt "
+    "--model --prior --precision --device --max-memory --threads --prompt --negative-prompt --negative-prior-prompt "
     "--negative-image --prior-steps --prior-cfg-scale --plain-prompt --long-prompts --sampler "
     "--scheduler --steps --cfg-scale --cfg-rescale --guidance-start --guidance-end --tiling "
     "--width --height --seed --batch-size --variation-seed --variation-strength --seed-resize "
@@ -65,6 +65,8 @@ def test_help_names_every_option_and_an_example(command: str) -> None:
         ("--resize", "stretch", "One of: stretch, crop, fill"),
         ("--sampler", "DDIM", "One of: DDIM"),
         ("--seed-resize", "", "(1x1 to 16384x16384)"),
+        ("--max-memory", "", "such as 3GB"),
+        ("--threads", "", "(1 to 1024)"),
     ],
 )
 def test_help_tells_defaults_and_ranges(option: str, default: str, values: str) -> None:
@@ -173,6 +175,16 @@ def test_wrong_usage(arguments: tuple[str, ...], words: tuple[str, ...]) -> None
         ("--seed-resize", "0x512", "from 1 to 16384"),
         ("--seed-resize", "1x2x3", "not a whole number"),
         ("--precision", "fp8", "fp32, bf16, fp16"),
+        ("--max-memory", "3", "not a size of memory such as 3GB"),
+        ("--max-memory", "GB", "not a size of memory"),
+        ("--max-memory", "", "not a size of memory"),
+        ("--max-memory", "3 parsecs", "not a size of memory"),
+        ("--max-memory", "1.2.3GB", "not a number"),
+        ("--max-memory", "-1GB", "above 0"),
+        ("--max-memory", "0GB", "above 0"),
+        ("--max-memory", "1e9GB", "above 0 and up to"),
+        ("--threads", "0", "from 1 to 1024"),
+        ("--threads", "many", "not a whole number"),
     ],
 )
 def test_bad_values_name_the_option(option: str, value: str, reason: str) -> None:

@@ -365,3 +365,23 @@ def test_the_result_is_a_picture_file(host):
     buffer = io.BytesIO()
     image.save(buffer, "PNG")
     assert Image.open(io.BytesIO(buffer.getvalue())).mode == "RGB"
+
+
+@pytest.mark.parametrize(
+    ("value", "nbytes"),
+    [(0, 0), (3, 3_000_000_000), (2.5, 2_500_000_000), ("3", 3_000_000_000)]
+    + [(value, 0) for value in (-1, None, "much", float("nan"), float("inf"), 1e9)],
+)
+def test_the_memory_limit_of_the_settings_page_reaches_the_engine(host, value, nbytes):
+    host.script_callbacks.ui_settings_callback()
+    option = host.shared.opts.data_labels["kandinsky_max_memory"]
+    assert option.default == 0
+    assert option.section == ("kandinsky", "Kandinsky")
+    host.shared.opts.kandinsky_max_memory = value
+    host.txt2img()
+    assert host.called("open")[0]["max_memory"] == nbytes
+
+
+def test_without_the_settings_page_there_is_no_memory_limit(host):
+    host.txt2img()
+    assert host.called("open")[0]["max_memory"] == 0

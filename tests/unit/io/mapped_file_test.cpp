@@ -2,6 +2,8 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
+#include <cstdio>
 #include <optional>
 
 #include "unit/support.h"
@@ -28,6 +30,38 @@ TEST(MappedFile, CopiesKeepTheMappingAlive) {
   first.reset();
   std::filesystem::remove(folder.path("a"));
   EXPECT_EQ(as_text(second.bytes()), "hello");
+}
+
+/// Bytes of `mapping` that are in this process's memory.
+std::size_t resident_size(Span<const std::byte> mapping) {
+  const auto address = reinterpret_cast<std::uintptr_t>(mapping.data());
+  std::ifstream maps("/proc/self/smaps");
+  bool is_ours = false;
+  for (std::string line; std::getline(maps, line);) {
+    std::uintptr_t begin = 0;
+    std::size_t kilobytes = 0;
+    if (std::sscanf(line.c_str(), "%lx-", &begin) == 1 && line.find('-') < line.find(' '))
+      is_ours = begin == address;
+    if (is_ours && std::sscanf(line.c_str(), "Rss: %zu kB", &kilobytes) == 1)
+      return kilobytes << 10U;
+  }
+  ADD_FAILURE() << "the mapping is not listed";
+  return 0;
+}
+
+TEST(MappedFile, GivesPagesBackAndReadsThemAgain) {
+  constexpr std::size_t kSize = std::size_t{4} << 20U;
+  const test::TempFolder folder;
+  const MappedFile file = MappedFile::open(folder.write("a", std::string(kSize, 'x')));
+  const auto count = [&] { return std::ranges::count(as_text(file.bytes()), 'x'); };
+  EXPECT_EQ(count(), kSize);
+  EXPECT_EQ(resident_size(file.bytes()), kSize);
+  file.release(file.bytes().subspan(kSize / 2));
+  EXPECT_EQ(resident_size(file.bytes()), kSize / 2);
+  file.release(file.bytes().subspan(100, kSize / 2 - 100));
+  EXPECT_EQ(resident_size(file.bytes()), 0);
+  file.read_ahead(file.bytes());
+  EXPECT_EQ(count(), kSize);
 }
 
 TEST(MappedFile, AnEmptyFileIsEmpty) {

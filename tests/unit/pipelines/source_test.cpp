@@ -65,6 +65,8 @@ class FakePipeline : public Pipeline {
     return at::cat({means, at::ones_like(means.slice(1, 0, 1))}, 1);
   }
 
+  void plan_memory(const JobOutline&, int64_t, const Monitor&) override {}
+  MemorySummary describe_memory(const JobOutline&, int64_t) const override { return {}; }
   void unload() override {}
 
   std::vector<at::Tensor> encoded;         ///< what each call was given

@@ -132,7 +132,13 @@ class Engine:
     calls: ClassVar[list[tuple[str, dict]]] = []
 
     def __init__(
-        self, model_dir, prior_dir=None, device="auto", precision="auto", inpaint_dir=None
+        self,
+        model_dir,
+        prior_dir=None,
+        device="auto",
+        precision="auto",
+        inpaint_dir=None,
+        max_memory=0,
     ):
         if not (Path(model_dir) / "model_index.json").is_file():
             raise NotFoundError(f"{model_dir}: no model_index.json")
@@ -151,7 +157,13 @@ class Engine:
         self.on_message = None
         self.closed = False
         self.step_seconds = float(os.environ.get("KANDINSKY_FAKE_STEP_SECONDS", "0"))
-        self._record("open", model_dir=str(model_dir), device=device, precision=precision)
+        self._record(
+            "open",
+            model_dir=str(model_dir),
+            device=device,
+            precision=precision,
+            max_memory=max_memory,
+        )
 
     def close(self):
         self.closed = True

@@ -6,8 +6,12 @@ from modules import sd_models
 
 
 class OptionInfo:
-    def __init__(self, default):
+    def __init__(self, default, label="", component=None, component_args=None, section=None):
         self.default = default
+        self.label = label
+        self.component = component
+        self.component_args = component_args
+        self.section = section
 
 
 class Options:
@@ -29,6 +33,9 @@ class Options:
 
     def __setattr__(self, key, value):
         self.data[key] = value
+
+    def add_option(self, key, info):
+        self.data_labels[key] = info
 
     def get_default(self, key):
         label = self.data_labels.get(key)

@@ -1,0 +1,103 @@
+#include "base/memory.h"
+
+#include <fmt/format.h>
+#include <malloc.h>
+
+#include <algorithm>
+#include <charconv>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <string>
+
+namespace kandinsky {
+namespace {
+
+namespace fs = std::filesystem;
+
+using Bytes = std::optional<std::uint64_t>;
+
+/// The number behind `key` in a file of lines "key number ...". Such files come from the kernel and
+/// are short.
+Bytes find_number(const fs::path& path, std::string_view key) {
+  std::ifstream file(path);
+  for (std::string line; std::getline(file, line);) {
+    std::istringstream words(line);
+    std::string name;
+    std::uint64_t value = 0;
+    if (words >> name && name == key && words >> value) return value;
+  }
+  return std::nullopt;
+}
+
+/// The file's only number; nothing where there is none, as in "max".
+Bytes read_number(const fs::path& path) {
+  std::ifstream file(path);
+  std::uint64_t value = 0;
+  return file >> value ? Bytes(value) : std::nullopt;
+}
+
+struct GroupFiles {
+  const char* limit;
+  const char* usage;
+  const char* active_cache;
+  const char* inactive_cache;
+};
+constexpr GroupFiles kVersion2{"memory.max", "memory.current", "active_file", "inactive_file"};
+constexpr GroupFiles kVersion1{"memory.limit_in_bytes", "memory.usage_in_bytes",
+                               "total_active_file", "total_inactive_file"};
+
+/// What a group of processes has left, nothing without a limit.
+Bytes left_in_group(const fs::path& group, const GroupFiles& files) {
+  const Bytes limit = read_number(group / files.limit);
+  const Bytes usage = read_number(group / files.usage);
+  if (!limit || !usage) return std::nullopt;
+  const std::uint64_t cached = find_number(group / "memory.stat", files.active_cache).value_or(0) +
+                               find_number(group / "memory.stat", files.inactive_cache).value_or(0);
+  const std::uint64_t used = *usage - std::min(*usage, cached);
+  return *limit - std::min(*limit, used);
+}
+
+Bytes least(Bytes a, Bytes b) { return a && b ? std::min(a, b) : a ? a : b; }
+
+/// The tightest of the groups that this process is in.
+Bytes left_in_groups(const fs::path& root) {
+  std::ifstream groups(root / "proc/self/cgroup");
+  Bytes left;
+  // "0::/path" in version 2, "7:cpu,memory:/path" in version 1.
+  for (std::string line; std::getline(groups, line);) {
+    const std::size_t first = line.find(':');
+    const std::size_t second = first == std::string::npos ? first : line.find(':', first + 1);
+    if (second == std::string::npos) continue;
+    const std::string controllers = fmt::format(",{},", line.substr(first + 1, second - first - 1));
+    const bool is_version_2 = controllers == ",,";
+    if (!is_version_2 && controllers.find(",memory,") == std::string::npos) continue;
+    const fs::path mount = root / (is_version_2 ? "sys/fs/cgroup" : "sys/fs/cgroup/memory");
+    const GroupFiles& files = is_version_2 ? kVersion2 : kVersion1;
+    // In a container the path may be the one outside, where there is no such folder inside.
+    for (fs::path path = fs::path(line.substr(second + 1)).relative_path();;
+         path = path.parent_path()) {
+      left = least(left, left_in_group(mount / path, files));
+      if (path.empty()) break;
+    }
+  }
+  return left;
+}
+
+}  // namespace
+
+std::optional<std::uint64_t> available_memory(std::string_view root) {
+  constexpr std::uint64_t kKilobyte = 1024;
+  const fs::path folder(root);
+  Bytes available = find_number(folder / "proc/meminfo", "MemAvailable:");
+  if (available) *available *= kKilobyte;
+  return least(available, left_in_groups(folder));
+}
+
+void trim_heap() noexcept {
+#if defined(__GLIBC__)
+  ::malloc_trim(0);
+#endif
+}
+
+}  // namespace kandinsky

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <utility>
+
+#include "tensor/weights.h"
+
+namespace kandinsky::nn {
+
+/// A layer of a network that is kept or, where the placement says that weights are streamed, built
+/// from them anew for each use and freed after it.
+template <typename Layer>
+class Unit {
+ public:
+  using Build = std::function<Layer(const tensor::Weights& weights)>;
+
+  /// Names and shapes of the layer's tensors are checked either way.
+  Unit(const tensor::Weights& weights, Build build) {
+    if (!weights.placement().streamed) {
+      kept_ = std::make_shared<const Layer>(build(weights));
+      return;
+    }
+    build(weights.without_values());
+    rebuild_ = [weights, build = std::move(build)] {
+      return std::make_shared<const Layer>(build(weights));
+    };
+  }
+
+  /// The layer for the time in which the caller holds it.
+  std::shared_ptr<const Layer> get() const { return kept_ ? kept_ : rebuild_(); }
+
+  template <typename... Arguments>
+  auto operator()(Arguments&&... arguments) const {
+    return (*get())(std::forward<Arguments>(arguments)...);
+  }
+
+ private:
+  std::shared_ptr<const Layer> kept_;
+  std::function<std::shared_ptr<const Layer>()> rebuild_;
+};
+
+}  // namespace kandinsky::nn

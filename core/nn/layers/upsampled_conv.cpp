@@ -1,0 +1,74 @@
+#include "nn/layers/upsampled_conv.h"
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/upsample_nearest2d.h>
+
+namespace kandinsky::nn {
+namespace {
+
+/// Of a kernel's three slices along a dimension the two that the places of one parity see: the
+/// doubled neighbours are one, and their weights add up.
+at::Tensor two_of_three(const at::Tensor& kernel, int64_t dim, int64_t parity) {
+  const auto slice = [&](int64_t i) { return kernel.narrow(dim, i, 1); };
+  return parity == 0 ? at::cat({slice(0), slice(1) + slice(2)}, dim)
+                     : at::cat({slice(0) + slice(1), slice(2)}, dim);
+}
+
+/// Every second place along a dimension, from `parity` on.
+at::Tensor every_second(const at::Tensor& map, int64_t dim, int64_t parity) {
+  return map.slice(dim, parity, std::nullopt, 2);
+}
+
+}  // namespace
+
+at::Tensor doubled(const at::Tensor& map) {
+  return at::upsample_nearest2d(map, {2 * map.size(2), 2 * map.size(3)});
+}
+
+UpsampledConv2d::UpsampledConv2d(const tensor::Weights& weights, int64_t in_channels,
+                                 int64_t out_channels) {
+  if (!weights.placement().speedups.split_upsampling) {
+    convs_.emplace_back(weights,
+                        ConvShape{.in_channels = in_channels, .out_channels = out_channels});
+    return;
+  }
+  const at::Tensor kernel =
+      weights.take("weight", {out_channels, in_channels, 3, 3}).to(at::kFloat);
+  const at::Tensor bias = weights.take("bias", {out_channels});
+  for (const int64_t row : {0, 1}) {
+    for (const int64_t column : {0, 1}) {
+      const at::Tensor part = two_of_three(two_of_three(kernel, 2, row), 3, column);
+      convs_.emplace_back(part.to(weights.placement().dtype), bias,
+                          ConvShape{.in_channels = in_channels,
+                                    .out_channels = out_channels,
+                                    .kernel = 2,
+                                    .stride = 1,
+                                    .padding = 1},
+                          weights.placement());
+    }
+  }
+}
+
+at::Tensor UpsampledConv2d::operator()(const at::Tensor& x, PaddingMode mode) const {
+  if (convs_.size() == 1) return convs_.front()(doubled(x), mode);
+  const int64_t height = x.size(2);
+  const int64_t width = x.size(3);
+  at::Tensor result;
+  for (int64_t i = 0; i < 4; ++i) {
+    const int64_t row = i / 2;
+    const int64_t column = i % 2;
+    const at::Tensor places = convs_[static_cast<size_t>(i)](x, mode);
+    if (!result.defined()) {
+      result = at::empty({x.size(0), places.size(1), 2 * height, 2 * width},
+                         places.options().memory_format(at::MemoryFormat::ChannelsLast));
+    }
+    // The padded map has a place more than needed at either end.
+    every_second(every_second(result, 2, row), 3, column)
+        .copy_(places.slice(2, row, row + height).slice(3, column, column + width));
+  }
+  return result;
+}
+
+}  // namespace kandinsky::nn

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <vector>
+
+#include "nn/layers/conv.h"
+
+namespace kandinsky::nn {
+
+/// [B, C, H, W] -> [B, C, 2H, 2W], each place four times.
+at::Tensor doubled(const at::Tensor& map);
+
+/// A 3x3 convolution of the doubled map. Of the nine places that it reads, only four differ: so for
+/// each of the four kinds of places in the result a 2x2 convolution of the small map does the same,
+/// with 4/9 of the products. Tensors: "weight" [out, in, 3, 3], "bias" [out].
+class UpsampledConv2d {
+ public:
+  UpsampledConv2d(const tensor::Weights& weights, int64_t in_channels, int64_t out_channels);
+
+  /// x: [B, in, H, W]. Returns [B, out, 2H, 2W].
+  at::Tensor operator()(const at::Tensor& x, PaddingMode mode) const;
+
+ private:
+  std::vector<Conv2d> convs_;  ///< one of the doubled map, or four of the map itself, by row and
+                               ///< column of the place
+};
+
+}  // namespace kandinsky::nn

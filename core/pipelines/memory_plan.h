@@ -1,0 +1,87 @@
+/// What is in memory when, for a budget: arithmetic on sizes alone.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "tensor/weights.h"
+
+namespace kandinsky::pipelines {
+
+/// What the weights of one component take, in bytes.
+struct ComponentMemory {
+  std::string name;
+  int64_t whole = 0;
+  int64_t streamed = 0;  ///< at most, read layer by layer at each use; `whole` if that cannot be
+};
+
+enum class Holding : int {
+  kFreed,
+  kWhole,
+  kStreamed,
+};
+
+int64_t size_of(const ComponentMemory& component, Holding holding);
+
+/// A part of a job, which ends before the next one begins.
+struct StageMemory {
+  std::string name;                   ///< for people
+  std::vector<size_t> components;     ///< used together; no component is in two stages
+  int64_t work = 0;                   ///< bytes besides weights, at full speed
+  int64_t least_work = 0;             ///< the same in bands or slices; `work` if that cannot be
+};
+
+struct StagePlan {
+  std::vector<Holding> holdings;  ///< of each component, while this stage runs
+  bool in_bands = false;
+  int64_t peak = 0;  ///< bytes in memory at most, with `base`
+};
+
+struct MemoryPlan {
+  int64_t budget = 0;
+  std::vector<StagePlan> stages;
+  bool holds_everything = false;  ///< no component of the job is freed or streamed
+
+  int64_t peak() const;
+};
+
+struct MemoryNeeds {
+  std::vector<ComponentMemory> components;  ///< those worth most when kept first
+  std::vector<StageMemory> stages;
+  int64_t base = 0;  ///< of the process: libraries, small things
+};
+
+/// How to run these stages within `budget` bytes, as fast as it allows: everything stays loaded; or
+/// each stage frees what does not fit beside it; or it works in bands; or it also reads its weights
+/// layer by layer. Components of no stage stay where there is room. Throws Error(kOutOfMemory)
+/// naming the smallest possible budget for one that is too small.
+MemoryPlan plan_memory(const MemoryNeeds& needs, int64_t budget);
+
+/// The smallest budget that plan_memory takes.
+int64_t least_budget(const MemoryNeeds& needs);
+
+/// For the person: how weights are held and what each stage takes, without the budget.
+std::string describe(const MemoryPlan& plan, const MemoryNeeds& needs);
+
+/// The same for each stage, e.g. "prior 740 MB layer by layer".
+std::vector<std::string> describe_stages(const MemoryPlan& plan, const MemoryNeeds& needs);
+
+/// "2.46 GB", "350 MB": decimal.
+std::string format_bytes(int64_t bytes);
+
+/// How a network's tensors are held.
+struct WeightLayout {
+  /// Scopes whose numbered parts are layers that can be streamed, e.g. "resnets" in
+  /// "down_blocks.0.resnets.1.conv1.weight".
+  std::vector<std::string> layers;
+  /// Prefixes of tensors that are not loaded: unused, or tables of which few rows are read.
+  std::vector<std::string> unloaded;
+};
+
+/// What these tensors take with elements of that size. A streamed layer is there once in its own
+/// type and, while one of its tensors is converted and laid out, with two more copies of that one.
+ComponentMemory measure_component(std::string name, const std::vector<tensor::TensorSize>& tensors,
+                                  const WeightLayout& layout, int64_t element_size);
+
+}  // namespace kandinsky::pipelines

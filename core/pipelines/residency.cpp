@@ -1,0 +1,75 @@
+#include "pipelines/residency.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <limits>
+#include <optional>
+#include <utility>
+
+#include "base/memory.h"
+
+namespace kandinsky::pipelines {
+namespace {
+
+/// Left for other programs and for what a plan does not know.
+constexpr int64_t kReserve = 500'000'000;
+
+}  // namespace
+
+size_t Residency::add(Resident& resident, ComponentMemory memory) {
+  residents_.push_back(&resident);
+  memory_.push_back(std::move(memory));
+  return residents_.size() - 1;
+}
+
+int64_t Residency::free_memory(const MemoryNeeds& needs) const {
+  const std::optional<std::uint64_t> available = available_memory();
+  if (!available) return std::numeric_limits<int64_t>::max();
+  // The base and what is loaded are no longer free, but belong to the plan.
+  int64_t bytes = static_cast<int64_t>(*available) - kReserve + needs.base;
+  for (size_t i = 0; i < residents_.size(); ++i) {
+    bytes += size_of(memory_[i], residents_[i]->holding());
+  }
+  return std::max<int64_t>(bytes, 0);
+}
+
+MemoryPlan Residency::plan(const MemoryNeeds& needs, int64_t max_memory) const {
+  return pipelines::plan_memory(needs, max_memory > 0 ? max_memory : free_memory(needs));
+}
+
+void Residency::enter(const MemoryNeeds& needs, int64_t max_memory, const Monitor& monitor) {
+  plan_ = plan(needs, max_memory);
+  stages_ = needs.stages;
+  if (plan_.holds_everything) return;
+  // What is free and which stages run differ from job to job: a stage is said once all the same.
+  bool is_new = false;
+  for (std::string& stage : describe_stages(plan_, needs))
+    is_new = said_.insert(std::move(stage)).second || is_new;
+  if (is_new) {
+    monitor.say(
+        fmt::format("Memory within {}: {}", format_bytes(plan_.budget), describe(plan_, needs)));
+  }
+}
+
+bool Residency::make_room(size_t index) {
+  for (size_t stage = 0; stage < stages_.size(); ++stage) {
+    if (std::ranges::find(stages_[stage].components, index) == stages_[stage].components.end())
+      continue;
+    const std::vector<Holding>& holdings = plan_.stages[stage].holdings;
+    bool has_freed = false;
+    for (size_t other = 0; other < residents_.size(); ++other) {
+      if (other == index || holdings[other] != Holding::kFreed ||
+          residents_[other]->holding() == Holding::kFreed) {
+        continue;
+      }
+      residents_[other]->unload();
+      has_freed = true;
+    }
+    if (has_freed) trim_heap();
+    return holdings[index] == Holding::kStreamed;
+  }
+  return false;
+}
+
+}  // namespace kandinsky::pipelines

@@ -1,0 +1,53 @@
+/// Keeps a pipeline's components within a memory plan.
+#pragma once
+
+#include <cstdint>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "pipelines/memory_plan.h"
+#include "pipelines/monitor.h"
+
+namespace kandinsky::pipelines {
+
+/// What the residency needs to know of a component.
+class Resident {
+ public:
+  virtual ~Resident() = default;
+  virtual Holding holding() const = 0;
+  virtual void unload() = 0;
+};
+
+/// Says which components may be loaded, and how. Without a plan all of them may.
+class Residency {
+ public:
+  /// The component's index, in the order of `components` of all later needs. It outlives this
+  /// object.
+  size_t add(Resident& resident, ComponentMemory memory);
+
+  const std::vector<ComponentMemory>& components() const { return memory_; }
+
+  /// The plan for these needs. max_memory: bytes; 0: what the machine has free, less a reserve.
+  /// Throws Error(kOutOfMemory) as plan_memory.
+  MemoryPlan plan(const MemoryNeeds& needs, int64_t max_memory) const;
+
+  /// Puts that plan into force until the next one, and says it if not everything stays loaded and
+  /// a stage of it was not said before.
+  void enter(const MemoryNeeds& needs, int64_t max_memory, const Monitor& monitor);
+
+  /// Called before a component is used: frees those that the plan does not allow beside it. Returns
+  /// whether its layers are to be streamed.
+  bool make_room(size_t index);
+
+ private:
+  int64_t free_memory(const MemoryNeeds& needs) const;
+
+  std::vector<Resident*> residents_;
+  std::vector<ComponentMemory> memory_;
+  std::vector<StageMemory> stages_;
+  MemoryPlan plan_;
+  std::set<std::string> said_;  ///< stages
+};
+
+}  // namespace kandinsky::pipelines

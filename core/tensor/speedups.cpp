@@ -1,0 +1,63 @@
+#include "tensor/speedups.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <string>
+
+#include "base/error.h"
+
+namespace kandinsky::tensor {
+namespace {
+
+constexpr std::array kSpeedups{
+    SpeedupInfo{"packed-weights", "Weights in the order in which oneDNN reads them (CPU)",
+                &Speedups::packed_weights},
+    SpeedupInfo{"fused-operations",
+                "Activations and residual sums inside convolutions and linear layers (CPU, needs "
+                "packed-weights)",
+                &Speedups::fused_operations},
+    SpeedupInfo{"fused-norms", "Group norm, modulation and SiLU in one pass (CPU)",
+                &Speedups::fused_norms},
+    SpeedupInfo{"latent-grid-norms",
+                "MoVQ's spatial norms convolve the latents instead of the enlarged map",
+                &Speedups::latent_grid_norms},
+    SpeedupInfo{"split-upsampling",
+                "Doubling and a 3x3 convolution as four 2x2 convolutions of the small map",
+                &Speedups::split_upsampling},
+    SpeedupInfo{"batched-attention",
+                "Attention by matrix products instead of the fused kernel (bf16, CPUs without AMX)",
+                &Speedups::batched_attention},
+    SpeedupInfo{"prior-prefix-cache", "The prior reads a prompt once, not in every step",
+                &Speedups::prior_prefix_cache},
+    SpeedupInfo{"context-projections",
+                "The UNet projects the prompt's tokens once, not in every step",
+                &Speedups::context_projections},
+    SpeedupInfo{"kept-embeds", "Prompts that were encoded lately are not encoded again",
+                &Speedups::kept_embeds},
+};
+
+}  // namespace
+
+Span<const SpeedupInfo> speedups() { return {kSpeedups.data(), kSpeedups.size()}; }
+
+Speedups speedups_without(const std::vector<std::string_view>& names) {
+  Speedups result;
+  for (const std::string_view name : names) {
+    const auto* const row =
+        std::find_if(kSpeedups.begin(), kSpeedups.end(),
+                     [&](const SpeedupInfo& speedup) { return speedup.name == name; });
+    if (row == kSpeedups.end()) {
+      std::string known;
+      for (const SpeedupInfo& speedup : kSpeedups)
+        known += (known.empty() ? "" : ", ") + std::string(speedup.name);
+      throw Error(ErrorCode::kInvalidArgument,
+                  fmt::format("speed-up \"{}\" is not known; known are: {}", name, known));
+    }
+    result.*(row->flag) = false;
+  }
+  return result;
+}
+
+}  // namespace kandinsky::tensor

@@ -1,0 +1,36 @@
+/// The exact ways in which this code is faster than the plain formulas: same numbers, up to
+/// rounding. Each can be left out, for measuring and for looking for faults.
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+#include "base/span.h"
+
+namespace kandinsky::tensor {
+
+struct Speedups {
+  bool packed_weights = true;
+  bool fused_operations = true;
+  bool fused_norms = true;
+  bool latent_grid_norms = true;
+  bool split_upsampling = true;
+  bool batched_attention = true;
+  bool prior_prefix_cache = true;
+  bool context_projections = true;
+  bool kept_embeds = true;
+};
+
+/// A row of the table of all of them.
+struct SpeedupInfo {
+  const char* name;
+  const char* description;  ///< one line for the person who measures
+  bool Speedups::*flag;
+};
+
+Span<const SpeedupInfo> speedups();
+
+/// All but these. Throws Error(kInvalidArgument) for an unknown name, listing the known ones.
+Speedups speedups_without(const std::vector<std::string_view>& names);
+
+}  // namespace kandinsky::tensor

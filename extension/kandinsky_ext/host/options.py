@@ -1,0 +1,42 @@
+"""Our part of the host's settings page: what holds for all runs on this machine."""
+
+from __future__ import annotations
+
+import math
+
+import gradio as gr
+from modules import script_callbacks, shared
+
+MAX_MEMORY = "kandinsky_max_memory"
+SECTION = ("kandinsky", "Kandinsky")
+GIGABYTE = 1_000_000_000
+MOST = 1024
+
+
+def register() -> None:
+    """Once after each time that the host has forgotten its callbacks."""
+    script_callbacks.on_ui_settings(_add)
+
+
+def _add() -> None:
+    shared.opts.add_option(
+        MAX_MEMORY,
+        shared.OptionInfo(
+            0,
+            "Memory for Kandinsky in GB, libraries included; 0: what is free. Where it is little, "
+            "parts of the model are loaded when they are needed, or read layer by layer",
+            gr.Number,
+            {"minimum": 0, "maximum": MOST},
+            section=SECTION,
+        ),
+    )
+
+
+def max_memory() -> int:
+    """In bytes; 0: what is free. A value that is no size counts as 0."""
+    try:
+        gigabytes = float(getattr(shared.opts, MAX_MEMORY, 0) or 0)
+    except (TypeError, ValueError):
+        return 0
+    # Also what a hand wrote into the host's file.
+    return int(gigabytes * GIGABYTE) if math.isfinite(gigabytes) and 0 < gigabytes <= MOST else 0

@@ -1,0 +1,167 @@
+#include "pipelines/memory_plan.h"
+
+#include <gtest/gtest.h>
+
+#include "unit/support.h"
+
+namespace kandinsky::pipelines {
+namespace {
+
+enum Index : size_t { kMovq, kUNet, kTexts, kPrior, kOther };
+
+/// A model like the real one, in megabytes. kOther is in no stage.
+MemoryNeeds needs() {
+  return {.components = {{"movq", 140, 140},
+                         {"unet", 2460, 400},
+                         {"texts", 850, 850},
+                         {"prior", 2040, 200},
+                         {"other", 2460, 400}},
+          .stages = {{"texts", {kTexts}, 100, 100},
+                     {"prior", {kPrior}, 100, 100},
+                     {"denoising", {kUNet}, 300, 300},
+                     {"decoding", {kMovq}, 900, 400}},
+          .base = 300};
+}
+
+constexpr int64_t kAll = 300 + 140 + 2460 + 850 + 2040;
+
+Holding holding(const MemoryPlan& plan, size_t stage, Index component) {
+  return plan.stages.at(stage).holdings.at(component);
+}
+
+TEST(MemoryPlan, HoldsEverythingWhereItFits) {
+  const MemoryPlan plan = plan_memory(needs(), kAll + 900);
+  EXPECT_TRUE(plan.holds_everything);
+  EXPECT_EQ(plan.peak(), kAll + 900);
+  for (const StagePlan& stage : plan.stages) EXPECT_FALSE(stage.in_bands);
+  EXPECT_EQ(holding(plan, 3, kPrior), Holding::kWhole);
+  EXPECT_EQ(holding(plan, 3, kOther), Holding::kFreed);
+  EXPECT_EQ(holding(plan_memory(needs(), kAll + 900 + 2460), 3, kOther), Holding::kWhole);
+}
+
+TEST(MemoryPlan, WorksInBandsRatherThanLoadAgain) {
+  const MemoryPlan plan = plan_memory(needs(), kAll + 899);
+  EXPECT_TRUE(plan.holds_everything);
+  EXPECT_TRUE(plan.stages[3].in_bands);
+  EXPECT_FALSE(plan.stages[2].in_bands);
+  EXPECT_EQ(plan.peak(), kAll + 400);
+}
+
+TEST(MemoryPlan, FreesWhatDoesNotFitBesideAStage) {
+  const MemoryPlan plan = plan_memory(needs(), kAll + 399);
+  EXPECT_FALSE(plan.holds_everything);
+  EXPECT_LE(plan.peak(), kAll + 399);
+  // By worth: the prior is the last to stay.
+  EXPECT_EQ(holding(plan, 3, kPrior), Holding::kFreed);
+  EXPECT_EQ(holding(plan, 3, kUNet), Holding::kWhole);
+  EXPECT_EQ(holding(plan, 3, kTexts), Holding::kWhole);
+  EXPECT_FALSE(plan.stages[3].in_bands) << "alone there is room for full speed";
+}
+
+TEST(MemoryPlan, HoldsOneStageAtATime) {
+  const MemoryPlan plan = plan_memory(needs(), 300 + 2460 + 300);
+  EXPECT_EQ(holding(plan, 2, kUNet), Holding::kWhole);
+  for (const Index other : {kMovq, kTexts, kPrior, kOther})
+    EXPECT_EQ(holding(plan, 2, other), Holding::kFreed);
+  EXPECT_EQ(holding(plan, 0, kUNet), Holding::kFreed);
+  EXPECT_EQ(holding(plan, 0, kMovq), Holding::kWhole);
+  EXPECT_EQ(plan.stages[2].peak, 300 + 2460 + 300);
+}
+
+TEST(MemoryPlan, StreamsAStageThatDoesNotFitAlone) {
+  const MemoryPlan plan = plan_memory(needs(), 300 + 2460 + 299);
+  EXPECT_EQ(holding(plan, 2, kUNet), Holding::kStreamed);
+  EXPECT_EQ(holding(plan, 1, kPrior), Holding::kWhole);
+  EXPECT_EQ(holding(plan, 3, kUNet), Holding::kFreed);
+  EXPECT_LE(plan.peak(), 300 + 2460 + 299);
+}
+
+TEST(MemoryPlan, TakesTheSmallestBudgetAndNamesIt) {
+  constexpr int64_t kLeast = 300 + 850 + 100;
+  EXPECT_EQ(least_budget(needs()), kLeast);
+  const MemoryPlan plan = plan_memory(needs(), kLeast);
+  EXPECT_EQ(plan.peak(), kLeast);
+  EXPECT_EQ(holding(plan, 1, kPrior), Holding::kStreamed);
+  EXPECT_TRUE(plan.stages[3].in_bands);
+  MemoryNeeds real = needs();
+  for (ComponentMemory& component : real.components) {
+    component.whole *= 1'000'000;
+    component.streamed *= 1'000'000;
+  }
+  test::expect_error(ErrorCode::kOutOfMemory, "needs 850 MB of memory at least",
+                     [&] { plan_memory(real, 849'000'000); });
+}
+
+TEST(MemoryPlan, KeepsEveryStageWithinAnyBudget) {
+  const MemoryNeeds needed = needs();
+  for (int64_t budget = least_budget(needed); budget < kAll + 4000; budget += 7) {
+    const MemoryPlan plan = plan_memory(needed, budget);
+    for (size_t i = 0; i < plan.stages.size(); ++i) {
+      const StageMemory& stage = needed.stages[i];
+      int64_t bytes =
+          needed.base + (plan.stages[i].in_bands ? stage.least_work : stage.work);
+      for (size_t c = 0; c < plan.stages[i].holdings.size(); ++c)
+        bytes += size_of(needed.components[c], plan.stages[i].holdings[c]);
+      ASSERT_LE(bytes, budget) << stage.name;
+      for (const size_t own : stage.components)
+        ASSERT_NE(plan.stages[i].holdings[own], Holding::kFreed) << stage.name;
+    }
+  }
+}
+
+TEST(MemoryPlan, StreamsOnlyAsManyComponentsAsItMust) {
+  const MemoryNeeds two{.components = {{"a", 100, 10}, {"b", 500, 50}},
+                        .stages = {{"both", {0, 1}, 10, 10}},
+                        .base = 0};
+  const MemoryPlan plan = plan_memory(two, 160);
+  EXPECT_EQ(plan.stages[0].holdings, (std::vector{Holding::kWhole, Holding::kStreamed}));
+  EXPECT_EQ(plan_memory(two, 159).stages[0].holdings,
+            (std::vector{Holding::kStreamed, Holding::kStreamed}));
+}
+
+TEST(MemoryPlan, IsToldInWords) {
+  MemoryNeeds real = needs();
+  real.base *= 1'000'000;
+  for (ComponentMemory& component : real.components) {
+    component.whole *= 1'000'000;
+    component.streamed *= 1'000'000;
+  }
+  for (StageMemory& stage : real.stages) {
+    stage.work *= 1'000'000;
+    stage.least_work *= 1'000'000;
+  }
+  const std::string text = describe(plan_memory(real, 1'300'000'000), real);
+  EXPECT_EQ(text,
+            "layers are read when they are needed, 1.25 GB at most (texts 1.25 GB, prior 740 MB "
+            "layer by layer, denoising 1.14 GB layer by layer, decoding 840 MB in bands).");
+  EXPECT_NE(describe(plan_memory(real, 9'000'000'000), real).find("everything stays loaded, 6.69"),
+            std::string::npos);
+}
+
+TEST(MeasureComponent, CountsLayersOnceAndLeavesOutWhatIsNotLoaded) {
+  const WeightLayout layout{.layers = {"resnets", "blocks"}, .unloaded = {"table."}};
+  const ComponentMemory component = measure_component(
+      "unet",
+      {{"conv.weight", 10},
+       {"down.0.resnets.0.a.weight", 30},
+       {"down.0.resnets.0.b.weight", 20},
+       {"down.0.resnets.10.a.weight", 4},
+       {"down.0.resnets.2.a.weight", 30},
+       {"down.1.resnets.0.a.weight", 31},
+       {"blocks.1.weight", 7},
+       {"my_blocks.1.weight", 1},
+       {"table.weight", 1000}},
+      layout, 2);
+  EXPECT_EQ(component.whole, 2 * (10 + 30 + 20 + 4 + 30 + 31 + 7 + 1));
+  EXPECT_EQ(component.streamed, 2 * (10 + 1) + 2 * (30 + 20 + 2 * 30))
+      << "what is no layer, and the largest layer with two more copies of its largest tensor";
+}
+
+TEST(MeasureComponent, WithoutLayersItCannotBeStreamed) {
+  const ComponentMemory component = measure_component("movq", {{"a", 3}, {"b", 4}}, {}, 4);
+  EXPECT_EQ(component.whole, 28);
+  EXPECT_EQ(component.streamed, 28);
+}
+
+}  // namespace
+}  // namespace kandinsky::pipelines
