@@ -225,7 +225,7 @@ class DiffusersWorker:
 
     # Whole pipelines
 
-    def picture(self, size: int, steps: int) -> Answer:
+    def picture(self, size: int, steps: int, prior_steps: int) -> Answer:
         """Both pipelines loaded whole, as people do, and one picture painted."""
         if "pipelines" not in self._loaded:
             self._loaded["pipelines"] = [
@@ -241,7 +241,7 @@ class DiffusersWorker:
         text = f"a red circle and {next(self._texts)} blue squares"
 
         def run() -> None:
-            embeds = prior(text, num_inference_steps=min(steps, PRIOR_STEPS))
+            embeds = prior(text, num_inference_steps=prior_steps)
             decoder(
                 text,
                 image_embeds=embeds.image_embeds,

@@ -150,7 +150,7 @@ class EngineWorker:
         self._engine.encode(pictures)
         return {"samples": [time.perf_counter() - start]}
 
-    def picture(self, size: int, steps: int) -> Answer:
+    def picture(self, size: int, steps: int, prior_steps: int) -> Answer:
         """From texts to pixels."""
         with StageClock(self._engine) as clock:
             self._engine.text_to_image(
@@ -161,7 +161,7 @@ class EngineWorker:
                 height=size,
                 sampler=SAMPLER,
                 num_inference_steps=steps,
-                prior_num_inference_steps=PRIOR_STEPS,
+                prior_num_inference_steps=prior_steps,
             )
         return {"samples": [clock.total], "steps": clock.steps("denoise")}
 

@@ -28,10 +28,13 @@ def in_unit(value: float, unit: str) -> str:
 
 
 def amount(result: Result, unit: str) -> str:
-    """The median, with its spread where there are several samples, and how it was multiplied."""
+    """The median, with its spread where there are several samples, and how it was multiplied; of
+    memory also how long a UNet step took with it."""
     text = in_unit(result.median, unit)
     if len(result.samples) > 1:
         text += f" ±{100 * result.spread:.0f} %"
+    if step := max(result.more.get("step", [0.0])):
+        text += f" ({in_unit(step, 's')} a step)"
     return f"{text} ({result.times} x one)" if result.times > 1 else text
 
 

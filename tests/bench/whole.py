@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from protocol import WorkerError
 from runner import Crew, Setup, new_part, say
 from samples import Part, Result
-from work import COMPILED, DIFFUSERS, ENGINE, PICTURE_STEPS, TUNED, Extent, Work
+from work import COMPILED, DIFFUSERS, ENGINE, PICTURE_STEPS, PRIOR_STEPS, TUNED, Extent, Work
 
 GIGABYTE = 10**9
 # Peak memory does not depend on the number of steps.
@@ -61,7 +61,8 @@ def picture(team: Crew, extent: Extent, competitors: Sequence[str]) -> Iterator[
     part = new_part(Work("picture", title, "all", "picture", size=size, steps=PICTURE_STEPS))
     result = part.results.setdefault(ENGINE, Result())
     team.prepare("all", [ENGINE])
-    result.add(team.worker(ENGINE).ask("picture", size=size, steps=PICTURE_STEPS))
+    fields = {"size": size, "steps": PICTURE_STEPS, "prior_steps": PRIOR_STEPS}
+    result.add(team.worker(ENGINE).ask("picture", **fields))
     say(f"{title}: {result.median:.1f} s")
     yield part
 
@@ -70,7 +71,8 @@ def _peak(setup: Setup, competitor: str, size: int, budget: int) -> tuple[int, l
     """Peak resident bytes of a fresh process, and the seconds of its steps where it tells them."""
     engine = {"max_memory": budget} if budget else {}
     with setup.worker(competitor, **engine) as worker:
-        answer = worker.ask("picture", size=size, steps=MEMORY_STEPS)
+        fields = {"size": size, "steps": MEMORY_STEPS, "prior_steps": MEMORY_STEPS}
+        answer = worker.ask("picture", **fields)
         return worker.peak_memory(), answer.get("steps", [])
 
 
@@ -98,7 +100,7 @@ def memory(setup: Setup, extent: Extent, competitors: Sequence[str]) -> Iterator
             except WorkerError as error:
                 say(f"{part.title}: {error}")
                 continue
-            answer = {"samples": [peak / GIGABYTE], "step": min(steps, default=None)}
+            answer = {"samples": [peak / GIGABYTE], "step": min(steps, default=0.0)}
             part.results.setdefault(competitor, Result()).add(answer)
             say(f"{part.title}: {competitor} {peak / GIGABYTE:.2f} GB")
         if part.results:

@@ -125,7 +125,7 @@ def plan(groups: Sequence[str], extent: Extent) -> list[Work]:
         works += [
             Work(
                 f"steps-{steps}",
-                f"a whole denoise of {steps} steps, {base} px",
+                f"denoise, steps: {steps}, {base} px",
                 "unet",
                 "steps",
                 {"size": base, "steps": steps},

@@ -22,6 +22,8 @@ def test_an_amount_tells_its_spread_and_what_was_counted_several_times() -> None
     assert table.amount(Result([4.0]), "s") == "4.00 s"
     assert table.amount(Result([9.0, 10.0, 12.0]), "s") == "10.0 s ±15 %"
     assert table.amount(Result([2.0], times=25), "s") == "50.0 s (25 x one)"
+    streamed = Result([1.1], more={"step": [6.5]})
+    assert table.amount(streamed, "GB") == "1.10 GB (6.50 s a step)"
 
 
 def test_ours_stands_beside_each_of_the_others(found: Measurements) -> None:
