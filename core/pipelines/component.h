@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/memory.h"
 #include "io/model_dir.h"
 #include "pipelines/memory_plan.h"
 #include "pipelines/monitor.h"
@@ -40,11 +41,14 @@ class Component : public Resident {
   /// Valid until another component of the same residency is asked for.
   const Network& get(const Monitor& monitor) {
     const bool streamed = residency_ != nullptr && residency_->make_room(index_);
-    if (network_ && streamed != placement_.streamed) unload();
+    if (network_ && streamed != is_streamed_) unload();
     if (!network_) {
       monitor.report("load", 0, 1);
-      placement_.streamed = streamed;
-      network_ = std::make_unique<Network>(build_(tensor::Weights::open(files_, placement_)));
+      const tensor::Placement placement =
+          streamed ? tensor::with_streamed_weights(placement_) : placement_;
+      network_ = std::make_unique<Network>(build_(tensor::Weights::open(files_, placement)));
+      is_streamed_ = streamed;
+      trim_heap();
       monitor.report("load", 1, 1);
     }
     return *network_;
@@ -52,7 +56,7 @@ class Component : public Resident {
 
   Holding holding() const override {
     if (!network_) return Holding::kFreed;
-    return placement_.streamed ? Holding::kStreamed : Holding::kWhole;
+    return is_streamed_ ? Holding::kStreamed : Holding::kWhole;
   }
   void unload() override { network_.reset(); }
 
@@ -63,6 +67,7 @@ class Component : public Resident {
   Build build_;
   std::vector<tensor::TensorSize> sizes_;
   std::unique_ptr<Network> network_;
+  bool is_streamed_ = false;
   Residency* residency_ = nullptr;
   size_t index_ = 0;
 };

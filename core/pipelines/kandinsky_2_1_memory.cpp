@@ -33,20 +33,22 @@ constexpr int64_t kBytesPerPixel = 3 * (4 + 4 + 2);
 
 }  // namespace
 
-WeightLayout clip_text_layout() { return {.layers = {}, .unloaded = {}}; }
+WeightLayout clip_text_layout() { return {.layers = {"layers"}, .unloaded = {}}; }
 
-WeightLayout clip_vision_layout() { return {.layers = {}, .unloaded = {}}; }
+WeightLayout clip_vision_layout() { return {.layers = {"layers"}, .unloaded = {}}; }
 
 WeightLayout multilingual_clip_layout() {
   return {
-      .layers = {},
+      .layers = {"layer"},
       .unloaded = {"transformer.embeddings.word_embeddings.", "transformer.pooler."},
   };
 }
 
-WeightLayout prior_layout() { return {.layers = {}, .unloaded = {}}; }
+WeightLayout prior_layout() { return {.layers = {"transformer_blocks"}, .unloaded = {}}; }
 
-WeightLayout unet_layout() { return {.layers = {}, .unloaded = {}}; }
+WeightLayout unet_layout() {
+  return {.layers = {"resnets", "attentions", "downsamplers", "upsamplers"}, .unloaded = {}};
+}
 
 WeightLayout movq_layout() { return {.layers = {}, .unloaded = {"quantize."}}; }
 

@@ -44,6 +44,13 @@ at::Device parse_device(std::string_view name) {
 
 }  // namespace
 
+Placement with_streamed_weights(Placement placement) {
+  placement.streamed = true;
+  placement.speedups.packed_weights = false;
+  placement.speedups.split_upsampling = false;
+  return placement;
+}
+
 ChosenPlacement choose_placement(std::string_view device_name_or_auto, std::string_view precision) {
   const at::Device device = parse_device(device_name_or_auto);
   if (precision == "fp32") return {{device, at::kFloat}, "precision fp32 was asked for"};

@@ -22,6 +22,9 @@ struct Placement {
   bool streamed = false;
 };
 
+/// The same with streamed weights. What pays only for weights that stay is left out.
+Placement with_streamed_weights(Placement placement);
+
 /// A placement with its reason, for people.
 struct ChosenPlacement {
   Placement placement;

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/memory.h"
 #include "io/safetensors.h"
 #include "tensor/bridge.h"
 
@@ -59,6 +60,7 @@ struct Weights::State {
   std::set<std::string> missing;
   std::set<std::string> misshapen;
   std::vector<std::string> ignored_prefixes;
+  size_t bytes_since_trim = 0;
 };
 
 Weights Weights::open(const io::ComponentFiles& files, Placement placement) {
@@ -117,6 +119,14 @@ at::Tensor Weights::find(std::initializer_list<std::string_view> names,
 }
 
 at::Tensor Weights::place(const at::Tensor& mapped, std::string_view name) const {
+  // Tensors that are converted and then laid out anew leave holes in the heap that the next ones do
+  // not fit into: a network of small layers would take a third more while it is loaded.
+  constexpr size_t kBytesBetweenTrims = size_t{100} << 20U;
+  state_->bytes_since_trim += mapped.nbytes();
+  if (state_->bytes_since_trim > kBytesBetweenTrims) {
+    trim_heap();
+    state_->bytes_since_trim = 0;
+  }
   const at::Tensor placed = mapped.to(state_->placement.device, state_->placement.dtype);
   std::string full = fmt::format("{}{}", prefix_, name);
   // Streamed weights come by at each use.

@@ -22,11 +22,10 @@ ClipEncoderConfig ClipEncoderConfig::from_json(const io::JsonConfig& json) {
 ClipEncoder::ClipEncoder(const tensor::Weights& weights, const ClipEncoderConfig& config,
                          Masking masking)
     : heads_(config.num_attention_heads), hidden_act_(config.hidden_act), masking_(masking) {
-  const int64_t width = config.hidden_size;
-  for (int64_t i = 0; i < config.num_hidden_layers; ++i) {
-    const tensor::Weights layer = weights.scope("layers", i);
+  const auto make_layer = [config](const tensor::Weights& layer) -> Layer {
+    const int64_t width = config.hidden_size;
     const tensor::Weights attn = layer.scope("self_attn");
-    layers_.push_back({
+    return {
         .layer_norm1 = {layer.scope("layer_norm1"), width, config.layer_norm_eps},
         .q_proj = {attn.scope("q_proj"), width, width},
         .k_proj = {attn.scope("k_proj"), width, width},
@@ -35,12 +34,16 @@ ClipEncoder::ClipEncoder(const tensor::Weights& weights, const ClipEncoderConfig
         .layer_norm2 = {layer.scope("layer_norm2"), width, config.layer_norm_eps},
         .fc1 = {layer.scope("mlp.fc1"), width, config.intermediate_size},
         .fc2 = {layer.scope("mlp.fc2"), config.intermediate_size, width},
-    });
-  }
+    };
+  };
+  for (int64_t i = 0; i < config.num_hidden_layers; ++i)
+    layers_.emplace_back(weights.scope("layers", i), make_layer);
 }
 
 at::Tensor ClipEncoder::operator()(at::Tensor x) const {
-  for (const Layer& layer : layers_) {
+  for (const Unit<Layer>& unit : layers_) {
+    const std::shared_ptr<const Layer> kept = unit.get();
+    const Layer& layer = *kept;
     const at::Tensor normed = layer.layer_norm1(x);
     x = layer.out_proj.add_to(
         x, attention(layer.q_proj(normed), layer.k_proj(normed), layer.v_proj(normed), heads_,

@@ -10,6 +10,7 @@
 #include "nn/layers/attention.h"
 #include "nn/layers/linear.h"
 #include "nn/layers/norm.h"
+#include "nn/layers/unit.h"
 
 namespace kandinsky::nn {
 
@@ -39,7 +40,7 @@ class ClipEncoder {
     LayerNorm layer_norm2;
     Linear fc1, fc2;
   };
-  std::vector<Layer> layers_;
+  std::vector<Unit<Layer>> layers_;
   int64_t heads_;
   Activation hidden_act_;
   Masking masking_;

@@ -53,19 +53,21 @@ MultilingualClip::MultilingualClip(const io::JsonConfig& config, const tensor::W
   const double eps = config.get_double("layer_norm_eps", kDefaultLayerNormEps);
   const int64_t intermediate_size = get_size(config, "intermediate_size");
   const int64_t num_hidden_layers = get_size(config, "num_hidden_layers");
-  for (int64_t i = 0; i < num_hidden_layers; ++i) {
-    const tensor::Weights layer = weights.scope("transformer.encoder.layer", i);
-    layers_.push_back({
-        .query = {layer.scope("attention.self.query"), hidden_size_, hidden_size_},
-        .key = {layer.scope("attention.self.key"), hidden_size_, hidden_size_},
-        .value = {layer.scope("attention.self.value"), hidden_size_, hidden_size_},
-        .attention_output = {layer.scope("attention.output.dense"), hidden_size_, hidden_size_},
-        .attention_norm = {layer.scope("attention.output.LayerNorm"), hidden_size_, eps},
-        .intermediate = {layer.scope("intermediate.dense"), hidden_size_, intermediate_size},
-        .output = {layer.scope("output.dense"), intermediate_size, hidden_size_},
-        .output_norm = {layer.scope("output.LayerNorm"), hidden_size_, eps},
-    });
-  }
+  const auto make_layer = [eps, intermediate_size,
+                           width = hidden_size_](const tensor::Weights& layer) -> Layer {
+    return {
+        .query = {layer.scope("attention.self.query"), width, width},
+        .key = {layer.scope("attention.self.key"), width, width},
+        .value = {layer.scope("attention.self.value"), width, width},
+        .attention_output = {layer.scope("attention.output.dense"), width, width},
+        .attention_norm = {layer.scope("attention.output.LayerNorm"), width, eps},
+        .intermediate = {layer.scope("intermediate.dense"), width, intermediate_size},
+        .output = {layer.scope("output.dense"), intermediate_size, width},
+        .output_norm = {layer.scope("output.LayerNorm"), width, eps},
+    };
+  };
+  for (int64_t i = 0; i < num_hidden_layers; ++i)
+    layers_.emplace_back(weights.scope("transformer.encoder.layer", i), make_layer);
   weights.ignore("transformer.pooler.");
   weights.ignore("transformer.embeddings.position_ids");
   weights.ignore("transformer.embeddings.token_type_ids");
@@ -88,7 +90,9 @@ MultilingualClip::Output MultilingualClip::operator()(const at::Tensor& ids,
 
   const at::Tensor mask = attention_mask.to(placement_.device, placement_.dtype);
   const at::Tensor key_mask = ((1 - mask) * lowest(placement_.dtype)).unsqueeze(1).unsqueeze(1);
-  for (const Layer& layer : layers_) {
+  for (const Unit<Layer>& unit : layers_) {
+    const std::shared_ptr<const Layer> kept = unit.get();
+    const Layer& layer = *kept;
     const at::Tensor mixed =
         attention(layer.query(x), layer.key(x), layer.value(x), heads_, AttentionKernel::kFused,
                   {.mask = key_mask});

@@ -6,6 +6,7 @@
 #include "nn/layers/activation.h"
 #include "nn/layers/linear.h"
 #include "nn/layers/norm.h"
+#include "nn/layers/unit.h"
 
 namespace kandinsky::nn {
 
@@ -51,7 +52,7 @@ class MultilingualClip {
   at::Tensor position_embeddings_;
   at::Tensor token_type_embedding_;
   LayerNorm embeddings_norm_;
-  std::vector<Layer> layers_;
+  std::vector<Unit<Layer>> layers_;
   Linear linear_transformation_;
 };
 

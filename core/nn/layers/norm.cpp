@@ -1,6 +1,7 @@
 #include "nn/layers/norm.h"
 
 #include <ATen/TensorOperators.h>
+#include <ATen/ops/empty_like.h>
 #include <ATen/ops/group_norm.h>
 #include <ATen/ops/layer_norm.h>
 #include <ATen/ops/silu.h>
@@ -11,6 +12,7 @@
 
 namespace kandinsky::nn {
 
+using kernels::Cells;
 using kernels::Then;
 
 namespace {
@@ -54,45 +56,37 @@ GroupNorm::GroupNorm(const tensor::Weights& weights, int64_t channels, int64_t g
 }
 
 at::Tensor GroupNorm::operator()(const at::Tensor& x) const {
-  return (*this)(x, std::nullopt, Then::kNothing);
+  return (*this)(x, {}, Then::kNothing);
 }
 
-at::Tensor GroupNorm::operator()(const at::Tensor& x, const std::optional<Modulation>& modulation,
-                                 Then then) const {
-  if (is_fused_ && kernels::is_for(x)) return fused(x, modulation, then);
+at::Tensor GroupNorm::operator()(const at::Tensor& x, const Cells& cells, Then then) const {
+  if (!is_fused_for(x, cells)) return plain(x, cells, then);
+  at::Tensor result = at::empty_like(x);
+  kernels::apply(x, kernels::group_norm(x, groups_, eps_, weight_, bias_), cells, then, result);
+  return result;
+}
+
+at::Tensor GroupNorm::in_place(at::Tensor x, const Cells& cells, Then then) const {
+  if (!is_fused_for(x, cells)) return plain(x, cells, then);
+  kernels::apply(x, kernels::group_norm(x, groups_, eps_, weight_, bias_), cells, then, x);
+  return x;
+}
+
+bool GroupNorm::is_fused_for(const at::Tensor& x, const Cells& cells) const {
+  return is_fused_ && kernels::is_for(x) && (!cells.factor.defined() || kernels::is_for(cells.factor));
+}
+
+at::Tensor GroupNorm::plain(const at::Tensor& x, const Cells& cells, Then then) const {
   at::Tensor y = at::group_norm(is_ill_conditioned(x) ? centred(x, groups_) : x, groups_, weight_,
                                 bias_, eps_);
-  if (modulation) {
+  if (cells.factor.defined()) {
     const auto resized = [&x](const at::Tensor& map) {
-      const bool is_cell = map.size(2) == 1 && map.size(3) == 1;
-      return is_cell ? map : at::upsample_nearest2d(map, {x.size(2), x.size(3)});
+      const bool is_one = map.size(2) == 1 && map.size(3) == 1;
+      return is_one ? map : at::upsample_nearest2d(map, {x.size(2), x.size(3)});
     };
-    y = y * resized(modulation->scale) + resized(modulation->shift);
+    y = y * resized(cells.factor) + resized(cells.addend);
   }
   return then == Then::kSilu ? at::silu(y) : y;
-}
-
-at::Tensor GroupNorm::fused(const at::Tensor& x, const std::optional<Modulation>& modulation,
-                            Then then) const {
-  const int64_t batch_size = x.size(0);
-  const int64_t channels = x.size(1);
-  const auto [mean, rstd] = kernels::group_statistics(x, groups_, eps_);
-  const auto by_channel = [&](const at::Tensor& by_group) {
-    return by_group.unsqueeze(2)
-        .expand({batch_size, groups_, channels / groups_})
-        .reshape({batch_size, 1, 1, channels});
-  };
-  at::Tensor scale = by_channel(rstd) * weight_.to(at::kFloat);
-  at::Tensor shift = bias_.to(at::kFloat) - by_channel(mean) * scale;
-  if (modulation) {
-    const auto cells_last = [](const at::Tensor& map) {
-      return map.permute({0, 2, 3, 1}).to(at::kFloat);
-    };
-    const at::Tensor factor = cells_last(modulation->scale);
-    scale = scale * factor;
-    shift = shift * factor + cells_last(modulation->shift);
-  }
-  return kernels::scale_and_shift(x, scale.contiguous(), shift.contiguous(), then);
 }
 
 }  // namespace kandinsky::nn

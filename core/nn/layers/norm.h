@@ -2,8 +2,6 @@
 
 #include <ATen/core/Tensor.h>
 
-#include <optional>
-
 #include "nn/layers/norm_kernels.h"
 #include "tensor/weights.h"
 
@@ -22,13 +20,6 @@ class LayerNorm {
   double eps_;
 };
 
-/// What scales and shifts a normed map: normed * scale + shift. Both [B, C, h, w], where h and w
-/// divide the map's sides; each cell is for a rectangle of the map.
-struct Modulation {
-  at::Tensor scale;
-  at::Tensor shift;
-};
-
 /// Tensors: "weight", "bias" [channels]. x: [B, channels, H, W]. Statistics over each group of
 /// channels, in fp32.
 class GroupNorm {
@@ -37,13 +28,16 @@ class GroupNorm {
 
   at::Tensor operator()(const at::Tensor& x) const;
 
-  /// The norm, modulated if there is a modulation, then the activation.
-  at::Tensor operator()(const at::Tensor& x, const std::optional<Modulation>& modulation,
+  /// then(norm * factor + addend): of the norm alone where there are no cells.
+  at::Tensor operator()(const at::Tensor& x, const kernels::Cells& cells,
                         kernels::Then then) const;
 
+  /// The same into x, where it can be.
+  at::Tensor in_place(at::Tensor x, const kernels::Cells& cells, kernels::Then then) const;
+
  private:
-  at::Tensor fused(const at::Tensor& x, const std::optional<Modulation>& modulation,
-                   kernels::Then then) const;
+  at::Tensor plain(const at::Tensor& x, const kernels::Cells& cells, kernels::Then then) const;
+  bool is_fused_for(const at::Tensor& x, const kernels::Cells& cells) const;
 
   at::Tensor weight_;
   at::Tensor bias_;

@@ -1,9 +1,7 @@
 #include "nn/layers/norm_kernels.h"
 
 #include <ATen/Parallel.h>
-#include <ATen/TensorOperators.h>
 #include <ATen/ops/empty.h>
-#include <ATen/ops/empty_like.h>
 
 #include <algorithm>
 #include <bit>
@@ -69,47 +67,58 @@ KANDINSKY_INLINE float exponential(float x) {
   return std::bit_cast<float>(std::bit_cast<uint32_t>(p) + exponent);
 }
 
-template <Then then>
-KANDINSKY_INLINE float finish(float x) {
-  return then == Then::kSilu ? x / (1.0F + exponential(-x)) : x;
-}
-
-/// A row of pixels, of which each `run` share a cell of scale and shift.
+/// A row of pixels, of which each `run` share a cell.
+template <typename Number>
 struct Row {
   int64_t pixels;
   int64_t run;
   int64_t channels;
   const float* scale;
   const float* shift;
+  const Number* factor;  ///< null: no cells
+  const Number* addend;
 };
 
+/// Channels that are worked on at a time. Short loops of one kind each become vector code.
+constexpr int64_t kChannelsAtOnce = 256;
+
 template <typename Number, Then then>
-KANDINSKY_INLINE void scale_row(const Row& row, const Number* from, Number* to) {
-  const int64_t channels = row.channels;
+KANDINSKY_INLINE void apply_to_row(const Row<Number>& row, const Number* from, Number* to) {
+  float values[kChannelsAtOnce];
   for (int64_t pixel = 0; pixel < row.pixels; ++pixel) {
-    const float* const scale = row.scale + pixel / row.run * channels;
-    const float* const shift = row.shift + pixel / row.run * channels;
-    for (int64_t c = 0; c < channels; ++c)
-      store(finish<then>(to_float(from[c]) * scale[c] + shift[c]), to[c]);
-    from += channels;
-    to += channels;
+    const int64_t cell = pixel / row.run * row.channels;
+    for (int64_t begin = 0; begin < row.channels; begin += kChannelsAtOnce) {
+      const int64_t count = std::min(kChannelsAtOnce, row.channels - begin);
+      const Number* const source = from + pixel * row.channels + begin;
+      const float* const scale = row.scale + begin;
+      const float* const shift = row.shift + begin;
+      for (int64_t c = 0; c < count; ++c) values[c] = to_float(source[c]) * scale[c] + shift[c];
+      if (row.factor != nullptr) {
+        const Number* const factor = row.factor + cell + begin;
+        const Number* const addend = row.addend + cell + begin;
+        for (int64_t c = 0; c < count; ++c)
+          values[c] = values[c] * to_float(factor[c]) + to_float(addend[c]);
+      }
+      if constexpr (then == Then::kSilu) {
+        for (int64_t c = 0; c < count; ++c) values[c] /= 1.0F + exponential(-values[c]);
+      }
+      Number* const target = to + pixel * row.channels + begin;
+      for (int64_t c = 0; c < count; ++c) store(values[c], target[c]);
+    }
   }
 }
 
-using FloatRow = void (*)(const Row&, const float*, float*);
-using HalfRow = void (*)(const Row&, const Half*, Half*);
-
-KANDINSKY_FOR_EACH_CPU void scale_floats(const Row& row, const float* from, float* to) {
-  scale_row<float, Then::kNothing>(row, from, to);
+KANDINSKY_FOR_EACH_CPU void plain_row(const Row<float>& row, const float* from, float* to) {
+  apply_to_row<float, Then::kNothing>(row, from, to);
 }
-KANDINSKY_FOR_EACH_CPU void scale_floats_silu(const Row& row, const float* from, float* to) {
-  scale_row<float, Then::kSilu>(row, from, to);
+KANDINSKY_FOR_EACH_CPU void silu_row(const Row<float>& row, const float* from, float* to) {
+  apply_to_row<float, Then::kSilu>(row, from, to);
 }
-KANDINSKY_FOR_EACH_CPU void scale_halves(const Row& row, const Half* from, Half* to) {
-  scale_row<Half, Then::kNothing>(row, from, to);
+KANDINSKY_FOR_EACH_CPU void plain_row(const Row<Half>& row, const Half* from, Half* to) {
+  apply_to_row<Half, Then::kNothing>(row, from, to);
 }
-KANDINSKY_FOR_EACH_CPU void scale_halves_silu(const Row& row, const Half* from, Half* to) {
-  scale_row<Half, Then::kSilu>(row, from, to);
+KANDINSKY_FOR_EACH_CPU void silu_row(const Row<Half>& row, const Half* from, Half* to) {
+  apply_to_row<Half, Then::kSilu>(row, from, to);
 }
 
 /// Sums over pixels, per channel: of the distances from `reference`, and of their squares. Distances
@@ -126,23 +135,13 @@ KANDINSKY_INLINE void add_distances(const Number* from, int64_t pixels, int64_t 
   }
 }
 
-KANDINSKY_FOR_EACH_CPU void add_float_distances(const float* from, int64_t pixels, int64_t channels,
-                                                const float* reference, float* sum,
-                                                float* squares) {
+KANDINSKY_FOR_EACH_CPU void add_all_distances(const float* from, int64_t pixels, int64_t channels,
+                                              const float* reference, float* sum, float* squares) {
   add_distances(from, pixels, channels, reference, sum, squares);
 }
-KANDINSKY_FOR_EACH_CPU void add_half_distances(const Half* from, int64_t pixels, int64_t channels,
-                                               const float* reference, float* sum, float* squares) {
+KANDINSKY_FOR_EACH_CPU void add_all_distances(const Half* from, int64_t pixels, int64_t channels,
+                                              const float* reference, float* sum, float* squares) {
   add_distances(from, pixels, channels, reference, sum, squares);
-}
-
-void add_any_distances(const float* from, int64_t pixels, int64_t channels, const float* reference,
-                       float* sum, float* squares) {
-  add_float_distances(from, pixels, channels, reference, sum, squares);
-}
-void add_any_distances(const Half* from, int64_t pixels, int64_t channels, const float* reference,
-                       float* sum, float* squares) {
-  add_half_distances(from, pixels, channels, reference, sum, squares);
 }
 
 /// Mean and summed squared distance from it, of a number of values.
@@ -179,7 +178,7 @@ void part_moments(const Number* from, int64_t pixels, int64_t channels, int64_t 
     for (size_t c = 0; c < width; ++c) reference[c] = to_float(block[c]);
     std::fill(sum.begin(), sum.end(), 0.0F);
     std::fill(squares.begin(), squares.end(), 0.0F);
-    add_any_distances(block, count, channels, reference.data(), sum.data(), squares.data());
+    add_all_distances(block, count, channels, reference.data(), sum.data(), squares.data());
     const auto n = static_cast<double>(count);
     for (size_t c = 0; c < width; ++c) {
       const double offset = sum[c] / n;
@@ -191,14 +190,20 @@ void part_moments(const Number* from, int64_t pixels, int64_t channels, int64_t 
   }
 }
 
+/// Mean and 1 / sqrt(variance + eps) of each group of each map.
+struct Statistic {
+  double mean;
+  double rstd;
+};
+
 template <typename Number>
-GroupStatistics statistics(const Number* from, const at::Tensor& map, int64_t groups, double eps) {
-  const int64_t batch = map.size(0);
+std::vector<Statistic> statistics(const at::Tensor& map, int64_t groups, double eps) {
+  const auto* const from = static_cast<const Number*>(map.data_ptr());
   const int64_t channels = map.size(1);
   const int64_t pixels = map.size(2) * map.size(3);
   const int64_t parts = std::min(kParts, pixels);
-  std::vector<Moments> moments(static_cast<size_t>(batch * parts * groups));
-  at::parallel_for(0, batch * parts, 1, [&](int64_t begin, int64_t end) {
+  std::vector<Moments> moments(static_cast<size_t>(map.size(0) * parts * groups));
+  at::parallel_for(0, map.size(0) * parts, 1, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
       const int64_t first = i % parts * pixels / parts;
       const int64_t last = (i % parts + 1) * pixels / parts;
@@ -206,39 +211,53 @@ GroupStatistics statistics(const Number* from, const at::Tensor& map, int64_t gr
                    &moments[static_cast<size_t>(i * groups)]);
     }
   });
-  GroupStatistics result{at::empty({batch, groups}, at::kFloat),
-                         at::empty({batch, groups}, at::kFloat)};
-  auto* const mean = result.mean.data_ptr<float>();
-  auto* const rstd = result.rstd.data_ptr<float>();
-  for (int64_t i = 0; i < batch * groups; ++i) {
+  std::vector<Statistic> result;
+  for (int64_t i = 0; i < map.size(0) * groups; ++i) {
     Moments whole;
     for (int64_t part = 0; part < parts; ++part)
       whole.add(moments[static_cast<size_t>((i / groups * parts + part) * groups + i % groups)]);
-    mean[i] = static_cast<float>(whole.mean);
-    rstd[i] = static_cast<float>(1.0 / std::sqrt(whole.m2 / whole.count + eps));
+    result.push_back({whole.mean, 1.0 / std::sqrt(whole.m2 / whole.count + eps)});
   }
   return result;
 }
 
-template <typename Number, typename ScaleRow>
-void scale_map(const at::Tensor& map, const at::Tensor& scale, const at::Tensor& shift,
-               at::Tensor& result, ScaleRow scale_one_row) {
-  const auto* const from = static_cast<const Number*>(map.data_ptr());
+template <typename Number>
+void apply_to_map(const at::Tensor& map, const ChannelAffine& affine, const Cells& cells, Then then,
+                  at::Tensor& result) {
+  const auto numbers = [](const at::Tensor& tensor) {
+    return tensor.defined() ? static_cast<const Number*>(tensor.data_ptr()) : nullptr;
+  };
+  const Number* const from = numbers(map);
   auto* const to = static_cast<Number*>(result.data_ptr());
-  const auto* const scales = scale.data_ptr<float>();
-  const auto* const shifts = shift.data_ptr<float>();
+  const auto* const scale = affine.scale.data_ptr<float>();
+  const auto* const shift = affine.shift.data_ptr<float>();
+  const Number* const factor = numbers(cells.factor);
+  const Number* const addend = numbers(cells.addend);
   const int64_t channels = map.size(1);
   const int64_t height = map.size(2);
   const int64_t width = map.size(3);
-  const int64_t cell_rows = scale.size(1);
-  const int64_t cell_columns = scale.size(2);
-  const int64_t grain = std::max<int64_t>(1, 32768 / (width * channels));
+  const int64_t cell_rows = factor != nullptr ? cells.factor.size(2) : 1;
+  const int64_t cell_columns = factor != nullptr ? cells.factor.size(3) : 1;
+  constexpr int64_t kNumbersPerTask = 32768;
+  const int64_t grain = std::max<int64_t>(1, kNumbersPerTask / (width * channels));
   at::parallel_for(0, map.size(0) * height, grain, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
-      const int64_t cell_row = i / height * cell_rows + i % height / (height / cell_rows);
-      const int64_t cells = cell_row * cell_columns * channels;
-      scale_one_row({width, width / cell_columns, channels, scales + cells, shifts + cells},
-                    from + i * width * channels, to + i * width * channels);
+      const int64_t batch = i / height;
+      const int64_t cell_row = batch * cell_rows + i % height / (height / cell_rows);
+      const int64_t cell = cell_row * cell_columns * channels;
+      const Row<Number> row{.pixels = width,
+                            .run = width / cell_columns,
+                            .channels = channels,
+                            .scale = scale + batch * channels,
+                            .shift = shift + batch * channels,
+                            .factor = factor != nullptr ? factor + cell : nullptr,
+                            .addend = factor != nullptr ? addend + cell : nullptr};
+      const int64_t at = i * width * channels;
+      if (then == Then::kSilu) {
+        silu_row(row, from + at, to + at);
+      } else {
+        plain_row(row, from + at, to + at);
+      }
     }
   });
 }
@@ -251,28 +270,44 @@ bool is_for(const at::Tensor& map) {
          map.is_contiguous(at::MemoryFormat::ChannelsLast);
 }
 
-GroupStatistics group_statistics(const at::Tensor& map, int64_t groups, double eps) {
+ChannelAffine group_norm(const at::Tensor& map, int64_t groups, double eps,
+                         const at::Tensor& weight, const at::Tensor& bias) {
   TORCH_INTERNAL_ASSERT(is_for(map) && map.size(1) % groups == 0);
-  return map.scalar_type() == at::kFloat
-             ? statistics(static_cast<const float*>(map.data_ptr()), map, groups, eps)
-             : statistics(static_cast<const Half*>(map.data_ptr()), map, groups, eps);
+  const bool is_float = map.scalar_type() == at::kFloat;
+  const std::vector<Statistic> of_groups =
+      is_float ? statistics<float>(map, groups, eps) : statistics<Half>(map, groups, eps);
+  const at::Tensor weights = weight.to(at::kFloat).contiguous();
+  const at::Tensor biases = bias.to(at::kFloat).contiguous();
+  const int64_t channels = map.size(1);
+  ChannelAffine affine{at::empty({map.size(0), channels}, at::kFloat),
+                       at::empty({map.size(0), channels}, at::kFloat)};
+  for (int64_t i = 0; i < map.size(0) * channels; ++i) {
+    const auto [mean, rstd] = of_groups[static_cast<size_t>(i / (channels / groups))];
+    const double scale = rstd * weights.const_data_ptr<float>()[i % channels];
+    affine.scale.mutable_data_ptr<float>()[i] = static_cast<float>(scale);
+    affine.shift.mutable_data_ptr<float>()[i] =
+        static_cast<float>(biases.const_data_ptr<float>()[i % channels] - mean * scale);
+  }
+  return affine;
 }
 
-at::Tensor scale_and_shift(const at::Tensor& map, const at::Tensor& scale, const at::Tensor& shift,
-                           Then then) {
-  TORCH_INTERNAL_ASSERT(is_for(map) && scale.is_contiguous() && shift.is_contiguous() &&
-                        scale.sizes() == shift.sizes() && scale.dim() == 4 &&
-                        scale.size(0) == map.size(0) && scale.size(3) == map.size(1) &&
-                        map.size(2) % scale.size(1) == 0 && map.size(3) % scale.size(2) == 0);
-  at::Tensor result = at::empty_like(map);
-  if (map.scalar_type() == at::kFloat) {
-    const FloatRow row = then == Then::kSilu ? scale_floats_silu : scale_floats;
-    scale_map<float>(map, scale, shift, result, row);
-  } else {
-    const HalfRow row = then == Then::kSilu ? scale_halves_silu : scale_halves;
-    scale_map<Half>(map, scale, shift, result, row);
+void apply(const at::Tensor& map, const ChannelAffine& affine, const Cells& cells, Then then,
+           at::Tensor& result) {
+  TORCH_INTERNAL_ASSERT(is_for(map) && is_for(result) && result.sizes() == map.sizes() &&
+                        result.scalar_type() == map.scalar_type());
+  for (const at::Tensor& cell : {cells.factor, cells.addend}) {
+    TORCH_INTERNAL_ASSERT(cell.defined() == cells.factor.defined());
+    if (!cell.defined()) continue;
+    TORCH_INTERNAL_ASSERT(is_for(cell) && cell.scalar_type() == map.scalar_type() &&
+                          cell.sizes() == cells.factor.sizes() && cell.size(0) == map.size(0) &&
+                          cell.size(1) == map.size(1) && map.size(2) % cell.size(2) == 0 &&
+                          map.size(3) % cell.size(3) == 0);
   }
-  return result;
+  if (map.scalar_type() == at::kFloat) {
+    apply_to_map<float>(map, affine, cells, then, result);
+  } else {
+    apply_to_map<Half>(map, affine, cells, then, result);
+  }
 }
 
 }  // namespace kandinsky::nn::kernels

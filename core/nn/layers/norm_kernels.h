@@ -11,21 +11,29 @@ namespace kandinsky::nn::kernels {
 /// channels-last order.
 bool is_for(const at::Tensor& map);
 
-/// Of each group of channels of each map.
-struct GroupStatistics {
-  at::Tensor mean;  ///< fp32 [B, groups]
-  at::Tensor rstd;  ///< fp32 [B, groups]: 1 / sqrt(variance + eps)
+/// What brings each channel of each map to mean 0 and variance 1 over its group, then to the norm's
+/// own weight and bias: map * scale + shift. fp32 [B, C].
+struct ChannelAffine {
+  at::Tensor scale;
+  at::Tensor shift;
 };
 
-/// The result does not depend on the number of threads.
-GroupStatistics group_statistics(const at::Tensor& map, int64_t groups, double eps);
+/// weight, bias: [C]. The result does not depend on the number of threads.
+ChannelAffine group_norm(const at::Tensor& map, int64_t groups, double eps,
+                         const at::Tensor& weight, const at::Tensor& bias);
 
 enum class Then { kNothing, kSilu };
 
-/// map * scale + shift, computed in fp32, then the activation; of the map's type and shape.
-/// scale, shift: fp32 [B, h, w, C], where h and w divide the map's H and W: each cell is for a
-/// rectangle of the map.
-at::Tensor scale_and_shift(const at::Tensor& map, const at::Tensor& scale, const at::Tensor& shift,
-                           Then then);
+/// Of the map's type: [B, C, h, w] in channels-last order, where h and w divide the map's H and W, so
+/// that each cell is for a rectangle of the map. Both undefined: nothing.
+struct Cells {
+  at::Tensor factor;
+  at::Tensor addend;
+};
+
+/// then((map * scale + shift) * factor + addend), computed in fp32. `result` is of the map's type and
+/// shape, channels-last, and may be the map itself.
+void apply(const at::Tensor& map, const ChannelAffine& affine, const Cells& cells, Then then,
+           at::Tensor& result);
 
 }  // namespace kandinsky::nn::kernels

@@ -36,9 +36,9 @@ MovqResnetBlock::MovqResnetBlock(const tensor::Weights& weights, int64_t in_chan
 
 at::Tensor MovqResnetBlock::operator()(const at::Tensor& x, const at::Tensor& zq,
                                        PaddingMode padding_mode) const {
-  const at::Tensor h = conv1_(norm1_(x, zq, Then::kSilu), padding_mode);
-  return conv2_.add_to(conv_shortcut_ ? (*conv_shortcut_)(x) : x, norm2_(h, zq, Then::kSilu),
-                       padding_mode);
+  const at::Tensor h =
+      norm2_.in_place(conv1_(norm1_(x, zq, Then::kSilu), padding_mode), zq, Then::kSilu);
+  return conv2_.add_to(conv_shortcut_ ? (*conv_shortcut_)(x) : x, h, padding_mode);
 }
 
 MovqAttention::MovqAttention(const tensor::Weights& weights, int64_t channels,

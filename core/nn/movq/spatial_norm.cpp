@@ -2,6 +2,8 @@
 
 #include <ATen/ops/upsample_nearest2d.h>
 
+#include <utility>
+
 namespace kandinsky::nn {
 namespace {
 
@@ -29,11 +31,20 @@ MovqNorm::MovqNorm(const tensor::Weights& weights, int64_t channels, const MovqN
 
 at::Tensor MovqNorm::operator()(const at::Tensor& x, const at::Tensor& zq,
                                 kernels::Then then) const {
-  if (!conv_y_) return norm_layer_(x, std::nullopt, then);
+  return norm_layer_(x, cells(x, zq), then);
+}
+
+at::Tensor MovqNorm::in_place(at::Tensor x, const at::Tensor& zq, kernels::Then then) const {
+  kernels::Cells of_latents = cells(x, zq);
+  return norm_layer_.in_place(std::move(x), of_latents, then);
+}
+
+kernels::Cells MovqNorm::cells(const at::Tensor& x, const at::Tensor& zq) const {
+  if (!conv_y_) return {};
   // A 1x1 convolution and nearest resizing commute: convolve the small map.
   const at::Tensor map =
       is_on_latent_grid_ ? zq : at::upsample_nearest2d(zq, {x.size(2), x.size(3)});
-  return norm_layer_(x, Modulation{.scale = (*conv_y_)(map), .shift = (*conv_b_)(map)}, then);
+  return {.factor = (*conv_y_)(map), .addend = (*conv_b_)(map)};
 }
 
 }  // namespace kandinsky::nn

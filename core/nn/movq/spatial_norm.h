@@ -27,7 +27,12 @@ class MovqNorm {
   at::Tensor operator()(const at::Tensor& x, const at::Tensor& zq,
                         kernels::Then then = kernels::Then::kNothing) const;
 
+  /// The same into x, where it can be.
+  at::Tensor in_place(at::Tensor x, const at::Tensor& zq, kernels::Then then) const;
+
  private:
+  kernels::Cells cells(const at::Tensor& x, const at::Tensor& zq) const;
+
   GroupNorm norm_layer_;
   std::optional<Conv2d> conv_y_;
   std::optional<Conv2d> conv_b_;

@@ -49,21 +49,22 @@ PriorTransformer::PriorTransformer(const io::JsonConfig& config, const tensor::W
   require_value(config, "embedding_proj_dim", embedding_dim_);
   require_value(config, "clip_embed_dim", embedding_dim_);
   const int64_t num_layers = get_size(config, "num_layers", 20);
-  const int64_t ff_dim = 4 * inner_dim_;
-  for (int64_t i = 0; i < num_layers; ++i) {
-    const tensor::Weights block = weights.scope("transformer_blocks", i);
-    blocks_.push_back({
-        .norm1 = {block.scope("norm1"), inner_dim_, kNormEps},
-        .to_q = {block.scope("attn1.to_q"), inner_dim_, inner_dim_},
-        .to_k = {block.scope("attn1.to_k"), inner_dim_, inner_dim_},
-        .to_v = {block.scope("attn1.to_v"), inner_dim_, inner_dim_},
-        .to_out = {block.scope("attn1.to_out.0"), inner_dim_, inner_dim_},
+  const auto make_block = [width = inner_dim_](const tensor::Weights& block) -> Block {
+    const int64_t ff_dim = 4 * width;
+    return {
+        .norm1 = {block.scope("norm1"), width, kNormEps},
+        .to_q = {block.scope("attn1.to_q"), width, width},
+        .to_k = {block.scope("attn1.to_k"), width, width},
+        .to_v = {block.scope("attn1.to_v"), width, width},
+        .to_out = {block.scope("attn1.to_out.0"), width, width},
         // The checkpoints have no norm2.
-        .norm3 = {block.scope("norm3"), inner_dim_, kNormEps},
-        .ff_in = {block.scope("ff.net.0.proj"), inner_dim_, ff_dim},
-        .ff_out = {block.scope("ff.net.2"), ff_dim, inner_dim_},
-    });
-  }
+        .norm3 = {block.scope("norm3"), width, kNormEps},
+        .ff_in = {block.scope("ff.net.0.proj"), width, ff_dim},
+        .ff_out = {block.scope("ff.net.2"), ff_dim, width},
+    };
+  };
+  for (int64_t i = 0; i < num_layers; ++i)
+    blocks_.emplace_back(weights.scope("transformer_blocks", i), make_block);
   weights.finish();
 }
 
@@ -89,9 +90,9 @@ PriorTransformer::Conditioning PriorTransformer::condition(
   const at::Tensor key_mask =
       conditioning.key_mask.slice(2, 0, text_length).slice(3, 0, text_length);
   at::Tensor x = conditioning.tokens + positional_embedding_.slice(1, 0, text_length);
-  for (const Block& block : blocks_) {
+  for (const Unit<Block>& block : blocks_) {
     Memory& memory = conditioning.memories.emplace_back();
-    x = apply(block, x, key_mask, memory);
+    x = apply(*block.get(), x, key_mask, memory);
   }
   return conditioning;
 }
@@ -111,7 +112,7 @@ at::Tensor PriorTransformer::operator()(const at::Tensor& latents, double timest
   const at::Tensor key_mask = conditioning.key_mask.slice(2, first);
   for (size_t i = 0; i < blocks_.size(); ++i) {
     Memory memory = remembers_text ? conditioning.memories[i] : Memory{};
-    x = apply(blocks_[i], x, key_mask, memory);
+    x = apply(*blocks_[i].get(), x, key_mask, memory);
   }
   return proj_to_clip_embeddings_(norm_out_(x.select(1, x.size(1) - 1)));
 }

@@ -6,6 +6,7 @@
 #include "nn/layers/linear.h"
 #include "nn/layers/norm.h"
 #include "nn/layers/timestep_embedding.h"
+#include "nn/layers/unit.h"
 
 namespace kandinsky::nn {
 
@@ -71,7 +72,7 @@ class PriorTransformer {
   Linear proj_in_;
   Linear embedding_proj_;
   Linear encoder_hidden_states_proj_;
-  std::vector<Block> blocks_;
+  std::vector<Unit<Block>> blocks_;
   LayerNorm norm_out_;
   Linear proj_to_clip_embeddings_;
 };

@@ -89,12 +89,12 @@ UNet::UNet(const UNetConfig& config, const tensor::Weights& weights)
   const tensor::Weights mid = weights.scope("mid_block");
   const ResnetBlock::Shape mid_shape{widths.back(), widths.back(), time_embed_dim_,
                                      config.norm_num_groups, config.norm_eps};
-  mid_resnets_.emplace_back(mid.scope("resnets", 0), mid_shape);
-  mid_attention_.emplace(
+  mid_resnets_.push_back(make_unit<ResnetBlock>(mid.scope("resnets", 0), mid_shape));
+  mid_attention_ = make_unit<AddedKvAttention>(
       mid.scope("attentions", 0),
       AddedKvAttention::Shape{widths.back(), config.attention_head_dim, config.cross_attention_dim,
                               config.norm_num_groups});
-  mid_resnets_.emplace_back(mid.scope("resnets", 1), mid_shape);
+  mid_resnets_.push_back(make_unit<ResnetBlock>(mid.scope("resnets", 1), mid_shape));
 
   int64_t below = widths.back();
   for (int64_t i = 0; i < levels; ++i) {
@@ -121,17 +121,17 @@ UNet::Level UNet::make_level(const tensor::Weights& weights,
   };
   Level level;
   for (size_t j = 0; j < in_channels.size(); ++j) {
-    level.resnets.emplace_back(weights.scope("resnets", static_cast<int64_t>(j)),
-                               shape(in_channels[j]));
+    level.resnets.push_back(make_unit<ResnetBlock>(
+        weights.scope("resnets", static_cast<int64_t>(j)), shape(in_channels[j])));
     if (!has_attention) continue;
-    level.attentions.emplace_back(
+    level.attentions.push_back(make_unit<AddedKvAttention>(
         weights.scope("attentions", static_cast<int64_t>(j)),
         AddedKvAttention::Shape{channels, config_.attention_head_dim, config_.cross_attention_dim,
-                                config_.norm_num_groups});
+                                config_.norm_num_groups}));
   }
   if (resample != Resample::kNone) {
     const char* name = resample == Resample::kDown ? "downsamplers" : "upsamplers";
-    level.resampler.emplace(weights.scope(name, 0), shape(channels), resample);
+    level.resampler = make_unit<ResnetBlock>(weights.scope(name, 0), shape(channels), resample);
   }
   return level;
 }
@@ -145,12 +145,12 @@ UNet::Conditioning UNet::condition(const at::Tensor& image_embeds, const at::Ten
       text_image_(placed(image_embeds), placed(text_embeds), placed(text_encoder_hidden_states));
   Conditioning conditioning{.aug_emb = aug_emb, .contexts = {}};
   const auto project =
-      [&, &states = encoder_hidden_states](const std::vector<AddedKvAttention>& attentions) {
-        for (const AddedKvAttention& attention : attentions)
-          conditioning.contexts.push_back(attention.project(states));
+      [&, &states = encoder_hidden_states](const std::vector<Unit<AddedKvAttention>>& attentions) {
+        for (const Unit<AddedKvAttention>& attention : attentions)
+          conditioning.contexts.push_back(attention.get()->project(states));
       };
   for (const Level& level : down_blocks_) project(level.attentions);
-  conditioning.contexts.push_back(mid_attention_->project(encoder_hidden_states));
+  conditioning.contexts.push_back(mid_attention_->get()->project(encoder_hidden_states));
   for (const Level& level : up_blocks_) project(level.attentions);
   return conditioning;
 }
@@ -201,7 +201,7 @@ at::Tensor UNet::operator()(const at::Tensor& sample, double timestep,
     }
     if (level.resampler) x = (*level.resampler)(x, temb, padding_mode);
   }
-  return conv_out_(conv_norm_out_(x, std::nullopt, kernels::Then::kSilu), padding_mode);
+  return conv_out_(conv_norm_out_(x, {}, kernels::Then::kSilu), padding_mode);
 }
 
 }  // namespace kandinsky::nn

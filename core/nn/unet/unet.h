@@ -5,6 +5,7 @@
 
 #include "io/json_config.h"
 #include "nn/layers/timestep_embedding.h"
+#include "nn/layers/unit.h"
 #include "nn/unet/text_image_conditioning.h"
 #include "nn/unet/unet_blocks.h"
 
@@ -65,9 +66,9 @@ class UNet {
 
  private:
   struct Level {
-    std::vector<ResnetBlock> resnets;
-    std::vector<AddedKvAttention> attentions;  ///< empty, or one for each resnet
-    std::optional<ResnetBlock> resampler;
+    std::vector<Unit<ResnetBlock>> resnets;
+    std::vector<Unit<AddedKvAttention>> attentions;  ///< empty, or one for each resnet
+    std::optional<Unit<ResnetBlock>> resampler;
   };
   Level make_level(const tensor::Weights& weights, const std::vector<int64_t>& in_channels,
                    int64_t channels, bool has_attention, Resample resample) const;
@@ -79,8 +80,8 @@ class UNet {
   TimestepEmbedding time_embedding_;
   Conv2d conv_in_;
   std::vector<Level> down_blocks_;
-  std::vector<ResnetBlock> mid_resnets_;
-  std::optional<AddedKvAttention> mid_attention_;
+  std::vector<Unit<ResnetBlock>> mid_resnets_;
+  std::optional<Unit<AddedKvAttention>> mid_attention_;
   std::vector<Level> up_blocks_;
   GroupNorm conv_norm_out_;
   Conv2d conv_out_;

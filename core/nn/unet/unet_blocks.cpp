@@ -52,15 +52,17 @@ ResnetBlock::ResnetBlock(const tensor::Weights& weights, const Shape& shape, Res
 
 at::Tensor ResnetBlock::operator()(const at::Tensor& x, const at::Tensor& activated_temb,
                                    PaddingMode padding_mode) const {
-  const at::Tensor activated = norm1_(x, std::nullopt, Then::kSilu);
+  const at::Tensor activated = norm1_(x, {}, Then::kSilu);
   const at::Tensor h = upsampled_conv1_
                            ? (*upsampled_conv1_)(activated, padding_mode)
                            : (*conv1_)(resampled(activated, resample_), padding_mode);
   // Scale comes first, then shift.
   const std::vector<at::Tensor> scale_shift =
       time_emb_proj_(activated_temb).unsqueeze(2).unsqueeze(3).chunk(2, 1);
-  const at::Tensor modulated =
-      norm2_(h, Modulation{.scale = 1 + scale_shift[0], .shift = scale_shift[1]}, Then::kSilu);
+  const kernels::Cells modulation{
+      .factor = (1 + scale_shift[0]).contiguous(at::MemoryFormat::ChannelsLast),
+      .addend = scale_shift[1].contiguous(at::MemoryFormat::ChannelsLast)};
+  const at::Tensor modulated = norm2_.in_place(h, modulation, Then::kSilu);
   const at::Tensor input = resampled(x, resample_);
   return conv2_.add_to(conv_shortcut_ ? (*conv_shortcut_)(input) : input, modulated, padding_mode);
 }
