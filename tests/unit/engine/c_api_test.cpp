@@ -125,7 +125,7 @@ TEST(CApiTest, FolderIsDescribedWithoutLoading) {
 
 class EngineTest : public testing::Test {
  protected:
-  Engine engine_{kModel, {}, "cpu", "fp32"};
+  Engine engine_{{.model_dir = kModel, .device = "cpu", .precision = "fp32"}};
 };
 
 TEST_F(EngineTest, InfoSaysWhatWasChosen) {
