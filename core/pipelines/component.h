@@ -32,8 +32,10 @@ class Component : public Resident {
 
   /// Puts the component under a residency's plans. It must stay where it is from then on.
   void join(Residency& residency, std::string name) {
-    index_ = residency.add(*this, measure_component(std::move(name), sizes_, layout_,
-                                                    at::elementSize(placement_.dtype)));
+    const auto element_size = static_cast<int64_t>(at::elementSize(placement_.dtype));
+    index_ = residency.add(*this,
+                           measure_component(std::move(name), sizes_, layout_, element_size,
+                                             placement_.speedups.split_upsampling));
     residency_ = &residency;
   }
   size_t index() const { return index_; }

@@ -27,6 +27,7 @@
 #include "pipelines/prepare_latents.h"
 #include "pipelines/run_unet.h"
 #include "samplers/sampler.h"
+#include "tensor/frugal.h"
 #include "text/clip_bpe.h"
 #include "text/xlmr_unigram.h"
 
@@ -160,6 +161,7 @@ class Kandinsky21 : public Pipeline {
         monitor.say("There is no inpainting model: the model itself paints inside the mask.");
     }
     Component<nn::UNet>& unet = is_shown && inpaint_unet_ ? *inpaint_unet_ : unet_;
+    const tensor::FrugalGuard frugal(residency_.is_frugal(unet.index()));
     const at::Tensor latents = run_unet(unet.get(monitor), schedule_, geometry_, embeds,
                                         negative_embeds, request, monitor);
     check_finite(latents, "denoise", placement_);
@@ -168,6 +170,7 @@ class Kandinsky21 : public Pipeline {
 
   at::Tensor decode(const at::Tensor& latents, bool tiling, const Monitor& monitor) override {
     const nn::PaddingMode padding_mode = padding_mode_of(tiling);
+    const tensor::FrugalGuard frugal(residency_.is_frugal(movq_.index()));
     const nn::Movq& movq = movq_.get(monitor);
     return by_row("decode", latents, monitor,
                   [&](const at::Tensor& row) { return movq.decode(row, padding_mode); });
@@ -175,6 +178,7 @@ class Kandinsky21 : public Pipeline {
 
   at::Tensor encode(const at::Tensor& pixels, bool tiling, const Monitor& monitor) override {
     const nn::PaddingMode padding_mode = padding_mode_of(tiling);
+    const tensor::FrugalGuard frugal(residency_.is_frugal(movq_.index()));
     const nn::Movq& movq = movq_.get(monitor);
     return by_row("encode", pixels, monitor,
                   [&](const at::Tensor& row) { return movq.encode(row, padding_mode); });
