@@ -1,9 +1,10 @@
 # Names only: what a command does is in tests/tools/ and demo/.
 # PYTHON=/path/to/python  build against the torch of that Python, instead of installing torch (at `make setup` or later)
 # JOBS=n                  compile n files at once
+# BENCH="--only unet"     what else to tell tests/bench/bench.py
 export PYTHON JOBS
 
-.PHONY: help demo test unit parity e2e setup setup-tests build build-tests lint format demo-model demo-score gallery references clean
+.PHONY: help demo test unit parity e2e setup setup-tests build build-tests lint format demo-model demo-score gallery bench bench-docs growth references clean
 
 help: ## list these commands
 	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -49,6 +50,15 @@ demo-score: build ## paint what the demo model was never trained on, and count w
 
 gallery: build ## paint docs/gallery again: every mode and sampler, with the demo model
 	.venv/bin/python demo/gallery.py
+
+bench: build ## measure speed and memory beside diffusers, with random weights of full size
+	tests/tools/with_requirements.sh .venv-bench tests/bench/requirements.txt tests/bench/bench.py $(BENCH)
+
+bench-docs: ## put what make bench measured last into README.md and docs/performance.md
+	.venv-bench/bin/python tests/bench/publish.py
+
+growth: ## draw how cost grows with pixels, steps and batch, from what make bench measured last
+	.venv-bench/bin/python tests/bench/growth.py build/bench/bench.json --picture build/bench/growth.png
 
 references: setup ## record the parity references again, in an environment of their own
 	tests/tools/references.sh

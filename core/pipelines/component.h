@@ -1,5 +1,7 @@
 #pragma once
 
+#include <fmt/format.h>
+
 #include <functional>
 #include <memory>
 #include <string>
@@ -8,9 +10,11 @@
 
 #include "base/memory.h"
 #include "io/model_dir.h"
+#include "pipelines/check_finite.h"
 #include "pipelines/memory_plan.h"
 #include "pipelines/monitor.h"
 #include "pipelines/residency.h"
+#include "tensor/frugal.h"
 #include "tensor/weights.h"
 
 namespace kandinsky::pipelines {
@@ -32,10 +36,7 @@ class Component : public Resident {
 
   /// Puts the component under a residency's plans. It must stay where it is from then on.
   void join(Residency& residency, std::string name) {
-    const auto element_size = static_cast<int64_t>(at::elementSize(placement_.dtype));
-    index_ = residency.add(*this,
-                           measure_component(std::move(name), sizes_, layout_, element_size,
-                                             placement_.speedups.split_upsampling));
+    index_ = residency.add(*this, measure(std::move(name)));
     residency_ = &residency;
   }
   size_t index() const { return index_; }
@@ -56,6 +57,25 @@ class Component : public Resident {
     return *network_;
   }
 
+  /// Runs run(network), saving memory if the plan says so. It checks that its result is finite. If it is not, the component is
+  /// loaded again in fp32, stays so, and runs once more.
+  template <typename Run>
+  auto run_finite(const Monitor& monitor, const Run& run) {
+    const tensor::FrugalGuard frugal(residency_ != nullptr && residency_->is_frugal(index_));
+    const Network& network = get(monitor);
+    try {
+      return run(network);
+    } catch (const NotFiniteError& error) {
+      if (placement_.dtype == at::kFloat) throw;
+      monitor.say(fmt::format("{}: from now on this stage runs in fp32, which is slower.",
+                              error.what()));
+    }
+    use_fp32();
+    return run(get(monitor));
+  }
+
+  const tensor::Placement& placement() const { return placement_; }
+
   Holding holding() const override {
     if (!network_) return Holding::kFreed;
     return is_streamed_ ? Holding::kStreamed : Holding::kWhole;
@@ -63,6 +83,18 @@ class Component : public Resident {
   void unload() override { network_.reset(); }
 
  private:
+  void use_fp32() {
+    unload();
+    placement_.dtype = at::kFloat;
+    if (residency_ != nullptr) residency_->resize(index_, measure(residency_->name(index_)));
+  }
+
+  ComponentMemory measure(std::string name) const {
+    return measure_component(std::move(name), sizes_, layout_,
+                             static_cast<int64_t>(at::elementSize(placement_.dtype)),
+                             placement_.speedups.split_upsampling);
+  }
+
   io::ComponentFiles files_;
   tensor::Placement placement_;
   WeightLayout layout_;

@@ -38,9 +38,17 @@ MemoryPlan Residency::plan(const MemoryNeeds& needs, int64_t max_memory) const {
   return pipelines::plan_memory(needs, max_memory > 0 ? max_memory : free_memory(needs));
 }
 
+void Residency::resize(size_t index, ComponentMemory memory) {
+  memory_[index] = std::move(memory);
+  if (needs_.stages.empty()) return;
+  needs_.components[index] = memory_[index];
+  plan_ = plan(needs_, max_memory_);
+}
+
 void Residency::enter(const MemoryNeeds& needs, int64_t max_memory, const Monitor& monitor) {
   plan_ = plan(needs, max_memory);
-  stages_ = needs.stages;
+  needs_ = needs;
+  max_memory_ = max_memory;
   if (plan_.holds_everything) return;
   // What is free and which stages run differ from job to job: a stage is said once all the same.
   bool is_new = false;
@@ -53,8 +61,8 @@ void Residency::enter(const MemoryNeeds& needs, int64_t max_memory, const Monito
 }
 
 const StagePlan* Residency::stage_of(size_t index) const {
-  for (size_t stage = 0; stage < stages_.size(); ++stage) {
-    const std::vector<size_t>& used = stages_[stage].components;
+  for (size_t stage = 0; stage < needs_.stages.size(); ++stage) {
+    const std::vector<size_t>& used = needs_.stages[stage].components;
     if (std::ranges::find(used, index) != used.end()) return &plan_.stages[stage];
   }
   return nullptr;

@@ -105,21 +105,27 @@ def bell(seed: int, count: int) -> npt.NDArray[np.float64]:
     return (total - 2 * 65535) / deviation
 
 
-def make_tensor(scope: str, name: str, shape: tuple[int, ...]) -> Values:
-    """The values of one tensor of "model/component"; they depend on the arguments alone."""
-    full_name = f"{scope}/{name}"
+def spread_of(full_name: str, shape: tuple[int, ...]) -> tuple[float, float]:
+    """Mean and deviation of the values of the tensor "model/component/name"."""
     scale = next(
         (scale for pattern, scale in SCALES if re.search(pattern, full_name)),
         NORM_WEIGHT if len(shape) == 1 else MATRIX_WEIGHT,
     )
     std = scale["gain"] / math.sqrt(math.prod(shape[1:])) if "gain" in scale else scale["std"]
+    return scale.get("mean", 0.0), std
+
+
+def make_tensor(scope: str, name: str, shape: tuple[int, ...]) -> Values:
+    """The values of one tensor of "model/component"; they depend on the arguments alone."""
+    full_name = f"{scope}/{name}"
+    mean, std = spread_of(full_name, shape)
     # The two decoders share all but the unet, as the real folders do.
     seeded_as = (
         full_name.replace("tiny-2-1-inpaint/", "tiny-2-1/")
         if "/unet/" not in full_name
         else full_name
     )
-    values = bell(seed_of(seeded_as), math.prod(shape)) * std + scale.get("mean", 0.0)
+    values = bell(seed_of(seeded_as), math.prod(shape)) * std + mean
     return values.astype(np.float32).reshape(shape)
 
 
@@ -222,12 +228,17 @@ def stored_tensors(
     return stored
 
 
+def weights_stem(component: str) -> str:
+    """How the libraries of the field name the weights of a component, without the suffix."""
+    is_transformers = component in ("text_encoder", "image_encoder")
+    return "model" if is_transformers else "diffusion_pytorch_model"
+
+
 def write_component(
     folder: Path, tensors: dict[str, npt.NDArray[np.generic]], layout: Layout
 ) -> None:
     """Weight files of one component: stem and index as the libraries of the field name them."""
-    is_transformers = folder.name in ("text_encoder", "image_encoder")
-    stem = "model" if is_transformers else "diffusion_pytorch_model"
+    stem = weights_stem(folder.name)
     middle = f".{layout.variant}" if layout.variant else ""
     if layout.shards == 1:
         write_safetensors(folder / f"{stem}{middle}.safetensors", tensors, layout.dtype)
@@ -292,14 +303,8 @@ def write_xlmr_tokenizer(folder: Path) -> None:
     path.write_text(json.dumps(specials, indent=2) + "\n", encoding="utf-8")
 
 
-def write_model(out: Path, model: str, layout: Layout | None = None) -> dict[str, str]:
-    """Writes out/<model>; returns the digest of each component, by "model/component"."""
-    layout = layout or Layout()
-    if layout.shards < 1:
-        raise TinyModelError(f"shards is {layout.shards}, expected 1 or more")
-    if model not in MODELS:
-        raise TinyModelError(f"model {model!r} is none of {', '.join(MODELS)}")
-    folder = out / model
+def write_settings(folder: Path, model: str) -> None:
+    """All files of a model but its weights: configurations and tokenizers."""
     for source in sorted((CONFIGS / model).rglob("*.json")):
         target = folder / source.relative_to(CONFIGS / model)
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -308,6 +313,17 @@ def write_model(out: Path, model: str, layout: Layout | None = None) -> dict[str
         write_clip_tokenizer(folder / "tokenizer")
     else:
         write_xlmr_tokenizer(folder / "tokenizer")
+
+
+def write_model(out: Path, model: str, layout: Layout | None = None) -> dict[str, str]:
+    """Writes out/<model>; returns the digest of each component, by "model/component"."""
+    layout = layout or Layout()
+    if layout.shards < 1:
+        raise TinyModelError(f"shards is {layout.shards}, expected 1 or more")
+    if model not in MODELS:
+        raise TinyModelError(f"model {model!r} is none of {', '.join(MODELS)}")
+    folder = out / model
+    write_settings(folder, model)
     digests = {}
     for component in components(model):
         tensors = component_tensors(model, component)

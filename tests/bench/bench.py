@@ -1,0 +1,120 @@
+"""Measures our engine beside diffusers on the same weights and the same machine, by turns.
+
+    make bench
+    .venv-bench/bin/python tests/bench/bench.py --only unet batch --sizes 512
+    .venv-bench/bin/python tests/bench/bench.py --ablate --only unet
+    .venv-bench/bin/python tests/bench/bench.py --model build/tiny/tiny-2-1 --sizes 64 --quick
+
+Writes bench.json (every sample) and bench.md (tables with ratios, and the targets) into the output
+folder. A later run replaces the parts that it measures and keeps the others, if machine and model
+are the same. Without --model, weights of full size are written first (6.6 GB; random numbers, so
+nothing has to be downloaded). docs/performance.md tells what each part measures.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import ablation
+import growth
+import machine
+import table
+import whole
+from options import ROOT, parse
+from protocol import WorkerError
+from runner import Crew, Setup, crew, measure, measure_rates, say
+from samples import Measurements, Part
+from work import COMPETITORS, COMPILED, Extent, plan
+
+FULL_SIZE = ROOT / "build/full-size"
+
+
+def model_folder(given: Path | None) -> tuple[Path, str]:
+    """The decoder's folder, and what to call it."""
+    if given is not None:
+        if not (given / "model_index.json").is_file():
+            raise SystemExit(f"--model: {given} is no model folder")
+        return given.resolve(), f"model {given.name}"
+    maker = ROOT / "tests/tools/make_full_size.py"
+    subprocess.run([sys.executable, maker, FULL_SIZE], check=True)
+    return FULL_SIZE / "kandinsky-2-1", "random weights of full size"
+
+
+def earlier(path: Path, machine_now: dict[str, object], model: str, fresh: bool) -> Measurements:
+    """What earlier runs of the same kind measured."""
+    new = Measurements(machine=machine_now, model=model)
+    if fresh or not path.is_file():
+        return new
+    found = Measurements.load(path)
+    if (found.machine, found.model) != (machine_now, model):
+        raise SystemExit(f"{path} is of another machine or model; --fresh or another --output")
+    return found
+
+
+def run(team: Crew, groups: Sequence[str], extent: Extent, names: Sequence[str]) -> Iterator[Part]:
+    for work in plan(groups, extent):
+        yield measure(work, extent, team, names)
+    if "load" in groups:
+        yield from whole.load(team, extent, names)
+    if "picture" in groups:
+        yield from whole.picture(team, extent, names)
+    if "memory" in groups:
+        team.stop()
+        yield from whole.memory(team.setup, extent, names)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = parse(arguments)
+    names = options.against or [name for name in COMPETITORS if name != COMPILED]
+    if options.compiled and COMPILED not in names:
+        names.append(COMPILED)
+    extent = Extent(
+        options.sizes[:1] if options.quick else options.sizes,
+        options.batches,
+        1 if options.quick else options.repeats,
+        options.slow_up_to,
+    )
+    model, label = model_folder(options.model)
+    engine = {"without": options.without} if options.without else {}
+    if options.precision != "auto":
+        engine["precision"] = options.precision
+    setup = Setup(
+        ROOT,
+        model,
+        options.output,
+        options.engine_python,
+        Path(sys.executable),
+        options.package,
+        engine,
+        options.threads,
+    )
+    options.output.mkdir(parents=True, exist_ok=True)
+    path = options.output / "bench.json"
+    found = earlier(path, machine.this_machine(), label, options.fresh)
+    try:
+        with crew(setup) as team:
+            found.rates = measure_rates(team)
+            say(f"the machine itself: {table.rates(found)}")
+            parts = run(team, options.only, extent, names)
+            if options.ablate is not None:
+                parts = ablation.run(team, options.ablate, options.only, extent)
+            for part in parts:
+                found.parts[part.name] = part
+                found.versions |= team.versions()
+                found.save(path)
+    except WorkerError as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return 1
+    text = table.report(found)
+    (options.output / "bench.md").write_text(text, encoding="utf-8")
+    print("\n" + text)
+    for line in growth.sentences(found):
+        print(line)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

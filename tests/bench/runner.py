@@ -1,0 +1,179 @@
+"""Runs pieces of work: who takes part, by turns, and what is kept of the answers."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from protocol import Worker, WorkerError
+from samples import Part, Result
+from work import COMPILED, DIFFUSERS, ENGINE, TUNED, Extent, Work
+
+MACHINE = "machine"
+
+
+@dataclass(frozen=True)
+class Setup:
+    """Where everything is, and how our engine is opened."""
+
+    root: Path
+    model: Path
+    output: Path
+    engine_python: Path
+    bench_python: Path
+    package: Path
+    engine: dict[str, Any] = field(default_factory=dict)
+    threads: int = 0
+
+    def worker(self, competitor: str, **engine: Any) -> Worker:
+        """Starts a competitor's process; `engine`: more keywords for ours."""
+        python, script, options = self._recipe(competitor, engine)
+        threads = {"OMP_NUM_THREADS": str(self.threads)} if self.threads else {}
+        logs = self.output / "logs"
+        logs.mkdir(parents=True, exist_ok=True)
+        log = logs / f"{competitor}.log"
+        return Worker(competitor, python, script, options, log=log, environment=threads)
+
+    def _recipe(self, competitor: str, engine: dict[str, Any]) -> tuple[Path, str, dict[str, Any]]:
+        if competitor == MACHINE:
+            return self.bench_python, "machine_worker.py", {}
+        if competitor == ENGINE:
+            scratch = self.output / "scratch" / self.model.name
+            scratch.mkdir(parents=True, exist_ok=True)
+            options = {
+                "package": str(self.package),
+                "model": str(self.model),
+                "scratch": str(scratch),
+                "engine": {**self.engine, **engine},
+            }
+            return self.engine_python, "engine_worker.py", options
+        how = {
+            DIFFUSERS: {"dtype": "fp32"},
+            TUNED: {"dtype": "bf16", "channels_last": True},
+            COMPILED: {"dtype": "bf16", "channels_last": True, "compiled": True},
+        }[competitor]
+        prior = self.model.with_name(f"{self.model.name}-prior")
+        options = {"model": str(self.model), "prior": str(prior), **how}
+        return self.bench_python, "diffusers_worker.py", options
+
+
+class Crew:
+    """The workers of one run, started when they are first needed, and what each has loaded."""
+
+    def __init__(self, setup: Setup) -> None:
+        self.setup = setup
+        self._workers: dict[str, Worker] = {}
+        self._stages: dict[str, str] = {}
+
+    def worker(self, competitor: str) -> Worker:
+        if competitor not in self._workers:
+            self._workers[competitor] = self.setup.worker(competitor)
+        return self._workers[competitor]
+
+    def versions(self) -> dict[str, dict[str, str]]:
+        return {name: worker.ask("versions") for name, worker in self._workers.items()}
+
+    def prepare(self, stage: str, competitors: Sequence[str]) -> None:
+        """Loads the stage where it takes part, frees what else is loaded anywhere."""
+        for name, loaded in list(self._stages.items()):
+            if name not in competitors or loaded != stage:
+                self.worker(name).ask("unload")
+                del self._stages[name]
+        for name in competitors:
+            if name not in self._stages:
+                self.worker(name).ask("load", stage=stage)
+                self._stages[name] = stage
+
+    def unload(self) -> None:
+        self.prepare("", ())
+
+    def stop(self) -> None:
+        for worker in self._workers.values():
+            worker.stop()
+        self._workers.clear()
+        self._stages.clear()
+
+
+@contextlib.contextmanager
+def crew(setup: Setup) -> Iterator[Crew]:
+    workers = Crew(setup)
+    try:
+        yield workers
+    finally:
+        workers.stop()
+
+
+def say(text: str) -> None:
+    print(f"{datetime.now().astimezone():%H:%M:%S}  {text}", flush=True)
+
+
+def today() -> str:
+    return datetime.now(timezone.utc).strftime("%Y-%m-%d")
+
+
+def new_part(work: Work, unit: str = "s") -> Part:
+    return Part(
+        work.name,
+        work.title,
+        unit,
+        work.size,
+        work.batch,
+        work.steps,
+        date=today(),
+        load_average=round(os.getloadavg()[0], 2),
+    )
+
+
+def measure(work: Work, extent: Extent, team: Crew, competitors: Sequence[str]) -> Part:
+    """Everybody's time for one piece of work: a round to warm up, then by turns.
+
+    A competitor that fails is left out with a word about it; the others go on.
+    """
+    part = new_part(work)
+    present = [name for name in competitors if name in work.competitors]
+    team.prepare(work.stage, present)
+    rounds = {name: extent.rounds_of(name, work) for name in present}
+    best_rate = 0.0
+    if work.do == "unet" and work.batch == 1:
+        best_rate = team.worker(MACHINE).ask("convolution", dtype="bf16")["rate"]
+        if TUNED in present:
+            counted = team.worker(TUNED).ask("flop", size=work.size, batch=work.batch)
+            part.flop = counted["flop"]
+    for turn in range(-1, max(rounds.values(), default=0)):
+        for name in present if turn % 2 else reversed(present):
+            if turn >= rounds[name] or (turn < 0 and not extent.is_warmed_up(name, work)):
+                continue
+            begin = time.monotonic()
+            try:
+                answer = team.worker(name).ask(work.do, **work.fields_for(name))
+            except WorkerError as error:
+                say(f"{work.title}: {error}")
+                rounds[name] = -2
+                continue
+            seconds = time.monotonic() - begin
+            if turn < 0:
+                say(f"{work.title}: {name} warmed up in {seconds:.1f} s")
+                continue
+            result = part.results.setdefault(name, Result())
+            result.add(answer)
+            say(f"{work.title}: {name} {result.median:.3f} s ({turn + 1} of {rounds[name]})")
+    if best_rate:
+        again = team.worker(MACHINE).ask("convolution", dtype="bf16")["rate"]
+        part.rate = max(best_rate, again)
+    return part
+
+
+def measure_rates(team: Crew) -> dict[str, float]:
+    """The machine's own rates in FLOP/s."""
+    worker = team.worker(MACHINE)
+    return {
+        f"{what} {dtype}": worker.ask(what, dtype=dtype)["rate"]
+        for what in ("matmul", "convolution")
+        for dtype in ("bf16", "fp32")
+    }

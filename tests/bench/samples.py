@@ -1,0 +1,92 @@
+"""Repeated measurements: their middle, their spread, and the file that keeps them."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+FORMAT = 1
+
+
+@dataclass
+class Result:
+    """What one competitor took for one piece of work.
+
+    times: how often the piece that was measured occurs in the work, as in 25 steps of which each
+    sample is one.
+    """
+
+    samples: list[float] = field(default_factory=list)
+    times: int = 1
+    more: dict[str, list[Any]] = field(default_factory=dict)
+
+    @property
+    def median(self) -> float:
+        return statistics.median(self.samples) * self.times
+
+    @property
+    def spread(self) -> float:
+        """Half of the samples' range, relative to their median; 0 for a single sample."""
+        middle = statistics.median(self.samples)
+        return (max(self.samples) - min(self.samples)) / 2 / middle if middle else 0.0
+
+    def add(self, answer: dict[str, Any]) -> None:
+        """Takes over a worker's answer."""
+        self.samples += answer["samples"]
+        self.times = answer.get("times", 1)
+        for name, value in answer.items():
+            if name not in ("samples", "times"):
+                self.more.setdefault(name, []).append(value)
+
+
+@dataclass
+class Part:
+    """One piece of work and what each competitor took for it, in one run, by turns."""
+
+    name: str
+    title: str
+    unit: str = "s"
+    size: int = 0  # pixels of a side
+    batch: int = 1
+    steps: int = 0
+    flop: float = 0.0  # of the work, where it was counted
+    rate: float = 0.0  # the machine's best convolution in the same minutes, FLOP/s
+    date: str = ""
+    load_average: float = 0.0  # before the part began: other work on the machine
+    results: dict[str, Result] = field(default_factory=dict)
+
+
+@dataclass
+class Measurements:
+    """Everything that is known about one machine and one model."""
+
+    machine: dict[str, Any]
+    model: str
+    rates: dict[str, float] = field(default_factory=dict)
+    versions: dict[str, dict[str, str]] = field(default_factory=dict)
+    parts: dict[str, Part] = field(default_factory=dict)
+
+    def median(self, part: str, competitor: str) -> float | None:
+        """None where it was not measured."""
+        results = self.parts[part].results if part in self.parts else {}
+        found = results.get(competitor)
+        return found.median if found and found.samples else None
+
+    def save(self, path: Path) -> None:
+        content = {"format": FORMAT, **asdict(self)}
+        partial = path.with_suffix(".partial")
+        partial.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        partial.replace(path)
+
+    @classmethod
+    def load(cls, path: Path) -> Measurements:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if content.pop("format", None) != FORMAT:
+            raise ValueError(f"{path} was written by another version of the bench")
+        parts = content.pop("parts")
+        for part in parts.values():
+            part["results"] = {name: Result(**value) for name, value in part["results"].items()}
+        return cls(parts={name: Part(**part) for name, part in parts.items()}, **content)

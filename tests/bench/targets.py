@@ -1,0 +1,109 @@
+"""What the engine is to reach, as ratios within one run, and what was reached."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from samples import Measurements
+from work import COMPILED, DIFFUSERS, ENGINE, PRIOR_STEPS, REFERENCE_STEPS, TUNED
+
+Value = Callable[[Measurements], float | None]
+
+
+@dataclass(frozen=True)
+class Target:
+    title: str
+    limit: float
+    value: Value
+    unit: str = ""
+    at_least: bool = False  # True: the value has to reach the limit; False: to stay below it
+
+    def is_met(self, value: float) -> bool:
+        return value >= self.limit if self.at_least else value <= self.limit
+
+
+def ratio(part: str, competitor: str) -> Value:
+    """Our time over theirs."""
+
+    def value(found: Measurements) -> float | None:
+        ours, theirs = found.median(part, ENGINE), found.median(part, competitor)
+        return ours / theirs if ours and theirs else None
+
+    return value
+
+
+def efficiency(part: str) -> Value:
+    """Our rate over the machine's best convolution rate in the same minutes."""
+
+    def value(found: Measurements) -> float | None:
+        ours = found.median(part, ENGINE)
+        if not ours or not found.parts[part].flop or not found.parts[part].rate:
+            return None
+        return found.parts[part].flop / ours / found.parts[part].rate
+
+    return value
+
+
+def diffusers_picture(
+    found: Measurements, competitor: str, size: int, steps: int = REFERENCE_STEPS
+) -> float | None:
+    """A whole picture of theirs, worked out from its parts."""
+    parts = {
+        name: found.median(name, competitor)
+        for name in ("text", "prior", f"unet-{size}", f"decode-{size}")
+    }
+    if any(value is None for value in parts.values()):
+        return None
+    parts[f"unet-{size}"] *= steps
+    return sum(parts.values())
+
+
+def picture(found: Measurements) -> float | None:
+    ours = found.median("picture", ENGINE)
+    if not ours:
+        return None
+    theirs = diffusers_picture(found, DIFFUSERS, found.parts["picture"].size)
+    return ours / theirs if theirs else None
+
+
+def absolute(part: str) -> Value:
+    return lambda found: found.median(part, ENGINE)
+
+
+def growth(large: str, small: str, factor: float) -> Value:
+    """How much more the large one takes than `factor` small ones."""
+
+    def value(found: Measurements) -> float | None:
+        top, base = found.median(large, ENGINE), found.median(small, ENGINE)
+        return top / base / factor if top and base else None
+
+    return value
+
+
+TARGETS = (
+    Target("UNet guided step, 512 px / diffusers fp32", 0.20, ratio("unet-512", DIFFUSERS)),
+    Target("UNet guided step, 512 px / bf16 channels-last", 0.70, ratio("unet-512", TUNED)),
+    Target("UNet guided step, 512 px / compiled", 0.85, ratio("unet-512", COMPILED)),
+    Target(
+        "UNet guided step, rate / the machine's best convolution",
+        0.80,
+        efficiency("unet-512"),
+        at_least=True,
+    ),
+    Target(f"prior, {PRIOR_STEPS} guided steps / diffusers fp32", 0.06, ratio("prior", DIFFUSERS)),
+    Target(f"prior, {PRIOR_STEPS} guided steps / bf16", 0.22, ratio("prior", TUNED)),
+    Target("MoVQ decode, 512 px / bf16 channels-last", 0.60, ratio("decode-512", TUNED)),
+    Target(
+        f"whole picture, 20 steps / diffusers fp32 with {REFERENCE_STEPS} steps", 1 / 18, picture
+    ),
+    Target("warm start to the first step, texts encoded before", 3.0, absolute("start"), "s"),
+    Target("UNet step, 1024 px / 4 steps of 512 px", 1.2, growth("unet-1024", "unet-512", 4.0)),
+    Target(
+        "MoVQ decode, 1024 px / 4 decodes of 512 px", 1.2, growth("decode-1024", "decode-512", 4.0)
+    ),
+    Target("batch of 4 / single ones", 3.8, growth("batch-4", "batch-1", 1.0)),
+    Target("peak memory, one stage at a time, 512 px", 3.0, absolute("memory-one-stage"), "GB"),
+    Target("peak memory, streamed, 512 px", 1.2, absolute("memory-streamed"), "GB"),
+    Target("peak memory, 1024 px", 4.5, absolute("memory-1024"), "GB"),
+)

@@ -1,0 +1,107 @@
+"""The pieces of work that need a process of their own, or all networks: load, picture, memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from protocol import WorkerError
+from runner import Crew, Setup, new_part, say
+from samples import Part, Result
+from work import COMPILED, DIFFUSERS, ENGINE, PICTURE_STEPS, PRIOR_STEPS, TUNED, Extent, Work
+
+GIGABYTE = 10**9
+# Peak memory does not depend on the number of steps.
+MEMORY_STEPS = 2
+# Budgets of the memory plan: what each is for, and max_memory in bytes for the native size.
+BUDGETS = {
+    "one-stage": ("one stage at a time", 3 * GIGABYTE),
+    "streamed": ("layers streamed", 1200 * 10**6),
+}
+LARGE_BUDGET = 4500 * 10**6  # at 1024 px
+LARGE = 1024
+
+
+def load(team: Crew, extent: Extent, competitors: Sequence[str]) -> Iterator[Part]:
+    """All networks into memory, with their files in the system's cache; then the first step."""
+    work = Work("load", "load, all networks, files cached", "all", "load", {"stage": "all"})
+    part = new_part(work)
+    team.unload()
+    names = [name for name in competitors if name != COMPILED]
+    for turn in range(-1, extent.rounds if extent.rounds > 1 else 1):
+        for name in names:
+            answer = team.worker(name).ask("load", stage="all")
+            team.worker(name).ask("unload")
+            if turn >= 0:
+                part.results.setdefault(name, Result()).add(answer)
+                say(f"{part.title}: {name} {part.results[name].median:.2f} s")
+    yield part
+    if ENGINE not in competitors:
+        return
+    size = extent.sizes[0]
+    for name, title, from_text in (
+        ("start", "warm start to the first step, texts encoded before", False),
+        ("start-from-text", "warm start to the first step, from a prompt", True),
+    ):
+        work = Work(name, f"{title}, {size} px", "all", "start", size=size)
+        part = new_part(work)
+        result = part.results.setdefault(ENGINE, Result())
+        for _ in range(min(extent.rounds, 2)):
+            with team.setup.worker(ENGINE) as worker:
+                result.add(worker.ask("start", size=size, from_text=from_text))
+            say(f"{part.title}: {result.median:.2f} s")
+        yield part
+
+
+def picture(team: Crew, extent: Extent, competitors: Sequence[str]) -> Iterator[Part]:
+    """A whole picture of ours; those of the others are worked out from their parts."""
+    if ENGINE not in competitors:
+        return
+    size = extent.sizes[0]
+    title = f"whole picture, {PICTURE_STEPS} steps of DPM++ 2M, {size} px"
+    part = new_part(Work("picture", title, "all", "picture", size=size, steps=PICTURE_STEPS))
+    result = part.results.setdefault(ENGINE, Result())
+    team.prepare("all", [ENGINE])
+    fields = {"size": size, "steps": PICTURE_STEPS, "prior_steps": PRIOR_STEPS}
+    result.add(team.worker(ENGINE).ask("picture", **fields))
+    say(f"{title}: {result.median:.1f} s")
+    yield part
+
+
+def _peak(setup: Setup, competitor: str, size: int, budget: int) -> tuple[int, list[float]]:
+    """Peak resident bytes of a fresh process, and the seconds of its steps where it tells them."""
+    engine = {"max_memory": budget} if budget else {}
+    with setup.worker(competitor, **engine) as worker:
+        fields = {"size": size, "steps": MEMORY_STEPS, "prior_steps": MEMORY_STEPS}
+        answer = worker.ask("picture", **fields)
+        return worker.peak_memory(), answer.get("steps", [])
+
+
+def memory(setup: Setup, extent: Extent, competitors: Sequence[str]) -> Iterator[Part]:
+    """Peak resident memory of a fresh process that paints one picture."""
+    base = extent.sizes[0]
+    jobs = [
+        ("memory", "everything resident", base, 0, (ENGINE, DIFFUSERS, TUNED)),
+        *(
+            (f"memory-{name}", title, base, budget, (ENGINE,))
+            for name, (title, budget) in BUDGETS.items()
+        ),
+    ]
+    if LARGE in extent.sizes and base < LARGE:
+        title = f"at most {LARGE_BUDGET / GIGABYTE:g} GB"
+        jobs.append((f"memory-{LARGE}", title, LARGE, LARGE_BUDGET, (ENGINE,)))
+    for name, title, size, budget, takes_part in jobs:
+        work = Work(name, f"peak memory, {title}, {size} px", "all", "picture", size=size)
+        part = new_part(work, "GB")
+        for competitor in takes_part:
+            if competitor not in competitors:
+                continue
+            try:
+                peak, steps = _peak(setup, competitor, size, budget)
+            except WorkerError as error:
+                say(f"{part.title}: {error}")
+                continue
+            answer = {"samples": [peak / GIGABYTE], "step": min(steps, default=0.0)}
+            part.results.setdefault(competitor, Result()).add(answer)
+            say(f"{part.title}: {competitor} {peak / GIGABYTE:.2f} GB")
+        if part.results:
+            yield part

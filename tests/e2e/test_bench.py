@@ -1,0 +1,54 @@
+"""The bench, run whole on the tiny model; diffusers, which is not installed here, takes no part."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from support import built
+
+WORKS = ["text", "prior", "unet", "movq", "load", "picture", "memory"]
+
+
+@pytest.fixture(scope="module")
+def output(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What a quick run of everything writes."""
+    folder = tmp_path_factory.mktemp("bench")
+    arguments = ["--only", *WORKS, "--against", "engine", "--sizes", "64", "--quick"]
+    where = ["--model", built.make_models(folder), "--output", folder / "out"]
+    how = ["--package", built.PYTHON_DIR, "--engine-python", sys.executable]
+    subprocess.run(
+        [sys.executable, built.ROOT / "tests/bench/bench.py", *arguments, *where, *how],
+        check=True,
+        timeout=280,
+    )
+    return folder / "out"
+
+
+def test_every_piece_of_work_was_measured(output: Path) -> None:
+    content = json.loads((output / "bench.json").read_text(encoding="utf-8"))
+    seconds = {
+        name: part["results"]["engine"]["samples"]
+        for name, part in content["parts"].items()
+        if part["unit"] == "s"
+    }
+    assert set(seconds) == {
+        *("text", "prior", "unet-64", "decode-64", "encode-64"),
+        *("load", "start", "start-from-text", "picture"),
+    }
+    for name, samples in seconds.items():
+        assert samples, name
+        assert all(0 < sample < 60 for sample in samples), name
+    # A picture has 20 UNet steps, and the prior's 25.
+    assert seconds["picture"][0] > 10 * min(seconds["unet-64"])
+    assert content["parts"]["unet-64"]["rate"] > 1e9
+    (peak,) = content["parts"]["memory"]["results"]["engine"]["samples"]
+    assert 0.1 < peak < 3
+    assert content["versions"]["engine"]["precision"] in ("fp32", "bf16")
+
+
+def test_the_tables_are_written(output: Path) -> None:
+    text = (output / "bench.md").read_text(encoding="utf-8")
+    assert "| UNet, one guided step, 64 px |" in text
+    assert "diffusers" not in text

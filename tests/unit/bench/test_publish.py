@@ -1,0 +1,43 @@
+"""Numbers reach documents through markers only."""
+
+from pathlib import Path
+
+import publish
+import pytest
+from samples import Measurements
+
+PAGE = "# Title\n<!-- bench: a -->\nold\n<!-- /bench -->\n<!-- bench: b -->\n<!-- /bench -->\nend\n"
+
+
+def test_only_the_named_place_is_filled() -> None:
+    text = publish.fill(PAGE, "b", "| new |\n")
+    assert text == PAGE.replace("<!-- bench: b -->\n", "<!-- bench: b -->\n| new |\n")
+    assert publish.fill(PAGE, "a", "new") == PAGE.replace("old", "new")
+
+
+def test_filling_again_replaces() -> None:
+    once = publish.fill(PAGE, "a", "first")
+    assert publish.fill(once, "a", "second") == publish.fill(PAGE, "a", "second")
+
+
+@pytest.mark.parametrize("text", ["", PAGE + PAGE, "<!-- bench: a -->\nno end\n"])
+def test_a_place_that_is_missing_or_unclear_is_refused(text: str) -> None:
+    with pytest.raises(publish.MarkerError, match="bench: a"):
+        publish.fill(text, "a", "new")
+
+
+def test_the_projects_own_documents_have_their_places(
+    found: Measurements, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "docs").mkdir()
+    for name in ("README.md", "docs/performance.md"):
+        (tmp_path / name).write_text((root / name).read_text(encoding="utf-8"), encoding="utf-8")
+    source = tmp_path / "bench.json"
+    found.save(source)
+    monkeypatch.setattr(publish.growth, "draw", lambda _, path: path.parent.mkdir())
+    publish.publish(found, source, tmp_path)
+    page = (tmp_path / "docs/performance.md").read_text(encoding="utf-8")
+    assert "| title of unet-512 | 4.00 s |" in page
+    assert "- UNet step by megapixels: exponent" in page
+    assert "| title of unet-512 | 4.00 s |" in (tmp_path / "README.md").read_text(encoding="utf-8")
+    assert Measurements.load(tmp_path / "docs/performance/bench.json") == found

@@ -1,0 +1,44 @@
+"""The targets: what is compared with what, and in which direction."""
+
+import pytest
+import targets
+from samples import Measurements
+
+
+def value(found: Measurements, title: str) -> float | None:
+    (target,) = (target for target in targets.TARGETS if target.title == title)
+    return target.value(found)
+
+
+@pytest.mark.parametrize(
+    ("title", "expected"),
+    [
+        ("UNet guided step, 512 px / diffusers fp32", 0.4),
+        ("UNet guided step, 512 px / bf16 channels-last", 0.8),
+        ("UNet guided step, rate / the machine's best convolution", 0.8),
+        ("prior, 25 guided steps / diffusers fp32", 2.0 / 50),
+        ("MoVQ decode, 512 px / bf16 channels-last", 0.5),
+        # 0.7 + 50 + 100 x 10 + 12 seconds of theirs
+        ("whole picture, 20 steps / diffusers fp32 with 100 steps", 50 / 1062.7),
+        ("UNet step, 1024 px / 4 steps of 512 px", 1.25),
+        ("batch of 4 / single ones", 3.75),
+    ],
+)
+def test_values(found: Measurements, title: str, expected: float) -> None:
+    assert value(found, title) == pytest.approx(expected)
+
+
+def test_what_was_not_measured_has_no_value(found: Measurements) -> None:
+    assert value(found, "UNet guided step, 512 px / compiled") is None
+    assert value(found, "peak memory, streamed, 512 px") is None
+    del found.parts["text"]
+    assert value(found, "whole picture, 20 steps / diffusers fp32 with 100 steps") is None
+    found.parts["unet-512"].flop = 0
+    assert value(found, "UNet guided step, rate / the machine's best convolution") is None
+
+
+def test_a_limit_is_from_above_or_from_below() -> None:
+    ratio = targets.Target("", 0.5, lambda _: None)
+    share = targets.Target("", 0.5, lambda _: None, at_least=True)
+    assert [ratio.is_met(0.4), ratio.is_met(0.5), ratio.is_met(0.6)] == [True, True, False]
+    assert [share.is_met(0.4), share.is_met(0.5), share.is_met(0.6)] == [False, True, True]
