@@ -14,6 +14,7 @@
 #include "pipelines/memory_plan.h"
 #include "pipelines/monitor.h"
 #include "pipelines/residency.h"
+#include "tensor/frugal.h"
 #include "tensor/weights.h"
 
 namespace kandinsky::pipelines {
@@ -56,10 +57,11 @@ class Component : public Resident {
     return *network_;
   }
 
-  /// Runs run(network), which checks that its result is finite. If it is not, the component is
+  /// Runs run(network), saving memory if the plan says so. It checks that its result is finite. If it is not, the component is
   /// loaded again in fp32, stays so, and runs once more.
   template <typename Run>
   auto run_finite(const Monitor& monitor, const Run& run) {
+    const tensor::FrugalGuard frugal(residency_ != nullptr && residency_->is_frugal(index_));
     const Network& network = get(monitor);
     try {
       return run(network);
@@ -89,7 +91,8 @@ class Component : public Resident {
 
   ComponentMemory measure(std::string name) const {
     return measure_component(std::move(name), sizes_, layout_,
-                             static_cast<int64_t>(at::elementSize(placement_.dtype)));
+                             static_cast<int64_t>(at::elementSize(placement_.dtype)),
+                             placement_.speedups.split_upsampling);
   }
 
   io::ComponentFiles files_;

@@ -23,9 +23,12 @@ constexpr int64_t kRowsWork = 150 * kMegabyte;
 /// included, as multiples of one.
 constexpr int64_t kUNetMaps = 24;
 constexpr int64_t kUNetFixed = 150 * kMegabyte;
+constexpr int64_t kUNetFrugalMaps = 14;
+constexpr int64_t kUNetFrugalFixed = 100 * kMegabyte;
 
 /// MoVQ: maps of the outermost level that are there at once.
-constexpr int64_t kMovqMaps = 12;
+constexpr int64_t kMovqMaps = 16;
+constexpr int64_t kMovqFrugalMaps = 7;
 constexpr int64_t kMovqFixed = 100 * kMegabyte;
 
 /// Pixels of the whole batch on their way to the caller: fp32 twice, and bytes.
@@ -33,24 +36,25 @@ constexpr int64_t kBytesPerPixel = 3 * (4 + 4 + 2);
 
 }  // namespace
 
-WeightLayout clip_text_layout() { return {.layers = {"layers"}, .unloaded = {}}; }
+WeightLayout clip_text_layout() { return {.layers = {"layers"}}; }
 
-WeightLayout clip_vision_layout() { return {.layers = {"layers"}, .unloaded = {}}; }
+WeightLayout clip_vision_layout() { return {.layers = {"layers"}}; }
 
 WeightLayout multilingual_clip_layout() {
-  return {
-      .layers = {"layer"},
-      .unloaded = {"transformer.embeddings.word_embeddings.", "transformer.pooler."},
-  };
+  return {.layers = {"layer"},
+          .unloaded = {"transformer.embeddings.word_embeddings.", "transformer.pooler."}};
 }
 
-WeightLayout prior_layout() { return {.layers = {"transformer_blocks"}, .unloaded = {}}; }
+WeightLayout prior_layout() { return {.layers = {"transformer_blocks"}}; }
 
 WeightLayout unet_layout() {
-  return {.layers = {"resnets", "attentions", "downsamplers", "upsamplers"}, .unloaded = {}};
+  return {.layers = {"resnets", "attentions", "downsamplers", "upsamplers"},
+          .split = {"upsamplers.0.conv1.weight"}};
 }
 
-WeightLayout movq_layout() { return {.layers = {}, .unloaded = {"quantize."}}; }
+WeightLayout movq_layout() {
+  return {.unloaded = {"quantize."}, .split = {"upsamplers.0.conv.weight"}};
+}
 
 MemoryNeeds memory_needs(const std::vector<ComponentMemory>& components,
                          const ModelIndices& indices, const ModelSizes& sizes,
@@ -77,7 +81,8 @@ MemoryNeeds memory_needs(const std::vector<ComponentMemory>& components,
   if (job.denoises) {
     const int64_t map =
         2 * sizes.unet.block_out_channels.front() * height * width * element_size;
-    add("denoising", {indices.unet}, kUNetFixed + kUNetMaps * map, kUNetFixed + kUNetMaps * map);
+    add("denoising", {indices.unet}, kUNetFixed + kUNetMaps * map,
+        kUNetFrugalFixed + kUNetFrugalMaps * map);
   }
   if (job.encodes || job.decodes) {
     const int64_t factor = sizes.geometry.latent_factor;
@@ -85,7 +90,7 @@ MemoryNeeds memory_needs(const std::vector<ComponentMemory>& components,
     const int64_t map = sizes.movq.block_out_channels.front() * pixels * element_size;
     const int64_t fixed = kMovqFixed + kBytesPerPixel * pixels * job.batch_size;
     add(job.decodes ? "decoding" : "encoding", {indices.movq}, fixed + kMovqMaps * map,
-        fixed + kMovqMaps * map);
+        fixed + kMovqFrugalMaps * map);
   }
   return needs;
 }

@@ -33,7 +33,7 @@ StagePlan plan_stage(const MemoryNeeds& needs, const StageMemory& stage, int64_t
     weights += needs.components[index].whole;
   }
   const auto fits = [&](int64_t work) { return needs.base + weights + work <= budget; };
-  plan.in_bands = !fits(stage.work) && stage.least_work < stage.work;
+  plan.is_frugal = !fits(stage.work) && stage.least_work < stage.work;
   // Streaming is slow: as few components as will do, so the largest gain first.
   std::vector<size_t> order = stage.components;
   const auto gain = [&](size_t index) {
@@ -47,8 +47,8 @@ StagePlan plan_stage(const MemoryNeeds& needs, const StageMemory& stage, int64_t
     weights -= gain(index);
   }
   // Once layers are streamed there may be room for the work at full speed again.
-  if (plan.in_bands && fits(stage.work)) plan.in_bands = false;
-  plan.peak = needs.base + weights + (plan.in_bands ? stage.least_work : stage.work);
+  if (plan.is_frugal && fits(stage.work)) plan.is_frugal = false;
+  plan.peak = needs.base + weights + (plan.is_frugal ? stage.least_work : stage.work);
   return plan;
 }
 
@@ -142,7 +142,7 @@ std::vector<std::string> describe_stages(const MemoryPlan& plan, const MemoryNee
     });
     stages.push_back(fmt::format("{} {}{}{}", stage.name, format_bytes(planned.peak),
                                  is_streamed ? " layer by layer" : "",
-                                 planned.in_bands ? " in bands" : ""));
+                                 planned.is_frugal ? " sparingly" : ""));
   }
   return stages;
 }
@@ -180,7 +180,7 @@ std::string_view layer_of(std::string_view name, const std::vector<std::string>&
 }  // namespace
 
 ComponentMemory measure_component(std::string name, const std::vector<tensor::TensorSize>& tensors,
-                                  const WeightLayout& layout, int64_t element_size) {
+                                  const WeightLayout& layout, int64_t element_size, bool splits) {
   struct Layer {
     int64_t all = 0;
     int64_t largest = 0;
@@ -194,6 +194,10 @@ ComponentMemory measure_component(std::string name, const std::vector<tensor::Te
     if (is_unloaded) continue;
     const int64_t bytes = tensor.elements * element_size;
     whole += bytes;
+    const bool is_split = splits && std::ranges::any_of(layout.split, [&](const auto& end) {
+                            return tensor.name.ends_with(end);
+                          });
+    if (is_split) whole += bytes * 7 / 9;
     const std::string_view scope = layer_of(tensor.name, layout.layers);
     if (scope.empty()) {
       kept += bytes;

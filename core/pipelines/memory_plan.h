@@ -29,12 +29,12 @@ struct StageMemory {
   std::string name;                   ///< for people
   std::vector<size_t> components;     ///< used together; no component is in two stages
   int64_t work = 0;                   ///< bytes besides weights, at full speed
-  int64_t least_work = 0;             ///< the same in bands or slices; `work` if that cannot be
+  int64_t least_work = 0;             ///< the same while it saves memory; `work` if it cannot
 };
 
 struct StagePlan {
   std::vector<Holding> holdings;  ///< of each component, while this stage runs
-  bool in_bands = false;
+  bool is_frugal = false;         ///< it saves memory while it works
   int64_t peak = 0;  ///< bytes in memory at most, with `base`
 };
 
@@ -53,9 +53,10 @@ struct MemoryNeeds {
 };
 
 /// How to run these stages within `budget` bytes, as fast as it allows: everything stays loaded; or
-/// each stage frees what does not fit beside it; or it works in bands; or it also reads its weights
-/// layer by layer. Components of no stage stay where there is room. Throws Error(kOutOfMemory)
-/// naming the smallest possible budget for one that is too small.
+/// each stage frees what does not fit beside it; or it saves memory while it works, a tenth slower;
+/// or it also reads its weights layer by layer, at half the speed and less. Components of no stage
+/// stay where there is room. Throws Error(kOutOfMemory) naming the smallest possible budget for one
+/// that is too small.
 MemoryPlan plan_memory(const MemoryNeeds& needs, int64_t budget);
 
 /// The smallest budget that plan_memory takes.
@@ -74,14 +75,18 @@ std::string format_bytes(int64_t bytes);
 struct WeightLayout {
   /// Scopes whose numbered parts are layers that can be streamed, e.g. "resnets" in
   /// "down_blocks.0.resnets.1.conv1.weight".
-  std::vector<std::string> layers;
+  std::vector<std::string> layers{};
   /// Prefixes of tensors that are not loaded: unused, or tables of which few rows are read.
-  std::vector<std::string> unloaded;
+  std::vector<std::string> unloaded{};
+  /// Ends of the names of 3x3 convolutions after an upsampling: kept as four of 2x2 for that
+  /// speed-up.
+  std::vector<std::string> split{};
 };
 
-/// What these tensors take with elements of that size. A streamed layer is there once in its own
+/// What these tensors take with elements of that size; splits: whether the layout's `split` ones
+/// are, unless streamed. A streamed layer is there once in its own
 /// type and, while one of its tensors is converted and laid out, with two more copies of that one.
 ComponentMemory measure_component(std::string name, const std::vector<tensor::TensorSize>& tensors,
-                                  const WeightLayout& layout, int64_t element_size);
+                                  const WeightLayout& layout, int64_t element_size, bool splits = false);
 
 }  // namespace kandinsky::pipelines

@@ -60,24 +60,33 @@ void Residency::enter(const MemoryNeeds& needs, int64_t max_memory, const Monito
   }
 }
 
-bool Residency::make_room(size_t index) {
+const StagePlan* Residency::stage_of(size_t index) const {
   for (size_t stage = 0; stage < needs_.stages.size(); ++stage) {
-    if (std::ranges::find(needs_.stages[stage].components, index) == needs_.stages[stage].components.end())
-      continue;
-    const std::vector<Holding>& holdings = plan_.stages[stage].holdings;
-    bool has_freed = false;
-    for (size_t other = 0; other < residents_.size(); ++other) {
-      if (other == index || holdings[other] != Holding::kFreed ||
-          residents_[other]->holding() == Holding::kFreed) {
-        continue;
-      }
-      residents_[other]->unload();
-      has_freed = true;
-    }
-    if (has_freed) trim_heap();
-    return holdings[index] == Holding::kStreamed;
+    const std::vector<size_t>& used = needs_.stages[stage].components;
+    if (std::ranges::find(used, index) != used.end()) return &plan_.stages[stage];
   }
-  return false;
+  return nullptr;
+}
+
+bool Residency::make_room(size_t index) {
+  const StagePlan* stage = stage_of(index);
+  if (stage == nullptr) return false;
+  bool has_freed = false;
+  for (size_t other = 0; other < residents_.size(); ++other) {
+    if (other == index || stage->holdings[other] != Holding::kFreed ||
+        residents_[other]->holding() == Holding::kFreed) {
+      continue;
+    }
+    residents_[other]->unload();
+    has_freed = true;
+  }
+  if (has_freed) trim_heap();
+  return stage->holdings[index] == Holding::kStreamed;
+}
+
+bool Residency::is_frugal(size_t index) const {
+  const StagePlan* stage = stage_of(index);
+  return stage != nullptr && stage->is_frugal;
 }
 
 }  // namespace kandinsky::pipelines

@@ -45,8 +45,13 @@ class Residency {
   /// whether its layers are to be streamed.
   bool make_room(size_t index);
 
+  /// Whether the component's stage is to save memory while it works.
+  bool is_frugal(size_t index) const;
+
  private:
   int64_t free_memory(const MemoryNeeds& needs) const;
+  /// The stage that uses this component, or null.
+  const StagePlan* stage_of(size_t index) const;
 
   std::vector<Resident*> residents_;
   std::vector<ComponentMemory> memory_;

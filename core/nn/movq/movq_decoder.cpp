@@ -1,5 +1,7 @@
 #include "nn/movq/movq_decoder.h"
 
+#include "tensor/frugal.h"
+
 namespace kandinsky::nn {
 namespace {
 
@@ -45,8 +47,10 @@ at::Tensor MovqDecoder::operator()(const at::Tensor& z, const at::Tensor& zq,
     for (size_t j = 0; j < level.resnets.size(); ++j) {
       x = level.resnets[j](x, zq, padding_mode);
       if (!level.attentions.empty()) x = level.attentions[j](x, zq);
+      tensor::end_block();
     }
     if (level.upsampler) x = (*level.upsampler)(x, padding_mode);
+    tensor::end_block();
   }
   return conv_out_(conv_norm_out_(x, zq, kernels::Then::kSilu), padding_mode);
 }

@@ -1,5 +1,7 @@
 #include "nn/movq/movq_encoder.h"
 
+#include "tensor/frugal.h"
+
 namespace kandinsky::nn {
 namespace {
 
@@ -48,11 +50,13 @@ at::Tensor MovqEncoder::operator()(const at::Tensor& pixels, PaddingMode padding
     for (size_t j = 0; j < level.resnets.size(); ++j) {
       x = level.resnets[j](x, no_zq, padding_mode);
       if (!level.attentions.empty()) x = level.attentions[j](x, no_zq);
+      tensor::end_block();
     }
     // The reference pads on the right and at the bottom only; wrapped around, what is added there
     // is the first column and row.
     if (level.downsampler)
       x = (*level.downsampler)(pad_map(x, {.right = 1, .bottom = 1}, padding_mode));
+    tensor::end_block();
   }
   x = mid_block_(x, no_zq, padding_mode);
   return conv_out_(conv_norm_out_(x, no_zq, kernels::Then::kSilu), padding_mode);

@@ -5,6 +5,7 @@
 #include <ATen/ops/silu.h>
 
 #include "nn/config_checks.h"
+#include "tensor/frugal.h"
 
 namespace kandinsky::nn {
 
@@ -187,6 +188,7 @@ at::Tensor UNet::operator()(const at::Tensor& sample, double timestep,
       x = level.resnets[j](x, temb, padding_mode);
       if (!level.attentions.empty()) x = level.attentions[j](x, *context++);
       skips.push_back(x);
+      tensor::end_block();
     }
     if (level.resampler) skips.push_back(x = (*level.resampler)(x, temb, padding_mode));
   }
@@ -198,6 +200,7 @@ at::Tensor UNet::operator()(const at::Tensor& sample, double timestep,
       x = level.resnets[j](at::cat({x, skips.back()}, 1), temb, padding_mode);
       skips.pop_back();
       if (!level.attentions.empty()) x = level.attentions[j](x, *context++);
+      tensor::end_block();
     }
     if (level.resampler) x = (*level.resampler)(x, temb, padding_mode);
   }

@@ -33,7 +33,7 @@ TEST(MemoryPlan, HoldsEverythingWhereItFits) {
   const MemoryPlan plan = plan_memory(needs(), kAll + 900);
   EXPECT_TRUE(plan.holds_everything);
   EXPECT_EQ(plan.peak(), kAll + 900);
-  for (const StagePlan& stage : plan.stages) EXPECT_FALSE(stage.in_bands);
+  for (const StagePlan& stage : plan.stages) EXPECT_FALSE(stage.is_frugal);
   EXPECT_EQ(holding(plan, 3, kPrior), Holding::kWhole);
   EXPECT_EQ(holding(plan, 3, kOther), Holding::kFreed);
   EXPECT_EQ(holding(plan_memory(needs(), kAll + 900 + 2460), 3, kOther), Holding::kWhole);
@@ -42,8 +42,8 @@ TEST(MemoryPlan, HoldsEverythingWhereItFits) {
 TEST(MemoryPlan, WorksInBandsRatherThanLoadAgain) {
   const MemoryPlan plan = plan_memory(needs(), kAll + 899);
   EXPECT_TRUE(plan.holds_everything);
-  EXPECT_TRUE(plan.stages[3].in_bands);
-  EXPECT_FALSE(plan.stages[2].in_bands);
+  EXPECT_TRUE(plan.stages[3].is_frugal);
+  EXPECT_FALSE(plan.stages[2].is_frugal);
   EXPECT_EQ(plan.peak(), kAll + 400);
 }
 
@@ -55,7 +55,7 @@ TEST(MemoryPlan, FreesWhatDoesNotFitBesideAStage) {
   EXPECT_EQ(holding(plan, 3, kPrior), Holding::kFreed);
   EXPECT_EQ(holding(plan, 3, kUNet), Holding::kWhole);
   EXPECT_EQ(holding(plan, 3, kTexts), Holding::kWhole);
-  EXPECT_FALSE(plan.stages[3].in_bands) << "alone there is room for full speed";
+  EXPECT_FALSE(plan.stages[3].is_frugal) << "alone there is room for full speed";
 }
 
 TEST(MemoryPlan, HoldsOneStageAtATime) {
@@ -82,7 +82,7 @@ TEST(MemoryPlan, TakesTheSmallestBudgetAndNamesIt) {
   const MemoryPlan plan = plan_memory(needs(), kLeast);
   EXPECT_EQ(plan.peak(), kLeast);
   EXPECT_EQ(holding(plan, 1, kPrior), Holding::kStreamed);
-  EXPECT_TRUE(plan.stages[3].in_bands);
+  EXPECT_TRUE(plan.stages[3].is_frugal);
   MemoryNeeds real = needs();
   for (ComponentMemory& component : real.components) {
     component.whole *= 1'000'000;
@@ -99,7 +99,7 @@ TEST(MemoryPlan, KeepsEveryStageWithinAnyBudget) {
     for (size_t i = 0; i < plan.stages.size(); ++i) {
       const StageMemory& stage = needed.stages[i];
       int64_t bytes =
-          needed.base + (plan.stages[i].in_bands ? stage.least_work : stage.work);
+          needed.base + (plan.stages[i].is_frugal ? stage.least_work : stage.work);
       for (size_t c = 0; c < plan.stages[i].holdings.size(); ++c)
         bytes += size_of(needed.components[c], plan.stages[i].holdings[c]);
       ASSERT_LE(bytes, budget) << stage.name;
@@ -133,7 +133,7 @@ TEST(MemoryPlan, IsToldInWords) {
   const std::string text = describe(plan_memory(real, 1'300'000'000), real);
   EXPECT_EQ(text,
             "layers are read when they are needed, 1.25 GB at most (texts 1.25 GB, prior 740 MB "
-            "layer by layer, denoising 1.14 GB layer by layer, decoding 840 MB in bands).");
+            "layer by layer, denoising 1.14 GB layer by layer, decoding 840 MB sparingly).");
   EXPECT_NE(describe(plan_memory(real, 9'000'000'000), real).find("everything stays loaded, 6.69"),
             std::string::npos);
 }
@@ -155,6 +155,17 @@ TEST(MeasureComponent, CountsLayersOnceAndLeavesOutWhatIsNotLoaded) {
   EXPECT_EQ(component.whole, 2 * (10 + 30 + 20 + 4 + 30 + 31 + 7 + 1));
   EXPECT_EQ(component.streamed, 2 * (10 + 1) + 2 * (30 + 20 + 2 * 30))
       << "what is no layer, and the largest layer with two more copies of its largest tensor";
+}
+
+TEST(MeasureComponent, CountsSplitConvolutionsUnlessStreamed) {
+  const std::vector<tensor::TensorSize> tensors{{"up.0.resnets.0.weight", 900},
+                                                {"up.0.upsamplers.0.conv.weight", 90}};
+  const WeightLayout layout{
+      .layers = {"upsamplers"}, .unloaded = {}, .split = {"upsamplers.0.conv.weight"}};
+  EXPECT_EQ(measure_component("movq", tensors, layout, 2).whole, 2 * 990);
+  const ComponentMemory split = measure_component("movq", tensors, layout, 2, true);
+  EXPECT_EQ(split.whole, 2 * (900 + 4 * 40));
+  EXPECT_EQ(split.streamed, 2 * (900 + 3 * 90));
 }
 
 TEST(MeasureComponent, WithoutLayersItCannotBeStreamed) {

@@ -1,0 +1,23 @@
+/// Working with little memory.
+#pragma once
+
+namespace kandinsky::tensor {
+
+/// While one exists, networks that run on this thread give memory that they freed back to the
+/// machine after each of their blocks. The C library would keep it in holes that the maps of the
+/// next block do not fit into: a decoded picture takes twice as much then, and a tenth less time.
+class FrugalGuard {
+ public:
+  explicit FrugalGuard(bool is_frugal);
+  ~FrugalGuard();
+  FrugalGuard(const FrugalGuard&) = delete;
+  FrugalGuard& operator=(const FrugalGuard&) = delete;
+
+ private:
+  bool was_frugal_;
+};
+
+/// Called by networks after each block.
+void end_block();
+
+}  // namespace kandinsky::tensor
