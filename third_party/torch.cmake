@@ -63,15 +63,16 @@ target_link_libraries(kandinsky_libtorch INTERFACE
   ${KANDINSKY_TORCH_LIB_DIR}/libtorch_cpu.so ${KANDINSKY_TORCH_LIB_DIR}/libc10.so)
 # The libraries' own neighbours, for the linker's check only; nothing is written into the result.
 target_link_options(kandinsky_libtorch INTERFACE -Wl,-rpath-link,${KANDINSKY_TORCH_LIB_DIR})
-# The OpenMP that torch brings, and no other: two in one process would compete for the cores. Without one of its own,
-# torch uses the system's, or does not use OpenMP; then our own loops stay on one thread.
-file(GLOB openmp LIST_DIRECTORIES false "${KANDINSKY_TORCH_LIB_DIR}/libgomp*.so*")
-list(LENGTH openmp count)
-if(count EQUAL 1 AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-  set(KANDINSKY_TORCH_OPENMP ON)
-  target_link_libraries(kandinsky_libtorch INTERFACE "${openmp}")
+# LibTorch's own OpenMP, with whose threads our kernels share the cores. Without it they use one.
+file(GLOB kandinsky_torch_openmp
+  "${KANDINSKY_TORCH_LIB_DIR}/libgomp*.so*" "${KANDINSKY_TORCH_LIB_DIR}/../../torch.libs/libgomp*.so*")
+add_library(kandinsky_openmp INTERFACE)
+if(kandinsky_torch_openmp AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  list(GET kandinsky_torch_openmp 0 kandinsky_torch_openmp)
+  set(KANDINSKY_OPENMP_FLAG -fopenmp)
+  target_link_libraries(kandinsky_openmp INTERFACE ${kandinsky_torch_openmp})
 else()
-  set(KANDINSKY_TORCH_OPENMP OFF)
+  set(KANDINSKY_OPENMP_FLAG "")
 endif()
 message(STATUS "torch: ${KANDINSKY_TORCH_VERSION} of ${KANDINSKY_PYTHON_EXECUTABLE}, "
   "_GLIBCXX_USE_CXX11_ABI=${KANDINSKY_TORCH_ABI}")

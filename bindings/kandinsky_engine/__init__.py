@@ -38,6 +38,7 @@ from kandinsky_engine.library import (  # isort: skip
     families,
     samplers,
     schedulers,
+    speedups,
 )
 from kandinsky_engine.options import (  # isort: skip
     Condition,
@@ -91,5 +92,6 @@ __all__ = [
     "samplers",
     "save_picture",
     "schedulers",
+    "speedups",
     "torch_version",
 ]

@@ -78,7 +78,8 @@ class Engine:
     <model>-prior. device: "auto", or one as torch spells it. precision: "auto", "fp32", "bf16" or
     "fp16". inpaint_dir: the inpainting model's folder; None: the one beside the model named
     <model>-inpaint, if there is one; "": none. max_memory: bytes that a job may hold in memory,
-    libraries included; 0: what is free when it begins. Raises NotFoundError, CorruptFileError,
+    libraries included; 0: what is free when it begins. without: names of speedups() to leave out,
+    for measuring. Raises NotFoundError, CorruptFileError,
     IncompatibleError, UnsupportedError, InvalidArgumentError. Weights are loaded by the first job
     that needs them; jobs raise OutOfMemoryError before any work if max_memory is too small.
     """
@@ -99,6 +100,7 @@ class Engine:
         precision: str = "auto",
         inpaint_dir: str | os.PathLike[str] | None = None,
         max_memory: SupportsIndex = 0,
+        without: Sequence[str] = (),
     ) -> None:
         self.on_progress = None
         self.on_message = None
@@ -109,6 +111,7 @@ class Engine:
             _arguments.text("precision", precision),
             None if inpaint_dir is None else _arguments.path("inpaint_dir", inpaint_dir),
             _arguments.integer("max_memory", max_memory, below=2**64),
+            ",".join(_arguments.texts("without", without)),
         )
 
     def __enter__(self) -> Engine:

@@ -44,6 +44,14 @@ def schedulers() -> list[str]:
     return core.schedulers()
 
 
+def speedups() -> dict[str, str]:
+    """Names of all speed-ups, with one line about each.
+
+    A speed-up makes the engine faster than the plain formulas, with the same result up to rounding.
+    """
+    return core.speedups()
+
+
 def families() -> list[str]:
     """Names of all model families."""
     return core.families()

@@ -27,4 +27,7 @@ void add_samplers(CLI::App& app);
 /// "schedulers": lists the schedulers.
 void add_schedulers(CLI::App& app);
 
+/// "speedups": lists the speed-ups.
+void add_speedups(CLI::App& app);
+
 }  // namespace kandinsky::cli

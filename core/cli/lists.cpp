@@ -8,6 +8,17 @@
 #include "kandinsky.hpp"
 
 namespace kandinsky::cli {
+namespace {
+
+void print_table(const std::vector<std::string>& names,
+                 const std::vector<std::string>& descriptions) {
+  std::size_t width = 0;
+  for (const std::string& name : names) width = std::max(width, name.size());
+  for (std::size_t i = 0; i < names.size(); ++i)
+    fmt::print("{:<{}}  {}\n", names[i], width, descriptions[i]);
+}
+
+}  // namespace
 
 void add_samplers(CLI::App& app) {
   app.add_subcommand("samplers", "List the samplers")->callback([] {
@@ -17,14 +28,13 @@ void add_samplers(CLI::App& app) {
 
 void add_schedulers(CLI::App& app) {
   app.add_subcommand("schedulers", "List the schedulers and how each spaces a sampler's steps")
-      ->callback([] {
-        const std::vector<std::string> names = scheduler_names();
-        const std::vector<std::string> descriptions = scheduler_descriptions();
-        std::size_t width = 0;
-        for (const std::string& name : names) width = std::max(width, name.size());
-        for (std::size_t i = 0; i < names.size(); ++i)
-          fmt::print("{:<{}}  {}\n", names[i], width, descriptions[i]);
-      });
+      ->callback([] { print_table(scheduler_names(), scheduler_descriptions()); });
+}
+
+void add_speedups(CLI::App& app) {
+  app.add_subcommand("speedups", "List the speed-ups that --without leaves out")->callback([] {
+    print_table(speedup_names(), speedup_descriptions());
+  });
 }
 
 }  // namespace kandinsky::cli

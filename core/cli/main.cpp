@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
 #include <new>
 #include <string>
@@ -29,6 +30,10 @@ int fail(int code, std::string message) {
   return code;
 }
 
+/// LibTorch asks the kernel for large pages where this is set before it first takes memory. Maps of
+/// tens of megabytes come and go in every layer, and small pages take longer to come than to fill.
+void ask_for_large_pages() { setenv("THP_MEM_ALLOC_ENABLE", "1", /*overwrite=*/0); }
+
 int run(int argc, char** argv) {
   CLI::App app("Kandinsky paints pictures from texts and pictures.", "kandinsky");
   app.set_version_flag("--version", fmt::format("kandinsky {} (LibTorch {})", kandinsky_version(),
@@ -52,6 +57,7 @@ int run(int argc, char** argv) {
   kandinsky::cli::add_info(app);
   kandinsky::cli::add_samplers(app);
   kandinsky::cli::add_schedulers(app);
+  kandinsky::cli::add_speedups(app);
   kandinsky::cli::check_utf8(argc, argv);
   if (argc == 1) {
     fmt::print(stderr, "{}\n", app.help());
@@ -81,6 +87,7 @@ int run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  ask_for_large_pages();
   try {
     return run(argc, argv);
   } catch (const kandinsky::StatusError& error) {

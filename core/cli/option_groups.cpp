@@ -7,7 +7,7 @@ namespace kandinsky::cli {
 
 void add_model_options(CLI::App& command, PaintJob& job) {
   OptionGroup group(command, "Model");
-  ModelChoice& model = job.model;
+  EngineOptions& model = job.model.engine;
   group.text("--model", model.model_dir, "DIR", "Model folder (decoder), in the hub's layout")
       ->required();
   group.text("--prior", model.prior_dir, "DIR",
@@ -18,8 +18,10 @@ void add_model_options(CLI::App& command, PaintJob& job) {
   group.bytes("--max-memory", model.max_memory,
               "Memory that painting may take, such as 3GB or 2500MB: where it is little, parts are "
               "loaded when they are needed, or read layer by layer. Default: what is free");
-  group.integer("--threads", model.threads, 1, kMaxThreads,
+  group.integer("--threads", job.model.threads, 1, kMaxThreads,
                 "Threads to compute with. Default: one for each core");
+  group.text("--without", model.without, "NAMES",
+             "Speed-ups to leave out, separated by commas, for measuring; see `kandinsky speedups`");
 }
 
 CLI::Option* add_prompt_options(CLI::App& command, PaintJob& job) {
@@ -114,7 +116,7 @@ CLI::Option* add_mask_options(CLI::App& command, PaintJob& job) {
   group.word("--mask-method", job.denoise.mask_method, {"auto", "model", "blend"},
              "model is the inpainting model, blend is the model itself with the rest put back at "
              "each step, auto is model if there is one. One of");
-  group.text("--inpaint", job.model.inpaint_dir, "DIR",
+  group.text("--inpaint", job.model.engine.inpaint_dir, "DIR",
              "Inpainting model's folder. Default: the folder beside the model named "
              "<model>-inpaint, if there is one; \"\": none");
   group.flag("--no-erosion", source.erode_mask, false,

@@ -11,13 +11,8 @@ namespace kandinsky::cli {
 
 /// Which models, and on what.
 struct ModelChoice {
-  std::string model_dir;
-  std::string prior_dir;                   ///< empty: beside the model
-  std::optional<std::string> inpaint_dir;  ///< nothing: beside the model, if it is there
-  std::string device = "auto";
-  std::string precision = "auto";
-  std::uint64_t max_memory = 0;         ///< bytes; 0: what is free
-  std::optional<std::int32_t> threads;  ///< nothing: LibTorch's own number
+  EngineOptions engine;
+  std::optional<std::int32_t> threads;  ///< nothing: LibTorch's own choice
 };
 
 /// What a mix is made of.

@@ -10,9 +10,7 @@ namespace kandinsky::cli {
 Session::Session(const ModelChoice& model, bool quiet)
     : quiet_(quiet), watch_([this] { cancel(); }), bar_(stderr, isatty(STDERR_FILENO) != 0) {
   if (model.threads) set_num_threads(*model.threads);
-  auto engine =
-      std::make_unique<Engine>(model.model_dir, model.prior_dir, model.device, model.precision,
-                               model.inpaint_dir, model.max_memory);
+  auto engine = std::make_unique<Engine>(model.engine);
   if (!quiet_) engine->set_message([this](const char* message) { bar_.message(message); });
   engine->set_progress([this](const kandinsky_progress& progress) {
     if (!quiet_) bar_.update(progress);

@@ -5,6 +5,8 @@
 #include <limits>
 #include <memory>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "engine/c_api_embeds.h"
 #include "engine/c_api_guard.h"
@@ -57,6 +59,20 @@ int64_t read_max_memory(uint64_t bytes) {
   return static_cast<int64_t>(std::min(bytes, kMost));
 }
 
+/// "a, b" -> a and b
+std::vector<std::string_view> split_names(std::string_view list) {
+  std::vector<std::string_view> names;
+  while (!list.empty()) {
+    const size_t comma = std::min(list.find(','), list.size());
+    std::string_view name = list.substr(0, comma);
+    while (name.starts_with(' ')) name.remove_prefix(1);
+    while (name.ends_with(' ')) name.remove_suffix(1);
+    if (!name.empty()) names.push_back(name);
+    list.remove_prefix(std::min(comma + 1, list.size()));
+  }
+  return names;
+}
+
 void check_same_batch(const PromptRequest& prompts, const DenoiseRequest& denoise) {
   if (prompts.seeds.size() == denoise.seeds.size()) return;
   throw Error(ErrorCode::kInvalidArgument, "the two batch sizes differ");
@@ -81,7 +97,8 @@ void kandinsky_engine_options_init(kandinsky_engine_options* options) {
               .device = "auto",
               .precision = "auto",
               .inpaint_dir = nullptr,
-              .max_memory = 0};
+              .max_memory = 0,
+              .without = nullptr};
 }
 
 void kandinsky_engine_info_init(kandinsky_engine_info* info) {
@@ -99,6 +116,7 @@ kandinsky_status kandinsky_engine_open(const kandinsky_engine_options* from,
                                              .inpaint_dir = std::nullopt,
                                              .device = or_empty(options.device),
                                              .precision = or_empty(options.precision),
+                                             .without = split_names(or_empty(options.without)),
                                              .max_memory = read_max_memory(options.max_memory)};
     if (options.inpaint_dir != nullptr) request.inpaint_dir = options.inpaint_dir;
     required(out, "out") = new kandinsky_engine(request);

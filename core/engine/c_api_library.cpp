@@ -13,6 +13,7 @@
 #include "pipelines/request.h"
 #include "samplers/sampler.h"
 #include "samplers/schedulers.h"
+#include "tensor/speedups.h"
 
 using kandinsky::Error;
 using kandinsky::ErrorCode;
@@ -63,6 +64,17 @@ const char* kandinsky_scheduler_name(size_t index) {
 const char* kandinsky_scheduler_description(size_t index) {
   return index < kandinsky_scheduler_count() ? kandinsky::samplers::schedulers()[index].description
                                              : nullptr;
+}
+
+size_t kandinsky_speedup_count(void) { return kandinsky::tensor::speedups().size(); }
+
+const char* kandinsky_speedup_name(size_t index) {
+  return index < kandinsky_speedup_count() ? kandinsky::tensor::speedups()[index].name : nullptr;
+}
+
+const char* kandinsky_speedup_description(size_t index) {
+  return index < kandinsky_speedup_count() ? kandinsky::tensor::speedups()[index].description
+                                           : nullptr;
 }
 
 size_t kandinsky_family_count(void) { return kandinsky::pipelines::families().size(); }

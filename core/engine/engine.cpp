@@ -43,6 +43,7 @@ Engine::Engine(const EngineOptions& options)
     : placement_(tensor::choose_placement(options.device, options.precision)),
       max_memory_(options.max_memory) {
   const tensor::JobGuard guard;
+  placement_.placement.speedups = tensor::speedups_without(options.without);
   if (max_memory_ < 0)
     throw Error(ErrorCode::kInvalidArgument,
                 fmt::format("the memory limit is {} bytes, expected 0 or more", max_memory_));

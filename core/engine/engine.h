@@ -21,6 +21,7 @@ struct EngineOptions {
                                                 ///< empty: none
   std::string_view device = "auto";
   std::string_view precision = "auto";
+  std::vector<std::string_view> without;  ///< names of speed-ups to leave out
   int64_t max_memory = 0;  ///< bytes that the process may hold; 0: what is free at each job
 };
 

@@ -117,6 +117,13 @@ KANDINSKY_API size_t kandinsky_scheduler_count(void);
 KANDINSKY_API const char* kandinsky_scheduler_name(size_t index);
 KANDINSKY_API const char* kandinsky_scheduler_description(size_t index);
 
+/** Number of speed-ups: ways in which the engine is faster than the plain formulas with the same
+ * result up to rounding; their names, e.g. "packed-weights"; one line about each. NULL for an index
+ * out of range. Live for ever. */
+KANDINSKY_API size_t kandinsky_speedup_count(void);
+KANDINSKY_API const char* kandinsky_speedup_name(size_t index);
+KANDINSKY_API const char* kandinsky_speedup_description(size_t index);
+
 /** Number of model families; their names, e.g. "kandinsky-2-1". NULL for an index out of range.
  * Live for ever. */
 KANDINSKY_API size_t kandinsky_family_count(void);
@@ -210,6 +217,8 @@ typedef struct kandinsky_engine_options {
   uint64_t max_memory;     /* bytes that a job may hold in memory, libraries included; 0 (default):
                               what is free when it begins. On an accelerator: bytes of its memory;
                               0: no limit */
+  const char* without;     /* names of speed-ups to leave out, separated by commas, for measuring and
+                              for looking for faults; NULL: none */
 } kandinsky_engine_options;
 
 typedef struct kandinsky_engine_info {

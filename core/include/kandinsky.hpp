@@ -26,19 +26,16 @@ class Engine {
   using Progress = std::function<kandinsky_action(const kandinsky_progress&)>;
   using Message = std::function<void(const char*)>;
 
-  /// Empty prior_dir: the folder beside the model. No inpaint_dir: the folder beside the model if
-  /// there is one; "": none. max_memory: bytes; 0: what is free.
-  explicit Engine(const std::string& model_dir, const std::string& prior_dir = {},
-                  const std::string& device = "auto", const std::string& precision = "auto",
-                  const std::optional<std::string>& inpaint_dir = {}, uint64_t max_memory = 0) {
+  explicit Engine(const EngineOptions& from) {
     kandinsky_engine_options options;
     kandinsky_engine_options_init(&options);
-    options.model_dir = model_dir.c_str();
-    options.prior_dir = prior_dir.empty() ? nullptr : prior_dir.c_str();
-    options.device = device.c_str();
-    options.precision = precision.c_str();
-    options.inpaint_dir = inpaint_dir ? inpaint_dir->c_str() : nullptr;
-    options.max_memory = max_memory;
+    options.model_dir = from.model_dir.c_str();
+    options.prior_dir = from.prior_dir.empty() ? nullptr : from.prior_dir.c_str();
+    options.device = from.device.c_str();
+    options.precision = from.precision.c_str();
+    options.inpaint_dir = from.inpaint_dir ? from.inpaint_dir->c_str() : nullptr;
+    options.max_memory = from.max_memory;
+    options.without = from.without.c_str();
     kandinsky_engine* engine = nullptr;
     check(kandinsky_engine_open(&options, &engine));
     engine_.reset(engine);

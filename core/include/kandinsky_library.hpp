@@ -19,6 +19,21 @@ inline std::vector<std::string> sampler_names() {
   return names;
 }
 
+inline std::vector<std::string> speedup_names() {
+  std::vector<std::string> names;
+  for (size_t i = 0; i < kandinsky_speedup_count(); ++i)
+    names.emplace_back(kandinsky_speedup_name(i));
+  return names;
+}
+
+/// One line about each speed-up, in the order of speedup_names().
+inline std::vector<std::string> speedup_descriptions() {
+  std::vector<std::string> descriptions;
+  for (size_t i = 0; i < kandinsky_speedup_count(); ++i)
+    descriptions.emplace_back(kandinsky_speedup_description(i));
+  return descriptions;
+}
+
 inline std::vector<std::string> scheduler_names() {
   std::vector<std::string> names;
   for (size_t i = 0; i < kandinsky_scheduler_count(); ++i)

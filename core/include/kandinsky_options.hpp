@@ -12,6 +12,18 @@
 
 namespace kandinsky {
 
+/// Which models, and how they are run.
+struct EngineOptions {
+  std::string model_dir{};
+  std::string prior_dir{};                   ///< empty: the folder beside the model
+  std::optional<std::string> inpaint_dir{};  ///< nothing: the folder beside the model if there is
+                                             ///< one; "": none
+  std::string device = "auto";
+  std::string precision = "auto";
+  uint64_t max_memory = 0;             ///< bytes; 0: what is free
+  std::string without{};               ///< names of speed-ups to leave out, separated by commas
+};
+
 /// Texts to encode. See kandinsky_prompt_options.
 struct PromptOptions {
   std::vector<std::string> prompts;

@@ -3,18 +3,19 @@
 #include <ATen/TensorOperators.h>
 #include <fmt/format.h>
 
-#include "base/error.h"
+#include "tensor/device.h"
 
 namespace kandinsky::pipelines {
 
-void check_finite(const at::Tensor& tensor, const char* stage, tensor::Placement placement) {
-  if (tensor.isfinite().all().item<bool>()) return;
-  throw Error(
-      ErrorCode::kUnsupported,
-      fmt::format(
-          "stage {} gave values that are not finite numbers in {}; use precision {}", stage,
-          tensor::precision_name(placement.dtype),
-          placement.dtype == at::kFloat ? "fp32 with other weights: these are damaged" : "fp32"));
+NotFiniteError::NotFiniteError(const char* stage, at::ScalarType dtype)
+    : Error(ErrorCode::kUnsupported,
+            fmt::format(
+                "stage {} gave values that are not finite numbers in {}; use precision {}", stage,
+                tensor::precision_name(dtype),
+                dtype == at::kFloat ? "fp32 with other weights: these are damaged" : "fp32")) {}
+
+void check_finite(const at::Tensor& tensor, const char* stage, at::ScalarType dtype) {
+  if (!tensor.isfinite().all().item<bool>()) throw NotFiniteError(stage, dtype);
 }
 
 }  // namespace kandinsky::pipelines

@@ -2,11 +2,17 @@
 
 #include <ATen/core/Tensor.h>
 
-#include "tensor/device.h"
+#include "base/error.h"
 
 namespace kandinsky::pipelines {
 
-/// Throws Error(kUnsupported) if the result of a stage has values that are not finite numbers.
-void check_finite(const at::Tensor& tensor, const char* stage, tensor::Placement placement);
+/// Error(kUnsupported): the result of a stage has values that are not finite numbers.
+class NotFiniteError : public Error {
+ public:
+  NotFiniteError(const char* stage, at::ScalarType dtype);
+};
+
+/// dtype: in which the stage was computed. Throws NotFiniteError.
+void check_finite(const at::Tensor& tensor, const char* stage, at::ScalarType dtype);
 
 }  // namespace kandinsky::pipelines

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <fmt/format.h>
+
 #include <functional>
 #include <memory>
 #include <string>
@@ -8,6 +10,7 @@
 
 #include "base/memory.h"
 #include "io/model_dir.h"
+#include "pipelines/check_finite.h"
 #include "pipelines/memory_plan.h"
 #include "pipelines/monitor.h"
 #include "pipelines/residency.h"
@@ -32,8 +35,7 @@ class Component : public Resident {
 
   /// Puts the component under a residency's plans. It must stay where it is from then on.
   void join(Residency& residency, std::string name) {
-    index_ = residency.add(*this, measure_component(std::move(name), sizes_, layout_,
-                                                    at::elementSize(placement_.dtype)));
+    index_ = residency.add(*this, measure(std::move(name)));
     residency_ = &residency;
   }
   size_t index() const { return index_; }
@@ -54,6 +56,24 @@ class Component : public Resident {
     return *network_;
   }
 
+  /// Runs run(network), which checks that its result is finite. If it is not, the component is
+  /// loaded again in fp32, stays so, and runs once more.
+  template <typename Run>
+  auto run_finite(const Monitor& monitor, const Run& run) {
+    const Network& network = get(monitor);
+    try {
+      return run(network);
+    } catch (const NotFiniteError& error) {
+      if (placement_.dtype == at::kFloat) throw;
+      monitor.say(fmt::format("{}: from now on this stage runs in fp32, which is slower.",
+                              error.what()));
+    }
+    use_fp32();
+    return run(get(monitor));
+  }
+
+  const tensor::Placement& placement() const { return placement_; }
+
   Holding holding() const override {
     if (!network_) return Holding::kFreed;
     return is_streamed_ ? Holding::kStreamed : Holding::kWhole;
@@ -61,6 +81,17 @@ class Component : public Resident {
   void unload() override { network_.reset(); }
 
  private:
+  void use_fp32() {
+    unload();
+    placement_.dtype = at::kFloat;
+    if (residency_ != nullptr) residency_->resize(index_, measure(residency_->name(index_)));
+  }
+
+  ComponentMemory measure(std::string name) const {
+    return measure_component(std::move(name), sizes_, layout_,
+                             static_cast<int64_t>(at::elementSize(placement_.dtype)));
+  }
+
   io::ComponentFiles files_;
   tensor::Placement placement_;
   WeightLayout layout_;

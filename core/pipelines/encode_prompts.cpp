@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <utility>
 
 #include "pipelines/check_finite.h"
 
@@ -43,6 +44,10 @@ Sides sides_of(const PromptRequest& request) {
   return sides;
 }
 
+TextOptions text_options(const PromptRequest& request) {
+  return {.parse_weights = request.parse_weights, .long_prompts = request.long_prompts};
+}
+
 TextMap needed_texts(const Sides& sides, bool guided) {
   TextMap texts;
   for (size_t i = 0; i < sides.prompts.size(); ++i) {
@@ -57,30 +62,68 @@ TextMap needed_texts(const Sides& sides, bool guided) {
   return texts;
 }
 
+/// A reading from memory, saying again what was said of it, or a new one, put there.
+template <typename Result, typename Read>
+Result recall(RecentlyUsed<TextKey, ReadText<Result>>* memory, const TextKey& key,
+              const Monitor& monitor, const Read& read) {
+  if (memory != nullptr) {
+    if (const ReadText<Result>* known = memory->find(key)) {
+      for (const std::string& remark : known->remarks) monitor.say(remark);
+      return known->result;
+    }
+  }
+  ReadText<Result> text;
+  text.result = read(monitor.recording(text.remarks));
+  if (memory != nullptr) memory->put(key, text);
+  return text.result;
+}
+
 void encode_texts(const PromptModels& models, const TextOptions& options, const Monitor& monitor,
                   TextMap& texts) {
-  const auto is_for = [&](bool Text::*user) {
-    return std::any_of(texts.begin(), texts.end(),
-                       [user](const auto& entry) { return entry.second.*user; });
-  };
-  const nn::ClipTextEncoder* prior_text_encoder =
-      is_for(&Text::for_prior) ? &models.prior_text_encoder.get(monitor) : nullptr;
-  const nn::MultilingualClip* text_encoder =
-      is_for(&Text::for_decoder) ? &models.text_encoder.get(monitor) : nullptr;
   const auto steps = static_cast<int>(texts.size());
   int step = 0;
-  monitor.report("text_encoder", step, steps);
+  bool has_started = false;
+  const auto start = [&] {
+    if (!std::exchange(has_started, true)) monitor.report("text_encoder", 0, steps);
+  };
   for (auto& [content, text] : texts) {
+    const std::string& words = content;
+    const TextKey key{words, options};
     if (text.for_prior) {
-      text.prior =
-          encode_prior_text(*prior_text_encoder, models.prior_tokenizer, content, options, monitor);
+      text.prior = recall(
+          models.memory != nullptr ? &models.memory->prior_texts : nullptr, key, monitor,
+          [&](const Monitor& recording) {
+            const auto encode = [&](const nn::ClipTextEncoder& encoder) {
+              start();
+              auto prior = encode_prior_text(encoder, models.prior_tokenizer, words, options,
+                                             recording);
+              const at::ScalarType dtype = models.prior_text_encoder.placement().dtype;
+              for (const PriorText& chunk : prior) {
+                check_finite(chunk.text_embeds, "prior_text_encoder", dtype);
+                check_finite(chunk.text_encoder_hidden_states, "prior_text_encoder", dtype);
+              }
+              return prior;
+            };
+            return models.prior_text_encoder.run_finite(monitor, encode);
+          });
     }
     if (text.for_decoder) {
-      text.decoder =
-          encode_decoder_text(*text_encoder, models.tokenizer, content, options, monitor);
-      check_finite(text.decoder.prompt_embeds, "text_encoder", models.placement);
-      check_finite(text.decoder.text_encoder_hidden_states, "text_encoder", models.placement);
+      text.decoder = recall(
+          models.memory != nullptr ? &models.memory->decoder_texts : nullptr, key, monitor,
+          [&](const Monitor& recording) {
+            const auto encode = [&](const nn::MultilingualClip& encoder) {
+              start();
+              auto decoder = encode_decoder_text(encoder, models.tokenizer, words, options,
+                                                 recording);
+              const at::ScalarType dtype = models.text_encoder.placement().dtype;
+              check_finite(decoder.prompt_embeds, "text_encoder", dtype);
+              check_finite(decoder.text_encoder_hidden_states, "text_encoder", dtype);
+              return decoder;
+            };
+            return models.text_encoder.run_finite(monitor, encode);
+          });
     }
+    start();
     monitor.report("text_encoder", ++step, steps);
   }
 }
@@ -103,18 +146,34 @@ at::Tensor mean_of_chunks(const std::vector<at::Tensor>& runs, size_t first,
   return mean_by_tokens(rows, num_tokens).contiguous();
 }
 
-PriorEmbeds sample_prior(const PromptModels& models, const PromptRequest& request,
-                         const Sides& sides, const TextMap& texts, const Monitor& monitor) {
-  if (!sides.wants_prompt && !sides.wants_prior_negative()) return {};
+/// What one picture's image embeddings depend on.
+PriorKey prior_key(const PromptRequest& request, const Sides& sides, size_t picture) {
+  const bool uses_away = request.guidance_scale > 1.0 || sides.wants_prior_negative();
+  return {.prompt = sides.wants_prompt ? sides.prompts[picture] : "",
+          .steered_away = uses_away ? sides.steered_away[picture] : "",
+          .options = text_options(request),
+          .wants_prompt = sides.wants_prompt,
+          .wants_negative = sides.wants_prior_negative(),
+          .noise = sides.samples_negative ? PriorNoise::kPromptAndNegative : PriorNoise::kPrompt,
+          .seed = request.seeds[picture],
+          .num_inference_steps = request.num_inference_steps,
+          .guidance_scale = request.guidance_scale};
+}
+
+/// The runs of the prior for these pictures.
+std::vector<PriorImages> run_prior_for(const std::vector<size_t>& pictures,
+                                       const PromptModels& models, const PromptRequest& request,
+                                       const Sides& sides, const TextMap& texts,
+                                       const Monitor& monitor) {
   std::vector<PriorItem> items;
   std::vector<size_t> first_item;
-  for (size_t i = 0; i < sides.prompts.size(); ++i) {
+  for (const size_t i : pictures) {
     first_item.push_back(items.size());
-    const std::vector<PriorText> none;
-    const auto& prompt = sides.wants_prompt ? texts.at(sides.prompts[i]).prior : none;
+    static const std::vector<PriorText> kNone;
+    const auto& prompt = sides.wants_prompt ? texts.at(sides.prompts[i]).prior : kNone;
     const auto away = texts.find(sides.steered_away[i]);
-    const auto& steered_away = away == texts.end() ? none : away->second.prior;
-    const auto& negative = sides.wants_prior_negative() ? steered_away : none;
+    const auto& steered_away = away == texts.end() ? kNone : away->second.prior;
+    const auto& negative = sides.wants_prior_negative() ? steered_away : kNone;
     for (size_t chunk = 0; chunk < std::max(prompt.size(), negative.size()); ++chunk) {
       PriorItem& item = items.emplace_back();
       item.seed = request.seeds[i];
@@ -123,22 +182,56 @@ PriorEmbeds sample_prior(const PromptModels& models, const PromptRequest& reques
       for (const PriorText& text : steered_away) item.uncond.push_back(&text);
     }
   }
-  const PriorOutput output =
-      run_prior(models.prior.get(monitor), models.prior_schedule, items,
-                sides.samples_negative ? PriorNoise::kPromptAndNegative : PriorNoise::kPrompt,
-                request, monitor);
+  const PriorNoise noise =
+      sides.samples_negative ? PriorNoise::kPromptAndNegative : PriorNoise::kPrompt;
+  return models.prior.run_finite(monitor, [&](const nn::PriorTransformer& prior) {
+    const PriorOutput output =
+        run_prior(prior, models.prior_schedule, items, noise, request, monitor);
+    const at::ScalarType dtype = models.prior.placement().dtype;
+    std::vector<PriorImages> images;
+    for (size_t i = 0; i < pictures.size(); ++i) {
+      PriorImages& image = images.emplace_back();
+      if (sides.wants_prompt) {
+        image.prompt = mean_of_chunks(output.image_embeds, first_item[i],
+                                      texts.at(sides.prompts[pictures[i]]).prior);
+        check_finite(image.prompt, "prior", dtype);
+      }
+      if (sides.wants_prior_negative()) {
+        image.negative = mean_of_chunks(output.negative_image_embeds, first_item[i],
+                                        texts.at(sides.steered_away[pictures[i]]).prior);
+        check_finite(image.negative, "prior", dtype);
+      }
+      if (models.memory != nullptr && output.is_whole)
+        models.memory->images.put(prior_key(request, sides, pictures[i]), image);
+    }
+    return images;
+  });
+}
+
+PriorEmbeds sample_prior(const PromptModels& models, const PromptRequest& request,
+                         const Sides& sides, const TextMap& texts, const Monitor& monitor) {
+  if (!sides.wants_prompt && !sides.wants_prior_negative()) return {};
+  std::vector<PriorImages> images(sides.prompts.size());
+  std::vector<size_t> unknown;
+  for (size_t i = 0; i < images.size(); ++i) {
+    const PriorImages* known =
+        models.memory != nullptr ? models.memory->images.find(prior_key(request, sides, i))
+                                 : nullptr;
+    if (known == nullptr) {
+      unknown.push_back(i);
+    } else {
+      images[i] = *known;
+    }
+  }
+  if (!unknown.empty()) {
+    const std::vector<PriorImages> made =
+        run_prior_for(unknown, models, request, sides, texts, monitor);
+    for (size_t i = 0; i < unknown.size(); ++i) images[unknown[i]] = made[i];
+  }
   PriorEmbeds embeds;
-  for (size_t i = 0; i < sides.prompts.size(); ++i) {
-    if (sides.wants_prompt) {
-      embeds.prompts.push_back(
-          mean_of_chunks(output.image_embeds, first_item[i], texts.at(sides.prompts[i]).prior));
-      check_finite(embeds.prompts.back(), "prior", models.placement);
-    }
-    if (sides.wants_prior_negative()) {
-      embeds.negatives.push_back(mean_of_chunks(output.negative_image_embeds, first_item[i],
-                                                texts.at(sides.steered_away[i]).prior));
-      check_finite(embeds.negatives.back(), "prior", models.placement);
-    }
+  for (const PriorImages& image : images) {
+    if (sides.wants_prompt) embeds.prompts.push_back(image.prompt);
+    if (sides.wants_prior_negative()) embeds.negatives.push_back(image.negative);
   }
   return embeds;
 }
@@ -166,9 +259,7 @@ Pipeline::EncodedPrompts encode_prompts(const PromptModels& models, const Prompt
   const Sides sides = sides_of(request);
   TextMap texts = needed_texts(sides, request.guidance_scale > 1.0);
   if (texts.empty()) return {};
-  encode_texts(models,
-               {.parse_weights = request.parse_weights, .long_prompts = request.long_prompts},
-               monitor, texts);
+  encode_texts(models, text_options(request), monitor, texts);
   PriorEmbeds images = sample_prior(models, request, sides, texts, monitor);
   Pipeline::EncodedPrompts encoded;
   if (sides.wants_prompt) encoded.embeds = make_embeds(images.prompts, sides.prompts, texts);

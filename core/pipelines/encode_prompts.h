@@ -7,6 +7,7 @@
 #include "pipelines/component.h"
 #include "pipelines/encode_text.h"
 #include "pipelines/family.h"
+#include "pipelines/prompt_memory.h"
 #include "pipelines/run_prior.h"
 
 namespace kandinsky::pipelines {
@@ -19,14 +20,15 @@ struct PromptModels {
   Component<nn::MultilingualClip>& text_encoder;
   Component<nn::PriorTransformer>& prior;
   const samplers::UnclipSchedule& prior_schedule;
-  tensor::Placement placement;
+  PromptMemory* memory = nullptr;  ///< null: nothing is kept
 };
 
 /// The image embedding [1, E] of an empty picture, fp32 on the CPU; called where it is needed.
 using ZeroImageEmbeds = std::function<at::Tensor()>;
 
 /// Texts -> both text encoders -> prior -> embeds; a side that is not wanted stays empty, and no
-/// network is loaded for it alone. Each distinct text is encoded once.
+/// network is loaded for it alone. Each distinct text is encoded once, and what is in `memory` is
+/// not computed again.
 ///
 /// A prompt of several chunks runs the prior once for each, every time from a fresh generator of
 /// the picture's seed, and takes the mean of the image embeddings by their tokens. Noise is drawn

@@ -32,6 +32,8 @@ namespace kandinsky::pipelines {
 struct TextOptions {
   bool parse_weights = true;
   bool long_prompts = false;
+
+  bool operator==(const TextOptions&) const = default;
 };
 
 /// A text as the decoder takes it, fp32 on the CPU.

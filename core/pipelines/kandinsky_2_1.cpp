@@ -129,11 +129,14 @@ class Kandinsky21 : public Pipeline {
   Embeds encode_images(const std::vector<io::Image>& pictures, const Monitor& monitor) override {
     check_batch_size(static_cast<int64_t>(pictures.size()));
     for (const io::Image& picture : pictures) io::check_image(picture, "picture");
-    const nn::ClipVisionEncoder& encoder = image_encoder_.get(monitor);
     keeps_image_encoder_ = true;
-    const ImageProcessor processor(config(prior_dir_, "image_processor"), encoder.image_size());
-    const at::Tensor image_embeds = pipelines::encode_images(encoder, processor, pictures, monitor);
-    check_finite(image_embeds, "image_encoder", placement_);
+    const auto encode = [&](const nn::ClipVisionEncoder& encoder) {
+      const ImageProcessor processor(config(prior_dir_, "image_processor"), encoder.image_size());
+      at::Tensor embeds = pipelines::encode_images(encoder, processor, pictures, monitor);
+      check_finite(embeds, "image_encoder", image_encoder_.placement().dtype);
+      return embeds;
+    };
+    const at::Tensor image_embeds = image_encoder_.run_finite(monitor, encode);
     return embeds_without_text(prompt_models(), image_embeds, monitor);
   }
 
@@ -160,24 +163,24 @@ class Kandinsky21 : public Pipeline {
         monitor.say("There is no inpainting model: the model itself paints inside the mask.");
     }
     Component<nn::UNet>& unet = is_shown && inpaint_unet_ ? *inpaint_unet_ : unet_;
-    const at::Tensor latents = run_unet(unet.get(monitor), schedule_, geometry_, embeds,
-                                        negative_embeds, request, monitor);
-    check_finite(latents, "denoise", placement_);
-    return latents;
+    return unet.run_finite(monitor, [&](const nn::UNet& network) {
+      at::Tensor latents =
+          run_unet(network, schedule_, geometry_, embeds, negative_embeds, request, monitor);
+      check_finite(latents, "denoise", unet.placement().dtype);
+      return latents;
+    });
   }
 
   at::Tensor decode(const at::Tensor& latents, bool tiling, const Monitor& monitor) override {
-    const nn::PaddingMode padding_mode = padding_mode_of(tiling);
-    const nn::Movq& movq = movq_.get(monitor);
-    return by_row("decode", latents, monitor,
-                  [&](const at::Tensor& row) { return movq.decode(row, padding_mode); });
+    return by_row("decode", latents, monitor, [&](const nn::Movq& movq, const at::Tensor& row) {
+      return movq.decode(row, padding_mode_of(tiling));
+    });
   }
 
   at::Tensor encode(const at::Tensor& pixels, bool tiling, const Monitor& monitor) override {
-    const nn::PaddingMode padding_mode = padding_mode_of(tiling);
-    const nn::Movq& movq = movq_.get(monitor);
-    return by_row("encode", pixels, monitor,
-                  [&](const at::Tensor& row) { return movq.encode(row, padding_mode); });
+    return by_row("encode", pixels, monitor, [&](const nn::Movq& movq, const at::Tensor& row) {
+      return movq.encode(row, padding_mode_of(tiling));
+    });
   }
 
   void plan_memory(const JobOutline& job, int64_t max_memory, const Monitor& monitor) override {
@@ -261,16 +264,18 @@ class Kandinsky21 : public Pipeline {
             .text_encoder = text_encoder_,
             .prior = prior_,
             .prior_schedule = prior_schedule_,
-            .placement = placement_};
+            .memory = placement_.speedups.kept_embeds ? &prompt_memory_ : nullptr};
   }
 
   const at::Tensor& zero_image_embeds(const Monitor& monitor) {
     if (!zero_image_embeds_.defined()) {
-      const nn::ClipVisionEncoder& image_encoder = image_encoder_.get(monitor);
-      monitor.report("image_encoder", 0, 1);
-      const at::Tensor image_embeds = image_encoder.zero_embeds().to(at::kCPU, at::kFloat);
-      check_finite(image_embeds, "image_encoder", placement_);
-      zero_image_embeds_ = image_embeds;
+      zero_image_embeds_ = image_encoder_.run_finite(
+          monitor, [&](const nn::ClipVisionEncoder& image_encoder) {
+            monitor.report("image_encoder", 0, 1);
+            at::Tensor image_embeds = image_encoder.zero_embeds().to(at::kCPU, at::kFloat);
+            check_finite(image_embeds, "image_encoder", image_encoder_.placement().dtype);
+            return image_embeds;
+          });
       // A constant of the model: the tower is not needed again for it.
       if (!keeps_image_encoder_) image_encoder_.unload();
       monitor.report("image_encoder", 1, 1);
@@ -297,16 +302,18 @@ class Kandinsky21 : public Pipeline {
 
   template <typename Convert>
   at::Tensor by_row(const char* stage, const at::Tensor& batch, const Monitor& monitor,
-                    const Convert& convert) const {
-    const auto steps = static_cast<int>(batch.size(0));
-    std::vector<at::Tensor> rows;
-    monitor.report(stage, 0, steps);
-    for (int i = 0; i < steps; ++i) {
-      rows.push_back(convert(batch.slice(0, i, i + 1)).to(at::kCPU, at::kFloat));
-      check_finite(rows.back(), stage, placement_);
-      monitor.report(stage, i + 1, steps);
-    }
-    return at::cat(rows);
+                    const Convert& convert) {
+    return movq_.run_finite(monitor, [&](const nn::Movq& movq) {
+      const auto steps = static_cast<int>(batch.size(0));
+      std::vector<at::Tensor> rows;
+      monitor.report(stage, 0, steps);
+      for (int i = 0; i < steps; ++i) {
+        rows.push_back(convert(movq, batch.slice(0, i, i + 1)).to(at::kCPU, at::kFloat));
+        check_finite(rows.back(), stage, movq_.placement().dtype);
+        monitor.report(stage, i + 1, steps);
+      }
+      return at::cat(rows);
+    });
   }
 
   io::ModelDir prior_dir_;
@@ -327,6 +334,7 @@ class Kandinsky21 : public Pipeline {
   Component<nn::UNet> unet_;
   std::optional<Component<nn::UNet>> inpaint_unet_;
   Component<nn::Movq> movq_;
+  PromptMemory prompt_memory_;
   bool keeps_image_encoder_ = false;  // pictures are being encoded
   at::Tensor zero_image_embeds_;
 };

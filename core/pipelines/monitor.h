@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "base/cancel.h"
 #include "base/progress.h"
@@ -30,6 +31,14 @@ class Monitor {
 
   void say(const std::string& message) const {
     if (on_message_) on_message_(message);
+  }
+
+  /// The same, which also puts its remarks into a list. This object and the list outlive it.
+  Monitor recording(std::vector<std::string>& remarks) const {
+    return {cancel_, on_step_, [this, &remarks](const std::string& message) {
+              remarks.push_back(message);
+              say(message);
+            }};
   }
 
  private:

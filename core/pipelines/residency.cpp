@@ -38,9 +38,17 @@ MemoryPlan Residency::plan(const MemoryNeeds& needs, int64_t max_memory) const {
   return pipelines::plan_memory(needs, max_memory > 0 ? max_memory : free_memory(needs));
 }
 
+void Residency::resize(size_t index, ComponentMemory memory) {
+  memory_[index] = std::move(memory);
+  if (needs_.stages.empty()) return;
+  needs_.components[index] = memory_[index];
+  plan_ = plan(needs_, max_memory_);
+}
+
 void Residency::enter(const MemoryNeeds& needs, int64_t max_memory, const Monitor& monitor) {
   plan_ = plan(needs, max_memory);
-  stages_ = needs.stages;
+  needs_ = needs;
+  max_memory_ = max_memory;
   if (plan_.holds_everything) return;
   // What is free and which stages run differ from job to job: a stage is said once all the same.
   bool is_new = false;
@@ -53,8 +61,8 @@ void Residency::enter(const MemoryNeeds& needs, int64_t max_memory, const Monito
 }
 
 bool Residency::make_room(size_t index) {
-  for (size_t stage = 0; stage < stages_.size(); ++stage) {
-    if (std::ranges::find(stages_[stage].components, index) == stages_[stage].components.end())
+  for (size_t stage = 0; stage < needs_.stages.size(); ++stage) {
+    if (std::ranges::find(needs_.stages[stage].components, index) == needs_.stages[stage].components.end())
       continue;
     const std::vector<Holding>& holdings = plan_.stages[stage].holdings;
     bool has_freed = false;

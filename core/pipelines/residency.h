@@ -27,6 +27,11 @@ class Residency {
   size_t add(Resident& resident, ComponentMemory memory);
 
   const std::vector<ComponentMemory>& components() const { return memory_; }
+  const std::string& name(size_t index) const { return memory_[index].name; }
+
+  /// A component takes another size from now on. Throws Error(kOutOfMemory) if the needs that are
+  /// in force do not fit any more.
+  void resize(size_t index, ComponentMemory memory);
 
   /// The plan for these needs. max_memory: bytes; 0: what the machine has free, less a reserve.
   /// Throws Error(kOutOfMemory) as plan_memory.
@@ -45,7 +50,8 @@ class Residency {
 
   std::vector<Resident*> residents_;
   std::vector<ComponentMemory> memory_;
-  std::vector<StageMemory> stages_;
+  MemoryNeeds needs_;
+  int64_t max_memory_ = 0;
   MemoryPlan plan_;
   std::set<std::string> said_;  ///< stages
 };

@@ -100,15 +100,17 @@ PriorOutput run_prior(const nn::PriorTransformer& prior, const samplers::UnclipS
     }
     return at::stack(predictions);
   };
+  PriorOutput output;
   const auto observer = [&](int step, const at::Tensor&) {
-    return monitor.report(stage, step, request.num_inference_steps);
+    const bool goes_on = monitor.report(stage, step, request.num_inference_steps);
+    if (!goes_on && step < request.num_inference_steps) output.is_whole = false;
+    return goes_on;
   };
 
   monitor.report(stage, 0, request.num_inference_steps);
   const at::Tensor latents =
       samplers::sample_unclip(schedule, request.num_inference_steps, draw, predictor, observer);
   const at::Tensor embeds = prior.post_process_latents(latents).to(at::kCPU, at::kFloat);
-  PriorOutput output;
   for (size_t i = 0; i < items.size(); ++i) {
     const at::Tensor item = embeds[static_cast<int64_t>(i)];
     output.image_embeds.push_back(rows[i].has_prompt ? item.slice(0, 0, 1) : at::Tensor());

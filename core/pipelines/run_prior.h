@@ -33,6 +33,7 @@ struct PriorItem {
 struct PriorOutput {
   std::vector<at::Tensor> image_embeds;           ///< [1, E]
   std::vector<at::Tensor> negative_image_embeds;  ///< [1, E]
+  bool is_whole = true;                           ///< no step was skipped on request
 };
 
 /// How much noise a run draws at a time.

@@ -8,6 +8,7 @@
 #include <optional>
 #include <vector>
 
+#include "pipelines/check_finite.h"
 #include "pipelines/conditioning_rows.h"
 #include "pipelines/conditions.h"
 #include "pipelines/mask_blend.h"
@@ -121,6 +122,7 @@ class PictureDenoiser {
                           nn::UNet::join({conditionings[i], conditionings[i + 1]}), padding_mode())
                   : unet_(sample, timestep, *conditionings[i], padding_mode());
       output = output.to(at::kCPU, at::kFloat);
+      check_finite(output, "denoise", unet_.placement().dtype);
       for (int64_t row = 0; row < output.size(0); ++row)
         answers.push_back(split(output.slice(0, row, row + 1)));
       i += static_cast<size_t>(output.size(0));

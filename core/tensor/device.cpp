@@ -3,6 +3,8 @@
 #include <ATen/Context.h>
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/error.h"
 
 namespace kandinsky::tensor {
@@ -51,6 +53,17 @@ Placement with_streamed_weights(Placement placement) {
   return placement;
 }
 
+ChosenPlacement choose_cpu_precision(at::Device device, const Bf16Gain& gain) {
+  // A CPU without instructions for bf16 is several times slower with it, one that has them twice as
+  // fast and more: nothing lies near.
+  constexpr double kWorthwhile = 1.25;
+  const bool is_bf16 = std::min(gain.convolution, gain.matmul) >= kWorthwhile;
+  return {{device, is_bf16 ? at::kBFloat16 : at::kFloat},
+          fmt::format("measured here, bf16 is {:.1f} times as fast as fp32 in convolutions and {:.1f} "
+                      "times in matrix products",
+                      gain.convolution, gain.matmul)};
+}
+
 ChosenPlacement choose_placement(std::string_view device_name_or_auto, std::string_view precision) {
   const at::Device device = parse_device(device_name_or_auto);
   if (precision == "fp32") return {{device, at::kFloat}, "precision fp32 was asked for"};
@@ -68,9 +81,7 @@ ChosenPlacement choose_placement(std::string_view device_name_or_auto, std::stri
         ErrorCode::kInvalidArgument,
         fmt::format("precision \"{}\" is not known; use auto, fp32, bf16 or fp16", precision));
   }
-  if (device.is_cpu())
-    return {{device, at::kFloat},
-            "fp32 is exact and runs on every CPU; bf16 is faster on CPUs that have it"};
+  if (device.is_cpu()) return choose_cpu_precision(device, measure_bf16_gain());
   return {{device, at::kHalf}, "fp16 is fastest on this accelerator"};
 }
 

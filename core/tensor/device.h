@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "tensor/rates.h"
 #include "tensor/speedups.h"
 
 namespace kandinsky::tensor {
@@ -31,9 +32,12 @@ struct ChosenPlacement {
   std::string reason;
 };
 
+/// What "auto" is on a CPU: bf16 where it is worth its rounding, else fp32.
+ChosenPlacement choose_cpu_precision(at::Device device, const Bf16Gain& gain);
+
 /// Turns names into a placement. device: "auto", "cpu", "cuda" or "cuda:N"; precision: "auto",
 /// "fp32", "bf16" or "fp16". "auto" takes an accelerator with fp16 if LibTorch sees one, else the
-/// CPU with fp32. Throws Error(kInvalidArgument) for an unknown name, Error(kUnsupported) for a
+/// CPU with whichever of bf16 and fp32 is measured to be faster. Throws Error(kInvalidArgument) for an unknown name, Error(kUnsupported) for a
 /// device that is not there and for fp16 on a CPU.
 ChosenPlacement choose_placement(std::string_view device, std::string_view precision);
 

@@ -29,6 +29,7 @@ RECORDED: dict[str, list[Field]] = {
         Field("precision", 32, 8),
         Field("inpaint_dir", 40, 8),
         Field("max_memory", 48, 8),
+        Field("without", 56, 8),
     ],
     "kandinsky_memory_plan": [
         Field("struct_size", 0, 4),

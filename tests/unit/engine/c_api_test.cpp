@@ -100,14 +100,14 @@ TEST(CApiTest, StructsOfAnotherSizeAreToldApart) {
 
 TEST(CApiTest, ErrorsNameTheThing) {
   std::string message;
-  EXPECT_EQ(status_of([] { Engine("/nowhere/at/all"); }, &message), KANDINSKY_NOT_FOUND);
+  EXPECT_EQ(status_of([] { Engine({.model_dir = "/nowhere/at/all"}); }, &message), KANDINSKY_NOT_FOUND);
   EXPECT_THAT(message, HasSubstr("/nowhere/at/all"));
-  EXPECT_EQ(status_of([] { Engine(kModel, {}, "toaster"); }, &message), KANDINSKY_INVALID_ARGUMENT);
+  EXPECT_EQ(status_of([] { Engine({.model_dir = kModel, .device = "toaster"}); }, &message), KANDINSKY_INVALID_ARGUMENT);
   EXPECT_THAT(message, HasSubstr("toaster"));
-  EXPECT_EQ(status_of([] { Engine(kModel, {}, "cpu", "fp16"); }), KANDINSKY_UNSUPPORTED);
-  EXPECT_EQ(status_of([] { Engine(kModel + "-prior"); }, &message), KANDINSKY_INVALID_ARGUMENT);
+  EXPECT_EQ(status_of([] { Engine({.model_dir = kModel, .device = "cpu", .precision = "fp16"}); }), KANDINSKY_UNSUPPORTED);
+  EXPECT_EQ(status_of([] { Engine({.model_dir = kModel + "-prior"}); }, &message), KANDINSKY_INVALID_ARGUMENT);
   EXPECT_THAT(message, HasSubstr("is a prior folder"));
-  EXPECT_EQ(status_of([] { Engine(kModel, kModel); }, &message), KANDINSKY_INCOMPATIBLE);
+  EXPECT_EQ(status_of([] { Engine({.model_dir = kModel, .prior_dir = kModel}); }, &message), KANDINSKY_INCOMPATIBLE);
   EXPECT_THAT(message, HasSubstr("no Kandinsky 2.1 prior"));
 }
 
@@ -396,7 +396,7 @@ TEST_F(EngineTest, GuidanceOffNeedsNoNegative) {
 }
 
 TEST_F(EngineTest, BrainFloatComesClose) {
-  Engine coarse(kModel, {}, "cpu", "bf16");
+  Engine coarse({.model_dir = kModel, .device = "cpu", .precision = "bf16"});
   const auto exact = engine_.text_to_image(prompts({"a cat"}), denoise(1));
   const auto rounded = coarse.text_to_image(prompts({"a cat"}), denoise(1));
   double squares = 0;

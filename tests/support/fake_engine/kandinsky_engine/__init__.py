@@ -139,6 +139,7 @@ class Engine:
         precision="auto",
         inpaint_dir=None,
         max_memory=0,
+        without=(),
     ):
         if not (Path(model_dir) / "model_index.json").is_file():
             raise NotFoundError(f"{model_dir}: no model_index.json")
