@@ -79,8 +79,7 @@ MemoryNeeds memory_needs(const std::vector<ComponentMemory>& components,
   const auto [height, width] = has_size ? sizes.geometry.latent_size(job.width, job.height)
                                         : std::pair<int64_t, int64_t>(0, 0);
   if (job.denoises) {
-    const int64_t map =
-        2 * sizes.unet.block_out_channels.front() * height * width * element_size;
+    const int64_t map = 2 * sizes.unet.block_out_channels.front() * height * width * element_size;
     add("denoising", {indices.unet}, kUNetFixed + kUNetMaps * map,
         kUNetFrugalFixed + kUNetFrugalMaps * map);
   }

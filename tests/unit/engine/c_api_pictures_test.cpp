@@ -274,7 +274,8 @@ TEST_F(PicturesTest, NegativeEmbedsAloneAreThoseOfBoth) {
 
 TEST_F(PicturesTest, InfoNamesTheInpaintingModel) {
   EXPECT_THAT(engine_.info().inpaint_dir, HasSubstr("tiny-2-1-inpaint"));
-  EXPECT_STREQ(Engine({.model_dir = kModels + "/tiny-2-1", .inpaint_dir = ""}).info().inpaint_dir, "");
+  EXPECT_STREQ(Engine({.model_dir = kModels + "/tiny-2-1", .inpaint_dir = ""}).info().inpaint_dir,
+               "");
 }
 
 TEST_F(PicturesTest, CanBeCancelledAtEveryCallAndStaysUsable) {
