@@ -1,6 +1,7 @@
 #include "nn/layers/norm_kernels.h"
 
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
 #include <gtest/gtest.h>
 
 #include <limits>
