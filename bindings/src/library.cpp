@@ -33,14 +33,17 @@ void register_library(py::module_& module) {
   module.def("torch_version", &kandinsky_torch_version, "The version of the LibTorch it uses.");
   module.def("samplers", &sampler_names, "Names of all samplers.");
   module.def("schedulers", &scheduler_names, "Names of all schedulers.");
-  module.def("speedups", [] {
-    py::dict speedups;
-    const std::vector<std::string> names = speedup_names();
-    const std::vector<std::string> descriptions = speedup_descriptions();
-    for (size_t i = 0; i < names.size(); ++i)
-      speedups[py::str(names[i])] = py::str(descriptions[i]);
-    return speedups;
-  }, "Names of all speed-ups, with a line about each.");
+  module.def(
+      "speedups",
+      [] {
+        py::dict speedups;
+        const std::vector<std::string> names = speedup_names();
+        const std::vector<std::string> descriptions = speedup_descriptions();
+        for (size_t i = 0; i < names.size(); ++i)
+          speedups[py::str(names[i])] = py::str(descriptions[i]);
+        return speedups;
+      },
+      "Names of all speed-ups, with a line about each.");
   module.def("families", &family_names, "Names of all model families.");
   module.def("describe_folder", &describe_folder, "path"_a, "What a model folder holds.");
 }

@@ -38,9 +38,8 @@ struct Memory {
 };
 
 Memory plan_memory(const Options& options) {
-  Engine engine({.model_dir = options.dir,
-                 .precision = options.precision,
-                 .max_memory = options.max_memory});
+  Engine engine(
+      {.model_dir = options.dir, .precision = options.precision, .max_memory = options.max_memory});
   const kandinsky_engine_info info = engine.info();
   Memory memory{.plan = {},
                 .text = {},

@@ -20,8 +20,9 @@ void add_model_options(CLI::App& command, PaintJob& job) {
               "loaded when they are needed, or read layer by layer. Default: what is free");
   group.integer("--threads", job.model.threads, 1, kMaxThreads,
                 "Threads to compute with. Default: one for each core");
-  group.text("--without", model.without, "NAMES",
-             "Speed-ups to leave out, separated by commas, for measuring; see `kandinsky speedups`");
+  group.text(
+      "--without", model.without, "NAMES",
+      "Speed-ups to leave out, separated by commas, for measuring; see `kandinsky speedups`");
 }
 
 CLI::Option* add_prompt_options(CLI::App& command, PaintJob& job) {

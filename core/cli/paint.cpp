@@ -97,9 +97,10 @@ void save_pictures(const PaintJob& job, const OutputPlace& output,
   const std::uint8_t* pixels = pictures.data();
   for (std::size_t i = 0; i < job.denoise.seeds.size(); ++i) {
     const std::string path = output.next_path(job.denoise.seeds[i]);
-    const std::string text = output.keeps_parameters()
-                                 ? parameters_text(job, i, folder_name(job.model.model_dir), info)
-                                 : std::string();
+    const std::string text =
+        output.keeps_parameters()
+            ? parameters_text(job, i, folder_name(job.model.engine.model_dir), info)
+            : std::string();
     save_picture(path, pixels, job.denoise.width, job.denoise.height, text);
     pixels += pictures.size() / job.denoise.seeds.size();
     fmt::print("{}\n", path);

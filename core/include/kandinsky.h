@@ -217,8 +217,8 @@ typedef struct kandinsky_engine_options {
   uint64_t max_memory;     /* bytes that a job may hold in memory, libraries included; 0 (default):
                               what is free when it begins. On an accelerator: bytes of its memory;
                               0: no limit */
-  const char* without;     /* names of speed-ups to leave out, separated by commas, for measuring and
-                              for looking for faults; NULL: none */
+  const char* without; /* names of speed-ups to leave out, separated by commas, for measuring and
+                          for looking for faults; NULL: none */
 } kandinsky_engine_options;
 
 typedef struct kandinsky_engine_info {

@@ -20,8 +20,8 @@ struct EngineOptions {
                                              ///< one; "": none
   std::string device = "auto";
   std::string precision = "auto";
-  uint64_t max_memory = 0;             ///< bytes; 0: what is free
-  std::string without{};               ///< names of speed-ups to leave out, separated by commas
+  uint64_t max_memory = 0;  ///< bytes; 0: what is free
+  std::string without{};    ///< names of speed-ups to leave out, separated by commas
 };
 
 /// Texts to encode. See kandinsky_prompt_options.

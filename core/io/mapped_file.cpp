@@ -100,9 +100,7 @@ void MappedFile::advise(Span<const std::byte> part, int advice) const noexcept {
   ::madvise(reinterpret_cast<void*>(begin), end - begin, advice);
 }
 
-void MappedFile::release(Span<const std::byte> part) const noexcept {
-  advise(part, MADV_DONTNEED);
-}
+void MappedFile::release(Span<const std::byte> part) const noexcept { advise(part, MADV_DONTNEED); }
 
 void MappedFile::read_ahead(Span<const std::byte> part) const noexcept {
   advise(part, MADV_WILLNEED);

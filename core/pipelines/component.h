@@ -60,8 +60,8 @@ class Component : public Resident {
     return *network_;
   }
 
-  /// Runs run(network), saving memory if the plan says so. It checks that its result is finite. If it is not, the component is
-  /// loaded again in fp32, stays so, and runs once more.
+  /// Runs run(network), saving memory if the plan says so. It checks that its result is finite. If
+  /// it is not, the component is loaded again in fp32, stays so, and runs once more.
   template <typename Run>
   auto run_finite(const Monitor& monitor, const Run& run) {
     const tensor::FrugalGuard frugal(residency_ != nullptr && residency_->is_frugal(index_));
@@ -70,8 +70,8 @@ class Component : public Resident {
       return run(network);
     } catch (const NotFiniteError& error) {
       if (placement_.dtype == at::kFloat) throw;
-      monitor.say(fmt::format("{}: from now on this stage runs in fp32, which is slower.",
-                              error.what()));
+      monitor.say(
+          fmt::format("{}: from now on this stage runs in fp32, which is slower.", error.what()));
     }
     use_fp32();
     return run(get(monitor));

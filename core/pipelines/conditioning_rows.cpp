@@ -76,9 +76,8 @@ const nn::UNet::Conditioning& ConditioningRows::at(int64_t row) {
 
 void ConditioningRows::forget_after(int step) {
   const bool keeps_rows = unet_.placement().speedups.context_projections;
-  std::erase_if(rows_, [&](const auto& row) {
-    return !keeps_rows || plan_.last_step(row.first) <= step;
-  });
+  std::erase_if(rows_,
+                [&](const auto& row) { return !keeps_rows || plan_.last_step(row.first) <= step; });
 }
 
 }  // namespace kandinsky::pipelines

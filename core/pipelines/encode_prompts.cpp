@@ -90,38 +90,38 @@ void encode_texts(const PromptModels& models, const TextOptions& options, const 
     const std::string& words = content;
     const TextKey key{words, options};
     if (text.for_prior) {
-      text.prior = recall(
-          models.memory != nullptr ? &models.memory->prior_texts : nullptr, key, monitor,
-          [&](const Monitor& recording) {
-            const auto encode = [&](const nn::ClipTextEncoder& encoder) {
-              start();
-              auto prior = encode_prior_text(encoder, models.prior_tokenizer, words, options,
-                                             recording);
-              const at::ScalarType dtype = models.prior_text_encoder.placement().dtype;
-              for (const PriorText& chunk : prior) {
-                check_finite(chunk.text_embeds, "prior_text_encoder", dtype);
-                check_finite(chunk.text_encoder_hidden_states, "prior_text_encoder", dtype);
-              }
-              return prior;
-            };
-            return models.prior_text_encoder.run_finite(monitor, encode);
-          });
+      text.prior =
+          recall(models.memory != nullptr ? &models.memory->prior_texts : nullptr, key, monitor,
+                 [&](const Monitor& recording) {
+                   const auto encode = [&](const nn::ClipTextEncoder& encoder) {
+                     start();
+                     auto prior = encode_prior_text(encoder, models.prior_tokenizer, words, options,
+                                                    recording);
+                     const at::ScalarType dtype = models.prior_text_encoder.placement().dtype;
+                     for (const PriorText& chunk : prior) {
+                       check_finite(chunk.text_embeds, "prior_text_encoder", dtype);
+                       check_finite(chunk.text_encoder_hidden_states, "prior_text_encoder", dtype);
+                     }
+                     return prior;
+                   };
+                   return models.prior_text_encoder.run_finite(monitor, encode);
+                 });
     }
     if (text.for_decoder) {
-      text.decoder = recall(
-          models.memory != nullptr ? &models.memory->decoder_texts : nullptr, key, monitor,
-          [&](const Monitor& recording) {
-            const auto encode = [&](const nn::MultilingualClip& encoder) {
-              start();
-              auto decoder = encode_decoder_text(encoder, models.tokenizer, words, options,
-                                                 recording);
-              const at::ScalarType dtype = models.text_encoder.placement().dtype;
-              check_finite(decoder.prompt_embeds, "text_encoder", dtype);
-              check_finite(decoder.text_encoder_hidden_states, "text_encoder", dtype);
-              return decoder;
-            };
-            return models.text_encoder.run_finite(monitor, encode);
-          });
+      text.decoder =
+          recall(models.memory != nullptr ? &models.memory->decoder_texts : nullptr, key, monitor,
+                 [&](const Monitor& recording) {
+                   const auto encode = [&](const nn::MultilingualClip& encoder) {
+                     start();
+                     auto decoder =
+                         encode_decoder_text(encoder, models.tokenizer, words, options, recording);
+                     const at::ScalarType dtype = models.text_encoder.placement().dtype;
+                     check_finite(decoder.prompt_embeds, "text_encoder", dtype);
+                     check_finite(decoder.text_encoder_hidden_states, "text_encoder", dtype);
+                     return decoder;
+                   };
+                   return models.text_encoder.run_finite(monitor, encode);
+                 });
     }
     start();
     monitor.report("text_encoder", ++step, steps);
@@ -214,9 +214,9 @@ PriorEmbeds sample_prior(const PromptModels& models, const PromptRequest& reques
   std::vector<PriorImages> images(sides.prompts.size());
   std::vector<size_t> unknown;
   for (size_t i = 0; i < images.size(); ++i) {
-    const PriorImages* known =
-        models.memory != nullptr ? models.memory->images.find(prior_key(request, sides, i))
-                                 : nullptr;
+    const PriorImages* known = models.memory != nullptr
+                                   ? models.memory->images.find(prior_key(request, sides, i))
+                                   : nullptr;
     if (known == nullptr) {
       unknown.push_back(i);
     } else {

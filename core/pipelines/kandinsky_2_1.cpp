@@ -226,18 +226,19 @@ class Kandinsky21 : public Pipeline {
   MemoryNeeds memory_needs(const JobOutline& job) const {
     JobOutline needed = job;
     needed.needs_zero_image = job.needs_zero_image && !zero_image_embeds_.defined();
-    const bool is_shown =
-        job.has_mask && inpaint_unet_ && job.mask_method != MaskMethod::kBlend;
-    return pipelines::memory_needs(
-        residency_.components(),
-        {.prior_text_encoder = prior_text_encoder_.index(),
-         .text_encoder = text_encoder_.index(),
-         .prior = prior_.index(),
-         .image_encoder = image_encoder_.index(),
-         .unet = is_shown ? inpaint_unet_->index() : unet_.index(),
-         .movq = movq_.index()},
-        {.unet = unet_config_, .movq = movq_config_, .geometry = geometry_, .placement = placement_},
-        needed);
+    const bool is_shown = job.has_mask && inpaint_unet_ && job.mask_method != MaskMethod::kBlend;
+    return pipelines::memory_needs(residency_.components(),
+                                   {.prior_text_encoder = prior_text_encoder_.index(),
+                                    .text_encoder = text_encoder_.index(),
+                                    .prior = prior_.index(),
+                                    .image_encoder = image_encoder_.index(),
+                                    .unet = is_shown ? inpaint_unet_->index() : unet_.index(),
+                                    .movq = movq_.index()},
+                                   {.unet = unet_config_,
+                                    .movq = movq_config_,
+                                    .geometry = geometry_,
+                                    .placement = placement_},
+                                   needed);
   }
 
   template <typename Network>
@@ -269,8 +270,8 @@ class Kandinsky21 : public Pipeline {
 
   const at::Tensor& zero_image_embeds(const Monitor& monitor) {
     if (!zero_image_embeds_.defined()) {
-      zero_image_embeds_ = image_encoder_.run_finite(
-          monitor, [&](const nn::ClipVisionEncoder& image_encoder) {
+      zero_image_embeds_ =
+          image_encoder_.run_finite(monitor, [&](const nn::ClipVisionEncoder& image_encoder) {
             monitor.report("image_encoder", 0, 1);
             at::Tensor image_embeds = image_encoder.zero_embeds().to(at::kCPU, at::kFloat);
             check_finite(image_embeds, "image_encoder", image_encoder_.placement().dtype);

@@ -11,8 +11,8 @@ constexpr int64_t kMegabyte = 1'000'000;
 
 // Measured: the peak of a process (VmHWM) less what it held once the stage's weights were loaded,
 // with the full-size model's random weights in bf16, at 512 and 1024 pixels, on an AMD Zen 5 with 2
-// threads, as multiples of one map of the outermost level; rounded up by a tenth. "Fixed" holds what
-// does not grow with the picture, most of it holes in the heap.
+// threads, as multiples of one map of the outermost level; rounded up by a tenth. "Fixed" holds
+// what does not grow with the picture, most of it holes in the heap.
 
 /// The libraries, the tokenizers' tables, and the C library's own, in the command line's process. A
 /// host's own memory comes on top.
@@ -99,8 +99,9 @@ MemoryNeeds memory_needs(const std::vector<ComponentMemory>& components,
   if (job.encodes || job.decodes) {
     const int64_t factor = sizes.geometry.latent_factor;
     const int64_t pixels = height * width * factor * factor;
-    const auto maps = static_cast<int64_t>(kMovqMaps * static_cast<double>(
-        sizes.movq.block_out_channels.front() * pixels * element_size));
+    const auto maps =
+        static_cast<int64_t>(kMovqMaps * static_cast<double>(sizes.movq.block_out_channels.front() *
+                                                             pixels * element_size));
     const int64_t pictures = kBytesPerPixel * pixels * job.batch_size;
     add(job.decodes ? "decoding" : "encoding", {indices.movq}, kMovqFixed + pictures + maps,
         kMovqFrugalFixed + pictures + maps);

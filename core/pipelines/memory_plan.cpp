@@ -189,8 +189,9 @@ ComponentMemory measure_component(std::string name, const std::vector<tensor::Te
   int64_t whole = 0;
   int64_t kept = 0;
   for (const tensor::TensorSize& tensor : tensors) {
-    const bool is_unloaded = std::ranges::any_of(
-        layout.unloaded, [&](const std::string& prefix) { return tensor.name.starts_with(prefix); });
+    const bool is_unloaded = std::ranges::any_of(layout.unloaded, [&](const std::string& prefix) {
+      return tensor.name.starts_with(prefix);
+    });
     if (is_unloaded) continue;
     const int64_t bytes = tensor.elements * element_size;
     whole += bytes;
@@ -208,8 +209,7 @@ ComponentMemory measure_component(std::string name, const std::vector<tensor::Te
     layer.largest = std::max(layer.largest, bytes);
   }
   int64_t layer = 0;
-  for (const auto& [scope, sizes] : layers)
-    layer = std::max(layer, sizes.all + 2 * sizes.largest);
+  for (const auto& [scope, sizes] : layers) layer = std::max(layer, sizes.all + 2 * sizes.largest);
   return {.name = std::move(name),
           .whole = whole,
           .streamed = layers.empty() ? whole : std::min(whole, kept + layer)};

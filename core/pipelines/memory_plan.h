@@ -26,16 +26,16 @@ int64_t size_of(const ComponentMemory& component, Holding holding);
 
 /// A part of a job, which ends before the next one begins.
 struct StageMemory {
-  std::string name;                   ///< for people
-  std::vector<size_t> components;     ///< used together; no component is in two stages
-  int64_t work = 0;                   ///< bytes besides weights, at full speed
-  int64_t least_work = 0;             ///< the same while it saves memory; `work` if it cannot
+  std::string name;                ///< for people
+  std::vector<size_t> components;  ///< used together; no component is in two stages
+  int64_t work = 0;                ///< bytes besides weights, at full speed
+  int64_t least_work = 0;          ///< the same while it saves memory; `work` if it cannot
 };
 
 struct StagePlan {
   std::vector<Holding> holdings;  ///< of each component, while this stage runs
   bool is_frugal = false;         ///< it saves memory while it works
-  int64_t peak = 0;  ///< bytes in memory at most, with `base`
+  int64_t peak = 0;               ///< bytes in memory at most, with `base`
 };
 
 struct MemoryPlan {
@@ -87,6 +87,7 @@ struct WeightLayout {
 /// are, unless streamed. A streamed layer is there once in its own
 /// type and, while one of its tensors is converted and laid out, with two more copies of that one.
 ComponentMemory measure_component(std::string name, const std::vector<tensor::TensorSize>& tensors,
-                                  const WeightLayout& layout, int64_t element_size, bool splits = false);
+                                  const WeightLayout& layout, int64_t element_size,
+                                  bool splits = false);
 
 }  // namespace kandinsky::pipelines

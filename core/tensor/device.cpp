@@ -58,10 +58,11 @@ ChosenPlacement choose_cpu_precision(at::Device device, const Bf16Gain& gain) {
   // fast and more: nothing lies near.
   constexpr double kWorthwhile = 1.25;
   const bool is_bf16 = std::min(gain.convolution, gain.matmul) >= kWorthwhile;
-  return {{device, is_bf16 ? at::kBFloat16 : at::kFloat},
-          fmt::format("measured here, bf16 is {:.1f} times as fast as fp32 in convolutions and {:.1f} "
-                      "times in matrix products",
-                      gain.convolution, gain.matmul)};
+  return {
+      {device, is_bf16 ? at::kBFloat16 : at::kFloat},
+      fmt::format("measured here, bf16 is {:.1f} times as fast as fp32 in convolutions and {:.1f} "
+                  "times in matrix products",
+                  gain.convolution, gain.matmul)};
 }
 
 ChosenPlacement choose_placement(std::string_view device_name_or_auto, std::string_view precision) {

@@ -37,8 +37,8 @@ ChosenPlacement choose_cpu_precision(at::Device device, const Bf16Gain& gain);
 
 /// Turns names into a placement. device: "auto", "cpu", "cuda" or "cuda:N"; precision: "auto",
 /// "fp32", "bf16" or "fp16". "auto" takes an accelerator with fp16 if LibTorch sees one, else the
-/// CPU with whichever of bf16 and fp32 is measured to be faster. Throws Error(kInvalidArgument) for an unknown name, Error(kUnsupported) for a
-/// device that is not there and for fp16 on a CPU.
+/// CPU with whichever of bf16 and fp32 is measured to be faster. Throws Error(kInvalidArgument) for
+/// an unknown name, Error(kUnsupported) for a device that is not there and for fp16 on a CPU.
 ChosenPlacement choose_placement(std::string_view device, std::string_view precision);
 
 /// "cpu", "cuda:0", ...

@@ -48,9 +48,8 @@ double time_matmul(at::ScalarType dtype) {
 Bf16Gain measure_bf16_gain() {
   static const Bf16Gain gain = [] {
     const JobGuard guard;
-    return Bf16Gain{
-        .convolution = time_convolution(at::kFloat) / time_convolution(at::kBFloat16),
-        .matmul = time_matmul(at::kFloat) / time_matmul(at::kBFloat16)};
+    return Bf16Gain{.convolution = time_convolution(at::kFloat) / time_convolution(at::kBFloat16),
+                    .matmul = time_matmul(at::kFloat) / time_matmul(at::kBFloat16)};
   }();
   return gain;
 }

@@ -137,12 +137,11 @@ at::Tensor Weights::place(const at::Tensor& mapped, std::string_view name) const
       const bool overflow = mapped.isfinite().all().item<bool>();
       throw Error(
           overflow ? ErrorCode::kUnsupported : ErrorCode::kCorruptFile,
-          overflow
-              ? fmt::format("{}: tensor \"{}\" does not fit into {}; use another precision",
-                            state_->folder, full, precision_name(state_->placement.dtype))
-              : fmt::format("{}: tensor \"{}\" holds values that are not finite numbers; the "
-                            "file is damaged",
-                            state_->folder, full));
+          overflow ? fmt::format("{}: tensor \"{}\" does not fit into {}; use another precision",
+                                 state_->folder, full, precision_name(state_->placement.dtype))
+                   : fmt::format("{}: tensor \"{}\" holds values that are not finite numbers; the "
+                                 "file is damaged",
+                                 state_->folder, full));
     }
     state_->found_finite.insert(std::move(full));
   }

@@ -181,9 +181,7 @@ class TestPicture:
     def test_threads_and_little_memory_paint_the_same(self, model: Path, tmp_path: Path) -> None:
         paint(model, tmp_path / "free.png", "--threads", "1")
         least = json.loads(
-            run_program(
-                "info", model, "--json", "--max-memory=8GB", "--precision=fp32"
-            ).stdout
+            run_program("info", model, "--json", "--max-memory=8GB", "--precision=fp32").stdout
         )["memory"]["least"]
         limit = f"--max-memory={least / 1e6 + 0.1:.1f}MB"
         paint(model, tmp_path / "tight.png", "--threads", "1", limit)

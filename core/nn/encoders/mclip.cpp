@@ -93,9 +93,8 @@ MultilingualClip::Output MultilingualClip::operator()(const at::Tensor& ids,
   for (const Unit<Layer>& unit : layers_) {
     const std::shared_ptr<const Layer> kept = unit.get();
     const Layer& layer = *kept;
-    const at::Tensor mixed =
-        attention(layer.query(x), layer.key(x), layer.value(x), heads_, AttentionKernel::kFused,
-                  {.mask = key_mask});
+    const at::Tensor mixed = attention(layer.query(x), layer.key(x), layer.value(x), heads_,
+                                       AttentionKernel::kFused, {.mask = key_mask});
     x = layer.attention_norm(layer.attention_output.add_to(x, mixed));
     x = layer.output_norm(layer.output.add_to(x, layer.intermediate.activated(x, hidden_act_)));
   }

@@ -34,8 +34,8 @@ struct Padding {
 at::Tensor pad_map(const at::Tensor& x, const Padding& padding, PaddingMode mode);
 
 /// 2D convolution. Tensors: "weight" [out, in, kernel, kernel], "bias" [out]. Weights are kept
-/// channels-last, the layout in which convolutions are fastest on every device here, or packed where
-/// LibTorch can; maps keep that layout from the first convolution on.
+/// channels-last, the layout in which convolutions are fastest on every device here, or packed
+/// where LibTorch can; maps keep that layout from the first convolution on.
 class Conv2d {
  public:
   Conv2d(const tensor::Weights& weights, const ConvShape& shape, Bias bias = Bias::kYes);

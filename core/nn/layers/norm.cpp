@@ -73,7 +73,8 @@ at::Tensor GroupNorm::in_place(at::Tensor x, const Cells& cells, Then then) cons
 }
 
 bool GroupNorm::is_fused_for(const at::Tensor& x, const Cells& cells) const {
-  return is_fused_ && kernels::is_for(x) && (!cells.factor.defined() || kernels::is_for(cells.factor));
+  return is_fused_ && kernels::is_for(x) &&
+         (!cells.factor.defined() || kernels::is_for(cells.factor));
 }
 
 at::Tensor GroupNorm::plain(const at::Tensor& x, const Cells& cells, Then then) const {

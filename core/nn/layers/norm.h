@@ -29,8 +29,7 @@ class GroupNorm {
   at::Tensor operator()(const at::Tensor& x) const;
 
   /// then(norm * factor + addend): of the norm alone where there are no cells.
-  at::Tensor operator()(const at::Tensor& x, const kernels::Cells& cells,
-                        kernels::Then then) const;
+  at::Tensor operator()(const at::Tensor& x, const kernels::Cells& cells, kernels::Then then) const;
 
   /// The same into x, where it can be.
   at::Tensor in_place(at::Tensor x, const kernels::Cells& cells, kernels::Then then) const;

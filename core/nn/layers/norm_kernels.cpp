@@ -121,8 +121,8 @@ KANDINSKY_FOR_EACH_CPU void silu_row(const Row<Half>& row, const Half* from, Hal
   apply_to_row<Half, Then::kSilu>(row, from, to);
 }
 
-/// Sums over pixels, per channel: of the distances from `reference`, and of their squares. Distances
-/// from a number of the map's own size keep the digits that an even surface would cancel.
+/// Sums over pixels, per channel: of the distances from `reference`, and of their squares.
+/// Distances from a number of the map's own size keep the digits that an even surface would cancel.
 template <typename Number>
 KANDINSKY_INLINE void add_distances(const Number* from, int64_t pixels, int64_t channels,
                                     const float* reference, float* sum, float* squares) {

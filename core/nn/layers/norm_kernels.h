@@ -24,15 +24,15 @@ ChannelAffine group_norm(const at::Tensor& map, int64_t groups, double eps,
 
 enum class Then { kNothing, kSilu };
 
-/// Of the map's type: [B, C, h, w] in channels-last order, where h and w divide the map's H and W, so
-/// that each cell is for a rectangle of the map. Both undefined: nothing.
+/// Of the map's type: [B, C, h, w] in channels-last order, where h and w divide the map's H and W,
+/// so that each cell is for a rectangle of the map. Both undefined: nothing.
 struct Cells {
   at::Tensor factor;
   at::Tensor addend;
 };
 
-/// then((map * scale + shift) * factor + addend), computed in fp32. `result` is of the map's type and
-/// shape, channels-last, and may be the map itself.
+/// then((map * scale + shift) * factor + addend), computed in fp32. `result` is of the map's type
+/// and shape, channels-last, and may be the map itself.
 void apply(const at::Tensor& map, const ChannelAffine& affine, const Cells& cells, Then then,
            at::Tensor& result);
 

@@ -43,9 +43,8 @@ class Unit {
 /// Of a layer that is made from weights and more; copies of that are kept if need be.
 template <typename Layer, typename... Arguments>
 Unit<Layer> make_unit(const tensor::Weights& weights, const Arguments&... arguments) {
-  return {weights, [arguments...](const tensor::Weights& given) {
-            return Layer(given, arguments...);
-          }};
+  return {weights,
+          [arguments...](const tensor::Weights& given) { return Layer(given, arguments...); }};
 }
 
 }  // namespace kandinsky::nn

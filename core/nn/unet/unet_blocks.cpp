@@ -37,8 +37,8 @@ ResnetBlock::ResnetBlock(const tensor::Weights& weights, const Shape& shape, Res
   if (resample == Resample::kUp) {
     upsampled_conv1_.emplace(conv1, shape.in_channels, shape.out_channels);
   } else {
-    conv1_.emplace(conv1, ConvShape{.in_channels = shape.in_channels,
-                                    .out_channels = shape.out_channels});
+    conv1_.emplace(conv1,
+                   ConvShape{.in_channels = shape.in_channels, .out_channels = shape.out_channels});
   }
   if (shape.in_channels != shape.out_channels) {
     conv_shortcut_.emplace(weights.scope("conv_shortcut"),
@@ -53,9 +53,8 @@ ResnetBlock::ResnetBlock(const tensor::Weights& weights, const Shape& shape, Res
 at::Tensor ResnetBlock::operator()(const at::Tensor& x, const at::Tensor& activated_temb,
                                    PaddingMode padding_mode) const {
   const at::Tensor activated = norm1_(x, {}, Then::kSilu);
-  const at::Tensor h = upsampled_conv1_
-                           ? (*upsampled_conv1_)(activated, padding_mode)
-                           : (*conv1_)(resampled(activated, resample_), padding_mode);
+  const at::Tensor h = upsampled_conv1_ ? (*upsampled_conv1_)(activated, padding_mode)
+                                        : (*conv1_)(resampled(activated, resample_), padding_mode);
   // Scale comes first, then shift.
   const std::vector<at::Tensor> scale_shift =
       time_emb_proj_(activated_temb).unsqueeze(2).unsqueeze(3).chunk(2, 1);

@@ -23,7 +23,8 @@ def refused(code: int, *arguments: str | bytes | Path) -> str:
 
 
 COMMON = (
-    "--model --prior --precision --device --max-memory --threads --prompt --negative-prompt --negative-prior-prompt "
+    "--model --prior --precision --device --max-memory --threads --without "
+    "--prompt --negative-prompt --negative-prior-prompt "
     "--negative-image --prior-steps --prior-cfg-scale --plain-prompt --long-prompts --sampler "
     "--scheduler --steps --cfg-scale --cfg-rescale --guidance-start --guidance-end --tiling "
     "--width --height --seed --batch-size --variation-seed --variation-strength --seed-resize "

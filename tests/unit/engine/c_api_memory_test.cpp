@@ -20,7 +20,7 @@ const std::string kModel = KANDINSKY_TINY_MODELS_DIR "/tiny-2-1";
 constexpr int32_t kSide = 64;
 
 std::unique_ptr<Engine> open(uint64_t max_memory) {
-  return std::make_unique<Engine>(EngineOptions{
+  return std::make_unique<Engine>(kandinsky::EngineOptions{
       .model_dir = kModel, .device = "cpu", .precision = "fp32", .max_memory = max_memory});
 }
 

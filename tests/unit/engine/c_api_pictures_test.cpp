@@ -120,7 +120,10 @@ class PicturesTest : public testing::Test {
     return engine_.image_to_image(prompts(std::vector<std::string>(options.seeds.size(), "a cat")),
                                   options, source);
   }
-  Engine engine_{kModels + "/tiny-2-1", {}, "cpu", "fp32", kModels + "/tiny-2-1-inpaint"};
+  Engine engine_{{.model_dir = kModels + "/tiny-2-1",
+                  .inpaint_dir = kModels + "/tiny-2-1-inpaint",
+                  .device = "cpu",
+                  .precision = "fp32"}};
 };
 
 TEST_F(PicturesTest, StrengthZeroGivesThePictureBack) {
@@ -271,7 +274,8 @@ TEST_F(PicturesTest, NegativeEmbedsAloneAreThoseOfBoth) {
 
 TEST_F(PicturesTest, InfoNamesTheInpaintingModel) {
   EXPECT_THAT(engine_.info().inpaint_dir, HasSubstr("tiny-2-1-inpaint"));
-  EXPECT_STREQ(Engine({.model_dir = kModels + "/tiny-2-1", .inpaint_dir = ""}).info().inpaint_dir, "");
+  EXPECT_STREQ(Engine({.model_dir = kModels + "/tiny-2-1", .inpaint_dir = ""}).info().inpaint_dir,
+               "");
 }
 
 TEST_F(PicturesTest, CanBeCancelledAtEveryCallAndStaysUsable) {

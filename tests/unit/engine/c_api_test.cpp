@@ -100,14 +100,19 @@ TEST(CApiTest, StructsOfAnotherSizeAreToldApart) {
 
 TEST(CApiTest, ErrorsNameTheThing) {
   std::string message;
-  EXPECT_EQ(status_of([] { Engine({.model_dir = "/nowhere/at/all"}); }, &message), KANDINSKY_NOT_FOUND);
+  EXPECT_EQ(status_of([] { Engine({.model_dir = "/nowhere/at/all"}); }, &message),
+            KANDINSKY_NOT_FOUND);
   EXPECT_THAT(message, HasSubstr("/nowhere/at/all"));
-  EXPECT_EQ(status_of([] { Engine({.model_dir = kModel, .device = "toaster"}); }, &message), KANDINSKY_INVALID_ARGUMENT);
+  EXPECT_EQ(status_of([] { Engine({.model_dir = kModel, .device = "toaster"}); }, &message),
+            KANDINSKY_INVALID_ARGUMENT);
   EXPECT_THAT(message, HasSubstr("toaster"));
-  EXPECT_EQ(status_of([] { Engine({.model_dir = kModel, .device = "cpu", .precision = "fp16"}); }), KANDINSKY_UNSUPPORTED);
-  EXPECT_EQ(status_of([] { Engine({.model_dir = kModel + "-prior"}); }, &message), KANDINSKY_INVALID_ARGUMENT);
+  EXPECT_EQ(status_of([] { Engine({.model_dir = kModel, .device = "cpu", .precision = "fp16"}); }),
+            KANDINSKY_UNSUPPORTED);
+  EXPECT_EQ(status_of([] { Engine({.model_dir = kModel + "-prior"}); }, &message),
+            KANDINSKY_INVALID_ARGUMENT);
   EXPECT_THAT(message, HasSubstr("is a prior folder"));
-  EXPECT_EQ(status_of([] { Engine({.model_dir = kModel, .prior_dir = kModel}); }, &message), KANDINSKY_INCOMPATIBLE);
+  EXPECT_EQ(status_of([] { Engine({.model_dir = kModel, .prior_dir = kModel}); }, &message),
+            KANDINSKY_INCOMPATIBLE);
   EXPECT_THAT(message, HasSubstr("no Kandinsky 2.1 prior"));
 }
 
@@ -125,7 +130,7 @@ TEST(CApiTest, FolderIsDescribedWithoutLoading) {
 
 class EngineTest : public testing::Test {
  protected:
-  Engine engine_{kModel, {}, "cpu", "fp32"};
+  Engine engine_{{.model_dir = kModel, .device = "cpu", .precision = "fp32"}};
 };
 
 TEST_F(EngineTest, InfoSaysWhatWasChosen) {

@@ -36,8 +36,10 @@ Network open(const std::string& folder, const char* component, Held held,
   const io::ComponentFiles files = io::ModelDir::open(folder).weights(component);
   const io::JsonConfig config = io::JsonConfig::load(files.config_path());
   const tensor::Weights weights = tensor::Weights::open(files, placement);
-  if constexpr (std::is_same_v<Network, UNet>) return {UNetConfig::from_json(config), weights};
-  else return {config, weights};
+  if constexpr (std::is_same_v<Network, UNet>)
+    return {UNetConfig::from_json(config), weights};
+  else
+    return {config, weights};
 }
 
 at::Tensor random_tensor(uint64_t seed, at::IntArrayRef shape) {
@@ -153,8 +155,9 @@ TEST_F(ChangedUNetTest, ValuesThatAreNoNumbersAreFoundAtEachUse) {
   const UNet::Conditioning conditioning = unet.condition(
       random_tensor(1, {1, 16}), random_tensor(2, {1, 16}), random_tensor(3, {1, 77, 24}));
   for (int i = 0; i < 2; ++i) {
-    test::expect_error(ErrorCode::kCorruptFile, "down_blocks.0.resnets.0.conv1.weight",
-                       [&] { unet(random_tensor(4, {1, 4, 8, 8}), 501, conditioning); });
+    test::expect_error(ErrorCode::kCorruptFile, "down_blocks.0.resnets.0.conv1.weight", [&] {
+      unet(random_tensor(4, {1, 4, 8, 8}), 501, conditioning);
+    });
   }
 }
 

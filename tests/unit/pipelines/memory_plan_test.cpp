@@ -98,8 +98,7 @@ TEST(MemoryPlan, KeepsEveryStageWithinAnyBudget) {
     const MemoryPlan plan = plan_memory(needed, budget);
     for (size_t i = 0; i < plan.stages.size(); ++i) {
       const StageMemory& stage = needed.stages[i];
-      int64_t bytes =
-          needed.base + (plan.stages[i].is_frugal ? stage.least_work : stage.work);
+      int64_t bytes = needed.base + (plan.stages[i].is_frugal ? stage.least_work : stage.work);
       for (size_t c = 0; c < plan.stages[i].holdings.size(); ++c)
         bytes += size_of(needed.components[c], plan.stages[i].holdings[c]);
       ASSERT_LE(bytes, budget) << stage.name;
@@ -140,18 +139,17 @@ TEST(MemoryPlan, IsToldInWords) {
 
 TEST(MeasureComponent, CountsLayersOnceAndLeavesOutWhatIsNotLoaded) {
   const WeightLayout layout{.layers = {"resnets", "blocks"}, .unloaded = {"table."}};
-  const ComponentMemory component = measure_component(
-      "unet",
-      {{"conv.weight", 10},
-       {"down.0.resnets.0.a.weight", 30},
-       {"down.0.resnets.0.b.weight", 20},
-       {"down.0.resnets.10.a.weight", 4},
-       {"down.0.resnets.2.a.weight", 30},
-       {"down.1.resnets.0.a.weight", 31},
-       {"blocks.1.weight", 7},
-       {"my_blocks.1.weight", 1},
-       {"table.weight", 1000}},
-      layout, 2);
+  const ComponentMemory component = measure_component("unet",
+                                                      {{"conv.weight", 10},
+                                                       {"down.0.resnets.0.a.weight", 30},
+                                                       {"down.0.resnets.0.b.weight", 20},
+                                                       {"down.0.resnets.10.a.weight", 4},
+                                                       {"down.0.resnets.2.a.weight", 30},
+                                                       {"down.1.resnets.0.a.weight", 31},
+                                                       {"blocks.1.weight", 7},
+                                                       {"my_blocks.1.weight", 1},
+                                                       {"table.weight", 1000}},
+                                                      layout, 2);
   EXPECT_EQ(component.whole, 2 * (10 + 30 + 20 + 4 + 30 + 31 + 7 + 1));
   EXPECT_EQ(component.streamed, 2 * (10 + 1) + 2 * (30 + 20 + 2 * 30))
       << "what is no layer, and the largest layer with two more copies of its largest tensor";

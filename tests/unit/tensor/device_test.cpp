@@ -26,6 +26,26 @@ TEST(DeviceTest, TakesWhatWasAskedFor) {
   EXPECT_FALSE(choose_placement("cpu", "auto").reason.empty());
 }
 
+TEST(DeviceTest, TakesBf16OnACpuWhereBothMeasuredRatesGainByIt) {
+  const auto dtype = [](double convolution, double matmul) {
+    const ChosenPlacement chosen =
+        choose_cpu_precision(at::kCPU, {.convolution = convolution, .matmul = matmul});
+    EXPECT_NE(chosen.reason.find("measured"), std::string::npos);
+    return chosen.placement.dtype;
+  };
+  EXPECT_EQ(dtype(2.5, 2.0), at::kBFloat16);
+  EXPECT_EQ(dtype(2.5, 0.5), at::kFloat);
+  EXPECT_EQ(dtype(0.1, 2.0), at::kFloat);
+  EXPECT_EQ(dtype(1.0, 1.0), at::kFloat);
+}
+
+TEST(DeviceTest, MeasuresOnceInAProcess) {
+  const Bf16Gain gain = measure_bf16_gain();
+  EXPECT_GT(gain.convolution, 0.0);
+  EXPECT_GT(gain.matmul, 0.0);
+  EXPECT_EQ(measure_bf16_gain().convolution, gain.convolution);
+}
+
 TEST(DeviceTest, RefusesWhatItDoesNotKnow) {
   EXPECT_EQ(code_of("toaster", "fp32"), ErrorCode::kInvalidArgument);
   EXPECT_EQ(code_of("cpu", "fp8"), ErrorCode::kInvalidArgument);

@@ -1,0 +1,63 @@
+#include "pipelines/component.h"
+
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <string>
+#include <vector>
+
+#include "unit/support.h"
+
+namespace kandinsky::pipelines {
+namespace {
+
+/// A network that only knows its type.
+struct FakeNetwork {
+  explicit FakeNetwork(const tensor::Weights& weights) : dtype(weights.placement().dtype) {}
+  at::ScalarType dtype;
+};
+
+class ComponentTest : public testing::Test {
+ protected:
+  Component<FakeNetwork> component(at::ScalarType dtype) const {
+    const io::ModelDir model = io::ModelDir::open(KANDINSKY_TINY_MODELS_DIR "/tiny-2-1");
+    return {model.weights("movq"), tensor::Placement{.dtype = dtype}, WeightLayout{},
+            [](const tensor::Weights& weights) { return FakeNetwork(weights); }};
+  }
+
+  /// A stage whose numbers fit only into fp32.
+  at::Tensor run(Component<FakeNetwork>& component, bool fits_fp32 = true) {
+    return component.run_finite(monitor_, [&](const FakeNetwork& network) {
+      const bool fits = network.dtype == at::kFloat && fits_fp32;
+      at::Tensor result = at::full({1}, fits ? 1.0 : std::nan(""));
+      check_finite(result, "decode", component.placement().dtype);
+      return result;
+    });
+  }
+
+  CancelFlag cancel_;
+  std::vector<std::string> said_;
+  Monitor monitor_{cancel_, {}, [this](const std::string& message) { said_.push_back(message); }};
+};
+
+TEST_F(ComponentTest, AStageThatOverflowsRunsAgainInFp32AndSaysSoOnce) {
+  Component<FakeNetwork> coarse = component(at::kBFloat16);
+  EXPECT_EQ(run(coarse).item<double>(), 1.0);
+  ASSERT_EQ(said_.size(), 1U);
+  EXPECT_NE(said_[0].find("decode"), std::string::npos);
+  EXPECT_NE(said_[0].find("fp32"), std::string::npos);
+  EXPECT_EQ(run(coarse).item<double>(), 1.0);
+  EXPECT_EQ(said_.size(), 1U);
+}
+
+TEST_F(ComponentTest, WhatIsNotFiniteInFp32IsAnError) {
+  for (const at::ScalarType dtype : {at::kFloat, at::kBFloat16}) {
+    Component<FakeNetwork> damaged = component(dtype);
+    test::expect_error(ErrorCode::kUnsupported, "fp32 with other weights",
+                       [&] { run(damaged, false); });
+  }
+}
+
+}  // namespace
+}  // namespace kandinsky::pipelines
