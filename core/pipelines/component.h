@@ -44,13 +44,16 @@ class Component : public Resident {
   /// Valid until another component of the same residency is asked for.
   const Network& get(const Monitor& monitor) {
     const bool streamed = residency_ != nullptr && residency_->make_room(index_);
-    if (network_ && streamed != is_streamed_) unload();
+    const bool frugal = residency_ != nullptr && residency_->is_frugal(index_);
+    if (network_ && (streamed != is_streamed_ || (frugal && !is_frugal_))) unload();
     if (!network_) {
       monitor.report("load", 0, 1);
-      const tensor::Placement placement =
+      tensor::Placement placement =
           streamed ? tensor::with_streamed_weights(placement_) : placement_;
+      if (frugal) placement.speedups.split_upsampling = false;
       network_ = std::make_unique<Network>(build_(tensor::Weights::open(files_, placement)));
       is_streamed_ = streamed;
+      is_frugal_ = frugal;
       trim_heap();
       monitor.report("load", 1, 1);
     }
@@ -102,6 +105,7 @@ class Component : public Resident {
   std::vector<tensor::TensorSize> sizes_;
   std::unique_ptr<Network> network_;
   bool is_streamed_ = false;
+  bool is_frugal_ = false;  ///< loaded without what takes more memory
   Residency* residency_ = nullptr;
   size_t index_ = 0;
 };

@@ -9,30 +9,42 @@ namespace {
 
 constexpr int64_t kMegabyte = 1'000'000;
 
-// Measured: the peak of a process (VmHWM) less the weights that its plan holds, with the full-size
-// model's random weights on an AMD Zen 5 with 2 threads, in bf16 and fp32; rounded up by a tenth.
+// Measured: the peak of a process (VmHWM) less what it held once the stage's weights were loaded,
+// with the full-size model's random weights in bf16, at 512 and 1024 pixels, on an AMD Zen 5 with 2
+// threads, as multiples of one map of the outermost level; rounded up by a tenth. "Fixed" holds
+// what does not grow with the picture, most of it holes in the heap.
 
-/// The libraries, the tokenizers' tables, and the C library's own.
-constexpr int64_t kBase = 350 * kMegabyte;
+/// The libraries, the tokenizers' tables, and the C library's own, in the command line's process. A
+/// host's own memory comes on top.
+constexpr int64_t kBase = 220 * kMegabyte;
 
-/// The text encoders, the image encoder and the prior: some hundred rows, and one tensor that is
-/// converted while it is loaded.
+/// The text encoders, the image encoder and the prior: some hundred rows, and the tensors that are
+/// converted and laid out anew while they are loaded.
 constexpr int64_t kRowsWork = 150 * kMegabyte;
 
-/// The UNet, for a pair of samples: maps of the outermost level that are there at once, skips
-/// included, as multiples of one.
-constexpr int64_t kUNetMaps = 24;
-constexpr int64_t kUNetFixed = 150 * kMegabyte;
-constexpr int64_t kUNetFrugalMaps = 14;
-constexpr int64_t kUNetFrugalFixed = 100 * kMegabyte;
+/// The UNet, for a pair of samples.
+constexpr int64_t kUNetFixed = 170 * kMegabyte;
+constexpr int64_t kUNetMaps = 31;
+constexpr int64_t kUNetFrugalFixed = 110 * kMegabyte;
+constexpr int64_t kUNetFrugalMaps = 28;
 
-/// MoVQ: maps of the outermost level that are there at once.
-constexpr int64_t kMovqMaps = 16;
-constexpr int64_t kMovqFrugalMaps = 7;
-constexpr int64_t kMovqFixed = 100 * kMegabyte;
+/// MoVQ's decoder; its encoder takes half.
+constexpr int64_t kMovqFixed = 550 * kMegabyte;
+constexpr int64_t kMovqFrugalFixed = 100 * kMegabyte;
+constexpr double kMovqMaps = 6.4;
 
 /// Pixels of the whole batch on their way to the caller: fp32 twice, and bytes.
 constexpr int64_t kBytesPerPixel = 3 * (4 + 4 + 2);
+
+/// What the UNet's convolutions after an upsampling take more by being split in four: each 3x3
+/// kernel becomes 16 numbers instead of 9.
+int64_t split_bytes(const ModelSizes& sizes) {
+  if (!sizes.placement.speedups.split_upsampling) return 0;
+  int64_t kernels = 0;
+  const std::vector<int64_t>& widths = sizes.unet.block_out_channels;
+  for (size_t i = 1; i < widths.size(); ++i) kernels += widths[i] * widths[i];
+  return kernels * (16 - 9) * static_cast<int64_t>(at::elementSize(sizes.placement.dtype));
+}
 
 }  // namespace
 
@@ -80,16 +92,19 @@ MemoryNeeds memory_needs(const std::vector<ComponentMemory>& components,
                                         : std::pair<int64_t, int64_t>(0, 0);
   if (job.denoises) {
     const int64_t map = 2 * sizes.unet.block_out_channels.front() * height * width * element_size;
+    // A frugal UNet is loaded without split convolutions.
     add("denoising", {indices.unet}, kUNetFixed + kUNetMaps * map,
-        kUNetFrugalFixed + kUNetFrugalMaps * map);
+        kUNetFrugalFixed + kUNetFrugalMaps * map - split_bytes(sizes));
   }
   if (job.encodes || job.decodes) {
     const int64_t factor = sizes.geometry.latent_factor;
     const int64_t pixels = height * width * factor * factor;
-    const int64_t map = sizes.movq.block_out_channels.front() * pixels * element_size;
-    const int64_t fixed = kMovqFixed + kBytesPerPixel * pixels * job.batch_size;
-    add(job.decodes ? "decoding" : "encoding", {indices.movq}, fixed + kMovqMaps * map,
-        fixed + kMovqFrugalMaps * map);
+    const auto maps =
+        static_cast<int64_t>(kMovqMaps * static_cast<double>(sizes.movq.block_out_channels.front() *
+                                                             pixels * element_size));
+    const int64_t pictures = kBytesPerPixel * pixels * job.batch_size;
+    add(job.decodes ? "decoding" : "encoding", {indices.movq}, kMovqFixed + pictures + maps,
+        kMovqFrugalFixed + pictures + maps);
   }
   return needs;
 }

@@ -156,13 +156,13 @@ TEST(MeasureComponent, CountsLayersOnceAndLeavesOutWhatIsNotLoaded) {
 }
 
 TEST(MeasureComponent, CountsSplitConvolutionsUnlessStreamed) {
-  const std::vector<tensor::TensorSize> tensors{{"up.0.resnets.0.weight", 900},
-                                                {"up.0.upsamplers.0.conv.weight", 90}};
-  const WeightLayout layout{
-      .layers = {"upsamplers"}, .unloaded = {}, .split = {"upsamplers.0.conv.weight"}};
-  EXPECT_EQ(measure_component("movq", tensors, layout, 2).whole, 2 * 990);
+  std::vector<tensor::TensorSize> tensors{{"conv_in.weight", 900}};
+  for (const char* level : {"0", "1", "2", "3"})
+    tensors.push_back({std::string("up.") + level + ".upsamplers.0.conv.weight", 90});
+  const WeightLayout layout{.layers = {"upsamplers"}, .split = {"upsamplers.0.conv.weight"}};
+  EXPECT_EQ(measure_component("movq", tensors, layout, 2).whole, 2 * (900 + 4 * 90));
   const ComponentMemory split = measure_component("movq", tensors, layout, 2, true);
-  EXPECT_EQ(split.whole, 2 * (900 + 4 * 40));
+  EXPECT_EQ(split.whole, 2 * (900 + 4 * 160));
   EXPECT_EQ(split.streamed, 2 * (900 + 3 * 90));
 }
 
