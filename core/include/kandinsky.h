@@ -215,8 +215,7 @@ typedef struct kandinsky_engine_options {
   const char* inpaint_dir; /* inpainting model's folder; NULL: the one beside the model named
                               <model>-inpaint, if there is one; "": none */
   uint64_t max_memory;     /* bytes that a job may hold in memory, libraries included; 0 (default):
-                              what is free when it begins. On an accelerator: bytes of its memory;
-                              0: no limit */
+                              what is free when it begins. Without effect on an accelerator */
   const char* without; /* names of speed-ups to leave out, separated by commas, for measuring and
                           for looking for faults; NULL: none */
 } kandinsky_engine_options;

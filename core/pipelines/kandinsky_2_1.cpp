@@ -184,7 +184,8 @@ class Kandinsky21 : public Pipeline {
   }
 
   void plan_memory(const JobOutline& job, int64_t max_memory, const Monitor& monitor) override {
-    residency_.enter(memory_needs(job), max_memory, monitor);
+    // Plans are for the machine's own memory; what an accelerator lacks, its allocator says.
+    if (placement_.device.is_cpu()) residency_.enter(memory_needs(job), max_memory, monitor);
   }
 
   MemorySummary describe_memory(const JobOutline& job, int64_t max_memory) const override {

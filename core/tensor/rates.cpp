@@ -6,41 +6,55 @@
 
 #include <algorithm>
 #include <chrono>
+#include <functional>
 #include <limits>
+#include <utility>
 
 #include "tensor/device.h"
 
 namespace kandinsky::tensor {
 namespace {
 
-/// The fastest of a few runs, in seconds; the first one also prepares the kernel.
-template <typename Work>
-double fastest(const Work& work) {
-  using Clock = std::chrono::steady_clock;
-  work();
-  double best = std::numeric_limits<double>::max();
-  for (int i = 0; i < 3; ++i) {
-    const Clock::time_point start = Clock::now();
-    work();
-    best = std::min(best, std::chrono::duration<double>(Clock::now() - start).count());
+using Clock = std::chrono::steady_clock;
+using Work = std::function<void()>;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+/// How many times as fast `narrow` is as `wide`: by the fastest run of each, which take turns, so
+/// that whatever else the machine does meets both. The first run of each prepares its kernel.
+double gain_of(const Work& wide, const Work& narrow) {
+  constexpr int kRounds = 10;
+  constexpr double kEnough = 0.2;  // seconds: a type that is computed in software takes long
+  wide();
+  narrow();
+  double best_wide = std::numeric_limits<double>::max();
+  double best_narrow = best_wide;
+  const Clock::time_point begin = Clock::now();
+  for (int i = 0; i < kRounds && (i < 2 || seconds_since(begin) < kEnough); ++i) {
+    for (const auto& [work, best] : {std::pair{&wide, &best_wide}, {&narrow, &best_narrow}}) {
+      const Clock::time_point start = Clock::now();
+      (*work)();
+      *best = std::min(*best, seconds_since(start));
+    }
   }
-  return best;
+  return best_wide / best_narrow;
 }
 
-double time_convolution(at::ScalarType dtype) {
-  const auto options = at::TensorOptions().dtype(dtype);
-  const at::Tensor map =
-      at::ones({1, 128, 32, 32}, options).contiguous(at::MemoryFormat::ChannelsLast);
-  const at::Tensor kernel =
-      at::ones({128, 128, 3, 3}, options).contiguous(at::MemoryFormat::ChannelsLast);
-  return fastest([&] { return at::conv2d(map, kernel, {}, {1, 1}, {1, 1}); });
+Work convolution(at::ScalarType dtype) {
+  const auto options =
+      at::TensorOptions().dtype(dtype).memory_format(at::MemoryFormat::ChannelsLast);
+  return [map = at::ones({1, 256, 32, 32}, options), kernel = at::ones({256, 256, 3, 3}, options)] {
+    at::conv2d(map, kernel, {}, {1, 1}, {1, 1});
+  };
 }
 
-double time_matmul(at::ScalarType dtype) {
+Work matmul(at::ScalarType dtype) {
   const auto options = at::TensorOptions().dtype(dtype);
-  const at::Tensor rows = at::ones({256, 768}, options);
-  const at::Tensor weight = at::ones({768, 768}, options);
-  return fastest([&] { return at::linear(rows, weight); });
+  return [rows = at::ones({512, 768}, options), weight = at::ones({768, 768}, options)] {
+    at::linear(rows, weight);
+  };
 }
 
 }  // namespace
@@ -48,8 +62,8 @@ double time_matmul(at::ScalarType dtype) {
 Bf16Gain measure_bf16_gain() {
   static const Bf16Gain gain = [] {
     const JobGuard guard;
-    return Bf16Gain{.convolution = time_convolution(at::kFloat) / time_convolution(at::kBFloat16),
-                    .matmul = time_matmul(at::kFloat) / time_matmul(at::kBFloat16)};
+    return Bf16Gain{.convolution = gain_of(convolution(at::kFloat), convolution(at::kBFloat16)),
+                    .matmul = gain_of(matmul(at::kFloat), matmul(at::kBFloat16))};
   }();
   return gain;
 }

@@ -8,8 +8,8 @@ struct Bf16Gain {
   double matmul = 0.0;
 };
 
-/// Times one convolution and one matrix product of a network's size in both types. Takes some
-/// hundredths of a second, once in a process.
+/// Times one convolution and one matrix product of a network's size in both types. Takes a
+/// tenth of a second, once in a process.
 Bf16Gain measure_bf16_gain();
 
 }  // namespace kandinsky::tensor

@@ -14,10 +14,8 @@ namespace kandinsky::nn::kernels {
 namespace {
 
 at::Tensor random_map(uint64_t seed, at::IntArrayRef shape, at::ScalarType dtype = at::kFloat) {
-  return tensor::NoiseSource({seed})
-      .draw(0, shape)
-      .to(dtype)
-      .contiguous(at::MemoryFormat::ChannelsLast);
+  return tensor::NoiseSource({seed}).draw(0, shape).to(dtype).contiguous(
+      at::MemoryFormat::ChannelsLast);
 }
 
 /// The same by the formulas, in fp64.
@@ -78,14 +76,15 @@ TEST_P(NormKernelsTest, AreTheFormulas) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Shapes, NormKernelsTest,
-    testing::Values(Shape{at::kFloat, 8, 4, 5, 7, 0, 0}, Shape{at::kFloat, 96, 32, 16, 12, 1, 1},
-                    Shape{at::kFloat, 320, 32, 24, 16, 6, 4}, Shape{at::kFloat, 32, 1, 1, 1, 0, 0},
-                    Shape{at::kFloat, 64, 64, 40, 40, 40, 40},
-                    Shape{at::kBFloat16, 24, 8, 9, 11, 0, 0},
-                    Shape{at::kBFloat16, 512, 32, 16, 16, 8, 8},
-                    Shape{at::kBFloat16, 384, 32, 12, 20, 1, 1}));
+INSTANTIATE_TEST_SUITE_P(Shapes, NormKernelsTest,
+                         testing::Values(Shape{at::kFloat, 8, 4, 5, 7, 0, 0},
+                                         Shape{at::kFloat, 96, 32, 16, 12, 1, 1},
+                                         Shape{at::kFloat, 320, 32, 24, 16, 6, 4},
+                                         Shape{at::kFloat, 32, 1, 1, 1, 0, 0},
+                                         Shape{at::kFloat, 64, 64, 40, 40, 40, 40},
+                                         Shape{at::kBFloat16, 24, 8, 9, 11, 0, 0},
+                                         Shape{at::kBFloat16, 512, 32, 16, 16, 8, 8},
+                                         Shape{at::kBFloat16, 384, 32, 12, 20, 1, 1}));
 
 using NormKernelsEdges = NormKernelsTest;
 

@@ -32,8 +32,10 @@ Network open(const char* folder, const char* component, const tensor::Placement&
   const io::ComponentFiles files = io::ModelDir::open(folder).weights(component);
   const io::JsonConfig json = io::JsonConfig::load(files.config_path());
   const tensor::Weights weights = tensor::Weights::open(files, placement);
-  if constexpr (std::is_same_v<Config, io::JsonConfig>) return {json, weights};
-  else return {Config::from_json(json), weights};
+  if constexpr (std::is_same_v<Config, io::JsonConfig>)
+    return {json, weights};
+  else
+    return {Config::from_json(json), weights};
 }
 
 /// What all the networks make of the same inputs.

@@ -110,7 +110,7 @@ TEST_F(EncodeImagesTest, TheTowerStaysWhilePicturesAreEncoded) {
   EXPECT_EQ(began("load"), 0);
   pipeline_->unload();
   (void)images(pictures);
-  EXPECT_EQ(began("load"), 2);
+  EXPECT_EQ(began("load"), 1);  // the empty text is kept by value
 }
 
 TEST_F(EncodeImagesTest, RefusesWhatIsNoPicture) {

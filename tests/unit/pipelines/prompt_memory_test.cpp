@@ -60,13 +60,13 @@ TEST_F(PromptMemoryTest, RemarksAreSaidEachTime) {
 
 TEST_F(PromptMemoryTest, APriorThatWasEndedEarlyIsNotKept) {
   PromptRequest wanted = request({"a red circle"});
-  const Monitor hasty(
-      cancel_,
-      [](const Progress& progress, const at::Tensor&) {
-        const bool ends = std::string_view(progress.stage) == "prior" && progress.step == 1;
-        return ends ? ProgressAction::kSkip : ProgressAction::kContinue;
-      },
-      {});
+  const Monitor hasty(cancel_,
+                      [](const Progress& progress, const at::Tensor&) {
+                        const bool ends =
+                            std::string_view(progress.stage) == "prior" && progress.step == 1;
+                        return ends ? ProgressAction::kSkip : ProgressAction::kContinue;
+                      },
+                      {});
   const Embeds early = pipeline_->encode_prompts(wanted, hasty).embeds;
   const Embeds whole = encode(wanted).embeds;
   EXPECT_EQ(began("prior"), 1);
