@@ -91,7 +91,7 @@ class Batches:
         sizes = list(BUCKETS)
         shares = np.array([BUCKETS[size][0] for size in sizes])
         if fraction < EARLY:
-            shares = np.array([float(size in {(64, 64), (128, 128)}) for size in sizes])
+            shares[[max(size) > 128 for size in sizes]] = 0
         size = sizes[int(rng.choice(len(sizes), p=shares / shares.sum()))]
         count = int(np.clip(BATCH * 128 * 128 / (size[0] * size[1]), 8, 3 * BATCH))
         scenes = self.pool.scenes[size]

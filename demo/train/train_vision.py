@@ -22,7 +22,7 @@ PATCH = 16
 MEAN = torch.tensor((0.48145466, 0.4578275, 0.40821073))[:, None, None]
 STD = torch.tensor((0.26862954, 0.26130258, 0.27577711))[:, None, None]
 BATCH = 48  # of each process
-STEPS = 3000
+STEPS = 1420
 NOTHING = list(truth.ATTRIBUTES["kind"]).index("nothing")
 
 
