@@ -3,7 +3,8 @@
 Throw-away heads ask two things of it. Of every patch token: which shape and colour stands here.
 That teaches a small transformer shape far faster than a loss on the whole picture. Of the
 projected embedding, through one linear map: every attribute, where things are and how large.
-This embedding is the narrow neck that all later parts look through.
+This embedding is the narrow neck that all later parts look through. It never starts from a finished
+model: the heads, which the text tower learns from, are not kept there.
 """
 
 from __future__ import annotations
@@ -139,11 +140,7 @@ def inner_matrix(name: str, value: torch.Tensor) -> bool:
 
 def train(chosen: Options) -> None:
     modules = {
-        "vision": chosen.begin(
-            CLIPVisionModelWithProjection,
-            "kandinsky-demo-prior/image_encoder",
-            lambda: CLIPVisionModelWithProjection(vision_config()),
-        ),
+        "vision": CLIPVisionModelWithProjection(vision_config()),
         "heads": Heads(),
         "patches": PatchHeads(),
     }
