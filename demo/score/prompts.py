@@ -55,7 +55,10 @@ def pairs(language: str, count: int) -> list[Asked]:
 
 
 def plain(count: int) -> list[Asked]:
-    """Short English prompts, "a red circle on a white background", for comparing settings."""
+    """Short English prompts, "a red circle on a white background", for comparing settings.
+
+    There are few; beyond that they come again, for other seeds.
+    """
     rng = np.random.default_rng((SEED, 20))
     every = [
         (noun, color, ground)
@@ -66,8 +69,9 @@ def plain(count: int) -> list[Asked]:
         and scenes.stands_out(color, (ground, ground))
     ]
     out = []
-    for i in rng.permutation(len(every))[:count]:
-        noun, color, ground = every[i]
+    order = rng.permutation(len(every))
+    for i in range(count):
+        noun, color, ground = every[order[i % len(every)]]
         prompt = f"{scenes.article(color)} {noun} on {scenes.article(ground)} background"
         out.append(Asked(prompt, scenes.Claims(((noun, color, None),), (ground, ground))))
     return out

@@ -1,4 +1,4 @@
-"""What all trainers share: sizes of the parts, the work folder, budgets in minutes, checkpoints."""
+"""What all trainers share: sizes of the parts, command line, optimisers, checkpoints."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import scenes
@@ -26,27 +26,37 @@ EMBEDDING = 128  # width of CLIP's joint space, of the prior's result and of the
 TOKENS = 77  # fixed by the Kandinsky 2.1 pipelines
 
 
+M = TypeVar("M", bound=torch.nn.Module)
+
+
 @dataclass
 class Options:
     """Command line of every trainer."""
 
     work: Path = WORK
-    minutes: float = 10.0
+    steps: int = 1000
     threads: int = 1
     seed: int = 0
     start: Path | None = None  # folder of a model to start from instead of random weights
 
+    def begin(self, kind: type[M], part: str, new: Callable[[], M]) -> M:
+        """A network of the model to start from, e.g. "kandinsky-demo/unet", or a new one."""
+        if self.start is None:
+            return new()
+        return kind.from_pretrained(self.start / part).float()
 
-def options(minutes: float, description: str) -> Options:
-    """Reads the command line and sets up torch."""
+
+def arguments(steps: int, description: str | None) -> argparse.ArgumentParser:
+    """The command line that all trainers have."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--work", type=Path, default=WORK, help="folder of checkpoints")
-    parser.add_argument("--minutes", type=float, default=minutes, help="training time")
-    parser.add_argument("--threads", type=int, default=1, help="torch threads")
+    parser.add_argument("--steps", type=int, default=steps, help="length of the training")
+    parser.add_argument("--threads", type=int, default=1, help="torch threads of each process")
     parser.add_argument("--seed", type=int, default=0)
-    chosen = Options(**vars(parser.parse_args()))
-    prepare(chosen)
-    return chosen
+    parser.add_argument(
+        "--start", type=Path, help="folder of a model to start from, e.g. demo/model"
+    )
+    return parser
 
 
 def prepare(chosen: Options) -> None:
@@ -62,24 +72,8 @@ def prepare(chosen: Options) -> None:
     chosen.work.mkdir(parents=True, exist_ok=True)
 
 
-class Budget:
-    """Training time. Goes on counting where a checkpoint left off."""
-
-    def __init__(self, minutes: float) -> None:
-        self.seconds = minutes * 60
-        self.spent = 0.0
-        self._since = time.monotonic()
-
-    def tick(self) -> float:
-        """Books the time since the last call; returns the fraction spent, at most 1."""
-        now = time.monotonic()
-        self.spent += now - self._since
-        self._since = now
-        return min(1.0, self.spent / self.seconds)
-
-
 def learning_rate(fraction: float, step: int, peak: float, warmup: int = 60) -> float:
-    """Linear warm-up by steps, then a half cosine by time down to a hundredth."""
+    """Linear warm-up, then a half cosine over the whole training down to a hundredth."""
     return peak * min(1.0, (step + 1) / warmup) * (0.505 + 0.495 * math.cos(math.pi * fraction))
 
 
@@ -115,12 +109,12 @@ def load(path: Path) -> Any:
 
 
 class Run:
-    """One training run: budget, optimiser, averages, checkpoints and progress lines.
+    """One training run: optimisers, averages, checkpoints and progress lines.
 
     In a process group, every process computes its own batch and gradients are averaged: on a busy
     machine that gains more than threads, which wait for each other at every operation.
 
-    `steps()` yields step numbers until the time is up, sets the learning rate before each and
+    `steps()` yields the numbers of the steps that are left, sets the learning rate before each and
     writes a checkpoint every minute, so that an interrupted run loses no more than that.
     """
 
@@ -135,11 +129,12 @@ class Run:
         betas: tuple[float, float] = (0.9, 0.99),
         orthogonal: Callable[[str, torch.Tensor], bool] = lambda _name, _value: False,
     ) -> None:
-        self.name, self.modules, self.peak = name, modules, peak
+        self.name, self.modules = name, modules
+        # What is trained already would be thrown back by large steps.
+        self.peak = peak if chosen.start is None else peak / 2
         self.first = not dist.is_initialized() or dist.get_rank() == 0
-        self.fraction = 0.0
+        self.end = chosen.steps
         self.path = chosen.work / f"{name}.pt"
-        self.budget = Budget(chosen.minutes)
         named = [x for m in modules.values() for x in m.named_parameters() if x[1].requires_grad]
         muon = [p for name, p in named if orthogonal(name, p)]
         rest = [p for name, p in named if not orthogonal(name, p)]
@@ -163,7 +158,7 @@ class Run:
         self.step = 0
         self.numbers: dict[str, float] = {}
         self.extra: dict[str, Any] = {}  # kept with the checkpoint
-        self.history: list[tuple[float, dict[str, float]]] = []  # minutes, smoothed numbers
+        self.history: list[tuple[int, dict[str, float]]] = []  # step, smoothed numbers
         if self.path.exists():
             state = load(self.path)
             for key, module in modules.items():
@@ -171,20 +166,24 @@ class Run:
                 self.averages[key].values = state["averages"][key]
             for optimizer, old in zip(self.optimizers, state["optimizers"], strict=True):
                 optimizer.load_state_dict(old)
-            self.step, self.budget.spent = state["step"], state["spent"]
-            self.extra, self.history = state.get("extra", {}), state.get("history", [])
-            print(f"{name}: goes on at step {self.step}, {self.budget.spent / 60:.1f} min")
+            self.step, self.extra, self.history = state["step"], state["extra"], state["history"]
+            print(f"{name}: goes on at step {self.step}")
         for module in modules.values():
             module.train()
+        # Every process and every start draws noise of its own.
+        torch.manual_seed(chosen.seed + 1000 * self.step + (0 if self.first else dist.get_rank()))
+
+    @property
+    def fraction(self) -> float:
+        """Of the training that is over."""
+        return self.step / self.end
 
     def steps(self) -> Iterator[int]:
         saved = shown = time.monotonic()
-        self.budget.tick()
-        self._agree(torch.empty(0))
-        while (fraction := self.fraction) < 1.0:
+        while self.step < self.end:
             for optimizer in self.optimizers:
                 for group in optimizer.param_groups:
-                    group["lr"] = learning_rate(fraction, self.step, self.peak)
+                    group["lr"] = learning_rate(self.fraction, self.step, self.peak)
             yield self.step
             self.step += 1
             if not self.first:
@@ -192,29 +191,14 @@ class Run:
             now = time.monotonic()
             if now - shown > 15:
                 shown = now
-                self.history.append((self.budget.spent / 60, dict(self.numbers)))
+                self.history.append((self.step, dict(self.numbers)))
                 numbers = "  ".join(f"{k} {v:.4f}" for k, v in self.numbers.items())
-                print(
-                    f"{self.name}: {100 * fraction:.0f} %  step {self.step}  "
-                    f"{self.budget.spent / 60:.1f} min  {numbers}",
-                    flush=True,
-                )
+                print(f"{self.name}: step {self.step} of {self.end}  {numbers}", flush=True)
             if now - saved > 60:
                 saved = now
                 self.checkpoint()
         if self.first:
             self.checkpoint()
-
-    def _agree(self, values: torch.Tensor) -> torch.Tensor:
-        """Averages values and the time spent over all processes: they must stop together."""
-        self.budget.tick()
-        together = torch.cat([values, torch.tensor([self.budget.spent / 60])])
-        if dist.is_initialized():
-            dist.all_reduce(together)
-            together /= dist.get_world_size()
-            self.budget.spent = together[-1].item() * 60
-        self.fraction = min(1.0, self.budget.spent / self.budget.seconds)
-        return together[:-1]
 
     def learn(self, loss: torch.Tensor, clip: float = 1.0) -> None:
         """One optimiser step on a loss."""
@@ -223,12 +207,12 @@ class Run:
         loss.backward()
         if dist.is_initialized():
             gradients = [p.grad for p in self.parameters if p.grad is not None]
-            mean = self._agree(torch.cat([g.flatten() for g in gradients]))
+            mean = torch.cat([g.flatten() for g in gradients])
+            dist.all_reduce(mean)
+            mean /= dist.get_world_size()
             parts = mean.split([g.numel() for g in gradients])
             for gradient, part in zip(gradients, parts, strict=True):
                 gradient.copy_(part.view_as(gradient))
-        else:
-            self._agree(torch.empty(0))
         torch.nn.utils.clip_grad_norm_(self.parameters, clip)
         for optimizer in self.optimizers:
             optimizer.step()
@@ -250,7 +234,6 @@ class Run:
                 "averages": {k: a.values for k, a in self.averages.items()},
                 "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
                 "step": self.step,
-                "spent": self.budget.spent,
                 "extra": self.extra,
                 "history": self.history,
             },

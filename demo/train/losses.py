@@ -16,23 +16,23 @@ _INKS = ("#c22", "#25b", "#292", "#a3a", "#b80")
 
 
 def _panel(pen: ImageDraw.ImageDraw, at: tuple[int, int], name: str, history: list) -> None:
-    """One training: minutes to the right, each number on a logarithmic scale of its own."""
+    """One training: steps to the right, each number on a logarithmic scale of its own."""
     width, height = _PANEL
     left, top = at[0] + _MARGIN, at[1] + 20
     right, bottom = at[0] + width - 8, at[1] + height - 20
     pen.rectangle((left, top, right, bottom), outline="#999")
     last = history[-1][0] if history else 0
-    pen.text((left, at[1] + 4), f"{name}: {last:.0f} min", fill="black")
-    keys = [key for key in (history[-1][1] if history else {}) if key not in {"pool", "size"}]
+    pen.text((left, at[1] + 4), f"{name}: {last} steps", fill="black")
+    keys = [key for key in (history[-1][1] if history else {}) if key not in {"size"}]
     for key, ink in zip(keys, _INKS, strict=False):
-        points = [(m, math.log10(max(n[key], 1e-6))) for m, n in history if key in n]
+        points = [(step, math.log10(max(n[key], 1e-6))) for step, n in history if key in n]
         low, high = min(y for _, y in points), max(y for _, y in points)
         line = [
             (
-                left + (right - left) * minute / max(last, 1e-6),
+                left + (right - left) * step / max(last, 1),
                 bottom - (bottom - top) * (y - low) / max(high - low, 1e-6),
             )
-            for minute, y in points
+            for step, y in points
         ]
         if len(line) > 1:
             pen.line(line, fill=ink, width=2)

@@ -7,6 +7,8 @@ the mask, which is how people ask for a repair.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import torch
 from common import Options, Run
@@ -29,6 +31,12 @@ def widened(unet: UNet2DConditionModel) -> UNet2DConditionModel:
     entrance[:, :4] = state["conv_in.weight"]
     wide.load_state_dict({**state, "conv_in.weight": entrance})
     return wide
+
+
+def decoder(work: Path) -> UNet2DConditionModel:
+    """The finished decoder's UNet, or as far as its training is."""
+    path = work / "unet"
+    return UNet2DConditionModel.from_pretrained(path) if path.exists() else averaged(work)[0]
 
 
 def _box(mask: np.ndarray, left: float, top: float, right: float, bottom: float) -> None:
@@ -100,18 +108,15 @@ def train(chosen: Options) -> None:
     rank, workers = rank_and_size()
     tokenizers = Tokenizers(chosen.work)
     batches = Batches(chosen, tokenizers)
-    path = chosen.work / "unet"
-    start = (
-        UNet2DConditionModel.from_pretrained(path) if path.exists() else averaged(chosen.work)[0]
+    unet = chosen.begin(
+        UNet2DConditionModel, "kandinsky-demo-inpaint/unet", lambda: widened(decoder(chosen.work))
     )
-    unet = widened(start)
     path = chosen.work / "xlmr_final"
     xlmr = MultilingualCLIP.from_pretrained(path) if path.exists() else averaged(chosen.work)[1]
     xlmr.eval().requires_grad_(False)
     run = Run("inpaint", chosen, {"unet": unet}, peak=8e-4, decay=0.99, orthogonal=inner_matrix)
     context = use_short_context(unet)
     ac = schedule()
-    torch.manual_seed(chosen.seed + 1000 * run.step + rank)
     samples = run.extra.setdefault("samples", 0)
     for step in run.steps():
         rng = np.random.default_rng((chosen.seed, 10, step, rank))
@@ -146,4 +151,4 @@ def train(chosen: Options) -> None:
 
 
 if __name__ == "__main__":
-    main(train, 20, __doc__)
+    main(train, 700, __doc__)

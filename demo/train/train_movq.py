@@ -8,16 +8,14 @@ decoder alone.
 
 from __future__ import annotations
 
-import argparse
-from pathlib import Path
-
 import numpy as np
 import torch
-from common import Options, Run, pictures, prepare, to_tensor
+from common import Options, Run, pictures, to_tensor
 from diffusers import VQModel
 from diffusers.models.attention_processor import SpatialNorm
 from scenes import world
 from torch.nn import functional
+from workers import main, rank_and_size
 
 CONFIG = {
     "act_fn": "silu",
@@ -36,6 +34,7 @@ CONFIG = {
     "vq_embed_dim": 4,
 }
 CROP = 64
+STEPS = 4000
 
 
 def encode(movq: VQModel, pixels: torch.Tensor) -> torch.Tensor:
@@ -127,15 +126,11 @@ def batch_of(rng: np.random.Generator) -> torch.Tensor:
 
 
 def train_both(chosen: Options) -> None:
-    if chosen.start is None:
-        movq = VQModel(**CONFIG)
-    else:
-        movq = VQModel.from_pretrained(chosen.start / "kandinsky-demo" / "movq").float()
+    movq = chosen.begin(VQModel, "kandinsky-demo/movq", lambda: VQModel(**CONFIG))
     movq.quantize.requires_grad_(False)
-    peak = 1.5e-3 if chosen.start is None else 7e-4
-    run = Run("movq_both", chosen, {"movq": movq}, peak=peak)
+    run = Run("movq_both", chosen, {"movq": movq}, peak=1.5e-3)
     for step in run.steps():
-        target = batch_of(np.random.default_rng((chosen.seed, 1, step)))
+        target = batch_of(np.random.default_rng((chosen.seed, 1, step, rank_and_size()[0])))
         latents = encode(movq, target)
         mean = latents.mean((0, 2, 3))
         spread = latents.var((0, 2, 3)).add(1e-6).log()
@@ -145,6 +140,8 @@ def train_both(chosen: Options) -> None:
         tidy = mean.square().mean() + spread.square().mean()
         run.learn(loss + 0.01 * tidy)
         run.note(loss=loss.item(), tidy=tidy.item())
+    if not run.first:
+        return
     run.finish()
     print(f"movq: {psnr(movq):.2f} dB")
     standardise(movq)
@@ -158,7 +155,7 @@ def train_decoder(chosen: Options) -> None:
         part.requires_grad_(False)
     run = Run("movq_decoder", chosen, {"movq": movq}, peak=1e-3, decay=0.9995)
     for step in run.steps():
-        target = batch_of(np.random.default_rng((chosen.seed, 2, step)))
+        target = batch_of(np.random.default_rng((chosen.seed, 2, step, rank_and_size()[0])))
         with torch.no_grad():
             latents = encode(movq, target)
             # The UNet's latents are never quite right; some noise makes the decoder forgiving.
@@ -166,25 +163,12 @@ def train_decoder(chosen: Options) -> None:
         loss = loss_of(decode(movq, latents), target)
         run.learn(loss)
         run.note(loss=loss.item())
+    if not run.first:
+        return
     run.finish()
     print(f"movq: {psnr(movq):.2f} dB")
     movq.save_pretrained(chosen.work / "movq_final")
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("phase", choices=("both", "decoder"))
-    parser.add_argument("--work", type=Path, default=Options.work)
-    parser.add_argument("--minutes", type=float, default=12)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--start", type=Path, help="folder of a model to start from")
-    given = vars(parser.parse_args())
-    phase = given.pop("phase")
-    chosen = Options(**given)
-    prepare(chosen)
-    (train_both if phase == "both" else train_decoder)(chosen)
-
-
 if __name__ == "__main__":
-    main()
+    main({"both": train_both, "decoder": train_decoder}, STEPS, __doc__)

@@ -11,12 +11,13 @@ import math
 import numpy as np
 import scenes
 import torch
-from common import EMBEDDING, TOKENS, Options, Run, load, options
+from common import EMBEDDING, TOKENS, Options, Run, load
 from diffusers import PriorTransformer, UnCLIPScheduler
 from embeddings import Embeddings
 from train_text import Tokenizers
 from train_vision import Heads
 from transformers import CLIPTextModelWithProjection, CLIPVisionModelWithProjection
+from workers import main, rank_and_size
 
 CONFIG = {
     "num_attention_heads": 4,
@@ -27,7 +28,8 @@ CONFIG = {
     "additional_embeddings": 4,
     "dropout": 0.0,
 }
-BATCH = 96
+BATCH = 96  # of each process
+STEPS = 2500
 FRESH = 8  # new pictures per step
 
 
@@ -118,7 +120,9 @@ def train(chosen: Options) -> None:
     vision = CLIPVisionModelWithProjection.from_pretrained(chosen.work / "vision").eval()
     text = CLIPTextModelWithProjection.from_pretrained(chosen.work / "text").eval()
     known = Embeddings(chosen, vision)
-    prior = PriorTransformer(**CONFIG)
+    prior = chosen.begin(
+        PriorTransformer, "kandinsky-demo-prior/prior", lambda: PriorTransformer(**CONFIG)
+    )
     prior.clip_mean.data = known.values.mean(0, keepdim=True)
     prior.clip_std.data = known.values.std(0, keepdim=True)
     prior.clip_mean.requires_grad_(False)
@@ -133,7 +137,7 @@ def train(chosen: Options) -> None:
     )
     ac = schedule()
     for step in run.steps():
-        rng = np.random.default_rng((chosen.seed, 7, step))
+        rng = np.random.default_rng((chosen.seed, 7, step, rank_and_size()[0]))
         known.grow(rng, FRESH)
         ones = rng.integers(len(known.scenes), size=BATCH)
         texts = [scenes.random_description(known.scenes[i], rng)[0] for i in ones]
@@ -151,6 +155,8 @@ def train(chosen: Options) -> None:
         loss = (result.float() - clean).square().mean()
         run.learn(loss)
         run.note(loss=loss.item())
+    if not run.first:
+        return
     run.finish()
     prior.save_pretrained(chosen.work / "prior")
     heads = Heads()
@@ -160,4 +166,4 @@ def train(chosen: Options) -> None:
 
 
 if __name__ == "__main__":
-    train(options(9, __doc__))
+    main(train, STEPS, __doc__)

@@ -9,13 +9,12 @@ to be true of a picture do not count as wrong.
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
 import numpy as np
 import torch
 import vocabularies
-from common import EMBEDDING, TOKENS, Options, Run, load, prepare
+from common import EMBEDDING, TOKENS, Options, Run, load
 from diffusers.pipelines.kandinsky.text_encoder import MCLIPConfig, MultilingualCLIP
 from embeddings import Embeddings
 from scenes import attributes, random_description, random_scene, satisfied
@@ -28,8 +27,10 @@ from transformers import (
     CLIPVisionModelWithProjection,
     XLMRobertaTokenizerFast,
 )
+from workers import main, rank_and_size
 
-BATCH = 192
+BATCH = 96  # of each process
+STEPS = 1200
 
 
 def text_config(vocabulary: int) -> CLIPTextConfig:
@@ -100,7 +101,7 @@ def train_xlmr(chosen: Options) -> None:
     xlmr, heads = modules.values()
     run = Run("xlmr", chosen, modules, peak=2e-3, decay=0.998)
     for step in run.steps():
-        rng = np.random.default_rng((chosen.seed, 8, step))
+        rng = np.random.default_rng((chosen.seed, 8, step, rank_and_size()[0]))
         told = [random_description(random_scene(rng), rng) for _ in range(BATCH)]
         claims = torch.from_numpy(np.stack([attributes(claim) for _, claim in told]))
         with torch.autocast("cpu", torch.bfloat16):
@@ -108,6 +109,8 @@ def train_xlmr(chosen: Options) -> None:
         read = heads.loss(embeds, claims)
         run.learn(read + 0.05 * unit_size(embeds))
         run.note(read=read.item())
+    if not run.first:
+        return
     run.finish()
     xlmr.save_pretrained(chosen.work / "xlmr")
 
@@ -138,11 +141,15 @@ def train_clip(chosen: Options) -> None:
     heads.load_state_dict(load(chosen.work / "vision.pt")["averages"]["heads"])
     heads.requires_grad_(False)
     known = Embeddings(chosen, vision)
-    text = CLIPTextModelWithProjection(text_config(len(tokenizers.clip)))
+    text = chosen.begin(
+        CLIPTextModelWithProjection,
+        "kandinsky-demo-prior/text_encoder",
+        lambda: CLIPTextModelWithProjection(text_config(len(tokenizers.clip))),
+    )
     scale = torch.nn.ParameterDict({"scale": torch.nn.Parameter(torch.tensor(2.3))})
     run = Run("clip", chosen, {"text": text, "scale": scale}, peak=2e-3, decay=0.998)
     for step in run.steps():
-        rng = np.random.default_rng((chosen.seed, 9, step))
+        rng = np.random.default_rng((chosen.seed, 9, step, rank_and_size()[0]))
         ones = rng.integers(len(known.scenes), size=BATCH)
         told = [random_description(known.scenes[i], rng) for i in ones]
         claims = np.stack([attributes(claim) for _, claim in told])
@@ -154,24 +161,12 @@ def train_clip(chosen: Options) -> None:
         same = contrast(known.values[ones], embeds, true, scale["scale"])
         run.learn(same + 0.5 * read + 0.05 * unit_size(embeds))
         run.note(same=same.item(), read=read.item())
+    if not run.first:
+        return
     run.finish()
     report(text, tokenizers, heads, known)
     text.save_pretrained(chosen.work / "text")
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("tower", choices=("xlmr", "clip"))
-    parser.add_argument("--work", type=Path, default=Options.work)
-    parser.add_argument("--minutes", type=float, default=5)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--seed", type=int, default=0)
-    given = vars(parser.parse_args())
-    tower = given.pop("tower")
-    chosen = Options(**given)
-    prepare(chosen)
-    (train_xlmr if tower == "xlmr" else train_clip)(chosen)
-
-
 if __name__ == "__main__":
-    main()
+    main({"xlmr": train_xlmr, "clip": train_clip}, STEPS, __doc__)

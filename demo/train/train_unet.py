@@ -44,8 +44,9 @@ CONFIG = {
     "sample_size": 16,
     "up_block_types": ["SimpleCrossAttnUpBlock2D"] * 3 + ["ResnetUpsampleBlock2D"],
 }
-BATCH = 20  # of each process, at 128 x 128 pixels
-EARLY = 0.45
+BATCH = 48  # of each process, at 128 x 128 pixels
+EARLY = 0.3
+STEPS = 8000
 
 
 @dataclass
@@ -74,27 +75,23 @@ class Batches:
 
     def __init__(self, chosen: Options, tokenizers: Tokenizers) -> None:
         self.tokenizers = tokenizers
-        path = chosen.work / "vision"
-        # Before the picture tower is finished, texts are all there is to learn from.
-        vision = (
-            CLIPVisionModelWithProjection.from_pretrained(path).eval() if path.exists() else None
-        )
-        self.pool = Pool(chosen, vision)
-        self.zero = torch.zeros(EMBEDDING)
-        if vision is not None:
-            with torch.no_grad():
-                self.zero = vision(torch.zeros(1, 3, PICTURE, PICTURE)).image_embeds[0]
-        self.seeing = vision is not None
+        self.pool = Pool(chosen)
+        vision = CLIPVisionModelWithProjection.from_pretrained(chosen.work / "vision").eval()
+        with torch.no_grad():
+            self.zero = vision(torch.zeros(1, 3, PICTURE, PICTURE)).image_embeds[0]
         self._index: dict[tuple[str, str], list[int]] = {}
-        self._indexed = 0
+        for i, scene in enumerate(self.pool.scenes[128, 128]):
+            if scene.kind == "single":
+                thing = scene.things[0]
+                self._index.setdefault((thing.noun, thing.color), []).append(i)
         self.spread = self.pool.embeds[128, 128].std(0)
 
     def draw(self, rng: np.random.Generator, fraction: float = 1.0) -> Batch:
         """fraction: of the training that is over. Its first part is for the smallest sizes only."""
-        sizes = self.pool.sizes()
+        sizes = list(BUCKETS)
         shares = np.array([BUCKETS[size][0] for size in sizes])
         if fraction < EARLY:
-            shares = np.array([float(size in {(64, 64), (128, 128)}) for size in sizes])
+            shares[[max(size) > 128 for size in sizes]] = 0
         size = sizes[int(rng.choice(len(sizes), p=shares / shares.sum()))]
         count = int(np.clip(BATCH * 128 * 128 / (size[0] * size[1]), 8, 3 * BATCH))
         scenes = self.pool.scenes[size]
@@ -102,7 +99,7 @@ class Batches:
         texts = [random_description(scenes[i], rng)[0] for i in ones]
         embeds = self._doubted(self.pool.embeds[size][ones], rng)
         lot = rng.random(count)
-        for i in np.flatnonzero(lot < (0.19 if self.seeing else 0.1)):
+        for i in np.flatnonzero(lot < 0.19):
             texts[i] = ""
         embeds[torch.from_numpy((lot < 0.09) | (lot > 0.92))] = self.zero
         # Without a text, the embedding is all there is: show it as it is, or a little blurred.
@@ -115,12 +112,6 @@ class Batches:
 
     def like(self, noun: str, color: str) -> list[int]:
         """Which pictures of 128 x 128 pixels show such a thing alone."""
-        scenes = self.pool.scenes[128, 128]
-        for i in range(self._indexed, len(scenes)):
-            if scenes[i].kind == "single":
-                thing = scenes[i].things[0]
-                self._index.setdefault((thing.noun, thing.color), []).append(i)
-        self._indexed = len(scenes)
         return self._index.get((noun, color), [])
 
     def _doubted(self, embeds: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
@@ -153,18 +144,15 @@ def train(chosen: Options) -> None:
     rank, workers = rank_and_size()
     tokenizers = Tokenizers(chosen.work)
     batches = Batches(chosen, tokenizers)
-    unet = new_unet()
+    unet = chosen.begin(UNet2DConditionModel, "kandinsky-demo/unet", new_unet)
     xlmr = MultilingualCLIP.from_pretrained(chosen.work / "xlmr")
     modules = {"unet": unet, "xlmr": xlmr}
     run = Run("unet", chosen, modules, peak=2.5e-3, decay=0.997, orthogonal=inner_matrix)
     context = use_short_context(unet)
     ac = schedule()
     samples = run.extra.setdefault("samples", 0)
-    torch.manual_seed(chosen.seed + 1000 * run.step + rank)
     for step in run.steps():
         rng = np.random.default_rng((chosen.seed, 5, step, rank))
-        if step % 50 == 49:
-            batches.pool.refresh(most=8)
         batch = batches.draw(rng, run.fraction)
         count = len(batch.latents)
         t = spread_times(count)
@@ -186,7 +174,7 @@ def train(chosen: Options) -> None:
         run.learn(noise_loss(error, t, ac) + 0.05 * spread_loss.clamp(max=20))
         samples += count * workers
         run.extra["samples"] = samples
-        run.note(eps=error.mean().item(), kl=spread_loss.item(), pool=len(batches.pool))
+        run.note(eps=error.mean().item(), kl=spread_loss.item())
     if not run.first:
         return
     run.finish()
@@ -206,4 +194,4 @@ def averaged(work: Path) -> tuple[UNet2DConditionModel, MultilingualCLIP]:
 
 
 if __name__ == "__main__":
-    main(train, 75, __doc__)
+    main(train, STEPS, __doc__)

@@ -3,24 +3,27 @@
 Throw-away heads ask two things of it. Of every patch token: which shape and colour stands here.
 That teaches a small transformer shape far faster than a loss on the whole picture. Of the
 projected embedding, through one linear map: every attribute, where things are and how large.
-This embedding is the narrow neck that all later parts look through.
+This embedding is the narrow neck that all later parts look through. It never starts from a finished
+model: the heads, which the text tower learns from, are not kept there.
 """
 
 from __future__ import annotations
 
 import numpy as np
 import torch
-from common import EMBEDDING, Options, Run, options
+from common import EMBEDDING, Options, Run
 from scenes import truth, world
 from scenes.draw import draw
 from torch.nn import functional
 from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
+from workers import main, rank_and_size
 
-PICTURE = 64  # pixels that CLIP sees
-PATCH = 8
+PICTURE = 128  # pixels that CLIP sees
+PATCH = 16
 MEAN = torch.tensor((0.48145466, 0.4578275, 0.40821073))[:, None, None]
 STD = torch.tensor((0.26862954, 0.26130258, 0.27577711))[:, None, None]
-BATCH = 64
+BATCH = 48  # of each process
+STEPS = 1420
 NOTHING = list(truth.ATTRIBUTES["kind"]).index("nothing")
 
 
@@ -101,9 +104,8 @@ class PatchHeads(torch.nn.Module):
 
 
 def render(rng: np.random.Generator, scenes: list[world.Scene]) -> torch.Tensor:
-    """Pictures as the tower gets them: drawn small, or large and made smaller; some with noise."""
-    small = rng.random() < 0.75
-    side = PICTURE if small else 2 * PICTURE
+    """Pictures as the tower gets them: of its size, or smaller and made larger; some with noise."""
+    side = PICTURE if rng.random() < 0.85 else PICTURE // 2
     pixels = np.stack([draw(scene, side, side, rng) for scene in scenes])
     pictures = torch.from_numpy(pixels).permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
     noise = torch.from_numpy(rng.uniform(0, 0.08, len(scenes)) * (rng.random(len(scenes)) < 0.4))
@@ -131,6 +133,11 @@ def report(vision: CLIPVisionModelWithProjection, heads: Heads) -> None:
             print(f"vision: {name}: {attribute} read from the embedding {share:.3f}")
 
 
+def inner_matrix(name: str, value: torch.Tensor) -> bool:
+    """Whether Muon is for a weight: the transformer's matrices."""
+    return value.ndim == 2 and "layers." in name
+
+
 def train(chosen: Options) -> None:
     modules = {
         "vision": CLIPVisionModelWithProjection(vision_config()),
@@ -138,9 +145,11 @@ def train(chosen: Options) -> None:
         "patches": PatchHeads(),
     }
     vision, heads, patch_heads = modules.values()
-    run = Run("vision", chosen, modules, peak=1.5e-3, decay=0.998)
+    vision.set_attn_implementation("eager")  # quicker than fused kernels for 65 tokens
+    run = Run("vision", chosen, modules, peak=2e-3, decay=0.998, orthogonal=inner_matrix)
+    rank, _ = rank_and_size()
     for step in run.steps():
-        rng = np.random.default_rng((chosen.seed, 3, step))
+        rng = np.random.default_rng((chosen.seed, 3, step, rank))
         scenes = [world.random_scene(rng) for _ in range(BATCH)]
         pictures = render(rng, scenes)
         answers = torch.from_numpy(np.stack([truth.attributes(scene) for scene in scenes]))
@@ -165,10 +174,12 @@ def train(chosen: Options) -> None:
         run.note(patch=noun.item(), told=told.item(), seen=seen.item(), size=size.item())
         if step % 250 == 249:
             run.note(**{k.replace(" ", "_"): v for k, v in heads.right(embeds, answers).items()})
+    if not run.first:
+        return
     run.finish()
     report(vision, heads)
     vision.save_pretrained(chosen.work / "vision")
 
 
 if __name__ == "__main__":
-    train(options(20, __doc__))
+    main(train, STEPS, __doc__)

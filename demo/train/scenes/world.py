@@ -135,9 +135,11 @@ def random_ground(rng: np.random.Generator) -> tuple[str, str]:
 def single_held_out(noun: str, color: str, ground: tuple[str, str]) -> bool:
     """Whether a thing of this shape and colour on this ground is kept for the score.
 
-    On plain grounds that is a matter of shape and colour alone: a red circle, for one, is never
-    drawn by itself on any of them.
+    It is the three together that training never draws, a red circle on white, for one; any two of
+    them it does. Only grounds that are red or white below are concerned.
     """
+    if ground[1] not in {"red", "white"}:
+        return False
     number = 3 * SHAPES.index(noun) + 5 * THING_COLORS.index(color)
     number += 7 * GROUND_COLORS.index(ground[0]) + GROUND_COLORS.index(ground[1])
     return number % _HELD_OUT == 0

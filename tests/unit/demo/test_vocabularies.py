@@ -13,12 +13,12 @@ vocabularies = pytest.importorskip("vocabularies")
 
 @pytest.fixture(scope="module")
 def texts() -> list[str]:
-    return vocabularies.corpus(1500, seed=1)
+    return vocabularies.corpus(3000, seed=1)
 
 
 @pytest.fixture(scope="module")
 def merges(texts: list[str]) -> list[tuple[str, str]]:
-    return vocabularies.learn_merges(texts, 300)
+    return vocabularies.learn_merges(texts, 400)
 
 
 @pytest.fixture(scope="module")
