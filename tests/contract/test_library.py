@@ -38,6 +38,7 @@ DEFAULTS: dict[str, tuple[type[ctypes.Structure], dict[str, Any]]] = {
             ("precision", TEXT),
             ("inpaint_dir", TEXT),
             ("max_memory", ctypes.c_uint64),
+            ("without", TEXT),
         ),
         {
             "model_dir": None,
@@ -46,6 +47,7 @@ DEFAULTS: dict[str, tuple[type[ctypes.Structure], dict[str, Any]]] = {
             "precision": b"auto",
             "inpaint_dir": None,
             "max_memory": 0,
+            "without": None,
         },
     ),
     "kandinsky_memory_plan": (
@@ -266,7 +268,7 @@ def test_every_init_has_its_defaults_here(header: str) -> None:
 
 def test_the_library_lists_what_it_offers(library: ctypes.CDLL) -> None:
     listed = {}
-    for what in ("sampler", "scheduler", "family"):
+    for what in ("sampler", "scheduler", "speedup", "family"):
         count = library[f"kandinsky_{what}_count"]
         count.restype = ctypes.c_size_t
         name = library[f"kandinsky_{what}_name"]
