@@ -43,6 +43,12 @@ def model_folder(given: Path | None) -> tuple[Path, str]:
     return FULL_SIZE / "kandinsky-2-1", "random weights of full size"
 
 
+def commit() -> str:
+    """The commit that is checked out, or "" where there is no git."""
+    how = ["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"]
+    return subprocess.run(how, capture_output=True, text=True, check=False).stdout.strip()
+
+
 def earlier(path: Path, machine_now: dict[str, object], model: str, fresh: bool) -> Measurements:
     """What earlier runs of the same kind measured."""
     new = Measurements(machine=machine_now, model=model)
@@ -104,6 +110,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             for part in parts:
                 found.parts[part.name] = part
                 found.versions |= team.versions()
+                found.versions["repository"] = {"commit": commit()}
                 found.save(path)
     except WorkerError as error:
         print(f"bench: {error}", file=sys.stderr)

@@ -38,23 +38,33 @@ def fill(text: str, name: str, content: str) -> str:
     return f"{before}{begin}\n{content.strip()}\n{end}{after}"
 
 
+def growth_section(found: Measurements) -> str:
+    """Exponents and the picture's link, or that there is nothing to tell yet."""
+    lines = [f"- {line}" for line in growth.sentences(found)]
+    if not lines:
+        return "This run measured one size, one batch and one number of steps only."
+    return "\n".join([*lines, "", "![Cost by pixels, pictures and steps](performance/growth.png)"])
+
+
 def publish(found: Measurements, source: Path, root: Path) -> list[Path]:
     """Writes all documents; returns them."""
     page, readme = root / "docs/performance.md", root / "README.md"
     picture, samples = root / "docs/performance/growth.png", root / "docs/performance/bench.json"
     filled = {
         "report": table.report(found),
-        "growth": "\n".join(f"- {line}" for line in growth.sentences(found)),
+        "growth": growth_section(found),
     }
     text = page.read_text(encoding="utf-8")
     for name, content in filled.items():
         text = fill(text, name, content)
     short = fill(readme.read_text(encoding="utf-8"), "summary", table.short_table(found))
-    growth.draw(found, picture)
+    samples.parent.mkdir(exist_ok=True)
+    if growth.sentences(found):
+        growth.draw(found, picture)
     shutil.copyfile(source, samples)
     page.write_text(text, encoding="utf-8")
     readme.write_text(short, encoding="utf-8")
-    return [page, readme, picture, samples]
+    return [page, readme, samples]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

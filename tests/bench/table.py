@@ -139,14 +139,14 @@ def provenance(found: Measurements) -> list[str]:
     dates = sorted({part.date for part in found.parts.values()})
     span = dates[0] if len(set(dates)) == 1 else f"{dates[0]} to {dates[-1]}"
     versions = {k: v for one in found.versions.values() for k, v in one.items()}
-    names = ("kandinsky_engine", "diffusers", "transformers", "torch")
+    names = ("kandinsky_engine", "commit", "diffusers", "transformers", "torch")
     used = ", ".join(f"{name} {versions[name]}" for name in names if name in versions)
     lines = [f"{span}, {machine.in_words(found.machine)}; {used}; {found.model}."]
     if found.rates:
         lines.append(f"The machine itself: {rates(found)}.")
     engine = found.versions.get(ENGINE, {})
     if engine.get("precision"):
-        lines.append(f"The engine chose {engine['precision']}: {engine['reason']}.")
+        lines.append(f"The engine computed in {engine['precision']}: {engine['reason']}.")
     return lines
 
 

@@ -34,10 +34,17 @@ def test_the_projects_own_documents_have_their_places(
         (tmp_path / name).write_text((root / name).read_text(encoding="utf-8"), encoding="utf-8")
     source = tmp_path / "bench.json"
     found.save(source)
-    monkeypatch.setattr(publish.growth, "draw", lambda _, path: path.parent.mkdir())
+    monkeypatch.setattr(publish.growth, "draw", lambda _, path: path.write_bytes(b"drawn"))
     publish.publish(found, source, tmp_path)
     page = (tmp_path / "docs/performance.md").read_text(encoding="utf-8")
     assert "| title of unet-512 | 4.00 s |" in page
     assert "- UNet step by megapixels: exponent" in page
+    assert "](performance/growth.png)" in page
+    assert (tmp_path / "docs/performance/growth.png").read_bytes() == b"drawn"
     assert "| title of unet-512 | 4.00 s |" in (tmp_path / "README.md").read_text(encoding="utf-8")
     assert Measurements.load(tmp_path / "docs/performance/bench.json") == found
+
+
+def test_without_growth_there_is_no_picture(found: Measurements) -> None:
+    found.parts = {"unet-512": found.parts["unet-512"]}
+    assert "growth.png" not in publish.growth_section(found)

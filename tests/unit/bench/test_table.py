@@ -59,7 +59,7 @@ def test_where_it_was_measured_is_told(found: Measurements) -> None:
     assert "Some CPU (family 25, model 17), 2 cores, 24.0 GB, avx512_bf16" in text
     assert "2026-01-02" in text
     assert "kandinsky_engine 9.8.7, diffusers 0.35.2, torch 2.13.0" in text
-    assert "The engine chose bf16: it is faster." in text
+    assert "The engine computed in bf16: it is faster." in text
     assert "convolution bf16 500 GFLOP/s" in text
 
 
