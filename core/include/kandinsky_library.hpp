@@ -12,48 +12,41 @@
 
 namespace kandinsky {
 
+namespace raw {
+
+/// The texts of one of the library's tables.
+inline std::vector<std::string> list(size_t count, const char* (*text_of)(size_t)) {
+  std::vector<std::string> texts;
+  for (size_t i = 0; i < count; ++i) texts.emplace_back(text_of(i));
+  return texts;
+}
+
+}  // namespace raw
+
 inline std::vector<std::string> sampler_names() {
-  std::vector<std::string> names;
-  for (size_t i = 0; i < kandinsky_sampler_count(); ++i)
-    names.emplace_back(kandinsky_sampler_name(i));
-  return names;
-}
-
-inline std::vector<std::string> speedup_names() {
-  std::vector<std::string> names;
-  for (size_t i = 0; i < kandinsky_speedup_count(); ++i)
-    names.emplace_back(kandinsky_speedup_name(i));
-  return names;
-}
-
-/// One line about each speed-up, in the order of speedup_names().
-inline std::vector<std::string> speedup_descriptions() {
-  std::vector<std::string> descriptions;
-  for (size_t i = 0; i < kandinsky_speedup_count(); ++i)
-    descriptions.emplace_back(kandinsky_speedup_description(i));
-  return descriptions;
+  return raw::list(kandinsky_sampler_count(), kandinsky_sampler_name);
 }
 
 inline std::vector<std::string> scheduler_names() {
-  std::vector<std::string> names;
-  for (size_t i = 0; i < kandinsky_scheduler_count(); ++i)
-    names.emplace_back(kandinsky_scheduler_name(i));
-  return names;
+  return raw::list(kandinsky_scheduler_count(), kandinsky_scheduler_name);
 }
 
 /// One line about each scheduler, in the order of scheduler_names().
 inline std::vector<std::string> scheduler_descriptions() {
-  std::vector<std::string> descriptions;
-  for (size_t i = 0; i < kandinsky_scheduler_count(); ++i)
-    descriptions.emplace_back(kandinsky_scheduler_description(i));
-  return descriptions;
+  return raw::list(kandinsky_scheduler_count(), kandinsky_scheduler_description);
+}
+
+inline std::vector<std::string> speedup_names() {
+  return raw::list(kandinsky_speedup_count(), kandinsky_speedup_name);
+}
+
+/// One line about each speed-up, in the order of speedup_names().
+inline std::vector<std::string> speedup_descriptions() {
+  return raw::list(kandinsky_speedup_count(), kandinsky_speedup_description);
 }
 
 inline std::vector<std::string> family_names() {
-  std::vector<std::string> names;
-  for (size_t i = 0; i < kandinsky_family_count(); ++i)
-    names.emplace_back(kandinsky_family_name(i));
-  return names;
+  return raw::list(kandinsky_family_count(), kandinsky_family_name);
 }
 
 /// Process-wide. See kandinsky_set_num_threads.

@@ -91,19 +91,13 @@ MappedFile MappedFile::open(std::string_view path) {
 
 Span<const std::byte> MappedFile::bytes() const noexcept { return {impl_->data, impl_->size}; }
 
-void MappedFile::advise(Span<const std::byte> part, int advice) const noexcept {
+void MappedFile::release(Span<const std::byte> part) const noexcept {
   if (part.empty()) return;
   // Whole pages, since a page that is shared with a neighbour would stay otherwise.
   const auto page_size = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
   const auto begin = reinterpret_cast<std::uintptr_t>(part.data()) & ~(page_size - 1);
   const auto end = reinterpret_cast<std::uintptr_t>(part.data()) + part.size();
-  ::madvise(reinterpret_cast<void*>(begin), end - begin, advice);
-}
-
-void MappedFile::release(Span<const std::byte> part) const noexcept { advise(part, MADV_DONTNEED); }
-
-void MappedFile::read_ahead(Span<const std::byte> part) const noexcept {
-  advise(part, MADV_WILLNEED);
+  ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
 }
 
 std::string_view MappedFile::path() const noexcept { return impl_->path; }

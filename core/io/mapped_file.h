@@ -27,12 +27,7 @@ class MappedFile {
   /// touch reads them again, mostly from the machine's own cache of the file.
   void release(Span<const std::byte> part) const noexcept;
 
-  /// Asks the machine to read `part` while something else is done.
-  void read_ahead(Span<const std::byte> part) const noexcept;
-
  private:
-  void advise(Span<const std::byte> part, int advice) const noexcept;
-
   struct Impl;
   explicit MappedFile(std::shared_ptr<const Impl> impl);
   std::shared_ptr<const Impl> impl_;

@@ -324,10 +324,6 @@ void SafetensorsFile::release(const TensorView& tensor) const noexcept {
   impl_->file.release(tensor.bytes);
 }
 
-void SafetensorsFile::read_ahead(const TensorView& tensor) const noexcept {
-  impl_->file.read_ahead(tensor.bytes);
-}
-
 void write_safetensors(std::string_view path, Span<const TensorView> tensors,
                        Span<const MetadataEntry> metadata) {
   const auto refuse = [&](const std::string& what) {

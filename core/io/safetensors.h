@@ -40,7 +40,6 @@ class SafetensorsFile {
 
   /// As MappedFile's, for the data of one of this file's tensors.
   void release(const TensorView& tensor) const noexcept;
-  void read_ahead(const TensorView& tensor) const noexcept;
 
  private:
   struct Impl;

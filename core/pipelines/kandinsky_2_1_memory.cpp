@@ -10,9 +10,10 @@ namespace {
 constexpr int64_t kMegabyte = 1'000'000;
 
 // Measured: the peak of a process (VmHWM) less what it held once the stage's weights were loaded,
-// with the full-size model's random weights in bf16, at 512 and 1024 pixels, on an AMD Zen 5 with 2
-// threads, as multiples of one map of the outermost level; rounded up by a tenth. "Fixed" holds
-// what does not grow with the picture, most of it holes in the heap.
+// with the full-size model's random weights in bf16, at 512 and 1024 pixels, on an AMD Zen 4 with 2
+// threads, as multiples of one map of the outermost level; rounded up. Other types are taken to
+// need as much by their size. "Fixed" holds what does not grow with the picture, most of it holes
+// in the heap.
 
 /// The libraries, the tokenizers' tables, and the C library's own, in the command line's process. A
 /// host's own memory comes on top.
@@ -35,16 +36,6 @@ constexpr double kMovqMaps = 6.4;
 
 /// Pixels of the whole batch on their way to the caller: fp32 twice, and bytes.
 constexpr int64_t kBytesPerPixel = 3 * (4 + 4 + 2);
-
-/// What the UNet's convolutions after an upsampling take more by being split in four: each 3x3
-/// kernel becomes 16 numbers instead of 9.
-int64_t split_bytes(const ModelSizes& sizes) {
-  if (!sizes.placement.speedups.split_upsampling) return 0;
-  int64_t kernels = 0;
-  const std::vector<int64_t>& widths = sizes.unet.block_out_channels;
-  for (size_t i = 1; i < widths.size(); ++i) kernels += widths[i] * widths[i];
-  return kernels * (16 - 9) * static_cast<int64_t>(at::elementSize(sizes.placement.dtype));
-}
 
 }  // namespace
 
@@ -94,7 +85,7 @@ MemoryNeeds memory_needs(const std::vector<ComponentMemory>& components,
     const int64_t map = 2 * sizes.unet.block_out_channels.front() * height * width * element_size;
     // A frugal UNet is loaded without split convolutions.
     add("denoising", {indices.unet}, kUNetFixed + kUNetMaps * map,
-        kUNetFrugalFixed + kUNetFrugalMaps * map - split_bytes(sizes));
+        kUNetFrugalFixed + kUNetFrugalMaps * map - components[indices.unet].split);
   }
   if (job.encodes || job.decodes) {
     const int64_t factor = sizes.geometry.latent_factor;

@@ -90,7 +90,7 @@ MemoryPlan plan_memory(const MemoryNeeds& needs, int64_t budget) {
 
   MemoryPlan plan{.budget = budget, .stages = {}, .holds_everything = true};
   for (const StageMemory& stage : needs.stages) {
-    // Bands cost less time than loading again, so they come before freeing others.
+    // Working sparingly costs less time than loading again, so it comes before freeing others.
     const bool all_fit = all + stage.least_work <= budget;
     int64_t own = needs.base;
     for (const size_t index : stage.components) own += needs.components[index].whole;
@@ -188,6 +188,7 @@ ComponentMemory measure_component(std::string name, const std::vector<tensor::Te
   std::map<std::string_view, Layer> layers;
   int64_t whole = 0;
   int64_t kept = 0;
+  int64_t split = 0;
   for (const tensor::TensorSize& tensor : tensors) {
     const bool is_unloaded = std::ranges::any_of(layout.unloaded, [&](const std::string& prefix) {
       return tensor.name.starts_with(prefix);
@@ -198,7 +199,7 @@ ComponentMemory measure_component(std::string name, const std::vector<tensor::Te
     const bool is_split = splits && std::ranges::any_of(layout.split, [&](const auto& end) {
                             return tensor.name.ends_with(end);
                           });
-    if (is_split) whole += bytes * 7 / 9;
+    if (is_split) split += bytes * 7 / 9;  // of a 3x3 kernel four of 2x2 are made
     const std::string_view scope = layer_of(tensor.name, layout.layers);
     if (scope.empty()) {
       kept += bytes;
@@ -210,9 +211,11 @@ ComponentMemory measure_component(std::string name, const std::vector<tensor::Te
   }
   int64_t layer = 0;
   for (const auto& [scope, sizes] : layers) layer = std::max(layer, sizes.all + 2 * sizes.largest);
+  whole += split;
   return {.name = std::move(name),
           .whole = whole,
-          .streamed = layers.empty() ? whole : std::min(whole, kept + layer)};
+          .streamed = layers.empty() ? whole : std::min(whole, kept + layer),
+          .split = split};
 }
 
 }  // namespace kandinsky::pipelines

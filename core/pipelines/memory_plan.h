@@ -14,6 +14,7 @@ struct ComponentMemory {
   std::string name;
   int64_t whole = 0;
   int64_t streamed = 0;  ///< at most, read layer by layer at each use; `whole` if that cannot be
+  int64_t split = 0;     ///< of `whole`: what split convolutions take more than unsplit ones
 };
 
 enum class Holding : int {

@@ -206,11 +206,4 @@ std::vector<TensorSize> Weights::sizes() const {
 
 Weights Weights::without_values() const { return {state_, prefix_, false}; }
 
-void Weights::read_ahead() const {
-  for (auto entry = state_->entries.lower_bound(prefix_);
-       entry != state_->entries.end() && entry->first.starts_with(prefix_); ++entry) {
-    entry->second.file->read_ahead(*entry->second.view);
-  }
-}
-
 }  // namespace kandinsky::tensor

@@ -67,9 +67,6 @@ class Weights {
   /// on LibTorch's meta device), and no layer made of it may be used.
   Weights without_values() const;
 
-  /// Asks the machine to read the tensors of this scope while something else is done.
-  void read_ahead() const;
-
  private:
   struct State;
   Weights(std::shared_ptr<State> state, std::string prefix, bool has_values = true)

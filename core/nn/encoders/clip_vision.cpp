@@ -5,6 +5,7 @@
 #include <ATen/ops/zeros.h>
 
 #include "nn/config_checks.h"
+#include "nn/layers/map_tokens.h"
 
 namespace kandinsky::nn {
 namespace {

@@ -4,7 +4,7 @@
 #include <ATen/ops/conv2d.h>
 #include <ATen/ops/pad.h>
 
-#include "nn/layers/attention.h"
+#include "nn/layers/map_tokens.h"
 #include "nn/layers/onednn.h"
 
 namespace kandinsky::nn {

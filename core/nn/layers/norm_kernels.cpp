@@ -26,17 +26,17 @@ namespace kandinsky::nn::kernels {
 namespace {
 
 /// bf16 as it lies in memory.
-struct Half {
+struct BFloat16 {
   uint16_t bits;
 };
 
 KANDINSKY_INLINE float to_float(float x) { return x; }
-KANDINSKY_INLINE float to_float(Half x) {
+KANDINSKY_INLINE float to_float(BFloat16 x) {
   return std::bit_cast<float>(static_cast<uint32_t>(x.bits) << 16U);
 }
 
 KANDINSKY_INLINE void store(float x, float& to) { to = x; }
-KANDINSKY_INLINE void store(float x, Half& to) {
+KANDINSKY_INLINE void store(float x, BFloat16& to) {
   const auto bits = std::bit_cast<uint32_t>(x);
   const uint32_t rounded = (bits + 0x7FFFU + ((bits >> 16U) & 1U)) >> 16U;  // half to even
   const uint32_t quiet_nan = (bits >> 16U) | 0x40U;
@@ -114,11 +114,12 @@ KANDINSKY_FOR_EACH_CPU void plain_row(const Row<float>& row, const float* from, 
 KANDINSKY_FOR_EACH_CPU void silu_row(const Row<float>& row, const float* from, float* to) {
   apply_to_row<float, Then::kSilu>(row, from, to);
 }
-KANDINSKY_FOR_EACH_CPU void plain_row(const Row<Half>& row, const Half* from, Half* to) {
-  apply_to_row<Half, Then::kNothing>(row, from, to);
+KANDINSKY_FOR_EACH_CPU void plain_row(const Row<BFloat16>& row, const BFloat16* from,
+                                      BFloat16* to) {
+  apply_to_row<BFloat16, Then::kNothing>(row, from, to);
 }
-KANDINSKY_FOR_EACH_CPU void silu_row(const Row<Half>& row, const Half* from, Half* to) {
-  apply_to_row<Half, Then::kSilu>(row, from, to);
+KANDINSKY_FOR_EACH_CPU void silu_row(const Row<BFloat16>& row, const BFloat16* from, BFloat16* to) {
+  apply_to_row<BFloat16, Then::kSilu>(row, from, to);
 }
 
 /// Sums over pixels, per channel: of the distances from `reference`, and of their squares.
@@ -139,8 +140,9 @@ KANDINSKY_FOR_EACH_CPU void add_all_distances(const float* from, int64_t pixels,
                                               const float* reference, float* sum, float* squares) {
   add_distances(from, pixels, channels, reference, sum, squares);
 }
-KANDINSKY_FOR_EACH_CPU void add_all_distances(const Half* from, int64_t pixels, int64_t channels,
-                                              const float* reference, float* sum, float* squares) {
+KANDINSKY_FOR_EACH_CPU void add_all_distances(const BFloat16* from, int64_t pixels,
+                                              int64_t channels, const float* reference, float* sum,
+                                              float* squares) {
   add_distances(from, pixels, channels, reference, sum, squares);
 }
 
@@ -275,7 +277,7 @@ ChannelAffine group_norm(const at::Tensor& map, int64_t groups, double eps,
   TORCH_INTERNAL_ASSERT(is_for(map) && map.size(1) % groups == 0);
   const bool is_float = map.scalar_type() == at::kFloat;
   const std::vector<Statistic> of_groups =
-      is_float ? statistics<float>(map, groups, eps) : statistics<Half>(map, groups, eps);
+      is_float ? statistics<float>(map, groups, eps) : statistics<BFloat16>(map, groups, eps);
   const at::Tensor weights = weight.to(at::kFloat).contiguous();
   const at::Tensor biases = bias.to(at::kFloat).contiguous();
   const int64_t channels = map.size(1);
@@ -306,7 +308,7 @@ void apply(const at::Tensor& map, const ChannelAffine& affine, const Cells& cell
   if (map.scalar_type() == at::kFloat) {
     apply_to_map<float>(map, affine, cells, then, result);
   } else {
-    apply_to_map<Half>(map, affine, cells, then, result);
+    apply_to_map<BFloat16>(map, affine, cells, then, result);
   }
 }
 

@@ -1,5 +1,7 @@
 #include "nn/movq/movq_blocks.h"
 
+#include "nn/layers/map_tokens.h"
+
 namespace kandinsky::nn {
 
 using kernels::Then;

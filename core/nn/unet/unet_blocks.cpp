@@ -4,6 +4,8 @@
 #include <ATen/ops/avg_pool2d.h>
 #include <ATen/ops/cat.h>
 
+#include "nn/layers/map_tokens.h"
+
 namespace kandinsky::nn {
 
 using kernels::Then;

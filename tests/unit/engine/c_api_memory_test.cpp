@@ -23,9 +23,12 @@ constexpr int32_t kSide = 64;
 /// What this machine has free at the time is not to matter.
 constexpr uint64_t kPlenty = uint64_t{1} << 50U;
 
-std::unique_ptr<Engine> open(uint64_t max_memory) {
-  return std::make_unique<Engine>(kandinsky::EngineOptions{
-      .model_dir = kModel, .device = "cpu", .precision = "fp32", .max_memory = max_memory});
+std::unique_ptr<Engine> open(uint64_t max_memory, const std::string& without = {}) {
+  return std::make_unique<Engine>(kandinsky::EngineOptions{.model_dir = kModel,
+                                                           .device = "cpu",
+                                                           .precision = "fp32",
+                                                           .max_memory = max_memory,
+                                                           .without = without});
 }
 
 std::vector<uint8_t> paint(Engine& engine) {
@@ -85,6 +88,13 @@ TEST(CMemory, TheSmallestBudgetPaintsTheSamePictureAndSaysItsPlan) {
   for (int run = 0; run < 2; ++run) EXPECT_LE(difference(paint(*tight), paint(*free)), 1);
   ASSERT_EQ(said.size(), 1U);
   EXPECT_THAT(said[0], HasSubstr("Memory within"));
+}
+
+TEST(CMemory, TheSmallestBudgetChangesNoBitWhereWeightsAreLaidOutAlike) {
+  const std::string without = "packed-weights,split-upsampling";
+  const auto free = open(kPlenty, without);
+  const auto tight = open(free->plan_memory(kSide, kSide).least, without);
+  EXPECT_EQ(paint(*tight), paint(*free));
 }
 
 TEST(CMemory, OneByteLessIsRefusedBeforeAnyWork) {

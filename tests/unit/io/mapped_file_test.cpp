@@ -60,7 +60,6 @@ TEST(MappedFile, GivesPagesBackAndReadsThemAgain) {
   EXPECT_EQ(resident_size(file.bytes()), kSize / 2);
   file.release(file.bytes().subspan(100, kSize / 2 - 100));
   EXPECT_EQ(resident_size(file.bytes()), 0);
-  file.read_ahead(file.bytes());
   EXPECT_EQ(count(), kSize);
 }
 

@@ -138,13 +138,15 @@ TEST_F(EncodePromptsTest, ChunksRunThePriorAloneFromTheSameNoise) {
 }
 
 TEST_F(EncodePromptsTest, ANegativeInChunksIsTheirMean) {
+  // Products of packed weights are rounded differently for three rows than for two.
+  pipeline_ = open({"packed-weights", "prior-prefix-cache"});
   PromptRequest twice = request({"a red circle"});
   twice.negative_prompts = Texts{"bad BREAK bad"};
   PromptRequest once = twice;
   once.negative_prompts = Texts{"bad"};
-  EXPECT_TRUE(at::allclose(image(twice), image(once), 1e-5, 1e-5));
+  EXPECT_TRUE(at::allclose(image(twice), image(once), 1e-5, 1e-6));
   for (PromptRequest* each : {&twice, &once}) each->negative_image = NegativeImage::kPrior;
-  EXPECT_TRUE(at::allclose(negative_image(twice), negative_image(once), 1e-5, 1e-5));
+  EXPECT_TRUE(at::allclose(negative_image(twice), negative_image(once), 1e-5, 1e-6));
 }
 
 TEST_F(EncodePromptsTest, AWeightActsOnThePicture) {

@@ -21,9 +21,12 @@ inline std::string tiny_folder(std::string_view path) {
 /// The tiny model, and what it told while it worked.
 class TinyEncodingTest : public testing::Test {
  protected:
-  static std::unique_ptr<Pipeline> open() {
+  /// without: names of speed-ups to leave out.
+  static std::unique_ptr<Pipeline> open(const std::vector<std::string_view>& without = {}) {
     const io::ModelDir model = io::ModelDir::open(tiny_folder("tiny-2-1"));
-    return find_family(model)->open(model, {}, tensor::Placement{});
+    tensor::Placement placement;
+    placement.speedups = tensor::speedups_without(without);
+    return find_family(model)->open(model, {}, placement);
   }
 
   /// How often a stage began.
