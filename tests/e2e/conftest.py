@@ -1,9 +1,14 @@
 """What the end-to-end tests share."""
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from kandinsky_engine import Engine
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -22,3 +27,12 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def inpaint_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny model with its prior and its inpainting model beside it. Not to be written into."""
     return built.make_models(tmp_path_factory.mktemp("models"), built.INPAINT)
+
+
+@pytest.fixture
+def engine(model: Path) -> "Iterator[Engine]":
+    """The tiny model, exact."""
+    import kandinsky_engine  # noqa: PLC0415 - not before the built one is on the path
+
+    with kandinsky_engine.Engine(model, precision="fp32") as engine:
+        yield engine
