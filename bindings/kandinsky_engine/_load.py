@@ -8,7 +8,6 @@ process, and `_core` finds them there.
 from __future__ import annotations
 
 import importlib
-import os
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -45,10 +44,6 @@ def _import(name: str) -> ModuleType:
 
 
 def _check_torch(built_for: str, cxx11_abi: bool) -> None:
-    if "torch" not in sys.modules:
-        # LibTorch asks the kernel for large pages, if this is set before it first takes memory.
-        # Where torch is loaded already, that is its owner's choice.
-        os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
     try:
         torch = importlib.import_module("torch")
     except ImportError as error:

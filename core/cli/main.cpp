@@ -2,7 +2,6 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
-#include <cstdlib>
 #include <exception>
 #include <new>
 #include <string>
@@ -29,10 +28,6 @@ int fail(int code, std::string message) {
   fmt::print(stderr, "kandinsky: {}\n", message);
   return code;
 }
-
-/// LibTorch asks the kernel for large pages where this is set before it first takes memory. Maps of
-/// tens of megabytes come and go in every layer, and small pages take longer to come than to fill.
-void ask_for_large_pages() { setenv("THP_MEM_ALLOC_ENABLE", "1", /*overwrite=*/0); }
 
 int run(int argc, char** argv) {
   CLI::App app("Kandinsky paints pictures from texts and pictures.", "kandinsky");
@@ -87,7 +82,6 @@ int run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  ask_for_large_pages();
   try {
     return run(argc, argv);
   } catch (const kandinsky::StatusError& error) {
