@@ -36,6 +36,18 @@ class Condition:
         self, row: int, picture: int, first_step: int, last_step: int, weight: float
     ) -> None: ...
 
+class EngineOptions:
+    model_dir: str
+    prior_dir: str
+    inpaint_dir: str | None
+    device: str
+    precision: str
+    max_memory: int
+    without: str
+    prior_device: str
+    int8_weights: bool
+    def __init__(self) -> None: ...
+
 class PromptOptions:
     prompts: Sequence[str]
     negative_prompts: Sequence[str] | None
@@ -72,6 +84,7 @@ class DenoiseOptions:
     mask_method: str
     conditions: Sequence[Condition]
     negative_conditions: Sequence[Condition]
+    cache_interval: int
     def __init__(self) -> None: ...
 
 class SourceOptions:
@@ -87,16 +100,7 @@ class SourceOptions:
     def __init__(self) -> None: ...
 
 class Engine:
-    def __init__(
-        self,
-        model_dir: str,
-        prior_dir: str,
-        device: str,
-        precision: str,
-        inpaint_dir: str | None,
-        max_memory: int,
-        without: str,
-    ) -> None: ...
+    def __init__(self, options: EngineOptions) -> None: ...
     def close(self) -> None: ...
     def cancel(self) -> None: ...
     def unload(self) -> None: ...

@@ -146,6 +146,10 @@ class SamplingOptions(TypedDict, total=False):
     """Prompts that change or combine. Default: row i guides picture i."""
     negative_conditions: _Conditions
     """Likewise for the negative embeds."""
+    cache_interval: _Integer
+    """1 (default, off) to 100: how many evaluations of a picture one run of the UNet's inner levels
+    serves. An approximation: 2 takes about three fifths of the time. Source: DeepCache (CVPR
+    2024)."""
 
 
 class DenoiseOptions(SamplingOptions, total=False):

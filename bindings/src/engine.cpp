@@ -27,17 +27,9 @@ using py::literals::operator""_a;
 /// engine.
 class PyEngine {
  public:
-  PyEngine(const std::string& model_dir, const std::string& prior_dir, const std::string& device,
-           const std::string& precision, const std::optional<std::string>& inpaint_dir,
-           std::uint64_t max_memory, const std::string& without) {
+  explicit PyEngine(const EngineOptions& options) {
     const py::gil_scoped_release release;
-    engine_ = std::make_shared<Engine>(EngineOptions{.model_dir = model_dir,
-                                                     .prior_dir = prior_dir,
-                                                     .inpaint_dir = inpaint_dir,
-                                                     .device = device,
-                                                     .precision = precision,
-                                                     .max_memory = max_memory,
-                                                     .without = without});
+    engine_ = std::make_shared<Engine>(options);
     engine_->set_progress(
         [this](const kandinsky_progress& progress) { return on_progress(progress); });
     engine_->set_message([this](const char* message) { on_message(message); });
@@ -237,10 +229,7 @@ py::object paint(PyEngine& self, const SharedEmbeds& embeds, const SharedEmbeds&
 
 void register_engine(py::module_& module) {
   py::class_<PyEngine>(module, "Engine", py::module_local())
-      .def(py::init<const std::string&, const std::string&, const std::string&, const std::string&,
-                    const std::optional<std::string>&, std::uint64_t, const std::string&>(),
-           "model_dir"_a, "prior_dir"_a, "device"_a, "precision"_a, "inpaint_dir"_a, "max_memory"_a,
-           "without"_a)
+      .def(py::init<const EngineOptions&>(), "options"_a)
       .def("close", &PyEngine::close)
       .def("cancel", &PyEngine::cancel)
       .def("unload",

@@ -47,6 +47,18 @@ void register_options(py::module_& module) {
       .def(py::init(&make_condition), "row"_a, "picture"_a, "first_step"_a, "last_step"_a,
            "weight"_a);
 
+  py::class_<EngineOptions>(module, "EngineOptions", py::module_local())
+      .def(py::init<>())
+      .def_readwrite("model_dir", &EngineOptions::model_dir)
+      .def_readwrite("prior_dir", &EngineOptions::prior_dir)
+      .def_readwrite("inpaint_dir", &EngineOptions::inpaint_dir)
+      .def_readwrite("device", &EngineOptions::device)
+      .def_readwrite("precision", &EngineOptions::precision)
+      .def_readwrite("max_memory", &EngineOptions::max_memory)
+      .def_readwrite("without", &EngineOptions::without)
+      .def_readwrite("prior_device", &EngineOptions::prior_device)
+      .def_readwrite("int8_weights", &EngineOptions::int8_weights);
+
   py::class_<PromptOptions>(module, "PromptOptions", py::module_local())
       .def(py::init<>())
       .def_readwrite("prompts", &PromptOptions::prompts)
@@ -83,7 +95,8 @@ void register_options(py::module_& module) {
       .def_readwrite("mask", &PyDenoiseOptions::mask_array)
       .def_readwrite("mask_method", &PyDenoiseOptions::mask_method)
       .def_readwrite("conditions", &PyDenoiseOptions::conditions)
-      .def_readwrite("negative_conditions", &PyDenoiseOptions::negative_conditions);
+      .def_readwrite("negative_conditions", &PyDenoiseOptions::negative_conditions)
+      .def_readwrite("cache_interval", &PyDenoiseOptions::cache_interval);
 
   // Pictures are copied in, so there is nothing to read back.
   const auto set_pictures = [](SourceOptions& options, const py::list& arrays) {

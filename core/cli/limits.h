@@ -11,6 +11,7 @@ inline constexpr std::int32_t kMaxSteps = 1000;
 inline constexpr double kMaxScale = 100;
 inline constexpr double kMaxWeight = 1e6;
 inline constexpr std::int32_t kMaxMaskBlur = 64;
+inline constexpr std::int32_t kMaxCacheInterval = 100;
 inline constexpr std::int32_t kMaxThreads = 1024;
 
 }  // namespace kandinsky::cli

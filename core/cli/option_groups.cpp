@@ -15,6 +15,12 @@ void add_model_options(CLI::App& command, PaintJob& job) {
   group.word("--precision", model.precision, {"auto", "fp32", "bf16", "fp16"},
              "auto is what suits the device, fp16 is not for a CPU. One of");
   group.text("--device", model.device, "NAME", "cpu, cuda, cuda:1, ..., or auto");
+  group.text(
+      "--prior-device", model.prior_device, "NAME",
+      "Where the prior's folder computes, such as cpu beside a small GPU. Default: --device");
+  group.flag("--int8-weights", model.int8_weights, true,
+             "Less memory, but another picture: the prior and the text encoder hold their matrices "
+             "in 8 bits");
   group.bytes("--max-memory", model.max_memory,
               "Memory that painting may take, such as 3GB or 2500MB: where it is little, parts are "
               "loaded when they are needed, or read layer by layer. Default: what is free");
@@ -65,6 +71,9 @@ void add_sampling_options(CLI::App& command, PaintJob& job) {
                "Part of the steps before which there is no guidance");
   group.number("--guidance-end", denoise.guidance_end, 0, 1,
                "Part of the steps after which there is none");
+  group.integer("--cache-interval", denoise.cache_interval, 1, kMaxCacheInterval,
+                "Faster, but another picture: the UNet's inner levels run in every so many steps "
+                "only. 2 takes about three fifths of the time; 1: off");
   group.flag("--tiling", denoise.tiling, true,
              "Opposite borders fit; width and height must be multiples of 64");
   group.integer("--width", job.width, 1, kMaxSide,

@@ -9,7 +9,7 @@
 /// the job must outlive the parsing.
 namespace kandinsky::cli {
 
-/// --model, --prior, --precision, --device, --max-memory, --threads
+/// --model, --prior, --precision, --device, --max-memory, --threads and how weights are held
 void add_model_options(CLI::App& command, PaintJob& job);
 
 /// --prompt, which is returned, and all about texts

@@ -64,6 +64,7 @@ void add_sampling(Settings& settings, const DenoiseOptions& denoise, std::size_t
                       denoise.guidance_rescale);
   settings.add_unless(usual.guidance_start, "Kandinsky guidance start", denoise.guidance_start);
   settings.add_unless(usual.guidance_end, "Kandinsky guidance end", denoise.guidance_end);
+  settings.add_unless(usual.cache_interval, "Kandinsky cache interval", denoise.cache_interval);
 }
 
 void add_source(Settings& settings, const PaintJob& job) {
@@ -176,6 +177,8 @@ std::string parameters_text(const PaintJob& job, std::size_t i, const std::strin
   add_prompts(settings, job);
   if (!job.mix.empty()) add_mix(settings, job);
   settings.add("Kandinsky precision", info.precision);
+  settings.add_unless(EngineOptions().int8_weights, "Kandinsky int8 weights",
+                      job.model.engine.int8_weights);
   settings.add("Version", fmt::format("kandinsky {}", kandinsky_version()));
   return stripped(text + settings.line());
 }

@@ -28,6 +28,7 @@ using kandinsky::engine::read_checked;
 using kandinsky::engine::read_options;
 using kandinsky::engine::read_picture;
 using kandinsky::engine::read_request;
+using kandinsky::engine::read_switch;
 using kandinsky::engine::required;
 using kandinsky::engine::write_info;
 using kandinsky::pipelines::DenoiseRequest;
@@ -98,7 +99,9 @@ void kandinsky_engine_options_init(kandinsky_engine_options* options) {
               .precision = "auto",
               .inpaint_dir = nullptr,
               .max_memory = 0,
-              .without = nullptr};
+              .without = nullptr,
+              .prior_device = nullptr,
+              .int8_weights = 0};
 }
 
 void kandinsky_engine_info_init(kandinsky_engine_info* info) {
@@ -111,13 +114,16 @@ kandinsky_status kandinsky_engine_open(const kandinsky_engine_options* from,
   return guarded([&] {
     const auto options = read_options(from, kandinsky_engine_options_init, kFirstEngineOptions,
                                       "kandinsky_engine_options");
-    kandinsky::engine::EngineOptions request{.model_dir = or_empty(options.model_dir),
-                                             .prior_dir = or_empty(options.prior_dir),
-                                             .inpaint_dir = std::nullopt,
-                                             .device = or_empty(options.device),
-                                             .precision = or_empty(options.precision),
-                                             .without = split_names(or_empty(options.without)),
-                                             .max_memory = read_max_memory(options.max_memory)};
+    kandinsky::engine::EngineOptions request{
+        .model_dir = or_empty(options.model_dir),
+        .prior_dir = or_empty(options.prior_dir),
+        .inpaint_dir = std::nullopt,
+        .device = or_empty(options.device),
+        .precision = or_empty(options.precision),
+        .without = split_names(or_empty(options.without)),
+        .max_memory = read_max_memory(options.max_memory),
+        .prior_device = or_empty(options.prior_device),
+        .int8_weights = read_switch("int8_weights", options.int8_weights)};
     if (options.inpaint_dir != nullptr) request.inpaint_dir = options.inpaint_dir;
     required(out, "out") = new kandinsky_engine(request);
   });
@@ -298,7 +304,8 @@ void kandinsky_denoise_options_init(kandinsky_denoise_options* options) {
               .conditions = nullptr,
               .condition_count = 0,
               .negative_conditions = nullptr,
-              .negative_condition_count = 0};
+              .negative_condition_count = 0,
+              .cache_interval = defaults.cache_interval};
 }
 
 kandinsky_status kandinsky_latent_size(const kandinsky_engine* engine, int32_t width,

@@ -40,11 +40,6 @@ std::vector<uint64_t> read_seeds(const uint64_t* seeds, int32_t count) {
   return {seeds, seeds + count};
 }
 
-bool read_switch(const char* name, int32_t value) {
-  if (value == 0 || value == 1) return value == 1;
-  throw Error(ErrorCode::kInvalidArgument, fmt::format("{} is {}, expected 0 or 1", name, value));
-}
-
 /// A caller's numbers as a tensor, or an undefined one for NULL.
 at::Tensor read_floats(const char* name, const float* data, const std::array<int64_t, 4>& shape) {
   if (data == nullptr) return {};
@@ -79,6 +74,11 @@ std::vector<io::Image> read_pictures(const kandinsky_picture* from, size_t count
 }
 
 }  // namespace
+
+bool read_switch(const char* name, int32_t value) {
+  if (value == 0 || value == 1) return value == 1;
+  throw Error(ErrorCode::kInvalidArgument, fmt::format("{} is {}, expected 0 or 1", name, value));
+}
 
 PromptRequest read_request(const kandinsky_prompt_options* from) {
   const auto options = read_options(from, kandinsky_prompt_options_init, kFirstPromptOptions,
@@ -123,6 +123,7 @@ DenoiseRequest read_request(const kandinsky_denoise_options* from, const Engine&
   request.guidance_start = options.guidance_start;
   request.guidance_end = options.guidance_end;
   request.tiling = read_switch("tiling", options.tiling);
+  request.cache_interval = options.cache_interval;
   request.noise = read_floats("noise", options.noise, shape);
   if (options.variation_seeds != nullptr)
     request.variation_seeds = read_seeds(options.variation_seeds, batch_size);

@@ -27,6 +27,9 @@ Value read_word(const char* field, const char* word,
               fmt::format("{} is \"{}\", expected one of: {}", field, word, names));
 }
 
+/// Throws for a number that is neither 0 nor 1.
+bool read_switch(const char* name, int32_t value);
+
 pipelines::PromptRequest read_request(const kandinsky_prompt_options* from);
 
 pipelines::DenoiseRequest read_request(const kandinsky_denoise_options* from, const Engine& engine);

@@ -28,13 +28,26 @@ JobOutline outline(const DenoiseRequest& request, const SourceRequest* source = 
           .mask_method = request.mask_method,
           .width = request.width,
           .height = request.height,
-          .batch_size = static_cast<int64_t>(request.seeds.size())};
+          .batch_size = static_cast<int64_t>(request.seeds.size()),
+          .caches_features = request.cache_interval > 1};
 }
 
 JobOutline with_texts(JobOutline job, const PromptRequest& prompts) {
   job.encodes_texts = prompts.wants_embeds || prompts.wants_negative_embeds;
   job.needs_zero_image = prompts.wants_negative_embeds;
   return job;
+}
+
+/// On another device the precision is chosen anew: one that suits a GPU may be none for a CPU.
+tensor::Placement prior_placement(tensor::Placement placement, const EngineOptions& options) {
+  if (options.prior_device.empty()) return placement;
+  const tensor::Placement there =
+      tensor::choose_placement(options.prior_device, options.precision == "fp32" ? "fp32" : "auto")
+          .placement;
+  if (there.device == placement.device) return placement;
+  placement.device = there.device;
+  placement.dtype = there.dtype;
+  return placement;
 }
 
 }  // namespace
@@ -44,6 +57,7 @@ Engine::Engine(const EngineOptions& options)
       max_memory_(options.max_memory) {
   const tensor::JobGuard guard;
   placement_.placement.speedups = tensor::speedups_without(options.without);
+  placement_.placement.int8_weights = options.int8_weights;
   if (max_memory_ < 0)
     throw Error(ErrorCode::kInvalidArgument,
                 fmt::format("the memory limit is {} bytes, expected 0 or more", max_memory_));
@@ -59,8 +73,9 @@ Engine::Engine(const EngineOptions& options)
                 fmt::format("{}: a model of class {} is of no known family; known are: {}",
                             model.path(), model.pipeline_class(), known));
   }
-  pipeline_ = family_->open(model, {.prior = options.prior_dir, .inpaint = options.inpaint_dir},
-                            placement_.placement);
+  pipeline_ = family_->open(
+      model, {.prior = options.prior_dir, .inpaint = options.inpaint_dir},
+      {.decoder = placement_.placement, .prior = prior_placement(placement_.placement, options)});
 }
 
 void Engine::claim() {

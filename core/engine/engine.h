@@ -22,7 +22,9 @@ struct EngineOptions {
   std::string_view device = "auto";
   std::string_view precision = "auto";
   std::vector<std::string_view> without;  ///< names of speed-ups to leave out
-  int64_t max_memory = 0;  ///< bytes that the process may hold; 0: what is free at each job
+  int64_t max_memory = 0;         ///< bytes that the process may hold; 0: what is free at each job
+  std::string_view prior_device;  ///< of the prior's folder; empty: `device`
+  bool int8_weights = false;      ///< of the prior and the text encoder
 };
 
 /// A pipeline that stays loaded, running one job at a time. Jobs on one engine exclude each other

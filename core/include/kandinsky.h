@@ -218,6 +218,12 @@ typedef struct kandinsky_engine_options {
                               what is free when it begins. Without effect on an accelerator */
   const char* without; /* names of speed-ups to leave out, separated by commas, for measuring and
                           for looking for faults; NULL: none */
+  const char* prior_device; /* where the prior, its text encoder and the image encoder compute, in
+                               the precision that suits it, e.g. "cpu" beside a small GPU; NULL:
+                               `device` */
+  int32_t int8_weights;     /* 1: the prior and the text encoder hold their matrices in int8, with a
+                               scale for each row: half the memory of bf16, other pictures. Weights
+                               that are read layer by layer stay exact. Default 0 */
 } kandinsky_engine_options;
 
 typedef struct kandinsky_engine_info {
@@ -453,6 +459,10 @@ typedef struct kandinsky_denoise_options {
   size_t condition_count;
   const kandinsky_condition* negative_conditions;
   size_t negative_condition_count;
+
+  int32_t cache_interval; /* 1..100, default 1, off: how many evaluations of a picture one run of
+                             the UNet's inner levels serves. An approximation: 2 takes about three
+                             fifths of the time. Source: DeepCache (CVPR 2024) */
 } kandinsky_denoise_options;
 
 KANDINSKY_API void kandinsky_denoise_options_init(kandinsky_denoise_options* options);

@@ -36,6 +36,8 @@ class Engine {
     options.inpaint_dir = from.inpaint_dir ? from.inpaint_dir->c_str() : nullptr;
     options.max_memory = from.max_memory;
     options.without = from.without.c_str();
+    options.prior_device = from.prior_device.empty() ? nullptr : from.prior_device.c_str();
+    options.int8_weights = from.int8_weights ? 1 : 0;
     kandinsky_engine* engine = nullptr;
     check(kandinsky_engine_open(&options, &engine));
     engine_.reset(engine);

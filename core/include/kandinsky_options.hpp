@@ -20,8 +20,10 @@ struct EngineOptions {
                                              ///< one; "": none
   std::string device = "auto";
   std::string precision = "auto";
-  uint64_t max_memory = 0;  ///< bytes; 0: what is free
-  std::string without{};    ///< names of speed-ups to leave out, separated by commas
+  uint64_t max_memory = 0;     ///< bytes; 0: what is free
+  std::string without{};       ///< names of speed-ups to leave out, separated by commas
+  std::string prior_device{};  ///< empty: `device`
+  bool int8_weights = false;
 };
 
 /// Texts to encode. See kandinsky_prompt_options.
@@ -62,6 +64,7 @@ struct DenoiseOptions {
   std::string mask_method = "auto";
   std::vector<kandinsky_condition> conditions;  ///< empty: row i guides picture i
   std::vector<kandinsky_condition> negative_conditions;
+  int32_t cache_interval = 1;
 };
 
 /// Pictures to start from. See kandinsky_source_options.
@@ -207,6 +210,7 @@ inline kandinsky_denoise_options denoise(const DenoiseOptions& from, size_t plac
   options.condition_count = from.conditions.size();
   options.negative_conditions = from.negative_conditions.data();
   options.negative_condition_count = from.negative_conditions.size();
+  options.cache_interval = from.cache_interval;
   return options;
 }
 

@@ -50,7 +50,7 @@ class Component : public Resident {
       monitor.report("load", 0, 1);
       tensor::Placement placement =
           streamed ? tensor::with_streamed_weights(placement_) : placement_;
-      if (frugal) placement.speedups.split_upsampling = false;
+      if (frugal && !layout_.keeps_splits) placement.speedups.split_upsampling = false;
       network_ = std::make_unique<Network>(build_(tensor::Weights::open(files_, placement)));
       is_streamed_ = streamed;
       is_frugal_ = frugal;
@@ -93,9 +93,11 @@ class Component : public Resident {
   }
 
   ComponentMemory measure(std::string name) const {
-    return measure_component(std::move(name), sizes_, layout_,
-                             static_cast<int64_t>(at::elementSize(placement_.dtype)),
-                             placement_.speedups.split_upsampling);
+    return measure_component(
+        std::move(name), sizes_, layout_,
+        {.element_size = static_cast<int64_t>(at::elementSize(placement_.dtype)),
+         .splits = placement_.speedups.split_upsampling,
+         .int8_weights = placement_.int8_weights});
   }
 
   io::ComponentFiles files_;

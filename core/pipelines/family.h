@@ -46,6 +46,7 @@ struct JobOutline {
   int64_t width = 0;  ///< pixels, as is height; unused by a job of embeds alone
   int64_t height = 0;
   int64_t batch_size = 1;
+  bool caches_features = false;
 };
 
 /// A memory plan in few words.
@@ -114,13 +115,19 @@ struct CompanionDirs {
                                             ///< empty: none
 };
 
+/// Where a model's networks run.
+struct Placements {
+  tensor::Placement decoder;
+  tensor::Placement prior;  ///< of what the prior's folder holds
+};
+
 struct Family {
   const char* name;
   /// Whether a decoder or prior folder is of this family.
   bool (*recognizes)(const io::ModelDir& model);
   /// Throws Error when the folders or their parts do not fit.
   std::unique_ptr<Pipeline> (*open)(const io::ModelDir& model, const CompanionDirs& companions,
-                                    tensor::Placement placement);
+                                    const Placements& placements);
 };
 
 /// The table of all families.

@@ -36,26 +36,27 @@ namespace {
 class Kandinsky21 : public Pipeline {
  public:
   Kandinsky21(const io::ModelDir& model, const io::ModelDir& prior,
-              const std::optional<io::ModelDir>& inpaint, tensor::Placement placement)
+              const std::optional<io::ModelDir>& inpaint, const Placements& placements)
       : prior_dir_(prior),
         inpaint_dir_(inpaint),
-        placement_(placement),
+        placement_(exact(placements.decoder)),
         prior_tokenizer_(text::ClipTokenizer::load(prior.component("tokenizer").folder())),
         tokenizer_(text::XlmrTokenizer::load(model.component("tokenizer").folder())),
         prior_schedule_(samplers::UnclipSchedule::from_json(config(prior, "scheduler"))),
         schedule_(read_schedule(model)),
         unet_config_(nn::UNetConfig::from_json(config(model, "unet"))),
         movq_config_(nn::MovqConfig::from_json(config(model, "movq"))),
-        prior_text_encoder_(
-            component<nn::ClipTextEncoder>(prior, "text_encoder", clip_text_layout())),
-        image_encoder_(
-            component<nn::ClipVisionEncoder>(prior, "image_encoder", clip_vision_layout())),
-        prior_(component<nn::PriorTransformer>(prior, "prior", prior_layout())),
-        text_encoder_(
-            component<nn::MultilingualClip>(model, "text_encoder", multilingual_clip_layout())),
-        unet_(model.weights("unet"), placement, unet_layout(),
+        prior_text_encoder_(component<nn::ClipTextEncoder>(
+            prior, "text_encoder", clip_text_layout(), exact(placements.prior))),
+        image_encoder_(component<nn::ClipVisionEncoder>(
+            prior, "image_encoder", clip_vision_layout(), exact(placements.prior))),
+        // Int8 weights are for these two, which are large and whose result is an idea only.
+        prior_(component<nn::PriorTransformer>(prior, "prior", prior_layout(), placements.prior)),
+        text_encoder_(component<nn::MultilingualClip>(
+            model, "text_encoder", multilingual_clip_layout(), placements.decoder)),
+        unet_(model.weights("unet"), placement_, unet_layout(),
               [this](const tensor::Weights& weights) { return nn::UNet(unet_config_, weights); }),
-        movq_(model.weights("movq"), placement, movq_layout(),
+        movq_(model.weights("movq"), placement_, movq_layout(),
               [this](const tensor::Weights& weights) { return nn::Movq(movq_config_, weights); }) {
     check_widths(model, prior);
     check_vocabulary(config(prior, "text_encoder"), prior_tokenizer_.vocab_size());
@@ -68,7 +69,7 @@ class Kandinsky21 : public Pipeline {
                               2 * movq_config_.latent_channels + 1));
     }
     if (inpaint && !is_inpainting_model) {
-      inpaint_unet_.emplace(inpaint->weights("unet"), placement, unet_layout(),
+      inpaint_unet_.emplace(inpaint->weights("unet"), placement_, unet_layout(),
                             [json = config(*inpaint, "unet")](const tensor::Weights& weights) {
                               return nn::UNet(nn::UNetConfig::from_json(json), weights);
                             });
@@ -242,10 +243,15 @@ class Kandinsky21 : public Pipeline {
                                    needed);
   }
 
+  static tensor::Placement exact(tensor::Placement placement) {
+    placement.int8_weights = false;
+    return placement;
+  }
+
   template <typename Network>
-  Component<Network> component(const io::ModelDir& folder, const char* name,
-                               WeightLayout layout) const {
-    return {folder.weights(name), placement_, std::move(layout),
+  static Component<Network> component(const io::ModelDir& folder, const char* name,
+                                      WeightLayout layout, const tensor::Placement& placement) {
+    return {folder.weights(name), placement, std::move(layout),
             [json = config(folder, name)](const tensor::Weights& weights) {
               return Network(json, weights);
             }};
@@ -320,7 +326,7 @@ class Kandinsky21 : public Pipeline {
 
   io::ModelDir prior_dir_;
   std::optional<io::ModelDir> inpaint_dir_;  ///< the model itself if it is an inpainting one
-  tensor::Placement placement_;
+  tensor::Placement placement_;              ///< of UNet and MoVQ
   text::ClipTokenizer prior_tokenizer_;
   text::XlmrTokenizer tokenizer_;
   samplers::UnclipSchedule prior_schedule_;
@@ -352,7 +358,7 @@ bool recognizes_kandinsky_2_1(const io::ModelDir& model) {
 
 std::unique_ptr<Pipeline> open_kandinsky_2_1(const io::ModelDir& model,
                                              const CompanionDirs& companions,
-                                             tensor::Placement placement) {
+                                             const Placements& placements) {
   if (model.pipeline_class() == kPriorPipelineClass) {
     throw Error(
         ErrorCode::kInvalidArgument,
@@ -362,7 +368,7 @@ std::unique_ptr<Pipeline> open_kandinsky_2_1(const io::ModelDir& model,
   }
   const io::ModelDir prior = open_prior_dir(model, companions.prior);
   const std::optional<io::ModelDir> inpaint = open_inpaint_dir(model, companions.inpaint);
-  return std::make_unique<Kandinsky21>(model, prior, inpaint, placement);
+  return std::make_unique<Kandinsky21>(model, prior, inpaint, placements);
 }
 
 }  // namespace kandinsky::pipelines

@@ -12,6 +12,6 @@ bool recognizes_kandinsky_2_1(const io::ModelDir& model);
 /// paints masked pictures with it, and all others as pictures that are masked throughout.
 std::unique_ptr<Pipeline> open_kandinsky_2_1(const io::ModelDir& model,
                                              const CompanionDirs& companions,
-                                             tensor::Placement placement);
+                                             const Placements& placements);
 
 }  // namespace kandinsky::pipelines

@@ -56,7 +56,7 @@ WeightLayout unet_layout() {
 }
 
 WeightLayout movq_layout() {
-  return {.unloaded = {"quantize."}, .split = {"upsamplers.0.conv.weight"}};
+  return {.unloaded = {"quantize."}, .split = {"upsamplers.0.conv.weight"}, .keeps_splits = true};
 }
 
 MemoryNeeds memory_needs(const std::vector<ComponentMemory>& components,
@@ -83,9 +83,14 @@ MemoryNeeds memory_needs(const std::vector<ComponentMemory>& components,
                                         : std::pair<int64_t, int64_t>(0, 0);
   if (job.denoises) {
     const int64_t map = 2 * sizes.unet.block_out_channels.front() * height * width * element_size;
+    // Kept features enter the outermost level with the width of the next one.
+    const auto& widths = sizes.unet.block_out_channels;
+    const int64_t kept = job.caches_features
+                             ? job.batch_size * map * widths[widths.size() > 1 ? 1 : 0] / widths[0]
+                             : 0;
     // A frugal UNet is loaded without split convolutions.
-    add("denoising", {indices.unet}, kUNetFixed + kUNetMaps * map,
-        kUNetFrugalFixed + kUNetFrugalMaps * map - components[indices.unet].split);
+    add("denoising", {indices.unet}, kUNetFixed + kUNetMaps * map + kept,
+        kUNetFrugalFixed + kUNetFrugalMaps * map + kept - components[indices.unet].split);
   }
   if (job.encodes || job.decodes) {
     const int64_t factor = sizes.geometry.latent_factor;

@@ -180,7 +180,7 @@ std::string_view layer_of(std::string_view name, const std::vector<std::string>&
 }  // namespace
 
 ComponentMemory measure_component(std::string name, const std::vector<tensor::TensorSize>& tensors,
-                                  const WeightLayout& layout, int64_t element_size, bool splits) {
+                                  const WeightLayout& layout, const WeightForm& form) {
   struct Layer {
     int64_t all = 0;
     int64_t largest = 0;
@@ -194,9 +194,9 @@ ComponentMemory measure_component(std::string name, const std::vector<tensor::Te
       return tensor.name.starts_with(prefix);
     });
     if (is_unloaded) continue;
-    const int64_t bytes = tensor.elements * element_size;
-    whole += bytes;
-    const bool is_split = splits && std::ranges::any_of(layout.split, [&](const auto& end) {
+    const int64_t bytes = tensor.elements * form.element_size;
+    whole += form.int8_weights && tensor.is_matrix ? tensor.elements : bytes;
+    const bool is_split = form.splits && std::ranges::any_of(layout.split, [&](const auto& end) {
                             return tensor.name.ends_with(end);
                           });
     if (is_split) split += bytes * 7 / 9;  // of a 3x3 kernel four of 2x2 are made

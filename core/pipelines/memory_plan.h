@@ -82,13 +82,20 @@ struct WeightLayout {
   /// Ends of the names of 3x3 convolutions after an upsampling: kept as four of 2x2 for that
   /// speed-up.
   std::vector<std::string> split{};
+  /// Whether they stay split while memory is saved: the doubled map would take more than they do.
+  bool keeps_splits = false;
 };
 
-/// What these tensors take with elements of that size; splits: whether the layout's `split` ones
-/// are, unless streamed. A streamed layer is there once in its own
-/// type and, while one of its tensors is converted and laid out, with two more copies of that one.
+/// The type that a network's tensors are held in.
+struct WeightForm {
+  int64_t element_size = 4;
+  bool splits = false;        ///< whether the layout's `split` tensors are, unless streamed
+  bool int8_weights = false;  ///< whether matrices are in int8, unless streamed
+};
+
+/// What these tensors take. A streamed layer is there once in its own type and, while one of its
+/// tensors is converted and laid out, with two more copies of that one.
 ComponentMemory measure_component(std::string name, const std::vector<tensor::TensorSize>& tensors,
-                                  const WeightLayout& layout, int64_t element_size,
-                                  bool splits = false);
+                                  const WeightLayout& layout, const WeightForm& form);
 
 }  // namespace kandinsky::pipelines

@@ -93,6 +93,11 @@ void DenoiseRequest::check() const {
                 fmt::format("guidance starts at {} of the steps, after its end at {}",
                             guidance_start, guidance_end));
   }
+  if (cache_interval < 1 || cache_interval > kMaxCacheInterval) {
+    throw Error(ErrorCode::kInvalidArgument,
+                fmt::format("cache interval is {} evaluations, expected 1 to {}", cache_interval,
+                            kMaxCacheInterval));
+  }
   check_part("strength", strength);
   check_part("variation strength", variation_strength);
   if (!variation_seeds.empty() || variation_strength > 0.0)

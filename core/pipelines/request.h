@@ -17,6 +17,7 @@ inline constexpr int64_t kMaxBatchSize = 64;
 inline constexpr int64_t kMaxSide = 16384;
 inline constexpr double kMaxGuidanceScale = 100.0;
 inline constexpr int kMaxMaskBlur = 64;
+inline constexpr int kMaxCacheInterval = 100;
 
 /// What stands on the image side of the negative embeds.
 enum class NegativeImage : int {
@@ -69,18 +70,20 @@ enum class MaskMethod : int {
 
 /// How to turn noise into latents.
 struct DenoiseRequest {
-  int64_t width = 512;                    ///< pixels, 1 to kMaxSide
-  int64_t height = 512;                   ///< likewise
-  std::vector<uint64_t> seeds;            ///< 1 to kMaxBatchSize
-  std::string sampler = "DDIM";           ///< a name in the samplers' table
-  std::string scheduler = "Automatic";    ///< a name in the schedulers' table
-  int num_inference_steps = 50;           ///< the sampler's own range
-  double guidance_scale = 4.0;            ///< 0 to kMaxGuidanceScale; 1 and less: off
-  double guidance_rescale = 0.0;          ///< 0 to 1; 0: off
-  double guidance_start = 0.0;            ///< part of the steps after which guidance sets in
-  double guidance_end = 1.0;              ///< part of the steps after which it ends
-  bool tiling = false;                    ///< opposite borders fit each other
-  at::Tensor noise;                       ///< [B, C, h, w] to start from; undefined: from the seeds
+  int64_t width = 512;                  ///< pixels, 1 to kMaxSide
+  int64_t height = 512;                 ///< likewise
+  std::vector<uint64_t> seeds;          ///< 1 to kMaxBatchSize
+  std::string sampler = "DDIM";         ///< a name in the samplers' table
+  std::string scheduler = "Automatic";  ///< a name in the schedulers' table
+  int num_inference_steps = 50;         ///< the sampler's own range
+  double guidance_scale = 4.0;          ///< 0 to kMaxGuidanceScale; 1 and less: off
+  double guidance_rescale = 0.0;        ///< 0 to 1; 0: off
+  double guidance_start = 0.0;          ///< part of the steps after which guidance sets in
+  double guidance_end = 1.0;            ///< part of the steps after which it ends
+  bool tiling = false;                  ///< opposite borders fit each other
+  int cache_interval = 1;  ///< the UNet's inner levels run in every so many evaluations, 1 to
+                           ///< kMaxCacheInterval; see FeatureCache
+  at::Tensor noise;        ///< [B, C, h, w] to start from; undefined: from the seeds
   std::vector<uint64_t> variation_seeds;  ///< empty, or as many as seeds
   double variation_strength = 0.0;        ///< 0 to 1: from the seeds' noise to the variations'
   int64_t seed_resize_width = 0;          ///< draw noise for this size and centre it; 0: off

@@ -6,11 +6,13 @@
 
 #include <algorithm>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "pipelines/check_finite.h"
 #include "pipelines/conditioning_rows.h"
 #include "pipelines/conditions.h"
+#include "pipelines/feature_cache.h"
 #include "pipelines/mask_blend.h"
 #include "pipelines/prepare_latents.h"
 #include "pipelines/prepare_noise.h"
@@ -39,7 +41,8 @@ class PictureDenoiser {
         monitor_(monitor),
         plan_(request.conditions, num_pictures(), request.num_inference_steps),
         negative_plan_(request.negative_conditions, num_pictures(), request.num_inference_steps),
-        rows_(unet, embeds, plan_) {
+        rows_(unet, embeds, plan_),
+        features_(request.cache_interval, num_pictures()) {
     if (negative_embeds != nullptr) negative_rows_.emplace(unet, *negative_embeds, negative_plan_);
     if (!is_inpainting_unet(unet.config(), latent_channels_)) return;
     // Without a mask to see, the whole picture is masked.
@@ -79,21 +82,25 @@ class PictureDenoiser {
   samplers::Prediction predict(const at::Tensor& latents, double timestep, int64_t picture) {
     const bool guided = is_guided(request_, step_);
     Conditionings conditionings;
+    std::vector<int64_t> rows{guided ? 1 : 0};
     if (guided) {
       const WeightedRow negative = negative_plan_.rows(picture, step_).front();
       conditionings.push_back(&negative_rows_->at(negative.row));
+      rows.push_back(negative.row);
     }
     std::vector<double> weights;
     for (const auto& [row, weight] : plan_.rows(picture, step_)) {
       if (weight == 0.0) continue;
       weights.push_back(weight);
       conditionings.push_back(&rows_.at(row));
+      rows.push_back(row);
     }
+    features_.begin(picture, std::move(rows));
 
     at::Tensor sample = latents.slice(0, picture, picture + 1);
     if (inpaint_channels_.defined())
       sample = at::cat({sample, inpaint_channels_.slice(0, picture, picture + 1)}, 1);
-    const std::vector<samplers::Prediction> answers = ask(sample, timestep, conditionings);
+    const std::vector<samplers::Prediction> answers = ask(sample, timestep, picture, conditionings);
 
     std::vector<samplers::ConditionPrediction> conditions;
     for (size_t i = 0; i < weights.size(); ++i)
@@ -107,7 +114,7 @@ class PictureDenoiser {
   /// The UNet's answers for one sample under several conditionings, in pairs where their texts are
   /// equally long: a pair is faster than two, and more would need memory that plain guidance does
   /// not.
-  std::vector<samplers::Prediction> ask(const at::Tensor& sample, double timestep,
+  std::vector<samplers::Prediction> ask(const at::Tensor& sample, double timestep, int64_t picture,
                                         const Conditionings& conditionings) {
     const auto length = [](const nn::UNet::Conditioning* conditioning) {
       return conditioning->contexts.front().key.size(1);
@@ -117,10 +124,12 @@ class PictureDenoiser {
       monitor_.check_cancelled();
       const bool is_pair =
           i + 1 < conditionings.size() && length(conditionings[i]) == length(conditionings[i + 1]);
+      at::Tensor* const features = features_.at(picture, i);
       at::Tensor output =
           is_pair ? unet_(at::cat({sample, sample}), timestep,
-                          nn::UNet::join({conditionings[i], conditionings[i + 1]}), padding_mode())
-                  : unet_(sample, timestep, *conditionings[i], padding_mode());
+                          nn::UNet::join({conditionings[i], conditionings[i + 1]}), padding_mode(),
+                          features)
+                  : unet_(sample, timestep, *conditionings[i], padding_mode(), features);
       output = output.to(at::kCPU, at::kFloat);
       check_finite(output, "denoise", unet_.placement().dtype);
       for (int64_t row = 0; row < output.size(0); ++row)
@@ -150,6 +159,7 @@ class PictureDenoiser {
   ConditionPlan negative_plan_;
   ConditioningRows rows_;
   std::optional<ConditioningRows> negative_rows_;
+  FeatureCache features_;
   at::Tensor inpaint_channels_;
   int step_ = 0;
 };

@@ -48,6 +48,7 @@ at::Device parse_device(std::string_view name) {
 
 Placement with_streamed_weights(Placement placement) {
   placement.streamed = true;
+  placement.int8_weights = false;
   placement.speedups.packed_weights = false;
   placement.speedups.split_upsampling = false;
   return placement;

@@ -21,9 +21,12 @@ struct Placement {
   Speedups speedups{};
   /// Networks read their layers' weights from the files at each use instead of keeping them.
   bool streamed = false;
+  /// Linear layers keep their weights in int8: an approximation.
+  bool int8_weights = false;
 };
 
-/// The same with streamed weights. What pays only for weights that stay is left out.
+/// The same with streamed weights. What pays only for weights that stay is left out, int8 weights
+/// with it.
 Placement with_streamed_weights(Placement placement);
 
 /// A placement with its reason, for people.

@@ -199,7 +199,10 @@ std::vector<TensorSize> Weights::sizes() const {
   for (const auto& [name, entry] : state_->entries) {
     if (!is_floating(entry.view->dtype)) continue;
     const auto bytes = static_cast<int64_t>(entry.view->bytes.size());
-    sizes.push_back({name, bytes / static_cast<int64_t>(io::dtype_size(entry.view->dtype))});
+    const Span<const int64_t> shape = entry.view->shape;
+    sizes.push_back({.name = name,
+                     .elements = bytes / static_cast<int64_t>(io::dtype_size(entry.view->dtype)),
+                     .is_matrix = shape.size() == 2});
   }
   return sizes;
 }

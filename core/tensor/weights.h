@@ -19,6 +19,7 @@ namespace kandinsky::tensor {
 struct TensorSize {
   std::string name;
   int64_t elements = 0;
+  bool is_matrix = false;
 };
 
 /// A view of a component's weights below a dotted scope, e.g. "down_blocks.0.resnets.1". Cheap to

@@ -51,6 +51,8 @@ class Settings:
     mix_strength_2: float
     mix_items: str
     mix_method: str
+    cache_interval: int
+    int8_weights: bool
 
 
 CONTROLS: tuple[Control, ...] = (
@@ -227,6 +229,24 @@ CONTROLS: tuple[Control, ...] = (
         info="sum: as the model's own pipeline. slerp: on the sphere; strengths from 0.",
         choices=("sum", "slerp"),
         panel="mixing",
+    ),
+    Slider(
+        field="cache_interval",
+        label="Feature cache interval",
+        infotext="Kandinsky cache interval",
+        default=1,
+        minimum=1,
+        maximum=10,
+        step=1,
+        info="Faster, other pictures: the inner levels run in every so many steps only. 1: off.",
+        panel="advanced",
+    ),
+    Switch(
+        field="int8_weights",
+        label="8-bit prior and text encoder",
+        infotext="Kandinsky int8 weights",
+        info="Less memory, other pictures.",
+        panel="advanced",
     ),
 )
 

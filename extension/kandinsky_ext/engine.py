@@ -83,6 +83,7 @@ class EngineKey:
     precision: str
     max_memory: int = 0
     """Bytes; 0: what is free."""
+    int8_weights: bool = False
 
 
 class OpenEngine:
@@ -99,6 +100,7 @@ class OpenEngine:
             device=key.device,
             precision=key.precision,
             max_memory=key.max_memory,
+            int8_weights=key.int8_weights,
         )
         self.embedder = Embedder(self.engine)
         self.encoded = EncodedPictures(self.engine)

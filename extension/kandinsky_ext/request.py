@@ -72,6 +72,7 @@ class Request:
     guidance_start: float
     guidance_end: float
     tiling: bool
+    cache_interval: int
     mask_method: str
     noise: Floats | None = None
     start: Start | None = None
@@ -110,6 +111,7 @@ class Request:
             "guidance_start": self.guidance_start,
             "guidance_end": self.guidance_end,
             "tiling": self.tiling,
+            "cache_interval": self.cache_interval,
             "noise": self.noise,
         }
         if self.start is not None:
@@ -158,6 +160,7 @@ def make(
         guidance_start=settings.guidance_start,
         guidance_end=settings.guidance_end,
         tiling=tiling,
+        cache_interval=settings.cache_interval,
         mask_method=settings.inpaint_method,
         noise=noise,
         start=start,

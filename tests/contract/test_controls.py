@@ -53,6 +53,8 @@ OTHER = {
     "mix_strength_2": 1.25,
     "mix_items": "Picture + picture",
     "mix_method": "slerp",
+    "cache_interval": 3,
+    "int8_weights": True,
 }
 """A value that is allowed and not the default, for each control."""
 NEEDED = {"mix_strength_1", "mix_strength_2", "mix_items", "mix_method", "mix_picture_1"}
@@ -129,7 +131,9 @@ def arguments(ext, settings, name):
         # With the items named, so that image to image does not choose them.
         mix=mixed_with(ext, settings, init_images=[RED] if name == "mix_items" else []),
     )
-    key = ext.engine.EngineKey(Path(settings.model), "cpu", settings.precision)
+    key = ext.engine.EngineKey(
+        Path(settings.model), "cpu", settings.precision, int8_weights=settings.int8_weights
+    )
     mix = {"mix": repr(request.mix)} if settings.mix else {"mix": None}
     denoise = {k: v for k, v in request.denoise_options().items() if k not in ("mask", "noise")}
     denoise.pop("init_latents")

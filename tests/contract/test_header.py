@@ -30,6 +30,8 @@ RECORDED: dict[str, list[Field]] = {
         Field("inpaint_dir", 40, 8),
         Field("max_memory", 48, 8),
         Field("without", 56, 8),
+        Field("prior_device", 64, 8),
+        Field("int8_weights", 72, 4),
     ],
     "kandinsky_memory_plan": [
         Field("struct_size", 0, 4),
@@ -101,6 +103,7 @@ RECORDED: dict[str, list[Field]] = {
         Field("condition_count", 168, 8),
         Field("negative_conditions", 176, 8),
         Field("negative_condition_count", 184, 8),
+        Field("cache_interval", 192, 4),
     ],
     "kandinsky_decode_options": [
         Field("struct_size", 0, 4),

@@ -39,6 +39,8 @@ DEFAULTS: dict[str, tuple[type[ctypes.Structure], dict[str, Any]]] = {
             ("inpaint_dir", TEXT),
             ("max_memory", ctypes.c_uint64),
             ("without", TEXT),
+            ("prior_device", TEXT),
+            ("int8_weights", INT),
         ),
         {
             "model_dir": None,
@@ -48,6 +50,8 @@ DEFAULTS: dict[str, tuple[type[ctypes.Structure], dict[str, Any]]] = {
             "inpaint_dir": None,
             "max_memory": 0,
             "without": None,
+            "prior_device": None,
+            "int8_weights": 0,
         },
     ),
     "kandinsky_memory_plan": (
@@ -128,6 +132,7 @@ DEFAULTS: dict[str, tuple[type[ctypes.Structure], dict[str, Any]]] = {
             ("condition_count", SIZE),
             ("negative_conditions", POINTER),
             ("negative_condition_count", SIZE),
+            ("cache_interval", INT),
         ),
         {
             "width": 512,
@@ -155,6 +160,7 @@ DEFAULTS: dict[str, tuple[type[ctypes.Structure], dict[str, Any]]] = {
             "condition_count": 0,
             "negative_conditions": None,
             "negative_condition_count": 0,
+            "cache_interval": 1,
         },
     ),
     "kandinsky_decode_options": (

@@ -10,12 +10,18 @@ namespace kandinsky::nn {
 Linear::Linear(const tensor::Weights& weights, int64_t in_features, int64_t out_features, Bias bias)
     : weight_(weights.take("weight", {out_features, in_features})),
       bias_(bias == Bias::kYes ? weights.take("bias", {out_features}) : at::Tensor()),
-      is_packed_(onednn::can_pack(weights.placement())),
+      is_packed_(!weights.placement().int8_weights && onednn::can_pack(weights.placement())),
       is_fused_(is_packed_ && weights.placement().speedups.fused_operations) {
-  if (is_packed_) weight_ = onednn::pack_linear(weight_);
+  if (weights.placement().int8_weights) {
+    int8_weight_.emplace(weight_);
+    weight_.reset();
+  } else if (is_packed_) {
+    weight_ = onednn::pack_linear(weight_);
+  }
 }
 
 at::Tensor Linear::operator()(const at::Tensor& x) const {
+  if (int8_weight_) return int8_weight_->linear(x, bias_);
   return is_packed_ ? onednn::linear(x, weight_, bias_) : at::linear(x, weight_, bias_);
 }
 

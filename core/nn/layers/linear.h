@@ -2,7 +2,10 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <optional>
+
 #include "nn/layers/activation.h"
+#include "nn/layers/int8_weight.h"
 #include "tensor/weights.h"
 
 namespace kandinsky::nn {
@@ -10,7 +13,7 @@ namespace kandinsky::nn {
 enum class Bias { kNo, kYes };
 
 /// y = x W^T + b over the last dimension. Tensors: "weight" [out, in], "bias" [out]. On CPUs the
-/// weight is kept packed where LibTorch can.
+/// weight is kept packed where LibTorch can; in int8 where the placement says so.
 class Linear {
  public:
   Linear(const tensor::Weights& weights, int64_t in_features, int64_t out_features,
@@ -26,6 +29,7 @@ class Linear {
 
  private:
   at::Tensor weight_;
+  std::optional<Int8Weight> int8_weight_;  ///< instead of weight_
   at::Tensor bias_;
   bool is_packed_;
   bool is_fused_;

@@ -1,9 +1,6 @@
 #include "nn/layers/onednn.h"
 
 #include <ATen/TensorOperators.h>
-#include <ATen/core/dispatch/Dispatcher.h>
-#include <ATen/core/ivalue.h>
-#include <ATen/core/stack.h>
 #include <ATen/ops/arange.h>
 #include <ATen/ops/conv2d.h>
 #include <ATen/ops/cos.h>
@@ -14,27 +11,10 @@
 #include <mutex>
 #include <vector>
 
+#include "nn/layers/operator.h"
+
 namespace kandinsky::nn::onednn {
 namespace {
-
-/// An operator by its name; called through boxed values, whose form is the same in all releases.
-class Operator {
- public:
-  Operator(const char* name, const char* overload, size_t num_arguments)
-      : handle_(c10::Dispatcher::singleton().findSchema({name, overload})) {
-    if (handle_ && handle_->schema().arguments().size() != num_arguments) handle_.reset();
-  }
-
-  bool exists() const { return handle_.has_value(); }
-
-  at::Tensor operator()(std::vector<c10::IValue> arguments) const {
-    handle_->callBoxed(&arguments);
-    return arguments.front().toTensor();
-  }
-
- private:
-  decltype(c10::Dispatcher::singleton().findSchema({"", ""})) handle_;
-};
 
 struct Operators {
   Operator pack_convolution{"mkldnn::_reorder_convolution_weight", "", 6};

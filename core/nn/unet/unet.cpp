@@ -4,6 +4,9 @@
 #include <ATen/ops/cat.h>
 #include <ATen/ops/silu.h>
 
+#include <cstddef>
+#include <utility>
+
 #include "nn/config_checks.h"
 #include "tensor/frugal.h"
 
@@ -173,37 +176,89 @@ UNet::Conditioning UNet::join(const std::vector<const Conditioning*>& conditioni
   return result;
 }
 
-at::Tensor UNet::operator()(const at::Tensor& sample, double timestep,
-                            const Conditioning& conditioning, PaddingMode padding_mode) const {
-  // Every residual unit starts its own projection with SiLU: once for all.
-  const at::Tensor temb = at::silu(time_embedding_(timestep) + conditioning.aug_emb);
-  auto context = conditioning.contexts.begin();
+class UNet::Pass {
+ public:
+  Pass(at::Tensor activated_temb, const Conditioning& conditioning, PaddingMode padding_mode)
+      : temb_(std::move(activated_temb)),
+        context_(conditioning.contexts.begin()),
+        padding_mode_(padding_mode) {}
 
+  /// The level's units, each of which lays a map by for the way up.
+  at::Tensor down(const Level& level, at::Tensor x) {
+    if (skips_.empty()) skips_.push_back(x);
+    for (size_t j = 0; j < level.resnets.size(); ++j) {
+      x = level.resnets[j](x, temb_, padding_mode_);
+      skips_.push_back(x = attend(level, j, x));
+      tensor::end_block();
+    }
+    return x;
+  }
+
+  at::Tensor shrink(const Level& level, const at::Tensor& x) {
+    if (!level.resampler) return x;
+    skips_.push_back((*level.resampler)(x, temb_, padding_mode_));
+    return skips_.back();
+  }
+
+  at::Tensor middle(const UNet& unet, at::Tensor x) {
+    x = unet.mid_resnets_[0](x, temb_, padding_mode_);
+    x = (*unet.mid_attention_)(x, *context_++);
+    return unet.mid_resnets_[1](x, temb_, padding_mode_);
+  }
+
+  /// The level's units, each of which takes a map back.
+  at::Tensor up(const Level& level, at::Tensor x) {
+    for (size_t j = 0; j < level.resnets.size(); ++j) {
+      x = level.resnets[j](at::cat({x, skips_.back()}, 1), temb_, padding_mode_);
+      skips_.pop_back();
+      x = attend(level, j, x);
+      tensor::end_block();
+    }
+    return x;
+  }
+
+  at::Tensor enlarge(const Level& level, const at::Tensor& x) {
+    return level.resampler ? (*level.resampler)(x, temb_, padding_mode_) : x;
+  }
+
+  /// Leaves out the attention units up to those of this last level.
+  void skip_to(const Level& last, const Conditioning& conditioning) {
+    context_ = conditioning.contexts.end() - static_cast<std::ptrdiff_t>(last.attentions.size());
+  }
+
+ private:
+  at::Tensor attend(const Level& level, size_t j, const at::Tensor& x) {
+    return level.attentions.empty() ? x : level.attentions[j](x, *context_++);
+  }
+
+  at::Tensor temb_;
+  std::vector<AddedKvAttention::Context>::const_iterator context_;
+  PaddingMode padding_mode_;
+  std::vector<at::Tensor> skips_;
+};
+
+at::Tensor UNet::operator()(const at::Tensor& sample, double timestep,
+                            const Conditioning& conditioning, PaddingMode padding_mode,
+                            at::Tensor* deep_features) const {
+  // Every residual unit starts its own projection with SiLU: once for all.
+  Pass pass(at::silu(time_embedding_(timestep) + conditioning.aug_emb), conditioning, padding_mode);
   at::Tensor x = conv_in_(
       sample.to(placement_.device, placement_.dtype).contiguous(at::MemoryFormat::ChannelsLast),
       padding_mode);
-  std::vector<at::Tensor> skips{x};
-  for (const Level& level : down_blocks_) {
-    for (size_t j = 0; j < level.resnets.size(); ++j) {
-      x = level.resnets[j](x, temb, padding_mode);
-      if (!level.attentions.empty()) x = level.attentions[j](x, *context++);
-      skips.push_back(x);
-      tensor::end_block();
-    }
-    if (level.resampler) skips.push_back(x = (*level.resampler)(x, temb, padding_mode));
+  x = pass.down(down_blocks_.front(), std::move(x));
+  if (deep_features != nullptr && deep_features->defined()) {
+    pass.skip_to(up_blocks_.back(), conditioning);
+    x = *deep_features;
+  } else {
+    x = pass.shrink(down_blocks_.front(), x);
+    for (size_t i = 1; i < down_blocks_.size(); ++i)
+      x = pass.shrink(down_blocks_[i], pass.down(down_blocks_[i], std::move(x)));
+    x = pass.middle(*this, std::move(x));
+    for (size_t i = 0; i + 1 < up_blocks_.size(); ++i)
+      x = pass.enlarge(up_blocks_[i], pass.up(up_blocks_[i], std::move(x)));
+    if (deep_features != nullptr) *deep_features = x;
   }
-  x = mid_resnets_[0](x, temb, padding_mode);
-  x = (*mid_attention_)(x, *context++);
-  x = mid_resnets_[1](x, temb, padding_mode);
-  for (const Level& level : up_blocks_) {
-    for (size_t j = 0; j < level.resnets.size(); ++j) {
-      x = level.resnets[j](at::cat({x, skips.back()}, 1), temb, padding_mode);
-      skips.pop_back();
-      if (!level.attentions.empty()) x = level.attentions[j](x, *context++);
-      tensor::end_block();
-    }
-    if (level.resampler) x = (*level.resampler)(x, temb, padding_mode);
-  }
+  x = pass.enlarge(up_blocks_.back(), pass.up(up_blocks_.back(), std::move(x)));
   return conv_out_(conv_norm_out_(x, {}, kernels::Then::kSilu), padding_mode);
 }
 

@@ -53,10 +53,13 @@ class UNet {
   static Conditioning join(const std::vector<const Conditioning*>& conditionings);
 
   /// sample: [B, in_channels, h, w] with h and w multiples of size_multiple(). timestep may be
-  /// fractional. Returns [B, out_channels, h, w] in the placement's type. Source: diffusers,
+  /// fractional. deep_features: what all levels inside of the outermost one make of a sample, as it
+  /// enters the last up block. Defined, it stands for them and they do not run; undefined, it
+  /// becomes theirs. Returns [B, out_channels, h, w] in the placement's type. Source: diffusers,
   /// UNet2DConditionModel.forward.
   at::Tensor operator()(const at::Tensor& sample, double timestep, const Conditioning& conditioning,
-                        PaddingMode padding_mode = PaddingMode::kZeros) const;
+                        PaddingMode padding_mode = PaddingMode::kZeros,
+                        at::Tensor* deep_features = nullptr) const;
 
   const UNetConfig& config() const { return config_; }
   const tensor::Placement& placement() const { return placement_; }
@@ -72,6 +75,9 @@ class UNet {
   };
   Level make_level(const tensor::Weights& weights, const std::vector<int64_t>& in_channels,
                    int64_t channels, bool has_attention, Resample resample) const;
+
+  /// One pass through the levels.
+  class Pass;
 
   UNetConfig config_;
   tensor::Placement placement_;

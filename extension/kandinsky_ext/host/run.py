@@ -36,5 +36,13 @@ def make_job(settings: Settings) -> RunJob:
     model = models.choose(settings.model, tools.model_roots())
     device, _ = tools.device()
     shared.state.textinfo = "Kandinsky: opening the model"
-    opened = keeper.get(EngineKey(model.folder, device, settings.precision, options.max_memory()))
+    opened = keeper.get(
+        EngineKey(
+            model.folder,
+            device,
+            settings.precision,
+            max_memory=options.max_memory(),
+            int8_weights=settings.int8_weights,
+        )
+    )
     return RunJob(opened, settings, model_name=model.name)

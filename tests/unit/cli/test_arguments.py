@@ -23,10 +23,11 @@ def refused(code: int, *arguments: str | bytes | Path) -> str:
 
 
 COMMON = (
-    "--model --prior --precision --device --max-memory --threads --without "
-    "--prompt --negative-prompt --negative-prior-prompt "
+    "--model --prior --precision --device --prior-device --int8-weights --max-memory --threads "
+    "--without --prompt --negative-prompt --negative-prior-prompt "
     "--negative-image --prior-steps --prior-cfg-scale --plain-prompt --long-prompts --sampler "
-    "--scheduler --steps --cfg-scale --cfg-rescale --guidance-start --guidance-end --tiling "
+    "--scheduler --steps --cfg-scale --cfg-rescale --guidance-start --guidance-end "
+    "--cache-interval --tiling "
     "--width --height --seed --batch-size --variation-seed --variation-strength --seed-resize "
     "--output --save-embeds --quiet"
 )

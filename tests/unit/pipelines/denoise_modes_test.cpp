@@ -33,6 +33,7 @@ std::vector<Mode> modes() {
          r.guidance_start = 0.25;
          r.guidance_end = 0.75;
        }},
+      {"feature cache", [](DenoiseRequest& r) { r.cache_interval = 2; }},
       {"tiling", [](DenoiseRequest& r) { r.tiling = true; }},
       {"variation",
        [](DenoiseRequest& r) {

@@ -149,7 +149,7 @@ TEST(MeasureComponent, CountsLayersOnceAndLeavesOutWhatIsNotLoaded) {
                                                        {"blocks.1.weight", 7},
                                                        {"my_blocks.1.weight", 1},
                                                        {"table.weight", 1000}},
-                                                      layout, 2);
+                                                      layout, {.element_size = 2});
   EXPECT_EQ(component.whole, 2 * (10 + 30 + 20 + 4 + 30 + 31 + 7 + 1));
   EXPECT_EQ(component.streamed, 2 * (10 + 1) + 2 * (30 + 20 + 2 * 30))
       << "what is no layer, and the largest layer with two more copies of its largest tensor";
@@ -160,14 +160,27 @@ TEST(MeasureComponent, CountsSplitConvolutionsUnlessStreamed) {
   for (const char* level : {"0", "1", "2", "3"})
     tensors.push_back({std::string("up.") + level + ".upsamplers.0.conv.weight", 90});
   const WeightLayout layout{.layers = {"upsamplers"}, .split = {"upsamplers.0.conv.weight"}};
-  EXPECT_EQ(measure_component("movq", tensors, layout, 2).whole, 2 * (900 + 4 * 90));
-  const ComponentMemory split = measure_component("movq", tensors, layout, 2, true);
+  EXPECT_EQ(measure_component("movq", tensors, layout, {.element_size = 2}).whole,
+            2 * (900 + 4 * 90));
+  const ComponentMemory split =
+      measure_component("movq", tensors, layout, {.element_size = 2, .splits = true});
   EXPECT_EQ(split.whole, 2 * (900 + 4 * 160));
   EXPECT_EQ(split.streamed, 2 * (900 + 3 * 90));
 }
 
+TEST(MeasureComponent, CountsMatricesInInt8UnlessStreamed) {
+  const std::vector<tensor::TensorSize> tensors{
+      {.name = "layers.0.weight", .elements = 100, .is_matrix = true},
+      {.name = "layers.0.bias", .elements = 10},
+      {.name = "layers.1.weight", .elements = 100, .is_matrix = true}};
+  const ComponentMemory component = measure_component("prior", tensors, {.layers = {"layers"}},
+                                                      {.element_size = 4, .int8_weights = true});
+  EXPECT_EQ(component.whole, 100 + 40 + 100);
+  EXPECT_EQ(component.streamed, component.whole) << "a layer and two copies are more than that";
+}
+
 TEST(MeasureComponent, WithoutLayersItCannotBeStreamed) {
-  const ComponentMemory component = measure_component("movq", {{"a", 3}, {"b", 4}}, {}, 4);
+  const ComponentMemory component = measure_component("movq", {{"a", 3}, {"b", 4}}, {}, {});
   EXPECT_EQ(component.whole, 28);
   EXPECT_EQ(component.streamed, 28);
 }

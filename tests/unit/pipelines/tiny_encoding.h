@@ -26,7 +26,7 @@ class TinyEncodingTest : public testing::Test {
     const io::ModelDir model = io::ModelDir::open(tiny_folder("tiny-2-1"));
     tensor::Placement placement;
     placement.speedups = tensor::speedups_without(without);
-    return find_family(model)->open(model, {}, placement);
+    return find_family(model)->open(model, {}, {placement, placement});
   }
 
   /// How often a stage began.

@@ -52,7 +52,7 @@ class TinyPipelineTest : public testing::Test {
                                         std::optional<std::string_view> inpaint = std::nullopt) {
     const std::string prior = folder("tiny-2-1-prior");
     return open_kandinsky_2_1(io::ModelDir::open(folder(model)),
-                              {.prior = prior, .inpaint = inpaint}, {});
+                              {.prior = prior, .inpaint = inpaint}, {.decoder = {}, .prior = {}});
   }
 
   /// 64x64 pixels, seeds 11, 12, ...

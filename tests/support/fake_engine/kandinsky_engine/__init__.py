@@ -140,6 +140,8 @@ class Engine:
         inpaint_dir=None,
         max_memory=0,
         without=(),
+        prior_device=None,
+        int8_weights=False,
     ):
         if not (Path(model_dir) / "model_index.json").is_file():
             raise NotFoundError(f"{model_dir}: no model_index.json")
@@ -164,6 +166,7 @@ class Engine:
             device=device,
             precision=precision,
             max_memory=max_memory,
+            int8_weights=int8_weights,
         )
 
     def close(self):
@@ -259,6 +262,7 @@ class Engine:
         mask_method="auto",
         conditions=None,
         negative_conditions=None,
+        cache_interval=1,
     ):
         given = {name: value for name, value in locals().items() if name != "self"}
         self._record("denoise", **{**given, "seeds": list(seeds)})
@@ -281,7 +285,7 @@ class Engine:
         running = steps if init_latents is None else min(int(steps * strength), steps)
         guided = _guided(embeds, conditions, batch, steps, steps - running)
         against = _guided(negative_embeds, negative_conditions, batch, steps, steps - running)
-        look = (steps, float(guidance_scale), sampler, scheduler, guidance_rescale)
+        look = (steps, float(guidance_scale), sampler, scheduler, guidance_rescale, cache_interval)
         tint = _digest(*look, guidance_start, guidance_end, tiling)[0] / 20
         latents = np.zeros(shape, dtype=np.float32)
         for i, seed in enumerate(seeds):

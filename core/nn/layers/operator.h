@@ -1,0 +1,34 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+#include <ATen/core/dispatch/Dispatcher.h>
+#include <ATen/core/ivalue.h>
+#include <ATen/core/stack.h>
+
+#include <cstddef>
+#include <utility>
+#include <vector>
+
+namespace kandinsky::nn {
+
+/// One of LibTorch's operators by its name, which some releases may lack; called through boxed
+/// values, whose form is the same in all of them.
+class Operator {
+ public:
+  Operator(const char* name, const char* overload, size_t num_arguments)
+      : handle_(c10::Dispatcher::singleton().findSchema({name, overload})) {
+    if (handle_ && handle_->schema().arguments().size() != num_arguments) handle_.reset();
+  }
+
+  bool exists() const { return handle_.has_value(); }
+
+  at::Tensor operator()(std::vector<c10::IValue> arguments) const {
+    handle_->callBoxed(&arguments);
+    return arguments.front().toTensor();
+  }
+
+ private:
+  decltype(c10::Dispatcher::singleton().findSchema({"", ""})) handle_;
+};
+
+}  // namespace kandinsky::nn
