@@ -29,10 +29,12 @@ constexpr int64_t kUNetMaps = 31;
 constexpr int64_t kUNetFrugalFixed = 110 * kMegabyte;
 constexpr int64_t kUNetFrugalMaps = 28;
 
-/// MoVQ's decoder; its encoder takes half.
-constexpr int64_t kMovqFixed = 550 * kMegabyte;
+/// MoVQ's decoder; its encoder takes less. Maps as a whole: without bands of rows.
+constexpr int64_t kMovqFixed = 150 * kMegabyte;
 constexpr int64_t kMovqFrugalFixed = 100 * kMegabyte;
-constexpr double kMovqMaps = 6.4;
+constexpr double kMovqMaps = 3.2;
+constexpr int64_t kMovqWholeFixed = 550 * kMegabyte;
+constexpr double kMovqWholeMaps = 6.4;
 
 /// Pixels of the whole batch on their way to the caller: fp32 twice, and bytes.
 constexpr int64_t kBytesPerPixel = 3 * (4 + 4 + 2);
@@ -95,11 +97,15 @@ MemoryNeeds memory_needs(const std::vector<ComponentMemory>& components,
   if (job.encodes || job.decodes) {
     const int64_t factor = sizes.geometry.latent_factor;
     const int64_t pixels = height * width * factor * factor;
-    const auto maps =
-        static_cast<int64_t>(kMovqMaps * static_cast<double>(sizes.movq.block_out_channels.front() *
-                                                             pixels * element_size));
+    const tensor::Speedups& speedups = sizes.placement.speedups;
+    const bool has_bands =
+        speedups.row_bands && speedups.fused_norms && sizes.placement.dtype != at::kHalf;
+    const auto maps = static_cast<int64_t>(
+        (has_bands ? kMovqMaps : kMovqWholeMaps) *
+        static_cast<double>(sizes.movq.block_out_channels.front() * pixels * element_size));
     const int64_t pictures = kBytesPerPixel * pixels * job.batch_size;
-    add(job.decodes ? "decoding" : "encoding", {indices.movq}, kMovqFixed + pictures + maps,
+    add(job.decodes ? "decoding" : "encoding", {indices.movq},
+        (has_bands ? kMovqFixed : kMovqWholeFixed) + pictures + maps,
         kMovqFrugalFixed + pictures + maps);
   }
   return needs;

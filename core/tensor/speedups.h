@@ -13,6 +13,7 @@ struct Speedups {
   bool packed_weights = true;
   bool fused_operations = true;
   bool fused_norms = true;
+  bool row_bands = true;
   bool latent_grid_norms = true;
   bool split_upsampling = true;
   bool batched_attention = true;

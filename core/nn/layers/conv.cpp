@@ -24,6 +24,7 @@ Conv2d::Conv2d(const tensor::Weights& weights, const ConvShape& shape, Bias bias
 Conv2d::Conv2d(const at::Tensor& weight, const at::Tensor& bias, const ConvShape& shape,
                const tensor::Placement& placement)
     : bias_(bias),
+      out_channels_(shape.out_channels),
       stride_(shape.stride),
       padding_(shape.padding),
       is_pointwise_(shape.kernel == 1 && shape.stride == 1 && shape.padding == 0),
@@ -34,32 +35,42 @@ Conv2d::Conv2d(const at::Tensor& weight, const at::Tensor& bias, const ConvShape
   } else if (is_pointwise_) {
     weight_ = onednn::pack_linear(weight.flatten(1));
   } else {
-    weight_ = onednn::pack_convolution(weight, {stride_, padding_});
+    weight_ = onednn::pack_convolution(weight, {stride_, padding_, padding_});
   }
 }
 
 at::Tensor Conv2d::operator()(const at::Tensor& x, PaddingMode mode) const {
-  return convolve(x, {}, mode);
+  return convolve(x, {}, mode, padding_);
 }
 
 at::Tensor Conv2d::add_to(const at::Tensor& residual, const at::Tensor& x, PaddingMode mode) const {
-  return is_fused_ ? convolve(x, residual, mode) : residual + convolve(x, {}, mode);
+  return is_fused_ ? convolve(x, residual, mode, padding_)
+                   : residual + convolve(x, {}, mode, padding_);
 }
 
-at::Tensor Conv2d::convolve(const at::Tensor& x, const at::Tensor& residual,
-                            PaddingMode mode) const {
+at::Tensor Conv2d::of_rows(const at::Tensor& x, const at::Tensor& residual,
+                           PaddingMode mode) const {
+  if (is_fused_) return convolve(x, residual, mode, 0);
+  const at::Tensor result = convolve(x, {}, mode, 0);
+  return residual.defined() ? residual + result : result;
+}
+
+at::Tensor Conv2d::convolve(const at::Tensor& x, const at::Tensor& residual, PaddingMode mode,
+                            int64_t row_padding) const {
   const bool is_padded_before = mode == PaddingMode::kCircular && padding_ > 0;
   const at::Tensor map =
-      is_padded_before ? pad_map(x, {padding_, padding_, padding_, padding_}, mode) : x;
-  const int64_t padding = is_padded_before ? 0 : padding_;
-  if (!is_packed_) return at::conv2d(map, weight_, bias_, {stride_, stride_}, {padding, padding});
-  return packed_convolve(map, residual, padding);
+      is_padded_before ? pad_map(x, {padding_, padding_, row_padding, row_padding}, mode) : x;
+  const int64_t rows = is_padded_before ? 0 : row_padding;
+  const int64_t columns = is_padded_before ? 0 : padding_;
+  if (!is_packed_) return at::conv2d(map, weight_, bias_, {stride_, stride_}, {rows, columns});
+  return packed_convolve(map, residual, rows, columns);
 }
 
 at::Tensor Conv2d::packed_convolve(const at::Tensor& x, const at::Tensor& residual,
-                                   int64_t padding) const {
+                                   int64_t row_padding, int64_t column_padding) const {
   if (!is_pointwise_)
-    return onednn::convolution(x, weight_, bias_, {stride_, padding}, {.addend = residual});
+    return onednn::convolution(x, weight_, bias_, {stride_, row_padding, column_padding},
+                               {.addend = residual});
   const at::Tensor addend = residual.defined() ? map_to_tokens(residual) : residual;
   return tokens_to_map(onednn::linear(map_to_tokens(x), weight_, bias_, {.addend = addend}),
                        x.size(2), x.size(3));

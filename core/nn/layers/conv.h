@@ -51,13 +51,22 @@ class Conv2d {
   at::Tensor add_to(const at::Tensor& residual, const at::Tensor& x,
                     PaddingMode mode = PaddingMode::kZeros) const;
 
+  /// Of rows from a larger map, with those above and below that the kernel reads: x: [B, in, H + 2
+  /// * padding, W]. residual, which is added: [B, out, H, W] or undefined.
+  at::Tensor of_rows(const at::Tensor& x, const at::Tensor& residual, PaddingMode mode) const;
+
+  int64_t out_channels() const { return out_channels_; }
+
  private:
-  at::Tensor convolve(const at::Tensor& x, const at::Tensor& residual, PaddingMode mode) const;
-  at::Tensor packed_convolve(const at::Tensor& x, const at::Tensor& residual,
-                             int64_t padding) const;
+  /// row_padding: what is still to be added above and below.
+  at::Tensor convolve(const at::Tensor& x, const at::Tensor& residual, PaddingMode mode,
+                      int64_t row_padding) const;
+  at::Tensor packed_convolve(const at::Tensor& x, const at::Tensor& residual, int64_t row_padding,
+                             int64_t column_padding) const;
 
   at::Tensor weight_;
   at::Tensor bias_;
+  int64_t out_channels_;
   int64_t stride_;
   int64_t padding_;
   bool is_pointwise_;  ///< each place alone: a linear layer

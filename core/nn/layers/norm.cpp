@@ -17,6 +17,9 @@ using kernels::Then;
 
 namespace {
 
+/// Smaller maps stay in the caches as they are.
+constexpr int64_t kLargeMapBytes = int64_t{16} << 20U;
+
 /// LibTorch's channels-last kernel for CPUs takes the variance as E[x^2] - E[x]^2, which cancels on
 /// even surfaces such as a plain background. In fp32, where results are to be exact, that shows.
 bool is_ill_conditioned(const at::Tensor& x) {
@@ -47,7 +50,8 @@ GroupNorm::GroupNorm(const tensor::Weights& weights, int64_t channels, int64_t g
       bias_(weights.take("bias", {channels})),
       groups_(groups),
       eps_(eps),
-      is_fused_(weights.placement().speedups.fused_norms) {
+      is_fused_(weights.placement().speedups.fused_norms),
+      has_bands_(weights.placement().speedups.row_bands) {
   if (groups < 1 || channels % groups != 0) {
     throw Error(
         ErrorCode::kCorruptFile,
@@ -70,6 +74,13 @@ at::Tensor GroupNorm::in_place(at::Tensor x, const Cells& cells, Then then) cons
   if (!is_fused_for(x, cells)) return plain(x, cells, then);
   kernels::apply(x, kernels::group_norm(x, groups_, eps_, weight_, bias_), cells, then, x);
   return x;
+}
+
+std::optional<NormedRows> GroupNorm::in_bands(const at::Tensor& x, const Cells& cells,
+                                              Then then) const {
+  const bool is_large = x.size(0) == 1 && static_cast<int64_t>(x.nbytes()) >= kLargeMapBytes;
+  if (!has_bands_ || !is_large || !is_fused_for(x, cells)) return std::nullopt;
+  return NormedRows(x, kernels::group_norm(x, groups_, eps_, weight_, bias_), cells, then);
 }
 
 bool GroupNorm::is_fused_for(const at::Tensor& x, const Cells& cells) const {

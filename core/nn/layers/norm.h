@@ -2,7 +2,10 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <optional>
+
 #include "nn/layers/norm_kernels.h"
+#include "nn/layers/row_bands.h"
 #include "tensor/weights.h"
 
 namespace kandinsky::nn {
@@ -34,6 +37,10 @@ class GroupNorm {
   /// The same into x, where it can be.
   at::Tensor in_place(at::Tensor x, const kernels::Cells& cells, kernels::Then then) const;
 
+  /// The same for a map so large that it should be worked on in bands; nothing for others.
+  std::optional<NormedRows> in_bands(const at::Tensor& x, const kernels::Cells& cells,
+                                     kernels::Then then) const;
+
  private:
   at::Tensor plain(const at::Tensor& x, const kernels::Cells& cells, kernels::Then then) const;
   bool is_fused_for(const at::Tensor& x, const kernels::Cells& cells) const;
@@ -43,6 +50,7 @@ class GroupNorm {
   int64_t groups_;
   double eps_;
   bool is_fused_;
+  bool has_bands_;
 };
 
 }  // namespace kandinsky::nn

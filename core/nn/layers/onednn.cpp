@@ -45,6 +45,10 @@ c10::IValue no_scalars() {
 
 c10::IValue both(int64_t value) { return c10::List<int64_t>({value, value}); }
 
+c10::IValue padding_of(const ConvGeometry& geometry) {
+  return c10::List<int64_t>({geometry.row_padding, geometry.column_padding});
+}
+
 bool is_close(const at::Tensor& x, const at::Tensor& plain) {
   const double tolerance = plain.scalar_type() == at::kFloat ? 1e-5 : 3e-2;
   const at::Tensor difference = (x - plain).to(at::kFloat).abs().max();
@@ -60,7 +64,7 @@ bool gives_what_plain_operators_give(at::ScalarType dtype) {
     const at::Tensor map = numbers({2, 16, 8, 8}).contiguous(at::MemoryFormat::ChannelsLast);
     const at::Tensor kernel = numbers({32, 16, 3, 3});
     const at::Tensor plain_map = at::conv2d(map, kernel, bias, {1, 1}, {1, 1});
-    const ConvGeometry geometry{.stride = 1, .padding = 1};
+    const ConvGeometry geometry{.stride = 1, .row_padding = 1, .column_padding = 1};
     const at::Tensor packed_kernel = pack_convolution(kernel, geometry);
     const at::Tensor rows = numbers({6, 16});
     const at::Tensor matrix = numbers({32, 16});
@@ -95,7 +99,7 @@ bool can_pack(const tensor::Placement& placement) {
 
 at::Tensor pack_convolution(const at::Tensor& weight, const ConvGeometry& geometry) {
   return operators().pack_convolution(
-      {weight, both(geometry.padding), both(geometry.stride), both(1), 1, c10::IValue()});
+      {weight, padding_of(geometry), both(geometry.stride), both(1), 1, c10::IValue()});
 }
 
 at::Tensor pack_linear(const at::Tensor& weight) {
@@ -104,7 +108,7 @@ at::Tensor pack_linear(const at::Tensor& weight) {
 
 at::Tensor convolution(const at::Tensor& x, const at::Tensor& packed_weight, const at::Tensor& bias,
                        const ConvGeometry& geometry, const Epilogue& epilogue) {
-  const c10::IValue padding = both(geometry.padding);
+  const c10::IValue padding = padding_of(geometry);
   const c10::IValue stride = both(geometry.stride);
   if (epilogue.addend.defined()) {
     return operators().convolution_add({x, epilogue.addend, packed_weight, optional(bias), padding,

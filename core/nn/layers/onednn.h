@@ -21,7 +21,8 @@ struct Epilogue {
 
 struct ConvGeometry {
   int64_t stride = 1;
-  int64_t padding = 0;
+  int64_t row_padding = 0;  ///< above and below
+  int64_t column_padding = 0;
 };
 
 /// weight: [out, in, kernel, kernel] or [out, in].

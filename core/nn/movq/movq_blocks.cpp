@@ -21,6 +21,13 @@ const char* attention_norm_name(const MovqNormKind& norm) {
 
 }  // namespace
 
+at::Tensor normed_conv(const MovqNorm& norm, const Conv2d& conv, const at::Tensor& x,
+                       const at::Tensor& zq, PaddingMode padding_mode) {
+  if (const auto normed = norm.in_bands(x, zq, Then::kSilu))
+    return convolve_in_bands(*normed, conv, padding_mode);
+  return conv(norm(x, zq, Then::kSilu), padding_mode);
+}
+
 MovqResnetBlock::MovqResnetBlock(const tensor::Weights& weights, int64_t in_channels,
                                  int64_t out_channels, const MovqNormKind& norm)
     : norm1_(weights.scope("norm1"), in_channels, norm),
@@ -38,8 +45,16 @@ MovqResnetBlock::MovqResnetBlock(const tensor::Weights& weights, int64_t in_chan
 
 at::Tensor MovqResnetBlock::operator()(const at::Tensor& x, const at::Tensor& zq,
                                        PaddingMode padding_mode) const {
-  const at::Tensor h =
-      norm2_.in_place(conv1_(norm1_(x, zq, Then::kSilu), padding_mode), zq, Then::kSilu);
+  at::Tensor h = normed_conv(norm1_, conv1_, x, zq, padding_mode);
+  if (const auto normed = norm2_.in_bands(h, zq, Then::kSilu)) {
+    const RowsOf residual = [&](int64_t first, int64_t last) {
+      const at::Tensor rows = x.slice(2, first, last);
+      return conv_shortcut_ ? (*conv_shortcut_)(rows) : rows;
+    };
+    convolve_in_bands(*normed, conv2_, padding_mode, residual, h);
+    return h;
+  }
+  h = norm2_.in_place(h, zq, Then::kSilu);
   return conv2_.add_to(conv_shortcut_ ? (*conv_shortcut_)(x) : x, h, padding_mode);
 }
 

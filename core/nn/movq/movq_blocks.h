@@ -12,6 +12,10 @@
 
 namespace kandinsky::nn {
 
+/// conv(silu(norm(x))), in bands if x is large. conv: 3x3.
+at::Tensor normed_conv(const MovqNorm& norm, const Conv2d& conv, const at::Tensor& x,
+                       const at::Tensor& zq, PaddingMode padding_mode);
+
 /// Residual unit without a time embedding.
 class MovqResnetBlock {
  public:

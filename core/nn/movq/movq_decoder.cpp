@@ -52,7 +52,7 @@ at::Tensor MovqDecoder::operator()(const at::Tensor& z, const at::Tensor& zq,
     if (level.upsampler) x = (*level.upsampler)(x, padding_mode);
     tensor::end_block();
   }
-  return conv_out_(conv_norm_out_(x, zq, kernels::Then::kSilu), padding_mode);
+  return normed_conv(conv_norm_out_, conv_out_, x, zq, padding_mode);
 }
 
 }  // namespace kandinsky::nn

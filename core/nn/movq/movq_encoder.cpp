@@ -59,7 +59,7 @@ at::Tensor MovqEncoder::operator()(const at::Tensor& pixels, PaddingMode padding
     tensor::end_block();
   }
   x = mid_block_(x, no_zq, padding_mode);
-  return conv_out_(conv_norm_out_(x, no_zq, kernels::Then::kSilu), padding_mode);
+  return normed_conv(conv_norm_out_, conv_out_, x, no_zq, padding_mode);
 }
 
 }  // namespace kandinsky::nn

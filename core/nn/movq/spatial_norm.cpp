@@ -39,6 +39,11 @@ at::Tensor MovqNorm::in_place(at::Tensor x, const at::Tensor& zq, kernels::Then 
   return norm_layer_.in_place(std::move(x), of_latents, then);
 }
 
+std::optional<NormedRows> MovqNorm::in_bands(const at::Tensor& x, const at::Tensor& zq,
+                                             kernels::Then then) const {
+  return norm_layer_.in_bands(x, cells(x, zq), then);
+}
+
 kernels::Cells MovqNorm::cells(const at::Tensor& x, const at::Tensor& zq) const {
   if (!conv_y_) return {};
   // A 1x1 convolution and nearest resizing commute: convolve the small map.

@@ -30,6 +30,10 @@ class MovqNorm {
   /// The same into x, where it can be.
   at::Tensor in_place(at::Tensor x, const at::Tensor& zq, kernels::Then then) const;
 
+  /// The same for a map so large that it should be worked on in bands; nothing for others.
+  std::optional<NormedRows> in_bands(const at::Tensor& x, const at::Tensor& zq,
+                                     kernels::Then then) const;
+
  private:
   kernels::Cells cells(const at::Tensor& x, const at::Tensor& zq) const;
 

@@ -73,12 +73,10 @@ class DeepFeaturesTest : public testing::Test {
 TEST_F(DeepFeaturesTest, StandForTheInnerLevels) {
   const at::Tensor whole = unet_(sample_, 501, conditioning_);
   at::Tensor features;
-  EXPECT_TRUE(
-      unet_(sample_, 501, conditioning_, PaddingMode::kZeros, &features).equal(whole));
+  EXPECT_TRUE(unet_(sample_, 501, conditioning_, PaddingMode::kZeros, &features).equal(whole));
   ASSERT_TRUE(features.defined());
   const at::Tensor before = features.clone();
-  EXPECT_TRUE(
-      unet_(sample_, 501, conditioning_, PaddingMode::kZeros, &features).equal(whole));
+  EXPECT_TRUE(unet_(sample_, 501, conditioning_, PaddingMode::kZeros, &features).equal(whole));
   EXPECT_TRUE(features.equal(before));
 }
 
@@ -90,9 +88,9 @@ TEST_F(DeepFeaturesTest, AreAllThatIsKept) {
   const at::Tensor cached = unet_(later, 481, conditioning_, PaddingMode::kZeros, &features);
   EXPECT_GT(largest_difference(cached, exact), 0.0);
   at::Tensor zeros = at::zeros_like(features);
-  EXPECT_GT(largest_difference(
-                cached, unet_(later, 481, conditioning_, PaddingMode::kZeros, &zeros)),
-            0.0);
+  EXPECT_GT(
+      largest_difference(cached, unet_(later, 481, conditioning_, PaddingMode::kZeros, &zeros)),
+      0.0);
 }
 
 }  // namespace

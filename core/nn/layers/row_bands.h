@@ -1,0 +1,52 @@
+/// A norm and the convolution after it for large maps, a band of rows at a time. What lies between
+/// the two never exists as a whole: that takes less memory, and less time to fetch it again.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <functional>
+
+#include "nn/layers/conv.h"
+#include "nn/layers/norm_kernels.h"
+
+namespace kandinsky::nn {
+
+/// A norm of one map, computed when its rows are asked for.
+class NormedRows {
+ public:
+  /// map: [1, C, H, W], channels-last, kept until it is overwritten.
+  NormedRows(const at::Tensor& map, kernels::ChannelAffine affine, kernels::Cells cells,
+             kernels::Then then);
+
+  int64_t height() const { return map_.size(2); }
+
+  /// Rows that make a band: at least 1.
+  int64_t rows_at_once() const;
+
+  /// Room for that many rows, [1, C, rows, W].
+  at::Tensor empty_rows(int64_t rows) const;
+
+  /// Writes the result's rows from `first` to before `last` into `rows`, channels-last and of just
+  /// that height.
+  void write(int64_t first, int64_t last, at::Tensor rows) const;
+
+ private:
+  at::Tensor map_;
+  kernels::ChannelAffine affine_;
+  kernels::Cells cells_;
+  kernels::Then then_;
+};
+
+/// What is added to rows `first` to before `last` of a convolution's result; undefined: nothing.
+using RowsOf = std::function<at::Tensor(int64_t first, int64_t last)>;
+
+/// conv(input) + addend into `result`, which may be the very map that the input is a norm of. conv:
+/// 3x3 with a padding of 1.
+void convolve_in_bands(const NormedRows& input, const Conv2d& conv, PaddingMode mode,
+                       const RowsOf& addend, at::Tensor& result);
+
+/// The same into a new map, with nothing added.
+at::Tensor convolve_in_bands(const NormedRows& input, const Conv2d& conv, PaddingMode mode);
+
+}  // namespace kandinsky::nn
