@@ -28,6 +28,9 @@ class Settings:
     guidance: float = 4.0
     prior_guidance: float = 4.0
     prior_steps: int = 25
+    guidance_start: float = 0.0
+    guidance_end: float = 1.0
+    cache_interval: int = 1
 
 
 class Painter(Protocol):
@@ -66,12 +69,15 @@ def mask_of(box: tuple[int, int, int, int], pixels: np.ndarray) -> np.ndarray:
 class EnginePainter:
     """Our engine's Python package. model: the folder that holds the hub-layout folders."""
 
-    def __init__(self, model: Path, precision: str = "fp32") -> None:
+    def __init__(self, model: Path, precision: str = "fp32", *, int8_weights: bool = False) -> None:
         import kandinsky_engine  # noqa: PLC0415
 
         self._package: Any = kandinsky_engine
         self._engine = kandinsky_engine.Engine(
-            str(model / "kandinsky-demo"), device="cpu", precision=precision
+            str(model / "kandinsky-demo"),
+            device="cpu",
+            precision=precision,
+            int8_weights=int8_weights,
         )
         self._inpaint: Any = None
         self._model, self._precision = model, precision
@@ -97,6 +103,9 @@ class EnginePainter:
             "sampler": how.sampler,
             "num_inference_steps": how.steps,
             "guidance_scale": how.guidance,
+            "guidance_start": how.guidance_start,
+            "guidance_end": how.guidance_end,
+            "cache_interval": how.cache_interval,
         }
 
     def repaint(

@@ -41,7 +41,7 @@ class Job:
     painter: Painter
     how: Settings
     fraction: float
-    make: Callable[[str], Painter]  # another painter by its precision
+    make: Callable[..., Painter]  # another one, by its precision and how it holds weights
     pictures: Path
 
     def some(self, count: int) -> int:
@@ -207,18 +207,34 @@ def guidance(job: Job) -> dict[str, Any]:
     return out
 
 
-def precision(job: Job) -> dict[str, Any]:
+def _psnr(picture: np.ndarray, exact: np.ndarray) -> float:
+    error = np.square(picture.astype(float) - exact).mean()
+    return float(10 * np.log10(255**2 / max(error, 1e-3)))
+
+
+def approximations(job: Job) -> dict[str, Any]:
+    """What each costs: points that are right, and how near its pictures are to the exact ones."""
     asked = prompts.plain(job.some(48))
     texts, seeds = [one.prompt for one in asked], list(range(900, 900 + len(asked)))
+    variants: dict[str, tuple[Painter, dict[str, Any]]] = {
+        "exact (fp32)": (job.painter, {}),
+        "bf16": (job.make("bf16"), {}),
+        "int8 weights": (job.make("fp32", int8_weights=True), {}),
+        "guidance from 0.2 to 0.8": (job.painter, {"guidance_start": 0.2, "guidance_end": 0.8}),
+        **{
+            f"feature cache, interval {interval}": (job.painter, {"cache_interval": interval})
+            for interval in (2, 3, 5)
+        },
+    }
     out: dict[str, Any] = {}
-    pictures = {}
-    for name in ("fp32", "bf16"):
-        pictures[name] = job.make(name).paint(texts, seeds, job.how)
-        out[name] = checks.by_point(checks.judged(asked, pictures[name]))
-    differences = [
-        np.abs(a.astype(int) - b).mean() for a, b in zip(*pictures.values(), strict=True)
-    ]
-    out["mean difference of 255"] = round(float(np.mean(differences)), 2)
+    exact: list[np.ndarray] = []
+    for name, (painter, changed) in variants.items():
+        pictures = painter.paint(texts, seeds, dataclasses.replace(job.how, **changed))
+        exact = exact or pictures
+        near = [_psnr(*pair) for pair in zip(pictures, exact, strict=True)]
+        out[name] = checks.by_point(checks.judged(asked, pictures))
+        if changed or painter is not job.painter:
+            out[f"{name}: PSNR in dB, median and least"] = f"{np.median(near):.1f}, {min(near):.1f}"
     return out
 
 
@@ -233,7 +249,7 @@ SECTIONS: dict[str, Callable[[Job], dict[str, Any]]] = {
     "mixing": mixing,
     "samplers": samplers,
     "guidance": guidance,
-    "precision": precision,
+    "approximations": approximations,
 }
 
 
@@ -254,9 +270,9 @@ def main() -> None:
     given = arguments()
     given.output.mkdir(parents=True, exist_ok=True)
 
-    def make(precision: str) -> Painter:
+    def make(precision: str, *, int8_weights: bool = False) -> Painter:
         if given.through == "engine":
-            return EnginePainter(given.model, precision)
+            return EnginePainter(given.model, precision, int8_weights=int8_weights)
         return DiffusersPainter(given.model)
 
     how = Settings(steps=given.steps, guidance=given.guidance, prior_guidance=given.prior_guidance)
@@ -265,7 +281,7 @@ def main() -> None:
     numbers = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     numbers["judge"] = checks.judge_on_drawings(job.some(400))
     for name in given.only:
-        if name == "precision" and given.through == "diffusers":
+        if name == "approximations" and given.through == "diffusers":
             continue
         began = time.monotonic()
         numbers[name] = {"settings": f"{given.through}, {report.settings(how)}"} | SECTIONS[name](

@@ -18,10 +18,8 @@ using kernels::Cells;
 using kernels::Then;
 
 at::Tensor random_map(uint64_t seed, at::IntArrayRef shape, at::ScalarType dtype = at::kFloat) {
-  return tensor::NoiseSource({seed})
-      .draw(0, shape)
-      .to(dtype)
-      .contiguous(at::MemoryFormat::ChannelsLast);
+  return tensor::NoiseSource({seed}).draw(0, shape).to(dtype).contiguous(
+      at::MemoryFormat::ChannelsLast);
 }
 
 double relative_difference(const at::Tensor& a, const at::Tensor& b) {
@@ -33,8 +31,9 @@ class RowBandsTest : public testing::Test {
  protected:
   /// Group norm of 8 channels in 2 groups.
   static NormedRows normed(const at::Tensor& map, const Cells& cells) {
-    return {map, kernels::group_norm(map, 2, 1e-6, at::arange(1, 9).to(map.dtype()),
-                                     at::arange(8).to(map.dtype())),
+    return {map,
+            kernels::group_norm(map, 2, 1e-6, at::arange(1, 9).to(map.dtype()),
+                                at::arange(8).to(map.dtype())),
             cells, Then::kSilu};
   }
   static at::Tensor whole(const NormedRows& rows) {
@@ -45,8 +44,10 @@ class RowBandsTest : public testing::Test {
   static Conv2d conv(at::ScalarType dtype) {
     tensor::Placement placement;
     placement.dtype = dtype;
-    return {random_map(7, {8, 8, 3, 3}, dtype), random_map(8, {1, 8, 1, 1}, dtype).flatten(),
-            {.in_channels = 8, .out_channels = 8}, placement};
+    return {random_map(7, {8, 8, 3, 3}, dtype),
+            random_map(8, {1, 8, 1, 1}, dtype).flatten(),
+            {.in_channels = 8, .out_channels = 8},
+            placement};
   }
   const tensor::JobGuard guard_;
 };
@@ -78,9 +79,9 @@ TEST_F(RowBandsTest, ConvolutionsAreThoseOfTheWholeMap) {
     const double bound = dtype == at::kFloat ? 1e-5 : 1e-2;
     for (const PaddingMode mode : {PaddingMode::kZeros, PaddingMode::kCircular}) {
       const at::Tensor input = whole(rows);
-      EXPECT_LT(relative_difference(convolve_in_bands(rows, convolution, mode),
-                                    convolution(input, mode)),
-                bound);
+      EXPECT_LT(
+          relative_difference(convolve_in_bands(rows, convolution, mode), convolution(input, mode)),
+          bound);
       // Into the map that is read, with something added.
       const at::Tensor addend = random_map(9, shape, dtype);
       at::Tensor result = map.clone();
