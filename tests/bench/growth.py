@@ -103,7 +103,9 @@ def draw(found: Measurements, path: Path) -> None:
         for name in COMPETITORS:
             measured = points(found, axis, name)
             if measured:
-                panel.plot(*zip(*measured, strict=True), "o-", label=LABELS[name])
+                # One colour for each competitor, also where others are missing.
+                color = f"C{list(LABELS).index(name)}"
+                panel.plot(*zip(*measured, strict=True), "o-", color=color, label=LABELS[name])
         x0, y0 = ours[0]
         panel.plot(
             [x0, ours[-1][0]], [y0, y0 * ours[-1][0] / x0], "k:", linewidth=1, label="linear"
