@@ -29,6 +29,8 @@ DEFAULTS = [
     *(25, 4, "Automatic", "auto"),
     *("Use the host's", "Use the host's", "zero", False, 0, 0, 1, "auto"),
     *(False, None, None, 0.5, 0.5, "Automatic", "sum"),
+    1,
+    False,
 ]
 """What the widgets say at first, in the order of the API's arguments."""
 
