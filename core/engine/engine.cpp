@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/error.h"
 #include "pipelines/paint.h"
 #include "tensor/bridge.h"
@@ -19,6 +21,12 @@ using pipelines::SourceRequest;
 
 namespace {
 
+/// With more conditions a picture has more calls of the UNet, each of one at least.
+int64_t kept_features(const DenoiseRequest& request) {
+  if (request.cache_interval == 1) return 0;
+  return static_cast<int64_t>(std::max(request.seeds.size(), request.conditions.size()));
+}
+
 /// A job that paints from embeds, and may start from pictures.
 JobOutline outline(const DenoiseRequest& request, const SourceRequest* source = nullptr) {
   return {.denoises = true,
@@ -29,7 +37,7 @@ JobOutline outline(const DenoiseRequest& request, const SourceRequest* source = 
           .width = request.width,
           .height = request.height,
           .batch_size = static_cast<int64_t>(request.seeds.size()),
-          .caches_features = request.cache_interval > 1};
+          .kept_features = kept_features(request)};
 }
 
 JobOutline with_texts(JobOutline job, const PromptRequest& prompts) {

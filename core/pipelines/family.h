@@ -46,7 +46,7 @@ struct JobOutline {
   int64_t width = 0;  ///< pixels, as is height; unused by a job of embeds alone
   int64_t height = 0;
   int64_t batch_size = 1;
-  bool caches_features = false;
+  int64_t kept_features = 0;  ///< that the feature cache holds at most, each of a pair of samples
 };
 
 /// A memory plan in few words.

@@ -87,9 +87,7 @@ MemoryNeeds memory_needs(const std::vector<ComponentMemory>& components,
     const int64_t map = 2 * sizes.unet.block_out_channels.front() * height * width * element_size;
     // Kept features enter the outermost level with the width of the next one.
     const auto& widths = sizes.unet.block_out_channels;
-    const int64_t kept = job.caches_features
-                             ? job.batch_size * map * widths[widths.size() > 1 ? 1 : 0] / widths[0]
-                             : 0;
+    const int64_t kept = job.kept_features * map * widths[widths.size() > 1 ? 1 : 0] / widths[0];
     // A frugal UNet is loaded without split convolutions.
     add("denoising", {indices.unet}, kUNetFixed + kUNetMaps * map + kept,
         kUNetFrugalFixed + kUNetFrugalMaps * map + kept - components[indices.unet].split);

@@ -82,6 +82,7 @@ class PictureDenoiser {
   samplers::Prediction predict(const at::Tensor& latents, double timestep, int64_t picture) {
     const bool guided = is_guided(request_, step_);
     Conditionings conditionings;
+    // What guides this evaluation: the negative row first, or that there is none.
     std::vector<int64_t> rows{guided ? 1 : 0};
     if (guided) {
       const WeightedRow negative = negative_plan_.rows(picture, step_).front();

@@ -362,6 +362,8 @@ class TestNoise:
             "Kandinsky guidance rescale: 0.7": ("--cfg-rescale=0.7",),
             "Kandinsky guidance start: 0.5": ("--guidance-start=0.5",),
             "Kandinsky guidance end: 0.5": ("--guidance-end=0.5",),
+            "Kandinsky cache interval: 2": ("--cache-interval=2",),
+            "Kandinsky int8 weights: True": ("--int8-weights",),
             "Kandinsky plain prompt: True": ("--prompt=a (red:1.5) circle", "--plain-prompt"),
             "Kandinsky prior steps: 2, Kandinsky prior CFG scale: 4, Kandinsky negative prior "
             "prompt: blue": ("--negative-prior-prompt=blue",),

@@ -42,6 +42,25 @@ class TestWhatThereIs:
         assert info.native_size == NATIVE_SIZE
         assert (info.latent_channels, info.latent_factor, info.size_multiple) == (4, 8, 64)
 
+    def test_int8_weights(self, engine: Engine, model: Path) -> None:
+        with Engine(model, precision="fp32", int8_weights=True) as small:
+            assert small.plan_memory(**SIZE).peak < engine.plan_memory(**SIZE).peak
+            options: dict[str, Any] = {"seeds": [1], "prior_num_inference_steps": 2}
+            for rounded, exact in zip(
+                small.encode_prompts(["a red circle"], **options),
+                engine.encode_prompts(["a red circle"], **options),
+                strict=True,
+            ):
+                near, wanted = (side.tensor("prompt_embeds") for side in (rounded, exact))
+                difference = np.abs(near - wanted).max()
+                assert 0 < difference < 0.05 * np.abs(wanted).max()
+
+    def test_prior_device(self, engine: Engine, model: Path) -> None:
+        with Engine(model, precision="fp32", prior_device="cpu") as other:
+            assert np.array_equal(paint(other), paint(engine))
+        with pytest.raises(kandinsky.InvalidArgumentError, match="moon"):
+            Engine(model, prior_device="moon")
+
     def test_memory_plan(self, engine: Engine, model: Path) -> None:
         plan = engine.plan_memory(**SIZE)
         assert plan.holds_everything

@@ -275,6 +275,7 @@ class TestNoise:
             {"guidance_rescale": 0.7},
             {"guidance_start": 0.5},
             {"guidance_end": 0.5},
+            {"cache_interval": 2},
             {"tiling": True},
             {"seed_resize_width": 128, "seed_resize_height": 64},
         ]

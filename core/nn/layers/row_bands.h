@@ -12,10 +12,11 @@
 
 namespace kandinsky::nn {
 
-/// A norm of one map, computed when its rows are asked for.
+/// A norm of one map, computed when its rows are asked for: with the statistics that the map had at
+/// first, of the numbers that the rows hold then.
 class NormedRows {
  public:
-  /// map: [1, C, H, W], channels-last, kept until it is overwritten.
+  /// map: [1, C, H, W], channels-last.
   NormedRows(const at::Tensor& map, kernels::ChannelAffine affine, kernels::Cells cells,
              kernels::Then then);
 
