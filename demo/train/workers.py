@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from multiprocessing import parent_process
+from multiprocessing.process import BaseProcess
+from threading import Thread
 
 import torch.distributed as dist
 import torch.multiprocessing
@@ -11,8 +15,18 @@ from common import Options, arguments, prepare
 Train = Callable[[Options], None]
 
 
+def _end_with(starter: BaseProcess | None) -> None:
+    """Ends this process with the one that started it, which a signal may have killed: it would
+    train on by itself, and write over the checkpoints of the next training.
+    """
+    assert starter is not None
+    starter.join()
+    os._exit(1)
+
+
 def _work(rank: int, workers: int, train: Train, chosen: Options) -> None:
     """One of several processes of a training."""
+    Thread(target=_end_with, args=(parent_process(),), daemon=True).start()
     meeting = chosen.work / "meeting"
     dist.init_process_group("gloo", f"file://{meeting}", rank=rank, world_size=workers)
     prepare(chosen)
