@@ -2,14 +2,13 @@
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/bmm.h>
-#include <ATen/ops/cat.h>
+#include <ATen/ops/empty_like.h>
 #include <ATen/ops/scaled_dot_product_attention.h>
 #include <ATen/ops/softmax.h>
 
 #include <algorithm>
 #include <cmath>
 #include <optional>
-#include <vector>
 
 #if defined(__x86_64__) && defined(__GNUC__)
 #include <cpuid.h>
@@ -18,8 +17,11 @@
 namespace kandinsky::nn {
 namespace {
 
-/// Scores that exist at a time: so few that they stay in the caches.
+/// Heads whose scores are fewer together are multiplied at once: for small maps, calls are dear.
 constexpr int64_t kScoresAtOnce = int64_t{1} << 22;
+/// Queries of one head at a time, where a head has more scores than that: few enough that their
+/// scores stay in the caches, enough that reading all keys and values for them is worth it.
+constexpr int64_t kQueriesAtOnce = 512;
 
 bool has_tiles() {
 #if defined(__x86_64__) && defined(__GNUC__)
@@ -44,11 +46,22 @@ at::Tensor by_products(const at::Tensor& q, const at::Tensor& k, const at::Tenso
   const at::Tensor scaled = fold_heads(q * (1.0 / std::sqrt(static_cast<double>(q.size(3)))));
   const at::Tensor keys = fold_heads(k).transpose(1, 2);
   const at::Tensor values = fold_heads(v);
-  const int64_t slice = std::max<int64_t>(1, kScoresAtOnce / (scaled.size(0) * keys.size(2)));
-  std::vector<at::Tensor> slices;
-  for (const at::Tensor& queries : scaled.split(slice, 1))
-    slices.push_back(at::bmm(at::softmax(at::bmm(queries, keys), -1), values));
-  return (slices.size() == 1 ? slices.front() : at::cat(slices, 1)).view(q.sizes());
+  const int64_t scores_of_head = scaled.size(1) * values.size(1);
+  const int64_t heads = std::max<int64_t>(1, kScoresAtOnce / std::max<int64_t>(1, scores_of_head));
+  const int64_t rows = scores_of_head > kScoresAtOnce ? kQueriesAtOnce : scaled.size(1);
+  at::Tensor result = at::empty_like(scaled);
+  for (int64_t head = 0; head < scaled.size(0); head += heads) {
+    const auto of_heads = [head, heads](const at::Tensor& x) {
+      return x.slice(0, head, head + heads);
+    };
+    for (int64_t row = 0; row < scaled.size(1); row += rows) {
+      at::Tensor scores = at::bmm(of_heads(scaled).slice(1, row, row + rows), of_heads(keys));
+      at::softmax_out(scores, scores, -1);
+      at::Tensor out = of_heads(result).slice(1, row, row + rows);
+      at::bmm_out(out, scores, of_heads(values));
+    }
+  }
+  return result.view(q.sizes());
 }
 
 }  // namespace
