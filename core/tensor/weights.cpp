@@ -1,14 +1,13 @@
 #include "tensor/weights.h"
 
-#include <ATen/ops/aminmax.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/zeros.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <cmath>
 #include <map>
+#include <optional>
 #include <set>
 #include <vector>
 
@@ -16,6 +15,7 @@
 #include "base/memory.h"
 #include "io/safetensors.h"
 #include "tensor/bridge.h"
+#include "tensor/convert.h"
 
 namespace kandinsky::tensor {
 namespace {
@@ -60,6 +60,7 @@ struct Weights::State {
   std::set<std::string> missing;
   std::set<std::string> misshapen;
   std::vector<std::string> ignored_prefixes;
+  at::Tensor lent;  ///< what lend() gave last, and room for more
   size_t bytes_since_trim = 0;
 };
 
@@ -118,7 +119,35 @@ at::Tensor Weights::find(std::initializer_list<std::string_view> names,
   return {};
 }
 
-at::Tensor Weights::place(const at::Tensor& mapped, std::string_view name) const {
+at::Tensor Weights::place(const at::Tensor& mapped, std::string_view name, Keep keep) const {
+  const Placement& placement = state_->placement;
+  at::Tensor placed;
+  std::optional<bool> finite;
+  if (placement.device.is_cpu() && mapped.scalar_type() != placement.dtype) {
+    placed = room_for(mapped, keep);
+    finite = convert(mapped, placed);
+  } else {
+    placed = mapped.to(placement.device, placement.dtype);
+  }
+  std::string full = fmt::format("{}{}", prefix_, name);
+  // Streamed weights come by at each use.
+  if (!state_->found_finite.contains(full)) {
+    if (!finite.value_or(true) || (!finite && !is_finite(placed))) throw_not_finite(mapped, full);
+    state_->found_finite.insert(std::move(full));
+  }
+  return placed;
+}
+
+at::Tensor Weights::room_for(const at::Tensor& mapped, Keep keep) const {
+  const auto options = mapped.options().dtype(state_->placement.dtype);
+  if (keep == Keep::kLent) {
+    at::Tensor& lent = state_->lent;
+    if (!lent.defined() || lent.numel() < mapped.numel()) {
+      lent.reset();
+      lent = at::empty({mapped.numel()}, options);
+    }
+    return lent.narrow(0, 0, mapped.numel()).view(mapped.sizes());
+  }
   // Tensors that are converted and then laid out anew leave holes in the heap that the next ones do
   // not fit into: a network of small layers would take a third more while it is loaded.
   constexpr size_t kBytesBetweenTrims = size_t{100} << 20U;
@@ -127,40 +156,42 @@ at::Tensor Weights::place(const at::Tensor& mapped, std::string_view name) const
     trim_heap();
     state_->bytes_since_trim = 0;
   }
-  const at::Tensor placed = mapped.to(state_->placement.device, state_->placement.dtype);
-  std::string full = fmt::format("{}{}", prefix_, name);
-  // Streamed weights come by at each use.
-  if (placed.numel() > 0 && !state_->found_finite.contains(full)) {
-    const auto [low, high] = at::aminmax(placed);
-    if (!std::isfinite(low.to(at::kFloat).item<float>()) ||
-        !std::isfinite(high.to(at::kFloat).item<float>())) {
-      const bool overflow = mapped.isfinite().all().item<bool>();
-      throw Error(
-          overflow ? ErrorCode::kUnsupported : ErrorCode::kCorruptFile,
-          overflow ? fmt::format("{}: tensor \"{}\" does not fit into {}; use another precision",
-                                 state_->folder, full, precision_name(state_->placement.dtype))
-                   : fmt::format("{}: tensor \"{}\" holds values that are not finite numbers; the "
-                                 "file is damaged",
-                                 state_->folder, full));
-    }
-    state_->found_finite.insert(std::move(full));
-  }
-  return placed;
+  return at::empty(mapped.sizes(), options);
 }
 
-at::Tensor Weights::take(std::initializer_list<std::string_view> names,
-                         at::IntArrayRef shape) const {
+void Weights::throw_not_finite(const at::Tensor& mapped, const std::string& name) const {
+  const bool overflow = is_finite(mapped);
+  throw Error(overflow ? ErrorCode::kUnsupported : ErrorCode::kCorruptFile,
+              overflow
+                  ? fmt::format("{}: tensor \"{}\" does not fit into {}; use another precision",
+                                state_->folder, name, precision_name(state_->placement.dtype))
+                  : fmt::format("{}: tensor \"{}\" holds values that are not finite numbers; the "
+                                "file is damaged",
+                                state_->folder, name));
+}
+
+at::Tensor Weights::get(std::initializer_list<std::string_view> names, at::IntArrayRef shape,
+                        Keep keep) const {
   const at::Tensor mapped = find(names, shape);
   if (!has_values_)
     return at::empty(shape, at::TensorOptions().device(at::kMeta).dtype(state_->placement.dtype));
-  if (mapped.defined()) return place(mapped, *names.begin());
+  if (mapped.defined()) return place(mapped, *names.begin(), keep);
   const auto options =
       at::TensorOptions().device(state_->placement.device).dtype(state_->placement.dtype);
   return at::zeros({1}, options).expand(shape);
 }
 
+at::Tensor Weights::take(std::initializer_list<std::string_view> names,
+                         at::IntArrayRef shape) const {
+  return get(names, shape, Keep::kOwned);
+}
+
 at::Tensor Weights::take(std::string_view name, at::IntArrayRef shape) const {
-  return take({name}, shape);
+  return get({name}, shape, Keep::kOwned);
+}
+
+at::Tensor Weights::lend(std::string_view name, at::IntArrayRef shape) const {
+  return get({name}, shape, Keep::kLent);
 }
 
 at::Tensor Weights::take_mapped(std::string_view name, at::IntArrayRef shape) const {
@@ -173,6 +204,7 @@ void Weights::ignore(std::string_view prefix) const {
 }
 
 void Weights::finish() const {
+  state_->lent.reset();
   std::set<std::string> unknown;
   for (const auto& [name, entry] : state_->entries) {
     const bool ignored =

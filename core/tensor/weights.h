@@ -46,6 +46,11 @@ class Weights {
   /// The same under the first of several names that is there; the first one is the name of record.
   at::Tensor take(std::initializer_list<std::string_view> names, at::IntArrayRef shape) const;
 
+  /// The same in memory that the next one lent is written to, and that ends with finish(): for
+  /// layers that lay a weight out anew at once. Fresh pages for each would take longer than the
+  /// layout.
+  at::Tensor lend(std::string_view name, at::IntArrayRef shape) const;
+
   bool has(std::string_view name) const;
 
   /// The tensor as it lies in the file, not converted and not checked for finite values: for tables
@@ -74,7 +79,13 @@ class Weights {
       : state_(std::move(state)), prefix_(std::move(prefix)), has_values_(has_values) {}
 
   at::Tensor find(std::initializer_list<std::string_view> names, at::IntArrayRef shape) const;
-  at::Tensor place(const at::Tensor& mapped, std::string_view name) const;
+  enum class Keep { kOwned, kLent };
+  at::Tensor get(std::initializer_list<std::string_view> names, at::IntArrayRef shape,
+                 Keep keep) const;
+  /// On the placement's device and in its type, checked for finite values.
+  at::Tensor place(const at::Tensor& mapped, std::string_view name, Keep keep) const;
+  at::Tensor room_for(const at::Tensor& mapped, Keep keep) const;
+  [[noreturn]] void throw_not_finite(const at::Tensor& mapped, const std::string& name) const;
 
   std::shared_ptr<State> state_;
   std::string prefix_;

@@ -4,6 +4,8 @@
 #include <ATen/ops/conv2d.h>
 #include <ATen/ops/pad.h>
 
+#include <array>
+
 #include "nn/layers/map_tokens.h"
 #include "nn/layers/onednn.h"
 
@@ -15,9 +17,18 @@ at::Tensor pad_map(const at::Tensor& x, const Padding& padding, PaddingMode mode
       .contiguous(at::MemoryFormat::ChannelsLast);
 }
 
+namespace {
+
+at::Tensor weight_of(const tensor::Weights& weights, const ConvShape& shape) {
+  const std::array sizes{shape.out_channels, shape.in_channels, shape.kernel, shape.kernel};
+  return onednn::can_pack(weights.placement()) ? weights.lend("weight", sizes)
+                                               : weights.take("weight", sizes);
+}
+
+}  // namespace
+
 Conv2d::Conv2d(const tensor::Weights& weights, const ConvShape& shape, Bias bias)
-    : Conv2d(weights.take("weight",
-                          {shape.out_channels, shape.in_channels, shape.kernel, shape.kernel}),
+    : Conv2d(weight_of(weights, shape),
              bias == Bias::kYes ? weights.take("bias", {shape.out_channels}) : at::Tensor(), shape,
              weights.placement()) {}
 

@@ -3,20 +3,23 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/linear.h>
 
+#include <array>
+
 #include "nn/layers/onednn.h"
 
 namespace kandinsky::nn {
 
 Linear::Linear(const tensor::Weights& weights, int64_t in_features, int64_t out_features, Bias bias)
-    : weight_(weights.take("weight", {out_features, in_features})),
-      bias_(bias == Bias::kYes ? weights.take("bias", {out_features}) : at::Tensor()),
+    : bias_(bias == Bias::kYes ? weights.take("bias", {out_features}) : at::Tensor()),
       is_packed_(!weights.placement().int8_weights && onednn::can_pack(weights.placement())),
       is_fused_(is_packed_ && weights.placement().speedups.fused_operations) {
+  const std::array<int64_t, 2> shape{out_features, in_features};
   if (weights.placement().int8_weights) {
-    int8_weight_.emplace(weight_);
-    weight_.reset();
+    int8_weight_.emplace(weights.lend("weight", shape));
   } else if (is_packed_) {
-    weight_ = onednn::pack_linear(weight_);
+    weight_ = onednn::pack_linear(weights.lend("weight", shape));
+  } else {
+    weight_ = weights.take("weight", shape);
   }
 }
 

@@ -35,7 +35,7 @@ UpsampledConv2d::UpsampledConv2d(const tensor::Weights& weights, int64_t in_chan
     return;
   }
   const at::Tensor kernel =
-      weights.take("weight", {out_channels, in_channels, 3, 3}).to(at::kFloat);
+      weights.lend("weight", {out_channels, in_channels, 3, 3}).to(at::kFloat);
   const at::Tensor bias = weights.take("bias", {out_channels});
   for (const int64_t row : {0, 1}) {
     for (const int64_t column : {0, 1}) {

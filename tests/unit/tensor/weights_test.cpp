@@ -52,6 +52,34 @@ TEST_F(WeightsTest, TakesByScopeAndConverts) {
   weights.finish();
 }
 
+TEST_F(WeightsTest, ConvertsTheSameNumbersInAnyNumberOfPieces) {
+  // More than two pieces of the conversion, and a rest.
+  const at::Tensor numbers = at::sin(at::arange(1 << 20, at::kFloat)).mul(300).slice(0, 5);
+  for (const at::ScalarType stored : {at::kHalf, at::kFloat}) {
+    tensors_.clear();
+    add("a", numbers.to(stored));
+    for (const at::ScalarType dtype : {at::kFloat, at::kBFloat16}) {
+      const at::Tensor wanted = numbers.to(stored).to(dtype);
+      EXPECT_TRUE(open(dtype).take("a", numbers.sizes()).equal(wanted));
+      EXPECT_TRUE(open(dtype).lend("a", numbers.sizes()).equal(wanted));
+    }
+  }
+}
+
+TEST_F(WeightsTest, LendsTheSameMemoryAgain) {
+  add("large", at::full({4, 8}, 1.0, at::kHalf));
+  add("small", at::full({3}, 2.0, at::kHalf));
+  const Weights weights = open();
+  const at::Tensor kept = weights.take("large", {4, 8});
+  const at::Tensor large = weights.lend("large", {4, 8});
+  EXPECT_EQ(large.sum().item<float>(), 32.0F);
+  const at::Tensor small = weights.lend("small", {3});
+  EXPECT_EQ(small.const_data_ptr(), large.const_data_ptr());
+  EXPECT_EQ(small.sum().item<float>(), 6.0F);
+  EXPECT_EQ(kept.sum().item<float>(), 32.0F);
+  weights.finish();
+}
+
 TEST_F(WeightsTest, OutlivesTheObjectThatMappedTheFile) {
   add("a", at::full({3}, 7.0));
   at::Tensor tensor;
