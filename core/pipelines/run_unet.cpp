@@ -127,7 +127,7 @@ class PictureDenoiser {
           i + 1 < conditionings.size() && length(conditionings[i]) == length(conditionings[i + 1]);
       at::Tensor* const features = features_.at(picture, i);
       at::Tensor output =
-          is_pair ? unet_(at::cat({sample, sample}), timestep,
+          is_pair ? unet_(sample, timestep,
                           nn::UNet::join({conditionings[i], conditionings[i + 1]}), padding_mode(),
                           features)
                   : unet_(sample, timestep, *conditionings[i], padding_mode(), features);

@@ -37,6 +37,9 @@ constexpr std::array kSpeedups{
     SpeedupInfo{"context-projections",
                 "The UNet projects the prompt's tokens once, not in every step",
                 &Speedups::context_projections},
+    SpeedupInfo{"shared-start",
+                "Both halves of guidance share what the UNet does before it hears of prompts",
+                &Speedups::shared_start},
     SpeedupInfo{"kept-embeds", "Prompts that were encoded lately are not encoded again",
                 &Speedups::kept_embeds},
 };

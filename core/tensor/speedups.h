@@ -19,6 +19,7 @@ struct Speedups {
   bool batched_attention = true;
   bool prior_prefix_cache = true;
   bool context_projections = true;
+  bool shared_start = true;
   bool kept_embeds = true;
 };
 

@@ -185,7 +185,7 @@ class UNet::Pass {
 
   /// The level's units, each of which lays a map by for the way up.
   at::Tensor down(const Level& level, at::Tensor x) {
-    if (skips_.empty()) skips_.push_back(x);
+    if (skips_.empty()) skips_.push_back(for_all_rows(x, temb_.size(0)));
     for (size_t j = 0; j < level.resnets.size(); ++j) {
       x = level.resnets[j](x, temb_, padding_mode_);
       skips_.push_back(x = attend(level, j, x));
@@ -242,9 +242,10 @@ at::Tensor UNet::operator()(const at::Tensor& sample, double timestep,
                             at::Tensor* deep_features) const {
   // Every residual unit starts its own projection with SiLU: once for all.
   Pass pass(at::silu(time_embedding_(timestep) + conditioning.aug_emb), conditioning, padding_mode);
-  at::Tensor x = conv_in_(
-      sample.to(placement_.device, placement_.dtype).contiguous(at::MemoryFormat::ChannelsLast),
-      padding_mode);
+  at::Tensor x =
+      sample.to(placement_.device, placement_.dtype).contiguous(at::MemoryFormat::ChannelsLast);
+  if (!placement_.speedups.shared_start) x = for_all_rows(x, conditioning.aug_emb.size(0));
+  x = conv_in_(x, padding_mode);
   x = pass.down(down_blocks_.front(), std::move(x));
   if (deep_features != nullptr && deep_features->defined()) {
     pass.skip_to(up_blocks_.back(), conditioning);

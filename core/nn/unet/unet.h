@@ -52,8 +52,8 @@ class UNet {
   /// number T of text tokens.
   static Conditioning join(const std::vector<const Conditioning*>& conditionings);
 
-  /// sample: [B, in_channels, h, w] with h and w multiples of size_multiple(). timestep may be
-  /// fractional. deep_features: what all levels inside of the outermost one make of a sample, as it
+  /// sample: [B, in_channels, h, w] with h and w multiples of size_multiple(), or [1, ...] for the
+  /// same under every row of the conditioning. timestep may be fractional. deep_features: what all levels inside of the outermost one make of a sample, as it
   /// enters the last up block. Defined, it stands for them and they do not run; undefined, it
   /// becomes theirs. Returns [B, out_channels, h, w] in the placement's type. Source: diffusers,
   /// UNet2DConditionModel.forward.

@@ -28,6 +28,11 @@ at::Tensor resampled(const at::Tensor& x, Resample resample) {
 
 }  // namespace
 
+at::Tensor for_all_rows(const at::Tensor& map, int64_t rows) {
+  if (map.size(0) == rows) return map;
+  return map.expand({rows, -1, -1, -1}).contiguous(at::MemoryFormat::ChannelsLast);
+}
+
 ResnetBlock::ResnetBlock(const tensor::Weights& weights, const Shape& shape, Resample resample)
     : resample_(resample),
       norm1_(weights.scope("norm1"), shape.in_channels, shape.norm_groups, shape.norm_eps),
@@ -55,8 +60,11 @@ ResnetBlock::ResnetBlock(const tensor::Weights& weights, const Shape& shape, Res
 at::Tensor ResnetBlock::operator()(const at::Tensor& x, const at::Tensor& activated_temb,
                                    PaddingMode padding_mode) const {
   const at::Tensor activated = norm1_(x, {}, Then::kSilu);
-  const at::Tensor h = upsampled_conv1_ ? (*upsampled_conv1_)(activated, padding_mode)
-                                        : (*conv1_)(resampled(activated, resample_), padding_mode);
+  const int64_t rows = activated_temb.size(0);
+  const at::Tensor h =
+      for_all_rows(upsampled_conv1_ ? (*upsampled_conv1_)(activated, padding_mode)
+                                    : (*conv1_)(resampled(activated, resample_), padding_mode),
+                   rows);
   // Scale comes first, then shift.
   const std::vector<at::Tensor> scale_shift =
       time_emb_proj_(activated_temb).unsqueeze(2).unsqueeze(3).chunk(2, 1);
@@ -65,7 +73,9 @@ at::Tensor ResnetBlock::operator()(const at::Tensor& x, const at::Tensor& activa
       .addend = scale_shift[1].contiguous(at::MemoryFormat::ChannelsLast)};
   const at::Tensor modulated = norm2_.in_place(h, modulation, Then::kSilu);
   const at::Tensor input = resampled(x, resample_);
-  return conv2_.add_to(conv_shortcut_ ? (*conv_shortcut_)(input) : input, modulated, padding_mode);
+  const at::Tensor residual =
+      for_all_rows(conv_shortcut_ ? (*conv_shortcut_)(input) : input, rows);
+  return conv2_.add_to(residual, modulated, padding_mode);
 }
 
 AddedKvAttention::AddedKvAttention(const tensor::Weights& weights, const Shape& shape)

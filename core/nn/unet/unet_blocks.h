@@ -15,6 +15,9 @@ namespace kandinsky::nn {
 
 enum class Resample { kNone, kDown, kUp };
 
+/// A map of so many rows, or of one that is repeated. The result is channels-last if the map is.
+at::Tensor for_all_rows(const at::Tensor& map, int64_t rows);
+
 /// Residual unit whose second norm is scaled and shifted by the timestep embedding; optionally
 /// halves or doubles the map.
 class ResnetBlock {
@@ -29,7 +32,8 @@ class ResnetBlock {
   ResnetBlock(const tensor::Weights& weights, const Shape& shape,
               Resample resample = Resample::kNone);
 
-  /// x: [B, in, H, W], activated_temb: [B, temb_channels] after SiLU.
+  /// x: [B, in, H, W], or [1, ...] for the same in every row, which is computed once up to where
+  /// activated_temb comes in: [B, temb_channels], after SiLU.
   /// Source: diffusers, ResnetBlock2D with time_embedding_norm "scale_shift".
   at::Tensor operator()(const at::Tensor& x, const at::Tensor& activated_temb,
                         PaddingMode padding_mode) const;
