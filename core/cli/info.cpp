@@ -24,6 +24,7 @@ struct Options {
   bool json = false;
   std::uint64_t max_memory = 0;
   std::string precision = "auto";
+  bool int8_weights = false;
   std::int32_t width = 0;
   std::int32_t height = 0;
 };
@@ -38,8 +39,10 @@ struct Memory {
 };
 
 Memory plan_memory(const Options& options) {
-  Engine engine(
-      {.model_dir = options.dir, .precision = options.precision, .max_memory = options.max_memory});
+  Engine engine({.model_dir = options.dir,
+                 .precision = options.precision,
+                 .max_memory = options.max_memory,
+                 .int8_weights = options.int8_weights});
   const kandinsky_engine_info info = engine.info();
   Memory memory{.plan = {},
                 .text = {},
@@ -160,6 +163,10 @@ void add_info(CLI::App& app) {
   group
       .word("--precision", options->precision, {"auto", "fp32", "bf16", "fp16"},
             "What to compute in. One of")
+      ->needs(max_memory);
+  group
+      .flag("--int8-weights", options->int8_weights, true,
+            "With the prior's and the text encoder's matrices in 8 bits")
       ->needs(max_memory);
   group
       .size("--size", options->width, options->height,

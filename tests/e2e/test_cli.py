@@ -64,6 +64,10 @@ class TestInfo:
         memory = json.loads(done.stdout)["memory"]
         assert (memory["width"], memory["height"], memory["budget"]) == (512, 256, 2_500_000_000)
         assert memory["least"] <= memory["peak"] <= memory["budget"]
+        small = run_program(
+            "info", model, "--json", "--max-memory=2500mb", "--size=512x256", "--int8-weights"
+        )
+        assert json.loads(small.stdout)["memory"]["peak"] < memory["peak"]
 
     def test_too_small_a_limit_names_the_smallest(self, model: Path, tmp_path: Path) -> None:
         painting = ("--prompt", "a red circle", "--output", tmp_path / "circle.png")
