@@ -39,12 +39,12 @@ STAGES = (
     Stage(("train_movq.py", "both"), "movq", 4000, 40, "kandinsky-demo/movq"),
     Stage(("train_vision.py",), "vision", 1420, 10),
     Stage(("train_text.py", "xlmr"), "xlmr", 1200, 6, "kandinsky-demo/text_encoder"),
-    Stage(("pool.py",), "pool/whole", 0, 5),
+    Stage(("pool.py",), "pool/whole", 0, 15),
     Stage(("train_unet.py",), "xlmr_final", 8000, 90),
     Stage(("train_text.py", "clip"), "text", 1200, 6),
     Stage(("train_prior.py",), "prior", 3000, 8),
     Stage(("train_movq.py", "decoder"), "movq_final", 6000, 30),
-    Stage(("train_inpaint.py",), "inpaint", 700, 10),
+    Stage(("train_inpaint.py",), "inpaint", 2500, 35),
 )
 
 
