@@ -127,10 +127,10 @@ class PictureDenoiser {
           i + 1 < conditionings.size() && length(conditionings[i]) == length(conditionings[i + 1]);
       at::Tensor* const features = features_.at(picture, i);
       at::Tensor output =
-          is_pair ? unet_(sample, timestep,
-                          nn::UNet::join({conditionings[i], conditionings[i + 1]}), padding_mode(),
-                          features)
-                  : unet_(sample, timestep, *conditionings[i], padding_mode(), features);
+          is_pair
+              ? unet_(sample, timestep, nn::UNet::join({conditionings[i], conditionings[i + 1]}),
+                      padding_mode(), features)
+              : unet_(sample, timestep, *conditionings[i], padding_mode(), features);
       output = output.to(at::kCPU, at::kFloat);
       check_finite(output, "denoise", unet_.placement().dtype);
       for (int64_t row = 0; row < output.size(0); ++row)

@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <map>
-#include <optional>
 #include <set>
 #include <vector>
 
@@ -121,20 +120,20 @@ at::Tensor Weights::find(std::initializer_list<std::string_view> names,
 
 at::Tensor Weights::place(const at::Tensor& mapped, std::string_view name, Keep keep) const {
   const Placement& placement = state_->placement;
+  const std::string full = fmt::format("{}{}", prefix_, name);
+  // Streamed weights come by at each use.
+  const bool is_known = state_->found_finite.contains(full);
   at::Tensor placed;
-  std::optional<bool> finite;
+  bool finite = true;
   if (placement.device.is_cpu() && mapped.scalar_type() != placement.dtype) {
     placed = room_for(mapped, keep);
     finite = convert(mapped, placed);
   } else {
     placed = mapped.to(placement.device, placement.dtype);
+    finite = is_known || is_finite(placed);
   }
-  std::string full = fmt::format("{}{}", prefix_, name);
-  // Streamed weights come by at each use.
-  if (!state_->found_finite.contains(full)) {
-    if (!finite.value_or(true) || (!finite && !is_finite(placed))) throw_not_finite(mapped, full);
-    state_->found_finite.insert(std::move(full));
-  }
+  if (!finite) throw_not_finite(mapped, full);
+  state_->found_finite.insert(full);
   return placed;
 }
 

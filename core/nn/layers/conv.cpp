@@ -19,6 +19,7 @@ at::Tensor pad_map(const at::Tensor& x, const Padding& padding, PaddingMode mode
 
 namespace {
 
+/// Lent where the constructor below lays it out anew.
 at::Tensor weight_of(const tensor::Weights& weights, const ConvShape& shape) {
   const std::array sizes{shape.out_channels, shape.in_channels, shape.kernel, shape.kernel};
   return onednn::can_pack(weights.placement()) ? weights.lend("weight", sizes)

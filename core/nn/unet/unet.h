@@ -53,10 +53,10 @@ class UNet {
   static Conditioning join(const std::vector<const Conditioning*>& conditionings);
 
   /// sample: [B, in_channels, h, w] with h and w multiples of size_multiple(), or [1, ...] for the
-  /// same under every row of the conditioning. timestep may be fractional. deep_features: what all levels inside of the outermost one make of a sample, as it
-  /// enters the last up block. Defined, it stands for them and they do not run; undefined, it
-  /// becomes theirs. Returns [B, out_channels, h, w] in the placement's type. Source: diffusers,
-  /// UNet2DConditionModel.forward.
+  /// same under every row of the conditioning. timestep may be fractional. deep_features: what all
+  /// levels inside of the outermost one make of a sample, as it enters the last up block. Defined,
+  /// it stands for them and they do not run; undefined, it becomes theirs. Returns [B,
+  /// out_channels, h, w] in the placement's type. Source: diffusers, UNet2DConditionModel.forward.
   at::Tensor operator()(const at::Tensor& sample, double timestep, const Conditioning& conditioning,
                         PaddingMode padding_mode = PaddingMode::kZeros,
                         at::Tensor* deep_features = nullptr) const;

@@ -73,8 +73,7 @@ at::Tensor ResnetBlock::operator()(const at::Tensor& x, const at::Tensor& activa
       .addend = scale_shift[1].contiguous(at::MemoryFormat::ChannelsLast)};
   const at::Tensor modulated = norm2_.in_place(h, modulation, Then::kSilu);
   const at::Tensor input = resampled(x, resample_);
-  const at::Tensor residual =
-      for_all_rows(conv_shortcut_ ? (*conv_shortcut_)(input) : input, rows);
+  const at::Tensor residual = for_all_rows(conv_shortcut_ ? (*conv_shortcut_)(input) : input, rows);
   return conv2_.add_to(residual, modulated, padding_mode);
 }
 

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <utility>
 
 #include "tensor/noise.h"
 
@@ -24,8 +25,7 @@ class AttentionTest : public testing::TestWithParam<Shape> {
  protected:
   static at::Tensor random(uint64_t seed, int64_t rows) {
     const Shape& shape = GetParam();
-    return tensor::NoiseSource({seed}).draw(
-        0, {shape.batch, rows, shape.heads * shape.size});
+    return tensor::NoiseSource({seed}).draw(0, {shape.batch, rows, shape.heads * shape.size});
   }
 
   /// softmax(q k^T / sqrt(size)) v in double precision, one head of one picture after another.
@@ -49,14 +49,16 @@ class AttentionTest : public testing::TestWithParam<Shape> {
 };
 
 TEST_P(AttentionTest, GivesTheFormula) {
-  const at::Tensor q = random(1, GetParam().queries);
-  const at::Tensor k = random(2, GetParam().keys);
-  const at::Tensor v = random(3, GetParam().keys);
-  const at::Tensor wanted = formula(q, k, v);
-  for (const AttentionKernel kernel : {AttentionKernel::kFused, AttentionKernel::kBatched}) {
-    const at::Tensor result = attention(q, k, v, GetParam().heads, kernel);
-    EXPECT_LT((result - wanted).abs().max().item<double>(),
-              1e-5 * wanted.abs().max().item<double>());
+  for (const auto& [dtype, tolerance] : {std::pair(at::kFloat, 1e-5), {at::kBFloat16, 3e-2}}) {
+    const at::Tensor q = random(1, GetParam().queries).to(dtype);
+    const at::Tensor k = random(2, GetParam().keys).to(dtype);
+    const at::Tensor v = random(3, GetParam().keys).to(dtype);
+    const at::Tensor wanted = formula(q, k, v);
+    for (const AttentionKernel kernel : {AttentionKernel::kFused, AttentionKernel::kBatched}) {
+      const at::Tensor result = attention(q, k, v, GetParam().heads, kernel);
+      EXPECT_LT((result - wanted).abs().max().item<double>(),
+                tolerance * wanted.abs().max().item<double>());
+    }
   }
 }
 
