@@ -139,7 +139,11 @@ at::Tensor Weights::place(const at::Tensor& mapped, std::string_view name, Keep 
 
 at::Tensor Weights::room_for(const at::Tensor& mapped, Keep keep) const {
   const auto options = mapped.options().dtype(state_->placement.dtype);
-  if (keep == Keep::kLent) {
+  // A larger one would stay beside all that is laid out after it, which is when most is in memory.
+  constexpr size_t kMostLent = size_t{48} << 20U;
+  const auto bytes =
+      static_cast<size_t>(mapped.numel()) * c10::elementSize(state_->placement.dtype);
+  if (keep == Keep::kLent && bytes <= kMostLent) {
     at::Tensor& lent = state_->lent;
     if (!lent.defined() || lent.numel() < mapped.numel()) {
       lent.reset();

@@ -46,7 +46,7 @@ class Weights {
   /// The same under the first of several names that is there; the first one is the name of record.
   at::Tensor take(std::initializer_list<std::string_view> names, at::IntArrayRef shape) const;
 
-  /// The same in memory that the next one lent is written to, and that ends with finish(): for
+  /// The same, in memory that the next one lent may be written to and that ends with finish(): for
   /// layers that lay a weight out anew at once. Fresh pages for each would take longer than the
   /// layout.
   at::Tensor lend(std::string_view name, at::IntArrayRef shape) const;
