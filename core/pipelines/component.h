@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <string>
@@ -10,6 +11,7 @@
 
 #include "base/memory.h"
 #include "io/model_dir.h"
+#include "nn/layers/winograd.h"
 #include "pipelines/check_finite.h"
 #include "pipelines/memory_plan.h"
 #include "pipelines/monitor.h"
@@ -50,7 +52,10 @@ class Component : public Resident {
       monitor.report("load", 0, 1);
       tensor::Placement placement =
           streamed ? tensor::with_streamed_weights(placement_) : placement_;
-      if (frugal && !layout_.keeps_splits) placement.speedups.split_upsampling = false;
+      if (frugal) {
+        placement.speedups.winograd = false;
+        if (!layout_.keeps_splits) placement.speedups.split_upsampling = false;
+      }
       network_ = std::make_unique<Network>(build_(tensor::Weights::open(files_, placement)));
       is_streamed_ = streamed;
       is_frugal_ = frugal;
@@ -97,6 +102,13 @@ class Component : public Resident {
         std::move(name), sizes_, layout_,
         {.element_size = static_cast<int64_t>(at::elementSize(placement_.dtype)),
          .splits = placement_.speedups.split_upsampling,
+         .winograd = std::ranges::any_of(sizes_,
+                                         [&](const tensor::TensorSize& size) {
+                                           return size.kernel == 3 &&
+                                                  nn::WinogradConv2d::is_for(
+                                                      size.in_channels, size.out_channels,
+                                                      nn::kernels::TileInput::kMap, placement_);
+                                         }),
          .int8_weights = placement_.int8_weights});
   }
 

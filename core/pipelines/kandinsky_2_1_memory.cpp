@@ -23,6 +23,9 @@ constexpr int64_t kBase = 220 * kMegabyte;
 /// converted and laid out anew while they are loaded.
 constexpr int64_t kRowsWork = 150 * kMegabyte;
 
+/// What WinogradConv2d works on at a time.
+constexpr int64_t kWinogradRoom = 40 * kMegabyte;
+
 /// The UNet, for a pair of samples.
 constexpr int64_t kUNetFixed = 170 * kMegabyte;
 constexpr int64_t kUNetMaps = 31;
@@ -73,6 +76,11 @@ MemoryNeeds memory_needs(const std::vector<ComponentMemory>& components,
                             .work = work,
                             .least_work = std::min(work, least_work)});
   };
+  // A frugal network is loaded without what takes more memory.
+  const auto freed = [&](size_t index) {
+    return components[index].spread - components[index].frugal_spread;
+  };
+  const auto room = [&](size_t index) { return components[index].spread > 0 ? kWinogradRoom : 0; };
   if (job.encodes_texts || job.encodes_images) {
     add("text encoders", {indices.prior_text_encoder, indices.text_encoder}, kRowsWork, kRowsWork);
   }
@@ -88,9 +96,8 @@ MemoryNeeds memory_needs(const std::vector<ComponentMemory>& components,
     // Kept features enter the outermost level with the width of the next one.
     const auto& widths = sizes.unet.block_out_channels;
     const int64_t kept = job.kept_features * map * widths[widths.size() > 1 ? 1 : 0] / widths[0];
-    // A frugal UNet is loaded without split convolutions.
-    add("denoising", {indices.unet}, kUNetFixed + kUNetMaps * map + kept,
-        kUNetFrugalFixed + kUNetFrugalMaps * map + kept - components[indices.unet].split);
+    add("denoising", {indices.unet}, kUNetFixed + room(indices.unet) + kUNetMaps * map + kept,
+        kUNetFrugalFixed + kUNetFrugalMaps * map + kept - freed(indices.unet));
   }
   if (job.encodes || job.decodes) {
     const int64_t factor = sizes.geometry.latent_factor;
@@ -103,8 +110,8 @@ MemoryNeeds memory_needs(const std::vector<ComponentMemory>& components,
         static_cast<double>(sizes.movq.block_out_channels.front() * pixels * element_size));
     const int64_t pictures = kBytesPerPixel * pixels * job.batch_size;
     add(job.decodes ? "decoding" : "encoding", {indices.movq},
-        (has_bands ? kMovqFixed : kMovqWholeFixed) + pictures + maps,
-        kMovqFrugalFixed + pictures + maps);
+        (has_bands ? kMovqFixed : kMovqWholeFixed) + room(indices.movq) + pictures + maps,
+        kMovqFrugalFixed + pictures + maps - freed(indices.movq));
   }
   return needs;
 }

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "nn/layers/winograd.h"
 
 namespace kandinsky::pipelines {
 namespace {
@@ -177,6 +178,13 @@ std::string_view layer_of(std::string_view name, const std::vector<std::string>&
   return {};
 }
 
+bool is_for_winograd(const tensor::TensorSize& tensor, bool is_doubled) {
+  using nn::kernels::TileInput;
+  return tensor.kernel == 3 &&
+         nn::WinogradConv2d::is_wide_enough(tensor.in_channels, tensor.out_channels,
+                                            is_doubled ? TileInput::kDoubled : TileInput::kMap);
+}
+
 }  // namespace
 
 ComponentMemory measure_component(std::string name, const std::vector<tensor::TensorSize>& tensors,
@@ -188,7 +196,8 @@ ComponentMemory measure_component(std::string name, const std::vector<tensor::Te
   std::map<std::string_view, Layer> layers;
   int64_t whole = 0;
   int64_t kept = 0;
-  int64_t split = 0;
+  int64_t spread = 0;
+  int64_t frugal_spread = 0;
   for (const tensor::TensorSize& tensor : tensors) {
     const bool is_unloaded = std::ranges::any_of(layout.unloaded, [&](const std::string& prefix) {
       return tensor.name.starts_with(prefix);
@@ -196,10 +205,17 @@ ComponentMemory measure_component(std::string name, const std::vector<tensor::Te
     if (is_unloaded) continue;
     const int64_t bytes = tensor.elements * form.element_size;
     whole += form.int8_weights && tensor.is_matrix ? tensor.elements : bytes;
-    const bool is_split = form.splits && std::ranges::any_of(layout.split, [&](const auto& end) {
-                            return tensor.name.ends_with(end);
-                          });
-    if (is_split) split += bytes * 7 / 9;  // of a 3x3 kernel four of 2x2 are made
+    const bool is_doubled = std::ranges::any_of(
+        layout.split, [&](const auto& end) { return tensor.name.ends_with(end); });
+    // Of a 3x3 kernel four of 2x2 are made, or 16 sums; or 9 for a doubled map. A few with a stride
+    // are counted, too, and stay as they are.
+    const int64_t more = bytes * 7 / 9;
+    if (form.winograd && is_for_winograd(tensor, is_doubled)) {
+      if (!is_doubled) spread += more;
+    } else if (is_doubled && form.splits) {
+      spread += more;
+    }
+    if (is_doubled && form.splits && layout.keeps_splits) frugal_spread += more;
     const std::string_view scope = layer_of(tensor.name, layout.layers);
     if (scope.empty()) {
       kept += bytes;
@@ -211,11 +227,12 @@ ComponentMemory measure_component(std::string name, const std::vector<tensor::Te
   }
   int64_t layer = 0;
   for (const auto& [scope, sizes] : layers) layer = std::max(layer, sizes.all + 2 * sizes.largest);
-  whole += split;
+  whole += spread;
   return {.name = std::move(name),
           .whole = whole,
           .streamed = layers.empty() ? whole : std::min(whole, kept + layer),
-          .split = split};
+          .spread = spread,
+          .frugal_spread = frugal_spread};
 }
 
 }  // namespace kandinsky::pipelines

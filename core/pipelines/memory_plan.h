@@ -14,7 +14,10 @@ struct ComponentMemory {
   std::string name;
   int64_t whole = 0;
   int64_t streamed = 0;  ///< at most, read layer by layer at each use; `whole` if that cannot be
-  int64_t split = 0;     ///< of `whole`: what split convolutions take more than unsplit ones
+  /// Of `whole`: what convolutions that are laid out for speed take more than plain ones, and how
+  /// much of that stays while memory is saved.
+  int64_t spread = 0;
+  int64_t frugal_spread = 0;
 };
 
 enum class Holding : int {
@@ -80,7 +83,7 @@ struct WeightLayout {
   /// Prefixes of tensors that are not loaded: unused, or tables of which few rows are read.
   std::vector<std::string> unloaded{};
   /// Ends of the names of 3x3 convolutions after an upsampling: kept as four of 2x2 for that
-  /// speed-up.
+  /// speed-up, unless Winograd's filtering is quicker still.
   std::vector<std::string> split{};
   /// Whether they stay split while memory is saved: the doubled map would take more than they do.
   bool keeps_splits = false;
@@ -90,6 +93,7 @@ struct WeightLayout {
 struct WeightForm {
   int64_t element_size = 4;
   bool splits = false;        ///< whether the layout's `split` tensors are, unless streamed
+  bool winograd = false;      ///< whether wide 3x3 convolutions are for WinogradConv2d, likewise
   bool int8_weights = false;  ///< whether matrices are in int8, unless streamed
 };
 

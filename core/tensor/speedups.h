@@ -15,6 +15,7 @@ struct Speedups {
   bool fused_norms = true;
   bool row_bands = true;
   bool latent_grid_norms = true;
+  bool winograd = true;
   bool split_upsampling = true;
   bool batched_attention = true;
   bool prior_prefix_cache = true;

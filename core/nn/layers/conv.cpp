@@ -19,11 +19,24 @@ at::Tensor pad_map(const at::Tensor& x, const Padding& padding, PaddingMode mode
 
 namespace {
 
+bool is_pointwise(const ConvShape& shape) {
+  return shape.kernel == 1 && shape.stride == 1 && shape.padding == 0;
+}
+
+bool is_by_winograd(const ConvShape& shape, const tensor::Placement& placement) {
+  return shape.kernel == 3 && shape.stride == 1 && shape.padding == 1 &&
+         WinogradConv2d::is_for(shape.in_channels, shape.out_channels, kernels::TileInput::kMap,
+                                placement);
+}
+
 /// Lent where the constructor below lays it out anew.
 at::Tensor weight_of(const tensor::Weights& weights, const ConvShape& shape) {
+  const tensor::Placement placement = weights.placement();
   const std::array sizes{shape.out_channels, shape.in_channels, shape.kernel, shape.kernel};
-  return onednn::can_pack(weights.placement()) ? weights.lend("weight", sizes)
-                                               : weights.take("weight", sizes);
+  const bool is_laid_out_anew =
+      onednn::can_pack(placement) && (is_pointwise(shape) || is_by_winograd(shape, placement) ||
+                                      onednn::PackedKernel::packs_at_once(placement.dtype));
+  return is_laid_out_anew ? weights.lend("weight", sizes) : weights.take("weight", sizes);
 }
 
 }  // namespace
@@ -39,15 +52,17 @@ Conv2d::Conv2d(const at::Tensor& weight, const at::Tensor& bias, const ConvShape
       out_channels_(shape.out_channels),
       stride_(shape.stride),
       padding_(shape.padding),
-      is_pointwise_(shape.kernel == 1 && shape.stride == 1 && shape.padding == 0),
+      is_pointwise_(is_pointwise(shape)),
       is_packed_(onednn::can_pack(placement)),
       is_fused_(is_packed_ && placement.speedups.fused_operations) {
-  if (!is_packed_) {
+  if (is_by_winograd(shape, placement)) {
+    winograd_.emplace(weight, bias, kernels::TileInput::kMap);
+  } else if (!is_packed_) {
     weight_ = weight.contiguous(at::MemoryFormat::ChannelsLast);
   } else if (is_pointwise_) {
     weight_ = onednn::pack_linear(weight.flatten(1));
   } else {
-    weight_ = onednn::pack_convolution(weight, {stride_, padding_, padding_});
+    kernel_ = onednn::PackedKernel(weight, {stride_, padding_, padding_});
   }
 }
 
@@ -80,9 +95,10 @@ at::Tensor Conv2d::convolve(const at::Tensor& x, const at::Tensor& residual, Pad
 
 at::Tensor Conv2d::packed_convolve(const at::Tensor& x, const at::Tensor& residual,
                                    int64_t row_padding, int64_t column_padding) const {
+  if (winograd_) return (*winograd_)(x, residual, row_padding, column_padding);
   if (!is_pointwise_)
-    return onednn::convolution(x, weight_, bias_, {stride_, row_padding, column_padding},
-                               {.addend = residual});
+    return onednn::convolution(x, kernel_.for_maps(x), bias_,
+                               {stride_, row_padding, column_padding}, {.addend = residual});
   const at::Tensor addend = residual.defined() ? map_to_tokens(residual) : residual;
   return tokens_to_map(onednn::linear(map_to_tokens(x), weight_, bias_, {.addend = addend}),
                        x.size(2), x.size(3));

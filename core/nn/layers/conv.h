@@ -2,7 +2,11 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <optional>
+
 #include "nn/layers/linear.h"
+#include "nn/layers/onednn.h"
+#include "nn/layers/winograd.h"
 #include "tensor/weights.h"
 
 namespace kandinsky::nn {
@@ -64,7 +68,8 @@ class Conv2d {
   at::Tensor packed_convolve(const at::Tensor& x, const at::Tensor& residual, int64_t row_padding,
                              int64_t column_padding) const;
 
-  at::Tensor weight_;
+  at::Tensor weight_;            ///< of one place alone, or not packed
+  onednn::PackedKernel kernel_;  ///< of several places, packed
   at::Tensor bias_;
   int64_t out_channels_;
   int64_t stride_;
@@ -72,6 +77,7 @@ class Conv2d {
   bool is_pointwise_;  ///< each place alone: a linear layer
   bool is_packed_;
   bool is_fused_;
+  std::optional<WinogradConv2d> winograd_;  ///< instead of both
 };
 
 }  // namespace kandinsky::nn

@@ -97,9 +97,25 @@ bool can_pack(const tensor::Placement& placement) {
   return known[dtype] = operators().exist() && gives_what_plain_operators_give(dtype);
 }
 
-at::Tensor pack_convolution(const at::Tensor& weight, const ConvGeometry& geometry) {
+at::Tensor pack_convolution(const at::Tensor& weight, const ConvGeometry& geometry,
+                            at::IntArrayRef map_sizes) {
+  const c10::IValue sizes =
+      map_sizes.empty() ? c10::IValue() : c10::IValue(c10::List<int64_t>(map_sizes));
   return operators().pack_convolution(
-      {weight, padding_of(geometry), both(geometry.stride), both(1), 1, c10::IValue()});
+      {weight, padding_of(geometry), both(geometry.stride), both(1), 1, sizes});
+}
+
+PackedKernel::PackedKernel(const at::Tensor& weight, const ConvGeometry& geometry)
+    : geometry_(geometry),
+      weight_(packs_at_once(weight.scalar_type()) ? pack_convolution(weight, geometry) : weight) {}
+
+const at::Tensor& PackedKernel::for_maps(const at::Tensor& x) const {
+  const std::array<int64_t, 2> wanted{x.size(0), x.size(3)};
+  if (packs_at_once(x.scalar_type()) || wanted == batch_and_width_) return weight_;
+  const at::Tensor plain = weight_.is_mkldnn() ? weight_.to_dense() : weight_;
+  weight_ = pack_convolution(plain, geometry_, x.sizes());
+  batch_and_width_ = wanted;
+  return weight_;
 }
 
 at::Tensor pack_linear(const at::Tensor& weight) {

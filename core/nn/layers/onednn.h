@@ -4,6 +4,9 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <array>
+#include <cstdint>
+
 #include "tensor/device.h"
 
 namespace kandinsky::nn::onednn {
@@ -25,9 +28,32 @@ struct ConvGeometry {
   int64_t column_padding = 0;
 };
 
-/// weight: [out, in, kernel, kernel] or [out, in].
-at::Tensor pack_convolution(const at::Tensor& weight, const ConvGeometry& geometry);
+/// weight: [out, in, kernel, kernel] or [out, in]. map_sizes: those of the maps that it is for, if
+/// known.
+at::Tensor pack_convolution(const at::Tensor& weight, const ConvGeometry& geometry,
+                            at::IntArrayRef map_sizes = {});
 at::Tensor pack_linear(const at::Tensor& weight);
+
+/// A convolution's weights in the order that the maps which come by want: oneDNN chooses it by
+/// their size, and turns weights of another order in every call, which may take ten times as long
+/// as the convolution itself. In bf16 that was seen with small maps only, so they are packed at
+/// once; fp32 ones when the first map comes, and again when maps have another size.
+class PackedKernel {
+ public:
+  PackedKernel() = default;
+  PackedKernel(const at::Tensor& weight, const ConvGeometry& geometry);
+
+  /// Whether weights of this type are packed at once, so that the tensor given is not kept.
+  static bool packs_at_once(at::ScalarType dtype) { return dtype != at::kFloat; }
+
+  /// Not for two threads at a time, nor is any network.
+  const at::Tensor& for_maps(const at::Tensor& x) const;
+
+ private:
+  ConvGeometry geometry_;
+  mutable at::Tensor weight_;
+  mutable std::array<int64_t, 2> batch_and_width_{};  ///< bands of a map differ in height only
+};
 
 /// x and addend: channels-last, as is the result. bias: [out] or undefined.
 at::Tensor convolution(const at::Tensor& x, const at::Tensor& packed_weight, const at::Tensor& bias,

@@ -29,7 +29,13 @@ at::Tensor doubled(const at::Tensor& map) {
 
 UpsampledConv2d::UpsampledConv2d(const tensor::Weights& weights, int64_t in_channels,
                                  int64_t out_channels) {
-  if (!weights.placement().speedups.split_upsampling) {
+  const tensor::Placement placement = weights.placement();
+  if (WinogradConv2d::is_for(in_channels, out_channels, kernels::TileInput::kDoubled, placement)) {
+    winograd_.emplace(weights.lend("weight", {out_channels, in_channels, 3, 3}),
+                      weights.take("bias", {out_channels}), kernels::TileInput::kDoubled);
+    return;
+  }
+  if (!placement.speedups.split_upsampling) {
     convs_.emplace_back(weights,
                         ConvShape{.in_channels = in_channels, .out_channels = out_channels});
     return;
@@ -40,18 +46,23 @@ UpsampledConv2d::UpsampledConv2d(const tensor::Weights& weights, int64_t in_chan
   for (const int64_t row : {0, 1}) {
     for (const int64_t column : {0, 1}) {
       const at::Tensor part = two_of_three(two_of_three(kernel, 2, row), 3, column);
-      convs_.emplace_back(part.to(weights.placement().dtype), bias,
+      convs_.emplace_back(part.to(placement.dtype), bias,
                           ConvShape{.in_channels = in_channels,
                                     .out_channels = out_channels,
                                     .kernel = 2,
                                     .stride = 1,
                                     .padding = 1},
-                          weights.placement());
+                          placement);
     }
   }
 }
 
 at::Tensor UpsampledConv2d::operator()(const at::Tensor& x, PaddingMode mode) const {
+  if (winograd_) {
+    const bool is_circular = mode == PaddingMode::kCircular;
+    const int64_t padding = is_circular ? 0 : 1;
+    return (*winograd_)(is_circular ? pad_map(x, {1, 1, 1, 1}, mode) : x, {}, padding, padding);
+  }
   if (convs_.size() == 1) return convs_.front()(doubled(x), mode);
   const int64_t height = x.size(2);
   const int64_t width = x.size(3);

@@ -2,9 +2,11 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <optional>
 #include <vector>
 
 #include "nn/layers/conv.h"
+#include "nn/layers/winograd.h"
 
 namespace kandinsky::nn {
 
@@ -13,7 +15,8 @@ at::Tensor doubled(const at::Tensor& map);
 
 /// A 3x3 convolution of the doubled map. Of the nine places that it reads, only four differ: so for
 /// each of the four kinds of places in the result a 2x2 convolution of the small map does the same,
-/// with 4/9 of the products. Tensors: "weight" [out, in, 3, 3], "bias" [out].
+/// with 4/9 of the products; or one by Winograd's filtering with 1/4. Tensors: "weight" [out, in,
+/// 3, 3], "bias" [out].
 class UpsampledConv2d {
  public:
   UpsampledConv2d(const tensor::Weights& weights, int64_t in_channels, int64_t out_channels);
@@ -24,6 +27,7 @@ class UpsampledConv2d {
  private:
   std::vector<Conv2d> convs_;  ///< one of the doubled map, or four of the map itself, by row and
                                ///< column of the place
+  std::optional<WinogradConv2d> winograd_;  ///< instead of them
 };
 
 }  // namespace kandinsky::nn

@@ -168,6 +168,34 @@ TEST(MeasureComponent, CountsSplitConvolutionsUnlessStreamed) {
   EXPECT_EQ(split.streamed, 2 * (900 + 3 * 90));
 }
 
+tensor::TensorSize kernel_3x3(std::string name, int64_t in_channels, int64_t out_channels) {
+  return {.name = std::move(name),
+          .elements = 9 * in_channels * out_channels,
+          .kernel = 3,
+          .in_channels = in_channels,
+          .out_channels = out_channels};
+}
+
+TEST(MeasureComponent, CountsTheSumsOfWinogradsFilteringUnlessStreamed) {
+  const std::vector<tensor::TensorSize> tensors{kernel_3x3("conv_in.weight", 4, 128),
+                                                kernel_3x3("resnets.0.conv1.weight", 128, 128),
+                                                kernel_3x3("resnets.1.conv1.weight", 128, 1536),
+                                                kernel_3x3("upsamplers.0.conv.weight", 128, 128)};
+  WeightLayout layout{.layers = {"resnets", "upsamplers"}, .split = {"upsamplers.0.conv.weight"}};
+  constexpr int64_t kOne = int64_t{2} * 128 * 128;  // a channel pair's kernel value, in bytes
+  const int64_t plain = measure_component("m", tensors, layout, {.element_size = 2}).whole;
+  const WeightForm form{.element_size = 2, .splits = true, .winograd = true};
+
+  const ComponentMemory component = measure_component("m", tensors, layout, form);
+  EXPECT_EQ(component.whole - plain, 7 * kOne) << "16 instead of 9 for the second; 9 for the last";
+  EXPECT_EQ(component.spread, 7 * kOne);
+  EXPECT_EQ(component.frugal_spread, 0);
+
+  layout.keeps_splits = true;
+  EXPECT_EQ(measure_component("m", tensors, layout, form).frugal_spread, 7 * kOne)
+      << "while memory is saved the last one is split: 16 again";
+}
+
 TEST(MeasureComponent, CountsMatricesInInt8UnlessStreamed) {
   const std::vector<tensor::TensorSize> tensors{
       {.name = "layers.0.weight", .elements = 100, .is_matrix = true},

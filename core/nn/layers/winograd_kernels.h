@@ -1,0 +1,57 @@
+/// The sums around the products of a 3x3 convolution by Winograd's minimal filtering, on a CPU.
+///
+/// A tile of 2x2 places of the result depends on 4x4 of the map: with fixed sums over these and
+/// over the kernel, one product for each of 16 makes what takes 36 otherwise. Of a doubled map, in
+/// which neighbours are alike in pairs, seven of the sums are zero: 9 products are left.
+///
+/// Source: Lavin and Gray, Fast Algorithms for Convolutional Neural Networks (2015), F(2x2, 3x3).
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <vector>
+
+namespace kandinsky::nn::kernels {
+
+enum class TileInput {
+  kMap,
+  kDoubled,  ///< the map with each place four times: it is given as it is
+};
+
+/// Products of a tile: 16 or 9.
+int64_t tile_products(TileInput input);
+
+/// Where a map's tiles lie.
+struct TileGrid {
+  /// map: as given. Paddings: rows of zeros above and below it, columns left and right; 0 or 1.
+  TileGrid(const at::Tensor& map, TileInput input, int64_t row_padding, int64_t column_padding);
+
+  int64_t count() const { return batch * rows * columns; }
+
+  TileInput input;
+  int64_t row_padding;
+  int64_t column_padding;
+  int64_t map_height;
+  int64_t map_width;
+  int64_t batch;
+  int64_t height;  ///< of the result
+  int64_t width;
+  int64_t rows;  ///< of tiles
+  int64_t columns;
+};
+
+/// weight: [out, in, 3, 3], fp32 or bf16, contiguous. Returns [products, out, in], of that type.
+at::Tensor tile_weight(const at::Tensor& weight, TileInput input);
+
+/// Sums over the map for tiles from `first` on. map: [B, C, H, W], channels-last. tiles: [products,
+/// count, C], contiguous, of the map's type.
+void cut_tiles(const at::Tensor& map, const TileGrid& grid, int64_t first, const at::Tensor& tiles);
+
+/// Sums over the products of these tiles, plus bias and addend, into their places of the result.
+/// products: [count, out] each, contiguous. bias: fp32 [out]. addend: undefined, or of the result's
+/// shape. addend and result: channels-last, of the products' type.
+void join_tiles(const std::vector<at::Tensor>& products, const TileGrid& grid, int64_t first,
+                const at::Tensor& bias, const at::Tensor& addend, const at::Tensor& result);
+
+}  // namespace kandinsky::nn::kernels

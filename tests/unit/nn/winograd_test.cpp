@@ -1,0 +1,189 @@
+/// Winograd's filtering gives what a convolution gives.
+#include "nn/layers/winograd.h"
+
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+
+#include <array>
+#include <string>
+
+#include "nn/layers/conv.h"
+#include "nn/layers/onednn.h"
+#include "nn/layers/upsampled_conv.h"
+#include "tensor/noise.h"
+
+namespace kandinsky::nn {
+namespace {
+
+using kernels::TileInput;
+
+at::Tensor random_tensor(uint64_t seed, at::IntArrayRef shape) {
+  return tensor::NoiseSource({seed}).draw(0, shape);
+}
+
+/// In fp64, of the numbers as they are.
+at::Tensor plain(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
+                 TileInput input, int64_t row_padding, int64_t column_padding) {
+  const at::Tensor map = input == TileInput::kDoubled ? doubled(x) : x;
+  // A doubled map that lies within a larger one has two more places than needed at either end.
+  const int64_t rows = input == TileInput::kDoubled && row_padding == 0 ? 1 : 0;
+  const int64_t columns = input == TileInput::kDoubled && column_padding == 0 ? 1 : 0;
+  const at::Tensor within = map.slice(2, rows, map.size(2) - rows)
+                                .slice(3, columns, map.size(3) - columns)
+                                .to(at::kDouble);
+  return at::conv2d(within, weight.to(at::kDouble),
+                    bias.defined() ? bias.to(at::kDouble) : at::Tensor(), {1, 1},
+                    {row_padding, column_padding});
+}
+
+double relative_error(const at::Tensor& actual, const at::Tensor& expected) {
+  const at::Tensor difference = (actual.to(at::kDouble) - expected).abs().max();
+  return difference.item<double>() / expected.abs().max().item<double>();
+}
+
+struct Case {
+  std::string name;
+  TileInput input;
+  std::array<int64_t, 4> map;  ///< [B, C, H, W]
+  int64_t out_channels;
+  int64_t row_padding = 1;
+  int64_t column_padding = 1;
+};
+
+class WinogradTest : public testing::TestWithParam<Case> {
+ protected:
+  const tensor::JobGuard guard_;
+};
+
+TEST_P(WinogradTest, GivesWhatAConvolutionGives) {
+  const Case& c = GetParam();
+  for (const at::ScalarType dtype : {at::kFloat, at::kBFloat16}) {
+    tensor::Placement placement;
+    placement.dtype = dtype;
+    if (!onednn::can_pack(placement)) continue;  // the sums alone are tried below
+    SCOPED_TRACE(at::toString(dtype));
+    const at::Tensor x =
+        random_tensor(1, c.map).to(dtype).contiguous(at::MemoryFormat::ChannelsLast);
+    const at::Tensor weight = (0.05 * random_tensor(2, {c.out_channels, c.map[1], 3, 3})).to(dtype);
+    const at::Tensor bias = random_tensor(3, {c.out_channels}).to(dtype);
+    // bf16 keeps 8 bits, of the sums and of the products.
+    const double tolerance = dtype == at::kFloat ? 1e-5 : 4e-2;
+
+    const WinogradConv2d conv(weight, bias, c.input);
+    const at::Tensor expected = plain(x, weight, bias, c.input, c.row_padding, c.column_padding);
+    const at::Tensor actual = conv(x, {}, c.row_padding, c.column_padding);
+    ASSERT_EQ(actual.sizes(), expected.sizes());
+    EXPECT_TRUE(actual.is_contiguous(at::MemoryFormat::ChannelsLast));
+    EXPECT_EQ(actual.scalar_type(), dtype);
+    EXPECT_LT(relative_error(actual, expected), tolerance);
+
+    const at::Tensor residual = random_tensor(4, expected.sizes()).to(dtype);
+    EXPECT_LT(relative_error(conv(x, residual, c.row_padding, c.column_padding),
+                             expected + residual.to(at::kDouble)),
+              tolerance);
+
+    const WinogradConv2d unbiased(weight, {}, c.input);
+    EXPECT_LT(relative_error(unbiased(x, {}, c.row_padding, c.column_padding),
+                             plain(x, weight, {}, c.input, c.row_padding, c.column_padding)),
+              tolerance);
+  }
+}
+
+/// The sums alone, with plain matrix products between: in types that cannot be packed here, too.
+TEST_P(WinogradTest, SumsOfBothTypesFitTheirProducts) {
+  const Case& c = GetParam();
+  for (const at::ScalarType dtype : {at::kFloat, at::kBFloat16}) {
+    SCOPED_TRACE(at::toString(dtype));
+    const at::Tensor x =
+        random_tensor(1, c.map).to(dtype).contiguous(at::MemoryFormat::ChannelsLast);
+    const at::Tensor weight = (0.05 * random_tensor(2, {c.out_channels, c.map[1], 3, 3})).to(dtype);
+    const at::Tensor bias = random_tensor(3, {c.out_channels});
+    const at::Tensor expected = plain(x, weight, bias, c.input, c.row_padding, c.column_padding);
+    const kernels::TileGrid grid(x, c.input, c.row_padding, c.column_padding);
+    const int64_t products = kernels::tile_products(c.input);
+    const at::Tensor tiles = at::empty({products, grid.count(), x.size(1)}, x.options());
+    kernels::cut_tiles(x, grid, 0, tiles);
+    const at::Tensor product =
+        at::bmm(tiles.to(at::kFloat),
+                kernels::tile_weight(weight, c.input).to(at::kFloat).transpose(1, 2))
+            .to(dtype);
+    const at::Tensor result =
+        at::empty(expected.sizes(), x.options().memory_format(at::MemoryFormat::ChannelsLast));
+    kernels::join_tiles(product.unbind(0), grid, 0, bias, {}, result);
+    // bf16 keeps 8 bits, of the sums and of the products.
+    EXPECT_LT(relative_error(result, expected), dtype == at::kFloat ? 1e-5 : 4e-2);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Maps, WinogradTest,
+    testing::Values(Case{"Even", TileInput::kMap, {2, 96, 8, 12}, 128},
+                    Case{"Odd", TileInput::kMap, {1, 128, 7, 5}, 96},
+                    Case{"OnePixel", TileInput::kMap, {1, 96, 1, 1}, 96},
+                    Case{"ChannelsThatFillNoBlock", TileInput::kMap, {2, 100, 6, 6}, 97},
+                    Case{"BandOfRows", TileInput::kMap, {1, 96, 6, 9}, 96, 0, 1},
+                    Case{"WithinALargerMap", TileInput::kMap, {1, 96, 9, 8}, 96, 0, 0},
+                    Case{"MoreTilesThanAtOnce", TileInput::kMap, {1, 96, 70, 66}, 96},
+                    Case{"Doubled", TileInput::kDoubled, {2, 96, 5, 8}, 128},
+                    Case{"DoubledOnePixel", TileInput::kDoubled, {1, 96, 1, 1}, 96},
+                    Case{"DoubledWithinALargerMap", TileInput::kDoubled, {2, 96, 6, 5}, 96, 0, 0},
+                    Case{"DoubledMoreTilesThanAtOnce", TileInput::kDoubled, {1, 100, 40, 33}, 96}),
+    [](const auto& one) { return one.param.name; });
+
+TEST(WinogradConv2d, IsForWideLayersThatCanBePackedUnlessLeftOut) {
+  EXPECT_FALSE(WinogradConv2d::is_wide_enough(4, 384, TileInput::kMap));
+  EXPECT_FALSE(WinogradConv2d::is_wide_enough(384, 8, TileInput::kMap));
+  EXPECT_TRUE(WinogradConv2d::is_wide_enough(384, 384, TileInput::kMap));
+  EXPECT_TRUE(WinogradConv2d::is_wide_enough(2688, 1152, TileInput::kMap));
+  EXPECT_FALSE(WinogradConv2d::is_wide_enough(1536, 1536, TileInput::kMap));
+  EXPECT_TRUE(WinogradConv2d::is_wide_enough(1536, 1536, TileInput::kDoubled));
+  for (const char* left_out : {"winograd", "packed-weights"}) {
+    tensor::Placement placement;
+    placement.speedups = tensor::speedups_without({left_out});
+    EXPECT_FALSE(WinogradConv2d::is_for(384, 384, TileInput::kMap, placement));
+  }
+}
+
+/// Layers use it where it is for them: what they give must not depend on that.
+TEST(WinogradConv2d, LayersGiveTheSameWithAndWithoutIt) {
+  const tensor::JobGuard guard;
+  const at::Tensor weight = 0.05 * random_tensor(2, {128, 96, 3, 3});
+  const at::Tensor bias = random_tensor(3, {128});
+  const ConvShape shape{.in_channels = 96, .out_channels = 128};
+  tensor::Placement without;
+  without.speedups = tensor::speedups_without({"winograd"});
+  const Conv2d one(weight, bias, shape, {});
+  const Conv2d other(weight, bias, shape, without);
+  for (const PaddingMode mode : {PaddingMode::kZeros, PaddingMode::kCircular}) {
+    const at::Tensor x =
+        random_tensor(1, {2, 96, 10, 7}).contiguous(at::MemoryFormat::ChannelsLast);
+    const at::Tensor expected = other(x, mode).to(at::kDouble);
+    EXPECT_LT(relative_error(one(x, mode), expected), 1e-5);
+    const at::Tensor residual =
+        random_tensor(4, {2, 128, 10, 7}).contiguous(at::MemoryFormat::ChannelsLast);
+    EXPECT_LT(relative_error(one.add_to(residual, x, mode), expected + residual), 1e-5);
+    EXPECT_LT(relative_error(one.of_rows(x, {}, mode), other.of_rows(x, {}, mode).to(at::kDouble)),
+              1e-5);
+  }
+}
+
+/// Weights are packed anew for maps of another size.
+TEST(PackedKernel, GivesTheSameForMapsOfAllSizes) {
+  const tensor::JobGuard guard;
+  if (!onednn::can_pack({})) GTEST_SKIP() << "LibTorch cannot pack weights on this machine";
+  const at::Tensor weight = 0.05 * random_tensor(2, {64, 48, 3, 3});
+  const onednn::ConvGeometry geometry{.stride = 1, .row_padding = 1, .column_padding = 1};
+  const onednn::PackedKernel kernel(weight, geometry);
+  for (const int64_t side : {64, 8, 16, 3, 64}) {
+    for (const int64_t batch : {2, 1}) {
+      const at::Tensor x =
+          random_tensor(1, {batch, 48, side, side}).contiguous(at::MemoryFormat::ChannelsLast);
+      const at::Tensor actual = onednn::convolution(x, kernel.for_maps(x), {}, geometry);
+      EXPECT_LT(relative_error(actual, plain(x, weight, {}, TileInput::kMap, 1, 1)), 1e-5)
+          << side << " " << batch;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace kandinsky::nn
