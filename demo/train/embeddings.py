@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from common import EMBEDDING, Options, load, save
+from common import EMBEDDING, Options, load, quick_precision, save
 from scenes import Scene, attributes, random_scene
 from train_vision import render
 from transformers import CLIPVisionModelWithProjection
@@ -37,6 +37,6 @@ class Embeddings:
         for start in range(0, count, _PART):
             scenes = [random_scene(rng) for _ in range(min(_PART, count - start))]
             self.scenes += scenes
-            with torch.autocast("cpu", torch.bfloat16):
+            with quick_precision():
                 values.append(self.vision(render(rng, scenes)).image_embeds.float())
         self.values = torch.cat(values)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from common import Options, load, save, to_tensor
+from common import Options, load, quick_precision, save, to_tensor
 from diffusers import VQModel
 from scenes import Scene, draw, random_scene
 from train_vision import PICTURE, for_vision
@@ -37,6 +37,11 @@ def _scenes(rng: np.random.Generator) -> list[Scene]:
     return [random_scene(rng) for _ in range(PART)]
 
 
+def scenes_of(chosen: Options, size: tuple[int, int], number: int) -> list[Scene]:
+    """What a shard shows."""
+    return _scenes(_generator(chosen, size, number))
+
+
 def _path(folder: Path, size: tuple[int, int], number: int) -> Path:
     return folder / f"{size[0]}x{size[1]}-{number:04}.pt"
 
@@ -50,7 +55,7 @@ class Pool:
         self.embeds: dict[tuple[int, int], torch.Tensor] = {}
         for size, (_, count) in BUCKETS.items():
             self.scenes[size] = [
-                scene for k in range(count) for scene in _scenes(_generator(chosen, size, k))
+                scene for k in range(count) for scene in scenes_of(chosen, size, k)
             ]
             shards = [load(_path(chosen.work / "pool", size, k)) for k in range(count)]
             self.latents[size], self.embeds[size] = (
@@ -81,7 +86,7 @@ def make(chosen: Options) -> None:
         # What the picture tower sees is always the square picture.
         square = to_tensor(np.stack([draw(scene, PICTURE, PICTURE, rng) for scene in scenes]))
         parts = pixels.contiguous(memory_format=torch.channels_last).split(16)
-        with torch.autocast("cpu", torch.bfloat16):
+        with quick_precision():
             latents = [movq.encode(part).latents for part in parts]
         embeds = vision(for_vision(square)).image_embeds
         save(path, (torch.cat(latents).half(), embeds))

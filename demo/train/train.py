@@ -39,12 +39,18 @@ STAGES = (
     Stage(("train_movq.py", "both"), "movq", 4000, 40, "kandinsky-demo/movq"),
     Stage(("train_vision.py",), "vision", 1420, 10),
     Stage(("train_text.py", "xlmr"), "xlmr", 1200, 6, "kandinsky-demo/text_encoder"),
-    Stage(("pool.py",), "pool/whole", 0, 15),
-    Stage(("train_unet.py",), "xlmr_final", 8000, 90),
     Stage(("train_text.py", "clip"), "text", 1200, 6),
     Stage(("train_prior.py",), "prior", 3000, 8),
+    Stage(("pool.py",), "pool/whole", 0, 15),
+    Stage(("guesses.py",), "guesses/whole", 0, 10),
+    Stage(("train_unet.py",), "xlmr_final", 8000, 90),
     Stage(("train_movq.py", "decoder"), "movq_final", 6000, 30),
     Stage(("train_inpaint.py",), "inpaint", 2500, 35),
+)
+# Of a finished model, and in the work folder.
+TOKENIZERS = (
+    ("kandinsky-demo-prior/tokenizer", "clip_tokenizer"),
+    ("kandinsky-demo/tokenizer", "xlmr_tokenizer"),
 )
 
 
@@ -57,6 +63,10 @@ def main() -> None:
     parser.add_argument("--start", type=Path, help="folder of a model to go on from: demo/model")
     given = parser.parse_args()
     given.work.mkdir(parents=True, exist_ok=True)
+    if given.start is not None:
+        # Both text towers know these pieces by their numbers.
+        for shipped, result in TOKENIZERS:
+            shutil.copytree(given.start / shipped, given.work / result, dirs_exist_ok=True)
     total = sum(stage.minutes for stage in STAGES) * given.scale
     print(f"about {total / 60:.1f} hours in all")
     for number, stage in enumerate(STAGES, 1):

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from common import Options, Run
+from common import Options, Run, quick_precision
 from diffusers import UNet2DConditionModel
 from diffusers.pipelines.kandinsky.text_encoder import MultilingualCLIP
 from diffusion import noise_loss, schedule, spread_times, use_short_context, variance_loss
@@ -128,7 +128,7 @@ def train(chosen: Options) -> None:
         level = ac[t][:, None, None, None]
         noisy = level.sqrt() * batch.latents + (1 - level).sqrt() * noise
         context.shorten(batch.ids.shape[1])
-        with torch.autocast("cpu", torch.bfloat16):
+        with quick_precision():
             with torch.no_grad():
                 embeds, hidden = xlmr(batch.ids, batch.mask)
             output = unet(

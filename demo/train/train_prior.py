@@ -11,7 +11,7 @@ import math
 import numpy as np
 import scenes
 import torch
-from common import EMBEDDING, TOKENS, Options, Run, load
+from common import EMBEDDING, TOKENS, Options, Run, load, quick_precision
 from diffusers import PriorTransformer, UnCLIPScheduler
 from embeddings import Embeddings
 from train_text import Tokenizers
@@ -79,6 +79,38 @@ def predict(
 
 
 @torch.no_grad()
+def guess(
+    prior: PriorTransformer,
+    text: CLIPTextModelWithProjection,
+    tokenizers: Tokenizers,
+    texts: list[str],
+    guidance: torch.Tensor,
+    steps: int,
+    generator: torch.Generator,
+) -> torch.Tensor:
+    """Samples [B, 128] for these texts. guidance: [B]."""
+    count = len(texts)
+    ids, mask = tokenizers.for_clip([""] * count + texts)
+    scheduler = UnCLIPScheduler(
+        variance_type="fixed_small_log", clip_sample_range=10.0, prediction_type="sample"
+    )
+    scheduler.set_timesteps(steps)
+    x = torch.randn(count, EMBEDDING, generator=generator)
+    with quick_precision():
+        out = text(ids)
+        for i, t in enumerate(scheduler.timesteps):
+            both = torch.full((2 * count,), int(t))
+            clean = predict(
+                prior, torch.cat([x, x]), both, out.text_embeds, out.last_hidden_state, mask
+            ).float()
+            without, given = clean.chunk(2)
+            clean = without + guidance[:, None] * (given - without)
+            after = int(scheduler.timesteps[i + 1]) if i + 1 < steps else None
+            x = scheduler.step(clean, t, x, prev_timestep=after, generator=generator).prev_sample
+    return prior.post_process_latents(x)
+
+
+@torch.no_grad()
 def report(
     prior: PriorTransformer,
     text: CLIPTextModelWithProjection,
@@ -90,25 +122,10 @@ def report(
     rng = np.random.default_rng(10**6 + 3)
     told = [scenes.random_description(scenes.random_scene(rng), rng) for _ in range(192)]
     claims = torch.from_numpy(np.stack([scenes.attributes(claim) for _, claim in told]))
-    texts = [""] * len(told) + [caption for caption, _ in told]
-    ids, mask = tokenizers.for_clip(texts)
-    out = text(ids)
-    scheduler = UnCLIPScheduler(
-        variance_type="fixed_small_log", clip_sample_range=10.0, prediction_type="sample"
-    )
-    scheduler.set_timesteps(25)
+    texts = [caption for caption, _ in told]
     generator = torch.Generator().manual_seed(0)
-    x = torch.randn(len(told), EMBEDDING, generator=generator)
-    for i, t in enumerate(scheduler.timesteps):
-        both = torch.full((2 * len(told),), int(t))
-        clean = predict(
-            prior, torch.cat([x, x]), both, out.text_embeds, out.last_hidden_state, mask
-        )
-        without, given = clean.chunk(2)
-        clean = without + guidance * (given - without)
-        after = int(scheduler.timesteps[i + 1]) if i < 24 else None
-        x = scheduler.step(clean, t, x, prev_timestep=after, generator=generator).prev_sample
-    embeds = prior.post_process_latents(x)
+    strength = torch.full((len(texts),), guidance)
+    embeds = guess(prior, text, tokenizers, texts, strength, 25, generator)
     for i, name in enumerate(scenes.ATTRIBUTES):
         said = claims[:, i] >= 0
         right = (heads.outputs[i](embeds).argmax(1) == claims[:, i])[said].float().mean()
@@ -148,7 +165,7 @@ def train(chosen: Options) -> None:
         t = torch.randint(0, 1000, (BATCH,))
         level = ac[t][:, None]
         noisy = level.sqrt() * clean + (1 - level).sqrt() * torch.randn_like(clean)
-        with torch.autocast("cpu", torch.bfloat16):
+        with quick_precision():
             with torch.no_grad():
                 out = text(ids)
             result = predict(prior, noisy, t, out.text_embeds, out.last_hidden_state, mask)

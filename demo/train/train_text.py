@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import vocabularies
-from common import EMBEDDING, TOKENS, Options, Run, load
+from common import EMBEDDING, TOKENS, Options, Run, load, quick_precision
 from diffusers.pipelines.kandinsky.text_encoder import MCLIPConfig, MultilingualCLIP
 from embeddings import Embeddings
 from scenes import attributes, random_description, random_scene, satisfied
@@ -104,7 +104,7 @@ def train_xlmr(chosen: Options) -> None:
         rng = np.random.default_rng((chosen.seed, 8, step, rank_and_size()[0]))
         told = [random_description(random_scene(rng), rng) for _ in range(BATCH)]
         claims = torch.from_numpy(np.stack([attributes(claim) for _, claim in told]))
-        with torch.autocast("cpu", torch.bfloat16):
+        with quick_precision():
             embeds = xlmr(*tokenizers.for_xlmr([text for text, _ in told]))[0].float()
         read = heads.loss(embeds, claims)
         run.learn(read + 0.05 * unit_size(embeds))
@@ -154,7 +154,7 @@ def train_clip(chosen: Options) -> None:
         told = [random_description(known.scenes[i], rng) for i in ones]
         claims = np.stack([attributes(claim) for _, claim in told])
         true = torch.from_numpy(satisfied(known.truths[ones], claims))
-        with torch.autocast("cpu", torch.bfloat16):
+        with quick_precision():
             ids, mask = tokenizers.for_clip([caption for caption, _ in told])
             embeds = text(ids, mask).text_embeds.float()
         read = heads.loss(embeds, torch.from_numpy(claims))

@@ -1,7 +1,8 @@
 """Trains the decoder: the UNet together with its XLM-R text tower.
 
-Latents come from the pool, captions are made anew each time. What the prior will say of a picture
-is never exact, while the text is: so most picture embeddings are blurred or drawn towards another
+Latents come from the pool. Four in ten embeddings are the prior's guesses, each with the caption it
+was made from; beside the others, captions are made anew each time. What the prior says of a picture
+is never exact, while the text is: so most of those others are blurred or drawn towards another
 picture's, and the UNet learns to believe the text first and the embedding where the text is silent.
 Left-out conditions are what the pipelines use for them: "" through XLM-R and the embedding of an
 all-zero input to the image encoder, mostly both at once, which is the guidance's other half.
@@ -14,10 +15,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from common import EMBEDDING, TOKENS, Options, Run, load
+from common import EMBEDDING, TOKENS, Options, Run, load, quick_precision
 from diffusers import UNet2DConditionModel
 from diffusers.pipelines.kandinsky.text_encoder import MultilingualCLIP
 from diffusion import noise_loss, schedule, spread_times, use_short_context, variance_loss
+from guesses import Guesses
 from pool import BUCKETS, Pool
 from scenes import Scene, random_description
 from torch.nn import functional
@@ -45,7 +47,8 @@ CONFIG = {
     "up_block_types": ["SimpleCrossAttnUpBlock2D"] * 3 + ["ResnetUpsampleBlock2D"],
 }
 BATCH = 48  # of each process, at 128 x 128 pixels
-EARLY = 0.3
+EARLY = 0.3  # of the training is for the smallest sizes only
+GUESSED = 0.4
 STEPS = 8000
 
 
@@ -76,6 +79,9 @@ class Batches:
     def __init__(self, chosen: Options, tokenizers: Tokenizers) -> None:
         self.tokenizers = tokenizers
         self.pool = Pool(chosen)
+        self.guesses = Guesses(chosen)
+        # A model to go on from knows the small sizes already.
+        self.early = EARLY if chosen.start is None else 0.0
         vision = CLIPVisionModelWithProjection.from_pretrained(chosen.work / "vision").eval()
         with torch.no_grad():
             self.zero = vision(torch.zeros(1, 3, PICTURE, PICTURE)).image_embeds[0]
@@ -87,10 +93,10 @@ class Batches:
         self.spread = self.pool.embeds[128, 128].std(0)
 
     def draw(self, rng: np.random.Generator, fraction: float = 1.0) -> Batch:
-        """fraction: of the training that is over. Its first part is for the smallest sizes only."""
+        """fraction: of the training that is over."""
         sizes = list(BUCKETS)
         shares = np.array([BUCKETS[size][0] for size in sizes])
-        if fraction < EARLY:
+        if fraction < self.early:
             shares[[max(size) > 128 for size in sizes]] = 0
         size = sizes[int(rng.choice(len(sizes), p=shares / shares.sum()))]
         count = int(np.clip(BATCH * 128 * 128 / (size[0] * size[1]), 8, 3 * BATCH))
@@ -98,6 +104,11 @@ class Batches:
         ones = rng.integers(len(scenes), size=count)
         texts = [random_description(scenes[i], rng)[0] for i in ones]
         embeds = self._doubted(self.pool.embeds[size][ones], rng)
+        guesses = self.guesses
+        for i in np.flatnonzero(rng.random(count) < GUESSED):
+            k = int(rng.integers(len(guesses.ones[size])))
+            ones[i], texts[i] = guesses.ones[size][k], guesses.texts[size][k]
+            embeds[i] = guesses.embeds[size][k]
         lot = rng.random(count)
         for i in np.flatnonzero(lot < 0.19):
             texts[i] = ""
@@ -160,7 +171,7 @@ def train(chosen: Options) -> None:
         level = ac[t][:, None, None, None]
         noisy = level.sqrt() * batch.latents + (1 - level).sqrt() * noise
         context.shorten(batch.ids.shape[1])
-        with torch.autocast("cpu", torch.bfloat16):
+        with quick_precision():
             embeds, hidden = xlmr(batch.ids, batch.mask)
             output = unet(
                 noisy,

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from common import EMBEDDING, Options, Run
+from common import EMBEDDING, Options, Run, quick_precision
 from scenes import truth, world
 from scenes.draw import draw
 from torch.nn import functional
@@ -164,7 +164,7 @@ def train(chosen: Options) -> None:
         # The all-zero picture is the pipelines' unconditional side: it needs a place of its own.
         pictures[0], answers[0] = 0, -1
         answers[0, 0], presence[0], geometry[0] = NOTHING, 0, torch.nan
-        with torch.autocast("cpu", torch.bfloat16):
+        with quick_precision():
             embeds, tokens = look(vision, pictures)
         noun, color = patch_heads.loss(tokens[1:], nouns.flatten(1)[1:], colors.flatten(1)[1:])
         told = heads.loss(embeds, answers)
