@@ -27,7 +27,7 @@ from options import ROOT, parse
 from protocol import WorkerError
 from runner import Crew, Setup, crew, measure, measure_rates, say
 from samples import Measurements, Part
-from work import COMPETITORS, COMPILED, Extent, plan
+from work import COMPETITORS, COMPILED, TUNED, Extent, plan
 
 FULL_SIZE = ROOT / "build/full-size"
 
@@ -75,6 +75,9 @@ def run(team: Crew, groups: Sequence[str], extent: Extent, names: Sequence[str])
 def main(arguments: Sequence[str] | None = None) -> int:
     options = parse(arguments)
     names = options.against or [name for name in COMPETITORS if name != COMPILED]
+    if not options.against and "bf16" not in machine.quick_types(machine.this_machine()):
+        names.remove(TUNED)
+        say("this machine does not compute in bf16: diffusers takes part in fp32 only")
     if options.compiled and COMPILED not in names:
         names.append(COMPILED)
     extent = Extent(

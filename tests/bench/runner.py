@@ -11,6 +11,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from machine import quick_types, this_machine
 from protocol import Worker, WorkerError
 from samples import Part, Result
 from work import COMPILED, DIFFUSERS, ENGINE, TUNED, Extent, Work
@@ -140,10 +141,12 @@ def measure(work: Work, extent: Extent, team: Crew, competitors: Sequence[str]) 
     team.prepare(work.stage, present)
     rounds = {name: extent.rounds_of(name, work) for name in present}
     best_rate = 0.0
+    dtype = quick_types(this_machine())[0]
     if work.do == "unet" and work.batch == 1:
-        best_rate = team.worker(MACHINE).ask("convolution", dtype="bf16")["rate"]
-        if TUNED in present:
-            counted = team.worker(TUNED).ask("flop", size=work.size, batch=work.batch)
+        best_rate = team.worker(MACHINE).ask("convolution", dtype=dtype)["rate"]
+        counting = next((name for name in (TUNED, DIFFUSERS) if name in present), None)
+        if counting is not None:
+            counted = team.worker(counting).ask("flop", size=work.size, batch=work.batch)
             part.flop = counted["flop"]
     for turn in range(-1, max(rounds.values(), default=0)):
         for name in present if turn % 2 else reversed(present):
@@ -164,7 +167,7 @@ def measure(work: Work, extent: Extent, team: Crew, competitors: Sequence[str]) 
             result.add(answer)
             say(f"{work.title}: {name} {result.median:.3f} s ({turn + 1} of {rounds[name]})")
     if best_rate:
-        again = team.worker(MACHINE).ask("convolution", dtype="bf16")["rate"]
+        again = team.worker(MACHINE).ask("convolution", dtype=dtype)["rate"]
         part.rate = max(best_rate, again)
     return part
 
@@ -175,5 +178,5 @@ def measure_rates(team: Crew) -> dict[str, float]:
     return {
         f"{what} {dtype}": worker.ask(what, dtype=dtype)["rate"]
         for what in ("matmul", "convolution")
-        for dtype in ("bf16", "fp32")
+        for dtype in quick_types(this_machine())
     }

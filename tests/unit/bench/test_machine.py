@@ -34,6 +34,13 @@ def test_in_words() -> None:
     assert machine.in_words(old).endswith("25.3 GB, avx2")
 
 
+def test_what_is_emulated_is_not_measured() -> None:
+    described = machine.describe(CPUINFO, MEMINFO, 2)
+    assert machine.quick_types(described) == ("bf16", "fp32")
+    old = machine.describe(CPUINFO.replace(" avx512f avx512_bf16", ""), MEMINFO, 2)
+    assert machine.quick_types(old) == ("fp32",)
+
+
 def test_an_arm_machine_is_described_too() -> None:
     found = machine.describe("Features\t: fp asimd bf16\nCPU part\t: 0xd40\n", MEMINFO, 4)
     assert (found["flags"], found["family"]) == (["asimd", "bf16"], "?/?")
