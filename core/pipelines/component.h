@@ -104,10 +104,9 @@ class Component : public Resident {
          .splits = placement_.speedups.split_upsampling,
          .winograd = std::ranges::any_of(sizes_,
                                          [&](const tensor::TensorSize& size) {
-                                           return size.kernel == 3 &&
-                                                  nn::WinogradConv2d::is_for(
-                                                      size.in_channels, size.out_channels,
-                                                      nn::kernels::TileInput::kMap, placement_);
+                                           return nn::WinogradConv2d::is_for(
+                                               size.shape, nn::kernels::TileInput::kMap,
+                                               placement_);
                                          }),
          .int8_weights = placement_.int8_weights});
   }

@@ -23,8 +23,9 @@ constexpr int64_t kBase = 220 * kMegabyte;
 /// converted and laid out anew while they are loaded.
 constexpr int64_t kRowsWork = 150 * kMegabyte;
 
-/// What WinogradConv2d works on at a time.
-constexpr int64_t kWinogradRoom = 40 * kMegabyte;
+/// What WinogradConv2d works on at a time: 256 tiles of its widest layer's channels, and their
+/// products, in fp32.
+constexpr int64_t kWinogradRoom = 65 * kMegabyte;
 
 /// The UNet, for a pair of samples.
 constexpr int64_t kUNetFixed = 170 * kMegabyte;

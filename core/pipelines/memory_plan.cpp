@@ -178,13 +178,6 @@ std::string_view layer_of(std::string_view name, const std::vector<std::string>&
   return {};
 }
 
-bool is_for_winograd(const tensor::TensorSize& tensor, bool is_doubled) {
-  using nn::kernels::TileInput;
-  return tensor.kernel == 3 &&
-         nn::WinogradConv2d::is_wide_enough(tensor.in_channels, tensor.out_channels,
-                                            is_doubled ? TileInput::kDoubled : TileInput::kMap);
-}
-
 }  // namespace
 
 ComponentMemory measure_component(std::string name, const std::vector<tensor::TensorSize>& tensors,
@@ -204,13 +197,14 @@ ComponentMemory measure_component(std::string name, const std::vector<tensor::Te
     });
     if (is_unloaded) continue;
     const int64_t bytes = tensor.elements * form.element_size;
-    whole += form.int8_weights && tensor.is_matrix ? tensor.elements : bytes;
+    whole += form.int8_weights && tensor.shape.size() == 2 ? tensor.elements : bytes;
     const bool is_doubled = std::ranges::any_of(
         layout.split, [&](const auto& end) { return tensor.name.ends_with(end); });
     // Of a 3x3 kernel four of 2x2 are made, or 16 sums; or 9 for a doubled map. A few with a stride
     // are counted, too, and stay as they are.
     const int64_t more = bytes * 7 / 9;
-    if (form.winograd && is_for_winograd(tensor, is_doubled)) {
+    const auto input = is_doubled ? nn::kernels::TileInput::kDoubled : nn::kernels::TileInput::kMap;
+    if (form.winograd && nn::WinogradConv2d::can_be_for(tensor.shape, input)) {
       if (!is_doubled) spread += more;
     } else if (is_doubled && form.splits) {
       spread += more;

@@ -22,6 +22,26 @@ double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
+/// How many times as fast `narrow` is as `wide`: by the fastest run of each, which take turns, so
+/// that whatever else the machine does meets both. The first run of each prepares its kernel.
+double gain_of(const Work& wide, const Work& narrow) {
+  constexpr int kRounds = 10;
+  constexpr double kEnough = 0.2;  // seconds: a type that is computed in software takes long
+  wide();
+  narrow();
+  double best_wide = std::numeric_limits<double>::max();
+  double best_narrow = best_wide;
+  const Clock::time_point begin = Clock::now();
+  for (int i = 0; i < kRounds && (i < 2 || seconds_since(begin) < kEnough); ++i) {
+    for (const auto& [work, best] : {std::pair{&wide, &best_wide}, {&narrow, &best_narrow}}) {
+      const Clock::time_point start = Clock::now();
+      (*work)();
+      *best = std::min(*best, seconds_since(start));
+    }
+  }
+  return best_wide / best_narrow;
+}
+
 Work convolution(at::ScalarType dtype) {
   const auto options =
       at::TensorOptions().dtype(dtype).memory_format(at::MemoryFormat::ChannelsLast);
@@ -37,33 +57,13 @@ Work matmul(at::ScalarType dtype) {
   };
 }
 
-constexpr int kRounds = 10;
-
 }  // namespace
-
-double gain_of(const Work& slow, const Work& quick, int rounds) {
-  constexpr double kEnough = 0.2;  // seconds: a type that is computed in software takes long
-  slow();
-  quick();
-  double best_slow = std::numeric_limits<double>::max();
-  double best_quick = best_slow;
-  const Clock::time_point begin = Clock::now();
-  for (int i = 0; i < rounds && (i < 2 || seconds_since(begin) < kEnough); ++i) {
-    for (const auto& [work, best] : {std::pair{&slow, &best_slow}, {&quick, &best_quick}}) {
-      const Clock::time_point start = Clock::now();
-      (*work)();
-      *best = std::min(*best, seconds_since(start));
-    }
-  }
-  return best_slow / best_quick;
-}
 
 Bf16Gain measure_bf16_gain() {
   static const Bf16Gain gain = [] {
     const JobGuard guard;
-    return Bf16Gain{
-        .convolution = gain_of(convolution(at::kFloat), convolution(at::kBFloat16), kRounds),
-        .matmul = gain_of(matmul(at::kFloat), matmul(at::kBFloat16), kRounds)};
+    return Bf16Gain{.convolution = gain_of(convolution(at::kFloat), convolution(at::kBFloat16)),
+                    .matmul = gain_of(matmul(at::kFloat), matmul(at::kBFloat16))};
   }();
   return gain;
 }

@@ -235,13 +235,9 @@ std::vector<TensorSize> Weights::sizes() const {
     if (!is_floating(entry.view->dtype)) continue;
     const auto bytes = static_cast<int64_t>(entry.view->bytes.size());
     const Span<const int64_t> shape = entry.view->shape;
-    const bool is_kernel = shape.size() == 4 && shape[2] == shape[3];
     sizes.push_back({.name = name,
                      .elements = bytes / static_cast<int64_t>(io::dtype_size(entry.view->dtype)),
-                     .is_matrix = shape.size() == 2,
-                     .kernel = is_kernel ? shape[2] : 0,
-                     .in_channels = is_kernel ? shape[1] : 0,
-                     .out_channels = is_kernel ? shape[0] : 0});
+                     .shape = {shape.begin(), shape.end()}});
   }
   return sizes;
 }

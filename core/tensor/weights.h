@@ -19,10 +19,7 @@ namespace kandinsky::tensor {
 struct TensorSize {
   std::string name;
   int64_t elements = 0;
-  bool is_matrix = false;
-  int64_t kernel = 0;  ///< width of a square convolution's; 0: of none
-  int64_t in_channels = 0;
-  int64_t out_channels = 0;
+  std::vector<int64_t> shape{};
 };
 
 /// A view of a component's weights below a dotted scope, e.g. "down_blocks.0.resnets.1". Cheap to

@@ -10,9 +10,7 @@
 #include <cmath>
 #include <optional>
 
-#if defined(__x86_64__) && defined(__GNUC__)
-#include <cpuid.h>
-#endif
+#include "tensor/cpu.h"
 
 namespace kandinsky::nn {
 namespace {
@@ -22,16 +20,6 @@ constexpr int64_t kScoresAtOnce = int64_t{1} << 22;
 /// Queries of one head at a time, where a head has more scores than that: few enough that their
 /// scores stay in the caches, enough that reading all keys and values for them is worth it.
 constexpr int64_t kQueriesAtOnce = 512;
-
-bool has_tiles() {
-#if defined(__x86_64__) && defined(__GNUC__)
-  constexpr unsigned kAmxBf16 = 1U << 22U;
-  unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
-  return __get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) != 0 && (edx & kAmxBf16) != 0;
-#else
-  return false;
-#endif
-}
 
 at::Tensor split_heads(const at::Tensor& x, int64_t heads) {
   return x.view({x.size(0), x.size(1), heads, x.size(2) / heads}).transpose(1, 2);
@@ -67,9 +55,8 @@ at::Tensor by_products(const at::Tensor& q, const at::Tensor& k, const at::Tenso
 }  // namespace
 
 AttentionKernel attention_kernel(const tensor::Placement& placement) {
-  static const bool tiles = has_tiles();
   const bool is_batched = placement.speedups.batched_attention && placement.device.is_cpu() &&
-                          placement.dtype == at::kBFloat16 && !tiles;
+                          placement.dtype == at::kBFloat16 && !tensor::has_bf16_tiles();
   return is_batched ? AttentionKernel::kBatched : AttentionKernel::kFused;
 }
 

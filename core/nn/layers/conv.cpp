@@ -23,16 +23,19 @@ bool is_pointwise(const ConvShape& shape) {
   return shape.kernel == 1 && shape.stride == 1 && shape.padding == 0;
 }
 
+std::array<int64_t, 4> weight_shape(const ConvShape& shape) {
+  return {shape.out_channels, shape.in_channels, shape.kernel, shape.kernel};
+}
+
 bool is_by_winograd(const ConvShape& shape, const tensor::Placement& placement) {
-  return shape.kernel == 3 && shape.stride == 1 && shape.padding == 1 &&
-         WinogradConv2d::is_for(shape.in_channels, shape.out_channels, kernels::TileInput::kMap,
-                                placement);
+  return shape.stride == 1 && shape.padding == 1 &&
+         WinogradConv2d::is_for(weight_shape(shape), kernels::TileInput::kMap, placement);
 }
 
 /// Lent where the constructor below lays it out anew.
 at::Tensor weight_of(const tensor::Weights& weights, const ConvShape& shape) {
   const tensor::Placement placement = weights.placement();
-  const std::array sizes{shape.out_channels, shape.in_channels, shape.kernel, shape.kernel};
+  const std::array sizes = weight_shape(shape);
   const bool is_laid_out_anew =
       onednn::can_pack(placement) && (is_pointwise(shape) || is_by_winograd(shape, placement) ||
                                       onednn::PackedKernel::packs_at_once(placement.dtype));

@@ -5,6 +5,8 @@
 #include <ATen/ops/empty.h>
 #include <ATen/ops/upsample_nearest2d.h>
 
+#include <array>
+
 namespace kandinsky::nn {
 namespace {
 
@@ -30,9 +32,10 @@ at::Tensor doubled(const at::Tensor& map) {
 UpsampledConv2d::UpsampledConv2d(const tensor::Weights& weights, int64_t in_channels,
                                  int64_t out_channels) {
   const tensor::Placement placement = weights.placement();
-  if (WinogradConv2d::is_for(in_channels, out_channels, kernels::TileInput::kDoubled, placement)) {
-    winograd_.emplace(weights.lend("weight", {out_channels, in_channels, 3, 3}),
-                      weights.take("bias", {out_channels}), kernels::TileInput::kDoubled);
+  const std::array shape{out_channels, in_channels, int64_t{3}, int64_t{3}};
+  if (WinogradConv2d::is_for(shape, kernels::TileInput::kDoubled, placement)) {
+    winograd_.emplace(weights.lend("weight", shape), weights.take("bias", {out_channels}),
+                      kernels::TileInput::kDoubled);
     return;
   }
   if (!placement.speedups.split_upsampling) {
@@ -40,8 +43,7 @@ UpsampledConv2d::UpsampledConv2d(const tensor::Weights& weights, int64_t in_chan
                         ConvShape{.in_channels = in_channels, .out_channels = out_channels});
     return;
   }
-  const at::Tensor kernel =
-      weights.lend("weight", {out_channels, in_channels, 3, 3}).to(at::kFloat);
+  const at::Tensor kernel = weights.lend("weight", shape).to(at::kFloat);
   const at::Tensor bias = weights.take("bias", {out_channels});
   for (const int64_t row : {0, 1}) {
     for (const int64_t column : {0, 1}) {

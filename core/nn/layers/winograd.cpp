@@ -1,15 +1,12 @@
 #include "nn/layers/winograd.h"
 
 #include <ATen/ops/empty.h>
-#include <ATen/ops/ones.h>
 #include <ATen/ops/zeros.h>
 
 #include <algorithm>
-#include <map>
-#include <mutex>
 
 #include "nn/layers/onednn.h"
-#include "tensor/rates.h"
+#include "tensor/cpu.h"
 
 namespace kandinsky::nn {
 namespace {
@@ -33,51 +30,20 @@ int64_t tiles_at_once(const at::Tensor& x, const kernels::TileGrid& grid) {
   return (grid.count() + parts - 1) / parts;
 }
 
-/// How much quicker than oneDNN's own convolution this is, for a layer of medium size: by several
-/// runs, since a wrong answer costs every step of a picture, and these a quarter of a second.
-double gain(at::ScalarType dtype) {
-  constexpr int64_t kChannels = 384;
-  constexpr int64_t kSide = 32;
-  constexpr int kRounds = 5;
-  const tensor::JobGuard guard;
-  const auto options = at::TensorOptions().dtype(dtype);
-  const at::Tensor weight = at::ones({kChannels, kChannels, 3, 3}, options);
-  const at::Tensor x =
-      at::ones({2, kChannels, kSide, kSide}, options.memory_format(at::MemoryFormat::ChannelsLast));
-  const onednn::ConvGeometry geometry{.stride = 1, .row_padding = 1, .column_padding = 1};
-  const at::Tensor packed = onednn::pack_convolution(weight, geometry, x.sizes());
-  const WinogradConv2d conv(weight, {}, TileInput::kMap);
-  return tensor::gain_of([&] { onednn::convolution(x, packed, {}, geometry); },
-                         [&] { conv(x, {}, 1, 1); }, kRounds);
-}
-
-/// Far from 1 on every CPU seen but those with matrix units. A busy machine holds up the many small
-/// products more than the one large convolution, so a no is asked for again: the answer must not
-/// change from one start to the next.
-bool is_quicker(at::ScalarType dtype) {
-  constexpr double kWorthwhile = 1.2;
-  constexpr int kTries = 3;
-  static std::mutex mutex;
-  static std::map<at::ScalarType, bool> known;
-  const std::lock_guard lock(mutex);
-  const auto found = known.find(dtype);
-  if (found != known.end()) return found->second;
-  bool& result = known[dtype];
-  for (int i = 0; i < kTries && !result; ++i) result = gain(dtype) >= kWorthwhile;
-  return result;
-}
-
 }  // namespace
 
-bool WinogradConv2d::is_wide_enough(int64_t in_channels, int64_t out_channels, TileInput input) {
-  return std::min(in_channels, out_channels) >= kFewestChannels &&
-         (input == TileInput::kDoubled || out_channels <= kMostOutChannels);
+bool WinogradConv2d::can_be_for(at::IntArrayRef weight_shape, TileInput input) {
+  if (weight_shape.size() != 4 || weight_shape[2] != 3 || weight_shape[3] != 3) return false;
+  return std::min(weight_shape[0], weight_shape[1]) >= kFewestChannels &&
+         (input == TileInput::kDoubled || weight_shape[0] <= kMostOutChannels);
 }
 
-bool WinogradConv2d::is_for(int64_t in_channels, int64_t out_channels, TileInput input,
+bool WinogradConv2d::is_for(at::IntArrayRef weight_shape, TileInput input,
                             const tensor::Placement& placement) {
-  return is_wide_enough(in_channels, out_channels, input) && placement.speedups.winograd &&
-         onednn::can_pack(placement) && is_quicker(placement.dtype);
+  // Tiles multiply so fast in bf16 that the sums would take longer than the products they save.
+  const bool has_tiles = placement.dtype == at::kBFloat16 && tensor::has_bf16_tiles();
+  return can_be_for(weight_shape, input) && placement.speedups.winograd && !has_tiles &&
+         onednn::can_pack(placement);
 }
 
 WinogradConv2d::WinogradConv2d(const at::Tensor& weight, const at::Tensor& bias, TileInput input)

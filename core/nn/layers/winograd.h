@@ -15,13 +15,14 @@ namespace kandinsky::nn {
 /// for a doubled map.
 class WinogradConv2d {
  public:
-  /// Whether a convolution of these channels is to be computed so: it has enough of them, and
-  /// LibTorch can pack its weights. The first call for a type times both ways, once in a process.
-  static bool is_for(int64_t in_channels, int64_t out_channels, kernels::TileInput input,
+  /// Whether a convolution with a stride and a padding of 1 and weights of this shape is to be
+  /// computed so: it can be, LibTorch can pack the weights, and the CPU has no faster way. Timing
+  /// both ways would make what a seed gives depend on what else the machine does.
+  static bool is_for(at::IntArrayRef weight_shape, kernels::TileInput input,
                      const tensor::Placement& placement);
 
-  /// Of the above, what can be told without measuring.
-  static bool is_wide_enough(int64_t in_channels, int64_t out_channels, kernels::TileInput input);
+  /// Of the above, what the shape tells: it is 3x3, and neither too narrow nor too wide.
+  static bool can_be_for(at::IntArrayRef weight_shape, kernels::TileInput input);
 
   /// weight: [out, in, 3, 3]. bias: [out] or undefined.
   WinogradConv2d(const at::Tensor& weight, const at::Tensor& bias, kernels::TileInput input);

@@ -17,6 +17,18 @@ namespace {
 constexpr int64_t kChannelsAtOnce = 64;
 using Channels = float[kChannelsAtOnce];
 
+/// A block of channels, `step` numbers apart, in fp32; beyond its end zeros.
+template <typename Number>
+KANDINSKY_INLINE void load(const Number* from, int64_t step, int64_t count, Channels& to) {
+  for (int64_t c = 0; c < count; ++c) to[c] = to_float(from[step * c]);
+  for (int64_t c = count; c < kChannelsAtOnce; ++c) to[c] = 0.0F;
+}
+
+template <typename Number>
+KANDINSKY_INLINE void save(const Channels& from, int64_t count, Number* to) {
+  for (int64_t c = 0; c < count; ++c) store(from[c], to[c]);
+}
+
 /// Of the four sums along a dimension, those that are not zero.
 template <TileInput input>
 constexpr int64_t kSums = input == TileInput::kMap ? 4 : 3;
@@ -25,8 +37,7 @@ constexpr int64_t kSums = input == TileInput::kMap ? 4 : 3;
 template <typename Number, TileInput input>
 using Starts = std::array<const Number*, static_cast<size_t>(kSums<input>* kSums<input>)>;
 
-// --- sums along one dimension
-// ---------------------------------------------------------------------
+// --- sums along one dimension --------------------------------------------------------------------
 
 /// Over the map: kSums places become kSums sums. Steps between them: in numbers of Channels.
 template <TileInput input>
@@ -84,8 +95,7 @@ KANDINSKY_INLINE void sum_products(const Channels* from, int64_t from_step, Chan
   }
 }
 
-// --- one tile
-// -------------------------------------------------------------------------------------
+// --- one tile ------------------------------------------------------------------------------------
 
 /// places: the kSums x kSums places of the map. sums: the first one's place in the tiles, the
 /// others follow `stride` numbers apart.
@@ -97,18 +107,11 @@ KANDINSKY_INLINE void cut_tile(const Number* const* places, int64_t channels, Nu
   Channels half[n * n];
   for (int64_t begin = 0; begin < channels; begin += kChannelsAtOnce) {
     const int64_t count = std::min(kChannelsAtOnce, channels - begin);
-    for (int64_t i = 0; i < n * n; ++i) {
-      const Number* const place = places[i] + begin;
-      for (int64_t c = 0; c < count; ++c) values[i][c] = to_float(place[c]);
-      for (int64_t c = count; c < kChannelsAtOnce; ++c) values[i][c] = 0.0F;
-    }
+    for (int64_t i = 0; i < n * n; ++i) load(places[i] + begin, 1, count, values[i]);
     for (int64_t column = 0; column < n; ++column)
       sum_places<input>(values + column, half + column, n);
     for (int64_t row = 0; row < n; ++row) sum_places<input>(half + row * n, values + row * n, 1);
-    for (int64_t i = 0; i < n * n; ++i) {
-      Number* const target = sums + i * stride + begin;
-      for (int64_t c = 0; c < count; ++c) store(values[i][c], target[c]);
-    }
+    for (int64_t i = 0; i < n * n; ++i) save(values[i], count, sums + i * stride + begin);
   }
 }
 
@@ -130,11 +133,7 @@ KANDINSKY_INLINE void join_tile(const Number* const* products, int64_t channels,
   Channels results[4];
   for (int64_t begin = 0; begin < channels; begin += kChannelsAtOnce) {
     const int64_t count = std::min(kChannelsAtOnce, channels - begin);
-    for (int64_t i = 0; i < n * n; ++i) {
-      const Number* const product = products[i] + begin;
-      for (int64_t c = 0; c < count; ++c) values[i][c] = to_float(product[c]);
-      for (int64_t c = count; c < kChannelsAtOnce; ++c) values[i][c] = 0.0F;
-    }
+    for (int64_t i = 0; i < n * n; ++i) load(products[i] + begin, 1, count, values[i]);
     for (int64_t column = 0; column < n; ++column)
       sum_products<input>(values + column, n, half + column, n);
     for (int64_t row = 0; row < 2; ++row)
@@ -148,8 +147,7 @@ KANDINSKY_INLINE void join_tile(const Number* const* products, int64_t channels,
         const Number* const addend = joint.addends[i] + begin;
         for (int64_t c = 0; c < count; ++c) result[c] += to_float(addend[c]);
       }
-      Number* const target = joint.places[i] + begin;
-      for (int64_t c = 0; c < count; ++c) store(result[c], target[c]);
+      save(results[i], count, joint.places[i] + begin);
     }
   }
 }
@@ -164,24 +162,16 @@ KANDINSKY_INLINE void sum_kernels(const Number* kernels, int64_t channels, Numbe
   Channels values[n * n];
   for (int64_t begin = 0; begin < channels; begin += kChannelsAtOnce) {
     const int64_t count = std::min(kChannelsAtOnce, channels - begin);
-    const Number* const block = kernels + 9 * begin;
-    for (int64_t i = 0; i < 9; ++i) {
-      for (int64_t c = 0; c < count; ++c) weights[i][c] = to_float(block[9 * c + i]);
-      for (int64_t c = count; c < kChannelsAtOnce; ++c) weights[i][c] = 0.0F;
-    }
+    for (int64_t i = 0; i < 9; ++i) load(kernels + 9 * begin + i, 9, count, weights[i]);
     for (int64_t column = 0; column < 3; ++column)
       sum_weights<input>(weights + column, 3, half + column, 3);
     for (int64_t row = 0; row < n; ++row)
       sum_weights<input>(half + row * 3, 1, values + row * n, 1);
-    for (int64_t i = 0; i < n * n; ++i) {
-      Number* const target = sums + i * stride + begin;
-      for (int64_t c = 0; c < count; ++c) store(values[i][c], target[c]);
-    }
+    for (int64_t i = 0; i < n * n; ++i) save(values[i], count, sums + i * stride + begin);
   }
 }
 
-// --- machine code for each kind of CPU
-// ------------------------------------------------------------
+// --- machine code for each kind of CPU -----------------------------------------------------------
 
 #define KANDINSKY_TILE_FUNCTIONS(Number, name, input)                                           \
   KANDINSKY_FOR_EACH_CPU void cut_##name(const Number* const* places, int64_t channels,         \
@@ -203,8 +193,7 @@ KANDINSKY_TILE_FUNCTIONS(BFloat16, map, TileInput::kMap)
 KANDINSKY_TILE_FUNCTIONS(BFloat16, doubled, TileInput::kDoubled)
 #undef KANDINSKY_TILE_FUNCTIONS
 
-// --- all tiles
-// ------------------------------------------------------------------------------------
+// --- all tiles -----------------------------------------------------------------------------------
 
 /// Where a tile lies.
 struct Tile {

@@ -171,9 +171,7 @@ TEST(MeasureComponent, CountsSplitConvolutionsUnlessStreamed) {
 tensor::TensorSize kernel_3x3(std::string name, int64_t in_channels, int64_t out_channels) {
   return {.name = std::move(name),
           .elements = 9 * in_channels * out_channels,
-          .kernel = 3,
-          .in_channels = in_channels,
-          .out_channels = out_channels};
+          .shape = {out_channels, in_channels, 3, 3}};
 }
 
 TEST(MeasureComponent, CountsTheSumsOfWinogradsFilteringUnlessStreamed) {
@@ -198,9 +196,9 @@ TEST(MeasureComponent, CountsTheSumsOfWinogradsFilteringUnlessStreamed) {
 
 TEST(MeasureComponent, CountsMatricesInInt8UnlessStreamed) {
   const std::vector<tensor::TensorSize> tensors{
-      {.name = "layers.0.weight", .elements = 100, .is_matrix = true},
+      {.name = "layers.0.weight", .elements = 100, .shape = {10, 10}},
       {.name = "layers.0.bias", .elements = 10},
-      {.name = "layers.1.weight", .elements = 100, .is_matrix = true}};
+      {.name = "layers.1.weight", .elements = 100, .shape = {10, 10}}};
   const ComponentMemory component = measure_component("prior", tensors, {.layers = {"layers"}},
                                                       {.element_size = 4, .int8_weights = true});
   EXPECT_EQ(component.whole, 100 + 40 + 100);
