@@ -74,9 +74,7 @@ def prepare(chosen: Options) -> None:
 
 def quick_precision() -> torch.autocast:
     """bf16 where the processor computes in it, fp32 elsewhere: emulated bf16 is far slower."""
-    return torch.autocast(
-        "cpu", torch.bfloat16, enabled=torch.ops.mkldnn._is_mkldnn_bf16_supported()
-    )
+    return torch.autocast("cpu", torch.bfloat16, enabled=torch.cpu._is_avx512_bf16_supported())
 
 
 def learning_rate(fraction: float, step: int, peak: float, warmup: int = 60) -> float:

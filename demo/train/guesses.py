@@ -7,18 +7,16 @@ true picture paints what was meant. Files ("shards") follow the pool's.
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import torch
 from common import Options, load, save
 from diffusers import PriorTransformer
-from pool import BUCKETS, PART, scenes_of
+from pool import BUCKETS, PART, scenes_of, shard_path
 from scenes import random_description
 from train_prior import guess
 from train_text import Tokenizers
 from transformers import CLIPTextModelWithProjection
-from workers import main, rank_and_size
+from workers import main, mark_whole, rank_and_size
 
 SHARE = 3  # of so many shards of a size, one is guessed
 AT_ONCE = 4  # shards
@@ -31,10 +29,6 @@ def numbers(size: tuple[int, int]) -> range:
     return range(0, BUCKETS[size][1], SHARE)
 
 
-def _path(folder: Path, size: tuple[int, int], number: int) -> Path:
-    return folder / f"{size[0]}x{size[1]}-{number:04}.pt"
-
-
 class Guesses:
     """By size: captions and embeddings [N, 128] of the pictures whose places in the pool `ones`
     holds.
@@ -45,7 +39,7 @@ class Guesses:
         self.texts: dict[tuple[int, int], list[str]] = {}
         self.embeds: dict[tuple[int, int], torch.Tensor] = {}
         for size in BUCKETS:
-            shards = [load(_path(chosen.work / "guesses", size, k)) for k in numbers(size)]
+            shards = [load(shard_path(chosen.work / "guesses", size, k)) for k in numbers(size)]
             self.texts[size] = [text for texts, _ in shards for text in texts]
             self.embeds[size] = torch.cat([embeds for _, embeds in shards])
             self.ones[size] = np.concatenate(
@@ -62,7 +56,7 @@ def make(chosen: Options) -> None:
     folder.mkdir(exist_ok=True)
     rank, workers = rank_and_size()
     wanted = [(size, k) for size in BUCKETS for k in numbers(size)]
-    wanted = [one for one in wanted if not _path(folder, *one).exists()]
+    wanted = [one for one in wanted if not shard_path(folder, *one).exists()]
     mine = wanted[rank::workers]
     for done in range(0, len(mine), AT_ONCE):
         part = mine[done : done + AT_ONCE]
@@ -75,11 +69,9 @@ def make(chosen: Options) -> None:
         embeds = guess(prior, text, tokenizers, texts, guidance, STEPS, generator)
         for i, one in enumerate(part):
             own = slice(i * PART, (i + 1) * PART)
-            save(_path(folder, *one), (texts[own], embeds[own].clone()))
+            save(shard_path(folder, *one), (texts[own], embeds[own].clone()))
         print(f"guesses: {(done + len(part)) * workers} of {len(wanted)} shards", flush=True)
-    if workers > 1:
-        torch.distributed.barrier()
-    (folder / "whole").touch()
+    mark_whole(folder)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from diffusers import VQModel
 from scenes import Scene, draw, random_scene
 from train_vision import PICTURE, for_vision
 from transformers import CLIPVisionModelWithProjection
-from workers import main, rank_and_size
+from workers import main, mark_whole, rank_and_size
 
 PART = 64
 # (width, height), multiples of 64 -> share of the training steps, shards
@@ -42,7 +42,7 @@ def scenes_of(chosen: Options, size: tuple[int, int], number: int) -> list[Scene
     return _scenes(_generator(chosen, size, number))
 
 
-def _path(folder: Path, size: tuple[int, int], number: int) -> Path:
+def shard_path(folder: Path, size: tuple[int, int], number: int) -> Path:
     return folder / f"{size[0]}x{size[1]}-{number:04}.pt"
 
 
@@ -57,7 +57,7 @@ class Pool:
             self.scenes[size] = [
                 scene for k in range(count) for scene in scenes_of(chosen, size, k)
             ]
-            shards = [load(_path(chosen.work / "pool", size, k)) for k in range(count)]
+            shards = [load(shard_path(chosen.work / "pool", size, k)) for k in range(count)]
             self.latents[size], self.embeds[size] = (
                 torch.cat(parts) for parts in zip(*shards, strict=True)
             )
@@ -77,7 +77,7 @@ def make(chosen: Options) -> None:
     rank, workers = rank_and_size()
     wanted = [(size, k) for size, (_, count) in BUCKETS.items() for k in range(count)]
     for done, (size, number) in enumerate(wanted[rank::workers], 1):
-        path = _path(folder, size, number)
+        path = shard_path(folder, size, number)
         if path.exists():
             continue
         rng = _generator(chosen, size, number)
@@ -92,9 +92,7 @@ def make(chosen: Options) -> None:
         save(path, (torch.cat(latents).half(), embeds))
         if done % 20 == 0:
             print(f"pool: {done * workers} of {len(wanted)} shards", flush=True)
-    if workers > 1:
-        torch.distributed.barrier()
-    (folder / "whole").touch()
+    mark_whole(folder)
 
 
 if __name__ == "__main__":

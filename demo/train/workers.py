@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from multiprocessing import parent_process
 from multiprocessing.process import BaseProcess
+from pathlib import Path
 from threading import Thread
 
 import torch.distributed as dist
@@ -39,6 +40,13 @@ def rank_and_size() -> tuple[int, int]:
     if not dist.is_initialized():
         return 0, 1
     return dist.get_rank(), dist.get_world_size()
+
+
+def mark_whole(folder: Path) -> None:
+    """Says, once all processes are there, that everything in a folder is made."""
+    if dist.is_initialized():
+        dist.barrier()
+    (folder / "whole").touch()
 
 
 def main(train: Train | dict[str, Train], steps: int, description: str | None) -> None:
