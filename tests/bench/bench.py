@@ -75,11 +75,11 @@ def run(team: Crew, groups: Sequence[str], extent: Extent, names: Sequence[str])
 def main(arguments: Sequence[str] | None = None) -> int:
     options = parse(arguments)
     names = options.against or [name for name in COMPETITORS if name != COMPILED]
-    if not options.against and "bf16" not in machine.quick_types(machine.this_machine()):
-        names.remove(TUNED)
-        say("this machine does not compute in bf16: diffusers takes part in fp32 only")
     if options.compiled and COMPILED not in names:
         names.append(COMPILED)
+    if "bf16" not in machine.quick_types(machine.this_machine()):
+        names = [name for name in names if name not in (TUNED, COMPILED)]
+        say("this machine does not compute in bf16: diffusers takes part in fp32 only")
     extent = Extent(
         options.sizes[:1] if options.quick else options.sizes,
         options.batches,
