@@ -28,7 +28,7 @@ def _end_with(starter: BaseProcess | None) -> None:
 def _work(rank: int, workers: int, train: Train, chosen: Options) -> None:
     """One of several processes of a training."""
     Thread(target=_end_with, args=(parent_process(),), daemon=True).start()
-    meeting = chosen.work / "meeting"
+    meeting = chosen.work.resolve() / "meeting"  # an address has no relative paths
     dist.init_process_group("gloo", f"file://{meeting}", rank=rank, world_size=workers)
     prepare(chosen)
     train(chosen)
