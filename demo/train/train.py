@@ -36,7 +36,7 @@ class Stage:
 
 
 STAGES = (
-    Stage(("train_movq.py", "both"), "movq", 4000, 40, "kandinsky-demo/movq"),
+    Stage(("train_movq.py", "both"), "movq", 4000, 55, "kandinsky-demo/movq"),
     Stage(("train_vision.py",), "vision", 1420, 10),
     Stage(("train_text.py", "xlmr"), "xlmr", 1200, 6, "kandinsky-demo/text_encoder"),
     Stage(("train_text.py", "clip"), "text", 1200, 6),
@@ -44,7 +44,7 @@ STAGES = (
     Stage(("pool.py",), "pool/whole", 0, 15),
     Stage(("guesses.py",), "guesses/whole", 0, 10),
     Stage(("train_unet.py",), "xlmr_final", 8000, 90),
-    Stage(("train_movq.py", "decoder"), "movq_final", 6000, 30),
+    Stage(("train_movq.py", "decoder"), "movq_final", 6000, 65),
     Stage(("train_inpaint.py",), "inpaint", 2500, 35),
 )
 # Of a finished model, and in the work folder.

@@ -33,7 +33,6 @@ CONFIG = {
     "up_block_types": ["AttnUpDecoderBlock2D"] + ["UpDecoderBlock2D"] * 3,
     "vq_embed_dim": 4,
 }
-CROP = 64
 STEPS = 4000
 
 
@@ -100,29 +99,44 @@ def standardise(movq: VQModel) -> None:
         conv.weight *= std[None, :, None, None]
 
 
-def batch_of(rng: np.random.Generator) -> torch.Tensor:
-    """A small batch (they learn most per minute): one whole picture, or four crops at an edge.
+# (width, height) -> share of the steps. Whole pictures, not crops: norms look at all of a map.
+SIZES: dict[tuple[int, int], float] = {
+    (128, 128): 0.42,
+    (64, 64): 0.36,
+    (192, 128): 0.05,
+    (128, 192): 0.05,
+    (64, 128): 0.04,
+    (192, 192): 0.04,
+    (256, 256): 0.04,
+}
 
-    Pairs and compositions have most edges and are harder than single things.
+
+def random_scene(rng: np.random.Generator) -> world.Scene:
+    """More pairs and compositions than elsewhere: they have most edges and are harder."""
+    makers = (world.random_single, world.random_pair, world.random_composition)
+    make = makers[int(rng.choice(3, p=(0.45, 0.35, 0.2)))]
+    while world.held_out(scene := make(rng)):
+        pass
+    return scene
+
+
+def batch_of(chosen: Options, stage: int, step: int) -> torch.Tensor:
+    """A small batch (they learn most per minute): one picture, or four of 64 x 64 pixels.
+
+    All processes have the same size in a step, so that none waits for another.
     """
-    lot = rng.random()
-    make = world.random_single if lot < 0.3 else world.random_pair
-    if lot > 0.65:
-        make = world.random_composition
-    if rng.random() < 0.3:
-        width, height = ((128, 128), (128, 128), (128, 64), (64, 192))[int(rng.integers(4))]
-        return to_tensor(pictures(rng, 1, width, height, make)[1])
-    crops = []
-    for _ in range(4):
-        _, (picture,) = pictures(rng, 1, make=make)
-        strength = np.abs(np.diff(picture.astype(np.int16), axis=1)).sum(-1)
-        rows, columns = np.nonzero(strength > 30)
-        at = int(rng.integers(len(rows)))
-        left, top = (
-            int(np.clip(v[at] - rng.integers(8, CROP - 8), 0, 128 - CROP)) for v in (columns, rows)
-        )
-        crops.append(picture[top : top + CROP, left : left + CROP])
-    return to_tensor(np.stack(crops))
+    sizes = list(SIZES)
+    lot = np.random.default_rng((chosen.seed, stage, step))
+    width, height = sizes[int(lot.choice(len(sizes), p=list(SIZES.values())))]
+    rng = np.random.default_rng((chosen.seed, stage, step, rank_and_size()[0]))
+    count = max(1, 128 * 128 // (width * height))
+    return to_tensor(pictures(rng, count, width, height, random_scene)[1])
+
+
+def inner_matrix(name: str, value: torch.Tensor) -> bool:
+    """Whether Muon is for a weight: all matrices but both ends and the readers of latents."""
+    outer = ("conv_in.", "conv_out.", "conv_y.", "conv_b.", "quant_conv.")
+    return value.ndim > 1 and not any(word in name for word in outer)
 
 
 def train_both(chosen: Options) -> None:
@@ -130,7 +144,7 @@ def train_both(chosen: Options) -> None:
     movq.quantize.requires_grad_(False)
     run = Run("movq_both", chosen, {"movq": movq}, peak=1.5e-3)
     for step in run.steps():
-        target = batch_of(np.random.default_rng((chosen.seed, 1, step, rank_and_size()[0])))
+        target = batch_of(chosen, 1, step)
         latents = encode(movq, target)
         mean = latents.mean((0, 2, 3))
         spread = latents.var((0, 2, 3)).add(1e-6).log()
@@ -153,9 +167,11 @@ def train_decoder(chosen: Options) -> None:
     movq = VQModel.from_pretrained(chosen.work / "movq")
     for part in (movq.encoder, movq.quant_conv, movq.quantize):
         part.requires_grad_(False)
-    run = Run("movq_decoder", chosen, {"movq": movq}, peak=1e-3, decay=0.9995)
+    run = Run(
+        "movq_decoder", chosen, {"movq": movq}, peak=1.2e-3, decay=0.998, orthogonal=inner_matrix
+    )
     for step in run.steps():
-        target = batch_of(np.random.default_rng((chosen.seed, 2, step, rank_and_size()[0])))
+        target = batch_of(chosen, 2, step)
         with torch.no_grad():
             latents = encode(movq, target)
             # The UNet's latents are never quite right; some noise makes the decoder forgiving.
