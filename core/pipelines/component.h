@@ -11,6 +11,7 @@
 
 #include "base/memory.h"
 #include "io/model_dir.h"
+#include "nn/layers/tile_room.h"
 #include "nn/layers/winograd.h"
 #include "pipelines/check_finite.h"
 #include "pipelines/memory_plan.h"
@@ -56,7 +57,10 @@ class Component : public Resident {
         placement.speedups.winograd = false;
         if (!layout_.keeps_splits) placement.speedups.split_upsampling = false;
       }
-      network_ = std::make_unique<Network>(build_(tensor::Weights::open(files_, placement)));
+      {
+        const nn::TileRoomGuard room;
+        network_ = std::make_unique<Network>(build_(tensor::Weights::open(files_, placement)));
+      }
       is_streamed_ = streamed;
       is_frugal_ = frugal;
       trim_heap();

@@ -1,13 +1,13 @@
 #include "nn/layers/winograd_kernels.h"
 
 #include <ATen/Parallel.h>
-#include <ATen/ops/empty.h>
 
 #include <algorithm>
 #include <array>
 #include <type_traits>
 
 #include "nn/layers/kernel_numbers.h"
+#include "nn/layers/tile_room.h"
 
 namespace kandinsky::nn::kernels {
 namespace {
@@ -346,7 +346,7 @@ at::Tensor tile_weight(const at::Tensor& weight, TileInput input) {
   TORCH_INTERNAL_ASSERT(weight.dim() == 4 && weight.size(2) == 3 && weight.size(3) == 3 &&
                         weight.is_contiguous());
   const at::Tensor result =
-      at::empty({tile_products(input), weight.size(0), weight.size(1)}, weight.options());
+      tile_room({tile_products(input), weight.size(0), weight.size(1)}, weight.scalar_type());
   for_types(weight.scalar_type(), input, [&](auto number, auto tile_input) {
     sum_all<decltype(number), decltype(tile_input)::value>(weight, result);
   });

@@ -6,9 +6,11 @@
 
 #include <array>
 #include <string>
+#include <vector>
 
 #include "nn/layers/conv.h"
 #include "nn/layers/onednn.h"
+#include "nn/layers/tile_room.h"
 #include "nn/layers/upsampled_conv.h"
 #include "tensor/noise.h"
 
@@ -176,6 +178,38 @@ TEST(WinogradConv2d, LayersGiveTheSameWithAndWithoutIt) {
     EXPECT_LT(relative_error(one.of_rows(x, {}, mode), other.of_rows(x, {}, mode).to(at::kDouble)),
               1e-5);
   }
+}
+
+/// What is made after a layer must not change it, though it is summed in the same memory.
+TEST(TileRoomGuard, LayersThatShareItKeepTheirWeights) {
+  const tensor::JobGuard guard;
+  const std::array sizes{128, 96, 160};  // the third one needs more room than there is
+  std::vector<at::Tensor> weights;
+  for (const int64_t size : sizes)
+    weights.push_back(random_tensor(static_cast<uint64_t>(size), {size, 96, 3, 3}));
+  const auto layers_of_all = [&] {
+    std::vector<WinogradConv2d> layers;
+    for (const at::Tensor& weight : weights)
+      layers.emplace_back(weight, at::Tensor(), TileInput::kMap);
+    return layers;
+  };
+  const std::vector<WinogradConv2d> alone = layers_of_all();
+  std::vector<WinogradConv2d> together;
+  {
+    const TileRoomGuard room;
+    const at::Tensor first = tile_room({16, 8}, at::kFloat);
+    const at::Tensor second = tile_room({4, 4}, at::kBFloat16);
+    EXPECT_EQ(first.data_ptr(), second.data_ptr());
+    EXPECT_EQ(second.sizes(), at::IntArrayRef({4, 4}));
+    EXPECT_EQ(second.scalar_type(), at::kBFloat16);
+    const TileRoomGuard inner;
+    together = layers_of_all();
+  }
+  const at::Tensor one = tile_room({4}, at::kFloat);
+  EXPECT_NE(one.data_ptr(), tile_room({4}, at::kFloat).data_ptr()) << "no guard is left";
+  const at::Tensor x = random_tensor(1, {2, 96, 9, 8}).contiguous(at::MemoryFormat::ChannelsLast);
+  for (size_t i = 0; i < alone.size(); ++i)
+    EXPECT_TRUE(at::equal(together[i](x, {}, 1, 1), alone[i](x, {}, 1, 1))) << sizes[i];
 }
 
 /// Weights are packed anew for maps of another size.
