@@ -15,6 +15,7 @@
 #include "io/safetensors.h"
 #include "tensor/bridge.h"
 #include "tensor/convert.h"
+#include "tensor/room.h"
 
 namespace kandinsky::tensor {
 namespace {
@@ -59,7 +60,7 @@ struct Weights::State {
   std::set<std::string> missing;
   std::set<std::string> misshapen;
   std::vector<std::string> ignored_prefixes;
-  at::Tensor lent;  ///< what lend() gave last, and room for more
+  Room lent;  ///< for what lend() gives
   size_t bytes_since_trim = 0;
 };
 
@@ -143,14 +144,8 @@ at::Tensor Weights::room_for(const at::Tensor& mapped, Keep keep) const {
   constexpr size_t kMostLent = size_t{48} << 20U;
   const auto bytes =
       static_cast<size_t>(mapped.numel()) * c10::elementSize(state_->placement.dtype);
-  if (keep == Keep::kLent && bytes <= kMostLent) {
-    at::Tensor& lent = state_->lent;
-    if (!lent.defined() || lent.numel() < mapped.numel()) {
-      lent.reset();
-      lent = at::empty({mapped.numel()}, options);
-    }
-    return lent.narrow(0, 0, mapped.numel()).view(mapped.sizes());
-  }
+  if (keep == Keep::kLent && bytes <= kMostLent)
+    return state_->lent.lend(mapped.sizes(), state_->placement.dtype);
   // Tensors that are converted and then laid out anew leave holes in the heap that the next ones do
   // not fit into: a network of small layers would take a third more while it is loaded.
   constexpr size_t kBytesBetweenTrims = size_t{100} << 20U;
@@ -207,7 +202,7 @@ void Weights::ignore(std::string_view prefix) const {
 }
 
 void Weights::finish() const {
-  state_->lent.reset();
+  state_->lent.release();
   std::set<std::string> unknown;
   for (const auto& [name, entry] : state_->entries) {
     const bool ignored =

@@ -1,33 +1,22 @@
 #include "nn/layers/tile_room.h"
 
 #include <ATen/ops/empty.h>
-#include <c10/util/accumulate.h>
 
 #include <utility>
 
 namespace kandinsky::nn {
 namespace {
 
-thread_local int guards = 0;
-thread_local at::Tensor room;  ///< bytes
+thread_local tensor::Room* current = nullptr;
 
 }  // namespace
 
-TileRoomGuard::TileRoomGuard() { ++guards; }
+TileRoomGuard::TileRoomGuard() : outer_(std::exchange(current, &room_)) {}
 
-TileRoomGuard::~TileRoomGuard() {
-  if (--guards == 0) room.reset();
-}
+TileRoomGuard::~TileRoomGuard() { current = outer_; }
 
 at::Tensor tile_room(at::IntArrayRef shape, at::ScalarType dtype) {
-  if (guards == 0) return at::empty(shape, dtype);
-  const int64_t bytes =
-      c10::multiply_integers(shape) * static_cast<int64_t>(c10::elementSize(dtype));
-  if (!room.defined() || room.numel() < bytes) {
-    room.reset();
-    room = at::empty({bytes}, at::kByte);
-  }
-  return room.narrow(0, 0, bytes).view(dtype).view(shape);
+  return current != nullptr ? current->lend(shape, dtype) : at::empty(shape, dtype);
 }
 
 }  // namespace kandinsky::nn
