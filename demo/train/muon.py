@@ -8,10 +8,15 @@ Scalable for LLM Training (2025).
 from __future__ import annotations
 
 import collections
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import torch
 import torch.distributed as dist
+
+
+def matrices_except(*outer: str) -> Callable[[str, torch.Tensor], bool]:
+    """Whether Muon is for a weight: all of two dimensions and more, but those with such names."""
+    return lambda name, value: value.ndim > 1 and not any(word in name for word in outer)
 
 
 def orthogonal(matrices: torch.Tensor, rounds: int = 5) -> torch.Tensor:

@@ -8,12 +8,15 @@ decoder alone.
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
+import scenes
 import torch
 from common import Options, Run, pictures, to_tensor
 from diffusers import VQModel
 from diffusers.models.attention_processor import SpatialNorm
-from scenes import world
+from muon import matrices_except
 from torch.nn import functional
 from workers import main, rank_and_size
 
@@ -34,6 +37,20 @@ CONFIG = {
     "vq_embed_dim": 4,
 }
 STEPS = 4000
+# (width, height) -> share of the steps. Whole pictures, not crops: norms look at all of a map.
+SIZES: dict[tuple[int, int], float] = {
+    (128, 128): 0.42,
+    (64, 64): 0.36,
+    (192, 128): 0.05,
+    (128, 192): 0.05,
+    (64, 128): 0.04,
+    (192, 192): 0.04,
+    (256, 256): 0.04,
+}
+# Of single things, pairs and compositions. The last, with most edges, are more than elsewhere.
+KINDS = (0.45, 0.35, 0.2)
+# Both ends, and what reads latents, are not Muon's.
+inner_matrix = matrices_except("conv_in.", "conv_out.", "conv_y.", "conv_b.", "quant_conv.")
 
 
 def encode(movq: VQModel, pixels: torch.Tensor) -> torch.Tensor:
@@ -99,29 +116,8 @@ def standardise(movq: VQModel) -> None:
         conv.weight *= std[None, :, None, None]
 
 
-# (width, height) -> share of the steps. Whole pictures, not crops: norms look at all of a map.
-SIZES: dict[tuple[int, int], float] = {
-    (128, 128): 0.42,
-    (64, 64): 0.36,
-    (192, 128): 0.05,
-    (128, 192): 0.05,
-    (64, 128): 0.04,
-    (192, 192): 0.04,
-    (256, 256): 0.04,
-}
-
-
-def random_scene(rng: np.random.Generator) -> world.Scene:
-    """More pairs and compositions than elsewhere: they have most edges and are harder."""
-    makers = (world.random_single, world.random_pair, world.random_composition)
-    make = makers[int(rng.choice(3, p=(0.45, 0.35, 0.2)))]
-    while world.held_out(scene := make(rng)):
-        pass
-    return scene
-
-
 def batch_of(chosen: Options, stage: int, step: int) -> torch.Tensor:
-    """A small batch (they learn most per minute): one picture, or four of 64 x 64 pixels.
+    """A small batch (they learn most per minute): one picture, or more if they are small.
 
     All processes have the same size in a step, so that none waits for another.
     """
@@ -130,13 +126,8 @@ def batch_of(chosen: Options, stage: int, step: int) -> torch.Tensor:
     width, height = sizes[int(lot.choice(len(sizes), p=list(SIZES.values())))]
     rng = np.random.default_rng((chosen.seed, stage, step, rank_and_size()[0]))
     count = max(1, 128 * 128 // (width * height))
-    return to_tensor(pictures(rng, count, width, height, random_scene)[1])
-
-
-def inner_matrix(name: str, value: torch.Tensor) -> bool:
-    """Whether Muon is for a weight: all matrices but both ends and the readers of latents."""
-    outer = ("conv_in.", "conv_out.", "conv_y.", "conv_b.", "quant_conv.")
-    return value.ndim > 1 and not any(word in name for word in outer)
+    make = functools.partial(scenes.random_scene, shares=KINDS)
+    return to_tensor(pictures(rng, count, width, height, make)[1])
 
 
 def train_both(chosen: Options) -> None:

@@ -20,6 +20,7 @@ from diffusers import UNet2DConditionModel
 from diffusers.pipelines.kandinsky.text_encoder import MultilingualCLIP
 from diffusion import noise_loss, schedule, spread_times, use_short_context, variance_loss
 from guesses import Guesses
+from muon import matrices_except
 from pool import BUCKETS, Pool
 from scenes import Scene, random_description
 from torch.nn import functional
@@ -47,6 +48,8 @@ CONFIG = {
     "up_block_types": ["SimpleCrossAttnUpBlock2D"] * 3 + ["ResnetUpsampleBlock2D"],
 }
 BATCH = 48  # of each process, at 128 x 128 pixels
+# Embeddings and the ends of the UNet are not Muon's.
+inner_matrix = matrices_except("conv_in.", "conv_out.", "embeddings.")
 EARLY = 0.3  # of the training is for the smallest sizes only
 GUESSED = 0.4
 STEPS = 8000
@@ -143,12 +146,6 @@ def new_unet() -> UNet2DConditionModel:
         unet.conv_out.weight[4:] = 0
         unet.conv_out.bias.zero_()
     return unet
-
-
-def inner_matrix(name: str, value: torch.Tensor) -> bool:
-    """Whether Muon is for a weight: all matrices but embeddings and the ends of the UNet."""
-    outer = ("conv_in.", "conv_out.", "embeddings.")
-    return value.ndim > 1 and not any(word in name for word in outer)
 
 
 def train(chosen: Options) -> None:

@@ -246,10 +246,13 @@ def random_composition(rng: np.random.Generator) -> Scene:
     return Scene(ground, tuple(things), None, tuple(lines))
 
 
-def random_scene(rng: np.random.Generator) -> Scene:
-    """A scene of the training mixture, never a held-out one."""
+def random_scene(
+    rng: np.random.Generator, shares: tuple[float, float, float] = (0.46, 0.47, 0.07)
+) -> Scene:
+    """A scene that is not held out. shares: of single things, pairs and compositions."""
     kind = rng.random()
-    make = random_single if kind < 0.46 else random_pair if kind < 0.93 else random_composition
+    single, pair = shares[0], shares[0] + shares[1]
+    make = random_single if kind < single else random_pair if kind < pair else random_composition
     while held_out(scene := make(rng)):
         pass
     return scene

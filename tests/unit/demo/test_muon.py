@@ -24,6 +24,15 @@ def test_updates_keep_the_directions_of_a_gradient() -> None:
     ) > 0.95  # fmt: skip
 
 
+def test_it_is_for_matrices_that_are_not_excepted() -> None:
+    is_inner = muon.matrices_except("conv_in.", "embeddings.")
+    kernel = torch.zeros(4, 2, 3, 3)
+    assert is_inner("down.0.conv.weight", kernel)
+    assert not is_inner("conv_in.weight", kernel)
+    assert not is_inner("text.embeddings.word.weight", kernel[..., 0, 0])
+    assert not is_inner("down.0.conv.bias", kernel[:, 0, 0, 0])
+
+
 def test_it_learns_a_linear_map() -> None:
     torch.manual_seed(0)
     true, layer = torch.randn(4, 8), torch.nn.Linear(8, 4, bias=False)
