@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import machine
 from samples import Measurements, Part, Result
-from targets import TARGETS, diffusers_picture
+from targets import TARGETS, picture_of_parts
 from work import (
     COMPETITORS,
     DIFFUSERS,
@@ -76,7 +76,7 @@ def _picture_rows(found: Measurements, names: Sequence[str]) -> list[list[str]]:
             if name == ENGINE:
                 row.append(in_unit(ours, "s"))
                 continue
-            theirs = diffusers_picture(found, name, part.size, steps)
+            theirs = picture_of_parts(found, name, part.size, steps)
             row += (
                 [f"{in_unit(theirs, 's')} (of its parts)", f"{ours / theirs:.3f}"]
                 if theirs

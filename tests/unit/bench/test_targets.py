@@ -21,6 +21,8 @@ def value(found: Measurements, title: str) -> float | None:
         # 0.7 + 50 + 100 x 10 + 12 seconds of theirs
         ("whole picture, 20 steps / diffusers fp32 with 100 steps", 50 / 1062.7),
         ("UNet step, 1024 px / 4 steps of 512 px", 1.25),
+        # 0.1 + 2 + 20 x 20 + 15 seconds, and 0.1 + 2 + 20 x 4 + 3
+        ("whole picture, 1024 px / 4 of 512 px, of their parts", 417.1 / 85.1 / 4),
         ("batch of 4 / single ones", 3.75),
     ],
 )
