@@ -27,6 +27,7 @@ BUCKETS: dict[tuple[int, int], tuple[float, int]] = {
     (192, 192): (0.06, 64),
     (256, 256): (0.10, 96),
 }
+HARDEST = "hexagon"  # of the shapes, the nearest to another
 
 
 def _generator(chosen: Options, size: tuple[int, int], number: int) -> np.random.Generator:
@@ -34,7 +35,7 @@ def _generator(chosen: Options, size: tuple[int, int], number: int) -> np.random
 
 
 def _scenes(rng: np.random.Generator) -> list[Scene]:
-    return [random_scene(rng) for _ in range(PART)]
+    return [random_scene(rng, extra=HARDEST) for _ in range(PART)]
 
 
 def scenes_of(chosen: Options, size: tuple[int, int], number: int) -> list[Scene]:

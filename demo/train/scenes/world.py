@@ -247,12 +247,22 @@ def random_composition(rng: np.random.Generator) -> Scene:
 
 
 def random_scene(
-    rng: np.random.Generator, shares: tuple[float, float, float] = (0.46, 0.47, 0.07)
+    rng: np.random.Generator,
+    shares: tuple[float, float, float] = (0.46, 0.47, 0.07),
+    extra: str | None = None,
 ) -> Scene:
-    """A scene that is not held out. shares: of single things, pairs and compositions."""
-    kind = rng.random()
+    """A scene that is not held out.
+
+    shares: of single things, pairs and compositions. extra: a shape that is to come more often: of
+    scenes without it, half are passed over.
+    """
     single, pair = shares[0], shares[0] + shares[1]
-    make = random_single if kind < single else random_pair if kind < pair else random_composition
-    while held_out(scene := make(rng)):
-        pass
-    return scene
+    while True:
+        kind = rng.random()
+        make = (
+            random_single if kind < single else random_pair if kind < pair else random_composition
+        )
+        while held_out(scene := make(rng)):
+            pass
+        if extra is None or rng.random() < 0.5 or any(t.noun == extra for t in scene.things):
+            return scene

@@ -145,6 +145,19 @@ def test_attributes_order_a_pair_from_left_to_right() -> None:
     assert not scenes.satisfied(one_way[None], scenes.attributes(wrong)[None]).any()
 
 
+def test_an_extra_shape_is_in_nearly_twice_as_many_scenes() -> None:
+    def share(extra: str | None) -> float:
+        rng = np.random.default_rng(6)
+        made = [scenes.random_scene(rng, extra=extra) for _ in range(1000)]
+        assert not any(scenes.held_out(scene) for scene in made)
+        return float(np.mean([any(t.noun == "hexagon" for t in s.things) for s in made]))
+
+    # Half of the others are passed over: x becomes 2 x / (1 + x).
+    plain = share(None)
+    assert 0.12 < plain < 0.22
+    assert share("hexagon") == pytest.approx(2 * plain / (1 + plain), abs=0.04)
+
+
 def test_claims_are_true_of_their_own_scene_and_seldom_of_others() -> None:
     rng = np.random.default_rng(5)
     made = [scenes.random_scene(rng) for _ in range(200)]
