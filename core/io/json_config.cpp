@@ -22,8 +22,11 @@ struct Document {
   Json root;
 };
 
-/// A value as a message shows it: short, on one line, never failing.
+/// A value as a message shows it: short, on one line, never failing. Lists and objects are named
+/// only: writing them out recurses as deep as a file nests them.
 std::string shown(const Json& value) {
+  if (value.is_array()) return "a list";
+  if (value.is_object()) return "an object";
   constexpr std::size_t kMaxShown = 60;
   std::string text = value.dump(-1, ' ', true, Json::error_handler_t::replace);
   if (text.size() > kMaxShown) text = text.substr(0, kMaxShown) + "...";

@@ -80,7 +80,7 @@ TEST(JsonConfig, WrongTypesNameFileKeyValueAndExpectation) {
   wrong("'mixed' is \"a\", expected numbers", [&] { (void)config.get_doubles("mixed"); });
   wrong("'text' is", [&] { (void)config.get_string_views("text"); });
   wrong("'mixed' is 1, expected texts", [&] { (void)config.get_string_views("mixed"); });
-  wrong("'ints' is [1,2], expected an object", [&] { (void)config.get_object("ints"); });
+  wrong("'ints' is a list, expected an object", [&] { (void)config.get_object("ints"); });
 }
 
 TEST(JsonConfig, NestedObjectsKeepTheDocumentAliveAndNameTheWholePath) {
@@ -111,9 +111,15 @@ TEST(JsonConfig, RefusesTextThatIsNoJsonObject) {
   refuse("no valid JSON at byte", "{\"a\": NaN}");
   refuse("no valid JSON at byte", "{\"a\": \"\xFF\"}");
   refuse("out of range", "{\"a\": 1e999}");
-  refuse("holds [1], expected an object", "[1]");
+  refuse("holds a list, expected an object", "[1]");
   refuse("holds \"x\"", "\"x\"");
   refuse("no valid JSON", std::string(1'000'000, '['));
+  // Nesting as deep as the file is long must not exhaust the stack.
+  const std::string deep = std::string(1'000'000, '[') + std::string(1'000'000, ']');
+  refuse("holds a list, expected an object", deep);
+  test::expect_error(ErrorCode::kCorruptFile, "'a' is a list, expected a text", [&] {
+    (void)JsonConfig::parse("{\"a\": " + deep + "}", "config.json").get_string_view("a");
+  });
   refuse("too many", std::string(limits::kMaxJsonBytes + 1, ' '));
 }
 
