@@ -176,12 +176,8 @@ kandinsky_decode_options read_checked(const kandinsky_decode_options* from) {
 }
 
 io::Image read_picture(const kandinsky_picture& from, const char* name) {
-  pipelines::check_size(from.width, from.height);
-  if (from.channels != 1 && from.channels != 3 && from.channels != 4) {
-    throw Error(
-        ErrorCode::kInvalidArgument,
-        fmt::format("{}: a picture has {} channels, expected 1, 3 or 4", name, from.channels));
-  }
+  // A picture to start from may be larger than any that is painted.
+  io::check_image_shape(from.width, from.height, from.channels, name);
   const uint8_t* pixels = &required(from.pixels, name);
   const auto size = static_cast<size_t>(int64_t{from.width} * from.height * from.channels);
   return {.width = from.width,

@@ -25,15 +25,19 @@ void check_image_size(std::int64_t width, std::int64_t height, std::string_view 
                           width, height, limits::kMaxImageSide, limits::kMaxImagePixels));
 }
 
-void check_image(const Image& image, std::string_view name) {
-  if (image.width <= 0 || image.height <= 0 ||
-      (image.channels != 1 && image.channels != 3 && image.channels != 4)) {
+void check_image_shape(std::int64_t width, std::int64_t height, std::int64_t channels,
+                       std::string_view name) {
+  if (width <= 0 || height <= 0 || (channels != 1 && channels != 3 && channels != 4)) {
     throw Error(ErrorCode::kInvalidArgument,
                 fmt::format("{}: {} x {} pixels with {} channels, expected at least 1 x 1 with 1, "
                             "3 or 4 channels",
-                            name, image.width, image.height, image.channels));
+                            name, width, height, channels));
   }
-  check_image_size(image.width, image.height, name);
+  check_image_size(width, height, name);
+}
+
+void check_image(const Image& image, std::string_view name) {
+  check_image_shape(image.width, image.height, image.channels, name);
   const std::int64_t expected = std::int64_t{image.width} * image.height * image.channels;
   if (image.pixels.size() != static_cast<std::size_t>(expected)) {
     throw Error(ErrorCode::kInvalidArgument,

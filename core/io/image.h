@@ -21,7 +21,11 @@ struct Image {
 /// message calls the picture.
 void check_image_size(std::int64_t width, std::int64_t height, std::string_view name);
 
-/// The same, and for sizes, channels and pixels that do not agree.
+/// The same, and for sides below 1 and other channels than Image has.
+void check_image_shape(std::int64_t width, std::int64_t height, std::int64_t channels,
+                       std::string_view name);
+
+/// The same, and for pixels that do not fit the shape.
 void check_image(const Image& image, std::string_view name);
 
 /// The picture as RGB: grey three times over, RGBA blended on white.
