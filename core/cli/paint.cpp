@@ -113,6 +113,7 @@ void paint(PaintJob job) {
   if (job.output.empty() && job.save_embeds.empty())
     throw StatusError(KANDINSKY_INVALID_ARGUMENT, "--output: no name given");
   fill_lists(job);
+  Session session(job.quiet);
   // Bad files and places shall show before the model is loaded.
   load_source(job);
   const std::vector<Picture> mix_pictures = load_mix_pictures(job.mix);
@@ -120,7 +121,7 @@ void paint(PaintJob job) {
   if (!job.output.empty()) output.emplace(job.output, job.batch_size);
   if (!job.save_embeds.empty()) check_file_place("--save-embeds", job.save_embeds);
 
-  Session session(job.model, job.quiet);
+  session.open(job.model);
   const kandinsky_engine_info info = session.info();
   session.remark(fmt::format("seed {}, {} on {} ({})", job.denoise.seeds.front(), info.precision,
                              info.device, info.reason));

@@ -7,8 +7,11 @@
 
 namespace kandinsky::cli {
 
-Session::Session(const ModelChoice& model, bool quiet)
-    : quiet_(quiet), watch_([this] { cancel(); }), bar_(stderr, isatty(STDERR_FILENO) != 0) {
+Session::Session(bool quiet)
+    : quiet_(quiet), watch_([this] { cancel(); }), bar_(stderr, isatty(STDERR_FILENO) != 0) {}
+
+void Session::open(const ModelChoice& model) {
+  check_interrupt();
   if (model.threads) set_num_threads(*model.threads);
   auto engine = std::make_unique<Engine>(model.engine);
   if (!quiet_) engine->set_message([this](const char* message) { bar_.message(message); });

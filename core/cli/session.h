@@ -13,14 +13,18 @@
 namespace kandinsky::cli {
 
 /// An engine that reports to standard error and obeys Ctrl-C. Make it before any other thread
-/// exists, see InterruptWatch.
+/// exists, see InterruptWatch: libraries that read pictures have threads, too.
 class Session {
  public:
-  /// Opens the engine. quiet: no progress and no remarks. Throws StatusError.
-  Session(const ModelChoice& model, bool quiet);
+  /// quiet: no progress and no remarks.
+  explicit Session(bool quiet);
   ~Session();
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
+
+  /// Opens the engine, which everything below but remark() needs. Throws StatusError, and after
+  /// Ctrl-C StatusError(KANDINSKY_CANCELLED).
+  void open(const ModelChoice& model);
 
   kandinsky_engine_info info() const { return engine_->info(); }
 

@@ -414,6 +414,21 @@ class TestInterrupt:
         assert rest.splitlines()[-1] == "kandinsky: stopped, nothing was saved"
         assert list(tmp_path.iterdir()) == []
 
+    def test_a_signal_after_reading_a_picture(self, model: Path, tmp_path: Path) -> None:
+        """Libraries that read pictures of this size start threads of their own."""
+        Image.new("RGB", (1024, 1024), "red").save(tmp_path / "source.png")
+        command = long_job(model, f"{tmp_path}/out/")
+        command[1:2] = ["img2img", "--image", tmp_path / "source.png"]
+        process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+        assert process.stderr is not None
+        for line in process.stderr:
+            if line.startswith("denoise"):
+                break
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
+        assert process.returncode == 130
+        assert list(tmp_path.iterdir()) == [tmp_path / "source.png"]
+
     def test_an_existing_file_survives(self, model: Path, tmp_path: Path) -> None:
         (tmp_path / "x.png").write_text("old")
         process = subprocess.Popen(
