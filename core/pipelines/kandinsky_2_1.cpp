@@ -60,15 +60,10 @@ class Kandinsky21 : public Pipeline {
               [this](const tensor::Weights& weights) { return nn::Movq(movq_config_, weights); }) {
     check_widths(model, prior);
     check_vocabulary(config(prior, "text_encoder"), prior_tokenizer_.vocab_size());
+    check_text_lengths(model, prior);
+    check_channels(model, unet_config_, movq_config_);
     check_vocabulary(config(model, "text_encoder"), tokenizer_.vocab_size());
-    const bool is_inpainting_model = is_inpainting_unet(unet_config_, movq_config_.latent_channels);
-    if (!is_inpainting_model && unet_config_.in_channels != movq_config_.latent_channels) {
-      throw Error(ErrorCode::kUnsupported,
-                  fmt::format("{}: its unet takes {} channels, expected {} or, for inpainting, {}",
-                              model.path(), unet_config_.in_channels, movq_config_.latent_channels,
-                              2 * movq_config_.latent_channels + 1));
-    }
-    if (inpaint && !is_inpainting_model) {
+    if (inpaint && !is_inpainting_unet(unet_config_, movq_config_.latent_channels)) {
       inpaint_unet_.emplace(inpaint->weights("unet"), placement_, unet_layout(),
                             [json = config(*inpaint, "unet")](const tensor::Weights& weights) {
                               return nn::UNet(nn::UNetConfig::from_json(json), weights);

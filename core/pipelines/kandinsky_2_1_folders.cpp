@@ -6,10 +6,9 @@
 
 #include "base/error.h"
 #include "io/json_config.h"
-#include "nn/movq/movq_config.h"
-#include "nn/unet/unet.h"
 #include "pipelines/run_unet.h"
 #include "samplers/noise_schedule.h"
+#include "text/tokens.h"
 
 namespace kandinsky::pipelines {
 namespace {
@@ -43,6 +42,7 @@ void check_inpaint(const io::ModelDir& model, const io::ModelDir& inpaint) {
   }
   const nn::UNetConfig expected = nn::UNetConfig::from_json(config(model, "unet"));
   const nn::UNetConfig actual = nn::UNetConfig::from_json(config(inpaint, "unet"));
+  check_channels(inpaint, actual, nn::MovqConfig::from_json(config(inpaint, "movq")));
   const auto schedule = samplers::NoiseSchedule::from_json(config(model, "scheduler"));
   const auto inpaint_schedule = samplers::NoiseSchedule::from_json(config(inpaint, "scheduler"));
   const char* differing = nullptr;
@@ -122,6 +122,51 @@ void check_widths(const io::ModelDir& model, const io::ModelDir& prior) {
     throw Error(ErrorCode::kIncompatible,
                 fmt::format("{}: the unet expects text of width {}, but the text_encoder gives {}",
                             model.path(), unet_hidden, text_hidden));
+  }
+}
+
+void check_text_lengths(const io::ModelDir& model, const io::ModelDir& prior) {
+  constexpr int64_t kTokens = text::kDefaultMaxLength;
+  const auto refuse = [](const io::ModelDir& folder, const char* component,
+                         const std::string& what) {
+    throw Error(ErrorCode::kIncompatible, fmt::format("{}: {}, but texts come in rows of {} tokens",
+                                                      folder.component(component).config_path(),
+                                                      what, text::kDefaultMaxLength));
+  };
+  const int64_t clip = read({prior, "text_encoder", "max_position_embeddings", kTokens});
+  if (clip < kTokens)
+    refuse(prior, "text_encoder", fmt::format("\"max_position_embeddings\" is {}", clip));
+  const int64_t states = read({prior, "prior", "num_embeddings", kTokens});
+  if (states != kTokens) refuse(prior, "prior", fmt::format("\"num_embeddings\" is {}", states));
+  // Positions are counted from the one after padding's.
+  const int64_t positions = read({model, "text_encoder", "max_position_embeddings", 514});
+  const int64_t padding = read({model, "text_encoder", "pad_token_id", 1});
+  if (padding < 0 || padding >= positions - kTokens) {
+    refuse(model, "text_encoder",
+           fmt::format("\"max_position_embeddings\" is {} and \"pad_token_id\" {}", positions,
+                       padding));
+  }
+}
+
+void check_channels(const io::ModelDir& model, const nn::UNetConfig& unet,
+                    const nn::MovqConfig& movq) {
+  const int64_t latent_channels = movq.latent_channels;
+  if (movq.vq_embed_dim != latent_channels) {
+    throw Error(ErrorCode::kUnsupported,
+                fmt::format("{}: \"vq_embed_dim\" of its movq is {}, expected {} like its "
+                            "\"latent_channels\"",
+                            model.path(), movq.vq_embed_dim, latent_channels));
+  }
+  if (unet.in_channels != latent_channels && !is_inpainting_unet(unet, latent_channels)) {
+    throw Error(
+        ErrorCode::kUnsupported,
+        fmt::format("{}: its unet takes {} channels, expected {} or, for inpainting, {}",
+                    model.path(), unet.in_channels, latent_channels, 2 * latent_channels + 1));
+  }
+  if (unet.out_channels != latent_channels && unet.out_channels != 2 * latent_channels) {
+    throw Error(ErrorCode::kUnsupported,
+                fmt::format("{}: its unet gives {} channels, expected {} or, with a variance, {}",
+                            model.path(), unet.out_channels, latent_channels, 2 * latent_channels));
   }
 }
 

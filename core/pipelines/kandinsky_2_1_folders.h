@@ -4,6 +4,8 @@
 #include <optional>
 
 #include "io/model_dir.h"
+#include "nn/movq/movq_config.h"
+#include "nn/unet/unet.h"
 #include "pipelines/family.h"
 
 namespace kandinsky::pipelines {
@@ -24,6 +26,14 @@ std::optional<io::ModelDir> open_inpaint_dir(const io::ModelDir& model,
 /// Throws Error(kIncompatible) unless every network of both folders agrees on the width of
 /// embeddings.
 void check_widths(const io::ModelDir& model, const io::ModelDir& prior);
+
+/// Throws Error(kIncompatible) unless every network that reads texts takes the rows of tokens that
+/// they come in.
+void check_text_lengths(const io::ModelDir& model, const io::ModelDir& prior);
+
+/// Throws Error(kUnsupported) unless the UNet takes and gives channels that fit the latents.
+void check_channels(const io::ModelDir& model, const nn::UNetConfig& unet,
+                    const nn::MovqConfig& movq);
 
 /// Whether the folder's UNet is one for inpainting.
 bool is_inpainting_dir(const io::ModelDir& model);
