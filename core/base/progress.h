@@ -1,7 +1,5 @@
 #pragma once
 
-#include <functional>
-
 namespace kandinsky {
 
 /// Where a job stands. step runs from 0 (nothing done yet) to steps (stage finished).
@@ -17,13 +15,5 @@ enum class ProgressAction : int {
   kSkip = 1,  ///< End this stage early and go on with what it has made so far.
   kStop = 2,  ///< Give the job up: the caller gets Error(kCancelled).
 };
-
-/// Called on the working thread, between steps. An empty function means that nobody listens.
-using ProgressSink = std::function<ProgressAction(const Progress&)>;
-
-/// Tells the sink, if there is one; kContinue when there is none.
-inline ProgressAction report_progress(const ProgressSink& sink, const Progress& progress) {
-  return sink ? sink(progress) : ProgressAction::kContinue;
-}
 
 }  // namespace kandinsky

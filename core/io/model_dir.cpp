@@ -87,9 +87,8 @@ std::vector<std::string> shards(const std::string& folder, const std::string& in
   return result;
 }
 
-/// Empty when the folder has no weights of that variant.
-std::vector<std::string> weights_of_variant(const std::string& folder, WeightVariant variant) {
-  const std::string_view tag = variant == WeightVariant::kFp16 ? ".fp16" : "";
+/// tag: of the variant, with its dot. Empty when the folder has no weights of that variant.
+std::vector<std::string> weights_of_variant(const std::string& folder, std::string_view tag) {
   for (const std::string_view stem : kWeightStems) {
     std::string single = fmt::format("{}/{}{}.safetensors", folder, stem, tag);
     if (is_file(single)) return {std::move(single)};
@@ -230,13 +229,11 @@ ComponentFiles ModelDir::files_of(std::string_view component) const {
   return ComponentFiles(std::move(files));
 }
 
-ComponentFiles ModelDir::weights(std::string_view component, WeightVariant preferred) const {
+ComponentFiles ModelDir::weights(std::string_view component) const {
   const ComponentFiles found = this->component(component);
   auto files = std::make_shared<ComponentFiles::Impl>(*found.impl_);
-  const WeightVariant other =
-      preferred == WeightVariant::kFp16 ? WeightVariant::kPlain : WeightVariant::kFp16;
-  files->weight_paths = weights_of_variant(files->folder, preferred);
-  if (files->weight_paths.empty()) files->weight_paths = weights_of_variant(files->folder, other);
+  files->weight_paths = weights_of_variant(files->folder, "");
+  if (files->weight_paths.empty()) files->weight_paths = weights_of_variant(files->folder, ".fp16");
   if (files->weight_paths.empty()) {
     const std::vector<std::string> pickles = pickle_files(files->folder);
     if (!pickles.empty()) {

@@ -18,13 +18,6 @@ struct ComponentInfo {
   std::string_view class_name;
 };
 
-/// Which weight files to take when a folder has both. The other kind is taken when this one is
-/// absent; the element types come from the files' headers in any case, never from their names.
-enum class WeightVariant : int {
-  kPlain = 0,  ///< model.safetensors
-  kFp16 = 1,   ///< model.fp16.safetensors
-};
-
 /// Where the files of one component are. Cheap to copy; views live as long as any copy.
 class ComponentFiles {
  public:
@@ -77,13 +70,13 @@ class ModelDir {
   /// second scheduler. Nothing when there is no such folder.
   std::optional<ComponentFiles> optional_component(std::string_view component) const;
 
-  /// The same for a network, with its weight files. Looked for in this order, with the preferred
-  /// variant first and then the other: single file, then shard index; "diffusion_pytorch_model"
-  /// before "model". Throws Error: kNotFound as above, and when there are no weights or a shard is
-  /// missing; kUnsupported when there are only pickle files (.bin, .ckpt, .pt, .pth); kCorruptFile
-  /// for a bad shard index.
-  ComponentFiles weights(std::string_view component,
-                         WeightVariant preferred = WeightVariant::kPlain) const;
+  /// The same for a network, with its weight files. Looked for in this order, first without a
+  /// variant and then of the variant "fp16": single file, then shard index;
+  /// "diffusion_pytorch_model" before "model". The element types come from the files' headers,
+  /// never from their names. Throws Error: kNotFound as above, and when there are no weights or a
+  /// shard is missing; kUnsupported when there are only pickle files (.bin, .ckpt, .pt, .pth);
+  /// kCorruptFile for a bad shard index.
+  ComponentFiles weights(std::string_view component) const;
 
   /// The folder "<name>-prior" or "<name>-inpaint" beside this one, for suffix "-prior" or
   /// "-inpaint"; an

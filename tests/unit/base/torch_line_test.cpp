@@ -7,8 +7,6 @@
 
 #include "base/cancel.h"
 #include "base/error.h"
-#include "base/log.h"
-#include "base/progress.h"
 #include "base/utf8.h"
 #include "io/codec.h"
 #include "io/json_config.h"
@@ -34,14 +32,6 @@ TEST(TorchLine, ErrorsCross) {
                      [] { io::ModelDir::open("/nowhere"); });
   const Error error(ErrorCode::kBusy, "made on this side");
   EXPECT_STREQ(error.what(), "made on this side");
-}
-
-TEST(TorchLine, LogMessagesCross) {
-  static std::string heard;
-  set_log_sink([](void*, LogLevel, const char* message) { heard = message; }, nullptr);
-  log_message(LogLevel::kInfo, "across");
-  set_log_sink(nullptr, nullptr);
-  EXPECT_EQ(heard, "across");
 }
 
 TEST(TorchLine, TensorsCross) {
@@ -95,7 +85,6 @@ TEST(TorchLine, CallbacksCross) {
   CancelFlag flag;
   flag.request();
   test::expect_error(ErrorCode::kCancelled, "stopped", [&] { flag.check(); });
-  EXPECT_EQ(report_progress({}, {}), ProgressAction::kContinue);
   EXPECT_EQ(find_invalid_utf8("a\x80"), 1U);
 }
 

@@ -14,9 +14,8 @@ constexpr std::string_view kIndex = R"({
   "scheduler": ["diffusers", "DDIMScheduler"]
 })";
 
-std::vector<std::string> weight_names(const ModelDir& dir, std::string_view component,
-                                      WeightVariant variant = WeightVariant::kPlain) {
-  const ComponentFiles files = dir.weights(component, variant);
+std::vector<std::string> weight_names(const ModelDir& dir, std::string_view component) {
+  const ComponentFiles files = dir.weights(component);
   std::vector<std::string> names;
   for (const std::string_view path : files.weights()) {
     EXPECT_TRUE(path.starts_with(files.folder()));
@@ -62,34 +61,31 @@ TEST_F(ModelDirTest, FindsConfigsByTheirNames) {
   EXPECT_TRUE(dir.component("unet").weights().empty());
 }
 
-TEST_F(ModelDirTest, TakesThePreferredVariantAndElseTheOther) {
+TEST_F(ModelDirTest, TakesPlainWeightsAndElseTheFp16Variant) {
   using Names = std::vector<std::string>;
   const ModelDir dir = open();
   add("model.fp16.safetensors");
   EXPECT_EQ(weight_names(dir, "unet"), (Names{"model.fp16.safetensors"}));
   add("model.safetensors");
   EXPECT_EQ(weight_names(dir, "unet"), (Names{"model.safetensors"}));
-  EXPECT_EQ(weight_names(dir, "unet", WeightVariant::kFp16), (Names{"model.fp16.safetensors"}));
   add("diffusion_pytorch_model.safetensors");
   add("diffusion_pytorch_model.bin");
   EXPECT_EQ(weight_names(dir, "unet"), (Names{"diffusion_pytorch_model.safetensors"}));
-  EXPECT_EQ(weight_names(dir, "unet", WeightVariant::kFp16), (Names{"model.fp16.safetensors"}));
 }
 
 TEST_F(ModelDirTest, FollowsAShardIndex) {
   using Names = std::vector<std::string>;
   const ModelDir dir = open();
+  add("diffusion_pytorch_model.fp16-1.safetensors");
+  add("diffusion_pytorch_model.safetensors.index.fp16.json",
+      R"({"weight_map": {"a": "diffusion_pytorch_model.fp16-1.safetensors"}})");
+  EXPECT_EQ(weight_names(dir, "unet"), (Names{"diffusion_pytorch_model.fp16-1.safetensors"}));
   add("model-2.safetensors");
   add("model-1.safetensors");
   add("model.safetensors.index.json",
       R"({"metadata": {}, "weight_map": {"a": "model-2.safetensors", "b": "model-1.safetensors",
           "c": "model-2.safetensors"}})");
   EXPECT_EQ(weight_names(dir, "unet"), (Names{"model-1.safetensors", "model-2.safetensors"}));
-  add("diffusion_pytorch_model.fp16-1.safetensors");
-  add("diffusion_pytorch_model.safetensors.index.fp16.json",
-      R"({"weight_map": {"a": "diffusion_pytorch_model.fp16-1.safetensors"}})");
-  EXPECT_EQ(weight_names(dir, "unet", WeightVariant::kFp16),
-            (Names{"diffusion_pytorch_model.fp16-1.safetensors"}));
 }
 
 TEST_F(ModelDirTest, RefusesABadShardIndex) {
