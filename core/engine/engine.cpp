@@ -1,8 +1,10 @@
 #include "engine/engine.h"
 
+#include <ATen/ThreadLocalState.h>
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "base/error.h"
 #include "pipelines/paint.h"
@@ -92,6 +94,17 @@ void Engine::claim() {
 }
 
 template <typename Body>
+/// A caller's function under the state of LibTorch that its thread had outside of the job.
+template <typename Result, typename... Arguments>
+std::function<Result(Arguments...)> under(const at::ThreadLocalState& state,
+                                          const std::function<Result(Arguments...)>& function) {
+  if (!function) return {};
+  return [&state, &function](Arguments... arguments) {
+    const at::ThreadLocalStateGuard guard(state);
+    return function(std::forward<Arguments>(arguments)...);
+  };
+}
+
 auto Engine::run(const Body& body) {
   claim();
   struct Release {
@@ -100,7 +113,7 @@ auto Engine::run(const Body& body) {
   } const release{busy_};
   cancel_.clear();
   const tensor::JobGuard guard;
-  const Monitor monitor(cancel_, on_step_, on_message_);
+  const Monitor monitor(cancel_, under(callers, on_step_), under(callers, on_message_));
   return body(monitor);
 }
 
@@ -133,6 +146,7 @@ Embeds Engine::encode_images(const std::vector<io::Image>& pictures) {
 
 at::Tensor Engine::denoise(const Embeds& embeds, const Embeds* negative_embeds,
                            const DenoiseRequest& request) {
+  const at::ThreadLocalState callers;
   return run([&](const Monitor& monitor) {
     pipeline_->check(request);
     JobOutline job = outline(request);

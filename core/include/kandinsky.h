@@ -17,8 +17,8 @@
  *  6. One engine runs one job at a time; a second call meanwhile answers KANDINSKY_BUSY. An engine
  *     may be used from any thread, different engines at the same time. kandinsky_engine_cancel()
  *     may be called from any thread at any time.
- *  7. Callbacks run on the thread that called the engine, between steps. They must not call the
- *     same engine, except to cancel it.
+ *  7. Callbacks run on the thread that called the engine, between steps, under the caller's own
+ *     state of LibTorch. They must not call the same engine, except to cancel it.
  *  8. Process-wide state of LibTorch (threads, grad mode, default dtype, global generator) is
  *     never changed, but for threads by kandinsky_set_num_threads().
  *

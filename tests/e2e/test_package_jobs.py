@@ -231,7 +231,12 @@ class TestThreads:
 
         torch.manual_seed(5)
         before = (torch.get_rng_state(), torch.get_num_threads(), torch.get_default_dtype())
+        inside = []
+        engine.on_progress = lambda _: inside.append(torch.is_inference_mode_enabled())
         paint(engine)
+        engine.on_progress = None
+        assert inside
+        assert not any(inside)
         assert torch.equal(torch.get_rng_state(), before[0])
         assert (torch.get_num_threads(), torch.get_default_dtype()) == before[1:]
         assert torch.is_grad_enabled()
