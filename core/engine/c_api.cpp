@@ -112,6 +112,7 @@ void kandinsky_engine_info_init(kandinsky_engine_info* info) {
 kandinsky_status kandinsky_engine_open(const kandinsky_engine_options* from,
                                        kandinsky_engine** out) {
   return guarded([&] {
+    kandinsky_engine*& engine = required(out, "out");
     const auto options = read_options(from, kandinsky_engine_options_init, kFirstEngineOptions,
                                       "kandinsky_engine_options");
     kandinsky::engine::EngineOptions request{
@@ -125,7 +126,7 @@ kandinsky_status kandinsky_engine_open(const kandinsky_engine_options* from,
         .prior_device = or_empty(options.prior_device),
         .int8_weights = read_switch("int8_weights", options.int8_weights)};
     if (options.inpaint_dir != nullptr) request.inpaint_dir = options.inpaint_dir;
-    required(out, "out") = new kandinsky_engine(request);
+    engine = new kandinsky_engine(request);
   });
 }
 
@@ -333,7 +334,8 @@ kandinsky_status kandinsky_denoise(kandinsky_engine* engine, const kandinsky_emb
     check_buffer("latents", size, count(shape));
     const Embeds* negative = negative_embeds == nullptr ? nullptr : &negative_embeds->embeds;
     const at::Tensor result = of.denoise(required(embeds, "embeds").embeds, negative, request);
-    std::memcpy(&required(latents, "latents"), result.const_data_ptr(), size * sizeof(float));
+    float& first = required(latents, "latents");
+    std::memcpy(&first, result.const_data_ptr(), size * sizeof(float));
   });
 }
 
@@ -377,8 +379,8 @@ kandinsky_status kandinsky_encode(kandinsky_engine* engine, const kandinsky_deco
     check_buffer("latents", latents_size, count(shape));
     const at::Tensor result = of.encode(&required(pictures, "pictures"), options.batch_size,
                                         options.width, options.height, options.tiling == 1);
-    std::memcpy(&required(latents, "latents"), result.const_data_ptr(),
-                latents_size * sizeof(float));
+    float& first = required(latents, "latents");
+    std::memcpy(&first, result.const_data_ptr(), latents_size * sizeof(float));
   });
 }
 

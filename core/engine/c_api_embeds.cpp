@@ -58,8 +58,9 @@ kandinsky_status kandinsky_embeds_combine(const kandinsky_embeds* const* items,
     if (count > 0) required(weights, "weights");
     const auto mix = read_word<MixMethod>("method", method,
                                           {{"sum", MixMethod::kSum}, {"slerp", MixMethod::kSlerp}});
+    kandinsky_embeds*& combined = required(out, "out");
     const JobGuard guard;
-    required(out, "out") = new kandinsky_embeds{kandinsky::pipelines::combine_embeds(
+    combined = new kandinsky_embeds{kandinsky::pipelines::combine_embeds(
         embeds, {weights, count}, text == nullptr ? nullptr : &text->embeds, mix)};
   });
 }
@@ -68,8 +69,9 @@ kandinsky_status kandinsky_embeds_concat(const kandinsky_embeds* const* items, s
                                          kandinsky_embeds** out) {
   return guarded([&] {
     const std::vector<const Embeds*> embeds = read_items(items, count);
+    kandinsky_embeds*& joined = required(out, "out");
     const JobGuard guard;
-    required(out, "out") = new kandinsky_embeds{kandinsky::pipelines::concat_embeds(embeds)};
+    joined = new kandinsky_embeds{kandinsky::pipelines::concat_embeds(embeds)};
   });
 }
 
@@ -79,8 +81,9 @@ kandinsky_status kandinsky_embeds_select(const kandinsky_embeds* embeds, const i
     const Embeds& from = required(embeds, "embeds").embeds;
     if (count > 0) required(rows, "rows");
     const std::vector<int64_t> wanted(rows, rows + count);
+    kandinsky_embeds*& selected = required(out, "out");
     const JobGuard guard;
-    required(out, "out") = new kandinsky_embeds{kandinsky::pipelines::select_embeds(from, wanted)};
+    selected = new kandinsky_embeds{kandinsky::pipelines::select_embeds(from, wanted)};
   });
 }
 
@@ -92,9 +95,9 @@ kandinsky_status kandinsky_embeds_save(const kandinsky_embeds* embeds, const cha
 
 kandinsky_status kandinsky_embeds_load(const char* path, kandinsky_embeds** out) {
   return guarded([&] {
+    kandinsky_embeds*& loaded = required(out, "out");
     const JobGuard guard;
-    required(out, "out") =
-        new kandinsky_embeds{kandinsky::pipelines::load_embeds(&required(path, "path"))};
+    loaded = new kandinsky_embeds{kandinsky::pipelines::load_embeds(&required(path, "path"))};
   });
 }
 

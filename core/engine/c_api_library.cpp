@@ -133,8 +133,8 @@ void kandinsky_component_info_init(kandinsky_component_info* info) {
 
 kandinsky_status kandinsky_folder_open(const char* dir, kandinsky_folder** out) {
   return guarded([&] {
-    required(out, "out") =
-        new kandinsky_folder{kandinsky::pipelines::describe_folder(&required(dir, "dir"))};
+    kandinsky_folder*& folder = required(out, "out");
+    folder = new kandinsky_folder{kandinsky::pipelines::describe_folder(&required(dir, "dir"))};
   });
 }
 

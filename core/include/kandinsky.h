@@ -101,7 +101,7 @@ KANDINSKY_API const char* kandinsky_status_name(kandinsky_status status);
 /** The library's version, e.g. "0.1.0". Lives for ever. */
 KANDINSKY_API const char* kandinsky_version(void);
 
-/** The version of the LibTorch that is loaded, e.g. "2.13.0". Lives for ever. */
+/** The version of the LibTorch that this library was built for, e.g. "2.13.0". Lives for ever. */
 KANDINSKY_API const char* kandinsky_torch_version(void);
 
 /* ---- What the library offers ---- */
@@ -181,8 +181,9 @@ typedef struct kandinsky_component_info {
 
 KANDINSKY_API void kandinsky_component_info_init(kandinsky_component_info* info);
 
-/** Reads a folder's model_index.json, configs and file headers. Fails as opening an engine on it
- * would. */
+/** Reads a model's or a prior's model_index.json, and configs and file headers of all components
+ * that it lists. Fails for one that is missing or damaged, as opening an engine would if it needs
+ * it; whether folders fit each other shows only there. */
 KANDINSKY_API kandinsky_status kandinsky_folder_open(const char* dir, kandinsky_folder** out);
 KANDINSKY_API void kandinsky_folder_free(kandinsky_folder* folder);
 

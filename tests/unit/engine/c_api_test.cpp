@@ -72,6 +72,10 @@ TEST(CApiTest, NullIsAnAnswerNotACrash) {
   kandinsky_engine* engine = nullptr;
   EXPECT_EQ(kandinsky_engine_open(nullptr, &engine), KANDINSKY_INVALID_ARGUMENT);
   EXPECT_EQ(kandinsky_engine_open(&options, &engine), KANDINSKY_INVALID_ARGUMENT);
+  // Before the folder is looked at.
+  options.model_dir = "nowhere";
+  EXPECT_EQ(kandinsky_engine_open(&options, nullptr), KANDINSKY_INVALID_ARGUMENT);
+  EXPECT_EQ(kandinsky_folder_open("nowhere", nullptr), KANDINSKY_INVALID_ARGUMENT);
   EXPECT_EQ(kandinsky_folder_open(nullptr, nullptr), KANDINSKY_INVALID_ARGUMENT);
   EXPECT_EQ(kandinsky_engine_unload(nullptr), KANDINSKY_INVALID_ARGUMENT);
   EXPECT_EQ(kandinsky_embeds_combine(nullptr, nullptr, 0, nullptr, "sum", nullptr),
