@@ -280,7 +280,7 @@ KANDINSKY_API kandinsky_status kandinsky_engine_plan_memory(kandinsky_engine* en
 /** Frees all weights; the next job loads again what it needs. BUSY while a job runs. */
 KANDINSKY_API kandinsky_status kandinsky_engine_unload(kandinsky_engine* engine);
 
-/** Asks the running job to end with KANDINSKY_CANCELLED at its next step. Without a job it does
+/** Asks the running job to end with KANDINSKY_CANCELLED within its next step. Without a job it does
  * nothing. */
 KANDINSKY_API void kandinsky_engine_cancel(kandinsky_engine* engine);
 

@@ -17,7 +17,7 @@
 #include "pipelines/memory_plan.h"
 #include "pipelines/monitor.h"
 #include "pipelines/residency.h"
-#include "tensor/frugal.h"
+#include "tensor/block_end.h"
 #include "tensor/weights.h"
 
 namespace kandinsky::pipelines {
@@ -73,17 +73,20 @@ class Component : public Resident {
   /// it is not, the component is loaded again in fp32, stays so, and runs once more.
   template <typename Run>
   auto run_finite(const Monitor& monitor, const Run& run) {
-    const tensor::FrugalGuard frugal(residency_ != nullptr && residency_->is_frugal(index_));
-    const Network& network = get(monitor);
+    const tensor::BlockCheckGuard check([&monitor] { monitor.check_cancelled(); });
+    const auto attempt = [&] {
+      const tensor::FrugalGuard frugal(is_frugal());
+      return run(get(monitor));
+    };
     try {
-      return run(network);
+      return attempt();
     } catch (const NotFiniteError& error) {
       if (placement_.dtype == at::kFloat) throw;
       monitor.say(
           fmt::format("{}: from now on this stage runs in fp32, which is slower.", error.what()));
     }
     use_fp32();
-    return run(get(monitor));
+    return attempt();
   }
 
   const tensor::Placement& placement() const { return placement_; }
@@ -100,6 +103,14 @@ class Component : public Resident {
     placement_.dtype = at::kFloat;
     if (residency_ != nullptr) residency_->resize(index_, measure(residency_->name(index_)));
   }
+  bool is_frugal() const { return residency_ != nullptr && residency_->is_frugal(index_); }
+
+  bool is_to_be_plain() const {
+    if (!is_frugal()) return false;
+    const ComponentMemory& memory = residency_->components()[index_];
+    return memory.spread > memory.frugal_spread;
+  }
+
 
   ComponentMemory measure(std::string name) const {
     return measure_component(

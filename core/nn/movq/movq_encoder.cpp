@@ -1,6 +1,6 @@
 #include "nn/movq/movq_encoder.h"
 
-#include "tensor/frugal.h"
+#include "tensor/block_end.h"
 
 namespace kandinsky::nn {
 namespace {

@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "nn/config_checks.h"
-#include "tensor/frugal.h"
+#include "tensor/block_end.h"
 
 namespace kandinsky::nn {
 

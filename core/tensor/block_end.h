@@ -1,5 +1,7 @@
-/// Working with little memory.
+/// What happens between the blocks of a network.
 #pragma once
+
+#include <functional>
 
 namespace kandinsky::tensor {
 
@@ -15,6 +17,20 @@ class FrugalGuard {
 
  private:
   bool was_frugal_;
+};
+
+/// While one exists, networks that run on this thread call `check` after each of their blocks; what
+/// it throws ends their run.
+class BlockCheckGuard {
+ public:
+  explicit BlockCheckGuard(std::function<void()> check);
+  ~BlockCheckGuard();
+  BlockCheckGuard(const BlockCheckGuard&) = delete;
+  BlockCheckGuard& operator=(const BlockCheckGuard&) = delete;
+
+ private:
+  std::function<void()> check_;
+  const std::function<void()>* outer_;
 };
 
 /// Called by networks after each block.

@@ -1,4 +1,6 @@
-#include "tensor/frugal.h"
+#include "tensor/block_end.h"
+
+#include <utility>
 
 #include "base/memory.h"
 
@@ -6,6 +8,7 @@ namespace kandinsky::tensor {
 namespace {
 
 thread_local bool frugal = false;
+thread_local const std::function<void()>* check = nullptr;
 
 }  // namespace
 
@@ -13,8 +16,14 @@ FrugalGuard::FrugalGuard(bool is_frugal) : was_frugal_(frugal) { frugal = is_fru
 
 FrugalGuard::~FrugalGuard() { frugal = was_frugal_; }
 
+BlockCheckGuard::BlockCheckGuard(std::function<void()> given)
+    : check_(std::move(given)), outer_(std::exchange(check, &check_)) {}
+
+BlockCheckGuard::~BlockCheckGuard() { check = outer_; }
+
 void end_block() {
   if (frugal) trim_heap();
+  if (check != nullptr) (*check)();
 }
 
 }  // namespace kandinsky::tensor
