@@ -3,6 +3,7 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/abs.h>
 #include <ATen/ops/amax.h>
+#include <ATen/ops/empty.h>
 #include <ATen/ops/linear.h>
 #include <ATen/ops/round.h>
 
@@ -17,6 +18,7 @@ constexpr double kLargest = 127.0;
 /// With more rows than this, a matrix that is turned back at once is faster than a product that
 /// turns it back for each row.
 constexpr int64_t kFewRows = 16;
+constexpr int64_t kRowsAtOnce = 512;
 
 /// LibTorch's product of few rows with an int8 matrix, where it has one.
 const Operator& few_rows_product() {
@@ -26,14 +28,21 @@ const Operator& few_rows_product() {
 
 }  // namespace
 
-Int8Weight::Int8Weight(const at::Tensor& weight) {
-  const at::Tensor exact = weight.to(at::kFloat);
-  // A row of zeros has no largest number, and any scale does for it. The scale is rounded to the
-  // weight's type first, so that the numbers are those nearest to what it will give.
-  const at::Tensor largest = at::amax(at::abs(exact), 1, /*keepdim=*/true).clamp_min(1e-30);
-  scales_ = (largest / kLargest).to(weight.scalar_type());
-  rows_ = at::round(exact / scales_.to(at::kFloat)).clamp(-kLargest, kLargest).to(at::kChar);
-  scales_ = scales_.flatten();
+Int8Weight::Int8Weight(const at::Tensor& weight)
+    : rows_(at::empty(weight.sizes(), weight.options().dtype(at::kChar))),
+      scales_(at::empty({weight.size(0)}, weight.options())) {
+  // As a whole the largest matrices would pass through 300 MB of fp32.
+  const auto parts = weight.split(kRowsAtOnce);
+  const auto rows = rows_.split(kRowsAtOnce);
+  const auto scales = scales_.split(kRowsAtOnce);
+  for (size_t i = 0; i < parts.size(); ++i) {
+    const at::Tensor exact = parts[i].to(at::kFloat);
+    // A row of zeros has no largest number, and any scale does for it. The scale is rounded to the
+    // weight's type first, so that the numbers are those nearest to what it will give.
+    scales[i].copy_(at::amax(at::abs(exact), 1).clamp_min(1e-30) / kLargest);
+    const at::Tensor exact_scales = scales[i].to(at::kFloat).unsqueeze(1);
+    rows[i].copy_(at::round(exact / exact_scales).clamp(-kLargest, kLargest));
+  }
 }
 
 at::Tensor Int8Weight::linear(const at::Tensor& x, const at::Tensor& bias) const {
