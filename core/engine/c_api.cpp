@@ -162,16 +162,18 @@ kandinsky_status kandinsky_engine_plan_memory(kandinsky_engine* engine, int32_t 
                                               kandinsky_memory_plan* plan) {
   return guarded([&] {
     required(plan, "plan");
-    const kandinsky::pipelines::MemorySummary summary =
-        required(engine, "engine").engine.describe_memory(width, height, batch_size);
-    engine->memory_plan = summary.text;
-    write_info({.struct_size = 0,
-                .holds_everything = summary.holds_everything ? 1 : 0,
-                .budget = static_cast<uint64_t>(summary.budget),
-                .peak = static_cast<uint64_t>(summary.peak),
-                .least = static_cast<uint64_t>(summary.least),
-                .text = engine->memory_plan.c_str()},
-               plan, "kandinsky_memory_plan");
+    required(engine, "engine")
+        .engine.describe_memory(width, height, batch_size,
+                                [&](const kandinsky::pipelines::MemorySummary& summary) {
+                                  engine->memory_plan = summary.text;
+                                  write_info({.struct_size = 0,
+                                              .holds_everything = summary.holds_everything ? 1 : 0,
+                                              .budget = static_cast<uint64_t>(summary.budget),
+                                              .peak = static_cast<uint64_t>(summary.peak),
+                                              .least = static_cast<uint64_t>(summary.least),
+                                              .text = engine->memory_plan.c_str()},
+                                             plan, "kandinsky_memory_plan");
+                                });
   });
 }
 
@@ -332,9 +334,9 @@ kandinsky_status kandinsky_denoise(kandinsky_engine* engine, const kandinsky_emb
     const auto shape = latents_shape(of, static_cast<int64_t>(request.seeds.size()), request.width,
                                      request.height);
     check_buffer("latents", size, count(shape));
+    float& first = required(latents, "latents");
     const Embeds* negative = negative_embeds == nullptr ? nullptr : &negative_embeds->embeds;
     const at::Tensor result = of.denoise(required(embeds, "embeds").embeds, negative, request);
-    float& first = required(latents, "latents");
     std::memcpy(&first, result.const_data_ptr(), size * sizeof(float));
   });
 }
@@ -377,9 +379,9 @@ kandinsky_status kandinsky_encode(kandinsky_engine* engine, const kandinsky_deco
     check_buffer("pictures", pictures_size,
                  picture_count(options.batch_size, options.width, options.height));
     check_buffer("latents", latents_size, count(shape));
+    float& first = required(latents, "latents");
     const at::Tensor result = of.encode(&required(pictures, "pictures"), options.batch_size,
                                         options.width, options.height, options.tiling == 1);
-    float& first = required(latents, "latents");
     std::memcpy(&first, result.const_data_ptr(), latents_size * sizeof(float));
   });
 }

@@ -7,8 +7,10 @@
 #include <utility>
 
 #include "base/error.h"
+#include "pipelines/encode_text.h"
 #include "pipelines/paint.h"
 #include "tensor/bridge.h"
+#include "text/tokens.h"
 
 namespace kandinsky::engine {
 
@@ -29,8 +31,9 @@ int64_t kept_features(const DenoiseRequest& request) {
   return static_cast<int64_t>(std::max(request.seeds.size(), request.conditions.size()));
 }
 
-/// A job that paints from embeds, and may start from pictures.
+/// A job that paints, and may start from pictures.
 JobOutline outline(const DenoiseRequest& request, const SourceRequest* source = nullptr) {
+  const auto batch_size = static_cast<int64_t>(request.seeds.size());
   return {.denoises = true,
           .encodes = source != nullptr,
           .decodes = true,
@@ -38,13 +41,44 @@ JobOutline outline(const DenoiseRequest& request, const SourceRequest* source = 
           .mask_method = request.mask_method,
           .width = request.width,
           .height = request.height,
-          .batch_size = static_cast<int64_t>(request.seeds.size()),
-          .kept_features = kept_features(request)};
+          .batch_size = batch_size,
+          .kept_features = kept_features(request),
+          .rows = batch_size,
+          .negative_rows = batch_size};
 }
 
 JobOutline with_texts(JobOutline job, const PromptRequest& prompts) {
   job.encodes_texts = prompts.wants_embeds || prompts.wants_negative_embeds;
   job.needs_zero_image = prompts.wants_negative_embeds;
+  job.rows = job.negative_rows = static_cast<int64_t>(prompts.prompts.size());
+  const pipelines::TextOptions options{.parse_weights = prompts.parse_weights,
+                                       .long_prompts = prompts.long_prompts};
+  const auto most_chunks = [&](const std::optional<std::vector<std::string>>& texts) {
+    int64_t most = 1;
+    for (const std::string& text : texts.value_or(std::vector<std::string>()))
+      most = std::max(most, pipelines::most_chunks(text, options));
+    return most;
+  };
+  const int64_t negative_chunks = most_chunks(prompts.negative_prompts);
+  job.text_tokens =
+      text::kDefaultMaxLength * std::max(most_chunks(prompts.prompts), negative_chunks);
+  // What the prior steers away from is read in chunks, too; it leads to one of the prompt's, or to
+  // a negative.
+  job.prior_rows = 2 + (prompts.negative_prior_prompts ? most_chunks(prompts.negative_prior_prompts)
+                                                       : negative_chunks);
+  return job;
+}
+
+JobOutline with_embeds(JobOutline job, const Embeds& embeds, const Embeds* negative_embeds) {
+  const auto tokens = [](const Embeds& of) {
+    const at::Tensor* const states = of.find("text_encoder_hidden_states");
+    return states != nullptr && states->dim() == 3 ? states->size(1) : 0;
+  };
+  job.rows = embeds.batch_size();
+  job.text_tokens = tokens(embeds);
+  job.negative_rows = negative_embeds == nullptr ? 0 : negative_embeds->batch_size();
+  if (negative_embeds != nullptr)
+    job.text_tokens = std::max(job.text_tokens, tokens(*negative_embeds));
   return job;
 }
 
@@ -58,6 +92,17 @@ tensor::Placement prior_placement(tensor::Placement placement, const EngineOptio
   placement.device = there.device;
   placement.dtype = there.dtype;
   return placement;
+}
+
+/// A caller's function under the state of LibTorch that its thread had outside of the job.
+template <typename Result, typename... Arguments>
+std::function<Result(Arguments...)> under(const at::ThreadLocalState& state,
+                                          const std::function<Result(Arguments...)>& function) {
+  if (!function) return {};
+  return [&state, &function](Arguments... arguments) {
+    const at::ThreadLocalStateGuard guard(state);
+    return function(std::forward<Arguments>(arguments)...);
+  };
 }
 
 }  // namespace
@@ -94,17 +139,6 @@ void Engine::claim() {
 }
 
 template <typename Body>
-/// A caller's function under the state of LibTorch that its thread had outside of the job.
-template <typename Result, typename... Arguments>
-std::function<Result(Arguments...)> under(const at::ThreadLocalState& state,
-                                          const std::function<Result(Arguments...)>& function) {
-  if (!function) return {};
-  return [&state, &function](Arguments... arguments) {
-    const at::ThreadLocalStateGuard guard(state);
-    return function(std::forward<Arguments>(arguments)...);
-  };
-}
-
 auto Engine::run(const Body& body) {
   claim();
   struct Release {
@@ -112,6 +146,7 @@ auto Engine::run(const Body& body) {
     ~Release() { busy.store(false); }
   } const release{busy_};
   cancel_.clear();
+  const at::ThreadLocalState callers;
   const tensor::JobGuard guard;
   const Monitor monitor(cancel_, under(callers, on_step_), under(callers, on_message_));
   return body(monitor);
@@ -146,10 +181,9 @@ Embeds Engine::encode_images(const std::vector<io::Image>& pictures) {
 
 at::Tensor Engine::denoise(const Embeds& embeds, const Embeds* negative_embeds,
                            const DenoiseRequest& request) {
-  const at::ThreadLocalState callers;
   return run([&](const Monitor& monitor) {
-    pipeline_->check(request);
-    JobOutline job = outline(request);
+    pipeline_->check(embeds, negative_embeds, request);
+    JobOutline job = with_embeds(outline(request), embeds, negative_embeds);
     job.decodes = false;
     plan(job, monitor);
     return pipeline_->denoise(embeds, negative_embeds, request, monitor).contiguous();
@@ -211,30 +245,36 @@ void Engine::paint(const Embeds& embeds, const Embeds* negative_embeds,
                    uint8_t* pictures) {
   run([&](const Monitor& monitor) {
     if (!source) {
-      pipeline_->check(request);
-      plan(outline(request), monitor);
+      pipeline_->check(embeds, negative_embeds, request);
+      plan(with_embeds(outline(request), embeds, negative_embeds), monitor);
       pipelines::paint(*pipeline_, embeds, negative_embeds, request, monitor, pictures);
       return;
     }
     const Source prepared = pipelines::prepare_source(*pipeline_, *source, request, monitor);
-    if (!prepared.unchanged) plan(outline(request, &*source), monitor);
+    if (!prepared.unchanged) {
+      pipeline_->check(embeds, negative_embeds,
+                       pipelines::with_stand_ins(geometry(), *source, request));
+      plan(with_embeds(outline(request, &*source), embeds, negative_embeds), monitor);
+    }
     pipelines::paint_from(*pipeline_, prepared, embeds, negative_embeds, request, monitor,
                           pictures);
   });
 }
 
-pipelines::MemorySummary Engine::describe_memory(int64_t width, int64_t height,
-                                                 int64_t batch_size) {
-  return run([&](const Monitor&) {
+void Engine::describe_memory(int64_t width, int64_t height, int64_t batch_size,
+                             const std::function<void(const pipelines::MemorySummary&)>& tell) {
+  run([&](const Monitor&) {
     pipelines::check_batch_size(batch_size);
-    return pipeline_->describe_memory({.encodes_texts = true,
-                                       .needs_zero_image = true,
-                                       .denoises = true,
-                                       .decodes = true,
-                                       .width = width,
-                                       .height = height,
-                                       .batch_size = batch_size},
-                                      max_memory_);
+    tell(pipeline_->describe_memory({.encodes_texts = true,
+                                     .needs_zero_image = true,
+                                     .denoises = true,
+                                     .decodes = true,
+                                     .width = width,
+                                     .height = height,
+                                     .batch_size = batch_size,
+                                     .rows = batch_size,
+                                     .negative_rows = batch_size},
+                                    max_memory_));
   });
 }
 

@@ -66,9 +66,10 @@ class Engine {
              const std::optional<pipelines::SourceRequest>& source, uint8_t* pictures);
   void unload();
 
-  /// What the plan for a whole picture from texts would be. Throws Error(kOutOfMemory) where the
-  /// job would.
-  pipelines::MemorySummary describe_memory(int64_t width, int64_t height, int64_t batch_size);
+  /// What the plan for a whole picture from texts would be, given to `tell` before another job can
+  /// begin. Throws Error(kOutOfMemory) where the job would, Error(kUnsupported) on an accelerator.
+  void describe_memory(int64_t width, int64_t height, int64_t batch_size,
+                       const std::function<void(const pipelines::MemorySummary&)>& tell);
 
   /// Asks the running job to end at its next step.
   void cancel() { cancel_.request(); }

@@ -272,7 +272,8 @@ KANDINSKY_API void kandinsky_memory_plan_init(kandinsky_memory_plan* plan);
 /** Tells how a batch of pictures from texts would be held in memory, without doing anything. Jobs
  * follow such a plan of their own and say it through the message callback where not everything
  * stays loaded. OUT_OF_MEMORY, here as from jobs before any work, if the budget is too small; the
- * message names the smallest possible one. BUSY while a job runs. */
+ * message names the smallest possible one. UNSUPPORTED on an accelerator, where everything is
+ * loaded. BUSY while a job runs. */
 KANDINSKY_API kandinsky_status kandinsky_engine_plan_memory(kandinsky_engine* engine, int32_t width,
                                                             int32_t height, int32_t batch_size,
                                                             kandinsky_memory_plan* plan);

@@ -47,13 +47,14 @@ class Component : public Resident {
   /// Valid until another component of the same residency is asked for.
   const Network& get(const Monitor& monitor) {
     const bool streamed = residency_ != nullptr && residency_->make_room(index_);
-    const bool frugal = residency_ != nullptr && residency_->is_frugal(index_);
-    if (network_ && (streamed != is_streamed_ || (frugal && !is_frugal_))) unload();
+    const bool plain = !streamed && is_to_be_plain();
+    // One that was loaded plain would stay slow, and a seed would depend on earlier jobs.
+    if (network_ && (streamed != is_streamed_ || plain != is_plain_)) unload();
     if (!network_) {
       monitor.report("load", 0, 1);
       tensor::Placement placement =
           streamed ? tensor::with_streamed_weights(placement_) : placement_;
-      if (frugal) {
+      if (plain) {
         placement.speedups.winograd = false;
         if (!layout_.keeps_splits) placement.speedups.split_upsampling = false;
       }
@@ -62,7 +63,7 @@ class Component : public Resident {
         network_ = std::make_unique<Network>(build_(tensor::Weights::open(files_, placement)));
       }
       is_streamed_ = streamed;
-      is_frugal_ = frugal;
+      is_plain_ = plain;
       trim_heap();
       monitor.report("load", 1, 1);
     }
@@ -95,14 +96,13 @@ class Component : public Resident {
     if (!network_) return Holding::kFreed;
     return is_streamed_ ? Holding::kStreamed : Holding::kWhole;
   }
+  int64_t held_bytes(const ComponentMemory& memory) const override {
+    const int64_t bytes = size_of(memory, holding());
+    return network_ && is_plain_ ? bytes - memory.spread + memory.frugal_spread : bytes;
+  }
   void unload() override { network_.reset(); }
 
  private:
-  void use_fp32() {
-    unload();
-    placement_.dtype = at::kFloat;
-    if (residency_ != nullptr) residency_->resize(index_, measure(residency_->name(index_)));
-  }
   bool is_frugal() const { return residency_ != nullptr && residency_->is_frugal(index_); }
 
   bool is_to_be_plain() const {
@@ -111,6 +111,11 @@ class Component : public Resident {
     return memory.spread > memory.frugal_spread;
   }
 
+  void use_fp32() {
+    unload();
+    placement_.dtype = at::kFloat;  // before the sizes, which depend on it
+    if (residency_ != nullptr) residency_->resize(index_, measure(residency_->name(index_)));
+  }
 
   ComponentMemory measure(std::string name) const {
     return measure_component(
@@ -133,7 +138,7 @@ class Component : public Resident {
   std::vector<tensor::TensorSize> sizes_;
   std::unique_ptr<Network> network_;
   bool is_streamed_ = false;
-  bool is_frugal_ = false;  ///< loaded without what takes more memory
+  bool is_plain_ = false;  ///< loaded without what takes more memory
   Residency* residency_ = nullptr;
   size_t index_ = 0;
 };

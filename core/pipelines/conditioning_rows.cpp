@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <string>
 #include <utility>
 #include <vector>
@@ -17,6 +18,13 @@ namespace {
 
 constexpr const char* kHiddenStates = "text_encoder_hidden_states";
 constexpr const char* kTextLengths = "text_lengths";
+
+/// With the image's, the tokens of 16 rows of usual length.
+constexpr int64_t kKeptTokens = 1400;
+
+int64_t tokens_of(const nn::UNet::Conditioning& conditioning) {
+  return conditioning.contexts.front().key.size(1);
+}
 
 Error invalid(const std::string& message) { return {ErrorCode::kInvalidArgument, message}; }
 
@@ -63,21 +71,45 @@ void check_embeds(const Embeds& embeds, const nn::UNetConfig& config, const char
   }
 }
 
+int64_t ConditioningRows::most_tokens(int64_t rows, int64_t tokens) {
+  return std::min(rows * tokens, kKeptTokens + static_cast<int64_t>(kSpares) * tokens);
+}
+
 const nn::UNet::Conditioning& ConditioningRows::at(int64_t row) {
   if (const auto found = rows_.find(row); found != rows_.end()) return found->second;
+  const auto spare = std::ranges::find(spares_, row, &Spare::row);
+  if (spare != spares_.end()) {
+    next_spare_ = spare == spares_.begin() ? 1 : 0;
+    return spare->conditioning;
+  }
+  nn::UNet::Conditioning conditioning = compute(row);
+  const int64_t tokens = tokens_of(conditioning);
+  if (kept_tokens_ + tokens <= kKeptTokens) {
+    kept_tokens_ += tokens;
+    return rows_.emplace(row, std::move(conditioning)).first->second;
+  }
+  Spare& place = spares_[next_spare_];
+  next_spare_ = 1 - next_spare_;
+  place = {.row = row, .conditioning = std::move(conditioning)};
+  return place.conditioning;
+}
+
+nn::UNet::Conditioning ConditioningRows::compute(int64_t row) const {
   const auto row_of = [&](const char* name) { return embeds_.at(name).slice(0, row, row + 1); };
   at::Tensor hidden_states = row_of(kHiddenStates);
   if (embeds_.find(kTextLengths) != nullptr)
     hidden_states = hidden_states.slice(1, 0, row_of(kTextLengths).item<int64_t>());
-  return rows_
-      .emplace(row, unet_.condition(row_of("image_embeds"), row_of("prompt_embeds"), hidden_states))
-      .first->second;
+  return unet_.condition(row_of("image_embeds"), row_of("prompt_embeds"), hidden_states);
 }
 
 void ConditioningRows::forget_after(int step) {
   const bool keeps_rows = unet_.placement().speedups.context_projections;
-  std::erase_if(rows_,
-                [&](const auto& row) { return !keeps_rows || plan_.last_step(row.first) <= step; });
+  std::erase_if(rows_, [&](const auto& kept) {
+    const bool is_over = !keeps_rows || plan_.last_step(kept.first) <= step;
+    if (is_over) kept_tokens_ -= tokens_of(kept.second);
+    return is_over;
+  });
+  spares_ = {};
 }
 
 }  // namespace kandinsky::pipelines

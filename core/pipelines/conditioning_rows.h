@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <vector>
@@ -16,24 +17,40 @@ namespace kandinsky::pipelines {
 void check_embeds(const Embeds& embeds, const nn::UNetConfig& config, const char* which,
                   int64_t batch_size, const std::vector<Condition>& conditions);
 
-/// Rows of embeds as the UNet takes them, each computed when it is first asked for.
+/// Rows of embeds as the UNet takes them, each computed when it is first asked for and kept for the
+/// steps to come; in full size one takes 17 MB in fp32. Of large batches and long texts some are
+/// computed anew for each use, which takes little time beside the UNet's own.
 class ConditioningRows {
  public:
+  /// Of so many rows of up to so many tokens each, how many tokens are there at a time at most.
+  static int64_t most_tokens(int64_t rows, int64_t tokens);
+
   /// All arguments outlive this object.
   ConditioningRows(const nn::UNet& unet, const Embeds& embeds, const ConditionPlan& plan)
       : unet_(unet), embeds_(embeds), plan_(plan) {}
 
-  /// One row; valid until it is forgotten.
+  /// One row; valid until it is forgotten or two others were asked for.
   const nn::UNet::Conditioning& at(int64_t row);
 
-  /// Frees rows that no step after this one asks for: a full-size one takes 17 MB in fp32.
+  /// Frees rows that no step after this one asks for.
   void forget_after(int step);
 
  private:
+  static constexpr size_t kSpares = 2;  ///< a pair is guided at a time
+  struct Spare {
+    int64_t row = -1;
+    nn::UNet::Conditioning conditioning;
+  };
+
+  nn::UNet::Conditioning compute(int64_t row) const;
+
   const nn::UNet& unet_;
   const Embeds& embeds_;
   const ConditionPlan& plan_;
   std::map<int64_t, nn::UNet::Conditioning> rows_;
+  int64_t kept_tokens_ = 0;
+  std::array<Spare, kSpares> spares_;
+  size_t next_spare_ = 0;
 };
 
 }  // namespace kandinsky::pipelines

@@ -141,6 +141,18 @@ Encoded encode_chunk(const Chunk& chunk, const Encode& encode, const Monitor& mo
 
 }  // namespace
 
+int64_t most_chunks(const std::string& text, const TextOptions& options) {
+  constexpr std::string_view kBreak = "BREAK";
+  size_t chunks = 1;
+  if (options.parse_weights) {
+    for (size_t at = text.find(kBreak); at != std::string::npos; at = text.find(kBreak, at + 1))
+      ++chunks;
+  }
+  // A token has one byte at least.
+  if (options.long_prompts) chunks += text.size() / kChunkTokens;
+  return static_cast<int64_t>(std::min(chunks, limits::kMaxPromptChunks));
+}
+
 std::vector<PriorText> encode_prior_text(const nn::ClipTextEncoder& encoder,
                                          const text::ClipTokenizer& tokenizer,
                                          const std::string& text, const TextOptions& options,

@@ -36,6 +36,9 @@ struct TextOptions {
   bool operator==(const TextOptions&) const = default;
 };
 
+/// How many chunks the text can be read in at most, from its length alone.
+int64_t most_chunks(const std::string& text, const TextOptions& options);
+
 /// A text as the decoder takes it, fp32 on the CPU.
 struct DecoderText {
   at::Tensor prompt_embeds;               ///< [1, E]; of several chunks the mean by their tokens

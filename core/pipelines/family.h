@@ -14,6 +14,7 @@
 #include "pipelines/monitor.h"
 #include "pipelines/request.h"
 #include "tensor/device.h"
+#include "text/tokens.h"
 
 namespace kandinsky::pipelines {
 
@@ -47,6 +48,11 @@ struct JobOutline {
   int64_t height = 0;
   int64_t batch_size = 1;
   int64_t kept_features = 0;  ///< that the feature cache holds at most, each of a pair of samples
+  /// Rows of embeds that guide the pictures, and of negative ones.
+  int64_t rows = 1;
+  int64_t negative_rows = 1;
+  int64_t text_tokens = text::kDefaultMaxLength;  ///< of the longest row
+  int64_t prior_rows = 3;  ///< of one run of the prior: what it leads to, and away from
 };
 
 /// A memory plan in few words.
@@ -84,6 +90,11 @@ class Pipeline {
   /// Throws Error(kInvalidArgument) for settings with which denoise() would refuse, so that a whole
   /// task fails before its first step.
   virtual void check(const DenoiseRequest& request) const = 0;
+
+  /// The same, and for embeds that do not fit the request. negative_embeds may be null when
+  /// guidance is off.
+  virtual void check(const Embeds& embeds, const Embeds* negative_embeds,
+                     const DenoiseRequest& request) const = 0;
 
   /// negative_embeds may be null when guidance is off. Returns latents [B, C, h, w].
   virtual at::Tensor denoise(const Embeds& embeds, const Embeds* negative_embeds,

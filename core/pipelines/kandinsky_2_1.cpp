@@ -46,6 +46,7 @@ class Kandinsky21 : public Pipeline {
         schedule_(read_schedule(model)),
         unet_config_(nn::UNetConfig::from_json(config(model, "unet"))),
         movq_config_(nn::MovqConfig::from_json(config(model, "movq"))),
+        prior_row_numbers_(nn::PriorTransformer::numbers_of_a_row(config(prior, "prior"))),
         prior_text_encoder_(component<nn::ClipTextEncoder>(
             prior, "text_encoder", clip_text_layout(), exact(placements.prior))),
         image_encoder_(component<nn::ClipVisionEncoder>(
@@ -59,9 +60,9 @@ class Kandinsky21 : public Pipeline {
         movq_(model.weights("movq"), placement_, movq_layout(),
               [this](const tensor::Weights& weights) { return nn::Movq(movq_config_, weights); }) {
     check_widths(model, prior);
-    check_vocabulary(config(prior, "text_encoder"), prior_tokenizer_.vocab_size());
     check_text_lengths(model, prior);
     check_channels(model, unet_config_, movq_config_);
+    check_vocabulary(config(prior, "text_encoder"), prior_tokenizer_.vocab_size());
     check_vocabulary(config(model, "text_encoder"), tokenizer_.vocab_size());
     if (inpaint && !is_inpainting_unet(unet_config_, movq_config_.latent_channels)) {
       inpaint_unet_.emplace(inpaint->weights("unet"), placement_, unet_layout(),
@@ -116,6 +117,20 @@ class Kandinsky21 : public Pipeline {
     check_shape("mask", request.mask, {batch, 1, height, width});
   }
 
+  void check(const Embeds& embeds, const Embeds* negative_embeds,
+             const DenoiseRequest& request) const override {
+    check(request);
+    const auto batch = static_cast<int64_t>(request.seeds.size());
+    check_embeds(embeds, unet_config_, "embeds", batch, request.conditions);
+    if (!is_guided(request)) return;
+    if (negative_embeds == nullptr) {
+      throw Error(ErrorCode::kInvalidArgument,
+                  "guidance needs negative embeds; give them, or a guidance scale of 1");
+    }
+    check_embeds(*negative_embeds, unet_config_, "negative embeds", batch,
+                 request.negative_conditions);
+  }
+
   EncodedPrompts encode_prompts(const PromptRequest& request, const Monitor& monitor) override {
     check(request);
     return pipelines::encode_prompts(
@@ -138,18 +153,8 @@ class Kandinsky21 : public Pipeline {
 
   at::Tensor denoise(const Embeds& embeds, const Embeds* negative_embeds,
                      const DenoiseRequest& request, const Monitor& monitor) override {
-    check(request);
-    const auto batch = static_cast<int64_t>(request.seeds.size());
-    check_embeds(embeds, unet_config_, "embeds", batch, request.conditions);
-    if (!is_guided(request)) {
-      negative_embeds = nullptr;
-    } else if (negative_embeds == nullptr) {
-      throw Error(ErrorCode::kInvalidArgument,
-                  "guidance needs negative embeds; give them, or a guidance scale of 1");
-    } else {
-      check_embeds(*negative_embeds, unet_config_, "negative embeds", batch,
-                   request.negative_conditions);
-    }
+    check(embeds, negative_embeds, request);
+    if (!is_guided(request)) negative_embeds = nullptr;
     if (request.num_running_steps() == 0) return request.init_latents;
     const bool is_shown = shows_mask(request);
     if (request.mask.defined()) {
@@ -180,11 +185,16 @@ class Kandinsky21 : public Pipeline {
   }
 
   void plan_memory(const JobOutline& job, int64_t max_memory, const Monitor& monitor) override {
-    // Plans are for the machine's own memory; what an accelerator lacks, its allocator says.
-    if (placement_.device.is_cpu()) residency_.enter(memory_needs(job), max_memory, monitor);
+    if (!has_plans()) return;
+    residency_.enter([this, job] { return memory_needs(job); }, max_memory, monitor);
   }
 
   MemorySummary describe_memory(const JobOutline& job, int64_t max_memory) const override {
+    if (!has_plans()) {
+      throw Error(ErrorCode::kUnsupported,
+                  fmt::format("memory plans are for the CPU; on {} the whole model is loaded",
+                              tensor::device_name(placement_.device)));
+    }
     const MemoryNeeds needs = memory_needs(job);
     const MemoryPlan plan = residency_.plan(needs, max_memory);
     return {.budget = plan.budget,
@@ -220,21 +230,28 @@ class Kandinsky21 : public Pipeline {
     return schedule;
   }
 
+  /// Plans are for the machine's own memory; what an accelerator lacks, its allocator says.
+  bool has_plans() const { return placement_.device.is_cpu(); }
+
   MemoryNeeds memory_needs(const JobOutline& job) const {
     JobOutline needed = job;
     needed.needs_zero_image = job.needs_zero_image && !zero_image_embeds_.defined();
     const bool is_shown = job.has_mask && inpaint_unet_ && job.mask_method != MaskMethod::kBlend;
+    const Component<nn::UNet>& unet = is_shown ? *inpaint_unet_ : unet_;
     return pipelines::memory_needs(residency_.components(),
                                    {.prior_text_encoder = prior_text_encoder_.index(),
                                     .text_encoder = text_encoder_.index(),
                                     .prior = prior_.index(),
                                     .image_encoder = image_encoder_.index(),
-                                    .unet = is_shown ? inpaint_unet_->index() : unet_.index(),
+                                    .unet = unet.index(),
                                     .movq = movq_.index()},
                                    {.unet = unet_config_,
                                     .movq = movq_config_,
                                     .geometry = geometry_,
-                                    .placement = placement_},
+                                    .prior_row_numbers = prior_row_numbers_,
+                                    .prior_placement = prior_.placement(),
+                                    .unet_placement = unet.placement(),
+                                    .movq_placement = movq_.placement()},
                                    needed);
   }
 
@@ -328,6 +345,7 @@ class Kandinsky21 : public Pipeline {
   samplers::NoiseSchedule schedule_;
   nn::UNetConfig unet_config_;
   nn::MovqConfig movq_config_;
+  int64_t prior_row_numbers_;
   Geometry geometry_;
   Residency residency_;
   Component<nn::ClipTextEncoder> prior_text_encoder_;

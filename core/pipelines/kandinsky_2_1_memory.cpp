@@ -4,6 +4,10 @@
 
 #include <algorithm>
 
+#include "nn/unet/text_image_conditioning.h"
+#include "pipelines/conditioning_rows.h"
+#include "text/tokens.h"
+
 namespace kandinsky::pipelines {
 namespace {
 
@@ -22,12 +26,16 @@ constexpr int64_t kBase = 220 * kMegabyte;
 /// The text encoders, the image encoder and the prior: some hundred rows, and the tensors that are
 /// converted and laid out anew while they are loaded.
 constexpr int64_t kRowsWork = 150 * kMegabyte;
+/// What rows of the prior that takes in: a prompt, what it steers away from, and a negative.
+constexpr int64_t kPriorRows = 3;
 
 /// What WinogradConv2d works on at a time: 256 tiles of its widest layer's channels, and their
 /// products, in fp32.
 constexpr int64_t kWinogradRoom = 65 * kMegabyte;
 
-/// The UNet, for a pair of samples.
+/// The UNet, for a pair of samples and what guides them, which are rows of kTokens.
+constexpr int64_t kGuidingRows = 2;
+constexpr int64_t kTokens = nn::kImageTokens + text::kDefaultMaxLength;
 constexpr int64_t kUNetFixed = 170 * kMegabyte;
 constexpr int64_t kUNetMaps = 31;
 constexpr int64_t kUNetFrugalFixed = 110 * kMegabyte;
@@ -42,6 +50,31 @@ constexpr double kMovqWholeMaps = 6.4;
 
 /// Pixels of the whole batch on their way to the caller: fp32 twice, and bytes.
 constexpr int64_t kBytesPerPixel = 3 * (4 + 4 + 2);
+
+int64_t element_size(const tensor::Placement& placement) {
+  return static_cast<int64_t>(at::elementSize(placement.dtype));
+}
+
+/// Keys and values of one token of a text, in all attention units of the UNet.
+int64_t context_numbers(const nn::UNetConfig& unet) {
+  const auto levels = unet.block_out_channels.size();
+  int64_t channels = unet.block_out_channels.back();  // of the middle
+  for (size_t i = 0; i < levels; ++i) {
+    if (unet.down_attention[i]) channels += unet.layers_per_block * unet.block_out_channels[i];
+    if (unet.up_attention[i])
+      channels += (unet.layers_per_block + 1) * unet.block_out_channels[levels - 1 - i];
+  }
+  return 2 * channels;
+}
+
+/// What rows of embeds take beyond the usual two, as the UNet has them.
+int64_t more_rows(const ModelSizes& sizes, const JobOutline& job) {
+  const int64_t tokens = nn::kImageTokens + job.text_tokens;
+  const int64_t most = ConditioningRows::most_tokens(job.rows, tokens) +
+                       ConditioningRows::most_tokens(job.negative_rows, tokens);
+  return std::max<int64_t>(most - kGuidingRows * kTokens, 0) * context_numbers(sizes.unet) *
+         element_size(sizes.unet_placement);
+}
 
 }  // namespace
 
@@ -68,7 +101,6 @@ WeightLayout movq_layout() {
 MemoryNeeds memory_needs(const std::vector<ComponentMemory>& components,
                          const ModelIndices& indices, const ModelSizes& sizes,
                          const JobOutline& job) {
-  const auto element_size = static_cast<int64_t>(at::elementSize(sizes.placement.dtype));
   MemoryNeeds needs{.components = components, .stages = {}, .base = kBase};
   const auto add = [&](const char* name, std::vector<size_t> used, int64_t work,
                        int64_t least_work) {
@@ -85,7 +117,11 @@ MemoryNeeds memory_needs(const std::vector<ComponentMemory>& components,
   if (job.encodes_texts || job.encodes_images) {
     add("text encoders", {indices.prior_text_encoder, indices.text_encoder}, kRowsWork, kRowsWork);
   }
-  if (job.encodes_texts) add("prior", {indices.prior}, kRowsWork, kRowsWork);
+  if (job.encodes_texts) {
+    const int64_t more = std::max<int64_t>(job.prior_rows - kPriorRows, 0) *
+                         sizes.prior_row_numbers * element_size(sizes.prior_placement);
+    add("prior", {indices.prior}, kRowsWork + more, kRowsWork + more);
+  }
   if (job.encodes_images || job.needs_zero_image)
     add("image encoder", {indices.image_encoder}, kRowsWork, kRowsWork);
 
@@ -93,22 +129,25 @@ MemoryNeeds memory_needs(const std::vector<ComponentMemory>& components,
   const auto [height, width] = has_size ? sizes.geometry.latent_size(job.width, job.height)
                                         : std::pair<int64_t, int64_t>(0, 0);
   if (job.denoises) {
-    const int64_t map = 2 * sizes.unet.block_out_channels.front() * height * width * element_size;
+    const int64_t map = 2 * sizes.unet.block_out_channels.front() * height * width *
+                        element_size(sizes.unet_placement);
     // Kept features enter the outermost level with the width of the next one.
     const auto& widths = sizes.unet.block_out_channels;
-    const int64_t kept = job.kept_features * map * widths[widths.size() > 1 ? 1 : 0] / widths[0];
+    const int64_t kept = job.kept_features * map * widths[widths.size() > 1 ? 1 : 0] / widths[0] +
+                         more_rows(sizes, job);
     add("denoising", {indices.unet}, kUNetFixed + room(indices.unet) + kUNetMaps * map + kept,
         kUNetFrugalFixed + kUNetFrugalMaps * map + kept - freed(indices.unet));
   }
   if (job.encodes || job.decodes) {
     const int64_t factor = sizes.geometry.latent_factor;
     const int64_t pixels = height * width * factor * factor;
-    const tensor::Speedups& speedups = sizes.placement.speedups;
-    const bool has_bands =
-        speedups.row_bands && speedups.fused_norms && sizes.placement.dtype != at::kHalf;
-    const auto maps = static_cast<int64_t>(
-        (has_bands ? kMovqMaps : kMovqWholeMaps) *
-        static_cast<double>(sizes.movq.block_out_channels.front() * pixels * element_size));
+    const tensor::Placement& placement = sizes.movq_placement;
+    const bool has_bands = placement.speedups.row_bands && placement.speedups.fused_norms &&
+                           placement.dtype != at::kHalf;
+    const auto maps =
+        static_cast<int64_t>((has_bands ? kMovqMaps : kMovqWholeMaps) *
+                             static_cast<double>(sizes.movq.block_out_channels.front() * pixels *
+                                                 element_size(placement)));
     const int64_t pictures = kBytesPerPixel * pixels * job.batch_size;
     add(job.decodes ? "decoding" : "encoding", {indices.movq},
         (has_bands ? kMovqFixed : kMovqWholeFixed) + room(indices.movq) + pictures + maps,

@@ -35,7 +35,10 @@ struct ModelSizes {
   nn::UNetConfig unet;
   nn::MovqConfig movq;
   Geometry geometry;
-  tensor::Placement placement;
+  int64_t prior_row_numbers = 0;  ///< that the prior keeps of each row's text
+  tensor::Placement prior_placement;
+  tensor::Placement unet_placement;
+  tensor::Placement movq_placement;
 };
 
 /// The stages of a job with what they take besides weights, and what the process takes anyway.

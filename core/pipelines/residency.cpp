@@ -29,7 +29,7 @@ int64_t Residency::free_memory(const MemoryNeeds& needs) const {
   // The base and what is loaded are no longer free, but belong to the plan.
   int64_t bytes = static_cast<int64_t>(*available) - kReserve + needs.base;
   for (size_t i = 0; i < residents_.size(); ++i) {
-    bytes += size_of(memory_[i], residents_[i]->holding());
+    bytes += residents_[i]->held_bytes(memory_[i]);
   }
   return std::max<int64_t>(bytes, 0);
 }
@@ -40,23 +40,25 @@ MemoryPlan Residency::plan(const MemoryNeeds& needs, int64_t max_memory) const {
 
 void Residency::resize(size_t index, ComponentMemory memory) {
   memory_[index] = std::move(memory);
-  if (needs_.stages.empty()) return;
-  needs_.components[index] = memory_[index];
+  if (!needs_now_) return;
+  needs_ = needs_now_();
   plan_ = plan(needs_, max_memory_);
 }
 
-void Residency::enter(const MemoryNeeds& needs, int64_t max_memory, const Monitor& monitor) {
+void Residency::enter(NeedsNow needs_now, int64_t max_memory, const Monitor& monitor) {
+  MemoryNeeds needs = needs_now();
   plan_ = plan(needs, max_memory);
-  needs_ = needs;
+  needs_now_ = std::move(needs_now);
+  needs_ = std::move(needs);
   max_memory_ = max_memory;
   if (plan_.holds_everything) return;
   // What is free and which stages run differ from job to job: a stage is said once all the same.
   bool is_new = false;
-  for (std::string& stage : describe_stages(plan_, needs))
+  for (std::string& stage : describe_stages(plan_, needs_))
     is_new = said_.insert(std::move(stage)).second || is_new;
   if (is_new) {
     monitor.say(
-        fmt::format("Memory within {}: {}", format_bytes(plan_.budget), describe(plan_, needs)));
+        fmt::format("Memory within {}: {}", format_bytes(plan_.budget), describe(plan_, needs_)));
   }
 }
 

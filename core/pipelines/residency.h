@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <set>
 #include <string>
 #include <vector>
@@ -16,6 +17,10 @@ class Resident {
  public:
   virtual ~Resident() = default;
   virtual Holding holding() const = 0;
+  /// What it holds now. memory: what it may.
+  virtual int64_t held_bytes(const ComponentMemory& memory) const {
+    return size_of(memory, holding());
+  }
   virtual void unload() = 0;
 };
 
@@ -29,9 +34,12 @@ class Residency {
   const std::vector<ComponentMemory>& components() const { return memory_; }
   const std::string& name(size_t index) const { return memory_[index].name; }
 
-  /// A component takes another size from now on. Throws Error(kOutOfMemory) if the needs that are
-  /// in force do not fit any more.
+  /// A component takes another size from now on, and its stage may. Throws Error(kOutOfMemory) if
+  /// the needs that are in force do not fit any more.
   void resize(size_t index, ComponentMemory memory);
+
+  /// Tells what a job needs, with the components' sizes as they are when it is called.
+  using NeedsNow = std::function<MemoryNeeds()>;
 
   /// The plan for these needs. max_memory: bytes; 0: what the machine has free, less a reserve.
   /// Throws Error(kOutOfMemory) as plan_memory.
@@ -39,7 +47,7 @@ class Residency {
 
   /// Puts that plan into force until the next one, and says it if not everything stays loaded and
   /// a stage of it was not said before.
-  void enter(const MemoryNeeds& needs, int64_t max_memory, const Monitor& monitor);
+  void enter(NeedsNow needs, int64_t max_memory, const Monitor& monitor);
 
   /// Called before a component is used: frees those that the plan does not allow beside it. Returns
   /// whether its layers are to be streamed.
@@ -55,6 +63,7 @@ class Residency {
 
   std::vector<Resident*> residents_;
   std::vector<ComponentMemory> memory_;
+  NeedsNow needs_now_;
   MemoryNeeds needs_;
   int64_t max_memory_ = 0;
   MemoryPlan plan_;

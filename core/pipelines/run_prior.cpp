@@ -2,7 +2,6 @@
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/cat.h>
-#include <ATen/ops/stack.h>
 
 #include <algorithm>
 #include <numeric>
@@ -79,43 +78,35 @@ PriorOutput run_prior(const nn::PriorTransformer& prior, const samplers::UnclipS
                       const std::vector<PriorItem>& items, PriorNoise noise,
                       const PromptRequest& request, const Monitor& monitor) {
   const char* const stage = "prior";
-  std::vector<Rows> rows;
-  std::vector<uint64_t> seeds;
+  const auto steps = static_cast<int>(items.size()) * request.num_inference_steps;
+  PriorOutput output;
+  monitor.report(stage, 0, steps);
+  // One after the other: what the network keeps of all their texts would fill the memory.
+  int begun = 0;
   for (const PriorItem& item : items) {
     TORCH_INTERNAL_ASSERT(noise == PriorNoise::kPromptAndNegative || item.negative == nullptr);
-    rows.push_back(make_rows(prior, item, request.guidance_scale > 1.0));
-    seeds.push_back(item.seed);
-  }
-
-  tensor::NoiseSource source(seeds);
-  const auto draw = [&] {
-    return source.draw_all({static_cast<int64_t>(noise), prior.embedding_dim()});
-  };
-  const auto predictor = [&](const at::Tensor& latents, double timestep) {
-    std::vector<at::Tensor> predictions;
-    for (size_t i = 0; i < rows.size(); ++i) {
+    const Rows rows = make_rows(prior, item, request.guidance_scale > 1.0);
+    tensor::NoiseSource source({item.seed});
+    const auto draw = [&] {
+      return source.draw_all({static_cast<int64_t>(noise), prior.embedding_dim()});
+    };
+    const auto predictor = [&](const at::Tensor& latents, double timestep) {
       monitor.check_cancelled();
-      predictions.push_back(predict(prior, rows[i], latents[static_cast<int64_t>(i)], timestep,
-                                    request.guidance_scale));
-    }
-    return at::stack(predictions);
-  };
-  PriorOutput output;
-  const auto observer = [&](int step, const at::Tensor&) {
-    const bool goes_on = monitor.report(stage, step, request.num_inference_steps);
-    if (!goes_on && step < request.num_inference_steps) output.is_whole = false;
-    return goes_on;
-  };
-
-  monitor.report(stage, 0, request.num_inference_steps);
-  const at::Tensor latents =
-      samplers::sample_unclip(schedule, request.num_inference_steps, draw, predictor, observer);
-  const at::Tensor embeds = prior.post_process_latents(latents).to(at::kCPU, at::kFloat);
-  for (size_t i = 0; i < items.size(); ++i) {
-    const at::Tensor item = embeds[static_cast<int64_t>(i)];
-    output.image_embeds.push_back(rows[i].has_prompt ? item.slice(0, 0, 1) : at::Tensor());
-    output.negative_image_embeds.push_back(rows[i].has_negative ? item.slice(0, 1, 2)
-                                                                : at::Tensor());
+      return predict(prior, rows, latents[0], timestep, request.guidance_scale).unsqueeze(0);
+    };
+    const auto observer = [&](int step, const at::Tensor&) {
+      // Once it is to end, the others end at their first step.
+      if (output.is_whole && !monitor.report(stage, begun + step, steps))
+        output.is_whole = begun + step == steps;
+      return output.is_whole;
+    };
+    const at::Tensor latents =
+        samplers::sample_unclip(schedule, request.num_inference_steps, draw, predictor, observer);
+    const at::Tensor embeds = prior.post_process_latents(latents).to(at::kCPU, at::kFloat)[0];
+    output.image_embeds.push_back(rows.has_prompt ? embeds.slice(0, 0, 1) : at::Tensor());
+    output.negative_image_embeds.push_back(rows.has_negative ? embeds.slice(0, 1, 2)
+                                                             : at::Tensor());
+    begun += request.num_inference_steps;
   }
   return output;
 }

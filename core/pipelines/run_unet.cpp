@@ -70,7 +70,12 @@ class PictureDenoiser {
   }
 
  private:
-  using Conditionings = std::vector<const nn::UNet::Conditioning*>;
+  struct RowOf {
+    ConditioningRows* rows;
+    int64_t row;
+
+    const nn::UNet::Conditioning& get() const { return rows->at(row); }
+  };
 
   int64_t num_pictures() const { return static_cast<int64_t>(request_.seeds.size()); }
 
@@ -81,19 +86,19 @@ class PictureDenoiser {
 
   samplers::Prediction predict(const at::Tensor& latents, double timestep, int64_t picture) {
     const bool guided = is_guided(request_, step_);
-    Conditionings conditionings;
+    std::vector<RowOf> conditionings;
     // What guides this evaluation: the negative row first, or that there is none.
     std::vector<int64_t> rows{guided ? 1 : 0};
     if (guided) {
       const WeightedRow negative = negative_plan_.rows(picture, step_).front();
-      conditionings.push_back(&negative_rows_->at(negative.row));
+      conditionings.push_back({&*negative_rows_, negative.row});
       rows.push_back(negative.row);
     }
     std::vector<double> weights;
     for (const auto& [row, weight] : plan_.rows(picture, step_)) {
       if (weight == 0.0) continue;
       weights.push_back(weight);
-      conditionings.push_back(&rows_.at(row));
+      conditionings.push_back({&rows_, row});
       rows.push_back(row);
     }
     features_.begin(picture, std::move(rows));
@@ -116,21 +121,21 @@ class PictureDenoiser {
   /// equally long: a pair is faster than two, and more would need memory that plain guidance does
   /// not.
   std::vector<samplers::Prediction> ask(const at::Tensor& sample, double timestep, int64_t picture,
-                                        const Conditionings& conditionings) {
-    const auto length = [](const nn::UNet::Conditioning* conditioning) {
-      return conditioning->contexts.front().key.size(1);
+                                        const std::vector<RowOf>& conditionings) {
+    const auto length = [](const nn::UNet::Conditioning& conditioning) {
+      return conditioning.contexts.front().key.size(1);
     };
     std::vector<samplers::Prediction> answers;
     for (size_t i = 0; i < conditionings.size();) {
       monitor_.check_cancelled();
-      const bool is_pair =
-          i + 1 < conditionings.size() && length(conditionings[i]) == length(conditionings[i + 1]);
+      const nn::UNet::Conditioning& first = conditionings[i].get();
+      const nn::UNet::Conditioning* const second =
+          i + 1 < conditionings.size() ? &conditionings[i + 1].get() : nullptr;
+      const bool is_pair = second != nullptr && length(first) == length(*second);
       at::Tensor* const features = features_.at(picture, i);
-      at::Tensor output =
-          is_pair
-              ? unet_(sample, timestep, nn::UNet::join({conditionings[i], conditionings[i + 1]}),
-                      padding_mode(), features)
-              : unet_(sample, timestep, *conditionings[i], padding_mode(), features);
+      at::Tensor output = is_pair ? unet_(sample, timestep, nn::UNet::join({&first, second}),
+                                          padding_mode(), features)
+                                  : unet_(sample, timestep, first, padding_mode(), features);
       output = output.to(at::kCPU, at::kFloat);
       check_finite(output, "denoise", unet_.placement().dtype);
       for (int64_t row = 0; row < output.size(0); ++row)

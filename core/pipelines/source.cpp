@@ -19,18 +19,6 @@
 namespace kandinsky::pipelines {
 namespace {
 
-/// The request as it will be once the latents are there, which weigh nothing here.
-DenoiseRequest with_stand_ins(const Geometry& geometry, const SourceRequest& source,
-                              const DenoiseRequest& request) {
-  const auto batch_size = static_cast<int64_t>(request.seeds.size());
-  const auto [height, width] = geometry.latent_size(request.width, request.height);
-  DenoiseRequest whole = request;
-  const at::Tensor zero = at::zeros({1, 1, 1, 1});
-  whole.init_latents = zero.expand({batch_size, geometry.latent_channels, height, width});
-  if (!source.masks.empty()) whole.mask = zero.expand({batch_size, 1, height, width});
-  return whole;
-}
-
 io::Image resized(const io::Image& picture, int width, int height, ResizeMode mode) {
   if (picture.channels == 3) return io::resize_image(picture, width, height, mode);
   // Colours are blended with white before neighbours are, or transparent ones would show.
@@ -116,6 +104,17 @@ at::Tensor encode_rows(Pipeline& pipeline, const Source& source, const DenoiseRe
 }
 
 }  // namespace
+
+DenoiseRequest with_stand_ins(const Geometry& geometry, const SourceRequest& source,
+                              const DenoiseRequest& request) {
+  const auto batch_size = static_cast<int64_t>(request.seeds.size());
+  const auto [height, width] = geometry.latent_size(request.width, request.height);
+  DenoiseRequest whole = request;
+  const at::Tensor zero = at::zeros({1, 1, 1, 1});
+  whole.init_latents = zero.expand({batch_size, geometry.latent_channels, height, width});
+  if (!source.masks.empty()) whole.mask = zero.expand({batch_size, 1, height, width});
+  return whole;
+}
 
 Source prepare_source(const Pipeline& pipeline, const SourceRequest& source,
                       const DenoiseRequest& request, const Monitor& monitor) {

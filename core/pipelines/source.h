@@ -31,6 +31,10 @@ struct Source {
   bool unchanged = false;
 };
 
+/// The request as it will be once the latents are there, which weigh nothing here.
+DenoiseRequest with_stand_ins(const Geometry& geometry, const SourceRequest& source,
+                              const DenoiseRequest& request);
+
 /// Checks the whole task and brings pictures and masks to the painted size; runs no network. Says
 /// through the monitor where nothing is to be repainted.
 /// Throws Error(kInvalidArgument) for what the parts refuse, and for a request that has

@@ -18,13 +18,32 @@ constexpr int64_t kAdditionalEmbeddings = 4;
 /// Large enough to hide a key, small enough to add twice in fp16.
 constexpr double kHidden = -10000.0;
 
+int64_t heads_of(const io::JsonConfig& config) {
+  return get_size(config, "num_attention_heads", 32);
+}
+
+int64_t num_embeddings_of(const io::JsonConfig& config) {
+  return get_size(config, "num_embeddings", 77);
+}
+
+int64_t inner_dim_of(const io::JsonConfig& config) {
+  return heads_of(config) * get_size(config, "attention_head_dim", 64);
+}
+
+int64_t num_layers_of(const io::JsonConfig& config) { return get_size(config, "num_layers", 20); }
+
 }  // namespace
 
+int64_t PriorTransformer::numbers_of_a_row(const io::JsonConfig& config) {
+  // Keys and values of the text and of the pooled one.
+  return num_layers_of(config) * 2 * (num_embeddings_of(config) + 1) * inner_dim_of(config);
+}
+
 PriorTransformer::PriorTransformer(const io::JsonConfig& config, const tensor::Weights& weights)
-    : heads_(get_size(config, "num_attention_heads", 32)),
+    : heads_(heads_of(config)),
       embedding_dim_(get_size(config, "embedding_dim", 768)),
-      num_embeddings_(get_size(config, "num_embeddings", 77)),
-      inner_dim_(heads_ * get_size(config, "attention_head_dim", 64)),
+      num_embeddings_(num_embeddings_of(config)),
+      inner_dim_(inner_dim_of(config)),
       placement_(weights.placement()),
       positional_embedding_(weights.take("positional_embedding",
                                          {1, num_embeddings_ + kAdditionalEmbeddings, inner_dim_})),
@@ -48,7 +67,7 @@ PriorTransformer::PriorTransformer(const io::JsonConfig& config, const tensor::W
   require_value(config, "time_embed_dim", inner_dim_);
   require_value(config, "embedding_proj_dim", embedding_dim_);
   require_value(config, "clip_embed_dim", embedding_dim_);
-  const int64_t num_layers = get_size(config, "num_layers", 20);
+  const int64_t num_layers = num_layers_of(config);
   const auto make_block = [width = inner_dim_](const tensor::Weights& block) -> Block {
     const int64_t ff_dim = 4 * width;
     return {

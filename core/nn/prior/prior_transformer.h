@@ -47,6 +47,9 @@ class PriorTransformer {
   int64_t embedding_dim() const { return embedding_dim_; }
   int64_t num_embeddings() const { return num_embeddings_; }
 
+  /// How many numbers the memories of one row of a Conditioning hold.
+  static int64_t numbers_of_a_row(const io::JsonConfig& config);
+
  private:
   struct Block {
     LayerNorm norm1;

@@ -6,7 +6,6 @@
 namespace kandinsky::nn {
 namespace {
 
-constexpr int64_t kImageTokens = 10;
 constexpr double kNormEps = 1e-5;
 
 }  // namespace

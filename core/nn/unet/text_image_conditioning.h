@@ -7,6 +7,9 @@
 
 namespace kandinsky::nn {
 
+/// Tokens that an image embedding becomes.
+inline constexpr int64_t kImageTokens = 10;
+
 /// How Kandinsky 2.1 shows text and image embeddings to its UNet: as context tokens and as an
 /// addition to the time embedding.
 class TextImageConditioning {
@@ -17,8 +20,8 @@ class TextImageConditioning {
     int64_t time_embed_dim = 0;
   };
   struct Output {
-    at::Tensor encoder_hidden_states;  ///< [B, 10 + T, cross_attention_dim]: image tokens, then
-                                       ///< text tokens
+    at::Tensor encoder_hidden_states;  ///< [B, kImageTokens + T, cross_attention_dim]: of the
+                                       ///< image, then of the text
     at::Tensor aug_emb;                ///< [B, time_embed_dim]
   };
   TextImageConditioning(const tensor::Weights& weights, const Shape& shape);

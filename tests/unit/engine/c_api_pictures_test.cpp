@@ -217,6 +217,22 @@ TEST_F(PicturesTest, PicturesOfAnyShapeAreTaken) {
   }
 }
 
+TEST_F(PicturesTest, MissingNegativeEmbedsAreToldBeforePicturesAreEncoded) {
+  const Embeds embeds = engine_.encode_images({scene()});
+  SourceOptions source;
+  source.pictures = {scene()};
+  int calls = 0;
+  engine_.set_progress([&](const kandinsky_progress&) {
+    ++calls;
+    return KANDINSKY_CONTINUE;
+  });
+  std::string message;
+  EXPECT_EQ(status_of([&] { engine_.paint(embeds, Embeds(), denoise(1), &source); }, &message),
+            KANDINSKY_INVALID_ARGUMENT);
+  EXPECT_THAT(message, HasSubstr("negative embeds"));
+  EXPECT_EQ(calls, 0);
+}
+
 TEST_F(PicturesTest, EmbedsOfPicturesAreOneRowEach) {
   const Embeds both = engine_.encode_images({scene(), scene(30, 90, 4)});
   EXPECT_EQ(both.batch_size(), 2);

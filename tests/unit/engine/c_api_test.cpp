@@ -232,7 +232,7 @@ TEST_F(EngineTest, ProgressCountsEveryStage) {
   });
   engine_.text_to_image(prompts({"a", "b"}), denoise(2));
   using Steps = std::vector<std::pair<int, int>>;
-  EXPECT_EQ(seen.at("prior"), (Steps{{0, 3}, {1, 3}, {2, 3}, {3, 3}}));
+  EXPECT_EQ(seen.at("prior"), (Steps{{0, 6}, {1, 6}, {2, 6}, {3, 6}, {4, 6}, {5, 6}, {6, 6}}));
   EXPECT_EQ(seen.at("denoise"), (Steps{{0, 3}, {1, 3}, {2, 3}, {3, 3}}));
   EXPECT_EQ(seen.at("decode"), (Steps{{0, 2}, {1, 2}, {2, 2}}));
   EXPECT_TRUE(seen.contains("text_encoder"));
@@ -273,6 +273,43 @@ TEST_F(EngineTest, FinishEndsALoopWithAPicture) {
   });
   EXPECT_EQ(engine_.text_to_image(prompts({"a cat"}), denoise(1)).size(), 64U * 64 * 3);
   EXPECT_EQ(steps, 1);
+}
+
+TEST_F(EngineTest, FinishEndsThePriorOfAllPictures) {
+  std::vector<int> steps;
+  engine_.set_progress([&](const kandinsky_progress& progress) {
+    if (std::string(progress.stage) != "prior") return KANDINSKY_CONTINUE;
+    steps.push_back(progress.step);
+    return progress.step == 1 ? KANDINSKY_FINISH : KANDINSKY_CONTINUE;
+  });
+  EXPECT_EQ(engine_.text_to_image(prompts({"a cat", "a dog"}), denoise(2)).size(),
+            2U * 64 * 64 * 3);
+  EXPECT_EQ(steps, (std::vector{0, 1}));
+}
+
+TEST(CApiTest, AMissingPlaceForTheResultIsToldBeforeTheWork) {
+  kandinsky_engine_options options;
+  kandinsky_engine_options_init(&options);
+  options.model_dir = kModel.c_str();
+  kandinsky_engine* engine = nullptr;
+  ASSERT_EQ(kandinsky_engine_open(&options, &engine), KANDINSKY_OK) << kandinsky_last_error();
+  int calls = 0;
+  const auto count = [](const kandinsky_progress*, void* user_data) {
+    ++*static_cast<int*>(user_data);
+    return KANDINSKY_CONTINUE;
+  };
+  EXPECT_EQ(kandinsky_engine_set_progress(engine, count, &calls), KANDINSKY_OK);
+  kandinsky_decode_options encoding;
+  kandinsky_decode_options_init(&encoding);
+  encoding.batch_size = 1;
+  encoding.width = encoding.height = 64;
+  const std::vector<uint8_t> picture(size_t{64} * 64 * 3);
+  EXPECT_EQ(kandinsky_encode(engine, &encoding, picture.data(), picture.size(), nullptr,
+                             size_t{4} * 8 * 8),
+            KANDINSKY_INVALID_ARGUMENT);
+  EXPECT_THAT(kandinsky_last_error(), HasSubstr("latents"));
+  EXPECT_EQ(calls, 0);
+  kandinsky_engine_free(engine);
 }
 
 TEST_F(EngineTest, CancelFromAnotherThreadEndsTheJob) {

@@ -14,15 +14,18 @@ namespace {
 
 /// A network that only knows its type.
 struct FakeNetwork {
-  explicit FakeNetwork(const tensor::Weights& weights) : dtype(weights.placement().dtype) {}
+  explicit FakeNetwork(const tensor::Weights& weights)
+      : dtype(weights.placement().dtype), splits(weights.placement().speedups.split_upsampling) {}
   at::ScalarType dtype;
+  bool splits;
 };
 
 class ComponentTest : public testing::Test {
  protected:
   Component<FakeNetwork> component(at::ScalarType dtype) const {
     const io::ModelDir model = io::ModelDir::open(KANDINSKY_TINY_MODELS_DIR "/tiny-2-1");
-    return {model.weights("movq"), tensor::Placement{.dtype = dtype}, WeightLayout{},
+    return {model.weights("movq"), tensor::Placement{.dtype = dtype},
+            WeightLayout{.split = {"upsamplers.0.conv.weight"}},
             [](const tensor::Weights& weights) { return FakeNetwork(weights); }};
   }
 
@@ -57,6 +60,47 @@ TEST_F(ComponentTest, WhatIsNotFiniteInFp32IsAnError) {
     test::expect_error(ErrorCode::kUnsupported, "fp32 with other weights",
                        [&] { run(damaged, false); });
   }
+}
+
+TEST_F(ComponentTest, ACancelEndsItAfterTheNextBlock) {
+  Component<FakeNetwork> network = component(at::kFloat);
+  int blocks = 0;
+  test::expect_error(ErrorCode::kCancelled, "stopped", [&] {
+    network.run_finite(monitor_, [&](const FakeNetwork&) {
+      for (; blocks < 5; ++blocks) {
+        if (blocks == 2) cancel_.request();
+        tensor::end_block();
+      }
+      return blocks;
+    });
+  });
+  EXPECT_EQ(blocks, 2);
+}
+
+TEST_F(ComponentTest, WhatASparingJobLeftOutIsThereAgainForTheNext) {
+  Residency residency;
+  Component<FakeNetwork> network = component(at::kFloat);
+  network.join(residency, "movq");
+  const ComponentMemory memory = residency.components().front();
+  ASSERT_GT(memory.spread, memory.frugal_spread);
+  constexpr int64_t kWork = 100'000'000;
+  const auto enter = [&](int64_t room) {
+    residency.enter(
+        [&] {
+          return MemoryNeeds{.components = residency.components(),
+                             .stages = {{"decoding", {network.index()}, kWork, 0}},
+                             .base = 0};
+        },
+        memory.whole + room, monitor_);
+  };
+  enter(kWork);
+  EXPECT_TRUE(network.get(monitor_).splits);
+  EXPECT_EQ(network.held_bytes(memory), memory.whole);
+  enter(kWork - 1);
+  EXPECT_FALSE(network.get(monitor_).splits);
+  EXPECT_EQ(network.held_bytes(memory), memory.whole - memory.spread + memory.frugal_spread);
+  enter(kWork);
+  EXPECT_TRUE(network.get(monitor_).splits);
 }
 
 }  // namespace

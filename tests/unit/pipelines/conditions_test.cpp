@@ -1,6 +1,7 @@
 /// Rows of embeds by picture and step, and guidance.
 #include "pipelines/conditions.h"
 
+#include <algorithm>
 #include <functional>
 
 #include "unit/pipelines/tiny_pipeline.h"
@@ -98,6 +99,42 @@ TEST_F(ConditionsTest, ARowServesSeveralPictures) {
   DenoiseRequest single = TinyPipelineTest::request();
   single.seeds = {request.seeds[1]};
   EXPECT_TRUE(latents.slice(0, 1, 2).equal(plain(single, 1)));
+}
+
+TEST_F(ConditionsTest, RowsThatThereIsNoRoomForAreTheSame) {
+  // Two of these texts are kept at a time, and two more looked at.
+  constexpr int64_t kRows = 6;
+  const Embeds embeds = random_embeds(3, kRows, 8 * kTextLength);
+  const Embeds negative_embeds = random_embeds(4, kRows, 8 * kTextLength);
+  const DenoiseRequest request = TinyPipelineTest::request(kRows);
+  const at::Tensor latents = denoise(request, embeds, negative_embeds);
+  for (int64_t i = 0; i < kRows; ++i) {
+    DenoiseRequest single = TinyPipelineTest::request();
+    single.seeds = {request.seeds[static_cast<size_t>(i)]};
+    EXPECT_TRUE(latents.slice(0, i, i + 1)
+                    .equal(denoise(single, rows_of(embeds, i, 1), rows_of(negative_embeds, i, 1))))
+        << i;
+  }
+  // All rows for one picture, in pairs.
+  std::vector<Condition> conditions;
+  for (int64_t row = 0; row < kRows; ++row) conditions.push_back({row, 0, 1, 4, 1.0 / kRows});
+  DenoiseRequest mixed = TinyPipelineTest::request();
+  mixed.conditions = conditions;
+  mixed.negative_conditions = {{0, 0, 1, 4}};
+  DenoiseRequest even = mixed;
+  for (Condition& condition : even.conditions) condition.row = 1;
+  EXPECT_FALSE(denoise(mixed, embeds, negative_embeds)
+                   .allclose(denoise(even, embeds, negative_embeds), 1e-3, 1e-3));
+  std::ranges::reverse(mixed.conditions);
+  EXPECT_TRUE(denoise(mixed, embeds, negative_embeds)
+                  .allclose(denoise(
+                                [&] {
+                                  DenoiseRequest forward = mixed;
+                                  forward.conditions = conditions;
+                                  return forward;
+                                }(),
+                                embeds, negative_embeds),
+                            1e-4, 1e-4));
 }
 
 TEST_F(ConditionsTest, TheGuidanceIntervalIsCountedInWholeSteps) {

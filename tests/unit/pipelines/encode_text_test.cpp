@@ -215,6 +215,22 @@ TEST_F(EncodeTextTest, LongPromptsAreCutOrReadInChunks) {
             (decoder_count + 74) / 75 * 77);
 }
 
+TEST_F(EncodeTextTest, TheMostChunksOfATextAreKnownBeforeItIsRead) {
+  const TextOptions long_prompts{.long_prompts = true};
+  for (const std::string& text :
+       {std::string(), std::string("a red circle"), repeated("a ", 100), repeated("a BREAK ", 3),
+        repeated("red, blue BREAK (x:1.2) ", 20), repeated("x", 5000)}) {
+    for (const TextOptions& options : {TextOptions{}, long_prompts}) {
+      EXPECT_LE(static_cast<int64_t>(prior(text, options).size()), most_chunks(text, options));
+      EXPECT_LE(decoder(text, options).text_encoder_hidden_states.size(1),
+                most_chunks(text, options) * 77);
+    }
+  }
+  EXPECT_EQ(most_chunks("a red circle", long_prompts), 1);
+  EXPECT_EQ(most_chunks("a BREAK b", {}), 2);
+  EXPECT_EQ(most_chunks("a BREAK b", {.parse_weights = false}), 1);
+}
+
 TEST_F(EncodeTextTest, ChunksHaveACap) {
   for (const std::string& text : {repeated("red ", 100'000), repeated("red BREAK ", 1000)}) {
     const auto chunks = prior(text, {.long_prompts = true});

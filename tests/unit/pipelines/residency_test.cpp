@@ -39,7 +39,8 @@ class ResidencyTest : public testing::Test {
   void enter(int64_t megabytes, int64_t unet_work = 100) {
     const Monitor monitor(cancel_, {},
                           [this](const std::string& message) { said_.push_back(message); });
-    residency_.enter(needs(unet_work), megabytes * kMegabyte, monitor);
+    residency_.enter([this, unet_work] { return needs(unet_work); }, megabytes * kMegabyte,
+                     monitor);
   }
   /// As a component does when it is asked for.
   void use(size_t index) {
@@ -120,6 +121,21 @@ TEST_F(ResidencyTest, ATooSmallBudgetChangesNothing) {
                      [&] { enter(399); });
   use(1);
   EXPECT_EQ(held(), (std::vector{kFreed, kWhole, kFreed})) << "the earlier plan is in force";
+}
+
+TEST_F(ResidencyTest, AComponentThatGrowsChangesThePlanAndItsStagesWork) {
+  int64_t work = 100;
+  const Monitor monitor(cancel_, {}, {});
+  residency_.enter([&] { return needs(work); }, 1300 * kMegabyte, monitor);
+  for (size_t i = 0; i < 3; ++i) use(i);
+  EXPECT_EQ(held(), (std::vector{kWhole, kWhole, kWhole}));
+  work = 200;
+  residency_.resize(0, {"unet", 800 * kMegabyte, 50 * kMegabyte});
+  use(0);
+  EXPECT_EQ(held(), (std::vector{kWhole, kFreed, kFreed}));
+  test::expect_error(ErrorCode::kOutOfMemory, "needs", [&] {
+    residency_.resize(0, {"unet", 2000 * kMegabyte, 2000 * kMegabyte});
+  });
 }
 
 TEST_F(ResidencyTest, WhatIsFreeIsEnoughForSmallThings) {

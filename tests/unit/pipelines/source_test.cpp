@@ -29,6 +29,7 @@ class FakePipeline : public Pipeline {
   EncodedPrompts encode_prompts(const PromptRequest&, const Monitor&) override { return {}; }
   Embeds encode_images(const std::vector<io::Image>&, const Monitor&) override { return {}; }
 
+  void check(const Embeds&, const Embeds*, const DenoiseRequest&) const override {}
   void check(const DenoiseRequest& request) const override {
     if (request.mask.defined() && request.mask_method == MaskMethod::kModel)
       throw Error(ErrorCode::kInvalidArgument, "there is no inpainting model");
