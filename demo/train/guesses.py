@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from common import Options, load, save
+from common import Options, save
 from diffusers import PriorTransformer
-from pool import BUCKETS, PART, scenes_of, shard_path
+from pool import BUCKETS, PART, Pool, load_shard, scenes_of, shard_path
 from scenes import random_description
 from train_prior import guess
 from train_text import Tokenizers
@@ -29,17 +29,31 @@ def numbers(size: tuple[int, int]) -> range:
     return range(0, BUCKETS[size][1], SHARE)
 
 
+def _shard(
+    chosen: Options, pool: Pool, size: tuple[int, int], number: int
+) -> tuple[list[str], torch.Tensor]:
+    """Captions and embeddings of a shard. The pool may have been made again since."""
+    path = shard_path(chosen.work / "guesses", size, number)
+    scenes, texts, embeds = load_shard(path)
+    if scenes != pool.scenes[size][number * PART : (number + 1) * PART]:
+        raise ValueError(
+            f"{path} is about other pictures than the pool has now: "
+            f"delete {path.parent}, it will be made again"
+        )
+    return texts, embeds
+
+
 class Guesses:
     """By size: captions and embeddings [N, 128] of the pictures whose places in the pool `ones`
     holds.
     """
 
-    def __init__(self, chosen: Options) -> None:
+    def __init__(self, chosen: Options, pool: Pool) -> None:
         self.ones: dict[tuple[int, int], np.ndarray] = {}
         self.texts: dict[tuple[int, int], list[str]] = {}
         self.embeds: dict[tuple[int, int], torch.Tensor] = {}
         for size in BUCKETS:
-            shards = [load(shard_path(chosen.work / "guesses", size, k)) for k in numbers(size)]
+            shards = [_shard(chosen, pool, size, k) for k in numbers(size)]
             self.texts[size] = [text for texts, _ in shards for text in texts]
             self.embeds[size] = torch.cat([embeds for _, embeds in shards])
             self.ones[size] = np.concatenate(
@@ -69,7 +83,7 @@ def make(chosen: Options) -> None:
         embeds = guess(prior, text, tokenizers, texts, guidance, STEPS, generator)
         for i, one in enumerate(part):
             own = slice(i * PART, (i + 1) * PART)
-            save(shard_path(folder, *one), (texts[own], embeds[own].clone()))
+            save(shard_path(folder, *one), (scenes[own], texts[own], embeds[own].clone()))
         print(f"guesses: {(done + len(part)) * workers} of {len(wanted)} shards", flush=True)
     mark_whole(folder)
 

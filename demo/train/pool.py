@@ -1,12 +1,13 @@
 """Makes the pool that UNets learn from: drawn scenes, encoded once, in files by size.
 
-Each file ("shard") holds the latents and the picture embeddings of PART pictures; which scenes they
-are follows from its number, so captions are made anew each time a picture is used.
+Each file ("shard") holds PART scenes, and the latents and the picture embeddings of their pictures.
+Captions are made anew each time a picture is used.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -40,11 +41,26 @@ def _scenes(rng: np.random.Generator) -> list[Scene]:
 
 def scenes_of(chosen: Options, size: tuple[int, int], number: int) -> list[Scene]:
     """What a shard shows."""
-    return _scenes(_generator(chosen, size, number))
+    return load_shard(shard_path(chosen.work / "pool", size, number))[0]
 
 
 def shard_path(folder: Path, size: tuple[int, int], number: int) -> Path:
     return folder / f"{size[0]}x{size[1]}-{number:04}.pt"
+
+
+def load_shard(path: Path) -> tuple[list[Scene], Any, torch.Tensor]:
+    """Scenes, their latents (in the folder of guesses: their captions), their embeddings.
+
+    The scenes are read and not drawn again: with another seed or another random_scene they would
+    be others than those of the pictures.
+    """
+    content = load(path)
+    if len(content) != 3:
+        raise ValueError(
+            f"{path} does not hold its scenes, so nobody knows what its pictures show: "
+            f"delete {path.parent}, it will be made again"
+        )
+    return content
 
 
 class Pool:
@@ -55,13 +71,10 @@ class Pool:
         self.latents: dict[tuple[int, int], torch.Tensor] = {}
         self.embeds: dict[tuple[int, int], torch.Tensor] = {}
         for size, (_, count) in BUCKETS.items():
-            self.scenes[size] = [
-                scene for k in range(count) for scene in scenes_of(chosen, size, k)
-            ]
-            shards = [load(shard_path(chosen.work / "pool", size, k)) for k in range(count)]
-            self.latents[size], self.embeds[size] = (
-                torch.cat(parts) for parts in zip(*shards, strict=True)
-            )
+            shards = [load_shard(shard_path(chosen.work / "pool", size, k)) for k in range(count)]
+            scenes, latents, embeds = zip(*shards, strict=True)
+            self.scenes[size] = [scene for part in scenes for scene in part]
+            self.latents[size], self.embeds[size] = torch.cat(latents), torch.cat(embeds)
 
     def __len__(self) -> int:
         return sum(len(scenes) for scenes in self.scenes.values())
@@ -90,7 +103,7 @@ def make(chosen: Options) -> None:
         with quick_precision():
             latents = [movq.encode(part).latents for part in parts]
         embeds = vision(for_vision(square)).image_embeds
-        save(path, (torch.cat(latents).half(), embeds))
+        save(path, (scenes, torch.cat(latents).half(), embeds))
         if done % 20 == 0:
             print(f"pool: {done * workers} of {len(wanted)} shards", flush=True)
     mark_whole(folder)

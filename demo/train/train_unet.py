@@ -82,7 +82,7 @@ class Batches:
     def __init__(self, chosen: Options, tokenizers: Tokenizers) -> None:
         self.tokenizers = tokenizers
         self.pool = Pool(chosen)
-        self.guesses = Guesses(chosen)
+        self.guesses = Guesses(chosen, self.pool)
         # A model to go on from knows the small sizes already.
         self.early = EARLY if chosen.start is None else 0.0
         vision = CLIPVisionModelWithProjection.from_pretrained(chosen.work / "vision").eval()

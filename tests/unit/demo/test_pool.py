@@ -1,0 +1,119 @@
+"""The UNets' pool: pictures keep their own scenes and captions, whatever changes afterwards."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from unittest.mock import MagicMock
+
+import pytest
+
+torch = pytest.importorskip("torch")
+TRAIN = Path(__file__).resolve().parents[3] / "demo/train"
+# What this environment does not have; the networks are pretended below.
+ABSENT = (
+    *("diffusers", "diffusers.pipelines", "diffusers.pipelines.kandinsky"),
+    *("diffusers.pipelines.kandinsky.text_encoder", "transformers"),
+)
+SIZES = {(64, 64): (0.5, 4), (128, 64): (0.5, 7)}
+PART = 3
+
+
+class Movq:
+    """Latents are the pixels at every eighth place."""
+
+    def eval(self) -> Movq:
+        return self
+
+    def to(self, **_: object) -> Movq:
+        return self
+
+    def encode(self, pixels: torch.Tensor) -> SimpleNamespace:
+        return SimpleNamespace(latents=pixels[:, :, ::8, ::8])
+
+
+def vision(pixels: torch.Tensor) -> SimpleNamespace:
+    return SimpleNamespace(image_embeds=pixels.mean((2, 3)))
+
+
+@pytest.fixture
+def pool(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
+    """pool.py, with a few small shards and pretended networks."""
+    for name in ABSENT:
+        monkeypatch.setitem(sys.modules, name, MagicMock())
+    before = set(sys.modules)
+    made = importlib.import_module("pool")
+    monkeypatch.setattr(made, "BUCKETS", SIZES)
+    monkeypatch.setattr(made, "PART", PART)
+    monkeypatch.setattr(made.VQModel, "from_pretrained", lambda _: Movq())
+    tower = made.CLIPVisionModelWithProjection
+    tower.from_pretrained.return_value.eval.return_value = vision
+    yield made
+    # With the pretended modules in them they are of no use to others.
+    for name in set(sys.modules) - before:
+        if getattr(sys.modules[name], "__file__", None) == str(TRAIN / f"{name}.py"):
+            del sys.modules[name]
+
+
+@pytest.fixture
+def guesses(pool: ModuleType, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    made = importlib.import_module("guesses")
+    monkeypatch.setattr(made, "AT_ONCE", 1)
+    monkeypatch.setattr(made, "Tokenizers", MagicMock())
+    monkeypatch.setattr(made, "guess", lambda _p, _t, _k, texts, *_: torch.zeros(len(texts), 128))
+    return made
+
+
+def options(pool: ModuleType, work: Path, seed: int = 0) -> object:
+    return pool.Options(work=work, seed=seed)
+
+
+def test_pictures_keep_their_scenes(
+    pool: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn = []
+
+    def draw(scene: object, *rest: object) -> object:
+        drawn.append(scene)
+        return real(scene, *rest)
+
+    real = pool.draw
+    monkeypatch.setattr(pool, "draw", draw)
+    pool.make(options(pool, tmp_path))
+    # Each shard is drawn twice: for MoVQ, and for the picture tower.
+    shown = [drawn[i : i + PART] for i in range(0, len(drawn), 2 * PART)]
+    shown = [scene for part in shown for scene in part]
+
+    monkeypatch.setattr(pool, "random_scene", lambda _rng, **_: pytest.fail("drawn again"))
+    found = pool.Pool(options(pool, tmp_path, seed=1))
+    assert [scene for scenes in found.scenes.values() for scene in scenes] == shown
+    assert found.latents[128, 64].shape == (7 * PART, 3, 8, 16)
+    assert len(found) == 11 * PART
+
+
+def test_a_pool_without_its_scenes_is_refused(pool: ModuleType, tmp_path: Path) -> None:
+    pool.make(options(pool, tmp_path))
+    path = pool.shard_path(tmp_path / "pool", (64, 64), 2)
+    pool.save(path, pool.load(path)[1:])
+    with pytest.raises(ValueError, match=r"64x64-0002\.pt does not hold its scenes"):
+        pool.Pool(options(pool, tmp_path))
+
+
+def test_guesses_are_about_the_pools_pictures(
+    pool: ModuleType, guesses: ModuleType, tmp_path: Path
+) -> None:
+    chosen = options(pool, tmp_path)
+    pool.make(chosen)
+    guesses.make(options(pool, tmp_path, seed=5))
+    found = guesses.Guesses(chosen, pool.Pool(chosen))
+    assert found.ones[128, 64].tolist() == [0, 1, 2, 9, 10, 11, 18, 19, 20]
+    assert len(found.texts[128, 64]) == len(found.embeds[128, 64]) == 9
+
+    for path in (tmp_path / "pool").iterdir():
+        path.unlink()
+    pool.make(options(pool, tmp_path, seed=1))
+    with pytest.raises(ValueError, match=r"64x64-0000\.pt is about other pictures"):
+        guesses.Guesses(chosen, pool.Pool(chosen))
