@@ -70,8 +70,8 @@ def make(chosen: Options) -> None:
     folder.mkdir(exist_ok=True)
     rank, workers = rank_and_size()
     wanted = [(size, k) for size in BUCKETS for k in numbers(size)]
-    wanted = [one for one in wanted if not shard_path(folder, *one).exists()]
-    mine = wanted[rank::workers]
+    # Shared out before looking what is there: that changes while others look.
+    mine = [one for one in wanted[rank::workers] if not shard_path(folder, *one).exists()]
     for done in range(0, len(mine), AT_ONCE):
         part = mine[done : done + AT_ONCE]
         size, number = part[0]
@@ -84,7 +84,8 @@ def make(chosen: Options) -> None:
         for i, one in enumerate(part):
             own = slice(i * PART, (i + 1) * PART)
             save(shard_path(folder, *one), (scenes[own], texts[own], embeds[own].clone()))
-        print(f"guesses: {(done + len(part)) * workers} of {len(wanted)} shards", flush=True)
+        made = done + len(part)
+        print(f"guesses, process {rank}: {made} of {len(mine)} shards", flush=True)
     mark_whole(folder)
 
 

@@ -117,3 +117,22 @@ def test_guesses_are_about_the_pools_pictures(
     pool.make(options(pool, tmp_path, seed=1))
     with pytest.raises(ValueError, match=r"64x64-0000\.pt is about other pictures"):
         guesses.Guesses(chosen, pool.Pool(chosen))
+
+
+def test_every_shard_is_guessed_once_however_far_the_others_are(
+    pool: ModuleType, guesses: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen = options(pool, tmp_path)
+    pool.make(chosen)
+    saved: list[str] = []
+
+    def save(path: Path, content: object) -> None:
+        saved.append(path.name)
+        pool.save(path, content)
+
+    monkeypatch.setattr(guesses, "save", save)
+    for rank in range(2):  # the first is done before the second begins
+        monkeypatch.setattr(guesses, "rank_and_size", lambda rank=rank: (rank, 2))
+        guesses.make(chosen)
+    assert len(saved) == len(set(saved)) == 5
+    guesses.Guesses(chosen, pool.Pool(chosen))
