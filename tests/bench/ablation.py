@@ -19,7 +19,8 @@ WORKS = {
 def run(team: Crew, names: Sequence[str], groups: Sequence[str], extent: Extent) -> Iterator[Part]:
     """A part for each speed-up (no names: all of them) and each of the groups that WORKS has."""
     size = extent.sizes[0]
-    team.prepare("all", [ENGINE])
+    if not team.prepare("all", [ENGINE]):
+        return
     full = team.worker(ENGINE)
     for left_out in names or full.ask("speedups")["names"]:
         engine = dict(team.setup.engine)

@@ -103,6 +103,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options.output.mkdir(parents=True, exist_ok=True)
     path = options.output / "bench.json"
     found = earlier(path, machine.this_machine(), label, options.fresh)
+    measured = False
     try:
         with crew(setup) as team:
             found.rates = measure_rates(team)
@@ -111,12 +112,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if options.ablate is not None:
                 parts = ablation.run(team, options.ablate, options.only, extent)
             for part in parts:
+                if not part.results:
+                    continue  # nobody could do it: what earlier runs measured stays
+                measured = True
                 found.parts[part.name] = part
                 found.versions |= team.versions()
                 found.versions["repository"] = {"commit": commit()}
                 found.save(path)
     except WorkerError as error:
         print(f"bench: {error}", file=sys.stderr)
+        return 1
+    if not measured:
+        print("bench: nothing was measured", file=sys.stderr)
         return 1
     text = table.report(found)
     (options.output / "bench.md").write_text(text, encoding="utf-8")

@@ -93,7 +93,9 @@ class Worker:
     def stop(self) -> None:
         for stream in (self._process.stdin, self._process.stdout):
             if stream is not None:
-                stream.close()
+                # To one that is gone, what it did not read cannot be sent any more.
+                with contextlib.suppress(BrokenPipeError):
+                    stream.close()
         try:
             self._process.wait(timeout=20)
         except subprocess.TimeoutExpired:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from machine import quick_types, this_machine
-from protocol import Worker, WorkerError
+from protocol import Answer, Worker, WorkerError
 from samples import Part, Result
 from work import COMPILED, DIFFUSERS, ENGINE, TUNED, Extent, Work
 
@@ -77,19 +77,36 @@ class Crew:
             self._workers[competitor] = self.setup.worker(competitor)
         return self._workers[competitor]
 
-    def versions(self) -> dict[str, dict[str, str]]:
-        return {name: worker.ask("versions") for name, worker in self._workers.items()}
+    def try_asking(self, competitor: str, title: str, what: str, **fields: Any) -> Answer | None:
+        """The competitor's answer. None if it fails: that is told, and its process ends, since a
+        failed one may hold memory that the others need; the next question starts another.
+        """
+        try:
+            return self.worker(competitor).ask(what, **fields)
+        except WorkerError as error:
+            say(f"{title}: {error}")
+            self._workers.pop(competitor).stop()
+            self._stages.pop(competitor, None)
+            return None
 
-    def prepare(self, stage: str, competitors: Sequence[str]) -> None:
-        """Loads the stage where it takes part, frees what else is loaded anywhere."""
+    def versions(self) -> dict[str, dict[str, str]]:
+        answers = {name: self.try_asking(name, "versions", "versions") for name in [*self._workers]}
+        return {name: answer for name, answer in answers.items() if answer is not None}
+
+    def prepare(self, stage: str, competitors: Sequence[str]) -> list[str]:
+        """Loads the stage where it takes part, frees what else is loaded anywhere. Returns those
+        who have it loaded.
+        """
         for name, loaded in list(self._stages.items()):
             if name not in competitors or loaded != stage:
-                self.worker(name).ask("unload")
-                del self._stages[name]
+                self.try_asking(name, f"unload {loaded}", "unload")
+                self._stages.pop(name, None)
         for name in competitors:
             if name not in self._stages:
-                self.worker(name).ask("load", stage=stage)
-                self._stages[name] = stage
+                answer = self.try_asking(name, f"load {stage}", "load", stage=stage)
+                if answer is not None:
+                    self._stages[name] = stage
+        return [name for name in competitors if name in self._stages]
 
     def unload(self) -> None:
         self.prepare("", ())
@@ -137,26 +154,28 @@ def measure(work: Work, extent: Extent, team: Crew, competitors: Sequence[str]) 
     A competitor that fails is left out with a word about it; the others go on.
     """
     part = new_part(work)
-    present = [name for name in competitors if name in work.competitors]
-    team.prepare(work.stage, present)
+    wanted = [name for name in competitors if name in work.competitors]
+    present = team.prepare(work.stage, wanted)
     rounds = {name: extent.rounds_of(name, work) for name in present}
     best_rate = 0.0
     dtype = quick_types(this_machine())[0]
     if work.do == "unet" and work.batch == 1:
         best_rate = team.worker(MACHINE).ask("convolution", dtype=dtype)["rate"]
-        counting = next((name for name in (TUNED, DIFFUSERS) if name in present), None)
-        if counting is not None:
-            counted = team.worker(counting).ask("flop", size=work.size, batch=work.batch)
-            part.flop = counted["flop"]
+        for name in (TUNED, DIFFUSERS):
+            if name not in present:
+                continue
+            counted = team.try_asking(name, work.title, "flop", size=work.size, batch=work.batch)
+            if counted is not None:
+                part.flop = counted["flop"]
+                break
+            present.remove(name)
     for turn in range(-1, max(rounds.values(), default=0)):
         for name in present if turn % 2 else reversed(present):
             if turn >= rounds[name] or (turn < 0 and not extent.is_warmed_up(name, work)):
                 continue
             begin = time.monotonic()
-            try:
-                answer = team.worker(name).ask(work.do, **work.fields_for(name))
-            except WorkerError as error:
-                say(f"{work.title}: {error}")
+            answer = team.try_asking(name, work.title, work.do, **work.fields_for(name))
+            if answer is None:
                 rounds[name] = -2
                 continue
             seconds = time.monotonic() - begin

@@ -28,9 +28,11 @@ def load(team: Crew, extent: Extent, competitors: Sequence[str]) -> Iterator[Par
     team.unload()
     names = [name for name in competitors if name != COMPILED]
     for turn in range(-1, extent.rounds if extent.rounds > 1 else 1):
-        for name in names:
-            answer = team.worker(name).ask("load", stage="all")
-            team.worker(name).ask("unload")
+        for name in list(names):
+            answer = team.try_asking(name, part.title, "load", stage="all")
+            if answer is None or team.try_asking(name, part.title, "unload") is None:
+                names.remove(name)
+                continue
             if turn >= 0:
                 part.results.setdefault(name, Result()).add(answer)
                 say(f"{part.title}: {name} {part.results[name].median:.2f} s")
@@ -45,11 +47,15 @@ def load(team: Crew, extent: Extent, competitors: Sequence[str]) -> Iterator[Par
         work = Work(name, f"{title}, {size} px", "all", "start", size=size)
         part = new_part(work)
         result = part.results.setdefault(ENGINE, Result())
-        for _ in range(min(extent.rounds, 2)):
-            with team.setup.worker(ENGINE) as worker:
-                result.add(worker.ask("start", size=size, from_text=from_text))
-            say(f"{part.title}: {result.median:.2f} s")
-        yield part
+        try:
+            for _ in range(min(extent.rounds, 2)):
+                with team.setup.worker(ENGINE) as worker:
+                    result.add(worker.ask("start", size=size, from_text=from_text))
+                say(f"{part.title}: {result.median:.2f} s")
+        except WorkerError as error:
+            say(f"{part.title}: {error}")
+        if result.samples:
+            yield part
 
 
 def picture(team: Crew, extent: Extent, competitors: Sequence[str]) -> Iterator[Part]:
@@ -60,11 +66,14 @@ def picture(team: Crew, extent: Extent, competitors: Sequence[str]) -> Iterator[
     title = f"whole picture, {PICTURE_STEPS} steps of DPM++ 2M, {size} px"
     part = new_part(Work("picture", title, "all", "picture", size=size, steps=PICTURE_STEPS))
     result = part.results.setdefault(ENGINE, Result())
-    team.prepare("all", [ENGINE])
     fields = {"size": size, "steps": PICTURE_STEPS, "prior_steps": PRIOR_STEPS}
-    result.add(team.worker(ENGINE).ask("picture", **fields))
-    say(f"{title}: {result.median:.1f} s")
-    yield part
+    if not team.prepare("all", [ENGINE]):
+        return
+    answer = team.try_asking(ENGINE, title, "picture", **fields)
+    if answer is not None:
+        result.add(answer)
+        say(f"{title}: {result.median:.1f} s")
+        yield part
 
 
 def _peak(setup: Setup, competitor: str, size: int, budget: int) -> tuple[int, list[float]]:

@@ -1,5 +1,7 @@
 """Workers: answers, failures, and the end of one."""
 
+import os
+import signal
 import sys
 from pathlib import Path
 
@@ -8,6 +10,7 @@ import pytest
 from protocol import Worker, WorkerError
 
 ECHO = """
+import os
 import sys
 sys.path.insert(0, {folder!r})
 from protocol import serve
@@ -22,7 +25,10 @@ def leave():
 def options():
     return {{"options": sys.argv[1]}}
 
-serve({{"add": add, "leave": leave, "options": options}})
+def process():
+    return {{"number": os.getpid()}}
+
+serve({{"add": add, "leave": leave, "options": options, "process": process}})
 """
 
 
@@ -57,3 +63,11 @@ def test_peak_memory_is_read_from_the_status() -> None:
     assert protocol.peak_of_status("Name:\tx\nVmHWM:\t  2048 kB\nVmRSS:\t 1 kB\n") == 2 << 20
     with pytest.raises(WorkerError, match="VmHWM"):
         protocol.peak_of_status("Name:\tx\n")
+
+
+def test_a_worker_that_was_killed_can_be_stopped(worker: Worker) -> None:
+    os.kill(worker.ask("process")["number"], signal.SIGKILL)
+    for _ in range(2):  # the second finds the pipe broken, and leaves something in it
+        with pytest.raises(WorkerError, match="echo ended with -9 at add"):
+            worker.ask("add", a=1, b=2)
+    worker.stop()

@@ -1,0 +1,118 @@
+"""Who fails is left out, and the others go on. Workers are real processes that compute nothing."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import protocol
+import pytest
+import whole
+from runner import MACHINE, Crew, Setup, crew, measure
+from work import COMPILED, DIFFUSERS, ENGINE, TUNED, Extent, Work
+
+WORKER = """
+import json, os, sys
+sys.path.insert(0, {folder!r})
+from protocol import serve
+
+OPTIONS = json.loads(sys.argv[1])
+NAMES = ("load", "unload", "flop", "unet", "text", "start", "picture", "versions", "convolution")
+
+def handler(name):
+    def answer(**fields):
+        if OPTIONS["fails"].get(name) == "killed":
+            os._exit(137)
+        if OPTIONS["fails"].get(name) == "raises":
+            raise MemoryError("too large")
+        return {{"samples": [1.0], "flop": 5.0, "rate": 7.0}}
+    return answer
+
+serve({{name: handler(name) for name in NAMES}})
+"""
+EXTENT = Extent(sizes=(64,), rounds=2)
+UNET = Work("unet-64", "UNet", "unet", "unet", {"size": 64, "batch": 1, "steps": 1}, size=64)
+TEXT = Work("text", "text", "text", "text", {}, (ENGINE, DIFFUSERS, TUNED))
+ALL = (ENGINE, DIFFUSERS, TUNED)
+
+Fails = dict[str, dict[str, str]]
+
+
+@dataclass(frozen=True)
+class Pretended(Setup):
+    """fails: by competitor, what it fails at and how."""
+
+    fails: Fails = field(default_factory=dict)
+
+    def _recipe(self, competitor: str, engine: dict[str, Any]) -> tuple[Path, str, dict[str, Any]]:
+        del engine
+        script = self.output / "worker.py"
+        script.write_text(WORKER.format(folder=str(protocol.HERE)), encoding="utf-8")
+        return Path(sys.executable), str(script), {"fails": self.fails.get(competitor, {})}
+
+
+@pytest.fixture
+def fails() -> Fails:
+    return {}
+
+
+@pytest.fixture
+def team(fails: Fails, tmp_path: Path) -> Iterator[Crew]:
+    here = Path(sys.executable)
+    with crew(Pretended(tmp_path, tmp_path, tmp_path, here, here, tmp_path, fails=fails)) as one:
+        yield one
+
+
+def test_everybody_takes_part(team: Crew) -> None:
+    part = measure(UNET, EXTENT, team, ALL)
+    assert {name: len(result.samples) for name, result in part.results.items()} == {
+        ENGINE: 2, DIFFUSERS: 2, TUNED: 2
+    }  # fmt: skip
+    assert (part.flop, part.rate) == (5.0, 7.0)
+    assert set(team.versions()) == {*ALL, MACHINE}
+
+
+@pytest.mark.parametrize("what", ["load", "flop", "unet"])
+@pytest.mark.parametrize("how", ["killed", "raises"])
+def test_who_fails_is_left_out_of_this_and_asked_again_for_the_next(
+    team: Crew, fails: Fails, what: str, how: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fails[TUNED] = {what: how}
+    part = measure(UNET, EXTENT, team, ALL)
+    assert set(part.results) == {ENGINE, DIFFUSERS}
+    assert part.flop == 5.0  # somebody else counted
+    assert TUNED in capsys.readouterr().out
+    assert TUNED not in team.versions()
+    fails.clear()
+    assert set(measure(TEXT, EXTENT, team, ALL).results) == set(ALL)
+
+
+@pytest.mark.parametrize("how", ["killed", "raises"])
+def test_who_cannot_free_its_memory_does_not_keep_it(team: Crew, fails: Fails, how: str) -> None:
+    fails[DIFFUSERS] = {"unload": how}
+    measure(UNET, EXTENT, team, ALL)
+    assert set(measure(TEXT, EXTENT, team, ALL).results) == set(ALL)
+
+
+def test_with_nobody_left_a_part_is_empty(team: Crew, fails: Fails) -> None:
+    fails |= {name: {"load": "killed"} for name in ALL}
+    assert measure(UNET, EXTENT, team, ALL).results == {}
+
+
+@pytest.mark.parametrize("what", ["load", "unload"])
+def test_loading_goes_on_without_who_fails(team: Crew, fails: Fails, what: str) -> None:
+    fails[DIFFUSERS] = {what: "killed"}
+    part, *starts = whole.load(team, EXTENT, (*ALL, COMPILED))
+    assert set(part.results) == {ENGINE, TUNED}
+    assert [part.name for part in starts] == ["start", "start-from-text"]
+
+
+def test_what_only_the_engine_does_is_left_out_where_it_fails(team: Crew, fails: Fails) -> None:
+    fails[ENGINE] = {"start": "killed", "picture": "killed"}
+    assert [part.name for part in whole.load(team, EXTENT, ALL)] == ["load"]
+    assert list(whole.picture(team, EXTENT, ALL)) == []
+    fails[ENGINE] = {"load": "raises"}
+    assert list(whole.picture(team, EXTENT, ALL)) == []
