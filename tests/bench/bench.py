@@ -6,17 +6,20 @@
     .venv-bench/bin/python tests/bench/bench.py --model build/tiny/tiny-2-1 --sizes 64 --quick
 
 Writes bench.json (every sample) and bench.md (tables with ratios, and the targets) into the output
-folder. A later run replaces the parts that it measures and keeps the others, if machine and model
-are the same. Without --model, weights of full size are written first (6.6 GB; random numbers, so
-nothing has to be downloaded). docs/performance.md tells what each part measures.
+folder. A later run replaces the parts that it measures and keeps the others; it is refused if
+machine, model, --without, --precision or --threads are others. Without --model, weights of full
+size are written first (6.6 GB; random numbers, so nothing has to be downloaded).
+docs/performance.md tells what each part measures.
 """
 
 from __future__ import annotations
 
+import argparse
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import ablation
 import growth
@@ -49,14 +52,34 @@ def commit() -> str:
     return subprocess.run(how, capture_output=True, text=True, check=False).stdout.strip()
 
 
-def earlier(path: Path, machine_now: dict[str, object], model: str, fresh: bool) -> Measurements:
-    """What earlier runs of the same kind measured."""
+def engine_options(options: argparse.Namespace) -> dict[str, Any]:
+    """Keywords that our engine is opened with; none as it comes."""
+    engine: dict[str, Any] = {}
+    if options.without:
+        engine["without"] = sorted(set(options.without))
+    if options.precision != "auto":
+        engine["precision"] = options.precision
+    return engine
+
+
+def earlier(
+    path: Path, machine_now: dict[str, object], model: str, options: str, fresh: bool
+) -> Measurements:
+    """What earlier runs of the same kind measured. options: Part.options of this run."""
     new = Measurements(machine=machine_now, model=model)
     if fresh or not path.is_file():
         return new
     found = Measurements.load(path)
     if (found.machine, found.model) != (machine_now, model):
         raise SystemExit(f"{path} is of another machine or model; --fresh or another --output")
+    # What was slowed down on purpose, and what was not, would stand in one table.
+    for part in found.parts.values():
+        if part.options != options:
+            was, now = (f'"{text}"' if text else "no options" for text in (part.options, options))
+            raise SystemExit(
+                f"{path}: {part.name} was measured with {was}, this run is with {now}; "
+                "--fresh or another --output"
+            )
     return found
 
 
@@ -87,9 +110,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options.slow_up_to,
     )
     model, label = model_folder(options.model)
-    engine = {"without": options.without} if options.without else {}
-    if options.precision != "auto":
-        engine["precision"] = options.precision
+    engine = engine_options(options)
     setup = Setup(
         ROOT,
         model,
@@ -102,7 +123,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     options.output.mkdir(parents=True, exist_ok=True)
     path = options.output / "bench.json"
-    found = earlier(path, machine.this_machine(), label, options.fresh)
+    told = Part("", "", engine=engine, threads=options.threads).options
+    found = earlier(path, machine.this_machine(), label, told, options.fresh)
     measured = False
     try:
         with crew(setup) as team:
@@ -115,9 +137,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 if not part.results:
                     continue  # nobody could do it: what earlier runs measured stays
                 measured = True
+                part.commit, part.engine, part.threads = commit(), engine, options.threads
                 found.parts[part.name] = part
                 found.versions |= team.versions()
-                found.versions["repository"] = {"commit": commit()}
                 found.save(path)
     except WorkerError as error:
         print(f"bench: {error}", file=sys.stderr)

@@ -56,7 +56,20 @@ class Part:
     rate: float = 0.0  # the machine's best convolution in the same minutes, FLOP/s
     date: str = ""
     load_average: float = 0.0  # before the part began: other work on the machine
+    commit: str = ""
+    engine: dict[str, Any] = field(default_factory=dict)  # how ours was opened, if not as it comes
+    threads: int = 0  # of everybody; 0: torch's own choice
     results: dict[str, Result] = field(default_factory=dict)
+
+    @property
+    def options(self) -> str:
+        """What was not as it comes, as the bench was told: "--without winograd --threads 1"."""
+        told = [f"--without {name}" for name in self.engine.get("without", [])]
+        if "precision" in self.engine:
+            told.append(f"--precision {self.engine['precision']}")
+        if self.threads:
+            told.append(f"--threads {self.threads}")
+        return " ".join(told)
 
 
 @dataclass
@@ -87,6 +100,9 @@ class Measurements:
         if content.pop("format", None) != FORMAT:
             raise ValueError(f"{path} was written by another version of the bench")
         parts = content.pop("parts")
+        # Files used to name one commit for all parts.
+        commit = content["versions"].pop("repository", {}).get("commit", "")
         for part in parts.values():
+            part.setdefault("commit", commit)
             part["results"] = {name: Result(**value) for name, value in part["results"].items()}
         return cls(parts={name: Part(**part) for name, part in parts.items()}, **content)

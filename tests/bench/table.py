@@ -134,14 +134,42 @@ def rates(found: Measurements) -> str:
     return ", ".join(f"{name} {rate / 1e9:.0f} GFLOP/s" for name, rate in found.rates.items())
 
 
+def _named(found: Measurements, of: Callable[[Part], str]) -> str:
+    """What `of` tells of the parts: of most of them first, of the others with their names."""
+    parts: dict[str, list[str]] = {}
+    for part in found.parts.values():
+        parts.setdefault(of(part), []).append(part.name)
+    values = sorted(parts, key=lambda value: -len(parts[value]))
+    others = [f"{value} ({', '.join(parts[value])})" for value in values[1:]]
+    return ", ".join([*values[:1], *others])
+
+
+def _commits(found: Measurements) -> str:
+    """As in "commit dd49e53"; nothing where none is known."""
+    if not any(part.commit for part in found.parts.values()):
+        return ""
+    return f"commit {_named(found, lambda part: part.commit or 'unknown')}"
+
+
+def _options(found: Measurements) -> str:
+    """As in "measured with --threads 1"; nothing where all was as it comes."""
+    if not any(part.options for part in found.parts.values()):
+        return ""
+    return f"measured with {_named(found, lambda part: part.options or 'no options')}"
+
+
 def provenance(found: Measurements) -> list[str]:
-    """Date, machine and versions."""
+    """Date, machine, versions, and what was not as it comes."""
     dates = sorted({part.date for part in found.parts.values()})
     span = dates[0] if len(set(dates)) == 1 else f"{dates[0]} to {dates[-1]}"
     versions = {k: v for one in found.versions.values() for k, v in one.items()}
-    names = ("kandinsky_engine", "commit", "diffusers", "transformers", "torch")
-    used = ", ".join(f"{name} {versions[name]}" for name in names if name in versions)
-    lines = [f"{span}, {machine.in_words(found.machine)}; {used}; {found.model}."]
+    names = ("kandinsky_engine", "diffusers", "transformers", "torch")
+    used = [f"{name} {versions[name]}" for name in names if name in versions]
+    commits, options = _commits(found), _options(found)
+    if commits:
+        used.insert(1 if "kandinsky_engine" in versions else 0, commits)
+    told = [f"{span}, {machine.in_words(found.machine)}", ", ".join(used), found.model]
+    lines = ["; ".join([*told, options] if options else told) + "."]
     if found.rates:
         lines.append(f"The machine itself: {rates(found)}.")
     engine = found.versions.get(ENGINE, {})

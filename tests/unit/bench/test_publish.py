@@ -45,6 +45,20 @@ def test_the_projects_own_documents_have_their_places(
     assert Measurements.load(tmp_path / "docs/performance/bench.json") == found
 
 
+def test_the_documents_tell_what_the_last_bench_measured(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ("README.md", "docs/performance.md")
+    (tmp_path / "docs").mkdir()
+    for name in names:
+        (tmp_path / name).write_text((root / name).read_text(encoding="utf-8"), encoding="utf-8")
+    source = root / "docs/performance/bench.json"
+    monkeypatch.setattr(publish.growth, "draw", lambda *_: None)
+    publish.publish(Measurements.load(source), source, tmp_path)
+    for name in names:
+        assert (tmp_path / name).read_text(encoding="utf-8") == (root / name).read_text("utf-8")
+
+
 def test_without_growth_there_is_no_picture(found: Measurements) -> None:
     found.parts = {"unet-512": found.parts["unet-512"]}
     assert "growth.png" not in publish.growth_section(found)

@@ -1,9 +1,10 @@
 """Medians, spreads, and the file that keeps them."""
 
+import json
 from pathlib import Path
 
 import pytest
-from samples import Measurements, Result
+from samples import Measurements, Part, Result
 
 
 def test_the_median_counts_the_work_that_one_sample_stands_for() -> None:
@@ -37,3 +38,26 @@ def test_a_file_gives_back_what_was_saved(found: Measurements, tmp_path: Path) -
     path.write_text(path.read_text().replace('"format": 1', '"format": 0'))
     with pytest.raises(ValueError, match="another version"):
         Measurements.load(path)
+
+
+def test_options_are_told_as_the_bench_was_told_them() -> None:
+    engine = {"without": ["packing", "winograd"], "precision": "fp32"}
+    told = "--without packing --without winograd --precision fp32 --threads 1"
+    assert Part("", "", engine=engine, threads=1).options == told
+    assert Part("", "").options == ""
+
+
+def test_the_one_commit_of_an_older_file_is_that_of_its_parts(
+    found: Measurements, tmp_path: Path
+) -> None:
+    path = tmp_path / "bench.json"
+    found.save(path)
+    content = json.loads(path.read_text())
+    content["versions"]["repository"] = {"commit": "abc1234"}
+    for part in content["parts"].values():
+        for name in ("commit", "engine", "threads"):
+            del part[name]
+    path.write_text(json.dumps(content))
+    for part in found.parts.values():
+        part.commit = "abc1234"
+    assert Measurements.load(path) == found

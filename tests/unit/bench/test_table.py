@@ -63,6 +63,29 @@ def test_where_it_was_measured_is_told(found: Measurements) -> None:
     assert "convolution bf16 500 GFLOP/s" in text
 
 
+def test_commits_are_told_each_with_its_parts(found: Measurements) -> None:
+    assert "commit" not in table.report(found)
+    for part in found.parts.values():
+        part.commit = "abc1234"
+    assert "kandinsky_engine 9.8.7, commit abc1234, diffusers 0.35.2" in table.report(found)
+    found.parts["prior"].commit = found.parts["text"].commit = "def5678"
+    found.parts["memory"].commit = ""
+    told = "commit abc1234, def5678 (text, prior), unknown (memory), diffusers"
+    assert told in table.report(found)
+    assert told in table.short_table(found)
+
+
+def test_what_was_not_as_it_comes_is_told(found: Measurements) -> None:
+    assert "random weights of full size." in table.report(found)
+    for part in found.parts.values():
+        part.engine = {"without": ["winograd"]}
+    told = "random weights of full size; measured with --without winograd."
+    assert told in table.report(found)
+    assert told in table.short_table(found)
+    found.parts["prior"].engine = {}
+    assert "with --without winograd, no options (prior)." in table.report(found)
+
+
 def test_speedups_left_out_have_a_table_of_their_own(found: Measurements) -> None:
     assert "left out" not in table.report(found)
     part = found.parts["unet-512"]
