@@ -14,7 +14,6 @@ SCRIPT_KEY = "Script"
 ALWAYS_ON_KEY = ALWAYS_ON_TITLE
 SAMPLER_KEY = "Sampler"
 SCHEDULER_KEY = "Schedule type"
-TILING_KEY = "Tiling"
 EMPHASIS_KEY = "Emphasis"
 HIRES_SAMPLER_KEY = "Hires sampler"
 HIRES_SCHEDULER_KEY = "Hires schedule type"
@@ -34,8 +33,6 @@ def write(
     model: str,
     precision: str,
     host_noise: bool,
-    tiling: bool,
-    emphasis: str,
     mix: Mix | None,
 ) -> None:
     """Sets or clears every key that is ours, so that a dictionary shared with an earlier run keeps
@@ -48,8 +45,7 @@ def write(
     if script:
         parameters[SCRIPT_KEY] = TITLE
     parameters[ALWAYS_ON_KEY] = None if script else True
-    parameters[TILING_KEY] = tiling or None
-    parameters[EMPHASIS_KEY] = emphasis if emphasis in ("None", "Ignore") else None
+    parameters[EMPHASIS_KEY] = None
     for key in HOST_KEYS_LEFT_OUT:
         parameters[key] = None
     if host_noise:
@@ -63,6 +59,13 @@ def write(
             or (mix is not None and control.panel == "mixing")
         )
         parameters[control.infotext] = value if written else None
+
+
+def write_emphasis(parameters: MutableMapping[str, Any], emphasis: str) -> None:
+    """Says how brackets were read, where not as weights. The host leaves that to its own encoder of
+    prompts.
+    """
+    parameters[EMPHASIS_KEY] = emphasis if emphasis in ("None", "Ignore") else None
 
 
 def write_sampler(parameters: MutableMapping[str, Any], chosen: Chosen) -> None:

@@ -185,8 +185,6 @@ def test_each_control_survives_the_metadata(ext, name):
         model=settings.model,
         precision=settings.precision,
         host_noise=False,
-        tiling=False,
-        emphasis="Original",
         mix=mixed_with(ext, settings),
     )
     ext.infotext.write_inpaint(parameters, settings.inpaint_method, has_model=True)

@@ -28,6 +28,9 @@ class FailedJob:
     def __init__(self, error: Exception) -> None:
         self._error = error
 
+    def started(self) -> None:
+        """Nothing yet: see above."""
+
     def sample(self, *_args: Any) -> Any:
         raise self._error
 
@@ -120,6 +123,6 @@ def hook_close() -> None:
 
 def _end() -> None:
     active = _active.pop()
-    wishes.give_back(active.p)
+    wishes.forget(active.p)
     shared.state.textinfo = None
     active.undo.close()

@@ -68,7 +68,10 @@ def _put_on(facade: Facade, undo: ExitStack) -> None:
     _replace(sd_models, "reload_model_weights", keep_facade, undo)
     _replace(sd_vae, "reload_vae_weights", keep_facade, undo)
     _replace(sd_samplers, "create_sampler", create_sampler, undo)
-    database = sd_hijack.model_hijack.embedding_db
+    hijack = sd_hijack.model_hijack
+    # Tiling is the engine's to do. The host would change the layers of a model that is not there.
+    _replace(hijack, "apply_circular", lambda *_a, **_k: None, undo)
+    database = hijack.embedding_db
     _replace(database, "load_textual_inversion_embeddings", lambda *_a, **_k: None, undo)
     # Else latents and pictures pass through float16, and autocast is around us, on an accelerator.
     _replace(devices, "dtype", torch.float32, undo)

@@ -17,6 +17,9 @@ class Job(Protocol):
 
     model_name: str
 
+    def started(self) -> None:
+        """The host's options are now those of the run; pictures are encoded and painted next."""
+
     def sample(self, p: Any, x: torch.Tensor, conditioning: Any, unconditional: Any) -> Any:
         """Latents [B, 4, h, w] painted from the noise x."""
 
@@ -75,6 +78,10 @@ class Facade(torch.nn.Module):  # type: ignore[misc]  # mypy skips torch
 
     @contextmanager
     def ema_scope(self) -> Iterator[None]:
+        """The host enters this for each run, after the settings that the run overrides and before
+        anything is painted or written.
+        """
+        self.job.started()
         yield
 
     @contextmanager

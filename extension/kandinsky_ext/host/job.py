@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from modules import rng, sd_samplers, sd_samplers_common
+from modules import rng, sd_samplers, sd_samplers_common, shared
 
 from kandinsky_ext import choose_sampler, infotext, request
 from kandinsky_ext.choose_sampler import Chosen
@@ -31,6 +31,10 @@ class RunJob:
         self._watcher = HostWatcher()
         self._runner = Runner(opened, self._watcher)
         self._factor = int(opened.engine.info.latent_factor)
+        self._p: Any = None
+        """The processing object at work: the one prepared last, or painted."""
+        self._to_start: Any = None
+        """One that is prepared and that the host has not started with."""
         self._wishes = Wishes()
         self._size = (0, 0)
         self._nothing_painted = False
@@ -48,6 +52,7 @@ class RunJob:
         for remark in (device_remark, size_remark):
             if remark is not None:
                 p.comment(remark)
+        self._p = self._to_start = p
         self._wishes = wishes.take(p, self._settings)
         infotext.write(
             p.extra_generation_params,
@@ -56,8 +61,6 @@ class RunJob:
             model=self.model_name,
             precision=self._opened.engine.info.precision,
             host_noise=request.uses_host_noise(p),
-            tiling=self._wishes.tiling,
-            emphasis=prompts.emphasis(),
             mix=self._wishes.mix,
         )
         chosen = self._sampler(p)
@@ -67,6 +70,12 @@ class RunJob:
             p.sampler_name = chosen.sampler
         if hasattr(p, "scheduler"):
             p.scheduler = chosen.scheduler
+
+    def started(self) -> None:
+        """See `facade.Job`: says what only the options of the run tell."""
+        p, self._to_start = self._to_start, None
+        if p is not None:
+            infotext.write_emphasis(p.extra_generation_params, prompts.emphasis())
 
     def sample(self, p: Any, x: torch.Tensor, conditioning: Any, unconditional: Any) -> Any:
         """See `facade.Job`. `p` may be another than the run's: a detailer paints through ours."""
@@ -133,7 +142,7 @@ class RunJob:
         width, height = host_size(pixels.shape[2], pixels.shape[1], self._factor)
         latents = [
             self._runner.encode(
-                one[None], tiling=self._wishes.tiling, cut=lambda found: fit(found, height, width)
+                one[None], tiling=self._tiling(), cut=lambda found: fit(found, height, width)
             )
             for one in pixels
         ]
@@ -153,7 +162,7 @@ class RunJob:
                     fit(given, height, width),
                     width=size[0],
                     height=size[1],
-                    tiling=self._wishes.tiling,
+                    tiling=self._tiling(),
                 )
         # The host cuts off where others round, so aim at the middle of each of the 256 steps.
         values = (pictures.astype(np.float32) + 0.5) / 255 * 2 - 1
@@ -170,7 +179,7 @@ class RunJob:
         start: Start | None,
     ) -> Floats | None:
         """Latents of the engine's size, or None if it was stopped before there was anything."""
-        self._watcher.p = p
+        self._watcher.p = self._p = p
         self._wishes = wishes.of(p) or self._wishes
         chosen = self._sampler(p)
         asked = request.make(
@@ -183,7 +192,7 @@ class RunJob:
             sampler=chosen.sampler,
             scheduler=chosen.scheduler,
             steps=steps,
-            tiling=self._wishes.tiling,
+            tiling=self._tiling(),
             parse_weights=prompts.emphasis() not in ("None", "Ignore"),
             noise=self._noise(p, noise, size),
             start=start,
@@ -193,6 +202,11 @@ class RunJob:
         latents = self._runner.paint(asked)
         self._nothing_painted = latents is None
         return latents
+
+    def _tiling(self) -> bool:
+        """The host has put its setting, or what the run overrides it with, where p says nothing."""
+        asked = getattr(self._p, "tiling", None)
+        return bool(getattr(shared.opts, "tiling", False) if asked is None else asked)
 
     def _sampler(self, p: Any) -> Chosen:
         """What p's fields, or those of its hires pass, and our own controls say; written into p's

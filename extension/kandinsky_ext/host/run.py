@@ -25,7 +25,7 @@ def run(p: Any, settings: Settings) -> Any:
         with wishes.options_of(p), backend.in_force(job):
             return processing.process_images(p)
     finally:
-        wishes.give_back(p)
+        wishes.forget(p)
         shared.state.textinfo = None
 
 

@@ -26,9 +26,6 @@ class Wishes:
     """Beside the settings. Kept on the processing object, and copied with it."""
 
     mix: Mix | None = None
-    tiling: bool = False
-    asked_tiling: bool | None = None
-    """What the host's checkbox said, for afterwards."""
 
 
 def take(p: Any, settings: Settings) -> Wishes:
@@ -36,21 +33,14 @@ def take(p: Any, settings: Settings) -> Wishes:
 
     Raises UserError for a mix that lacks a picture.
     """
-    mix = _mix(p, settings)
-    asked = switch_off(p)
-    wishes = Wishes(
-        mix=mix,
-        tiling=bool(getattr(shared.opts, "tiling", False) if asked is None else asked),
-        asked_tiling=asked,
-    )
+    wishes = Wishes(mix=_mix(p, settings))
+    switch_off(p)
     setattr(p, KEPT_AS, wishes)
     return wishes
 
 
-def switch_off(p: Any) -> bool | None:
-    """Switches off what would reach for Stable Diffusion's parts. Returns what the checkbox for
-    tileable pictures said.
-    """
+def switch_off(p: Any) -> None:
+    """Switches off what would reach for Stable Diffusion's parts."""
     p.do_not_reload_embeddings = True
     p.disable_extra_networks = True
     for field, name in (("refiner_checkpoint", "Refiner"), ("hr_checkpoint_name", "Hires")):
@@ -61,10 +51,6 @@ def switch_off(p: Any) -> bool | None:
         p.denoising_strength = HIRES_DENOISING
     known = shared.opts.data_labels
     p.override_settings.update({k: v for k, v in FULL_DECODING.items() if k in known})
-    before = of(p)
-    asked: bool | None = p.tiling if before is None else before.asked_tiling
-    p.tiling = False
-    return asked
 
 
 def of(p: Any) -> Wishes | None:
@@ -73,11 +59,9 @@ def of(p: Any) -> Wishes | None:
     return wishes
 
 
-def give_back(p: Any) -> None:
-    """Lets the host's own loop, or another run of the script, see what was asked."""
-    wishes = of(p)
-    if wishes is not None:
-        p.tiling = wishes.asked_tiling
+def forget(p: Any) -> None:
+    """Leaves nothing of a run that has ended on its processing object."""
+    if of(p) is not None:
         delattr(p, KEPT_AS)
 
 

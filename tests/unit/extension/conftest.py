@@ -54,6 +54,7 @@ def snapshot(host):
         "reload": host.sd_models.reload_model_weights,
         "vae": host.sd_vae.reload_vae_weights,
         "sampler": host.sd_samplers.create_sampler,
+        "hijack": dict(vars(host.sd_hijack.model_hijack)),
         "embeddings": dict(vars(host.sd_hijack.model_hijack.embedding_db)),
         "dtype": host.devices.dtype,
         "dtype_vae": host.devices.dtype_vae,

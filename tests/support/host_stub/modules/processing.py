@@ -100,7 +100,9 @@ def _process_images_inner(p):
     if hasattr(shared.sd_model, "fix_dimensions"):
         p.width, p.height = shared.sd_model.fix_dimensions(p.width, p.height)
     shared.sd_model.sd_checkpoint_info.name_for_extra  # noqa: B018  fails with no model
-    sd_hijack.model_hijack.apply_circular(bool(p.tiling))
+    if p.tiling is None:
+        p.tiling = opts.tiling
+    sd_hijack.model_hijack.apply_circular(p.tiling)
     p.setup_prompts()
     step = 1 if p.subseed_strength == 0 else 0
     count = len(p.all_prompts)
