@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Iterable, Mapping, MutableMapping
 from typing import Any
 
-from kandinsky_ext.choose_sampler import Chosen
+from kandinsky_ext.choose_sampler import DEFAULT_SAMPLER, Chosen
 from kandinsky_ext.controls import ALWAYS_ON_TITLE, CONTROLS, TITLE, Settings
 from kandinsky_ext.mixing import Mix
 from kandinsky_ext.rows import Control, Picture
@@ -106,16 +106,41 @@ def paste_names() -> list[str]:
     return [KEYS[field] for field in ALWAYS_WRITTEN]
 
 
-def on_pasted(parameters: MutableMapping[str, Any], host_samplers: Container[str]) -> None:
+def on_pasted(
+    parameters: MutableMapping[str, Any],
+    host_samplers: Container[str],
+    shown_scheduler: Callable[[Mapping[str, Any]], str] | None,
+) -> None:
     """Gives the host's sampler field a name it may know: "Kandinsky DDIM" is pasted as "DDIM", and
     as "DPM++ 2M Karras" where the host has no field for the schedule.
+
+    shown_scheduler tells what the host's field for the schedule will show, if there is one.
     """
     sampler = parameters.get(SAMPLER_KEY)
     if not isinstance(sampler, str) or not sampler.startswith(SAMPLER_PREFIX):
         return
     sampler = sampler.removeprefix(SAMPLER_PREFIX)
     joined = f"{sampler} {parameters.get(SCHEDULER_KEY)}"
-    parameters[SAMPLER_KEY] = joined if joined in host_samplers else sampler
+    if joined in host_samplers:
+        sampler = joined
+    elif sampler not in host_samplers and DEFAULT_SAMPLER in host_samplers:
+        # Ours to choose. The host would show its first one, and no schedule that suits that one.
+        sampler = DEFAULT_SAMPLER
+    parameters[SAMPLER_KEY] = sampler
+    if shown_scheduler is not None:
+        _keep_hires_scheduler(parameters, shown_scheduler(parameters))
+
+
+def _keep_hires_scheduler(parameters: MutableMapping[str, Any], shown: str) -> None:
+    """The host shows "Automatic" for a schedule that suits the sampler, and then takes it for a
+    hires pass too, whose sampler another may suit.
+    """
+    scheduler = parameters.get(SCHEDULER_KEY)
+    if shown == scheduler or parameters.get(HIRES_SAMPLER_KEY) in (None, "Use same sampler"):
+        return
+    parameters[SCHEDULER_KEY] = shown
+    if parameters.get(HIRES_SCHEDULER_KEY) in (None, "Use same scheduler"):
+        parameters[HIRES_SCHEDULER_KEY] = scheduler
 
 
 def _mixed(mix: Mix | None) -> dict[str, Any]:

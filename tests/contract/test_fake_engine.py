@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import re
+import runpy
 from pathlib import Path
 
 import pytest
@@ -86,6 +88,18 @@ def test_methods_have_the_real_parameters(owner, name):
 @pytest.mark.parametrize("name", ["samplers", "schedulers"])
 def test_functions_have_the_real_parameters(name):
     assert parameters(fake_functions[name]) == parameters(real_functions[name])
+
+
+@pytest.mark.parametrize(
+    ("name", "file", "row"),
+    [
+        ("SAMPLERS", "registry.cpp", r'\.name = "([^"]+)"'),
+        ("SCHEDULERS", "schedulers.cpp", r'Scheduler\{"([^"]+)"'),
+    ],
+)
+def test_the_tables_have_the_real_names(name, file, row):
+    source = (ROOT / "core" / "samplers" / file).read_text(encoding="utf-8")
+    assert list(runpy.run_path(str(FAKE))[name]) == re.findall(row, source)
 
 
 @pytest.mark.parametrize(

@@ -18,4 +18,9 @@ def register() -> None:
 
 
 def _on_pasted(_infotext: str, parameters: MutableMapping[str, Any]) -> None:
-    infotext.on_pasted(parameters, {sampler.name for sampler in sd_samplers.all_samplers})
+    infotext.on_pasted(
+        parameters,
+        {sampler.name for sampler in sd_samplers.all_samplers},
+        # Hosts older than 1.9 have no field for the schedule.
+        getattr(sd_samplers, "get_scheduler_from_infotext", None),
+    )

@@ -110,10 +110,18 @@ def bare_host(tmp_path, monkeypatch, clean_modules):
                 values[components.index(component)] = value
         return params, values
 
+    def paint_pasted(text):
+        """Pastes a text, chooses the script if it says so, and presses Generate."""
+        params, values = paste(host.script, text)
+        assert params["Script"] == host.script.title()
+        fields = host.infotext_utils.sampling_fields(params)
+        return txt2img(args=values, prompt=params["Prompt"], seed=int(params["Seed"]), **fields)
+
     host.snapshot = lambda: snapshot(host)
     host.txt2img = txt2img
     host.img2img = img2img
     host.paste = paste
+    host.paint_pasted = paint_pasted
     return host
 
 

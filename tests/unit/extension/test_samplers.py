@@ -82,3 +82,66 @@ def without_scheduler(defaults):
         del self.scheduler
 
     return changed
+
+
+SAMPLERS = [
+    *("DDIM", "DDPM", "Euler", "Euler a", "Heun", "LMS", "DPM2", "DPM2 a", "DPM++ 2S a"),
+    *("DPM++ 2M", "DPM++ SDE", "DPM++ 2M SDE", "DPM++ 3M SDE", "UniPC"),
+]
+SCHEDULERS = [
+    *("Automatic", "Uniform", "Karras", "Exponential", "Polyexponential", "SGM Uniform", "Beta"),
+]
+
+
+def test_the_lists_are_the_engines(host):
+    assert host.engine.samplers() == SAMPLERS
+    assert host.engine.schedulers() == SCHEDULERS
+
+
+def asked(host):
+    """The sampler and the levels of noise of each pass since the last look."""
+    calls = host.called("denoise")
+    found = [(c["sampler"], host.engine.levels(c["sampler"], c["scheduler"])) for c in calls]
+    host.calls.clear()
+    return found
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_a_pasted_picture_is_painted_with_the_same_levels(host, sampler):
+    """Of the schedules, the host's paste turns that which suits the sampler into "Automatic"."""
+    known = host.sd_samplers.find_sampler_config(sampler) is not None
+    assert known == (sampler != "DDPM")
+    args = () if known else host.settings(sampler=sampler)
+    for scheduler in SCHEDULERS:
+        field = sampler if known else "Euler"
+        first = host.txt2img(prompt="x", sampler_name=field, scheduler=scheduler, args=args)
+        expected = asked(host)
+        again = host.paint_pasted(first.infotexts[0])
+        assert asked(host) == expected
+        assert again.images[0].tobytes() == first.images[0].tobytes()
+
+
+def test_the_hosts_paste_knows_what_suits_a_sampler(host):
+    text = host.txt2img(sampler_name="DPM++ 2M SDE", scheduler="Exponential").infotexts[0]
+    params, _ = host.paste(host.script, text)
+    assert params["Schedule type"] == "Exponential"
+    assert host.infotext_utils.sampling_fields(params)["scheduler"] == "Automatic"
+
+
+@pytest.mark.parametrize("sampler", ["DPM++ 2M", "DPM++ 2M SDE", "Euler"])
+@pytest.mark.parametrize("hires_sampler", [None, "DPM++ 2M", "DPM++ 2M SDE", "Euler"])
+def test_a_pasted_hires_pass_is_painted_with_the_same_levels(host, sampler, hires_sampler):
+    for scheduler in ("Automatic", "Karras", "Exponential"):
+        for hires_scheduler in (None, "Automatic", "Karras", "Exponential"):
+            first = host.txt2img(
+                enable_hr=True,
+                sampler_name=sampler,
+                scheduler=scheduler,
+                hr_sampler_name=hires_sampler,
+                hr_scheduler=hires_scheduler,
+            )
+            expected = asked(host)
+            params, values = host.paste(host.script, first.infotexts[0])
+            fields = host.infotext_utils.sampling_fields(params)
+            host.txt2img(args=values, enable_hr=True, **fields)
+            assert asked(host) == expected, (scheduler, hires_scheduler)

@@ -112,8 +112,26 @@ class Embeds:
         return Embeds(image, (items[0] if text is None else text).text)
 
 
-SAMPLERS = ["DDIM", "DDPM", "Euler", "Euler a", "Heun", "DPM++ 2M", "DPM++ 2M SDE", "UniPC"]
-SCHEDULERS = ["Automatic", "Uniform", "Karras", "SGM Uniform"]
+SAMPLERS = {
+    "DDIM": "",
+    "DDPM": "",
+    "Euler": "Uniform",
+    "Euler a": "Uniform",
+    "Heun": "Uniform",
+    "LMS": "Uniform",
+    "DPM2": "Karras",
+    "DPM2 a": "Karras",
+    "DPM++ 2S a": "Karras",
+    "DPM++ 2M": "Karras",
+    "DPM++ SDE": "Karras",
+    "DPM++ 2M SDE": "Exponential",
+    "DPM++ 3M SDE": "Exponential",
+    "UniPC": "",
+}
+"""And the schedule that "Automatic" is for each; some have levels that no schedule gives."""
+SCHEDULERS = [
+    *("Automatic", "Uniform", "Karras", "Exponential", "Polyexponential", "SGM Uniform", "Beta"),
+]
 
 
 def samplers() -> list[str]:
@@ -122,6 +140,13 @@ def samplers() -> list[str]:
 
 def schedulers() -> list[str]:
     return list(SCHEDULERS)
+
+
+def levels(sampler: str, scheduler: str) -> str:
+    """Names the levels of noise that the two give: equal names, equal levels."""
+    if scheduler == "Automatic":
+        return SAMPLERS[sampler] or f"{sampler}'s own"
+    return scheduler
 
 
 def _digest(*values: object) -> np.ndarray:
@@ -285,7 +310,8 @@ class Engine:
         running = steps if init_latents is None else min(int(steps * strength), steps)
         guided = _guided(embeds, conditions, batch, steps, steps - running)
         against = _guided(negative_embeds, negative_conditions, batch, steps, steps - running)
-        look = (steps, float(guidance_scale), sampler, scheduler, guidance_rescale, cache_interval)
+        space = levels(sampler, scheduler)
+        look = (steps, float(guidance_scale), sampler, space, guidance_rescale, cache_interval)
         tint = _digest(*look, guidance_start, guidance_end, tiling)[0] / 20
         latents = np.zeros(shape, dtype=np.float32)
         for i, seed in enumerate(seeds):

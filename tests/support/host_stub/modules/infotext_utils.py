@@ -5,7 +5,7 @@ newline in JSON quotes.
 import json
 import re
 
-from modules import script_callbacks
+from modules import script_callbacks, sd_samplers
 
 _PAIR = re.compile(r'\s*([^:,]+):\s*("(?:\\.|[^\\"])*"|[^,]*)(?:,|$)')
 
@@ -26,7 +26,21 @@ def parse_generation_parameters(text):
         params[key] += ("\n" if params[key] else "") + text
     for name, value in _PAIR.findall(last):
         params[name.strip()] = json.loads(value) if value.startswith('"') else value.strip()
+    params.setdefault("Schedule type", "Automatic")
+    params.setdefault("Hires sampler", "Use same sampler")
+    params.setdefault("Hires schedule type", "Use same scheduler")
     return params
+
+
+def sampling_fields(params):
+    """What the host's own fields for sampler and schedule get, as a run takes it from them."""
+    sampler, scheduler = sd_samplers.get_hr_sampler_and_scheduler(params)
+    return {
+        "sampler_name": sd_samplers.get_sampler_from_infotext(params),
+        "scheduler": sd_samplers.get_scheduler_from_infotext(params),
+        "hr_sampler_name": None if sampler == "Use same sampler" else sampler,
+        "hr_scheduler": None if scheduler == "Use same scheduler" else scheduler,
+    }
 
 
 def paste(fields, text):

@@ -1,16 +1,57 @@
 class SamplerData:
-    def __init__(self, name, second_order=False):
+    def __init__(self, name, **options):
         self.name = name
-        self.second_order = second_order
+        self.options = options
 
     def total_steps(self, steps):
         """How often the network is asked."""
-        return steps * 2 if self.second_order else steps
+        return steps * 2 if self.options.get("second_order") else steps
 
 
-NAMES = ("DPM++ 2M", "DPM++ 2M SDE", "Euler a", "Euler", "DPM adaptive", "DDIM", "UniPC")
-all_samplers = [*(SamplerData(name) for name in NAMES), SamplerData("Heun", second_order=True)]
-SCHEDULERS = ("Automatic", "Uniform", "Karras", "SGM Uniform", "KL Optimal")
+class Scheduler:
+    def __init__(self, name, label, *aliases):
+        self.name = name
+        self.label = label
+        self.names = (label, name, *aliases)
+
+
+KARRAS, EXPONENTIAL = {"scheduler": "karras"}, {"scheduler": "exponential"}
+TWICE = {"second_order": True}
+all_samplers = [
+    SamplerData("DPM++ 2M", **KARRAS),
+    SamplerData("DPM++ SDE", **KARRAS, **TWICE),
+    SamplerData("DPM++ 2M SDE", **EXPONENTIAL),
+    SamplerData("DPM++ 2M SDE Heun", **EXPONENTIAL),
+    SamplerData("DPM++ 2S a", **KARRAS, **TWICE),
+    SamplerData("DPM++ 3M SDE", **EXPONENTIAL),
+    SamplerData("Euler a"),
+    SamplerData("Euler"),
+    SamplerData("LMS"),
+    SamplerData("Heun", **TWICE),
+    SamplerData("DPM2", **KARRAS, **TWICE),
+    SamplerData("DPM2 a", **KARRAS, **TWICE),
+    SamplerData("DPM fast"),
+    SamplerData("DPM adaptive"),
+    SamplerData("Restart", **KARRAS, **TWICE),
+    SamplerData("DDIM"),
+    SamplerData("PLMS"),
+    SamplerData("UniPC"),
+    SamplerData("LCM"),
+]
+"""A schedule among the options is what "Automatic" stands for."""
+schedulers = [
+    Scheduler("automatic", "Automatic"),
+    Scheduler("uniform", "Uniform"),
+    Scheduler("karras", "Karras"),
+    Scheduler("exponential", "Exponential"),
+    Scheduler("polyexponential", "Polyexponential"),
+    Scheduler("sgm_uniform", "SGM Uniform", "SGMUniform"),
+    Scheduler("kl_optimal", "KL Optimal"),
+    Scheduler("simple", "Simple"),
+    Scheduler("normal", "Normal"),
+    Scheduler("ddim", "DDIM"),
+    Scheduler("beta", "Beta"),
+]
 
 
 def find_sampler_config(name):
@@ -21,12 +62,45 @@ def create_sampler(name, model):
     raise AssertionError("Stable Diffusion's own sampler was asked for")
 
 
+def get_sampler_and_scheduler(sampler_name, scheduler_name, *, convert_automatic=True):
+    """What the fields show for these names, unknown ones replaced by the first. A schedule at the
+    end of the sampler's name counts, and one that suits the sampler anyway becomes "Automatic".
+    """
+    sampler_name = sampler_name or all_samplers[0].name
+    scheduler = next((s for s in schedulers if scheduler_name in s.names[:2]), schedulers[0])
+    for one in schedulers:
+        ending = next((f" {name}" for name in one.names if sampler_name.endswith(f" {name}")), "")
+        if ending:
+            scheduler, sampler_name = one, sampler_name.removesuffix(ending)
+    sampler = find_sampler_config(sampler_name) or all_samplers[0]
+    if convert_automatic and sampler.options.get("scheduler") == scheduler.name:
+        scheduler = schedulers[0]
+    return sampler.name, scheduler.label
+
+
+def get_sampler_from_infotext(params):
+    return get_sampler_and_scheduler(params.get("Sampler"), params.get("Schedule type"))[0]
+
+
+def get_scheduler_from_infotext(params):
+    return get_sampler_and_scheduler(params.get("Sampler"), params.get("Schedule type"))[1]
+
+
+def get_hr_sampler_and_scheduler(params):
+    sampler, scheduler = params.get("Sampler"), params.get("Schedule type")
+    hr_sampler = params.get("Hires sampler", "Use same sampler")
+    hr_scheduler = params.get("Hires schedule type", "Use same scheduler")
+    hr_sampler, hr_scheduler = get_sampler_and_scheduler(
+        sampler if hr_sampler == "Use same sampler" else hr_sampler,
+        scheduler if hr_scheduler == "Use same scheduler" else hr_scheduler,
+    )
+    return (
+        "Use same sampler" if hr_sampler == sampler else hr_sampler,
+        "Use same scheduler" if hr_scheduler == scheduler else hr_scheduler,
+    )
+
+
 def fix_p_invalid_sampler_and_scheduler(p):
-    for scheduler in SCHEDULERS:
-        if p.sampler_name.endswith(f" {scheduler}"):
-            p.sampler_name = p.sampler_name.removesuffix(f" {scheduler}")
-            p.scheduler = scheduler
-    if find_sampler_config(p.sampler_name) is None:
-        p.sampler_name = all_samplers[0].name
-    if p.scheduler not in SCHEDULERS:
-        p.scheduler = SCHEDULERS[0]
+    p.sampler_name, p.scheduler = get_sampler_and_scheduler(
+        p.sampler_name, p.scheduler, convert_automatic=False
+    )
