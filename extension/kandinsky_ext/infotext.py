@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Iterable, Mapping, MutableMapping
 from typing import Any
 
-from kandinsky_ext.choose_sampler import DEFAULT_SAMPLER, Chosen
+from kandinsky_ext.choose_sampler import DEFAULT_SAMPLER, SAMPLER_PREFIX, Chosen
 from kandinsky_ext.controls import ALWAYS_ON_TITLE, CONTROLS, TITLE, Settings
 from kandinsky_ext.mixing import Mix
 from kandinsky_ext.rows import Control, Picture
@@ -17,7 +17,6 @@ SCHEDULER_KEY = "Schedule type"
 EMPHASIS_KEY = "Emphasis"
 HIRES_SAMPLER_KEY = "Hires sampler"
 HIRES_SCHEDULER_KEY = "Hires schedule type"
-SAMPLER_PREFIX = "Kandinsky "
 HOST_KEYS_LEFT_OUT = ("Clip skip", "VAE", "VAE hash", "RNG", "ENSD")
 """What the host would write of its own, and what has no part in our pictures."""
 ALWAYS_WRITTEN = ("prior_steps", "prior_cfg_scale", "model", "precision")
@@ -68,10 +67,21 @@ def write_emphasis(parameters: MutableMapping[str, Any], emphasis: str) -> None:
     parameters[EMPHASIS_KEY] = emphasis if emphasis in ("None", "Ignore") else None
 
 
-def write_sampler(parameters: MutableMapping[str, Any], chosen: Chosen) -> None:
-    """Says what was used, in the host's own fields."""
-    parameters[SAMPLER_KEY] = SAMPLER_PREFIX + chosen.sampler
+def write_sampler(
+    parameters: MutableMapping[str, Any], chosen: Chosen, host_samplers: Container[str]
+) -> None:
+    """Says what was used, in the host's own fields, and in its own words where it has them: its
+    web API and its batches of files read the name without asking us.
+    """
+    name = _host_name(chosen.sampler, chosen.scheduler, host_samplers)
+    parameters[SAMPLER_KEY] = name or SAMPLER_PREFIX + chosen.sampler
     parameters[SCHEDULER_KEY] = chosen.scheduler
+
+
+def _host_name(sampler: str, scheduler: str | None, host_samplers: Container[str]) -> str | None:
+    """Hosts without a field for the schedule have "DPM++ 2M Karras" among their samplers."""
+    names = (f"{sampler} {scheduler}", sampler)
+    return next((name for name in names if name in host_samplers), None)
 
 
 def write_inpaint(parameters: MutableMapping[str, Any], method: str, *, has_model: bool) -> None:
@@ -111,22 +121,19 @@ def on_pasted(
     host_samplers: Container[str],
     shown_scheduler: Callable[[Mapping[str, Any]], str] | None,
 ) -> None:
-    """Gives the host's sampler field a name it may know: "Kandinsky DDIM" is pasted as "DDIM", and
-    as "DPM++ 2M Karras" where the host has no field for the schedule.
+    """Gives the host's sampler field a name that it knows, whichever host painted the picture.
 
     shown_scheduler tells what the host's field for the schedule will show, if there is one.
     """
-    sampler = parameters.get(SAMPLER_KEY)
-    if not isinstance(sampler, str) or not sampler.startswith(SAMPLER_PREFIX):
+    sampler, scheduler = parameters.get(SAMPLER_KEY), parameters.get(SCHEDULER_KEY)
+    if not isinstance(sampler, str) or not _is_ours(parameters):
         return
-    sampler = sampler.removeprefix(SAMPLER_PREFIX)
-    joined = f"{sampler} {parameters.get(SCHEDULER_KEY)}"
-    if joined in host_samplers:
-        sampler = joined
-    elif sampler not in host_samplers and DEFAULT_SAMPLER in host_samplers:
+    sampler = sampler.removeprefix(SAMPLER_PREFIX).removesuffix(f" {scheduler}")
+    name = _host_name(sampler, scheduler, host_samplers)
+    if name is None and DEFAULT_SAMPLER in host_samplers:
         # Ours to choose. The host would show its first one, and no schedule that suits that one.
-        sampler = DEFAULT_SAMPLER
-    parameters[SAMPLER_KEY] = sampler
+        name = DEFAULT_SAMPLER
+    parameters[SAMPLER_KEY] = name or sampler
     if shown_scheduler is not None:
         _keep_hires_scheduler(parameters, shown_scheduler(parameters))
 

@@ -8,7 +8,7 @@ from typing import Any
 from modules import script_callbacks, sd_samplers
 
 from kandinsky_ext import infotext
-from kandinsky_ext.host import options
+from kandinsky_ext.host import options, tools
 
 
 def register() -> None:
@@ -20,7 +20,7 @@ def register() -> None:
 def _on_pasted(_infotext: str, parameters: MutableMapping[str, Any]) -> None:
     infotext.on_pasted(
         parameters,
-        {sampler.name for sampler in sd_samplers.all_samplers},
+        tools.sampler_names(),
         # Hosts older than 1.9 have no field for the schedule.
         getattr(sd_samplers, "get_scheduler_from_infotext", None),
     )

@@ -215,7 +215,7 @@ class RunJob:
         first = self._chosen(p.sampler_name, getattr(p, "scheduler", None))
         if not _is_hr_pass(p):
             chosen = first
-            infotext.write_sampler(p.extra_generation_params, chosen)
+            infotext.write_sampler(p.extra_generation_params, chosen, tools.sampler_names())
         else:
             chosen = self._chosen(
                 getattr(p, "hr_sampler_name", None) or p.sampler_name,

@@ -7,7 +7,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from modules import call_queue, devices, paths_internal, shared, ui_common, ui_components
+from modules import (
+    call_queue,
+    devices,
+    paths_internal,
+    sd_samplers,
+    shared,
+    ui_common,
+    ui_components,
+)
 
 from kandinsky_ext.engine_folder import ROOT
 
@@ -30,6 +38,11 @@ def device() -> tuple[str, str | None]:
     if chosen.type in ("cpu", "cuda"):
         return str(chosen), None
     return "cpu", f'Device: Kandinsky cannot use "{chosen}" and painted on the CPU.'
+
+
+def sampler_names() -> set[str]:
+    """What the host's field for the sampler may say."""
+    return {sampler.name for sampler in sd_samplers.all_samplers}
 
 
 def refresh_button(component: Any, choices: Callable[[], list[str]], elem_id: str) -> Any:

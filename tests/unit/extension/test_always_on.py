@@ -122,7 +122,7 @@ def test_a_script_that_works_on_copies(host, other):
     pictures = other(plot, prompt="x", tiling=True)
     assert [call["sampler"] for call in host.called("denoise")] == ["Euler", "DDIM"]
     assert [call["tiling"] for call in host.called("denoise")] == [True, True]
-    assert "Sampler: Kandinsky Euler" in pictures[0].infotexts[0]
+    assert "Sampler: Euler" in pictures[0].infotexts[0]
     assert host.sd_models.model_data.sd_model is None
 
 

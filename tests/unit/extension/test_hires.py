@@ -54,7 +54,7 @@ def test_steps_sampler_schedule_and_prompts_of_the_second_pass(host):
     assert [call["prompts"] for call in host.called("encode_prompts")] == [["x"], ["y"]]
     assert host.called("encode_prompts")[1]["negative_prompts"] == ["n"]
     text = processed.infotexts[0]
-    for part in ("Sampler: Kandinsky DDIM", "Hires sampler: Euler", "Hires schedule type: Karras"):
+    for part in ("Sampler: DDIM", "Hires sampler: Euler", "Hires schedule type: Karras"):
         assert part in text
 
 

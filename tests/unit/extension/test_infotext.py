@@ -15,7 +15,7 @@ def test_what_a_picture_says(host):
     assert params["Prompt"] == "a, b"
     assert params["Negative prompt"] == "c: d"
     assert params["Script"] == "Kandinsky"
-    assert params["Sampler"] == "Kandinsky DDIM"
+    assert params["Sampler"] == "DDIM", "as the host calls it"
     assert params["Kandinsky prior steps"] == "25"
     assert params["Kandinsky prior CFG scale"] == "4.0"
     assert params["Kandinsky model"] == "toy", "the model that painted, not Automatic"

@@ -21,7 +21,7 @@ def test_names_that_the_engine_has(host, host_sampler, host_scheduler, sampler, 
     call = host.called("denoise")[0]
     assert (call["sampler"], call["scheduler"]) == (sampler, scheduler)
     assert processed.comments == ""
-    assert f"Sampler: Kandinsky {sampler}, Schedule type: {scheduler}" in processed.infotexts[0]
+    assert f"Sampler: {sampler}, Schedule type: {scheduler}" in processed.infotexts[0]
 
 
 def test_a_sampler_that_is_not_there_is_replaced_and_said(host):
@@ -72,7 +72,7 @@ def test_a_host_without_a_field_for_schedules(host, monkeypatch):
     for call in host.called("denoise"):
         assert (call["sampler"], call["scheduler"]) == ("DPM++ 2M", "Karras")
     assert not hasattr(host.p, "scheduler")
-    assert "Sampler: Kandinsky DPM++ 2M, Schedule type: Karras" in processed.infotexts[0]
+    assert "Sampler: DPM++ 2M Karras, Schedule type: Karras" in processed.infotexts[0]
     assert "Hires sampler" not in processed.infotexts[0]
 
 
@@ -82,6 +82,46 @@ def without_scheduler(defaults):
         del self.scheduler
 
     return changed
+
+
+@pytest.mark.parametrize("name", ["Kandinsky Euler a", "Kandinsky Euler a Karras"])
+def test_a_name_out_of_a_pictures_parameters(host, name):
+    """As img2img's batches hand it over."""
+    processed = host.txt2img(sampler_name=name)
+    assert host.called("denoise")[0]["sampler"] == "Euler a"
+    assert processed.comments == ""
+
+
+def test_parameters_in_an_api_call(host):
+    """The host reads them without telling that they were pasted."""
+    text = host.txt2img(sampler_name="Euler a", scheduler="Karras").infotexts[0]
+    params = host.infotext_utils.parse_generation_parameters(text)
+    host.txt2img(**host.infotext_utils.sampling_fields(params))
+    first, second = host.called("denoise")
+    for key in ("sampler", "scheduler"):
+        assert first[key] == second[key]
+
+
+@pytest.mark.parametrize("script", ["Script: Kandinsky", "Kandinsky for other scripts: True"])
+@pytest.mark.parametrize(
+    ("sampler", "expected"),
+    [
+        ("Kandinsky Euler a", "Euler a"),
+        ("Kandinsky DDIM", "DDIM"),
+        ("DPM++ 2M Karras", "DPM++ 2M"),
+        ("Kandinsky DDPM", "DDIM"),
+    ],
+)
+def test_pictures_of_earlier_versions_and_other_hosts(host, script, sampler, expected):
+    text = f"x\nSteps: 4, Sampler: {sampler}, Schedule type: Karras, Seed: 1, {script}"
+    params, _ = host.paste(host.script, text)
+    assert host.infotext_utils.sampling_fields(params)["sampler_name"] == expected
+
+
+def test_the_samplers_in_pictures_of_others_stay(host):
+    text = "x\nSteps: 4, Sampler: DPM adaptive Karras, Schedule type: Karras, Seed: 1"
+    params, _ = host.paste(host.script, text)
+    assert params["Sampler"] == "DPM adaptive Karras"
 
 
 SAMPLERS = [
