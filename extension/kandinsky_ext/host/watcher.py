@@ -37,10 +37,12 @@ class HostWatcher:
         return bool(shared.state.interrupted or shared.state.skipped)
 
     def previews(self) -> bool:
-        return bool(shared.opts.live_previews_enable) and self._interval() > 0
+        return self._interval() > 0
 
     def preview_due(self, step: int) -> bool:
-        return step % self._interval() == 0
+        # Read once: the settings page may change it meanwhile, also to what means none.
+        interval = self._interval()
+        return interval > 0 and step % interval == 0
 
     def show(self, pictures: npt.NDArray[np.uint8]) -> None:
         enlarged = [
@@ -60,7 +62,9 @@ class HostWatcher:
 
     @staticmethod
     def _interval() -> int:
-        """In steps; the host's -1 means: only when the picture is finished, which needs nothing
-        from us.
+        """In steps; 0 for none. The host's -1 means: only when the picture is finished, which
+        needs nothing from us.
         """
-        return int(shared.opts.show_progress_every_n_steps)
+        if not shared.opts.live_previews_enable:
+            return 0
+        return max(0, int(shared.opts.show_progress_every_n_steps))

@@ -360,6 +360,31 @@ def test_no_preview_no_cost(host, option):
     assert host.called("encode") == []
 
 
+@pytest.mark.parametrize(
+    ("option", "value", "shown"),
+    [
+        ("show_progress_every_n_steps", 0, 4),
+        ("show_progress_every_n_steps", -1, 4),
+        ("show_progress_every_n_steps", 5, 5),
+        ("live_previews_enable", False, 4),
+    ],
+)
+def test_the_settings_of_previews_may_change_meanwhile(host, monkeypatch, option, value, shown):
+    opts = host.shared.opts
+    opts.show_progress_every_n_steps = 1
+    advance = host.ext("host.watcher").HostWatcher.advance
+
+    def changing(self, done, text):
+        if "painting, step 5 " in text:
+            setattr(opts, option, value)
+        advance(self, done, text)
+
+    monkeypatch.setattr(host.ext("host.watcher").HostWatcher, "advance", changing)
+    processed = host.txt2img(steps=9)
+    assert len(processed.images) == 1
+    assert host.shared.state.id_live_preview == shown
+
+
 def test_the_result_is_a_picture_file(host):
     image = host.txt2img(prompt="x").images[0]
     buffer = io.BytesIO()
