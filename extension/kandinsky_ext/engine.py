@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 from types import ModuleType
@@ -14,6 +14,8 @@ from kandinsky_ext import preview
 from kandinsky_ext.engine_folder import PACKAGE, ROOT, engine_folder, python_tag, torch_version
 from kandinsky_ext.errors import UserError
 from kandinsky_ext.memory import Embedder, EncodedPictures
+
+AUTOMATIC_PRECISION = "auto"
 
 
 class EngineUnavailableError(UserError):
@@ -76,7 +78,7 @@ def offered(what: Literal["samplers", "schedulers"]) -> list[str]:
 
 @dataclass(frozen=True)
 class EngineKey:
-    """What an engine was opened with; another key needs another engine."""
+    """What an engine was opened with; another key needs another engine, but see `Keeper`."""
 
     model_dir: Path
     device: str
@@ -126,19 +128,33 @@ class Keeper:
 
     def __init__(self) -> None:
         self._open: OpenEngine | None = None
+        self._automatic: dict[EngineKey, str] = {}
+        """What precision each key got that left it to the engine."""
 
     def get(self, key: EngineKey) -> OpenEngine:
         """The engine for this key. The one for another key is closed first: two rarely fit in
-        memory.
+        memory. Pictures name the precision that they were painted with, so one that only calls it
+        by another name stays open.
 
         Raises EngineUnavailableError, or what opening an engine raises.
         """
         package = load_package()
-        if self._open is not None and self._open.key == key:
+        if self._open is not None and self._serves(self._open, key):
             return self._open
         self.unload()
         self._open = OpenEngine(package, key)
+        if key.precision == AUTOMATIC_PRECISION:
+            self._automatic[key] = self._open.engine.info.precision
         return self._open
+
+    def _serves(self, opened: OpenEngine, key: EngineKey) -> bool:
+        if replace(opened.key, precision=key.precision) != key:
+            return False
+        wanted = key.precision
+        if wanted == AUTOMATIC_PRECISION:
+            # Only opening it tells what the engine takes: on a CPU it measures.
+            wanted = self._automatic.get(key, AUTOMATIC_PRECISION)
+        return wanted in (opened.key.precision, opened.engine.info.precision)
 
     def unload(self) -> bool:
         """Closes the engine and gives its memory back. Returns whether there was one."""

@@ -182,6 +182,38 @@ def test_the_engine_stays_open_and_is_reopened_for_another_precision(host):
     assert host.called("open")[1]["precision"] == "bf16"
 
 
+@pytest.mark.parametrize(
+    ("precisions", "opened"),
+    [
+        (["auto", "fp32", "auto"], ["auto"]),
+        (["fp32", "auto", "fp32"], ["fp32", "auto"]),
+        (["auto", "bf16", "auto", "fp32"], ["auto", "bf16", "auto"]),
+        (["auto", "bf16", "fp32", "auto"], ["auto", "bf16", "fp32"]),
+        (["bf16", "bf16", "auto"], ["bf16", "auto"]),
+    ],
+)
+def test_the_engine_stays_open_for_another_name_of_its_precision(host, precisions, opened):
+    """What is "auto" is only known when it was opened once."""
+    for precision in precisions:
+        host.txt2img(args=(25, 4.0, "toy", precision))
+    assert [call["precision"] for call in host.called("open")] == opened
+
+
+def test_the_same_precision_of_another_model_is_another_engine(host):
+    other = host.toy.with_name("other")
+    other.mkdir()
+    (other / "model_index.json").write_text((host.toy / "model_index.json").read_text())
+    host.txt2img(args=(25, 4.0, "toy", "auto"))
+    host.txt2img(args=(25, 4.0, "other", "fp32"))
+    assert len(host.called("open")) == 2
+
+
+def test_a_pasted_picture_of_ones_own_needs_no_other_engine(host):
+    host.paint_pasted(host.txt2img().infotexts[0])
+    assert len(host.called("open")) == 1
+    assert host.called("close") == []
+
+
 def test_the_engine_survives_a_reloaded_page(host):
     host.txt2img()
     root = Path(__file__).parents[3]
