@@ -2,7 +2,8 @@
 starts.
 
 With nothing to do it takes a fraction of a second: torch is not imported, only its metadata and
-version file are read. It installs nothing into the host's environment and writes nothing outside
+version file are read. An engine installed by other means is enough if it was built for this torch
+and this Python. It installs nothing into the host's environment and writes nothing outside
 `engine/` beside this file:
 
     engine/<torch version>-<python tag>/         the engine, and the stamp of what it was built from
@@ -20,13 +21,14 @@ import importlib.util
 import json
 import os
 import re
+import runpy
 import shutil
 import subprocess
 import sys
 import sysconfig
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 ROOT = Path(__file__).resolve().parent
 sys.path.insert(0, str(ROOT / "extension"))
@@ -53,14 +55,53 @@ def say(text: str) -> None:
     print(f"Kandinsky: {text}", flush=True)
 
 
+def torch_folder() -> Path:
+    spec = importlib.util.find_spec("torch")
+    if spec is None or spec.origin is None:
+        raise PackageNotFoundError("torch")
+    return Path(spec.origin).parent
+
+
 def torch_build() -> str:
     """Tells builds of torch apart that have one version, such as those for CPU and CUDA, without
     importing it.
     """
-    spec = importlib.util.find_spec("torch")
+    return hashlib.sha256((torch_folder() / "version.py").read_bytes()).hexdigest()
+
+
+def torch_has_cxx11_abi() -> bool:
+    """Whether torch has the new std::string, by what it tells CMake: with the old one it names it,
+    and later versions, which have the new one only, name none.
+    """
+    config = torch_folder() / "share" / "cmake" / "Torch" / "TorchConfig.cmake"
+    try:
+        return "_GLIBCXX_USE_CXX11_ABI=0" not in config.read_text(encoding="utf-8")
+    except OSError:
+        return True
+
+
+def minor(version: str) -> str:
+    """ "2.13" of "2.13.0+cpu"."""
+    return ".".join(version.partition("+")[0].split(".")[:2])
+
+
+def installed_engine_fits() -> bool:
+    """Whether there is an engine installed by other means that this torch and this Python can load,
+    by what it says of its build. One that does not fit would never give way to the right one.
+    """
+    spec = importlib.util.find_spec(PACKAGE)
     if spec is None or spec.origin is None:
-        raise PackageNotFoundError("torch")
-    return hashlib.sha256(Path(spec.origin).with_name("version.py").read_bytes()).hexdigest()
+        return False
+    built: dict[str, Any]
+    try:
+        built = runpy.run_path(str(Path(spec.origin).with_name("_build_info.py")))
+    except Exception:  # not there, or broken: no engine either way
+        return False
+    return (
+        minor(str(built.get("TORCH_VERSION"))) == minor(torch_version())
+        and built.get("CXX11_ABI") == torch_has_cxx11_abi()
+        and built.get("PYTHON") == f"{sys.version_info.major}.{sys.version_info.minor}"
+    )
 
 
 def sources_hash() -> str:
@@ -275,7 +316,7 @@ def install() -> None:
         raise BuildError(f"{sys.executable} has no torch to build the engine for.") from None
     if read_stamp(folder) == stamp:
         return
-    if importlib.util.find_spec(PACKAGE) is not None:
+    if installed_engine_fits():
         return
     if sys.platform != "linux":
         raise BuildError("The engine can be built on Linux only so far.")

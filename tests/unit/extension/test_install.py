@@ -79,15 +79,27 @@ class Place:
         path.write_text(text)
         path.chmod(0o755)
 
-    def set_torch(self, version, build="cpu"):
+    def set_torch(self, version, build="cpu", old_abi=False):
         """A torch that fails when it is imported."""
         shutil.rmtree(self.python_path, ignore_errors=True)
         (self.python_path / "torch").mkdir(parents=True)
         (self.python_path / "torch" / "__init__.py").write_text("raise SystemExit('imported')")
         (self.python_path / "torch" / "version.py").write_text(f"build = {build!r}")
+        if old_abi:
+            config = self.python_path / "torch" / "share" / "cmake" / "Torch" / "TorchConfig.cmake"
+            config.parent.mkdir(parents=True)
+            config.write_text('set(TORCH_CXX_FLAGS "-D_GLIBCXX_USE_CXX11_ABI=0")')
         info = self.python_path / f"torch-{version}.dist-info"
         info.mkdir()
         (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: torch\nVersion: {version}\n")
+
+    def install_engine(self, *info):
+        """A package as `pip install` leaves it, but that nobody may import."""
+        package = self.python_path / "kandinsky_engine"
+        package.mkdir()
+        (package / "__init__.py").write_text("raise SystemExit('imported')")
+        if info:
+            (package / "_build_info.py").write_text("\n".join(info))
 
     def environment(self, **more):
         # Shell tools only: nothing of this machine's real compilers.
@@ -348,11 +360,52 @@ def test_skipping(place):
     assert not (place.root / "engine").exists()
 
 
-def test_an_engine_installed_by_other_means_is_enough(place):
-    (place.python_path / "kandinsky_engine").mkdir()
-    (place.python_path / "kandinsky_engine" / "__init__.py").write_text("")
+PYTHON = f'PYTHON = "{sys.version_info.major}.{sys.version_info.minor}"'
+NEW_ABI, OLD_ABI = "CXX11_ABI = bool(1)", "CXX11_ABI = bool(0)"
+
+
+@pytest.mark.parametrize("built_for", ["9.9.9", "9.9.0+cu121"])
+@pytest.mark.parametrize("old_abi", [False, True])
+def test_an_engine_installed_by_other_means_is_enough(place, built_for, old_abi):
+    place.set_torch("9.9.9", old_abi=old_abi)
+    abi = OLD_ABI if old_abi else NEW_ABI
+    place.install_engine(f'TORCH_VERSION = "{built_for}"', abi, PYTHON)
     assert place.run() == (0, "")
     assert place.cmake_calls() == []
+
+
+@pytest.mark.parametrize(
+    "info",
+    [
+        (),
+        ("no Python",),
+        ("TORCH_VERSION = None",),
+        ('TORCH_VERSION = "9.8.9"', NEW_ABI, PYTHON),
+        ('TORCH_VERSION = "9.90"', NEW_ABI, PYTHON),
+        ('TORCH_VERSION = "9.9.9"', OLD_ABI, PYTHON),
+        ('TORCH_VERSION = "9.9.9"', NEW_ABI, 'PYTHON = "3.1"'),
+    ],
+)
+def test_an_installed_engine_that_does_not_fit_is_no_reason_not_to_build(place, info):
+    place.install_engine(*info)
+    code, output = place.run()
+    assert code == 0, output
+    assert place.engine().is_dir()
+    assert place.run() == (0, "")
+
+
+def test_an_installed_engine_with_the_new_strings_is_none_for_an_old_torch(place):
+    place.set_torch("9.9.9", old_abi=True)
+    place.install_engine('TORCH_VERSION = "9.9.9"', NEW_ABI, PYTHON)
+    code, output = place.run()
+    assert code == 0, output
+    assert place.engine().is_dir()
+
+
+def test_what_the_package_says_of_its_build_is_what_the_installer_reads():
+    said = (ROOT / "bindings" / "_build_info.py.in").read_text(encoding="utf-8")
+    for name in ("TORCH_VERSION = ", "CXX11_ABI = bool(", "PYTHON = "):
+        assert f"\n{name}" in said
 
 
 def test_no_torch(place):
