@@ -17,7 +17,10 @@ SCHEDULER_KEY = "Schedule type"
 EMPHASIS_KEY = "Emphasis"
 HIRES_SAMPLER_KEY = "Hires sampler"
 HIRES_SCHEDULER_KEY = "Hires schedule type"
-HOST_KEYS_LEFT_OUT = ("Clip skip", "VAE", "VAE hash", "RNG", "ENSD")
+HOST_KEYS_LEFT_OUT = (
+    *("Clip skip", "VAE", "VAE hash", "RNG", "ENSD", "NGMS"),
+    *("Token merging ratio", "Token merging ratio hr"),
+)
 """What the host would write of its own, and what has no part in our pictures."""
 ALWAYS_WRITTEN = ("prior_steps", "prior_cfg_scale", "model", "precision")
 """The others are written where they are not the default."""

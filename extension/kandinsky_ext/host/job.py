@@ -14,7 +14,7 @@ from kandinsky_ext.conditions import Steps
 from kandinsky_ext.controls import Settings
 from kandinsky_ext.engine import OpenEngine
 from kandinsky_ext.geometry import Floats, fit, host_size, to_array
-from kandinsky_ext.host import prompts, tools, wishes
+from kandinsky_ext.host import ignored, prompts, tools, wishes
 from kandinsky_ext.host.watcher import HostWatcher
 from kandinsky_ext.host.wishes import Wishes
 from kandinsky_ext.request import Start
@@ -74,8 +74,12 @@ class RunJob:
     def started(self) -> None:
         """See `facade.Job`: says what only the options of the run tell."""
         p, self._to_start = self._to_start, None
-        if p is not None:
-            infotext.write_emphasis(p.extra_generation_params, prompts.emphasis())
+        if p is None:
+            return
+        infotext.write_emphasis(p.extra_generation_params, prompts.emphasis())
+        remark = ignored.remark(p)
+        if remark is not None:
+            p.comment(remark)
 
     def sample(self, p: Any, x: torch.Tensor, conditioning: Any, unconditional: Any) -> Any:
         """See `facade.Job`. `p` may be another than the run's: a detailer paints through ours."""

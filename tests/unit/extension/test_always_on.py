@@ -66,6 +66,11 @@ def test_without_any_script(host, other):
     assert host.scripts.swallowed == []
 
 
+def test_settings_that_do_nothing_are_named(host, other):
+    comments = other(override_settings={"rho": 3.0}).comments
+    assert comments == "Settings: Kandinsky has no use for rho.\n"
+
+
 def test_off_it_changes_nothing(host, other):
     before = host.snapshot()
     with pytest.raises(FileNotFoundError, match="No checkpoints found"):

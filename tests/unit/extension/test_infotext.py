@@ -28,10 +28,14 @@ def test_what_has_no_part_in_the_picture_is_left_out(host):
     host.shared.opts.CLIP_stop_at_last_layers = 2
     host.shared.opts.randn_source = "NV"
     host.shared.opts.eta_noise_seed_delta = 31337
-    text = host.txt2img().infotexts[0]
-    for key in ("Clip skip", "VAE", "RNG", "ENSD"):
-        assert f"{key}:" not in text
-    assert host.p.params_txt == text
+    host.shared.opts.s_min_uncond = 2.0
+    host.shared.opts.token_merging_ratio = host.shared.opts.token_merging_ratio_hr = 0.5
+    for hires in (False, True):
+        text = host.txt2img(enable_hr=hires).infotexts[0]
+        for key in ("Clip skip", "VAE", "RNG", "ENSD", "NGMS", "Token merging"):
+            assert key not in text
+            assert key not in host.p.params_txt
+    assert host.txt2img().infotexts[0] == host.p.params_txt
 
 
 def test_the_noise_source_is_named_when_it_is_the_hosts(host):

@@ -54,6 +54,9 @@ def create_infotext(p, index):
         if p.seed_resize_from_w
         else None,
         "ENSD": opts.eta_noise_seed_delta or None,
+        "Token merging ratio": opts.token_merging_ratio or None,
+        "Token merging ratio hr": (p.enable_hr and opts.token_merging_ratio_hr) or None,
+        "NGMS": p.s_min_uncond or None,
         "Tiling": p.tiling or None,
         "Clip skip": opts.CLIP_stop_at_last_layers if opts.CLIP_stop_at_last_layers > 1 else None,
         "RNG": opts.randn_source if opts.randn_source != "GPU" else None,
@@ -103,6 +106,7 @@ def _process_images_inner(p):
     if p.tiling is None:
         p.tiling = opts.tiling
     sd_hijack.model_hijack.apply_circular(p.tiling)
+    p.fill_fields_from_opts()
     p.setup_prompts()
     step = 1 if p.subseed_strength == 0 else 0
     count = len(p.all_prompts)

@@ -38,6 +38,8 @@ class StableDiffusionProcessing:
         self.cfg_scale = 4.0
         self.width = self.height = 128
         self.tiling = None
+        self.eta = None
+        self.s_min_uncond = self.s_churn = self.s_tmin = self.s_tmax = self.s_noise = None
         self.refiner_checkpoint = None
         self.do_not_reload_embeddings = self.disable_extra_networks = False
         self.do_not_save_samples = self.do_not_save_grid = False
@@ -68,6 +70,12 @@ class StableDiffusionProcessing:
     def call(self, name, *args):
         if self.scripts is not None:
             self.scripts.call(name, self, *args)
+
+    def fill_fields_from_opts(self):
+        for name in ("s_min_uncond", "s_churn", "s_tmin", "s_tmax", "s_noise"):
+            if getattr(self, name) is None:
+                setattr(self, name, getattr(opts, name))
+        self.s_tmax = self.s_tmax or float("inf")
 
     def setup_prompts(self):
         apply = shared.prompt_styles.apply

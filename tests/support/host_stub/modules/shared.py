@@ -21,7 +21,9 @@ class Options:
     """
 
     def __init__(self, defaults):
-        self.__dict__["data_labels"] = {k: OptionInfo(v) for k, v in defaults.items()}
+        self.__dict__["data_labels"] = {
+            k: OptionInfo(v, LABELS.get(k, k)) for k, v in defaults.items()
+        }
         self.__dict__["data"] = {}
 
     def __getattr__(self, key):
@@ -102,6 +104,23 @@ class PromptStyles:
         return text
 
 
+LABELS = {
+    "CLIP_stop_at_last_layers": "Clip skip",
+    "eta_noise_seed_delta": "Eta noise seed delta",
+    "eta_ddim": "Eta for DDIM",
+    "eta_ancestral": "Eta for k-diffusion samplers",
+    "sigma_min": "sigma min",
+    "sigma_max": "sigma max",
+    "s_churn": "sigma churn",
+    "s_tmin": "sigma tmin",
+    "s_tmax": "sigma tmax",
+    "s_noise": "sigma noise",
+    "s_min_uncond": "Negative Guidance minimum sigma",
+    "token_merging_ratio": "Token merging ratio",
+    "token_merging_ratio_img2img": "Token merging ratio for img2img",
+    "token_merging_ratio_hr": "Token merging ratio for high-res pass",
+    "img2img_extra_noise": "Extra noise multiplier for img2img and hires fix",
+}
 opts = Options(
     {
         "sd_model_checkpoint": None,
@@ -124,6 +143,20 @@ opts = Options(
         "overlay_inpaint": True,
         "return_mask": False,
         "eta_noise_seed_delta": 0,
+        "eta_ddim": 0.0,
+        "eta_ancestral": 1.0,
+        "sigma_min": 0.0,
+        "sigma_max": 0.0,
+        "rho": 0.0,
+        "s_churn": 0.0,
+        "s_tmin": 0.0,
+        "s_tmax": 0.0,
+        "s_noise": 1.0,
+        "s_min_uncond": 0.0,
+        "token_merging_ratio": 0.0,
+        "token_merging_ratio_img2img": 0.0,
+        "token_merging_ratio_hr": 0.0,
+        "img2img_extra_noise": 0.0,
     }
 )
 latent_upscale_modes = {

@@ -1,0 +1,74 @@
+"""Settings of the host that do nothing here, and the one remark that names them."""
+
+import pytest
+from PIL import Image
+
+SET = {
+    "CLIP_stop_at_last_layers": (2, "Clip skip"),
+    "eta_ddim": (0.5, "Eta for DDIM"),
+    "eta_ancestral": (0.5, "Eta for k-diffusion samplers"),
+    "eta_noise_seed_delta": (31337, "Eta noise seed delta"),
+    "sigma_min": (0.1, "sigma min"),
+    "sigma_max": (9.0, "sigma max"),
+    "rho": (3.0, "rho"),
+    "s_churn": (0.5, "sigma churn"),
+    "s_tmin": (0.1, "sigma tmin"),
+    "s_tmax": (9.0, "sigma tmax"),
+    "s_noise": (1.01, "sigma noise"),
+    "s_min_uncond": (2.0, "Negative Guidance minimum sigma"),
+    "token_merging_ratio": (0.5, "Token merging ratio"),
+}
+
+
+@pytest.mark.parametrize("key", SET)
+@pytest.mark.parametrize("overridden", [False, True])
+def test_what_is_set_is_named(host, key, overridden):
+    value, name = SET[key]
+    if overridden:
+        processed = host.txt2img(override_settings={key: value})
+    else:
+        setattr(host.shared.opts, key, value)
+        processed = host.txt2img()
+    assert processed.comments == f"Settings: Kandinsky has no use for {name}.\n"
+
+
+def test_one_remark_names_them_all(host):
+    host.shared.opts.CLIP_stop_at_last_layers = 2
+    host.shared.opts.rho = 3.0
+    comments = host.txt2img(batch_size=2, n_iter=2, s_churn=0.5).comments
+    assert comments == "Settings: Kandinsky has no use for Clip skip, rho, sigma churn.\n"
+
+
+@pytest.mark.parametrize(
+    ("key", "img2img", "hires"),
+    [
+        ("token_merging_ratio_img2img", True, False),
+        ("token_merging_ratio_hr", False, True),
+        ("img2img_extra_noise", True, True),
+    ],
+)
+def test_what_would_do_nothing_in_this_run_anyway_is_not_named(host, key, img2img, hires):
+    setattr(host.shared.opts, key, 0.3)
+    label = host.shared.opts.data_labels[key].label
+    assert host.txt2img().comments == ""
+    assert (label in host.txt2img(enable_hr=True).comments) == hires
+    assert (label in host.img2img(Image.new("RGB", (128, 128))).comments) == img2img
+
+
+@pytest.mark.parametrize(("eta", "named"), [(None, False), (0, False), (1.0, False), (0.3, True)])
+def test_an_eta_of_the_callers_own(host, eta, named):
+    """Clients of the web API send a default one with each call."""
+    assert ("no use for Eta." in host.txt2img(eta=eta).comments) == named
+
+
+def test_set_to_the_default_it_is_not_named(host):
+    host.shared.opts.CLIP_stop_at_last_layers = 1
+    assert host.txt2img(s_tmax=0.0, s_noise=1, s_churn=0).comments == ""
+
+
+def test_a_host_without_such_settings(host):
+    for key in SET:
+        # The stand-in reads some of them.
+        host.shared.opts.data[key] = 0
+        del host.shared.opts.data_labels[key]
+    assert host.txt2img().comments == ""
