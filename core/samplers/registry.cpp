@@ -69,7 +69,7 @@ constexpr std::array kSamplers{
     Sampler{.name = "DPM++ 2M SDE",
             .description = "DPM++ 2M with noise on the way",
             .run = sample_dpmpp_2m_sde,
-            .own_levels = karras_levels,
+            .own_levels = exponential_levels,
             .draws_noise = true},
     Sampler{.name = "DPM++ 3M SDE",
             .description = "Third order with noise on the way, for more steps",

@@ -98,7 +98,7 @@ HOST_DEFAULTS = {
     "DPM++ 2S a": "Karras",
     "DPM++ 2M": "Karras",
     "DPM++ SDE": "Karras",
-    "DPM++ 2M SDE": "Karras",
+    "DPM++ 2M SDE": "Exponential",
     "DPM++ 3M SDE": "Exponential",
 }
 DISCARDING = ("DPM2", "DPM2 a", "DPM++ 3M SDE")
