@@ -254,7 +254,7 @@ def random_scene(
     """A scene that is not held out.
 
     shares: of single things, pairs and compositions. extra: a shape that is to come more often: of
-    scenes without it, half are passed over.
+    other things without it, half are passed over.
     """
     single, pair = shares[0], shares[0] + shares[1]
     while True:
@@ -264,5 +264,6 @@ def random_scene(
         )
         while held_out(scene := make(rng)):
             pass
-        if extra is None or rng.random() < 0.5 or any(t.noun == extra for t in scene.things):
+        shows_it = extra is None or any(thing.noun == extra for thing in scene.things)
+        if shows_it or scene.kind == "composition" or rng.random() < 0.5:
             return scene
