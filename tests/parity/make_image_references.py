@@ -109,8 +109,8 @@ DEMO_BASE = replace(
     seed=1,
 )
 DEMO_IMAGE_TO_IMAGE = {
-    # Seed 1 is ill-conditioned: rounding of the start grows three hundredfold on the way.
-    "half": replace(DEMO_BASE, strength=0.5, seed=3),
+    # Seeds 1 and 3 are ill-conditioned: rounding of the start grows some hundredfold on the way.
+    "half": replace(DEMO_BASE, strength=0.5, seed=4),
     "russian": replace(DEMO_BASE, prompt="синий квадрат на белом фоне", strength=0.75, seed=2),
     "ddpm": replace(DEMO_BASE, sampler="DDPM", strength=0.6, negative_prompt="red circle"),
 }
