@@ -102,6 +102,14 @@ def test_the_tables_have_the_real_names(name, file, row):
     assert list(runpy.run_path(str(FAKE))[name]) == re.findall(row, source)
 
 
+def test_automatic_is_the_real_samplers_own_schedule():
+    source = (ROOT / "core" / "samplers" / "registry.cpp").read_text(encoding="utf-8")
+    own = re.findall(r'\.name = "([^"]+)".*?\.own_levels = (\w+)_levels', source, re.DOTALL)
+    schedules = {"uniform", "karras", "exponential"}
+    expected = {name: levels.title() if levels in schedules else "" for name, levels in own}
+    assert runpy.run_path(str(FAKE))["SAMPLERS"] == expected
+
+
 @pytest.mark.parametrize(
     ("name", "real_name"),
     [
