@@ -323,6 +323,20 @@ def long_job(model: Path, output: Path | str) -> list[str | Path]:
     ]
 
 
+def interrupt_at(stage: str, command: list[str | Path]) -> int:
+    """Sends Ctrl-C when a line tells of the stage; returns the exit code."""
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    for line in process.stderr:
+        if line.startswith(stage):
+            break
+    else:
+        pytest.fail(f"it ended before {stage}")
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    return process.returncode
+
+
 class TestProgress:
     def test_plain_lines_when_not_on_a_terminal(self, model: Path, tmp_path: Path) -> None:
         done = run_program(
@@ -419,28 +433,12 @@ class TestInterrupt:
         Image.new("RGB", (1024, 1024), "red").save(tmp_path / "source.png")
         command = long_job(model, f"{tmp_path}/out/")
         command[1:2] = ["img2img", "--image", tmp_path / "source.png"]
-        process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-        assert process.stderr is not None
-        for line in process.stderr:
-            if line.startswith("denoise"):
-                break
-        process.send_signal(signal.SIGINT)
-        process.communicate(timeout=60)
-        assert process.returncode == 130
+        assert interrupt_at("denoise", command) == 130
         assert list(tmp_path.iterdir()) == [tmp_path / "source.png"]
 
     def test_an_existing_file_survives(self, model: Path, tmp_path: Path) -> None:
         (tmp_path / "x.png").write_text("old")
-        process = subprocess.Popen(
-            long_job(model, tmp_path / "x.png"), stderr=subprocess.PIPE, text=True
-        )
-        assert process.stderr is not None
-        for line in process.stderr:
-            if line.startswith("prior"):
-                break
-        process.send_signal(signal.SIGINT)
-        process.communicate(timeout=60)
-        assert process.returncode == 130
+        assert interrupt_at("prior", long_job(model, tmp_path / "x.png")) == 130
         assert (tmp_path / "x.png").read_text() == "old"
         assert list(tmp_path.iterdir()) == [tmp_path / "x.png"]
 

@@ -121,20 +121,11 @@ TEST_F(ConditionsTest, RowsThatThereIsNoRoomForAreTheSame) {
   DenoiseRequest mixed = TinyPipelineTest::request();
   mixed.conditions = conditions;
   mixed.negative_conditions = {{0, 0, 1, 4}};
-  DenoiseRequest even = mixed;
-  for (Condition& condition : even.conditions) condition.row = 1;
-  EXPECT_FALSE(denoise(mixed, embeds, negative_embeds)
-                   .allclose(denoise(even, embeds, negative_embeds), 1e-3, 1e-3));
+  const at::Tensor of_all = denoise(mixed, embeds, negative_embeds);
   std::ranges::reverse(mixed.conditions);
-  EXPECT_TRUE(denoise(mixed, embeds, negative_embeds)
-                  .allclose(denoise(
-                                [&] {
-                                  DenoiseRequest forward = mixed;
-                                  forward.conditions = conditions;
-                                  return forward;
-                                }(),
-                                embeds, negative_embeds),
-                            1e-4, 1e-4));
+  EXPECT_TRUE(denoise(mixed, embeds, negative_embeds).allclose(of_all, 1e-4, 1e-4));
+  for (Condition& condition : mixed.conditions) condition.row = 1;
+  EXPECT_FALSE(denoise(mixed, embeds, negative_embeds).allclose(of_all, 1e-3, 1e-3));
 }
 
 TEST_F(ConditionsTest, TheGuidanceIntervalIsCountedInWholeSteps) {
