@@ -36,6 +36,8 @@ sys.path.insert(0, str(ROOT / "extension"))
 from kandinsky_ext.engine_folder import PACKAGE, engine_folder, python_tag, torch_version  # noqa: E402
 
 SOURCES = ("CMakeLists.txt", "pyproject.toml", "core", "bindings", "third_party")
+FILES = "files"
+"""In the stamp: the engine's own files with their sizes."""
 CMAKE_MINIMUM = (3, 25)
 BYTES_PER_JOB = 2 << 30
 """A file that includes torch takes up to this much memory to compile."""
@@ -92,9 +94,12 @@ def installed_engine_fits() -> bool:
     spec = importlib.util.find_spec(PACKAGE)
     if spec is None or spec.origin is None:
         return False
+    folder = Path(spec.origin).parent
+    if not (folder / "libkandinsky.so").is_file() or not any(folder.glob("_core.*.so")):
+        return False
     built: dict[str, Any]
     try:
-        built = runpy.run_path(str(Path(spec.origin).with_name("_build_info.py")))
+        built = runpy.run_path(str(folder / "_build_info.py"))
     except Exception:  # not there, or broken: no engine either way
         return False
     return (
@@ -130,9 +135,19 @@ def read_stamp(folder: Path) -> dict[str, str] | None:
     """The stamp of a whole engine; None for anything else, such as what an interrupted run left."""
     try:
         stamp = json.loads((folder / "stamp.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        is_whole = stamp.pop(FILES) == file_sizes(folder / PACKAGE)
+    except (OSError, ValueError, LookupError):
         return None
-    return stamp if (folder / PACKAGE / "__init__.py").is_file() else None
+    return stamp if is_whole else None
+
+
+def file_sizes(package: Path) -> dict[str, int]:
+    """The files of a package; Python adds to its folder, but only what it compiles."""
+    return {
+        str(file.relative_to(package)): file.stat().st_size
+        for file in sorted(package.rglob("*"))
+        if file.is_file() and "__pycache__" not in file.parts
+    }
 
 
 def missing_debian_packages() -> list[str] | None:
@@ -287,7 +302,8 @@ def build(folder: Path, stamp: dict[str, str]) -> None:
         print("Kandinsky: trying the engine", file=progress, flush=True)
         attempt = f"import sys; sys.path.insert(0, {str(new)!r}); import {PACKAGE}"
         run([sys.executable, "-c", attempt], log, progress, "Loading the new engine")
-    (new / "stamp.json").write_text(json.dumps(stamp), encoding="utf-8")
+    whole = {**stamp, FILES: file_sizes(new / PACKAGE)}
+    (new / "stamp.json").write_text(json.dumps(whole), encoding="utf-8")
     shutil.rmtree(old, ignore_errors=True)
     if folder.exists():
         folder.rename(old)

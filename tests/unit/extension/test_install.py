@@ -98,6 +98,8 @@ class Place:
         package = self.python_path / "kandinsky_engine"
         package.mkdir()
         (package / "__init__.py").write_text("raise SystemExit('imported')")
+        for name in ("libkandinsky.so", "_core.cpython-311.so"):
+            (package / name).touch()
         if info:
             (package / "_build_info.py").write_text("\n".join(info))
 
@@ -391,6 +393,30 @@ def test_an_installed_engine_that_does_not_fit_is_no_reason_not_to_build(place, 
     code, output = place.run()
     assert code == 0, output
     assert place.engine().is_dir()
+    assert place.run() == (0, "")
+
+
+def test_an_installed_engine_without_its_library_is_none(place):
+    place.install_engine('TORCH_VERSION = "9.9.9"', NEW_ABI, PYTHON)
+    (place.python_path / "kandinsky_engine" / "libkandinsky.so").unlink()
+    code, output = place.run()
+    assert code == 0, output
+    assert place.engine().is_dir()
+
+
+@pytest.mark.parametrize("text", [None, "cut"])
+def test_an_engine_that_has_lost_a_file_is_built_again(place, text):
+    assert place.run()[0] == 0
+    file = place.engine() / "kandinsky_engine" / "__init__.py"
+    content = file.read_text()
+    file.unlink()
+    if text is not None:
+        file.write_text(text)
+    code, output = place.run()
+    assert code == 0, output
+    assert file.read_text() == content
+    (file.parent / "__pycache__").mkdir(exist_ok=True)
+    (file.parent / "__pycache__" / "x.pyc").touch()
     assert place.run() == (0, "")
 
 
