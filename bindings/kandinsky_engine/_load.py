@@ -74,7 +74,10 @@ def _causes(error: ImportError, built_for_python: str) -> str:
     if "undefined symbol" in text:
         return "it and the torch that is loaded are of different builds."
     if "libkandinsky" in text:
-        return f"its library libkandinsky.so is missing in {Path(__file__).parent}."
+        library = Path(__file__).with_name("libkandinsky.so")
+        if library.exists():
+            return f"its library {library} is damaged."
+        return f"its library libkandinsky.so is missing in {library.parent}."
     if "GLIBC" in text:
         return "it was built on a newer system than this one."
     if "cannot open shared object file" in text:
