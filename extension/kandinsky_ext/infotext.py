@@ -87,9 +87,8 @@ def _host_name(sampler: str, scheduler: str | None, host_samplers: Container[str
     return next((name for name in names if name in host_samplers), None)
 
 
-def write_inpaint(parameters: MutableMapping[str, Any], method: str, *, has_model: bool) -> None:
+def write_inpaint(parameters: MutableMapping[str, Any], used: str) -> None:
     """Says what painted under a mask, as only a run that has one knows."""
-    used = ("model" if has_model else "blend") if method == "auto" else method
     parameters[KEYS["inpaint_method"]] = used
 
 

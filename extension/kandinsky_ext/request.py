@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from kandinsky_ext.conditions import Guide, Phrase, Steps, negative_guide, positive_guide
 from kandinsky_ext.controls import Settings
+from kandinsky_ext.errors import UserError
 from kandinsky_ext.mixing import Mix
 
 SEED_MASK = (1 << 64) - 1
@@ -35,6 +36,12 @@ class Start:
     latents: Floats
     mask: Floats | None
     steps: Steps
+
+    def kept_around(self, painted: Floats) -> Floats:
+        """The painted latents where the mask says so, and these around it."""
+        if self.mask is None:
+            return painted
+        return self.mask * painted + (1 - self.mask) * self.latents
 
     def strength(self) -> float:
         """The part of the schedule that makes the engine run just so many steps.
@@ -168,6 +175,18 @@ def make(
     )
 
 
+def check_counts(p: Any) -> None:
+    """Raises UserError for numbers that only a program sends and that the host does not check."""
+    for field, label in (
+        ("steps", "Steps"),
+        ("n_iter", "Batch count"),
+        ("batch_size", "Batch size"),
+    ):
+        value = getattr(p, field)
+        if value < 1:
+            raise UserError(f"{label}: {value}, expected 1 or more.")
+
+
 def start_steps(planned: int, total: int, running: int) -> Steps:
     """The steps of a run from a picture, of which the host wants `running` of `total`.
 
@@ -179,6 +198,11 @@ def start_steps(planned: int, total: int, running: int) -> Steps:
         running = max(1, running * MOST_STEPS // total)
         total = MOST_STEPS
     return Steps(planned, total, running)
+
+
+def inpaint_method(chosen: str, *, has_model: bool) -> str:
+    """What paints under a mask, "model" or "blend", where "auto" leaves it to what there is."""
+    return ("model" if has_model else "blend") if chosen == "auto" else chosen
 
 
 def uses_host_noise(p: Any) -> bool:

@@ -187,7 +187,8 @@ def test_each_control_survives_the_metadata(ext, name):
         host_noise=False,
         mix=mixed_with(ext, settings),
     )
-    ext.infotext.write_inpaint(parameters, settings.inpaint_method, has_model=True)
+    used = ext.request.inpaint_method(settings.inpaint_method, has_model=True)
+    ext.infotext.write_inpaint(parameters, used)
     # As text, as it comes back from a picture.
     texts = {key: str(value) for key, value in parameters.items() if value is not None}
     components = [SimpleNamespace(field=row.field) for row in rows]

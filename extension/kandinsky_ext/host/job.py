@@ -45,6 +45,7 @@ class RunJob:
 
         script: whether ours is the script chosen. Raises UserError for wishes that cannot be met.
         """
+        request.check_counts(p)
         device_remark = tools.device()[1]
         size_remark = request.size_remark(
             int(p.width), int(p.height), self._opened.engine.info.native_size
@@ -125,17 +126,19 @@ class RunJob:
             mask=None if mask is None else self._mask(mask, len(x), height, width),
             steps=kept,
         )
+        method = request.inpaint_method(
+            self._settings.inpaint_method, has_model=bool(self._opened.engine.info.inpaint_dir)
+        )
         if mask is not None:
-            infotext.write_inpaint(
-                p.extra_generation_params,
-                self._settings.inpaint_method,
-                has_model=bool(self._opened.engine.info.inpaint_dir),
-            )
+            infotext.write_inpaint(p.extra_generation_params, method)
         latents = self._paint(p, size, kept, conditioning, unconditional, noise, start)
         if latents is None:
             return x
+        if masked and method == "model":
+            # An inpainting model paints around the mask, too. The host blends, but not where a
+            # script does it instead: soft inpainting counts on samplers that did so all along.
+            latents = start.kept_around(latents)
         if masked:
-            # The host blends them with the start latents.
             latents = fit(latents, *x.shape[2:])
         return torch.from_numpy(latents).to(x.device)
 

@@ -139,3 +139,29 @@ def test_a_batch_member_is_the_same_alone(host, photo):
     batch = inpaint(host, photo, box_mask(), batch_size=2, inpainting_fill=3, seed=8)
     alone = inpaint(host, photo, box_mask(), inpainting_fill=3, seed=9)
     assert alone.images[0].tobytes() == batch.images[2].tobytes()
+
+
+@pytest.mark.parametrize("method", ["auto", "model", "blend"])
+def test_latents_stay_around_the_mask_where_a_script_blends_instead_of_the_host(
+    host, photo, method
+):
+    """As soft inpainting does: at the end it takes what the sampler gives."""
+    host.toy.with_name("toy-inpaint").mkdir()
+    seen = []
+
+    class Soft:
+        def on_mask_blend(self, p, args):
+            seen.append((args.current_latent.clone(), args.init_latent, args.nmask))
+            args.blended_latent = args.current_latent
+
+    inpaint(
+        host,
+        photo,
+        box_mask(),
+        inpaint_full_res=False,
+        scripts=host.scripts.Runner([Soft()]),
+        args=host.settings(inpaint_method=method),
+    )
+    ((latents, start, mask),) = seen
+    assert (latents != start)[mask.expand_as(latents) == 1].any()
+    assert (latents == start)[mask.expand_as(latents) == 0].all()

@@ -326,7 +326,7 @@ class Engine:
             latents = (latents * part + init_latents * (1 - part)).astype(np.float32)
         if self._steps("denoise", running, latents):
             latents = latents * np.float32(0.5)
-        if mask is not None:
+        if mask is not None and (mask_method == "blend" or not self.info.inpaint_dir):
             latents = latents * mask + init_latents * (1 - mask)
         return np.ascontiguousarray(latents, dtype=np.float32)
 

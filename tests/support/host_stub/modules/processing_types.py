@@ -11,6 +11,7 @@ from modules import (
     masking,
     prompt_parser,
     rng,
+    scripts,
     sd_models,
     sd_samplers,
     sd_samplers_common,
@@ -304,7 +305,10 @@ class StableDiffusionProcessingImg2Img(StableDiffusionProcessing):
             self, self.init_latent, noise, self.c, self.uc, image_conditioning=None
         )
         if self.mask is not None:
-            samples = samples * self.nmask + self.init_latent * self.mask
+            blended = samples * self.nmask + self.init_latent * self.mask
+            args = scripts.MaskBlendArgs(samples, self.nmask, self.init_latent, self.mask, blended)
+            self.call("on_mask_blend", args)
+            samples = args.blended_latent
         return samples
 
 

@@ -23,6 +23,16 @@ class Script:
         return f"script_{prefix}{title}_{item_id}"
 
 
+class MaskBlendArgs:
+    def __init__(self, current_latent, nmask, init_latent, mask, blended_latent):
+        self.current_latent = current_latent
+        self.nmask = nmask
+        self.init_latent = init_latent
+        self.mask = mask
+        self.blended_latent = blended_latent
+        self.is_final_blend = True
+
+
 class Runner:
     """Calls the hooks of always-on scripts: an object with any of the hooks' names as methods."""
 
