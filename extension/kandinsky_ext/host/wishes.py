@@ -18,6 +18,8 @@ FULL_DECODING = {"sd_vae_decode_method": "Full", "sd_vae_encode_method": "Full"}
 HIRES_DENOISING = 0.75
 """The host's own default, which its API leaves out."""
 NO_CHECKPOINT = (None, "", "None", "none", "Use same checkpoint")
+USE_SAME = {"hr_sampler_name": "Use same sampler", "hr_scheduler": "Use same scheduler"}
+"""The page's words for none, which a pasted or API call's picture may bring."""
 KEPT_AS = "kandinsky_wishes"
 
 
@@ -47,6 +49,9 @@ def switch_off(p: Any) -> None:
         if getattr(p, field, None) not in NO_CHECKPOINT:
             setattr(p, field, None)
             p.comment(f"{name} checkpoint: Kandinsky has no use for it.")
+    for field, same in USE_SAME.items():
+        if getattr(p, field, None) == same:
+            setattr(p, field, None)
     if getattr(p, "enable_hr", False) and p.denoising_strength is None:
         p.denoising_strength = HIRES_DENOISING
     known = shared.opts.data_labels

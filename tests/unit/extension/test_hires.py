@@ -58,6 +58,15 @@ def test_steps_sampler_schedule_and_prompts_of_the_second_pass(host):
         assert part in text
 
 
+def test_the_pages_words_for_the_same_sampler_are_known(host):
+    same = {"hr_sampler_name": "Use same sampler", "hr_scheduler": "Use same scheduler"}
+    processed = host.txt2img(enable_hr=True, sampler_name="Euler", scheduler="Karras", **same)
+    for call in host.called("denoise"):
+        assert (call["sampler"], call["scheduler"]) == ("Euler", "Karras")
+    assert "Use same" not in processed.comments
+    assert "Hires sampler" not in processed.infotexts[0]
+
+
 def test_the_same_prompt_is_not_encoded_again(host):
     host.txt2img(prompt="x", enable_hr=True)
     assert len(host.called("encode_prompts")) == 1
