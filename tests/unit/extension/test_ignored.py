@@ -17,6 +17,9 @@ SET = {
     "s_noise": (1.01, "sigma noise"),
     "s_min_uncond": (2.0, "Negative Guidance minimum sigma"),
     "token_merging_ratio": (0.5, "Token merging ratio"),
+    "skip_early_cond": (0.2, "Ignore negative prompt during early sampling"),
+    "beta_dist_alpha": (0.5, "Beta scheduler - alpha"),
+    "uni_pc_order": (2, "UniPC order"),
 }
 
 

@@ -120,6 +120,9 @@ LABELS = {
     "token_merging_ratio_img2img": "Token merging ratio for img2img",
     "token_merging_ratio_hr": "Token merging ratio for high-res pass",
     "img2img_extra_noise": "Extra noise multiplier for img2img and hires fix",
+    "skip_early_cond": "Ignore negative prompt during early sampling",
+    "beta_dist_alpha": "Beta scheduler - alpha",
+    "uni_pc_order": "UniPC order",
 }
 opts = Options(
     {
@@ -157,6 +160,9 @@ opts = Options(
         "token_merging_ratio_img2img": 0.0,
         "token_merging_ratio_hr": 0.0,
         "img2img_extra_noise": 0.0,
+        "skip_early_cond": 0.0,
+        "beta_dist_alpha": 0.6,
+        "uni_pc_order": 3,
     }
 )
 latent_upscale_modes = {
