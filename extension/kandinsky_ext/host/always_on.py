@@ -28,6 +28,10 @@ class FailedJob:
     def __init__(self, error: Exception) -> None:
         self._error = error
 
+    def told(self) -> str:
+        """The error in words."""
+        return f"{controls.TITLE}: {self._error}"
+
     def started(self) -> None:
         """Nothing yet: see above."""
 
@@ -67,7 +71,7 @@ def setup(p: Any, enabled: bool, values: Any) -> None:
         return
     job: RunJob | FailedJob
     try:
-        job = run.make_job(controls.read(values))
+        job = run.make_job(p, controls.read(values))
     except Exception as error:  # whatever it is, see FailedJob
         job = FailedJob(error)
     undo = ExitStack()
@@ -82,7 +86,7 @@ def before_process(p: Any) -> None:
         return
     active = _active[0]
     if isinstance(active.job, FailedJob):
-        wishes.switch_off(p)
+        _fail(p, active.job)
         return
     if isinstance(active.facade.job, FailedJob):
         # That was about an earlier processing object, another cell of a plot for instance.
@@ -92,8 +96,16 @@ def before_process(p: Any) -> None:
         try:
             active.job.prepare(p, script=False)
         except Exception as error:  # likewise
-            wishes.switch_off(p)
             active.facade.job = FailedJob(error)
+            _fail(p, active.facade.job)
+
+
+def _fail(p: Any, job: FailedJob) -> None:
+    """Lets the host go on to where the job raises its error. Some scripts keep going after that, a
+    plot with an empty cell: there the remark tells why.
+    """
+    wishes.switch_off(p)
+    p.comment(job.told())
 
 
 def closed(p: Any) -> None:

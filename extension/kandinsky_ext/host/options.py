@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import gradio as gr
 from modules import script_callbacks, shared
@@ -32,10 +33,14 @@ def _add() -> None:
     )
 
 
-def max_memory() -> int:
-    """In bytes; 0: what is free. A value that is no size counts as 0."""
+def max_memory(p: Any) -> int:
+    """In bytes; 0: what is free. A value that is no size counts as 0.
+
+    The model is opened before the host has put in place what p overrides.
+    """
+    set_here = getattr(shared.opts, MAX_MEMORY, 0)
     try:
-        gigabytes = float(getattr(shared.opts, MAX_MEMORY, 0) or 0)
+        gigabytes = float((p.override_settings or {}).get(MAX_MEMORY, set_here) or 0)
     except (TypeError, ValueError):
         return 0
     # Also what a hand wrote into the host's file.

@@ -19,7 +19,7 @@ def run(p: Any, settings: Settings) -> Any:
 
     Raises UserError for what cannot be painted, and the engine's own errors; the host shows either.
     """
-    job = make_job(settings)
+    job = make_job(p, settings)
     try:
         job.prepare(p, script=True)
         with wishes.options_of(p), backend.in_force(job):
@@ -29,8 +29,11 @@ def run(p: Any, settings: Settings) -> Any:
         shared.state.textinfo = None
 
 
-def make_job(settings: Settings) -> RunJob:
-    """Opens the model that the settings name. Raises UserError or the engine's own errors."""
+def make_job(p: Any, settings: Settings) -> RunJob:
+    """Opens the model that the settings name, for p and what follows in its run.
+
+    Raises UserError or the engine's own errors.
+    """
     if getattr(shared.opts, "onnx_enable", False):
         raise UserError("Kandinsky cannot run while ONNX is on: switch it off in Settings > ONNX.")
     model = models.choose(settings.model, tools.model_roots())
@@ -41,7 +44,7 @@ def make_job(settings: Settings) -> RunJob:
             model.folder,
             device,
             settings.precision,
-            max_memory=options.max_memory(),
+            max_memory=options.max_memory(p),
             int8_weights=settings.int8_weights,
         )
     )

@@ -184,6 +184,17 @@ def test_a_model_that_is_not_there_stops_the_run(host, other, img2img):
     assert host.snapshot() == before
 
 
+def test_a_script_that_goes_on_after_errors_still_tells_them(host, other):
+    def plot(p):
+        for _ in range(2):
+            with pytest.raises(host.ext("errors").UserError):
+                host.processing.process_images(copy.copy(p))
+        return list(p.comments)
+
+    (comment,) = other(plot, args=(True, 25, 4.0, "gone"))
+    assert comment.startswith('Kandinsky: There is no Kandinsky model "gone"')
+
+
 def test_a_missing_picture_stops_the_run(host, other):
     before = host.snapshot()
     with pytest.raises(host.ext("errors").UserError, match="choose it again"):

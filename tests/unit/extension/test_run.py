@@ -439,6 +439,22 @@ def test_the_memory_limit_of_the_settings_page_reaches_the_engine(host, value, n
     assert host.called("open")[0]["max_memory"] == nbytes
 
 
+@pytest.mark.parametrize("value", [2, 0])
+def test_the_memory_limit_can_be_overridden_for_one_run(host, value):
+    host.script_callbacks.ui_settings_callback()
+    host.shared.opts.kandinsky_max_memory = 3
+    host.txt2img(override_settings={"kandinsky_max_memory": value})
+    assert host.called("open")[0]["max_memory"] == value * 1_000_000_000
+    assert host.shared.opts.kandinsky_max_memory == 3
+
+
+@pytest.mark.parametrize("field", ["steps", "n_iter", "batch_size"])
+@pytest.mark.parametrize("value", [0, -3])
+def test_a_number_that_only_a_program_sends_is_refused(host, field, value):
+    with pytest.raises(host.ext("errors").UserError, match=f"{value}, expected 1 or more"):
+        host.txt2img(**{field: value})
+
+
 def test_without_the_settings_page_there_is_no_memory_limit(host):
     host.txt2img()
     assert host.called("open")[0]["max_memory"] == 0
