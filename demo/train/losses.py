@@ -9,7 +9,17 @@ from pathlib import Path
 from common import WORK, load
 from PIL import Image, ImageDraw
 
-STAGES = ("movq_both", "vision", "xlmr", "clip", "prior", "movq_decoder", "unet", "inpaint")
+STAGES = (
+    "movq_both",
+    "movq_small",
+    "vision",
+    "xlmr",
+    "clip",
+    "prior",
+    "movq_decoder",
+    "unet",
+    "inpaint",
+)
 _PANEL = (420, 240)
 _MARGIN = 34
 _INKS = ("#c22", "#25b", "#292", "#a3a", "#b80")

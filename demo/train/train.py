@@ -36,7 +36,8 @@ class Stage:
 
 
 STAGES = (
-    Stage(("train_movq.py", "both"), "movq", 4000, 55, "kandinsky-demo/movq"),
+    Stage(("train_movq.py", "both"), "movq_both", 4000, 55, "kandinsky-demo/movq"),
+    Stage(("train_movq.py", "small"), "movq", 5000, 27, "kandinsky-demo/movq"),
     Stage(("train_vision.py",), "vision", 1420, 10),
     Stage(("train_text.py", "xlmr"), "xlmr", 1200, 6, "kandinsky-demo/text_encoder"),
     Stage(("train_text.py", "clip"), "text", 1200, 6),

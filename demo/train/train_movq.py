@@ -1,19 +1,21 @@
 """Trains MoVQ: pixels to latents of an eighth of the size and back.
 
-Two phases. First encoder and decoder together; then latents are standardised (zero mean, unit
-variance per channel, folded exactly into the 1x1 convolutions at both ends) and the encoder is
-frozen, so that the UNet can start on its latents while the second phase goes on improving the
-decoder alone.
+Three phases. First encoder and decoder together; then latents are standardised (zero mean, unit
+variance per channel, folded exactly into the 1x1 convolutions at both ends). Then both learn small
+pictures, where eight pixels are a whole corner: there latents are free to move, and those of larger
+pictures are held where they were. Last the encoder is frozen, so that the UNet can start on its
+latents while the decoder alone goes on improving.
 """
 
 from __future__ import annotations
 
+import copy
 import functools
 
 import numpy as np
 import scenes
 import torch
-from common import Options, Run, pictures, to_tensor
+from common import SIZE, Options, Run, pictures, quick_precision, to_tensor
 from diffusers import VQModel
 from diffusers.models.attention_processor import SpatialNorm
 from muon import matrices_except
@@ -47,6 +49,18 @@ SIZES: dict[tuple[int, int], float] = {
     (192, 192): 0.04,
     (256, 256): 0.04,
 }
+SMALL = (64, 64)
+# Of the second phase.
+SMALL_SIZES: dict[tuple[int, int], float] = {
+    SMALL: 0.7,
+    (128, 128): 0.22,
+    (192, 128): 0.04,
+    (128, 192): 0.04,
+}
+HOLD = 1.0  # of larger pictures' latents, by their squared distance
+# Most that latents are off in training, as those of a UNet always are: without it, a tenth of their
+# spread makes a picture fall apart.
+NOISE = 0.1
 # Of single things, pairs and compositions. The last, with most edges, are more than elsewhere.
 KINDS = (0.45, 0.35, 0.2)
 # Both ends, and what reads latents, are not Muon's.
@@ -59,6 +73,12 @@ def encode(movq: VQModel, pixels: torch.Tensor) -> torch.Tensor:
 
 def decode(movq: VQModel, latents: torch.Tensor) -> torch.Tensor:
     return movq.decode(latents, force_not_quantize=True).sample
+
+
+def roughened(latents: torch.Tensor) -> torch.Tensor:
+    """Each picture's latents with noise of its own strength, up to NOISE."""
+    strength = NOISE * torch.rand(len(latents), 1, 1, 1)
+    return latents + strength * torch.randn_like(latents)
 
 
 def quick_spatial_norm(self: SpatialNorm, f: torch.Tensor, zq: torch.Tensor) -> torch.Tensor:
@@ -87,10 +107,10 @@ def loss_of(output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
 
 
 @torch.no_grad()
-def psnr(movq: VQModel, count: int = 64) -> float:
+def psnr(movq: VQModel, count: int = 64, size: int = SIZE) -> float:
     """Mean peak signal-to-noise ratio in dB over scenes never trained on."""
     rng = np.random.default_rng(10**6)
-    target = to_tensor(pictures(rng, count)[1])
+    target = to_tensor(pictures(rng, count, size, size)[1])
     output = torch.cat([decode(movq, encode(movq, t)) for t in target.split(16)]).clamp(-1, 1)
     error = ((output - target) / 2).square().mean((1, 2, 3))
     return float((-10 * error.log10()).mean())
@@ -116,14 +136,16 @@ def standardise(movq: VQModel) -> None:
         conv.weight *= std[None, :, None, None]
 
 
-def batch_of(chosen: Options, stage: int, step: int) -> torch.Tensor:
+def batch_of(
+    chosen: Options, stage: int, step: int, shares: dict[tuple[int, int], float] = SIZES
+) -> torch.Tensor:
     """A small batch (they learn most per minute): one picture, or more if they are small.
 
     All processes have the same size in a step, so that none waits for another.
     """
-    sizes = list(SIZES)
+    sizes = list(shares)
     lot = np.random.default_rng((chosen.seed, stage, step))
-    width, height = sizes[int(lot.choice(len(sizes), p=list(SIZES.values())))]
+    width, height = sizes[int(lot.choice(len(sizes), p=list(shares.values())))]
     rng = np.random.default_rng((chosen.seed, stage, step, rank_and_size()[0]))
     count = max(1, 128 * 128 // (width * height))
     make = functools.partial(scenes.random_scene, shares=KINDS)
@@ -151,6 +173,32 @@ def train_both(chosen: Options) -> None:
     print(f"movq: {psnr(movq):.2f} dB")
     standardise(movq)
     print(f"movq: {psnr(movq):.2f} dB after standardising")
+    movq.save_pretrained(chosen.work / "movq_both")
+
+
+def train_small(chosen: Options) -> None:
+    movq = VQModel.from_pretrained(chosen.work / "movq_both")
+    before = copy.deepcopy(movq).requires_grad_(False)
+    movq.quantize.requires_grad_(False)
+    run = Run(
+        "movq_small", chosen, {"movq": movq}, peak=1.2e-3, decay=0.998, orthogonal=inner_matrix
+    )
+    for step in run.steps():
+        target = batch_of(chosen, 3, step, SMALL_SIZES)
+        with quick_precision():
+            latents = encode(movq, target).float()
+            loss = loss_of(decode(movq, roughened(latents)).float(), target)
+            if target.shape[2:] == SMALL[::-1]:
+                run.note(small=loss.item())
+            else:
+                moved = (latents - encode(before, target).float()).square().mean()
+                run.note(large=loss.item(), moved=moved.item())
+                loss = loss + HOLD * moved
+        run.learn(loss)
+    if not run.first:
+        return
+    run.finish()
+    print(f"movq: {psnr(movq):.2f} dB, {psnr(movq, size=SMALL[0]):.2f} dB at {SMALL[0]} px")
     movq.save_pretrained(chosen.work / "movq")
 
 
@@ -165,9 +213,7 @@ def train_decoder(chosen: Options) -> None:
         target = batch_of(chosen, 2, step)
         with torch.no_grad():
             latents = encode(movq, target)
-            # The UNet's latents are never quite right; some noise makes the decoder forgiving.
-            latents += 0.05 * torch.rand(len(latents), 1, 1, 1) * torch.randn_like(latents)
-        loss = loss_of(decode(movq, latents), target)
+        loss = loss_of(decode(movq, roughened(latents)), target)
         run.learn(loss)
         run.note(loss=loss.item())
     if not run.first:
@@ -178,4 +224,4 @@ def train_decoder(chosen: Options) -> None:
 
 
 if __name__ == "__main__":
-    main({"both": train_both, "decoder": train_decoder}, STEPS, __doc__)
+    main({"both": train_both, "small": train_small, "decoder": train_decoder}, STEPS, __doc__)
