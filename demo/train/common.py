@@ -256,6 +256,12 @@ def to_tensor(pictures: np.ndarray) -> torch.Tensor:
     return torch.from_numpy(pictures).permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
 
 
+def to_pixels(tensor: torch.Tensor) -> np.ndarray:
+    """float [B, 3, H, W] around [-1, 1] to uint8 [B, H, W, 3]."""
+    levels = tensor.float().add(1).mul(127.5).round().clamp(0, 255)
+    return levels.byte().permute(0, 2, 3, 1).numpy()
+
+
 def pictures(
     rng: np.random.Generator,
     count: int,

@@ -1,7 +1,8 @@
 """Makes the pool that UNets learn from: drawn scenes, encoded once, in files by size.
 
 Each file ("shard") holds PART scenes, and the latents and the picture embeddings of their pictures.
-Captions are made anew each time a picture is used.
+Captions are made anew each time a picture is used. Small pictures that MoVQ turns into something
+else are drawn anew: they would teach a UNet that some circles are called hexagons.
 """
 
 from __future__ import annotations
@@ -9,11 +10,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import judge
 import numpy as np
 import torch
-from common import Options, load, quick_precision, save, to_tensor
+from common import SIZE, Options, load, quick_precision, save, to_pixels, to_tensor
 from diffusers import VQModel
-from scenes import Scene, draw, random_scene
+from scenes import Claims, Scene, draw, random_scene
 from train_vision import PICTURE, for_vision
 from transformers import CLIPVisionModelWithProjection
 from workers import main, mark_whole, rank_and_size
@@ -21,22 +23,59 @@ from workers import main, mark_whole, rank_and_size
 PART = 64
 # (width, height), multiples of 64 -> share of the training steps, shards
 BUCKETS: dict[tuple[int, int], tuple[float, int]] = {
-    (128, 128): (0.57, 1000),
-    (64, 64): (0.15, 256),
-    (192, 128): (0.06, 64),
-    (128, 192): (0.06, 64),
-    (192, 192): (0.06, 64),
-    (256, 256): (0.10, 96),
+    (128, 128): (0.46, 1000),
+    (64, 64): (0.26, 320),
+    (192, 128): (0.05, 64),
+    (128, 192): (0.05, 64),
+    (192, 192): (0.07, 64),
+    (256, 256): (0.11, 96),
 }
-HARDEST = "hexagon"  # of the shapes, the nearest to another
+HARDEST = ("circle", "hexagon")  # of the shapes, the two that are nearest to each other
+TRIES = 4  # to draw a small picture whose shapes can be told
 
 
 def _generator(chosen: Options, size: tuple[int, int], number: int) -> np.random.Generator:
     return np.random.default_rng((chosen.seed, 4, *size, number))
 
 
-def _scenes(rng: np.random.Generator) -> list[Scene]:
-    return [random_scene(rng, extra=HARDEST) for _ in range(PART)]
+def _encoded(
+    movq: VQModel, scenes: list[Scene], size: tuple[int, int], rng: np.random.Generator
+) -> torch.Tensor:
+    """Latents of the scenes' pictures, float16."""
+    pixels = to_tensor(np.stack([draw(scene, *size, rng) for scene in scenes]))
+    parts = pixels.contiguous(memory_format=torch.channels_last).split(16)
+    with quick_precision():
+        return torch.cat([movq.encode(part).latents for part in parts]).half()
+
+
+def _is_shown(scene: Scene, pixels: np.ndarray) -> bool:
+    """Whether a picture shows a scene's things in their shapes. Compositions always do."""
+    if scene.kind == "composition":
+        return True
+    verdict = judge.verdict(pixels, Claims(tuple((t.noun, t.color, None) for t in scene.things)))
+    return verdict["count"] and verdict["shape"]
+
+
+def _legible(
+    movq: VQModel, size: tuple[int, int], rng: np.random.Generator
+) -> tuple[list[Scene], torch.Tensor]:
+    """Scenes as they come, but those that MoVQ cannot show drawn anew, and their latents."""
+    scenes = [random_scene(rng, extra=HARDEST) for _ in range(PART)]
+    latents = _encoded(movq, scenes, size, rng)
+    todo = list(range(PART))
+    for _ in range(TRIES):
+        with quick_precision():
+            shown = movq.decode(latents[todo].float(), force_not_quantize=True).sample
+        pictures = to_pixels(shown)
+        todo = [i for i, picture in zip(todo, pictures, strict=True)
+                if not _is_shown(scenes[i], picture)]  # fmt: skip
+        if not todo:
+            break
+        for i in todo:
+            kind = scenes[i].kind
+            scenes[i] = random_scene(rng, (float(kind == "single"), float(kind == "pair"), 0.0))
+        latents[todo] = _encoded(movq, [scenes[i] for i in todo], size, rng)
+    return scenes, latents
 
 
 def scenes_of(chosen: Options, size: tuple[int, int], number: int) -> list[Scene]:
@@ -95,15 +134,15 @@ def make(chosen: Options) -> None:
         if path.exists():
             continue
         rng = _generator(chosen, size, number)
-        scenes = _scenes(rng)
-        pixels = to_tensor(np.stack([draw(scene, *size, rng) for scene in scenes]))
+        if min(size) < SIZE:
+            scenes, latents = _legible(movq, size, rng)
+        else:
+            scenes = [random_scene(rng, extra=HARDEST) for _ in range(PART)]
+            latents = _encoded(movq, scenes, size, rng)
         # What the picture tower sees is always the square picture.
         square = to_tensor(np.stack([draw(scene, PICTURE, PICTURE, rng) for scene in scenes]))
-        parts = pixels.contiguous(memory_format=torch.channels_last).split(16)
-        with quick_precision():
-            latents = [movq.encode(part).latents for part in parts]
         embeds = vision(for_vision(square)).image_embeds
-        save(path, (scenes, torch.cat(latents).half(), embeds))
+        save(path, (scenes, latents, embeds))
         if done % 20 == 0:
             print(f"pool: {done * workers} of {len(wanted)} shards", flush=True)
     mark_whole(folder)

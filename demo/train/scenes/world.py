@@ -249,12 +249,12 @@ def random_composition(rng: np.random.Generator) -> Scene:
 def random_scene(
     rng: np.random.Generator,
     shares: tuple[float, float, float] = (0.46, 0.47, 0.07),
-    extra: str | None = None,
+    extra: tuple[str, ...] = (),
 ) -> Scene:
     """A scene that is not held out.
 
-    shares: of single things, pairs and compositions. extra: a shape that is to come more often: of
-    other things without it, half are passed over.
+    shares: of single things, pairs and compositions. extra: shapes that are to come more often: of
+    other things without them, half are passed over.
     """
     single, pair = shares[0], shares[0] + shares[1]
     while True:
@@ -264,6 +264,6 @@ def random_scene(
         )
         while held_out(scene := make(rng)):
             pass
-        shows_it = extra is None or any(thing.noun == extra for thing in scene.things)
-        if shows_it or scene.kind == "composition" or rng.random() < 0.5:
+        is_wanted = not extra or any(thing.noun in extra for thing in scene.things)
+        if is_wanted or scene.kind == "composition" or rng.random() < 0.5:
             return scene

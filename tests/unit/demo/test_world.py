@@ -145,17 +145,18 @@ def test_attributes_order_a_pair_from_left_to_right() -> None:
     assert not scenes.satisfied(one_way[None], scenes.attributes(wrong)[None]).any()
 
 
-def test_an_extra_shape_is_in_nearly_twice_as_many_scenes() -> None:
-    def share(extra: str | None) -> float:
+@pytest.mark.parametrize("extra", [("hexagon",), ("circle", "hexagon")])
+def test_extra_shapes_are_in_more_scenes(extra: tuple[str, ...]) -> None:
+    def share(wanted: tuple[str, ...]) -> float:
         rng = np.random.default_rng(6)
-        made = [scenes.random_scene(rng, extra=extra) for _ in range(1000)]
+        made = [scenes.random_scene(rng, extra=wanted) for _ in range(1000)]
         assert not any(scenes.held_out(scene) for scene in made)
-        return float(np.mean([any(t.noun == "hexagon" for t in s.things) for s in made]))
+        return float(np.mean([any(t.noun in extra for t in s.things) for s in made]))
 
-    # Half of the others are passed over: x becomes 2 x / (1 + x).
-    plain = share(None)
-    assert 0.12 < plain < 0.22
-    assert share("hexagon") == pytest.approx(2 * plain / (1 + plain), abs=0.04)
+    # Half of the others are passed over: x becomes 2 x / (1 + x), but for compositions.
+    plain = share(())
+    assert 0.12 * len(extra) < plain < 0.23 * len(extra)
+    assert share(extra) == pytest.approx(2 * plain / (1 + plain), abs=0.05)
 
 
 def test_claims_are_true_of_their_own_scene_and_seldom_of_others() -> None:
