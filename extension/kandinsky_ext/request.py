@@ -162,7 +162,7 @@ def make(
         sampler=sampler,
         scheduler=scheduler,
         steps=steps,
-        guidance_scale=float(p.cfg_scale),
+        guidance_scale=guidance_scale(p),
         guidance_rescale=settings.guidance_rescale,
         guidance_start=settings.guidance_start,
         guidance_end=settings.guidance_end,
@@ -217,6 +217,16 @@ def noise_multiplier(p: Any) -> float:
     """By how much the host scales the noise of image to image."""
     multiplier = getattr(p, "initial_noise_multiplier", None)
     return 1.0 if multiplier is None else float(multiplier)
+
+
+def guidance_scale(p: Any) -> float:
+    """Of the pass that p is at. Some hosts give the hires pass its own: 0 stands for the first
+    pass's, less for none.
+    """
+    of_hires = getattr(p, "hr_cfg", None) if getattr(p, "is_hr_pass", False) else None
+    if not of_hires:
+        return float(p.cfg_scale)
+    return float(of_hires) if of_hires > 0 else 1.0
 
 
 def size_remark(width: int, height: int, native: int) -> str | None:

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from modules import devices, sd_hijack, sd_models, sd_samplers, sd_vae, shared
 
+from kandinsky_ext.host import forge
 from kandinsky_ext.host.facade import Facade, Job, Sampler
 
 _ABSENT = object()
@@ -59,7 +60,7 @@ def _put_on(facade: Facade, undo: ExitStack) -> None:
     def keep_facade(*_args: Any, **_kwargs: Any) -> Facade:
         return facade
 
-    def create_sampler(name: str, _model: Any = None) -> Sampler:
+    def create_sampler(name: str, *_args: Any, **_kwargs: Any) -> Sampler:
         return Sampler(name, facade)
 
     # Not shared.sd_model: assigning that also files the facade among the loaded models.
@@ -76,6 +77,10 @@ def _put_on(facade: Facade, undo: ExitStack) -> None:
     # Else latents and pictures pass through float16, and autocast is around us, on an accelerator.
     _replace(devices, "dtype", torch.float32, undo)
     _replace(devices, "dtype_vae", torch.float32, undo)
+    if forge.is_host():
+        forge.extend(facade)
+        for owner, name, value in forge.replacements(facade):
+            _replace(owner, name, value, undo)
 
 
 def _replace(owner: Any, name: str, value: Any, undo: ExitStack) -> None:

@@ -43,7 +43,13 @@ def _set(p: Any) -> list[str]:
         *(OF_BOTH if img2img or hires else ()),
     )
     found = [key for key in keys if _differs(key, getattr(shared.opts, key, None))]
-    return found + [key for key in FIELDS if _differs(key, getattr(p, key, None))]
+    return found + [key for key in FIELDS if _differs(key, _field(p, key))]
+
+
+def _field(p: Any, key: str) -> Any:
+    """Some hosts fill their fields later than A1111, or not at all."""
+    given = getattr(p, key, None)
+    return getattr(shared.opts, key, None) if given is None else given
 
 
 def _differs(key: str, value: Any) -> bool:

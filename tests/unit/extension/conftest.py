@@ -16,9 +16,9 @@ ROOT = Path(__file__).parents[3]
 STUB = ROOT / "tests" / "support" / "host_stub"
 FAKE_ENGINE = ROOT / "tests" / "support" / "fake_engine"
 HOST_MODULES = (
-    *("call_queue", "devices", "images", "infotext_utils", "paths_internal", "processing"),
+    *("call_queue", "devices", "images", "infotext_utils", "loop", "paths_internal", "processing"),
     *("prompt_parser", "rng", "script_callbacks", "scripts", "sd_hijack", "sd_models"),
-    *("sd_samplers", "sd_samplers_common", "sd_vae", "shared", "ui_common"),
+    *("sd_samplers", "sd_samplers_common", "sd_vae", "sd_vae_approx", "shared", "ui_common"),
 )
 OURS = ("modules", "kandinsky_ext", "kandinsky_engine")
 
@@ -61,6 +61,10 @@ def snapshot(host):
         "options": dict(host.shared.opts.data),
         "close": host.processing.StableDiffusionProcessing.close,
         "default dtype": torch.get_default_dtype(),
+        "loop": [
+            {name: value for name, value in vars(module).items() if callable(value)}
+            for module in (host.processing, host.sd_models, host.sd_vae_approx)
+        ],
     }
 
 
@@ -137,3 +141,10 @@ def host(bare_host, monkeypatch):
     ]
     bare_host.toy = make_model(bare_host.models / "Kandinsky" / "toy")
     return bare_host
+
+
+@pytest.fixture
+def forge(host, monkeypatch):
+    """The same host, but one that keeps a model's networks in `forge_objects`."""
+    host.loop.ForgeObjects(host.processing).install(monkeypatch)
+    return host

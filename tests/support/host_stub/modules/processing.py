@@ -12,6 +12,7 @@ from modules import (
     devices,
     images,
     infotext_utils,
+    loop,
     sd_hijack,
     sd_models,
     sd_samplers,
@@ -105,7 +106,7 @@ def _process_images_inner(p):
     shared.sd_model.sd_checkpoint_info.name_for_extra  # noqa: B018  fails with no model
     if p.tiling is None:
         p.tiling = opts.tiling
-    sd_hijack.model_hijack.apply_circular(p.tiling)
+    loop.kind.options_are_set(p)
     p.fill_fields_from_opts()
     p.setup_prompts()
     step = 1 if p.subseed_strength == 0 else 0
@@ -117,7 +118,7 @@ def _process_images_inner(p):
     p.call("process")
     p.init()
     outputs, infotexts = [], []
-    with torch.no_grad(), p.sd_model.ema_scope():
+    with torch.no_grad(), loop.kind.around(p):
         if state.job_count == -1:
             state.job_count = p.n_iter
         for n in range(p.n_iter):
@@ -126,6 +127,7 @@ def _process_images_inner(p):
             if state.interrupted or state.stopping_generation:
                 break
             sd_models.reload_model_weights()
+            loop.kind.before_batch(p)
             batch = slice(n * p.batch_size, (n + 1) * p.batch_size)
             p.prompts = p.all_prompts[batch]
             p.negative_prompts = p.all_negative_prompts[batch]
@@ -138,6 +140,7 @@ def _process_images_inner(p):
             p.setup_conds()
             if n == 0:
                 p.params_txt = create_infotext(p, 0)
+            loop.kind.before_sampling(p)
             samples = p.sample()
             p.call("post_sample")
             if getattr(samples, "already_decoded", False):

@@ -8,6 +8,7 @@ from PIL import Image, ImageFilter, ImageOps
 
 from modules import (
     images,
+    loop,
     masking,
     prompt_parser,
     rng,
@@ -167,6 +168,7 @@ class StableDiffusionProcessingTxt2Img(StableDiffusionProcessing):
                 return self.sample_hr_pass(None, picture)
             return self.sample_hr_pass(sd_samplers_common.images_tensor_to_samples(picture), None)
         x = self.rng.next()
+        loop.kind.before_pass(self)
         self.call("process_before_every_sampling")
         samples = sampler.sample(self, x, self.c, self.uc, image_conditioning=None)
         if not self.enable_hr:
@@ -211,6 +213,7 @@ class StableDiffusionProcessingTxt2Img(StableDiffusionProcessing):
             self.firstpass_steps,
             total,
         )
+        loop.kind.before_pass(self)
         self.call("before_hr")
         self.call("process_before_every_sampling")
         samples = sampler.sample_img2img(
@@ -300,6 +303,7 @@ class StableDiffusionProcessingImg2Img(StableDiffusionProcessing):
     def sample(self):
         sampler = sd_samplers.create_sampler(self.sampler_name, self.sd_model)
         noise = self.rng.next() * self.initial_noise_multiplier
+        loop.kind.before_pass(self)
         self.call("process_before_every_sampling")
         samples = sampler.sample_img2img(
             self, self.init_latent, noise, self.c, self.uc, image_conditioning=None

@@ -1,0 +1,111 @@
+"""What hosts that keep a model's networks in `forge_objects` ask of one beyond what A1111 asks.
+
+Such a host has `apply_circular_forge` in its loop. In others nothing here has an effect.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from modules import processing, sd_models, sd_vae_approx
+
+Replacement = tuple[Any, str, Any]
+"""A module, the name of one of its functions, and what stands there during a run."""
+
+
+def is_host() -> bool:
+    return hasattr(processing, "apply_circular_forge")
+
+
+class _Sampling:
+    """Noise levels that the host rescales for "Zero Terminal SNR". The engine has its own."""
+
+    def __init__(self) -> None:
+        self.sigmas = torch.ones(2)
+
+    def set_sigmas(self, _sigmas: torch.Tensor) -> None:
+        """Nothing: see above."""
+
+
+class _Unchangeable:
+    """What other extensions patch. Those that want more than is there are told so on the host's
+    console, and the run goes on without them.
+    """
+
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(f"Kandinsky has no UNet that other extensions can change ({name})")
+
+
+class _Network(_Unchangeable):
+    def __init__(self) -> None:
+        self.device = torch.device("cpu")
+        self.model_sampling = _Sampling()
+
+
+class _UNet(_Unchangeable):
+    def __init__(self) -> None:
+        self.model = _Network()
+
+    def clone(self) -> _UNet:
+        """Many extensions want one also where they are switched off."""
+        return copy.copy(self)
+
+
+class _Objects:
+    """The host copies them before each batch and each pass."""
+
+    clip = vae = clipvision = None
+
+    def __init__(self) -> None:
+        self.unet = _UNet()
+
+    def shallow_copy(self) -> _Objects:
+        return copy.copy(self)
+
+
+def extend(facade: Any) -> None:
+    """Gives a facade the attributes that such a host touches."""
+    facade.forge_objects = _Objects()
+    facade.forge_objects_original = _Objects()
+    facade.forge_objects_after_applying_lora = _Objects()
+    facade.tiling_enabled = False
+    facade.alphas_cumprod = torch.ones(2)
+
+
+def replacements(facade: Any) -> list[Replacement]:
+    def nothing(*_args: Any, **_kwargs: Any) -> None:
+        """Would change the layers, or the noise levels, of a model that is not there."""
+
+    def apply_circular_forge(*_args: Any, **_kwargs: Any) -> None:
+        """The host enters no `ema_scope`. This it calls at the same time: when its options are
+        those of the run.
+        """
+        facade.job.started()
+
+    def approximate_decoder() -> Callable[[torch.Tensor], torch.Tensor]:
+        """The host wants it at hand for its previews, and may have to fetch it from the net."""
+        decode: Callable[[torch.Tensor], torch.Tensor] = facade.decode_first_stage
+        return decode
+
+    return [
+        (processing, "apply_circular_forge", apply_circular_forge),
+        (processing, "apply_token_merging", nothing),
+        (sd_models, "apply_alpha_schedule_override", nothing),
+        (sd_models, "select_checkpoint", _selected_if_any(sd_models.select_checkpoint)),
+        (sd_vae_approx, "model", approximate_decoder),
+    ]
+
+
+def _selected_if_any(select: Callable[[], Any]) -> Callable[[], Any]:
+    """For hires. fix, which only asks whether the model in use is the one selected."""
+
+    def select_checkpoint() -> Any:
+        try:
+            return select()
+        except FileNotFoundError:
+            return None
+
+    return select_checkpoint

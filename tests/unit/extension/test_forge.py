@@ -1,0 +1,149 @@
+"""A host that keeps a model's networks in `forge_objects`."""
+
+import pytest
+from PIL import Image
+
+PICTURE = Image.new("RGB", (128, 128))
+MASK = Image.new("L", (128, 128), 255)
+
+
+class Patcher:
+    """An extension that patches the UNet before each pass, and one that only copies it."""
+
+    def __init__(self, patch):
+        self.patch = patch
+        self.passes = 0
+
+    def process_before_every_sampling(self, p):
+        self.passes += 1
+        unet = p.sd_model.forge_objects.unet.clone()
+        if self.patch:
+            unet.set_model_sampler_cfg_function(None)
+        p.sd_model.forge_objects.unet = unet
+
+
+RUNS = {
+    "txt2img": lambda host: host.txt2img(prompt="x", batch_size=2, n_iter=2),
+    "hires, latents": lambda host: host.txt2img(prompt="x", enable_hr=True, hr_upscaler="Latent"),
+    "hires, pixels": lambda host: host.txt2img(prompt="x", enable_hr=True, hr_upscaler="Lanczos"),
+    "img2img": lambda host: host.img2img(PICTURE, prompt="x"),
+    "inpaint": lambda host: host.img2img(PICTURE, prompt="x", image_mask=MASK),
+}
+
+
+@pytest.mark.parametrize("kind", RUNS)
+def test_each_kind_of_run_paints_and_puts_everything_back(forge, kind):
+    before = forge.snapshot()
+    processed = RUNS[kind](forge)
+    assert "Script: Kandinsky" in processed.infotexts[0]
+    assert forge.called("denoise")
+    assert forge.snapshot() == before
+
+
+def test_the_engine_is_asked_for_the_same_as_elsewhere(host, monkeypatch):
+    def asked():
+        host.calls.clear()
+        host.txt2img(prompt="(a:1.3) AND b", seed=7, tiling=True)
+        return [
+            {name: value for name, value in call.items() if isinstance(value, (int, str, float))}
+            for call in host.called("denoise")
+        ]
+
+    elsewhere = asked()
+    host.loop.ForgeObjects(host.processing).install(monkeypatch)
+    assert asked() == elsewhere
+
+
+def test_everything_comes_back_after_an_engine_error(forge):
+    before = forge.snapshot()
+    with pytest.raises(forge.engine.InvalidArgumentError, match="1000"):
+        forge.txt2img(steps=1000)
+    assert forge.snapshot() == before
+
+
+def test_other_hosts_see_nothing_of_it(host):
+    seen = []
+
+    class Look:
+        def process_batch(self, p):
+            seen.append(hasattr(p.sd_model, "forge_objects"))
+
+    before = host.snapshot()["loop"]
+    host.txt2img(scripts=host.scripts.Runner([Look()]))
+    assert seen == [False]
+    assert host.snapshot()["loop"] == before
+
+
+@pytest.mark.parametrize("patch", [False, True])
+def test_extensions_that_patch_the_unet_do_not_stop_the_run(forge, patch):
+    patcher = Patcher(patch)
+    processed = forge.txt2img(
+        enable_hr=True, hr_upscaler="Latent", scripts=forge.scripts.Runner([patcher])
+    )
+    assert processed.images[-1].size == (256, 256)
+    assert patcher.passes == 2
+    assert forge.scripts.swallowed == ["process_before_every_sampling"] * (2 if patch else 0)
+
+
+def test_what_cannot_be_patched_is_named(forge):
+    facade = forge.ext("host.facade").Facade(type("Job", (), {"model_name": "toy"}))
+    forge.ext("host.forge").extend(facade)
+    for network in (facade.forge_objects.unet, facade.forge_objects.unet.model):
+        with pytest.raises(AttributeError, match=r"Kandinsky has no UNet .* \(patch_me\)"):
+            network.patch_me()
+
+
+@pytest.mark.parametrize(
+    "overridden", [{"token_merging_ratio": 0.5}, {"sd_noise_schedule": "Zero Terminal SNR"}]
+)
+def test_settings_for_a_model_that_is_not_there(forge, overridden):
+    before = forge.snapshot()
+    assert len(forge.txt2img(override_settings=overridden).images) == 1
+    assert forge.snapshot() == before
+
+
+def test_options_of_the_run_are_read_and_said(forge):
+    processed = forge.txt2img(
+        prompt="(a:1.3)", override_settings={"emphasis": "None", "s_churn": 0.5}
+    )
+    assert "Emphasis: None" in processed.infotexts[0]
+    assert forge.p.params_txt == processed.infotexts[0]
+    assert processed.comments == "Settings: Kandinsky has no use for sigma churn.\n"
+
+
+def test_remarks_are_made_once(forge):
+    comments = forge.txt2img(batch_size=2, n_iter=2, s_churn=0.5).comments
+    assert comments.count("sigma churn") == 1
+
+
+def test_tiling(forge):
+    processed = forge.img2img(PICTURE, tiling=True)
+    assert forge.called("denoise")[0]["tiling"] is True
+    assert "Tiling: True" in processed.infotexts[0]
+
+
+@pytest.mark.parametrize(("given", "scale"), [(1.0, 1.0), (7.0, 7.0), (0, 4.0), (-1, 1.0)])
+def test_the_second_pass_has_its_own_guidance(forge, given, scale):
+    forge.txt2img(enable_hr=True, hr_upscaler="Latent", cfg_scale=4.0, hr_cfg=given)
+    first, second = forge.called("denoise")
+    assert (first["guidance_scale"], second["guidance_scale"]) == (4.0, scale)
+
+
+def test_the_panel_for_other_scripts(forge):
+    twin = forge.twin
+
+    class Panel:
+        def setup(self, p):
+            twin.setup(p, True)
+
+        def before_process(self, p):
+            twin.before_process(p)
+
+    before = forge.snapshot()
+    p = forge.processing.StableDiffusionProcessingTxt2Img(
+        prompt="x", scripts=forge.scripts.Runner([Panel()])
+    )
+    processed = forge.processing.generate(None, p)
+    assert "Kandinsky for other scripts: True" in processed.infotexts[0]
+    assert forge.scripts.swallowed == []
+    assert forge.snapshot() == before
