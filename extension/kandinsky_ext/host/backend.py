@@ -63,6 +63,10 @@ def _put_on(facade: Facade, undo: ExitStack) -> None:
     def create_sampler(name: str, *_args: Any, **_kwargs: Any) -> Sampler:
         return Sampler(name, facade)
 
+    if forge.is_host():
+        forge.extend(facade, sd_models.model_data.sd_model)
+        for owner, name, value in forge.replacements(facade):
+            _replace(owner, name, value, undo)
     # Not shared.sd_model: assigning that also files the facade among the loaded models.
     _replace(sd_models.model_data, "sd_model", facade, undo)
     _replace(sd_models.model_data, "was_loaded_at_least_once", True, undo)
@@ -72,15 +76,12 @@ def _put_on(facade: Facade, undo: ExitStack) -> None:
     hijack = sd_hijack.model_hijack
     # Tiling is the engine's to do. The host would change the layers of a model that is not there.
     _replace(hijack, "apply_circular", lambda *_a, **_k: None, undo)
-    database = hijack.embedding_db
-    _replace(database, "load_textual_inversion_embeddings", lambda *_a, **_k: None, undo)
+    database = getattr(hijack, "embedding_db", None)
+    if database is not None:
+        _replace(database, "load_textual_inversion_embeddings", lambda *_a, **_k: None, undo)
     # Else latents and pictures pass through float16, and autocast is around us, on an accelerator.
     _replace(devices, "dtype", torch.float32, undo)
     _replace(devices, "dtype_vae", torch.float32, undo)
-    if forge.is_host():
-        forge.extend(facade)
-        for owner, name, value in forge.replacements(facade):
-            _replace(owner, name, value, undo)
 
 
 def _replace(owner: Any, name: str, value: Any, undo: ExitStack) -> None:

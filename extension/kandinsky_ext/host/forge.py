@@ -1,4 +1,5 @@
-"""What hosts that keep a model's networks in `forge_objects` ask of one beyond what A1111 asks.
+"""What hosts that keep a model's networks in `forge_objects`, such as Forge and reForge, ask of one
+beyond what A1111 asks.
 
 Such a host has `apply_circular_forge` in its loop. In others nothing here has an effect.
 """
@@ -10,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from modules import processing, sd_models, sd_vae_approx
+from modules import extra_networks, processing, sd_models, sd_vae_approx
 
 Replacement = tuple[Any, str, Any]
 """A module, the name of one of its functions, and what stands there during a run."""
@@ -18,16 +19,6 @@ Replacement = tuple[Any, str, Any]
 
 def is_host() -> bool:
     return hasattr(processing, "apply_circular_forge")
-
-
-class _Sampling:
-    """Noise levels that the host rescales for "Zero Terminal SNR". The engine has its own."""
-
-    def __init__(self) -> None:
-        self.sigmas = torch.ones(2)
-
-    def set_sigmas(self, _sigmas: torch.Tensor) -> None:
-        """Nothing: see above."""
 
 
 class _Unchangeable:
@@ -39,10 +30,21 @@ class _Unchangeable:
         raise AttributeError(f"Kandinsky has no UNet that other extensions can change ({name})")
 
 
+class _Sampling(_Unchangeable):
+    """Noise levels that the host rescales for "Zero Terminal SNR". The engine has its own."""
+
+    def __init__(self) -> None:
+        self.sigmas = torch.ones(2)
+
+    def set_sigmas(self, _sigmas: torch.Tensor) -> None:
+        """Nothing: see above."""
+
+
 class _Network(_Unchangeable):
     def __init__(self) -> None:
         self.device = torch.device("cpu")
-        self.model_sampling = _Sampling()
+        # Two hosts, two names.
+        self.model_sampling = self.predictor = _Sampling()
 
 
 class _UNet(_Unchangeable):
@@ -54,25 +56,40 @@ class _UNet(_Unchangeable):
         return copy.copy(self)
 
 
+class _Decoder:
+    latent_channels = 4
+
+
 class _Objects:
     """The host copies them before each batch and each pass."""
 
-    clip = vae = clipvision = None
+    clip = clipvision = None
 
     def __init__(self) -> None:
         self.unet = _UNet()
+        self.vae = _Decoder()
 
     def shallow_copy(self) -> _Objects:
         return copy.copy(self)
 
 
-def extend(facade: Any) -> None:
-    """Gives a facade the attributes that such a host touches."""
+def extend(facade: Any, before: Any) -> None:
+    """Gives a facade the attributes that such a host touches.
+
+    before: the host's model that the facade stands for, or what the host has where it has none.
+    """
     facade.forge_objects = _Objects()
     facade.forge_objects_original = _Objects()
     facade.forge_objects_after_applying_lora = _Objects()
-    facade.tiling_enabled = False
     facade.alphas_cumprod = torch.ones(2)
+    facade.model_config = None
+    facade.is_inpaint = facade.use_distilled_cfg_scale = facade.tiling_enabled = False
+    facade.comments = []
+    facade.extra_generation_params = {}
+    facade.set_clip_skip = lambda _layers: None
+    facade.is_webui_legacy_model = lambda: False
+    # The page counts tokens also during a run.
+    facade.get_prompt_lengths_on_ui = getattr(before, "get_prompt_lengths_on_ui", None)
 
 
 def replacements(facade: Any) -> list[Replacement]:
@@ -90,13 +107,21 @@ def replacements(facade: Any) -> list[Replacement]:
         decode: Callable[[torch.Tensor], torch.Tensor] = facade.decode_first_stage
         return decode
 
-    return [
+    def forge_model_reload() -> tuple[Any, bool]:
+        return facade, False
+
+    found = [
         (processing, "apply_circular_forge", apply_circular_forge),
         (processing, "apply_token_merging", nothing),
+        (processing, "forge_model_reload", forge_model_reload),
+        (sd_models, "forge_model_reload", forge_model_reload),
         (sd_models, "apply_alpha_schedule_override", nothing),
         (sd_models, "select_checkpoint", _selected_if_any(sd_models.select_checkpoint)),
         (sd_vae_approx, "model", approximate_decoder),
+        # One host does so for hires. fix even where the run says that it wants none.
+        (extra_networks, "activate", nothing),
     ]
+    return [entry for entry in found if hasattr(entry[0], entry[1])]
 
 
 def _selected_if_any(select: Callable[[], Any]) -> Callable[[], Any]:

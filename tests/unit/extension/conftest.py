@@ -16,7 +16,8 @@ ROOT = Path(__file__).parents[3]
 STUB = ROOT / "tests" / "support" / "host_stub"
 FAKE_ENGINE = ROOT / "tests" / "support" / "fake_engine"
 HOST_MODULES = (
-    *("call_queue", "devices", "images", "infotext_utils", "loop", "paths_internal", "processing"),
+    *("call_queue", "devices", "extra_networks", "images", "infotext_utils", "loop"),
+    *("paths_internal", "processing"),
     *("prompt_parser", "rng", "script_callbacks", "scripts", "sd_hijack", "sd_models"),
     *("sd_samplers", "sd_samplers_common", "sd_vae", "sd_vae_approx", "shared", "ui_common"),
 )
@@ -50,12 +51,12 @@ def snapshot(host):
     return {
         "sd_model": data.sd_model,
         "loaded": list(data.loaded_sd_models),
-        "was_loaded": data.was_loaded_at_least_once,
+        "was_loaded": vars(data).get("was_loaded_at_least_once", "no such thing"),
         "reload": host.sd_models.reload_model_weights,
         "vae": host.sd_vae.reload_vae_weights,
         "sampler": host.sd_samplers.create_sampler,
         "hijack": dict(vars(host.sd_hijack.model_hijack)),
-        "embeddings": dict(vars(host.sd_hijack.model_hijack.embedding_db)),
+        "embeddings": dict(vars(getattr(host.sd_hijack.model_hijack, "embedding_db", host.sd_vae))),
         "dtype": host.devices.dtype,
         "dtype_vae": host.devices.dtype_vae,
         "options": dict(host.shared.opts.data),
@@ -63,7 +64,10 @@ def snapshot(host):
         "default dtype": torch.get_default_dtype(),
         "loop": [
             {name: value for name, value in vars(module).items() if callable(value)}
-            for module in (host.processing, host.sd_models, host.sd_vae_approx)
+            for module in (
+                *(host.extra_networks, host.processing),
+                *(host.sd_models, host.sd_vae_approx),
+            )
         ],
     }
 
@@ -143,8 +147,8 @@ def host(bare_host, monkeypatch):
     return bare_host
 
 
-@pytest.fixture
-def forge(host, monkeypatch):
+@pytest.fixture(params=["ForgeObjects", "ForgeReload"])
+def forge(request, host, monkeypatch):
     """The same host, but one that keeps a model's networks in `forge_objects`."""
-    host.loop.ForgeObjects(host.processing).install(monkeypatch)
+    getattr(host.loop, request.param)(host.processing).install(monkeypatch)
     return host

@@ -40,7 +40,8 @@ def test_each_kind_of_run_paints_and_puts_everything_back(forge, kind):
     assert forge.snapshot() == before
 
 
-def test_the_engine_is_asked_for_the_same_as_elsewhere(host, monkeypatch):
+@pytest.mark.parametrize("kind", ["ForgeObjects", "ForgeReload"])
+def test_the_engine_is_asked_for_the_same_as_elsewhere(host, monkeypatch, kind):
     def asked():
         host.calls.clear()
         host.txt2img(prompt="(a:1.3) AND b", seed=7, tiling=True)
@@ -50,7 +51,7 @@ def test_the_engine_is_asked_for_the_same_as_elsewhere(host, monkeypatch):
         ]
 
     elsewhere = asked()
-    host.loop.ForgeObjects(host.processing).install(monkeypatch)
+    getattr(host.loop, kind)(host.processing).install(monkeypatch)
     assert asked() == elsewhere
 
 
@@ -87,8 +88,9 @@ def test_extensions_that_patch_the_unet_do_not_stop_the_run(forge, patch):
 
 def test_what_cannot_be_patched_is_named(forge):
     facade = forge.ext("host.facade").Facade(type("Job", (), {"model_name": "toy"}))
-    forge.ext("host.forge").extend(facade)
-    for network in (facade.forge_objects.unet, facade.forge_objects.unet.model):
+    forge.ext("host.forge").extend(facade, None)
+    unet = facade.forge_objects.unet
+    for network in (unet, unet.model, unet.model.model_sampling):
         with pytest.raises(AttributeError, match=r"Kandinsky has no UNet .* \(patch_me\)"):
             network.patch_me()
 
@@ -147,3 +149,28 @@ def test_the_panel_for_other_scripts(forge):
     assert "Kandinsky for other scripts: True" in processed.infotexts[0]
     assert forge.scripts.swallowed == []
     assert forge.snapshot() == before
+
+
+def test_a_run_without_guidance(forge):
+    forge.txt2img(prompt="x", negative_prompt="y", cfg_scale=1)
+    assert forge.called("denoise")[0]["guidance_scale"] == 1
+
+
+def test_tokens_are_counted_during_a_run_as_before_it(host, monkeypatch):
+    host.loop.ForgeReload(host.processing).install(monkeypatch)
+    counted = []
+
+    class Page:
+        def process_batch(self, p):
+            counted.append(p.sd_model.get_prompt_lengths_on_ui("a b c"))
+
+    host.txt2img(scripts=host.scripts.Runner([Page()]))
+    assert counted == [(3, 75)]
+    assert host.scripts.swallowed == []
+
+
+def test_without_the_script_the_host_fails_in_its_own_words_afterwards(host, monkeypatch):
+    host.loop.ForgeReload(host.processing).install(monkeypatch)
+    host.txt2img()
+    with pytest.raises(ValueError, match="You do not have any model"):
+        host.processing.forge_model_reload()

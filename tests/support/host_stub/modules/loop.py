@@ -2,7 +2,7 @@
 
 import torch
 
-from modules import sd_hijack, sd_models, sd_vae_approx, shared
+from modules import extra_networks, sd_hijack, sd_models, sd_vae_approx, shared
 
 
 class A1111:
@@ -21,11 +21,16 @@ class A1111:
     def before_sampling(self, p):
         pass
 
+    def latent_channels(self, model):
+        return model.latent_channels
+
 
 class ForgeObjects:
     """Keeps a model's networks in `forge_objects`, which extensions patch, and enters no
     `ema_scope`.
     """
+
+    sampling = "model_sampling"
 
     def __init__(self, processing):
         self.processing = processing
@@ -71,10 +76,68 @@ class ForgeObjects:
             assert p.sd_model.sd_checkpoint_info != sd_models.select_checkpoint()
         if shared.opts.sd_noise_schedule != "Zero Terminal SNR":
             return
-        network = p.sd_model.forge_objects.unet.model
         p.sd_model.alphas_cumprod_original = p.sd_model.alphas_cumprod
         sd_models.apply_alpha_schedule_override(p.sd_model, p)
-        network.model_sampling.set_sigmas(network.model_sampling.sigmas.to(network.device))
+        network = p.sd_model.forge_objects.unet.model
+        sampling = getattr(network, self.sampling)
+        sampling.set_sigmas(sampling.sigmas.to(network.device))
+
+    def latent_channels(self, model):
+        return model.latent_channels
+
+
+class ForgeReload(ForgeObjects):
+    """Beside that, a model of its own making: loaded by a function that the loop imports by name,
+    asked for more, and never None.
+    """
+
+    sampling = "predictor"
+
+    def install(self, monkeypatch):
+        super().install(monkeypatch)
+
+        def reload():
+            raise ValueError("You do not have any model!")
+
+        for owner in (self.processing, sd_models):
+            monkeypatch.setattr(owner, "forge_model_reload", reload, raising=False)
+        if sd_models.model_data.sd_model is None:
+            monkeypatch.setattr(sd_models.model_data, "sd_model", FakeInitialModel())
+        monkeypatch.delattr(sd_models.model_data, "was_loaded_at_least_once")
+        monkeypatch.delattr(sd_hijack.model_hijack, "embedding_db")
+
+    def options_are_set(self, p):
+        model, reloaded = self.processing.forge_model_reload()
+        assert (model is shared.sd_model, reloaded) == (True, False)
+        super().options_are_set(p)
+        model.comments = []
+        model.extra_generation_params = {}
+
+    def before_batch(self, p):
+        sd_models.forge_model_reload()
+        super().before_batch(p)
+        p.sd_model.set_clip_skip(1)
+        assert not hasattr(p.sd_model.model_config, "ztsnr")
+
+    def before_pass(self, p):
+        super().before_pass(p)
+        assert (p.sd_model.is_inpaint, p.sd_model.use_distilled_cfg_scale) == (False, False)
+
+    def before_sampling(self, p):
+        super().before_sampling(p)
+        if p.enable_hr:
+            extra_networks.activate(p, {})
+        if p.cfg_scale == 1:
+            p.uc = None
+        p.extra_generation_params.update(p.sd_model.extra_generation_params)
+
+    def latent_channels(self, model):
+        return model.forge_objects.vae.latent_channels
+
+
+class FakeInitialModel:
+    def get_prompt_lengths_on_ui(self, prompt):
+        return len(prompt.split()), 75
 
 
 kind = A1111()

@@ -132,7 +132,8 @@ def _process_images_inner(p):
             p.prompts = p.all_prompts[batch]
             p.negative_prompts = p.all_negative_prompts[batch]
             p.seeds, p.subseeds = p.all_seeds[batch], p.all_subseeds[batch]
-            p.make_rng((shared.sd_model.latent_channels, p.height // 8, p.width // 8))
+            channels = loop.kind.latent_channels(shared.sd_model)
+            p.make_rng((channels, p.height // 8, p.width // 8))
             p.call("before_process_batch")
             p.parse_extra_network_prompts()
             assert p.disable_extra_networks
