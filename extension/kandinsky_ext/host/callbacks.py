@@ -8,7 +8,7 @@ from typing import Any
 from modules import script_callbacks, sd_samplers
 
 from kandinsky_ext import infotext
-from kandinsky_ext.host import options, tools
+from kandinsky_ext.host import forge, options, tools
 
 
 def register() -> None:
@@ -18,6 +18,8 @@ def register() -> None:
 
 
 def _on_pasted(_infotext: str, parameters: MutableMapping[str, Any]) -> None:
+    if forge.takes_model_for_checkpoint() and infotext.KEYS["model"] in parameters:
+        parameters.pop(forge.MODEL_KEY, None)
     infotext.on_pasted(
         parameters,
         tools.sampler_names(),

@@ -11,14 +11,24 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from modules import extra_networks, processing, sd_models, sd_vae_approx
+from modules import extra_networks, processing, sd_models, sd_vae_approx, shared
 
+MODEL_KEY = "Model"
+"""The host's own. Ours, which tells the same, is another."""
 Replacement = tuple[Any, str, Any]
 """A module, the name of one of its functions, and what stands there during a run."""
 
 
 def is_host() -> bool:
     return hasattr(processing, "apply_circular_forge")
+
+
+def takes_model_for_checkpoint() -> bool:
+    """Whether a pasted "Model" asks the host for a checkpoint of this name. It fails on one where
+    there is no checkpoint at all.
+    """
+    option = shared.opts.data_labels.get("sd_model_checkpoint")
+    return getattr(option, "infotext", None) == MODEL_KEY
 
 
 class _Unchangeable:

@@ -10,7 +10,7 @@ from modules import images, shared
 
 from kandinsky_ext import mixing
 from kandinsky_ext.controls import Settings
-from kandinsky_ext.host import backend, pictures
+from kandinsky_ext.host import backend, forge, pictures
 from kandinsky_ext.mixing import Mix
 
 FULL_DECODING = {"sd_vae_decode_method": "Full", "sd_vae_encode_method": "Full"}
@@ -54,6 +54,8 @@ def switch_off(p: Any) -> None:
             setattr(p, field, None)
     if getattr(p, "enable_hr", False) and p.denoising_strength is None:
         p.denoising_strength = HIRES_DENOISING
+    if forge.takes_model_for_checkpoint():
+        p.extra_generation_params[forge.MODEL_KEY] = None
     known = shared.opts.data_labels
     p.override_settings.update({k: v for k, v in FULL_DECODING.items() if k in known})
 

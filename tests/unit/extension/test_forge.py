@@ -174,3 +174,17 @@ def test_without_the_script_the_host_fails_in_its_own_words_afterwards(host, mon
     host.txt2img()
     with pytest.raises(ValueError, match="You do not have any model"):
         host.processing.forge_model_reload()
+
+
+@pytest.mark.parametrize(("kind", "written"), [("ForgeObjects", True), ("ForgeReload", False)])
+def test_a_host_that_would_load_the_model_as_a_checkpoint_is_not_told(
+    host, monkeypatch, kind, written
+):
+    getattr(host.loop, kind)(host.processing).install(monkeypatch)
+    text = host.txt2img().infotexts[0]
+    assert (", Model: toy" in text) == written
+    assert "Kandinsky model: toy" in text
+    of_others = "x\nSteps: 4, Model: toy"
+    from_elsewhere = f"{of_others}, Script: Kandinsky, Kandinsky model: toy"
+    assert ("Model" in host.paste(host.script, from_elsewhere)[0]) == written
+    assert "Model" in host.paste(host.script, of_others)[0]

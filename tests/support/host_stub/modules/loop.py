@@ -101,6 +101,8 @@ class ForgeReload(ForgeObjects):
 
         for owner in (self.processing, sd_models):
             monkeypatch.setattr(owner, "forge_model_reload", reload, raising=False)
+        shared.opts.add_option("sd_model_checkpoint", shared.OptionInfo(None))
+        shared.opts.data_labels["sd_model_checkpoint"].infotext = "Model"
         if sd_models.model_data.sd_model is None:
             monkeypatch.setattr(sd_models.model_data, "sd_model", FakeInitialModel())
         monkeypatch.delattr(sd_models.model_data, "was_loaded_at_least_once")

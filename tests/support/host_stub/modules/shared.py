@@ -12,6 +12,7 @@ class OptionInfo:
         self.component = component
         self.component_args = component_args
         self.section = section
+        self.infotext = None
 
 
 class Options:
