@@ -1,8 +1,10 @@
 #include "io/image_header.h"
 
+#include <cstdint>
 #include <string_view>
 
 #include "io/bytes.h"
+#include "io/file_parts.h"
 
 namespace kandinsky::io {
 namespace {
@@ -12,60 +14,41 @@ void read_png(Span<const std::byte> bytes, ImageHeader* header) {
   if (bytes.size() < 24) return;
   header->width = big_endian(bytes, 16, 4);
   header->height = big_endian(bytes, 20, 4);
-  // Every chunk is length, type, data, checksum.
-  constexpr std::size_t kChunkFrame = 12;
-  constexpr std::uint32_t kEndChunk = 0x49454E44;  // "IEND"
-  std::size_t at = 8;
-  while (bytes.size() - at >= kChunkFrame) {
-    const std::size_t length = big_endian(bytes, at, 4);
-    if (length > bytes.size() - at - kChunkFrame) return;
-    if (big_endian(bytes, at + 4, 4) == kEndChunk) {
-      header->complete = true;
-      return;
-    }
-    at += kChunkFrame + length;
-  }
+  each_png_chunk(bytes, [&](const FilePart& chunk) {
+    header->complete = chunk.type == "IEND";
+    return !header->complete;
+  });
 }
 
-/// True when an end-of-image marker follows; from is inside the compressed data, where no other FF
-/// D9 occurs.
-bool has_end_of_image(Span<const std::byte> bytes, std::size_t from) {
-  for (std::size_t i = from; i + 1 < bytes.size(); ++i) {
-    if (byte_at(bytes, i) == 0xFF && byte_at(bytes, i + 1) == 0xD9) return true;
-  }
-  return false;
+/// Whether a segment starts a frame, by any process. 0xC4, 0xC8 and 0xCC in that range are tables
+/// and a reserved code.
+bool starts_frame(std::uint32_t marker) {
+  return marker >= 0xC0 && marker <= 0xCF && marker != 0xC4 && marker != 0xC8 && marker != 0xCC;
 }
 
 void read_jpeg(Span<const std::byte> bytes, ImageHeader* header) {
   constexpr std::uint32_t kStartOfScan = 0xDA;
-  std::size_t at = 2;
-  while (at + 4 <= bytes.size()) {
-    if (byte_at(bytes, at) != 0xFF) return;
-    const std::uint32_t marker = byte_at(bytes, at + 1);
-    if (marker == 0xFF) {  // fill byte
-      ++at;
-      continue;
+  constexpr std::string_view kEndOfImage = "\xFF\xD9";
+  each_jpeg_segment(bytes, [&](const FilePart& segment) {
+    const auto marker = static_cast<std::uint8_t>(segment.type[0]);
+    if (starts_frame(marker)) {
+      if (segment.data.size() < 5) return false;
+      header->height = big_endian(segment.data, 1, 2);
+      header->width = big_endian(segment.data, 3, 2);
     }
-    const std::size_t length = big_endian(bytes, at + 2, 2);
-    if (length < 2) return;
-    // Start of frame, any process; 0xC4, 0xC8 and 0xCC in that range are tables and a reserved
-    // code.
-    if (marker >= 0xC0 && marker <= 0xCF && marker != 0xC4 && marker != 0xC8 && marker != 0xCC) {
-      if (at + 9 > bytes.size()) return;
-      header->height = big_endian(bytes, at + 5, 2);
-      header->width = big_endian(bytes, at + 7, 2);
-    }
-    at += 2 + length;
+    // The compressed data follow, which have no other FF D9 in them.
     if (marker == kStartOfScan) {
-      header->complete = has_end_of_image(bytes, at);
-      return;
+      const std::size_t end =
+          static_cast<std::size_t>(segment.whole.data() - bytes.data()) + segment.whole.size();
+      header->complete = text_of(bytes.subspan(end)).find(kEndOfImage) != std::string_view::npos;
     }
-  }
+    return true;
+  });
 }
 
-void read_webp(Span<const std::byte> bytes, std::string_view text, ImageHeader* header) {
+void read_webp(Span<const std::byte> bytes, ImageHeader* header) {
   if (bytes.size() < 30) return;
-  const std::string_view kind = text.substr(12, 4);
+  const std::string_view kind = text_of(bytes).substr(12, 4);
   if (kind == "VP8X") {
     header->width = little_endian(bytes, 24, 3) + 1;
     header->height = little_endian(bytes, 27, 3) + 1;
@@ -83,7 +66,7 @@ void read_webp(Span<const std::byte> bytes, std::string_view text, ImageHeader* 
 }  // namespace
 
 std::optional<ImageHeader> read_image_header(Span<const std::byte> bytes) noexcept {
-  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  const std::string_view text = text_of(bytes);
   ImageHeader header;
   if (text.starts_with("\x89PNG\r\n\x1a\n")) {
     header.format = ImageFormat::kPng;
@@ -94,7 +77,7 @@ std::optional<ImageHeader> read_image_header(Span<const std::byte> bytes) noexce
   } else if (text.starts_with("RIFF") && text.substr(0, 12).ends_with("WEBP") &&
              text.size() >= 12) {
     header.format = ImageFormat::kWebp;
-    read_webp(bytes, text, &header);
+    read_webp(bytes, &header);
   } else {
     return std::nullopt;
   }

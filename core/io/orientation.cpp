@@ -4,15 +4,12 @@
 #include <string_view>
 
 #include "io/bytes.h"
+#include "io/file_parts.h"
 
 namespace kandinsky::io {
 namespace {
 
 constexpr std::string_view kExifMark("Exif\0\0", 6);
-
-std::string_view text_of(Span<const std::byte> bytes) {
-  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
 
 /// From EXIF data, which are a TIFF file: byte order, 42, place of the first directory. An entry is
 /// tag, type, count, value.
@@ -40,66 +37,30 @@ int orientation_of(Span<const std::byte> exif) {
   return 1;
 }
 
-int read_jpeg(Span<const std::byte> bytes) {
-  constexpr std::uint32_t kApp1 = 0xE1;
-  constexpr std::uint32_t kStartOfScan = 0xDA;
-  std::size_t at = 2;
-  while (at + 4 <= bytes.size() && byte_at(bytes, at) == 0xFF) {
-    const std::uint32_t marker = byte_at(bytes, at + 1);
-    if (marker == 0xFF) {  // fill byte
-      ++at;
-      continue;
-    }
-    const std::size_t length = big_endian(bytes, at + 2, 2);
-    if (marker == kStartOfScan || length < 2 || length > bytes.size() - at - 2) return 1;
-    const Span<const std::byte> data = bytes.subspan(at + 4, length - 2);
-    // APP1 may also hold XMP.
-    if (marker == kApp1 && text_of(data).starts_with(kExifMark)) return orientation_of(data);
-    at += 2 + length;
-  }
-  return 1;
-}
-
-int read_png(Span<const std::byte> bytes) {
-  constexpr std::size_t kChunkFrame = 12;  // length, type, checksum
-  std::size_t at = 8;
-  while (at <= bytes.size() && bytes.size() - at >= kChunkFrame) {
-    const std::size_t length = big_endian(bytes, at, 4);
-    if (length > bytes.size() - at - kChunkFrame) return 1;
-    if (text_of(bytes.subspan(at + 4, 4)) == "eXIf") {
-      return orientation_of(bytes.subspan(at + 8, length));
-    }
-    at += kChunkFrame + length;
-  }
-  return 1;
-}
-
-int read_webp(Span<const std::byte> bytes) {
-  constexpr std::size_t kChunkFrame = 8;  // type, length
-  std::size_t at = 12;
-  while (at <= bytes.size() && bytes.size() - at >= kChunkFrame) {
-    const std::size_t length = little_endian(bytes, at + 4, 4);
-    if (length > bytes.size() - at - kChunkFrame) return 1;
-    if (text_of(bytes.subspan(at, 4)) == "EXIF") {
-      return orientation_of(bytes.subspan(at + kChunkFrame, length));
-    }
-    at += kChunkFrame + length + length % 2;
-  }
-  return 1;
-}
-
 }  // namespace
 
 int read_orientation(ImageFormat format, Span<const std::byte> bytes) noexcept {
+  int orientation = 1;
+  const auto look_for = [&](std::string_view type, std::string_view start) {
+    return [&orientation, type, start](const FilePart& part) {
+      const bool found = part.type == type && text_of(part.data).starts_with(start);
+      if (found) orientation = orientation_of(part.data);
+      return !found;
+    };
+  };
   switch (format) {
     case ImageFormat::kPng:
-      return read_png(bytes);
+      each_png_chunk(bytes, look_for("eXIf", ""));
+      break;
     case ImageFormat::kJpeg:
-      return read_jpeg(bytes);
+      each_jpeg_segment(bytes, look_for("\xE1", kExifMark));  // APP1 may also hold XMP
+      break;
     case ImageFormat::kWebp:
-      return read_webp(bytes);
+      if (bytes.size() > kWebpFileHeaderBytes)
+        each_webp_chunk(bytes.subspan(kWebpFileHeaderBytes), look_for("EXIF", ""));
+      break;
   }
-  return 1;
+  return orientation;
 }
 
 cv::Mat turned_upright(const cv::Mat& stored, int orientation) {

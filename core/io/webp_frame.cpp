@@ -1,31 +1,12 @@
 #include "io/webp_frame.h"
 
-#include <functional>
 #include <string_view>
 
 #include "io/bytes.h"
+#include "io/file_parts.h"
 
 namespace kandinsky::io {
 namespace {
-
-constexpr std::size_t kFileHeaderBytes = 12;  // "RIFF", size, "WEBP"
-constexpr std::size_t kChunkHeaderBytes = 8;  // type, length
-
-/// Calls visit with type, data, and type to end with its padding for each whole chunk, until it
-/// answers false.
-void each_chunk(Span<const std::byte> chunks,
-                const std::function<bool(std::string_view, Span<const std::byte>,
-                                         Span<const std::byte>)>& visit) {
-  while (chunks.size() >= kChunkHeaderBytes) {
-    const std::string_view type(reinterpret_cast<const char*>(chunks.data()), 4);
-    const std::size_t length = little_endian(chunks, 4, 4);
-    if (length > chunks.size() - kChunkHeaderBytes) return;
-    const std::size_t whole = kChunkHeaderBytes + length + length % 2;
-    if (whole > chunks.size()) return;
-    if (!visit(type, chunks.subspan(kChunkHeaderBytes, length), chunks.first(whole))) return;
-    chunks = chunks.subspan(whole);
-  }
-}
 
 void append(std::string_view text, std::vector<std::byte>* out) {
   const auto bytes = std::as_bytes(Span<const char>(text.data(), text.size()));
@@ -48,12 +29,11 @@ WebpFrame still_of(Span<const std::byte> frame) {
   still.y = static_cast<int>(little_endian(frame, 3, 3) * 2);
   Span<const std::byte> alpha;
   Span<const std::byte> picture;
-  each_chunk(frame.subspan(kFrameHeaderBytes),
-             [&](std::string_view type, Span<const std::byte>, Span<const std::byte> whole) {
-               if (type == "ALPH") alpha = whole;
-               if (type == "VP8 " || type == "VP8L") picture = whole;
-               return picture.empty();
-             });
+  each_webp_chunk(frame.subspan(kFrameHeaderBytes), [&](const FilePart& chunk) {
+    if (chunk.type == "ALPH") alpha = chunk.whole;
+    if (chunk.type == "VP8 " || chunk.type == "VP8L") picture = chunk.whole;
+    return picture.empty();
+  });
   if (picture.empty()) return still;
   std::vector<std::byte> chunks;
   // Only the extended form may have an alpha chunk.
@@ -78,13 +58,12 @@ WebpFrame still_of(Span<const std::byte> frame) {
 
 std::optional<WebpFrame> first_webp_frame(Span<const std::byte> bytes) {
   std::optional<WebpFrame> found;
-  if (bytes.size() < kFileHeaderBytes) return found;
-  each_chunk(bytes.subspan(kFileHeaderBytes),
-             [&](std::string_view type, Span<const std::byte> data, Span<const std::byte>) {
-               if (type == "ANIM") found.emplace();
-               if (type == "ANMF") found = still_of(data);
-               return type != "ANMF";
-             });
+  if (bytes.size() < kWebpFileHeaderBytes) return found;
+  each_webp_chunk(bytes.subspan(kWebpFileHeaderBytes), [&](const FilePart& chunk) {
+    if (chunk.type == "ANIM") found.emplace();
+    if (chunk.type == "ANMF") found = still_of(chunk.data);
+    return chunk.type != "ANMF";
+  });
   return found;
 }
 
