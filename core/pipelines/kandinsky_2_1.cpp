@@ -156,7 +156,8 @@ class Kandinsky21 : public Pipeline {
     check(embeds, negative_embeds, request);
     if (!is_guided(request)) negative_embeds = nullptr;
     if (request.num_running_steps() == 0) return request.init_latents;
-    const bool is_shown = shows_mask(request);
+    const bool is_shown =
+        shows_mask(request.mask.defined(), request.mask_method, inpaint_dir_.has_value());
     if (request.mask.defined()) {
       const at::Tensor mask = is_shown ? hard_mask(request.mask) : request.mask;
       if (!mask.any().item<bool>()) return request.init_latents;
@@ -236,8 +237,8 @@ class Kandinsky21 : public Pipeline {
   MemoryNeeds memory_needs(const JobOutline& job) const {
     JobOutline needed = job;
     needed.needs_zero_image = job.needs_zero_image && !zero_image_embeds_.defined();
-    const bool is_shown = job.has_mask && inpaint_unet_ && job.mask_method != MaskMethod::kBlend;
-    const Component<nn::UNet>& unet = is_shown ? *inpaint_unet_ : unet_;
+    const bool is_shown = shows_mask(job.has_mask, job.mask_method, inpaint_dir_.has_value());
+    const Component<nn::UNet>& unet = is_shown && inpaint_unet_ ? *inpaint_unet_ : unet_;
     return pipelines::memory_needs(residency_.components(),
                                    {.prior_text_encoder = prior_text_encoder_.index(),
                                     .text_encoder = text_encoder_.index(),
@@ -309,11 +310,6 @@ class Kandinsky21 : public Pipeline {
     throw Error(ErrorCode::kInvalidArgument,
                 fmt::format("{} is [{}], but this size and batch need [{}]", name,
                             fmt::join(tensor.sizes(), ", "), fmt::join(expected, ", ")));
-  }
-
-  /// Whether the network that paints sees the mask, or the start latents are put back around it.
-  bool shows_mask(const DenoiseRequest& request) const {
-    return request.mask.defined() && inpaint_dir_ && request.mask_method != MaskMethod::kBlend;
   }
 
   static nn::PaddingMode padding_mode_of(bool tiling) {

@@ -68,6 +68,11 @@ enum class MaskMethod : int {
   kBlend,  ///< the model itself, putting the start latents back outside the mask at each step
 };
 
+/// Whether an inpainting UNet is shown the mask, or the start latents are put back around it.
+inline bool shows_mask(bool has_mask, MaskMethod method, bool has_inpainting_unet) {
+  return has_mask && has_inpainting_unet && method != MaskMethod::kBlend;
+}
+
 /// How to turn noise into latents.
 struct DenoiseRequest {
   int64_t width = 512;                  ///< pixels, 1 to kMaxSide

@@ -24,8 +24,8 @@ namespace kandinsky::pipelines {
 namespace {
 
 bool shows_mask(const nn::UNet& unet, const Geometry& geometry, const DenoiseRequest& request) {
-  return request.mask.defined() && request.mask_method != MaskMethod::kBlend &&
-         is_inpainting_unet(unet.config(), geometry.latent_channels);
+  return pipelines::shows_mask(request.mask.defined(), request.mask_method,
+                               is_inpainting_unet(unet.config(), geometry.latent_channels));
 }
 
 /// Asks the UNet about one picture at a time: rows of a larger batch would be rounded differently,
