@@ -51,7 +51,8 @@ void Residency::enter(NeedsNow needs_now, int64_t max_memory, const Monitor& mon
   needs_now_ = std::move(needs_now);
   needs_ = std::move(needs);
   max_memory_ = max_memory;
-  if (plan_.holds_everything) return;
+  // Nothing to say of a plan that changes nothing. Working sparingly rounds differently.
+  if (plan_.holds_everything && std::ranges::none_of(plan_.stages, &StagePlan::is_frugal)) return;
   // What is free and which stages run differ from job to job: a stage is said once all the same.
   bool is_new = false;
   for (std::string& stage : describe_stages(plan_, needs_))

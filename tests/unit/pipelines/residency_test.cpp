@@ -114,6 +114,20 @@ TEST_F(ResidencyTest, SaysAPlanOnce) {
   EXPECT_EQ(said_.size(), 2U);
 }
 
+TEST_F(ResidencyTest, SaysThatAStageWorksSparingly) {
+  const Monitor monitor(cancel_, {},
+                        [this](const std::string& message) { said_.push_back(message); });
+  const auto saves_memory = [this] {
+    MemoryNeeds saving = needs(200);
+    saving.stages[0].least_work = 50 * kMegabyte;
+    return saving;
+  };
+  residency_.enter(saves_memory, 1300 * kMegabyte, monitor);
+  ASSERT_EQ(said_.size(), 1U) << "in bf16 its pictures are others";
+  EXPECT_NE(said_[0].find("everything stays loaded"), std::string::npos) << said_[0];
+  EXPECT_NE(said_[0].find("sparingly"), std::string::npos) << said_[0];
+}
+
 TEST_F(ResidencyTest, ATooSmallBudgetChangesNothing) {
   enter(500);
   use(2);
