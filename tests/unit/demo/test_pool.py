@@ -7,9 +7,12 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
+from typing import Any
 from unittest.mock import MagicMock
 
+import numpy as np
 import pytest
+import scenes as scenes_module
 
 torch = pytest.importorskip("torch")
 TRAIN = Path(__file__).resolve().parents[3] / "demo/train"
@@ -34,6 +37,10 @@ class Movq:
     def encode(self, pixels: torch.Tensor) -> SimpleNamespace:
         return SimpleNamespace(latents=pixels[:, :, ::8, ::8])
 
+    def decode(self, latents: torch.Tensor, *, force_not_quantize: bool) -> SimpleNamespace:
+        assert force_not_quantize
+        return SimpleNamespace(sample=torch.nn.functional.interpolate(latents, scale_factor=8))
+
 
 def vision(pixels: torch.Tensor) -> SimpleNamespace:
     return SimpleNamespace(image_embeds=pixels.mean((2, 3)))
@@ -48,6 +55,7 @@ def pool(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
     made = importlib.import_module("pool")
     monkeypatch.setattr(made, "BUCKETS", SIZES)
     monkeypatch.setattr(made, "PART", PART)
+    monkeypatch.setattr(made, "_is_shown", lambda _scene, _pixels: True)
     monkeypatch.setattr(made.VQModel, "from_pretrained", lambda _: Movq())
     tower = made.CLIPVisionModelWithProjection
     tower.from_pretrained.return_value.eval.return_value = vision
@@ -92,6 +100,33 @@ def test_pictures_keep_their_scenes(
     assert [scene for scenes in found.scenes.values() for scene in scenes] == shown
     assert found.latents[128, 64].shape == (7 * PART, 3, 8, 16)
     assert len(found) == 11 * PART
+
+
+def test_small_pictures_that_cannot_be_told_are_drawn_anew(
+    pool: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[object, tuple[int, ...]]] = []
+
+    def is_shown(scene: Any, pixels: np.ndarray) -> bool:
+        seen.append((scene, pixels.shape))
+        return scene.kind == "composition" or scene.things[0].noun == "ring"
+
+    monkeypatch.setattr(pool, "TRIES", 200)
+    (tmp_path / "plain").mkdir()
+    pool.make(options(pool, tmp_path / "plain"))
+    monkeypatch.setattr(pool, "_is_shown", is_shown)
+    pool.make(options(pool, tmp_path))
+    before = pool.Pool(options(pool, tmp_path / "plain"))
+    found = pool.Pool(options(pool, tmp_path))
+    for size, scenes in found.scenes.items():
+        assert [scene.kind for scene in scenes] == [scene.kind for scene in before.scenes[size]]
+        for scene, latents in zip(scenes, found.latents[size], strict=True):
+            assert scene.kind == "composition" or scene.things[0].noun == "ring"
+            # They are those of this scene's picture: its ground's colour is in the corner.
+            corner = (latents[:, 0, 0].float() + 1) * 127.5
+            ground = torch.tensor(scenes_module.COLORS[scene.ground[0]])
+            assert (corner - ground).abs().max() < 6 or scene.kind == "composition"
+    assert {shape for _, shape in seen} == {(64, 64, 3), (64, 128, 3)}
 
 
 def test_a_pool_without_its_scenes_is_refused(pool: ModuleType, tmp_path: Path) -> None:

@@ -229,8 +229,9 @@ TEST(Codec, RefusesSizesBeforeDecoding) {
   refuse(png_of(1, 0x7FFFFFFF, 8, 0, "x"));
   refuse(png_of(0xFFFFFFFF, 0xFFFFFFFF, 8, 0, "x"));
   refuse(png_of(20000, 20000, 8, 0, "x"));
-  const std::string jpeg("\xFF\xD8\xFF\xE0\x00\x04\x00\x00\xFF\xC0\x00\x11\x08\xFF\xFF\xFF\xFF",
-                         17);
+  // Up to the frame's header, of one component.
+  const std::string jpeg(
+      "\xFF\xD8\xFF\xE0\x00\x04\x00\x00\xFF\xC0\x00\x0B\x08\xFF\xFF\xFF\xFF\x01\x01\x11\x00", 21);
   refuse(jpeg);
   // A canvas of 2^24 a side, in the extended form.
   const std::string webp("RIFF\x16\0\0\0WEBPVP8X\x0A\0\0\0\0\0\0\0\xFF\xFF\xFF\xFF\xFF\xFF", 30);
