@@ -10,6 +10,7 @@
 #include "pipelines/encode_text.h"
 #include "pipelines/paint.h"
 #include "tensor/bridge.h"
+#include "tensor/recycled.h"
 #include "text/tokens.h"
 
 namespace kandinsky::engine {
@@ -148,6 +149,7 @@ auto Engine::run(const Body& body) {
   cancel_.clear();
   const at::ThreadLocalState callers;
   const tensor::JobGuard guard;
+  const tensor::RecyclingGuard recycling;
   const Monitor monitor(cancel_, under(callers, on_step_), under(callers, on_message_));
   return body(monitor);
 }

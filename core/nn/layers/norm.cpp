@@ -1,7 +1,6 @@
 #include "nn/layers/norm.h"
 
 #include <ATen/TensorOperators.h>
-#include <ATen/ops/empty_like.h>
 #include <ATen/ops/group_norm.h>
 #include <ATen/ops/layer_norm.h>
 #include <ATen/ops/silu.h>
@@ -9,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "tensor/recycled.h"
 
 namespace kandinsky::nn {
 
@@ -65,7 +65,7 @@ at::Tensor GroupNorm::operator()(const at::Tensor& x) const {
 
 at::Tensor GroupNorm::operator()(const at::Tensor& x, const Cells& cells, Then then) const {
   if (!is_fused_for(x, cells)) return plain(x, cells, then);
-  at::Tensor result = at::empty_like(x);
+  at::Tensor result = tensor::recycled(x.sizes(), x.options(), at::MemoryFormat::ChannelsLast);
   kernels::apply(x, kernels::group_norm(x, groups_, eps_, weight_, bias_), cells, then, result);
   return result;
 }

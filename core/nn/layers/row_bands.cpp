@@ -1,15 +1,17 @@
 #include "nn/layers/row_bands.h"
 
-#include <ATen/ops/empty.h>
-
 #include <algorithm>
 #include <utility>
+
+#include "tensor/recycled.h"
 
 namespace kandinsky::nn {
 namespace {
 
 /// So little that a band stays in the caches, and so much that the rows around it hardly count.
 constexpr int64_t kBandBytes = int64_t{4} << 20U;
+/// Bands of whole tiles of WinogradConv2d, as a whole map is cut.
+constexpr int64_t kTileRows = 4;
 
 at::Tensor rows_of(const at::Tensor& map, int64_t first, int64_t last) {
   return map.slice(2, first, last);
@@ -25,12 +27,13 @@ NormedRows::NormedRows(const at::Tensor& map, kernels::ChannelAffine affine, ker
 
 int64_t NormedRows::rows_at_once() const {
   const auto row_bytes = static_cast<int64_t>(map_.nbytes()) / height();
-  return std::clamp<int64_t>(kBandBytes / row_bytes, 1, height());
+  const int64_t rows = kBandBytes / row_bytes;
+  return std::clamp<int64_t>(rows < kTileRows ? rows : rows / kTileRows * kTileRows, 1, height());
 }
 
 at::Tensor NormedRows::empty_rows(int64_t rows) const {
-  return at::empty({1, map_.size(1), rows, map_.size(3)},
-                   map_.options().memory_format(at::MemoryFormat::ChannelsLast));
+  return tensor::recycled({1, map_.size(1), rows, map_.size(3)}, map_.options(),
+                          at::MemoryFormat::ChannelsLast);
 }
 
 void NormedRows::write(int64_t first, int64_t last, at::Tensor rows) const {
@@ -87,8 +90,8 @@ void convolve_in_bands(const NormedRows& input, const Conv2d& conv, PaddingMode 
 
 at::Tensor convolve_in_bands(const NormedRows& input, const Conv2d& conv, PaddingMode mode) {
   const at::Tensor row = input.empty_rows(1);
-  at::Tensor result = at::empty({1, conv.out_channels(), input.height(), row.size(3)},
-                                row.options().memory_format(at::MemoryFormat::ChannelsLast));
+  at::Tensor result = tensor::recycled({1, conv.out_channels(), input.height(), row.size(3)},
+                                       row.options(), at::MemoryFormat::ChannelsLast);
   convolve_in_bands(input, conv, mode, {}, result);
   return result;
 }

@@ -9,6 +9,7 @@
 
 #include "nn/config_checks.h"
 #include "tensor/block_end.h"
+#include "tensor/recycled.h"
 
 namespace kandinsky::nn {
 
@@ -56,6 +57,18 @@ UNetConfig UNetConfig::from_json(const io::JsonConfig& json) {
   }
   return config;
 }
+
+namespace {
+
+/// Channels of two maps in one.
+at::Tensor joined(const at::Tensor& one, const at::Tensor& other) {
+  at::Tensor result =
+      tensor::recycled({one.size(0), one.size(1) + other.size(1), one.size(2), one.size(3)},
+                       one.options(), at::MemoryFormat::ChannelsLast);
+  return at::cat_out(result, {one, other}, 1);
+}
+
+}  // namespace
 
 UNet::UNet(const UNetConfig& config, const tensor::Weights& weights)
     : config_(config),
@@ -209,7 +222,7 @@ class UNet::Pass {
   /// The level's units, each of which takes a map back.
   at::Tensor up(const Level& level, at::Tensor x) {
     for (size_t j = 0; j < level.resnets.size(); ++j) {
-      x = level.resnets[j](at::cat({x, skips_.back()}, 1), temb_, padding_mode_);
+      x = level.resnets[j](joined(x, skips_.back()), temb_, padding_mode_);
       skips_.pop_back();
       x = attend(level, j, x);
       tensor::end_block();

@@ -1,0 +1,79 @@
+/// Memory of large tensors that is kept for the next ones.
+#include "tensor/recycled.h"
+
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+
+#include <thread>
+
+namespace kandinsky::tensor {
+namespace {
+
+const at::TensorOptions kFloats = at::TensorOptions(at::kFloat);
+
+TEST(Recycled, HasTheShapeAndOrderThatWereAskedFor) {
+  const RecyclingGuard guard;
+  for (const int64_t side : {8, 256}) {
+    const at::Tensor map = recycled({2, 3, side, 5}, at::kBFloat16, at::MemoryFormat::ChannelsLast);
+    EXPECT_EQ(map.sizes(), at::IntArrayRef({2, 3, side, 5}));
+    EXPECT_EQ(map.scalar_type(), at::kBFloat16);
+    EXPECT_TRUE(map.is_contiguous(at::MemoryFormat::ChannelsLast));
+    const at::Tensor rows = recycled({100, side, 5}, kFloats);
+    EXPECT_EQ(rows.sizes(), at::IntArrayRef({100, side, 5}));
+    EXPECT_TRUE(rows.is_contiguous());
+  }
+  EXPECT_EQ(recycled({0, 8}, kFloats).numel(), 0);
+}
+
+TEST(Recycled, TakesTheMemoryOfATensorThatIsGone) {
+  const RecyclingGuard guard;
+  at::Tensor first = recycled({1 << 20}, kFloats);
+  const void* const memory = first.data_ptr();
+  at::Tensor other = recycled({1 << 20}, kFloats);
+  EXPECT_NE(other.data_ptr(), memory) << "the first is still there";
+  const at::Tensor part = first.narrow(0, 8, 8);
+  first.reset();
+  EXPECT_NE(recycled({1 << 20}, kFloats).data_ptr(), memory) << "a part of it is";
+}
+
+TEST(Recycled, TakesTheSmallestBlockThatIsLargeEnough) {
+  const RecyclingGuard guard;
+  at::Tensor large = recycled({1 << 20}, kFloats);
+  at::Tensor small = recycled({1 << 19}, kFloats);
+  const void* const large_memory = large.data_ptr();
+  const void* const small_memory = small.data_ptr();
+  large.reset();
+  small.reset();
+  const at::Tensor half = recycled({1 << 18}, kFloats);
+  EXPECT_EQ(half.data_ptr(), small_memory);
+  const at::Tensor most = recycled({1 << 19}, kFloats);
+  EXPECT_EQ(most.data_ptr(), large_memory);
+}
+
+TEST(Recycled, WastesNoLargeBlockOnAFew) {
+  const RecyclingGuard guard;
+  at::Tensor large = recycled({1 << 24}, kFloats);
+  const void* const memory = large.data_ptr();
+  large.reset();
+  const at::Tensor few = recycled({1 << 20}, kFloats);
+  EXPECT_NE(few.data_ptr(), memory);
+  EXPECT_EQ(recycled({1 << 24}, kFloats).data_ptr(), memory);
+}
+
+TEST(Recycled, WithoutAGuardOrOutlivingItATensorIsAnyOther) {
+  recycled({1 << 20}, kFloats).fill_(1);
+  at::Tensor result;
+  {
+    const RecyclingGuard guard;
+    result = recycled({1 << 20}, kFloats).fill_(2);
+    {
+      const RecyclingGuard inner;
+      recycled({1 << 20}, kFloats).fill_(3);
+    }
+  }
+  EXPECT_EQ(result.sum().item<double>(), 2 << 20);
+  std::thread([gone = std::move(result)]() mutable { gone.reset(); }).join();
+}
+
+}  // namespace
+}  // namespace kandinsky::tensor
