@@ -122,12 +122,11 @@ class Component : public Resident {
         std::move(name), sizes_, layout_,
         {.element_size = static_cast<int64_t>(at::elementSize(placement_.dtype)),
          .splits = placement_.speedups.split_upsampling,
-         .winograd = std::ranges::any_of(sizes_,
-                                         [&](const tensor::TensorSize& size) {
-                                           return nn::WinogradConv2d::is_for(
-                                               size.shape, nn::kernels::TileInput::kMap,
-                                               placement_);
-                                         }),
+         .winograd = std::ranges::any_of(
+             sizes_,
+             [&](const tensor::TensorSize& size) {
+               return nn::WinogradConv2d::tiling_for(size.shape, false, placement_).has_value();
+             }),
          .int8_weights = placement_.int8_weights});
   }
 

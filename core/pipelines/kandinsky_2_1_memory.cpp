@@ -31,7 +31,7 @@ constexpr int64_t kPriorRows = 3;
 
 /// What WinogradConv2d works on at a time: 256 tiles of its widest layer's channels, and their
 /// products, in fp32.
-constexpr int64_t kWinogradRoom = 65 * kMegabyte;
+constexpr int64_t kWinogradRoom = 100 * kMegabyte;
 
 /// The UNet, for a pair of samples and what guides them, which are rows of kTokens.
 constexpr int64_t kGuidingRows = 2;

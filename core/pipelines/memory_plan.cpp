@@ -200,12 +200,13 @@ ComponentMemory measure_component(std::string name, const std::vector<tensor::Te
     whole += form.int8_weights && tensor.shape.size() == 2 ? tensor.elements : bytes;
     const bool is_doubled = std::ranges::any_of(
         layout.split, [&](const auto& end) { return tensor.name.ends_with(end); });
-    // Of a 3x3 kernel four of 2x2 are made, or 16 sums; or 9 for a doubled map. A few with a stride
-    // are counted, too, and stay as they are.
+    // Of a 3x3 kernel four of 2x2 are made, or the sums of a tiling. A few with a stride are
+    // counted, too, and stay as they are.
     const int64_t more = bytes * 7 / 9;
-    const auto input = is_doubled ? nn::kernels::TileInput::kDoubled : nn::kernels::TileInput::kMap;
-    if (form.winograd && nn::WinogradConv2d::can_be_for(tensor.shape, input)) {
-      if (!is_doubled) spread += more;
+    const auto tiling =
+        form.winograd ? nn::WinogradConv2d::tiling_of(tensor.shape, is_doubled) : std::nullopt;
+    if (tiling) {
+      spread += bytes * (nn::kernels::tile_products(*tiling) - 9) / 9;
     } else if (is_doubled && form.splits) {
       spread += more;
     }

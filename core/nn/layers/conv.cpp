@@ -27,9 +27,10 @@ std::array<int64_t, 4> weight_shape(const ConvShape& shape) {
   return {shape.out_channels, shape.in_channels, shape.kernel, shape.kernel};
 }
 
-bool is_by_winograd(const ConvShape& shape, const tensor::Placement& placement) {
-  return shape.stride == 1 && shape.padding == 1 &&
-         WinogradConv2d::is_for(weight_shape(shape), kernels::TileInput::kMap, placement);
+std::optional<kernels::Tiling> tiling_for(const ConvShape& shape,
+                                          const tensor::Placement& placement) {
+  if (shape.stride != 1 || shape.padding != 1) return {};
+  return WinogradConv2d::tiling_for(weight_shape(shape), false, placement);
 }
 
 /// Lent where the constructor below lays it out anew.
@@ -37,7 +38,7 @@ at::Tensor weight_of(const tensor::Weights& weights, const ConvShape& shape) {
   const tensor::Placement placement = weights.placement();
   const std::array sizes = weight_shape(shape);
   const bool is_laid_out_anew =
-      onednn::can_pack(placement) && (is_pointwise(shape) || is_by_winograd(shape, placement) ||
+      onednn::can_pack(placement) && (is_pointwise(shape) || tiling_for(shape, placement) ||
                                       onednn::PackedKernel::packs_at_once(placement.dtype));
   return is_laid_out_anew ? weights.lend("weight", sizes) : weights.take("weight", sizes);
 }
@@ -58,8 +59,8 @@ Conv2d::Conv2d(const at::Tensor& weight, const at::Tensor& bias, const ConvShape
       is_pointwise_(is_pointwise(shape)),
       is_packed_(onednn::can_pack(placement)),
       is_fused_(is_packed_ && placement.speedups.fused_operations) {
-  if (is_by_winograd(shape, placement)) {
-    winograd_.emplace(weight, bias, kernels::TileInput::kMap);
+  if (const auto tiling = tiling_for(shape, placement)) {
+    winograd_.emplace(weight, bias, *tiling);
   } else if (!is_packed_) {
     weight_ = weight.contiguous(at::MemoryFormat::ChannelsLast);
   } else if (is_pointwise_) {

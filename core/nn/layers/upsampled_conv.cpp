@@ -33,9 +33,8 @@ UpsampledConv2d::UpsampledConv2d(const tensor::Weights& weights, int64_t in_chan
                                  int64_t out_channels) {
   const tensor::Placement placement = weights.placement();
   const std::array shape{out_channels, in_channels, int64_t{3}, int64_t{3}};
-  if (WinogradConv2d::is_for(shape, kernels::TileInput::kDoubled, placement)) {
-    winograd_.emplace(weights.lend("weight", shape), weights.take("bias", {out_channels}),
-                      kernels::TileInput::kDoubled);
+  if (const auto tiling = WinogradConv2d::tiling_for(shape, true, placement)) {
+    winograd_.emplace(weights.lend("weight", shape), weights.take("bias", {out_channels}), *tiling);
     return;
   }
   if (!placement.speedups.split_upsampling) {

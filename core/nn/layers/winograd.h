@@ -3,6 +3,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "nn/layers/winograd_kernels.h"
@@ -11,21 +12,21 @@
 namespace kandinsky::nn {
 
 /// A 3x3 convolution with less than half of the products, as matrix products of packed weights: see
-/// winograd_kernels.h. Its weights take 16/9 of the kernel's memory, or as much as the kernel does
-/// for a doubled map.
+/// winograd_kernels.h. Its weights take the kernel's memory times the tiling's products by nine.
 class WinogradConv2d {
  public:
-  /// Whether a convolution with a stride and a padding of 1 and weights of this shape is to be
-  /// computed so: it can be, LibTorch can pack the weights, and the CPU has no faster way. Timing
-  /// both ways would make what a seed gives depend on what else the machine does.
-  static bool is_for(at::IntArrayRef weight_shape, kernels::TileInput input,
-                     const tensor::Placement& placement);
+  /// In which tiles a convolution with a stride and a padding of 1 and weights of this shape, maybe
+  /// of a doubled map, is to be computed; none if it cannot be, LibTorch cannot pack the weights,
+  /// or the CPU has a faster way. Timing all ways would make what a seed gives depend on what else
+  /// the machine does.
+  static std::optional<kernels::Tiling> tiling_for(at::IntArrayRef weight_shape, bool is_doubled,
+                                                   const tensor::Placement& placement);
 
   /// Of the above, what the shape tells: it is 3x3, and neither too narrow nor too wide.
-  static bool can_be_for(at::IntArrayRef weight_shape, kernels::TileInput input);
+  static std::optional<kernels::Tiling> tiling_of(at::IntArrayRef weight_shape, bool is_doubled);
 
   /// weight: [out, in, 3, 3]. bias: [out] or undefined.
-  WinogradConv2d(const at::Tensor& weight, const at::Tensor& bias, kernels::TileInput input);
+  WinogradConv2d(const at::Tensor& weight, const at::Tensor& bias, kernels::Tiling tiling);
 
   /// x: [B, in, H, W], channels-last. residual: undefined, or what is added, of the result's shape.
   /// Paddings: rows and columns of zeros on either side, 0 or 1.
@@ -33,7 +34,7 @@ class WinogradConv2d {
                         int64_t column_padding) const;
 
  private:
-  kernels::TileInput input_;
+  kernels::Tiling tiling_;
   int64_t out_channels_;
   std::vector<at::Tensor> weights_;  ///< of each product, packed
   at::Tensor bias_;                  ///< fp32

@@ -1,10 +1,13 @@
 /// The sums around the products of a 3x3 convolution by Winograd's minimal filtering, on a CPU.
 ///
 /// A tile of 2x2 places of the result depends on 4x4 of the map: with fixed sums over these and
-/// over the kernel, one product for each of 16 makes what takes 36 otherwise. Of a doubled map, in
-/// which neighbours are alike in pairs, seven of the sums are zero: 9 products are left.
+/// over the kernel, one product for each of 16 makes what takes 36 otherwise. A tile of 4x4 places
+/// depends on 6x6: 36 products instead of 144, but the sums are longer and lose more bits. Of a
+/// doubled map, in which neighbours are alike in pairs, seven of the 16 sums are zero: 9 products
+/// are left.
 ///
-/// Source: Lavin and Gray, Fast Algorithms for Convolutional Neural Networks (2015), F(2x2, 3x3).
+/// Source: Lavin and Gray, Fast Algorithms for Convolutional Neural Networks (2015), F(2x2, 3x3)
+/// and F(4x4, 3x3).
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -14,22 +17,24 @@
 
 namespace kandinsky::nn::kernels {
 
-enum class TileInput {
-  kMap,
-  kDoubled,  ///< the map with each place four times: it is given as it is
+/// How a result is cut into tiles.
+enum class Tiling {
+  k2x2,
+  k4x4,
+  kDoubled,  ///< 2x2, of the map with each place four times: it is given as it is
 };
 
-/// Products of a tile: 16 or 9.
-int64_t tile_products(TileInput input);
+/// Products of a tile: 16, 36 or 9.
+int64_t tile_products(Tiling tiling);
 
 /// Where a map's tiles lie.
 struct TileGrid {
   /// map: as given. Paddings: rows of zeros above and below it, columns left and right; 0 or 1.
-  TileGrid(const at::Tensor& map, TileInput input, int64_t row_padding, int64_t column_padding);
+  TileGrid(const at::Tensor& map, Tiling tiling, int64_t row_padding, int64_t column_padding);
 
   int64_t count() const { return batch * rows * columns; }
 
-  TileInput input;
+  Tiling tiling;
   int64_t row_padding;
   int64_t column_padding;
   int64_t map_height;
@@ -42,7 +47,7 @@ struct TileGrid {
 };
 
 /// weight: [out, in, 3, 3], fp32 or bf16, contiguous. Returns [products, out, in], of that type.
-at::Tensor tile_weight(const at::Tensor& weight, TileInput input);
+at::Tensor tile_weight(const at::Tensor& weight, Tiling tiling);
 
 /// Sums over the map for tiles from `first` on. map: [B, C, H, W], channels-last. tiles: [products,
 /// count, C], contiguous, of the map's type.

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,7 +18,7 @@
 namespace kandinsky::nn {
 namespace {
 
-using kernels::TileInput;
+using kernels::Tiling;
 
 at::Tensor random_tensor(uint64_t seed, at::IntArrayRef shape) {
   return tensor::NoiseSource({seed}).draw(0, shape);
@@ -25,11 +26,11 @@ at::Tensor random_tensor(uint64_t seed, at::IntArrayRef shape) {
 
 /// In fp64, of the numbers as they are.
 at::Tensor plain(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
-                 TileInput input, int64_t row_padding, int64_t column_padding) {
-  const at::Tensor map = input == TileInput::kDoubled ? doubled(x) : x;
+                 Tiling tiling, int64_t row_padding, int64_t column_padding) {
+  const at::Tensor map = tiling == Tiling::kDoubled ? doubled(x) : x;
   // A doubled map that lies within a larger one has two more places than needed at either end.
-  const int64_t rows = input == TileInput::kDoubled && row_padding == 0 ? 1 : 0;
-  const int64_t columns = input == TileInput::kDoubled && column_padding == 0 ? 1 : 0;
+  const int64_t rows = tiling == Tiling::kDoubled && row_padding == 0 ? 1 : 0;
+  const int64_t columns = tiling == Tiling::kDoubled && column_padding == 0 ? 1 : 0;
   const at::Tensor within = map.slice(2, rows, map.size(2) - rows)
                                 .slice(3, columns, map.size(3) - columns)
                                 .to(at::kDouble);
@@ -45,7 +46,7 @@ double relative_error(const at::Tensor& actual, const at::Tensor& expected) {
 
 struct Case {
   std::string name;
-  TileInput input;
+  Tiling tiling;
   std::array<int64_t, 4> map;  ///< [B, C, H, W]
   int64_t out_channels;
   int64_t row_padding = 1;
@@ -65,8 +66,8 @@ void expect_what_a_convolution_gives(const Case& c, at::ScalarType dtype) {
   // bf16 keeps 8 bits, of the sums and of the products.
   const double tolerance = dtype == at::kFloat ? 1e-5 : 4e-2;
 
-  const WinogradConv2d conv(weight, bias, c.input);
-  const at::Tensor expected = plain(x, weight, bias, c.input, c.row_padding, c.column_padding);
+  const WinogradConv2d conv(weight, bias, c.tiling);
+  const at::Tensor expected = plain(x, weight, bias, c.tiling, c.row_padding, c.column_padding);
   const at::Tensor actual = conv(x, {}, c.row_padding, c.column_padding);
   ASSERT_EQ(actual.sizes(), expected.sizes());
   EXPECT_TRUE(actual.is_contiguous(at::MemoryFormat::ChannelsLast));
@@ -78,9 +79,9 @@ void expect_what_a_convolution_gives(const Case& c, at::ScalarType dtype) {
                            expected + residual.to(at::kDouble)),
             tolerance);
 
-  const WinogradConv2d unbiased(weight, {}, c.input);
+  const WinogradConv2d unbiased(weight, {}, c.tiling);
   EXPECT_LT(relative_error(unbiased(x, {}, c.row_padding, c.column_padding),
-                           plain(x, weight, {}, c.input, c.row_padding, c.column_padding)),
+                           plain(x, weight, {}, c.tiling, c.row_padding, c.column_padding)),
             tolerance);
 }
 
@@ -106,14 +107,14 @@ TEST_P(WinogradTest, SumsOfBothTypesFitTheirProducts) {
         random_tensor(1, c.map).to(dtype).contiguous(at::MemoryFormat::ChannelsLast);
     const at::Tensor weight = (0.05 * random_tensor(2, {c.out_channels, c.map[1], 3, 3})).to(dtype);
     const at::Tensor bias = random_tensor(3, {c.out_channels});
-    const at::Tensor expected = plain(x, weight, bias, c.input, c.row_padding, c.column_padding);
-    const kernels::TileGrid grid(x, c.input, c.row_padding, c.column_padding);
-    const int64_t products = kernels::tile_products(c.input);
+    const at::Tensor expected = plain(x, weight, bias, c.tiling, c.row_padding, c.column_padding);
+    const kernels::TileGrid grid(x, c.tiling, c.row_padding, c.column_padding);
+    const int64_t products = kernels::tile_products(c.tiling);
     const at::Tensor tiles = at::empty({products, grid.count(), x.size(1)}, x.options());
     kernels::cut_tiles(x, grid, 0, tiles);
     const at::Tensor product =
         at::bmm(tiles.to(at::kFloat),
-                kernels::tile_weight(weight, c.input).to(at::kFloat).transpose(1, 2))
+                kernels::tile_weight(weight, c.tiling).to(at::kFloat).transpose(1, 2))
             .to(dtype);
     const at::Tensor result =
         at::empty(expected.sizes(), x.options().memory_format(at::MemoryFormat::ChannelsLast));
@@ -123,37 +124,57 @@ TEST_P(WinogradTest, SumsOfBothTypesFitTheirProducts) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Maps, WinogradTest,
-    testing::Values(Case{"Even", TileInput::kMap, {2, 96, 8, 12}, 128},
-                    Case{"Odd", TileInput::kMap, {1, 128, 7, 5}, 96},
-                    Case{"OnePixel", TileInput::kMap, {1, 96, 1, 1}, 96},
-                    Case{"ChannelsThatFillNoBlock", TileInput::kMap, {2, 100, 6, 6}, 97},
-                    Case{"BandOfRows", TileInput::kMap, {1, 96, 6, 9}, 96, 0, 1},
-                    Case{"WithinALargerMap", TileInput::kMap, {1, 96, 9, 8}, 96, 0, 0},
-                    Case{"MoreTilesThanAtOnce", TileInput::kMap, {1, 96, 70, 66}, 96},
-                    Case{"Doubled", TileInput::kDoubled, {2, 96, 5, 8}, 128},
-                    Case{"DoubledOnePixel", TileInput::kDoubled, {1, 96, 1, 1}, 96},
-                    Case{"DoubledWithinALargerMap", TileInput::kDoubled, {2, 96, 6, 5}, 96, 0, 0},
-                    Case{"DoubledMoreTilesThanAtOnce", TileInput::kDoubled, {1, 100, 40, 33}, 96}),
-    [](const auto& one) { return one.param.name; });
+const std::vector<Case> kCases{
+    {"Even", Tiling::k2x2, {2, 96, 8, 12}, 128},
+    {"Odd", Tiling::k2x2, {1, 128, 7, 5}, 96},
+    {"OnePixel", Tiling::k2x2, {1, 96, 1, 1}, 96},
+    {"ChannelsThatFillNoBlock", Tiling::k2x2, {2, 100, 6, 6}, 97},
+    {"BandOfRows", Tiling::k2x2, {1, 96, 6, 9}, 96, 0, 1},
+    {"WithinALargerMap", Tiling::k2x2, {1, 96, 9, 8}, 96, 0, 0},
+    {"MoreTilesThanAtOnce", Tiling::k2x2, {1, 96, 70, 66}, 96},
+    {"LargeWhole", Tiling::k4x4, {2, 96, 8, 12}, 128},
+    {"LargeOneOver", Tiling::k4x4, {1, 128, 9, 5}, 96},
+    {"LargeThreeOver", Tiling::k4x4, {1, 128, 7, 11}, 96},
+    {"LargeOnePixel", Tiling::k4x4, {1, 96, 1, 1}, 96},
+    {"LargeChannelsThatFillNoBlock", Tiling::k4x4, {2, 100, 6, 6}, 97},
+    {"LargeBandOfRows", Tiling::k4x4, {1, 96, 6, 9}, 96, 0, 1},
+    {"LargeWithinALargerMap", Tiling::k4x4, {1, 96, 9, 8}, 96, 0, 0},
+    {"LargeMoreTilesThanAtOnce", Tiling::k4x4, {1, 96, 140, 133}, 96},
+    {"Doubled", Tiling::kDoubled, {2, 96, 5, 8}, 128},
+    {"DoubledOnePixel", Tiling::kDoubled, {1, 96, 1, 1}, 96},
+    {"DoubledWithinALargerMap", Tiling::kDoubled, {2, 96, 6, 5}, 96, 0, 0},
+    {"DoubledMoreTilesThanAtOnce", Tiling::kDoubled, {1, 100, 40, 33}, 96},
+};
+
+INSTANTIATE_TEST_SUITE_P(Maps, WinogradTest, testing::ValuesIn(kCases),
+                         [](const auto& one) { return one.param.name; });
 
 TEST(WinogradConv2d, IsForWideLayersThatCanBePackedUnlessLeftOut) {
-  const auto can_be_for = [](std::array<int64_t, 4> shape, TileInput input) {
-    return WinogradConv2d::can_be_for(shape, input);
+  struct Layer {
+    std::vector<int64_t> weight_shape;
+    bool is_doubled;
+    std::optional<Tiling> tiling;
   };
-  EXPECT_FALSE(can_be_for({384, 4, 3, 3}, TileInput::kMap));
-  EXPECT_FALSE(can_be_for({8, 384, 3, 3}, TileInput::kMap));
-  EXPECT_FALSE(can_be_for({384, 384, 1, 1}, TileInput::kMap));
-  EXPECT_TRUE(can_be_for({384, 384, 3, 3}, TileInput::kMap));
-  EXPECT_TRUE(can_be_for({1152, 2688, 3, 3}, TileInput::kMap));
-  EXPECT_FALSE(can_be_for({1536, 1536, 3, 3}, TileInput::kMap));
-  EXPECT_TRUE(can_be_for({1536, 1536, 3, 3}, TileInput::kDoubled));
-  EXPECT_FALSE(WinogradConv2d::can_be_for({384, 384}, TileInput::kMap)) << "a matrix";
+  const std::vector<Layer> layers{
+      {{384, 4, 3, 3}, false, {}},
+      {{8, 384, 3, 3}, false, {}},
+      {{384, 384, 1, 1}, false, {}},
+      {{384, 384, 3, 3}, false, Tiling::k4x4},
+      {{768, 1920, 3, 3}, false, Tiling::k4x4},
+      {{1152, 2688, 3, 3}, false, Tiling::k2x2},
+      {{1536, 1536, 3, 3}, false, {}},
+      {{1536, 1536, 3, 3}, true, Tiling::kDoubled},
+      {{384, 384}, false, {}},
+  };
+  for (const Layer& layer : layers) {
+    SCOPED_TRACE(at::IntArrayRef(layer.weight_shape));
+    EXPECT_EQ(WinogradConv2d::tiling_of(layer.weight_shape, layer.is_doubled), layer.tiling);
+    EXPECT_EQ(WinogradConv2d::tiling_for(layer.weight_shape, layer.is_doubled, {}), layer.tiling);
+  }
   for (const char* left_out : {"winograd", "packed-weights"}) {
     tensor::Placement placement;
     placement.speedups = tensor::speedups_without({left_out});
-    EXPECT_FALSE(WinogradConv2d::is_for({384, 384, 3, 3}, TileInput::kMap, placement));
+    EXPECT_FALSE(WinogradConv2d::tiling_for({384, 384, 3, 3}, false, placement).has_value());
   }
 }
 
@@ -190,7 +211,7 @@ TEST(TileRoomGuard, LayersThatShareItKeepTheirWeights) {
   const auto layers_of_all = [&] {
     std::vector<WinogradConv2d> layers;
     for (const at::Tensor& weight : weights)
-      layers.emplace_back(weight, at::Tensor(), TileInput::kMap);
+      layers.emplace_back(weight, at::Tensor(), Tiling::k2x2);
     return layers;
   };
   const std::vector<WinogradConv2d> alone = layers_of_all();
@@ -225,7 +246,7 @@ TEST(PackedKernel, GivesTheSameForMapsOfAllSizes) {
       const at::Tensor x =
           random_tensor(1, {batch, 48, side, side}).contiguous(at::MemoryFormat::ChannelsLast);
       const at::Tensor actual = onednn::convolution(x, kernel.for_maps(x), {}, geometry);
-      EXPECT_LT(relative_error(actual, plain(x, weight, {}, TileInput::kMap, 1, 1)), 1e-5)
+      EXPECT_LT(relative_error(actual, plain(x, weight, {}, Tiling::k2x2, 1, 1)), 1e-5)
           << side << " " << batch;
     }
   }

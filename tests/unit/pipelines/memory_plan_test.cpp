@@ -185,8 +185,8 @@ TEST(MeasureComponent, CountsTheSumsOfWinogradsFilteringUnlessStreamed) {
   const WeightForm form{.element_size = 2, .splits = true, .winograd = true};
 
   const ComponentMemory component = measure_component("m", tensors, layout, form);
-  EXPECT_EQ(component.whole - plain, 7 * kOne) << "16 instead of 9 for the second; 9 for the last";
-  EXPECT_EQ(component.spread, 7 * kOne);
+  EXPECT_EQ(component.whole - plain, 27 * kOne) << "36 instead of 9 for the second; 9 for the last";
+  EXPECT_EQ(component.spread, 27 * kOne);
   EXPECT_EQ(component.frugal_spread, 0);
 
   layout.keeps_splits = true;
