@@ -12,6 +12,9 @@ import scenes
 from prompts import Asked, Repair
 
 Count = tuple[int, int]  # right, asked
+# Of compositions; by the shorter side: what is longer is a line, how wide a straight one is at most
+_STROKE, _BAND = 0.35, 0.045
+_LINES = 3  # most in a composition
 
 
 @dataclass(frozen=True)
@@ -77,19 +80,35 @@ def _shifted(mask: np.ndarray, grow: bool) -> np.ndarray:
     return (np.logical_or if grow else np.logical_and).reduce(parts)
 
 
-def _longest_line(thin: np.ndarray) -> float:
-    """Most pixels of a mask in any straight band of two pixels, by the shorter side."""
-    ys, xs = np.nonzero(thin)
-    best = 0
-    for angle in np.linspace(0, np.pi, 90, endpoint=False):
-        offsets = np.rint((xs * np.cos(angle) + ys * np.sin(angle)) / 2).astype(int)
-        if len(offsets):
-            best = max(best, int(np.bincount(offsets - offsets.min()).max()))
-    return best / 2 / min(thin.shape)
+def _strokes(thin: np.ndarray) -> np.ndarray:
+    """The parts of a mask that are long enough to be lines."""
+    strokes = np.zeros_like(thin)
+    for part in judge.components(thin):
+        reach = [np.ptp(places) for places in np.nonzero(part)]
+        if np.hypot(*reach) > _STROKE * min(thin.shape):
+            strokes |= part
+    return strokes
+
+
+def _in_straight_bands(mask: np.ndarray) -> float:
+    """Most pixels of a mask that lie in any three straight bands, as a share of all of them."""
+    ys, xs = np.nonzero(mask)
+    left = np.ones(len(xs), dtype=bool)
+    width = max(2, round(_BAND * min(mask.shape)))
+    angles = np.linspace(0, np.pi, 90, endpoint=False)[:, None]
+    offsets = (xs * np.cos(angles) + ys * np.sin(angles) + sum(mask.shape)).astype(int)
+    for _ in range(_LINES):
+        held = [np.convolve(np.bincount(row[left]), np.ones(width)) for row in offsets]
+        best = max(range(len(held)), key=lambda i: held[i].max())
+        last = int(held[best].argmax())
+        left &= (offsets[best] > last) | (offsets[best] <= last - width)
+        if not left.any():
+            break
+    return 1 - left.sum() / max(1, len(left))
 
 
 def composition(pixels: np.ndarray) -> dict[str, bool]:
-    """Whether a picture is lines and shapes, clean, on cream."""
+    """Whether a picture is straight lines and shapes, clean, on cream."""
     ground = judge.ground_of(pixels)
     mask = np.sqrt(np.square(pixels - ground[:, None]).sum(-1)) > 55
     core = mask
@@ -98,12 +117,14 @@ def composition(pixels: np.ndarray) -> dict[str, bool]:
     thick = core
     for _ in range(5):
         thick = _shifted(thick, grow=True)
+    strokes = _strokes(mask & ~thick)
     palette = np.array([scenes.COLORS[name] for name in scenes.THING_COLORS], dtype=np.float64)
     distance = np.sqrt(np.square(pixels[:, :, None] - palette).sum(-1)).min(-1)
     return {
         "cream": judge.nearest_color(ground.mean(0), scenes.GROUND_COLORS) == "cream",
         "shapes": len(judge.components(core)) >= 1,
-        "lines": _longest_line(mask & ~thick) > 0.2,
+        "lines": bool(strokes.any()),
+        "straight": bool(strokes.any()) and _in_straight_bands(strokes) > 0.9,
         "clean": bool(mask.any()) and float((distance[mask] < 70).mean()) > 0.7,
     }
 

@@ -220,35 +220,70 @@ def random_pair(rng: np.random.Generator) -> Scene:
     return Scene(ground, tuple(things), relation)
 
 
+def _points(line: Line) -> np.ndarray:
+    """Points along a line, [33, 2]."""
+    return np.linspace(line.start, line.end, 33)
+
+
+def _random_line(rng: np.random.Generator, fitting: tuple[str, ...]) -> Line:
+    """A long line, mostly black."""
+    while True:
+        ends = rng.uniform(0.05, 0.95, (2, 2))
+        if np.hypot(*(ends[1] - ends[0])) > 0.6:
+            break
+    color = "black" if rng.random() < 0.8 else pick(rng, fitting)
+    (x0, y0), (x1, y1) = ends.tolist()
+    return Line(color, (x0, y0), (x1, y1), float(rng.uniform(0.024, 0.036)))
+
+
+def _goes_with(line: Line, other: Line) -> bool:
+    """Whether two lines cross at an angle that shows, or stay apart."""
+    first, second = _points(line), _points(other)
+    along, across = first[-1] - first[0], second[-1] - second[0]
+    cosine = abs(along @ across) / (np.hypot(*along) * np.hypot(*across))
+    return bool(cosine < 0.8 or np.hypot(*(first[:, None] - second).T).min() > 0.15)
+
+
 def random_composition(rng: np.random.Generator) -> Scene:
-    """Lines, circles, triangles on cream, in the manner of Kandinsky."""
+    """Lines that cross, and circles, triangles, rings and squares in the room between them.
+
+    In half of them a line runs through the largest thing; all else stays apart, for what touches
+    everywhere is a tangle, in a small picture most of all.
+    """
     ground = ("cream", "cream")
     fitting = tuple(c for c in THING_COLORS if stands_out(c, ground))
+    lines = [_random_line(rng, fitting)]
+    wanted = int(rng.integers(2, 4))
+    while len(lines) < wanted:
+        line = _random_line(rng, fitting)
+        if all(_goes_with(line, other) for other in lines):
+            lines.append(line)
     things: list[Thing] = []
-    for _ in range(int(rng.integers(2, 5))):
+    wanted = int(rng.integers(2, 5))
+    for _ in range(60):
+        if len(things) == wanted:
+            break
         noun = COMPOSITION_SHAPES[int(rng.choice(4, p=(0.4, 0.3, 0.15, 0.15)))]
-        radius = float(rng.uniform(0.09, 0.2))
-        for _ in range(20):
-            x, y = (float(v) for v in rng.uniform(0.2, 0.8, 2))
-            if all(np.hypot(x - t.x, y - t.y) > 0.8 * (radius + t.radius) for t in things):
-                things.append(
-                    Thing(noun, pick(rng, fitting), "medium", x, y, radius, _angle(rng, noun, 60))
-                )
-                break
-    lines = []
-    for _ in range(int(rng.integers(2, 5))):
-        while True:
-            x0, y0, x1, y1 = (float(v) for v in rng.uniform(0.06, 0.94, 4))
-            if np.hypot(x1 - x0, y1 - y0) > 0.45:
-                break
-        color = "black" if rng.random() < 0.75 else pick(rng, fitting)
-        lines.append(Line(color, (x0, y0), (x1, y1), float(rng.uniform(0.016, 0.03))))
+        radius = float(rng.uniform(0.13, 0.19) if not things else rng.uniform(0.09, 0.14))
+        reach = 1.2 * radius + 0.03
+        x, y = (float(v) for v in rng.uniform(reach, 1 - reach, 2))
+        free = lines
+        if not things and rng.random() < 0.5:
+            x, y = (float(v) for v in _points(lines[0])[int(rng.integers(9, 24))])
+            free = lines[1:]
+        gaps = [np.hypot(*(_points(line) - (x, y)).T).min() - line.width / 2 for line in free]
+        gaps += [np.hypot(x - t.x, y - t.y) - 1.2 * t.radius for t in things]
+        if min((*gaps, x, y, 1 - x, 1 - y)) > reach:
+            angle = _angle(rng, noun, 60)
+            things.append(Thing(noun, pick(rng, fitting), "medium", x, y, radius, angle))
+    if len(things) < 2:
+        return random_composition(rng)
     return Scene(ground, tuple(things), None, tuple(lines))
 
 
 def random_scene(
     rng: np.random.Generator,
-    shares: tuple[float, float, float] = (0.46, 0.47, 0.07),
+    shares: tuple[float, float, float] = (0.39, 0.39, 0.22),
     extra: tuple[str, ...] = (),
 ) -> Scene:
     """A scene that is not held out.

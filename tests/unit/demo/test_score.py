@@ -78,6 +78,12 @@ def test_drawn_compositions_count_as_such_and_others_do_not() -> None:
     assert not alone["lines"]
     empty = checks.composition(scenes.draw(Scene(("cream", "cream"), ())))
     assert not empty["shapes"]
+    bent = scenes.draw(Scene(("cream", "cream"), (circle,)))
+    for x in range(10, 118):
+        y = 20 + round(12 * np.sin(x / 9))
+        bent[y - 2 : y + 2, x - 2 : x + 2] = 0
+    assert checks.composition(bent)["lines"]
+    assert not checks.composition(bent)["straight"]
     noise = rng.integers(0, 255, (128, 128, 3)).astype(np.uint8)
     assert not all(checks.composition(noise).values())
 

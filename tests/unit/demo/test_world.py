@@ -132,8 +132,8 @@ def test_compositions_are_lines_and_shapes_on_cream() -> None:
     for _ in range(50):
         scene = scenes.random_composition(rng)
         assert scene.ground == ("cream", "cream")
-        assert 2 <= len(scene.lines) <= 4
-        assert 1 <= len(scene.things) <= 4
+        assert 2 <= len(scene.lines) <= 3
+        assert 2 <= len(scene.things) <= 4
 
 
 def test_attributes_order_a_pair_from_left_to_right() -> None:
@@ -161,7 +161,7 @@ def test_extra_shapes_are_in_more_scenes(extra: tuple[str, ...]) -> None:
 
 def test_claims_are_true_of_their_own_scene_and_seldom_of_others() -> None:
     rng = np.random.default_rng(5)
-    made = [scenes.random_scene(rng) for _ in range(200)]
+    made = [scenes.random_scene(rng, (0.46, 0.47, 0.07)) for _ in range(200)]
     truths = np.stack([scenes.attributes(scene) for scene in made])
     claims = np.stack([scenes.attributes(scenes.random_description(s, rng)[1]) for s in made])
     true = scenes.satisfied(truths, claims)
