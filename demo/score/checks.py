@@ -124,7 +124,7 @@ def composition(pixels: np.ndarray) -> dict[str, bool]:
         "cream": judge.nearest_color(ground.mean(0), scenes.GROUND_COLORS) == "cream",
         "shapes": len(judge.components(core)) >= 1,
         "lines": bool(strokes.any()),
-        "straight": bool(strokes.any()) and _in_straight_bands(strokes) > 0.9,
+        "straight": bool(strokes.any() and _in_straight_bands(strokes) > 0.9),
         "clean": bool(mask.any()) and float((distance[mask] < 70).mean()) > 0.7,
     }
 
