@@ -36,20 +36,19 @@ at::Tensor by_products(const at::Tensor& q, const at::Tensor& k, const at::Tenso
   const at::Tensor values = fold_heads(v);
   const int64_t scores_of_head = scaled.size(1) * values.size(1);
   const int64_t heads = std::max<int64_t>(1, kScoresAtOnce / std::max<int64_t>(1, scores_of_head));
-  const int64_t rows = scores_of_head > kScoresAtOnce ? kQueriesAtOnce : scaled.size(1);
+  const int64_t rows =
+      scores_of_head > kScoresAtOnce ? std::min(kQueriesAtOnce, scaled.size(1)) : scaled.size(1);
   at::Tensor result = tensor::recycled(scaled.sizes(), q.options());
   // The same memory for all scores.
-  const at::Tensor room = tensor::recycled(
-      {std::min(heads, scaled.size(0)), std::min(rows, scaled.size(1)), values.size(1)},
-      q.options());
+  const at::Tensor room =
+      tensor::recycled({std::min(heads, scaled.size(0)) * rows * values.size(1)}, q.options());
   for (int64_t head = 0; head < scaled.size(0); head += heads) {
     const auto of_heads = [head, heads](const at::Tensor& x) {
       return x.slice(0, head, head + heads);
     };
     for (int64_t row = 0; row < scaled.size(1); row += rows) {
       const at::Tensor own = of_heads(scaled).slice(1, row, row + rows);
-      at::Tensor scores = room.flatten()
-                              .narrow(0, 0, own.size(0) * own.size(1) * values.size(1))
+      at::Tensor scores = room.narrow(0, 0, own.size(0) * own.size(1) * values.size(1))
                               .view({own.size(0), own.size(1), values.size(1)});
       at::bmm_out(scores, own, of_heads(keys));
       at::softmax_out(scores, scores, -1);

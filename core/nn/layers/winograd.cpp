@@ -15,7 +15,7 @@ using kernels::Tiling;
 
 /// Below it the sums take as long as the products that they save.
 constexpr int64_t kFewestChannels = 96;
-/// Wider layers see maps of a few hundred places, for which reading the weights takes longest.
+/// Wider layers hold most of the weights and see the smallest maps: memory for little time.
 constexpr int64_t kMostOutChannels = 1152;
 /// Of large tiles, whose weights take 9/4 of the memory of small ones.
 constexpr int64_t kMostOutChannelsOf4x4 = 768;
