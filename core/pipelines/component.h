@@ -17,6 +17,7 @@
 #include "pipelines/memory_plan.h"
 #include "pipelines/monitor.h"
 #include "pipelines/residency.h"
+#include "tensor/at_once.h"
 #include "tensor/block_end.h"
 #include "tensor/weights.h"
 
@@ -77,6 +78,7 @@ class Component : public Resident {
     const tensor::BlockCheckGuard check([&monitor] { monitor.check_cancelled(); });
     const auto attempt = [&] {
       const tensor::FrugalGuard frugal(is_frugal());
+      const tensor::AtOnceGuard at_once(residency_ != nullptr && residency_->is_at_once(index_));
       return run(get(monitor));
     };
     try {

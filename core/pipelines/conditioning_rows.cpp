@@ -75,7 +75,8 @@ int64_t ConditioningRows::most_tokens(int64_t rows, int64_t tokens) {
   return std::min(rows * tokens, kKeptTokens + static_cast<int64_t>(kSpares) * tokens);
 }
 
-const nn::UNet::Conditioning& ConditioningRows::at(int64_t row) {
+nn::UNet::Conditioning ConditioningRows::at(int64_t row) {
+  const std::lock_guard lock(mutex_);
   if (const auto found = rows_.find(row); found != rows_.end()) return found->second;
   const auto spare = std::ranges::find(spares_, row, &Spare::row);
   if (spare != spares_.end()) {
@@ -103,6 +104,7 @@ nn::UNet::Conditioning ConditioningRows::compute(int64_t row) const {
 }
 
 void ConditioningRows::forget_after(int step) {
+  const std::lock_guard lock(mutex_);
   const bool keeps_rows = unet_.placement().speedups.context_projections;
   std::erase_if(rows_, [&](const auto& kept) {
     const bool is_over = !keeps_rows || plan_.last_step(kept.first) <= step;

@@ -3,6 +3,7 @@
 #include <array>
 #include <cstdint>
 #include <map>
+#include <mutex>
 #include <vector>
 
 #include "nn/unet/unet.h"
@@ -29,8 +30,8 @@ class ConditioningRows {
   ConditioningRows(const nn::UNet& unet, const Embeds& embeds, const ConditionPlan& plan)
       : unet_(unet), embeds_(embeds), plan_(plan) {}
 
-  /// One row; valid until it is forgotten or two others were asked for.
-  const nn::UNet::Conditioning& at(int64_t row);
+  /// One row. From any thread.
+  nn::UNet::Conditioning at(int64_t row);
 
   /// Frees rows that no step after this one asks for.
   void forget_after(int step);
@@ -47,6 +48,7 @@ class ConditioningRows {
   const nn::UNet& unet_;
   const Embeds& embeds_;
   const ConditionPlan& plan_;
+  std::mutex mutex_;  ///< of all that follows
   std::map<int64_t, nn::UNet::Conditioning> rows_;
   int64_t kept_tokens_ = 0;
   std::array<Spare, kSpares> spares_;

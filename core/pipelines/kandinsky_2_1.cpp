@@ -27,6 +27,7 @@
 #include "pipelines/prepare_latents.h"
 #include "pipelines/run_unet.h"
 #include "samplers/sampler.h"
+#include "tensor/at_once.h"
 #include "text/clip_bpe.h"
 #include "text/xlmr_unigram.h"
 
@@ -250,10 +251,15 @@ class Kandinsky21 : public Pipeline {
                                     .movq = movq_config_,
                                     .geometry = geometry_,
                                     .prior_row_numbers = prior_row_numbers_,
+                                    .pictures_at_once = pictures_at_once(job.batch_size),
                                     .prior_placement = prior_.placement(),
                                     .unet_placement = unet.placement(),
                                     .movq_placement = movq_.placement()},
                                    needed);
+  }
+
+  int64_t pictures_at_once(int64_t batch_size) const {
+    return placement_.speedups.pictures_at_once ? tensor::most_at_once(batch_size) : 1;
   }
 
   static tensor::Placement exact(tensor::Placement placement) {
@@ -321,13 +327,16 @@ class Kandinsky21 : public Pipeline {
                     const Convert& convert) {
     return movq_.run_finite(monitor, [&](const nn::Movq& movq) {
       const auto steps = static_cast<int>(batch.size(0));
-      std::vector<at::Tensor> rows;
+      std::vector<at::Tensor> rows(static_cast<size_t>(steps));
       monitor.report(stage, 0, steps);
-      for (int i = 0; i < steps; ++i) {
-        rows.push_back(convert(movq, batch.slice(0, i, i + 1)).to(at::kCPU, at::kFloat));
-        check_finite(rows.back(), stage, movq_.placement().dtype);
-        monitor.report(stage, i + 1, steps);
-      }
+      tensor::each_at_once(
+          steps,
+          [&](int64_t i) {
+            at::Tensor& row = rows[static_cast<size_t>(i)];
+            row = convert(movq, batch.slice(0, i, i + 1)).to(at::kCPU, at::kFloat);
+            check_finite(row, stage, movq_.placement().dtype);
+          },
+          [&](int64_t done) { monitor.report(stage, static_cast<int>(done), steps); });
       return at::cat(rows);
     });
   }

@@ -48,6 +48,9 @@ constexpr double kMovqMaps = 3.2;
 constexpr int64_t kMovqWholeFixed = 550 * kMegabyte;
 constexpr double kMovqWholeMaps = 6.4;
 
+/// Another picture at the same time, besides its maps.
+constexpr int64_t kAnotherFixed = 50 * kMegabyte;
+
 /// Pixels of the whole batch on their way to the caller: fp32 twice, and bytes.
 constexpr int64_t kBytesPerPixel = 3 * (4 + 4 + 2);
 
@@ -73,6 +76,12 @@ int64_t more_rows(const ModelSizes& sizes, const JobOutline& job) {
   const int64_t most = ConditioningRows::most_tokens(job.rows, tokens) +
                        ConditioningRows::most_tokens(job.negative_rows, tokens);
   return std::max<int64_t>(most - kGuidingRows * kTokens, 0) * context_numbers(sizes.unet) *
+         element_size(sizes.unet_placement);
+}
+
+/// What guides one picture at a time.
+int64_t pair_of_rows(const ModelSizes& sizes, const JobOutline& job) {
+  return 2 * (nn::kImageTokens + job.text_tokens) * context_numbers(sizes.unet) *
          element_size(sizes.unet_placement);
 }
 
@@ -102,12 +111,13 @@ MemoryNeeds memory_needs(const std::vector<ComponentMemory>& components,
                          const ModelIndices& indices, const ModelSizes& sizes,
                          const JobOutline& job) {
   MemoryNeeds needs{.components = components, .stages = {}, .base = kBase};
-  const auto add = [&](const char* name, std::vector<size_t> used, int64_t work,
-                       int64_t least_work) {
+  const auto add = [&](const char* name, std::vector<size_t> used, int64_t work, int64_t least_work,
+                       int64_t work_of_another = 0) {
     needs.stages.push_back({.name = name,
                             .components = std::move(used),
                             .work = work,
-                            .least_work = std::min(work, least_work)});
+                            .least_work = std::min(work, least_work),
+                            .at_once_work = (sizes.pictures_at_once - 1) * work_of_another});
   };
   // A frugal network is loaded without what takes more memory.
   const auto freed = [&](size_t index) {
@@ -136,7 +146,8 @@ MemoryNeeds memory_needs(const std::vector<ComponentMemory>& components,
     const int64_t kept = job.kept_features * map * widths[widths.size() > 1 ? 1 : 0] / widths[0] +
                          more_rows(sizes, job);
     add("denoising", {indices.unet}, kUNetFixed + room(indices.unet) + kUNetMaps * map + kept,
-        kUNetFrugalFixed + kUNetFrugalMaps * map + kept - freed(indices.unet));
+        kUNetFrugalFixed + kUNetFrugalMaps * map + kept - freed(indices.unet),
+        kAnotherFixed + room(indices.unet) + kUNetMaps * map + pair_of_rows(sizes, job));
   }
   if (job.encodes || job.decodes) {
     const int64_t factor = sizes.geometry.latent_factor;
@@ -151,7 +162,8 @@ MemoryNeeds memory_needs(const std::vector<ComponentMemory>& components,
     const int64_t pictures = kBytesPerPixel * pixels * job.batch_size;
     add(job.decodes ? "decoding" : "encoding", {indices.movq},
         (has_bands ? kMovqFixed : kMovqWholeFixed) + room(indices.movq) + pictures + maps,
-        kMovqFrugalFixed + pictures + maps - freed(indices.movq));
+        kMovqFrugalFixed + pictures + maps - freed(indices.movq),
+        kAnotherFixed + room(indices.movq) + maps);
   }
   return needs;
 }

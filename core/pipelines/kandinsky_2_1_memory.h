@@ -36,6 +36,7 @@ struct ModelSizes {
   nn::MovqConfig movq;
   Geometry geometry;
   int64_t prior_row_numbers = 0;  ///< that the prior keeps of each row's text
+  int64_t pictures_at_once = 1;   ///< where there is room for them
   tensor::Placement prior_placement;
   tensor::Placement unet_placement;
   tensor::Placement movq_placement;

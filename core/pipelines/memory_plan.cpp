@@ -53,6 +53,15 @@ StagePlan plan_stage(const MemoryNeeds& needs, const StageMemory& stage, int64_t
   return plan;
 }
 
+bool streams(const StagePlan& stage) {
+  return std::ranges::find(stage.holdings, Holding::kStreamed) != stage.holdings.end();
+}
+
+/// Nothing is freed for it, and what is read layer by layer is not read by each thread.
+bool can_work_at_once(const StageMemory& stage, const StagePlan& plan, int64_t room) {
+  return stage.at_once_work > 0 && stage.at_once_work <= room && !plan.is_frugal && !streams(plan);
+}
+
 bool is_in(const std::vector<size_t>& indices, size_t index) {
   return std::ranges::find(indices, index) != indices.end();
 }
@@ -103,7 +112,8 @@ MemoryPlan plan_memory(const MemoryNeeds& needs, int64_t budget) {
     for (size_t i = 0; i < is_streamed.size(); ++i)
       is_streamed[i] = is_streamed[i] || stage.holdings[i] == Holding::kStreamed;
   }
-  for (StagePlan& stage : plan.stages) {
+  for (size_t i = 0; i < plan.stages.size(); ++i) {
+    StagePlan& stage = plan.stages[i];
     int64_t room = budget - stage.peak;
     const auto keep_what_fits = [&](bool of_the_job) {
       for (size_t index = 0; index < needs.components.size(); ++index) {
@@ -117,6 +127,10 @@ MemoryPlan plan_memory(const MemoryNeeds& needs, int64_t budget) {
       }
     };
     keep_what_fits(true);
+    if (can_work_at_once(needs.stages[i], stage, room)) {
+      stage.is_at_once = true;
+      room -= needs.stages[i].at_once_work;
+    }
     // What another job left behind may stay, but is no part of this one's need.
     stage.peak = budget - room;
     keep_what_fits(false);
@@ -149,12 +163,10 @@ std::vector<std::string> describe_stages(const MemoryPlan& plan, const MemoryNee
 }
 
 std::string describe(const MemoryPlan& plan, const MemoryNeeds& needs) {
-  const bool streams = std::ranges::any_of(plan.stages, [](const StagePlan& stage) {
-    return std::ranges::find(stage.holdings, Holding::kStreamed) != stage.holdings.end();
-  });
   const char* const how = plan.holds_everything ? "everything stays loaded"
-                          : streams             ? "layers are read when they are needed"
-                                                : "parts are loaded when they are needed";
+                          : std::ranges::any_of(plan.stages, streams)
+                              ? "layers are read when they are needed"
+                              : "parts are loaded when they are needed";
   return fmt::format("{}, {} at most ({}).", how, format_bytes(plan.peak()),
                      fmt::join(describe_stages(plan, needs), ", "));
 }

@@ -34,11 +34,13 @@ struct StageMemory {
   std::vector<size_t> components;  ///< used together; no component is in two stages
   int64_t work = 0;                ///< bytes besides weights, at full speed
   int64_t least_work = 0;          ///< the same while it saves memory; `work` if it cannot
+  int64_t at_once_work = 0;        ///< on top of `work`, to go on with a picture on each thread
 };
 
 struct StagePlan {
   std::vector<Holding> holdings;  ///< of each component, while this stage runs
   bool is_frugal = false;         ///< it saves memory while it works
+  bool is_at_once = false;        ///< it works on several pictures at once
   int64_t peak = 0;               ///< bytes in memory at most, with `base`
 };
 

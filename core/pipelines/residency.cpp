@@ -92,4 +92,9 @@ bool Residency::is_frugal(size_t index) const {
   return stage != nullptr && stage->is_frugal;
 }
 
+bool Residency::is_at_once(size_t index) const {
+  const StagePlan* stage = stage_of(index);
+  return stage != nullptr && stage->is_at_once;
+}
+
 }  // namespace kandinsky::pipelines

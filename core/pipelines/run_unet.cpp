@@ -18,6 +18,7 @@
 #include "pipelines/prepare_noise.h"
 #include "samplers/guidance.h"
 #include "samplers/sampler.h"
+#include "tensor/at_once.h"
 #include "tensor/noise.h"
 
 namespace kandinsky::pipelines {
@@ -28,8 +29,8 @@ bool shows_mask(const nn::UNet& unet, const Geometry& geometry, const DenoiseReq
                                is_inpainting_unet(unet.config(), geometry.latent_channels));
 }
 
-/// Asks the UNet about one picture at a time: rows of a larger batch would be rounded differently,
-/// and a seed must mean the same picture in any batch.
+/// Asks the UNet about each picture alone: rows of a larger batch would be rounded differently, and
+/// a seed must mean the same picture in any batch.
 class PictureDenoiser {
  public:
   PictureDenoiser(const nn::UNet& unet, const Geometry& geometry, const Embeds& embeds,
@@ -57,10 +58,13 @@ class PictureDenoiser {
   samplers::Prediction operator()(const at::Tensor& latents, double timestep, int step) {
     if (step != step_) forget_after(step - 1);
     step_ = step;
+    std::vector<samplers::Prediction> predictions(request_.seeds.size());
+    tensor::each_at_once(num_pictures(), [&](int64_t picture) {
+      predictions[static_cast<size_t>(picture)] = predict(latents, timestep, picture);
+    });
     std::vector<at::Tensor> noise_preds;
     std::vector<at::Tensor> variances;
-    for (int64_t picture = 0; picture < num_pictures(); ++picture) {
-      samplers::Prediction prediction = predict(latents, timestep, picture);
+    for (samplers::Prediction& prediction : predictions) {
       noise_preds.push_back(std::move(prediction.noise_pred));
       if (prediction.predicted_variance.defined())
         variances.push_back(std::move(prediction.predicted_variance));
@@ -74,7 +78,7 @@ class PictureDenoiser {
     ConditioningRows* rows;
     int64_t row;
 
-    const nn::UNet::Conditioning& get() const { return rows->at(row); }
+    nn::UNet::Conditioning get() const { return rows->at(row); }
   };
 
   int64_t num_pictures() const { return static_cast<int64_t>(request_.seeds.size()); }
@@ -128,12 +132,12 @@ class PictureDenoiser {
     std::vector<samplers::Prediction> answers;
     for (size_t i = 0; i < conditionings.size();) {
       monitor_.check_cancelled();
-      const nn::UNet::Conditioning& first = conditionings[i].get();
-      const nn::UNet::Conditioning* const second =
-          i + 1 < conditionings.size() ? &conditionings[i + 1].get() : nullptr;
-      const bool is_pair = second != nullptr && length(first) == length(*second);
+      const nn::UNet::Conditioning first = conditionings[i].get();
+      std::optional<nn::UNet::Conditioning> second;
+      if (i + 1 < conditionings.size()) second = conditionings[i + 1].get();
+      const bool is_pair = second && length(first) == length(*second);
       at::Tensor* const features = features_.at(picture, i);
-      at::Tensor output = is_pair ? unet_(sample, timestep, nn::UNet::join({&first, second}),
+      at::Tensor output = is_pair ? unet_(sample, timestep, nn::UNet::join({&first, &*second}),
                                           padding_mode(), features)
                                   : unet_(sample, timestep, first, padding_mode(), features);
       output = output.to(at::kCPU, at::kFloat);

@@ -21,6 +21,8 @@ BlockCheckGuard::BlockCheckGuard(std::function<void()> given)
 
 BlockCheckGuard::~BlockCheckGuard() { check = outer_; }
 
+std::function<void()> current_block_check() { return check != nullptr ? *check : nullptr; }
+
 void end_block() {
   if (frugal) trim_heap();
   if (check != nullptr) (*check)();

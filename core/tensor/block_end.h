@@ -33,6 +33,9 @@ class BlockCheckGuard {
   const std::function<void()>* outer_;
 };
 
+/// What the innermost of those on this thread calls; empty if there is none.
+std::function<void()> current_block_check();
+
 /// Called by networks after each block.
 void end_block();
 

@@ -90,6 +90,13 @@ RecyclingGuard::~RecyclingGuard() {
   current = std::move(outer_);
 }
 
+SharedIdleMemory::SharedIdleMemory() : memory_(current) {}
+
+SharedIdleMemory::Guard::Guard(const SharedIdleMemory& shared)
+    : outer_(std::exchange(current, shared.memory_)) {}
+
+SharedIdleMemory::Guard::~Guard() { current = std::move(outer_); }
+
 at::Tensor recycled(at::IntArrayRef shape, const at::TensorOptions& options,
                     at::MemoryFormat format) {
   const size_t bytes =

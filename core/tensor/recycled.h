@@ -23,6 +23,27 @@ class RecyclingGuard {
   std::shared_ptr<IdleMemory> outer_;
 };
 
+/// What this thread's guard keeps, for others that work on its behalf.
+class SharedIdleMemory {
+ public:
+  SharedIdleMemory();
+
+  /// While one exists, `recycled` on this thread finds that memory.
+  class Guard {
+   public:
+    explicit Guard(const SharedIdleMemory& shared);
+    ~Guard();
+    Guard(const Guard&) = delete;
+    Guard& operator=(const Guard&) = delete;
+
+   private:
+    std::shared_ptr<IdleMemory> outer_;
+  };
+
+ private:
+  std::shared_ptr<IdleMemory> memory_;
+};
+
 /// An uninitialised tensor. It may outlive the guard.
 at::Tensor recycled(at::IntArrayRef shape, const at::TensorOptions& options,
                     at::MemoryFormat format = at::MemoryFormat::Contiguous);

@@ -21,6 +21,9 @@ constexpr int64_t kScoresAtOnce = int64_t{1} << 22;
 /// scores stay in the caches, enough that reading all keys and values for them is worth it.
 constexpr int64_t kQueriesAtOnce = 512;
 
+/// With fewer, the fused kernel's rounding depends on the number of threads.
+constexpr int64_t kFewestFusedQueries = 4;
+
 at::Tensor split_heads(const at::Tensor& x, int64_t heads) {
   return x.view({x.size(0), x.size(1), heads, x.size(2) / heads}).transpose(1, 2);
 }
@@ -72,8 +75,9 @@ at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor&
   const at::Tensor queries = split_heads(q, heads);
   const at::Tensor keys = split_heads(k, heads);
   const at::Tensor values = split_heads(v, heads);
-  const bool is_batched = kernel == AttentionKernel::kBatched && !options.mask.defined() &&
-                          options.masking == Masking::kNone;
+  const bool is_batched =
+      (kernel == AttentionKernel::kBatched || (q.is_cpu() && q.size(1) < kFewestFusedQueries)) &&
+      !options.mask.defined() && options.masking == Masking::kNone;
   const at::Tensor mixed =
       is_batched ? by_products(queries, keys, values)
                  : at::scaled_dot_product_attention(

@@ -106,16 +106,22 @@ at::Tensor pack_convolution(const at::Tensor& weight, const ConvGeometry& geomet
 }
 
 PackedKernel::PackedKernel(const at::Tensor& weight, const ConvGeometry& geometry)
-    : geometry_(geometry),
-      weight_(packs_at_once(weight.scalar_type()) ? pack_convolution(weight, geometry) : weight) {}
+    : geometry_(geometry), order_(std::make_unique<Order>()) {
+  order_->weight =
+      packs_at_once(weight.scalar_type()) ? pack_convolution(weight, geometry) : weight;
+}
 
-const at::Tensor& PackedKernel::for_maps(const at::Tensor& x) const {
+at::Tensor PackedKernel::for_maps(const at::Tensor& x) const {
+  if (packs_at_once(x.scalar_type())) return order_->weight;
   const std::array<int64_t, 2> wanted{x.size(0), x.size(3)};
-  if (packs_at_once(x.scalar_type()) || wanted == batch_and_width_) return weight_;
-  const at::Tensor plain = weight_.is_mkldnn() ? weight_.to_dense() : weight_;
-  weight_ = pack_convolution(plain, geometry_, x.sizes());
-  batch_and_width_ = wanted;
-  return weight_;
+  const std::lock_guard lock(order_->mutex);
+  if (wanted != order_->batch_and_width) {
+    at::Tensor& weight = order_->weight;
+    weight =
+        pack_convolution(weight.is_mkldnn() ? weight.to_dense() : weight, geometry_, x.sizes());
+    order_->batch_and_width = wanted;
+  }
+  return order_->weight;
 }
 
 at::Tensor pack_linear(const at::Tensor& weight) {

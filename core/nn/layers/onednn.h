@@ -6,6 +6,8 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
+#include <mutex>
 
 #include "tensor/device.h"
 
@@ -46,13 +48,17 @@ class PackedKernel {
   /// Whether weights of this type are packed at once, so that the tensor given is not kept.
   static bool packs_at_once(at::ScalarType dtype) { return dtype != at::kFloat; }
 
-  /// Not for two threads at a time, nor is any network.
-  const at::Tensor& for_maps(const at::Tensor& x) const;
+  /// From any thread.
+  at::Tensor for_maps(const at::Tensor& x) const;
 
  private:
+  struct Order {
+    std::mutex mutex;
+    at::Tensor weight;
+    std::array<int64_t, 2> batch_and_width{};  ///< bands of a map differ in height only
+  };
   ConvGeometry geometry_;
-  mutable at::Tensor weight_;
-  mutable std::array<int64_t, 2> batch_and_width_{};  ///< bands of a map differ in height only
+  std::unique_ptr<Order> order_;
 };
 
 /// x and addend: channels-last, as is the result. bias: [out] or undefined.

@@ -2,6 +2,7 @@
 #include "nn/layers/attention.h"
 
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -63,6 +64,22 @@ TEST_P(AttentionTest, GivesTheFormula) {
 }
 
 // The last two have more scores in a head than are held at once: their queries come in slices.
+TEST(AttentionThreads, TheirNumberDoesNotShow) {
+  const int threads = at::get_num_threads();
+  for (const int64_t queries : {1, 2, 3, 4, 16}) {
+    for (const int64_t keys : {12, 37, 88, 93}) {
+      const at::Tensor q = tensor::NoiseSource({1}).draw(0, {2, queries, 48});
+      const at::Tensor k = tensor::NoiseSource({2}).draw(0, {2, keys, 48});
+      const auto run = [&](int number) {
+        at::set_num_threads(number);
+        return attention(q, k, k, 3, AttentionKernel::kFused);
+      };
+      EXPECT_TRUE(run(1).equal(run(2))) << queries << " queries, " << keys << " keys";
+    }
+  }
+  at::set_num_threads(threads);
+}
+
 INSTANTIATE_TEST_SUITE_P(Shapes, AttentionTest,
                          testing::Values(Shape{"one_token", 1, 1, 4, 1, 1},
                                          Shape{"all_heads_at_once", 2, 3, 8, 16, 21},

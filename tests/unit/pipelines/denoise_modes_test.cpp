@@ -125,6 +125,26 @@ TEST_F(DenoiseModesTest, APictureDoesNotDependOnItsNeighbours) {
   });
 }
 
+TEST_F(DenoiseModesTest, PicturesAtOnceAreThoseOfOneAfterAnother) {
+  const Monitor monitor(cancel_, {}, {});
+  const auto at_once = [&](const auto& work) {
+    at::set_num_threads(2);
+    pipeline_->plan_memory(
+        {.denoises = true, .decodes = true, .width = 64, .height = 64, .batch_size = 2}, 0,
+        monitor);
+    const at::Tensor result = work();
+    at::set_num_threads(1);
+    return result;
+  };
+  for_each_mode(2, [&](const DenoiseRequest& batch, const std::string& what) {
+    EXPECT_TRUE(at_once([&] { return run(batch); }).equal(run(batch))) << what;
+  });
+  for (const bool tiling : {false, true}) {
+    const auto decode = [&] { return pipeline_->decode(init_latents(2), tiling, monitor); };
+    EXPECT_TRUE(at_once(decode).equal(decode())) << tiling;
+  }
+}
+
 TEST_F(DenoiseModesTest, CanBeStoppedAtEveryStepAndPaintsOn) {
   for_each_mode(1, [&](const DenoiseRequest& request, const std::string& what) {
     const at::Tensor expected = run(request);

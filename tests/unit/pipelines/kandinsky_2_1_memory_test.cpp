@@ -19,7 +19,12 @@ io::JsonConfig config(const std::string& folder) {
 class MemoryNeedsTest : public testing::Test {
  protected:
   /// The bytes of a stage's work, in bf16 at 512 pixels.
-  int64_t work(const std::string& stage, const JobOutline& changes) const {
+  int64_t work(const std::string& name, const JobOutline& changes) const {
+    return stage(name, changes).work;
+  }
+
+  StageMemory stage(const std::string& name, const JobOutline& changes,
+                    int64_t pictures_at_once = 1) const {
     JobOutline job = changes;
     job.encodes_texts = job.denoises = job.decodes = true;
     job.width = job.height = 512;
@@ -31,15 +36,16 @@ class MemoryNeedsTest : public testing::Test {
                                         .latent_factor = 8,
                                         .size_multiple = 64},
                            .prior_row_numbers = prior_row_numbers_,
+                           .pictures_at_once = pictures_at_once,
                            .prior_placement = placement,
                            .unet_placement = placement,
                            .movq_placement = placement};
     const std::vector<ComponentMemory> components(6);
     const MemoryNeeds needs = memory_needs(components, {0, 1, 2, 3, 4, 5}, sizes, job);
     for (const StageMemory& found : needs.stages)
-      if (found.name == stage) return found.work;
-    ADD_FAILURE() << stage;
-    return 0;
+      if (found.name == name) return found;
+    ADD_FAILURE() << name;
+    return {};
   }
 
   nn::UNetConfig unet_ = nn::UNetConfig::from_json(config("kandinsky-2-1/unet"));
@@ -64,6 +70,18 @@ TEST_F(MemoryNeedsTest, RowsAreNoMoreThanAreKept) {
   EXPECT_EQ(work("denoising", {.rows = 64, .negative_rows = 64}),
             work("denoising", {.rows = 1000, .negative_rows = 1000}));
   EXPECT_GT(work("denoising", {.text_tokens = 8 * 77}), work("denoising", {}));
+}
+
+TEST_F(MemoryNeedsTest, EachFurtherPictureAtOnceHasMapsOfItsOwn) {
+  for (const char* const name : {"denoising", "decoding"}) {
+    EXPECT_EQ(stage(name, {.batch_size = 8}).at_once_work, 0) << name;
+    const int64_t another = stage(name, {.batch_size = 8}, 2).at_once_work;
+    EXPECT_GT(another, 150'000'000) << name;
+    EXPECT_LT(another, work(name, {})) << name;
+    EXPECT_EQ(stage(name, {.batch_size = 8}, 4).at_once_work, 3 * another) << name;
+    EXPECT_EQ(stage(name, {.batch_size = 8}, 2).work, work(name, {.batch_size = 8})) << name;
+  }
+  EXPECT_EQ(stage("prior", {.batch_size = 8}, 4).at_once_work, 0);
 }
 
 TEST_F(MemoryNeedsTest, ThePriorRemembersOnePictureAtATime) {

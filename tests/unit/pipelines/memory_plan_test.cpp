@@ -118,6 +118,24 @@ TEST(MemoryPlan, StreamsOnlyAsManyComponentsAsItMust) {
             (std::vector{Holding::kStreamed, Holding::kStreamed}));
 }
 
+TEST(MemoryPlan, WorksOnPicturesAtOnceWhereThereIsRoomBesideAllElse) {
+  MemoryNeeds batch = needs();
+  batch.stages[2].at_once_work = 500;
+  const auto is_at_once = [&](int64_t budget) {
+    return plan_memory(batch, budget).stages[2].is_at_once;
+  };
+  EXPECT_FALSE(plan_memory(needs(), kAll + 4000).stages[2].is_at_once);
+  EXPECT_FALSE(is_at_once(kAll + 300 + 499));
+  const MemoryPlan plan = plan_memory(batch, kAll + 300 + 500);
+  EXPECT_TRUE(plan.stages[2].is_at_once);
+  EXPECT_EQ(plan.stages[2].peak, kAll + 300 + 500);
+  EXPECT_EQ(least_budget(batch), least_budget(needs()));
+  // Room that a streamed network leaves is not for more of its reading.
+  const MemoryPlan streamed = plan_memory(batch, 300 + 2460 + 299);
+  EXPECT_EQ(holding(streamed, 2, kUNet), Holding::kStreamed);
+  EXPECT_FALSE(streamed.stages[2].is_at_once);
+}
+
 TEST(MemoryPlan, IsToldInWords) {
   MemoryNeeds real = needs();
   real.base *= 1'000'000;

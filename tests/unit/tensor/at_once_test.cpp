@@ -1,0 +1,131 @@
+/// Independent pieces of work, each on a thread of its own.
+#include "tensor/at_once.h"
+
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <chrono>
+#include <mutex>
+#include <set>
+#include <stdexcept>
+#include <thread>
+#include <vector>
+
+#include "tensor/block_end.h"
+#include "tensor/device.h"
+#include "tensor/recycled.h"
+
+namespace kandinsky::tensor {
+namespace {
+
+using std::chrono::seconds;
+
+class AtOnceTest : public testing::Test {
+ protected:
+  AtOnceTest() { at::set_num_threads(2); }
+  ~AtOnceTest() override { at::set_num_threads(threads_); }
+
+  /// Runs `count` pieces; returns how many were done after each group.
+  static std::vector<int64_t> groups(int64_t count, const std::function<void(int64_t)>& piece) {
+    std::vector<int64_t> done;
+    each_at_once(count, piece, [&](int64_t so_far) { done.push_back(so_far); });
+    return done;
+  }
+
+  const int threads_ = at::get_num_threads();
+};
+
+TEST_F(AtOnceTest, GroupsHaveAsManyAsThereAreThreads) {
+  const AtOnceGuard guard(true);
+  std::atomic<int64_t> sum = 0;
+  EXPECT_EQ(groups(5, [&](int64_t i) { sum += 1 + i; }), (std::vector<int64_t>{2, 4, 5}));
+  EXPECT_EQ(sum, 15);
+  EXPECT_EQ(groups(0, [](int64_t) { FAIL(); }), std::vector<int64_t>());
+  EXPECT_EQ(most_at_once(5), 2);
+  EXPECT_EQ(most_at_once(1), 1);
+  at::set_num_threads(4);
+  EXPECT_EQ(most_at_once(3), 1) << "a thread would have nothing to do";
+  EXPECT_EQ(groups(3, [](int64_t) {}), (std::vector<int64_t>{1, 2, 3}));
+}
+
+TEST_F(AtOnceTest, WithoutRoomOneFollowsTheOther) {
+  std::vector<int64_t> order;
+  const auto piece = [&](int64_t i) { order.push_back(i); };
+  EXPECT_EQ(groups(3, piece), (std::vector<int64_t>{1, 2, 3}));
+  {
+    const AtOnceGuard roomy(true);
+    const AtOnceGuard guard(false);
+    EXPECT_EQ(groups(2, piece), (std::vector<int64_t>{1, 2}));
+  }
+  EXPECT_EQ(order, (std::vector<int64_t>{0, 1, 2, 0, 1}));
+}
+
+TEST_F(AtOnceTest, TheyRunAtTheSameTimeAndHaveOneThreadEach) {
+  const AtOnceGuard guard(true);
+  std::mutex mutex;
+  std::set<std::thread::id> threads;
+  std::atomic<int> begun = 0;
+  each_at_once(2, [&](int64_t) {
+    ++begun;
+    const auto deadline = std::chrono::steady_clock::now() + seconds(30);
+    while (begun < 2 && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
+    EXPECT_EQ(begun, 2) << "one waited for the other";
+    EXPECT_TRUE(at::in_parallel_region());
+    EXPECT_EQ(most_at_once(8), 1);
+    const std::lock_guard lock(mutex);
+    threads.insert(std::this_thread::get_id());
+  });
+  EXPECT_EQ(threads.size(), 2U);
+}
+
+TEST_F(AtOnceTest, TheThreadsGuardsAreTheCallersToo) {
+  const AtOnceGuard guard(true);
+  const JobGuard job;
+  const RecyclingGuard recycling;
+  std::atomic<int> checks = 0;
+  const BlockCheckGuard check([&] { ++checks; });
+  std::vector<at::Tensor> maps(2);
+  each_at_once(2, [&](int64_t i) {
+    EXPECT_TRUE(c10::InferenceMode::is_enabled());
+    end_block();
+    maps[static_cast<size_t>(i)] = recycled({1 << 20}, at::kFloat);
+  });
+  EXPECT_EQ(checks, 2);
+  std::set<const void*> memory{maps[0].data_ptr(), maps[1].data_ptr()};
+  EXPECT_EQ(memory.size(), 2U);
+  maps.clear();
+  const at::Tensor next = recycled({1 << 20}, at::kFloat);
+  EXPECT_TRUE(memory.contains(next.data_ptr())) << "what another thread leaves is found, too";
+}
+
+TEST_F(AtOnceTest, TheFirstErrorEndsTheOthersAndComesOut) {
+  const AtOnceGuard guard(true);
+  std::atomic<bool> was_ended = false;
+  std::atomic<bool> has_thrown = false;
+  const auto run = [&] {
+    each_at_once(4, [&](int64_t i) {
+      ASSERT_LT(i, 2) << "the next group does not begin";
+      if (i == 1) {
+        has_thrown = true;
+        throw std::domain_error("mine");
+      }
+      while (!has_thrown) std::this_thread::yield();
+      const auto deadline = std::chrono::steady_clock::now() + seconds(30);
+      try {
+        while (std::chrono::steady_clock::now() < deadline) end_block();
+      } catch (...) {
+        was_ended = true;
+        throw;
+      }
+    });
+  };
+  EXPECT_THROW(run(), std::domain_error);
+  EXPECT_TRUE(was_ended);
+  EXPECT_NO_THROW(end_block());
+  EXPECT_EQ(groups(2, [](int64_t) {}), (std::vector<int64_t>{2}));
+}
+
+}  // namespace
+}  // namespace kandinsky::tensor
