@@ -148,6 +148,8 @@ MemoryNeeds memory_needs(const std::vector<ComponentMemory>& components,
     add("denoising", {indices.unet}, kUNetFixed + room(indices.unet) + kUNetMaps * map + kept,
         kUNetFrugalFixed + kUNetFrugalMaps * map + kept - freed(indices.unet),
         kAnotherFixed + room(indices.unet) + kUNetMaps * map + pair_of_rows(sizes, job));
+    // A step takes half as long again without the filtering; loading all others, as long as one.
+    needs.stages.back().repeats = true;
   }
   if (job.encodes || job.decodes) {
     const int64_t factor = sizes.geometry.latent_factor;

@@ -100,8 +100,9 @@ MemoryPlan plan_memory(const MemoryNeeds& needs, int64_t budget) {
 
   MemoryPlan plan{.budget = budget, .stages = {}, .holds_everything = true};
   for (const StageMemory& stage : needs.stages) {
-    // Working sparingly costs less time than loading again, so it comes before freeing others.
-    const bool all_fit = all + stage.least_work <= budget;
+    // Once, working sparingly costs less time than loading again, so it comes before freeing
+    // others.
+    const bool all_fit = all + stage.least_work <= budget && !stage.repeats;
     int64_t own = needs.base;
     for (const size_t index : stage.components) own += needs.components[index].whole;
     plan.stages.push_back(plan_stage(needs, stage, all_fit ? budget - (all - own) : budget));

@@ -34,7 +34,9 @@ struct StageMemory {
   std::vector<size_t> components;  ///< used together; no component is in two stages
   int64_t work = 0;                ///< bytes besides weights, at full speed
   int64_t least_work = 0;          ///< the same while it saves memory; `work` if it cannot
-  int64_t at_once_work = 0;        ///< on top of `work`, to go on with a picture on each thread
+  /// Whether it does its work many times over, so that all else is freed for its full speed.
+  bool repeats = false;
+  int64_t at_once_work = 0;  ///< on top of `work`, to go on with a picture on each thread
 };
 
 struct StagePlan {
@@ -58,9 +60,10 @@ struct MemoryNeeds {
   int64_t base = 0;  ///< of the process: libraries, small things
 };
 
-/// How to run these stages within `budget` bytes, as fast as it allows: everything stays loaded; or
-/// each stage frees what does not fit beside it; or it saves memory while it works, a tenth slower;
-/// or it also reads its weights layer by layer, at half the speed and less. Components of no stage
+/// How to run these stages within `budget` bytes, as fast as it allows: everything stays loaded,
+/// while stages that do not repeat their work save memory, a tenth slower, where that makes it fit;
+/// or each stage frees what does not fit beside it; or it saves memory while it works; or it also
+/// reads its weights layer by layer, at half the speed and less. Components of no stage
 /// stay where there is room. Throws Error(kOutOfMemory) naming the smallest possible budget for one
 /// that is too small.
 MemoryPlan plan_memory(const MemoryNeeds& needs, int64_t budget);

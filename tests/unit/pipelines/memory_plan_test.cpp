@@ -47,6 +47,21 @@ TEST(MemoryPlan, WorksInBandsRatherThanLoadAgain) {
   EXPECT_EQ(plan.peak(), kAll + 400);
 }
 
+TEST(MemoryPlan, FreesOthersRatherThanRepeatSlowly) {
+  MemoryNeeds long_work = needs();
+  StageMemory& denoising = long_work.stages[2];
+  denoising.work = 1000;
+  EXPECT_TRUE(plan_memory(long_work, kAll + 999).stages[2].is_frugal);
+  denoising.repeats = true;
+  const MemoryPlan plan = plan_memory(long_work, kAll + 999);
+  EXPECT_FALSE(plan.stages[2].is_frugal);
+  EXPECT_EQ(holding(plan, 2, kPrior), Holding::kFreed);
+  EXPECT_EQ(holding(plan, 2, kTexts), Holding::kWhole);
+  EXPECT_FALSE(plan.holds_everything);
+  EXPECT_TRUE(plan_memory(long_work, 300 + 2460 + 999).stages[2].is_frugal)
+      << "alone it is too much";
+}
+
 TEST(MemoryPlan, FreesWhatDoesNotFitBesideAStage) {
   const MemoryPlan plan = plan_memory(needs(), kAll + 399);
   EXPECT_FALSE(plan.holds_everything);
