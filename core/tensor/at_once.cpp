@@ -4,6 +4,8 @@
 #include <ATen/ThreadLocalState.h>
 
 #include <atomic>
+#include <exception>
+#include <mutex>
 
 #include "base/error.h"
 #include "tensor/block_end.h"
@@ -19,6 +21,8 @@ void run_group(int64_t first, int64_t last, const std::function<void(int64_t)>& 
   const SharedIdleMemory memory;
   const std::function<void()> check = current_block_check();
   std::atomic<bool> has_failed = false;
+  std::mutex mutex;
+  std::exception_ptr error;
   at::parallel_for(first, last, 1, [&](int64_t begin, int64_t end) {
     const at::ThreadLocalStateGuard same_state(state);
     const SharedIdleMemory::Guard same_memory(memory);
@@ -29,10 +33,12 @@ void run_group(int64_t first, int64_t last, const std::function<void(int64_t)>& 
     try {
       for (int64_t i = begin; i < end; ++i) piece(i);
     } catch (...) {
-      has_failed = true;
-      throw;
+      const std::lock_guard lock(mutex);
+      if (!error) error = std::current_exception();
+      has_failed = true;  // after the error that explains it
     }
   });
+  if (error) std::rethrow_exception(error);
 }
 
 }  // namespace
@@ -41,9 +47,13 @@ AtOnceGuard::AtOnceGuard(bool is_allowed) : was_allowed_(allowed) { allowed = is
 
 AtOnceGuard::~AtOnceGuard() { allowed = was_allowed_; }
 
-int64_t most_at_once(int64_t count) {
+int64_t most_at_once([[maybe_unused]] int64_t count) {
+#ifdef INTRA_OP_PARALLEL
   const int64_t threads = at::in_parallel_region() ? 1 : at::get_num_threads();
   return count < threads ? 1 : threads;
+#else  // at::parallel_for is a plain loop
+  return 1;
+#endif
 }
 
 void each_at_once(int64_t count, const std::function<void(int64_t)>& piece,
