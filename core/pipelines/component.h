@@ -48,14 +48,15 @@ class Component : public Resident {
   /// Valid until another component of the same residency is asked for.
   const Network& get(const Monitor& monitor) {
     const bool streamed = residency_ != nullptr && residency_->make_room(index_);
-    const bool plain = !streamed && is_to_be_plain();
+    const Layout layout = streamed ? Layout::kFull : wanted_layout();
     // One that was loaded plain would stay slow, and a seed would depend on earlier jobs.
-    if (network_ && (streamed != is_streamed_ || plain != is_plain_)) unload();
+    if (network_ && (streamed != is_streamed_ || layout != loaded_layout_)) unload();
     if (!network_) {
       monitor.report("load", 0, 1);
       tensor::Placement placement =
           streamed ? tensor::with_streamed_weights(placement_) : placement_;
-      if (plain) {
+      placement.small_tiles = layout == Layout::kSmallTiles;
+      if (layout == Layout::kPlain) {
         placement.speedups.winograd = false;
         if (!layout_.keeps_splits) placement.speedups.split_upsampling = false;
       }
@@ -64,7 +65,7 @@ class Component : public Resident {
         network_ = std::make_unique<Network>(build_(tensor::Weights::open(files_, placement)));
       }
       is_streamed_ = streamed;
-      is_plain_ = plain;
+      loaded_layout_ = layout;
       trim_heap();
       monitor.report("load", 1, 1);
     }
@@ -100,17 +101,29 @@ class Component : public Resident {
   }
   int64_t held_bytes(const ComponentMemory& memory) const override {
     const int64_t bytes = size_of(memory, holding());
-    return network_ && is_plain_ ? bytes - memory.spread + memory.frugal_spread : bytes;
+    if (!network_ || loaded_layout_ == Layout::kFull) return bytes;
+    return bytes - memory.spread +
+           (loaded_layout_ == Layout::kPlain ? memory.frugal_spread : memory.small_tiles_spread);
   }
   void unload() override { network_.reset(); }
 
  private:
   bool is_frugal() const { return residency_ != nullptr && residency_->is_frugal(index_); }
 
-  bool is_to_be_plain() const {
-    if (!is_frugal()) return false;
+  /// Of convolutions that could be laid out for speed.
+  enum class Layout : int {
+    kFull,
+    kSmallTiles,
+    kPlain,
+  };
+
+  Layout wanted_layout() const {
+    if (residency_ == nullptr) return Layout::kFull;
     const ComponentMemory& memory = residency_->components()[index_];
-    return memory.spread > memory.frugal_spread;
+    if (is_frugal() && memory.spread > memory.frugal_spread) return Layout::kPlain;
+    const bool has_small_tiles =
+        residency_->has_small_tiles(index_) && memory.spread > memory.small_tiles_spread;
+    return has_small_tiles ? Layout::kSmallTiles : Layout::kFull;
   }
 
   void use_fp32() {
@@ -139,7 +152,7 @@ class Component : public Resident {
   std::vector<tensor::TensorSize> sizes_;
   std::unique_ptr<Network> network_;
   bool is_streamed_ = false;
-  bool is_plain_ = false;  ///< loaded without what takes more memory
+  Layout loaded_layout_ = Layout::kFull;
   Residency* residency_ = nullptr;
   size_t index_ = 0;
 };

@@ -3,6 +3,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <algorithm>
+#include <optional>
 
 #include "nn/unet/text_image_conditioning.h"
 #include "pipelines/conditioning_rows.h"
@@ -111,12 +112,21 @@ MemoryNeeds memory_needs(const std::vector<ComponentMemory>& components,
                          const ModelIndices& indices, const ModelSizes& sizes,
                          const JobOutline& job) {
   MemoryNeeds needs{.components = components, .stages = {}, .base = kBase};
-  const auto add = [&](const char* name, std::vector<size_t> used, int64_t work, int64_t least_work,
-                       int64_t work_of_another = 0) {
+  const auto small_tiles_work = [&](const std::vector<size_t>& used,
+                                    int64_t work) -> std::optional<int64_t> {
+    int64_t saved = 0;
+    for (const size_t index : used)
+      saved += components[index].spread - components[index].small_tiles_spread;
+    if (saved == 0) return {};
+    return work - saved;
+  };
+  const auto add = [&](const char* name, const std::vector<size_t>& used, int64_t work,
+                       int64_t least_work, int64_t work_of_another = 0) {
     needs.stages.push_back({.name = name,
-                            .components = std::move(used),
+                            .components = used,
                             .work = work,
                             .least_work = std::min(work, least_work),
+                            .small_tiles_work = small_tiles_work(used, work),
                             .at_once_work = (sizes.pictures_at_once - 1) * work_of_another});
   };
   // A frugal network is loaded without what takes more memory.

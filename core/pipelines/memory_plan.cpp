@@ -34,7 +34,9 @@ StagePlan plan_stage(const MemoryNeeds& needs, const StageMemory& stage, int64_t
     weights += needs.components[index].whole;
   }
   const auto fits = [&](int64_t work) { return needs.base + weights + work <= budget; };
-  plan.is_frugal = !fits(stage.work) && stage.least_work < stage.work;
+  plan.has_small_tiles =
+      !fits(stage.work) && stage.small_tiles_work && fits(*stage.small_tiles_work);
+  plan.is_frugal = !fits(stage.work) && !plan.has_small_tiles && stage.least_work < stage.work;
   // Streaming is slow: as few components as will do, so the largest gain first.
   std::vector<size_t> order = stage.components;
   const auto gain = [&](size_t index) {
@@ -49,7 +51,10 @@ StagePlan plan_stage(const MemoryNeeds& needs, const StageMemory& stage, int64_t
   }
   // Once layers are streamed there may be room for the work at full speed again.
   if (plan.is_frugal && fits(stage.work)) plan.is_frugal = false;
-  plan.peak = needs.base + weights + (plan.is_frugal ? stage.least_work : stage.work);
+  plan.peak = needs.base + weights +
+              (plan.is_frugal         ? stage.least_work
+               : plan.has_small_tiles ? *stage.small_tiles_work
+                                      : stage.work);
   return plan;
 }
 
@@ -158,7 +163,9 @@ std::vector<std::string> describe_stages(const MemoryPlan& plan, const MemoryNee
     });
     stages.push_back(fmt::format("{} {}{}{}", stage.name, format_bytes(planned.peak),
                                  is_streamed ? " layer by layer" : "",
-                                 planned.is_frugal ? " sparingly" : ""));
+                                 planned.is_frugal         ? " sparingly"
+                                 : planned.has_small_tiles ? " somewhat sparingly"
+                                                           : ""));
   }
   return stages;
 }
@@ -203,6 +210,7 @@ ComponentMemory measure_component(std::string name, const std::vector<tensor::Te
   int64_t whole = 0;
   int64_t kept = 0;
   int64_t spread = 0;
+  int64_t small_tiles_spread = 0;
   int64_t frugal_spread = 0;
   for (const tensor::TensorSize& tensor : tensors) {
     const bool is_unloaded = std::ranges::any_of(layout.unloaded, [&](const std::string& prefix) {
@@ -216,13 +224,15 @@ ComponentMemory measure_component(std::string name, const std::vector<tensor::Te
     // Of a 3x3 kernel four of 2x2 are made, or the sums of a tiling. A few with a stride are
     // counted, too, and stay as they are.
     const int64_t more = bytes * 7 / 9;
-    const auto tiling =
-        form.winograd ? nn::WinogradConv2d::tiling_of(tensor.shape, is_doubled) : std::nullopt;
-    if (tiling) {
-      spread += bytes * (nn::kernels::tile_products(*tiling) - 9) / 9;
-    } else if (is_doubled && form.splits) {
-      spread += more;
-    }
+    const auto spread_of = [&](bool small_tiles) -> int64_t {
+      const auto tiling = form.winograd
+                              ? nn::WinogradConv2d::tiling_of(tensor.shape, is_doubled, small_tiles)
+                              : std::nullopt;
+      if (tiling) return bytes * (nn::kernels::tile_products(*tiling) - 9) / 9;
+      return is_doubled && form.splits ? more : 0;
+    };
+    spread += spread_of(false);
+    small_tiles_spread += spread_of(true);
     if (is_doubled && form.splits && layout.keeps_splits) frugal_spread += more;
     const std::string_view scope = layer_of(tensor.name, layout.layers);
     if (scope.empty()) {
@@ -240,6 +250,7 @@ ComponentMemory measure_component(std::string name, const std::vector<tensor::Te
           .whole = whole,
           .streamed = layers.empty() ? whole : std::min(whole, kept + layer),
           .spread = spread,
+          .small_tiles_spread = small_tiles_spread,
           .frugal_spread = frugal_spread};
 }
 

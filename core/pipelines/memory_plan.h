@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,8 +16,9 @@ struct ComponentMemory {
   int64_t whole = 0;
   int64_t streamed = 0;  ///< at most, read layer by layer at each use; `whole` if that cannot be
   /// Of `whole`: what convolutions that are laid out for speed take more than plain ones, and how
-  /// much of that stays while memory is saved.
+  /// much of that stays with small tiles, and while memory is saved.
   int64_t spread = 0;
+  int64_t small_tiles_spread = 0;
   int64_t frugal_spread = 0;
 };
 
@@ -36,12 +38,15 @@ struct StageMemory {
   int64_t least_work = 0;          ///< the same while it saves memory; `work` if it cannot
   /// Whether it does its work many times over, so that all else is freed for its full speed.
   bool repeats = false;
+  /// The same as `work`, less what small tiles save of the weights; none if that is nothing.
+  std::optional<int64_t> small_tiles_work{};
   int64_t at_once_work = 0;  ///< on top of `work`, to go on with a picture on each thread
 };
 
 struct StagePlan {
   std::vector<Holding> holdings;  ///< of each component, while this stage runs
   bool is_frugal = false;         ///< it saves memory while it works
+  bool has_small_tiles = false;   ///< it saves some: see Placement::small_tiles
   bool is_at_once = false;        ///< it works on several pictures at once
   int64_t peak = 0;               ///< bytes in memory at most, with `base`
 };
@@ -62,10 +67,10 @@ struct MemoryNeeds {
 
 /// How to run these stages within `budget` bytes, as fast as it allows: everything stays loaded,
 /// while stages that do not repeat their work save memory, a tenth slower, where that makes it fit;
-/// or each stage frees what does not fit beside it; or it saves memory while it works; or it also
-/// reads its weights layer by layer, at half the speed and less. Components of no stage
-/// stay where there is room. Throws Error(kOutOfMemory) naming the smallest possible budget for one
-/// that is too small.
+/// or each stage frees what does not fit beside it; or it has small tiles; or it saves memory while
+/// it works; or it also reads its weights layer by layer, at half the speed and less. Components of
+/// no stage stay where there is room. Throws Error(kOutOfMemory) naming the smallest possible
+/// budget for one that is too small.
 MemoryPlan plan_memory(const MemoryNeeds& needs, int64_t budget);
 
 /// The smallest budget that plan_memory takes.

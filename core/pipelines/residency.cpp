@@ -52,7 +52,10 @@ void Residency::enter(NeedsNow needs_now, int64_t max_memory, const Monitor& mon
   needs_ = std::move(needs);
   max_memory_ = max_memory;
   // Nothing to say of a plan that changes nothing. Working sparingly rounds differently.
-  if (plan_.holds_everything && std::ranges::none_of(plan_.stages, &StagePlan::is_frugal)) return;
+  if (plan_.holds_everything && std::ranges::none_of(plan_.stages, &StagePlan::is_frugal) &&
+      std::ranges::none_of(plan_.stages, &StagePlan::has_small_tiles)) {
+    return;
+  }
   // What is free and which stages run differ from job to job: a stage is said once all the same.
   bool is_new = false;
   for (std::string& stage : describe_stages(plan_, needs_))
@@ -90,6 +93,11 @@ bool Residency::make_room(size_t index) {
 bool Residency::is_frugal(size_t index) const {
   const StagePlan* stage = stage_of(index);
   return stage != nullptr && stage->is_frugal;
+}
+
+bool Residency::has_small_tiles(size_t index) const {
+  const StagePlan* stage = stage_of(index);
+  return stage != nullptr && stage->has_small_tiles;
 }
 
 bool Residency::is_at_once(size_t index) const {

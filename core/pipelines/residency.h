@@ -56,6 +56,9 @@ class Residency {
   /// Whether the component's stage is to save memory while it works.
   bool is_frugal(size_t index) const;
 
+  /// Whether it is to have small tiles.
+  bool has_small_tiles(size_t index) const;
+
   /// Whether it may work on several pictures at once.
   bool is_at_once(size_t index) const;
 

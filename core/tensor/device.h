@@ -21,6 +21,8 @@ struct Placement {
   Speedups speedups{};
   /// Networks read their layers' weights from the files at each use instead of keeping them.
   bool streamed = false;
+  /// Winograd's filtering in small tiles only, whose weights take half the memory.
+  bool small_tiles = false;
   /// Linear layers keep their weights in int8: an approximation.
   bool int8_weights = false;
 };

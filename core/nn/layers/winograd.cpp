@@ -34,12 +34,13 @@ int64_t tiles_at_once(const at::Tensor& x, const kernels::TileGrid& grid) {
 
 }  // namespace
 
-std::optional<Tiling> WinogradConv2d::tiling_of(at::IntArrayRef weight_shape, bool is_doubled) {
+std::optional<Tiling> WinogradConv2d::tiling_of(at::IntArrayRef weight_shape, bool is_doubled,
+                                                bool small_tiles) {
   if (weight_shape.size() != 4 || weight_shape[2] != 3 || weight_shape[3] != 3) return {};
   if (std::min(weight_shape[0], weight_shape[1]) < kFewestChannels) return {};
   if (is_doubled) return Tiling::kDoubled;
   if (weight_shape[0] > kMostOutChannels) return {};
-  return weight_shape[0] <= kMostOutChannelsOf4x4 ? Tiling::k4x4 : Tiling::k2x2;
+  return weight_shape[0] <= kMostOutChannelsOf4x4 && !small_tiles ? Tiling::k4x4 : Tiling::k2x2;
 }
 
 std::optional<Tiling> WinogradConv2d::tiling_for(at::IntArrayRef weight_shape, bool is_doubled,
@@ -47,7 +48,7 @@ std::optional<Tiling> WinogradConv2d::tiling_for(at::IntArrayRef weight_shape, b
   // Tiles multiply so fast in bf16 that the sums would take longer than the products they save.
   const bool has_tiles = placement.dtype == at::kBFloat16 && tensor::has_bf16_tiles();
   if (!placement.speedups.winograd || has_tiles || !onednn::can_pack(placement)) return {};
-  return tiling_of(weight_shape, is_doubled);
+  return tiling_of(weight_shape, is_doubled, placement.small_tiles);
 }
 
 WinogradConv2d::WinogradConv2d(const at::Tensor& weight, const at::Tensor& bias, Tiling tiling)

@@ -23,7 +23,8 @@ class WinogradConv2d {
                                                    const tensor::Placement& placement);
 
   /// Of the above, what the shape tells: it is 3x3, and neither too narrow nor too wide.
-  static std::optional<kernels::Tiling> tiling_of(at::IntArrayRef weight_shape, bool is_doubled);
+  static std::optional<kernels::Tiling> tiling_of(at::IntArrayRef weight_shape, bool is_doubled,
+                                                  bool small_tiles = false);
 
   /// weight: [out, in, 3, 3]. bias: [out] or undefined.
   WinogradConv2d(const at::Tensor& weight, const at::Tensor& bias, kernels::Tiling tiling);

@@ -170,6 +170,10 @@ TEST(WinogradConv2d, IsForWideLayersThatCanBePackedUnlessLeftOut) {
     SCOPED_TRACE(at::IntArrayRef(layer.weight_shape));
     EXPECT_EQ(WinogradConv2d::tiling_of(layer.weight_shape, layer.is_doubled), layer.tiling);
     EXPECT_EQ(WinogradConv2d::tiling_for(layer.weight_shape, layer.is_doubled, {}), layer.tiling);
+    const bool is_large = layer.tiling == kernels::Tiling::k4x4;
+    EXPECT_EQ(
+        WinogradConv2d::tiling_for(layer.weight_shape, layer.is_doubled, {.small_tiles = true}),
+        is_large ? kernels::Tiling::k2x2 : layer.tiling);
   }
   for (const char* left_out : {"winograd", "packed-weights"}) {
     tensor::Placement placement;

@@ -47,6 +47,29 @@ TEST(MemoryPlan, WorksInBandsRatherThanLoadAgain) {
   EXPECT_EQ(plan.peak(), kAll + 400);
 }
 
+TEST(MemoryPlan, TakesSmallTilesRatherThanNone) {
+  MemoryNeeds tiled = needs();
+  StageMemory& decoding = tiled.stages[3];
+  decoding.small_tiles_work = 600;
+  const MemoryPlan small = plan_memory(tiled, kAll + 600);
+  EXPECT_TRUE(small.stages[3].has_small_tiles);
+  EXPECT_FALSE(small.stages[3].is_frugal);
+  EXPECT_EQ(small.peak(), kAll + 600);
+  const MemoryPlan frugal = plan_memory(tiled, kAll + 599);
+  EXPECT_FALSE(frugal.stages[3].has_small_tiles);
+  EXPECT_TRUE(frugal.stages[3].is_frugal);
+  EXPECT_FALSE(plan_memory(tiled, kAll + 900).stages[3].has_small_tiles);
+  EXPECT_EQ(describe_stages(small, tiled)[3].substr(0, 9), "decoding ");
+  EXPECT_TRUE(describe_stages(small, tiled)[3].ends_with(" somewhat sparingly"));
+  // Of weights they may save more than the work takes.
+  tiled.stages[2].work = 900;
+  tiled.stages[2].least_work = -1000;
+  tiled.stages[2].small_tiles_work = -500;
+  tiled.stages[2].repeats = true;
+  EXPECT_TRUE(plan_memory(tiled, 300 + 2460 - 500).stages[2].has_small_tiles);
+  EXPECT_EQ(plan_memory(tiled, 300 + 2460 - 500).stages[2].peak, 300 + 2460 - 500);
+}
+
 TEST(MemoryPlan, FreesOthersRatherThanRepeatSlowly) {
   MemoryNeeds long_work = needs();
   StageMemory& denoising = long_work.stages[2];
@@ -220,6 +243,7 @@ TEST(MeasureComponent, CountsTheSumsOfWinogradsFilteringUnlessStreamed) {
   const ComponentMemory component = measure_component("m", tensors, layout, form);
   EXPECT_EQ(component.whole - plain, 27 * kOne) << "36 instead of 9 for the second; 9 for the last";
   EXPECT_EQ(component.spread, 27 * kOne);
+  EXPECT_EQ(component.small_tiles_spread, 7 * kOne) << "16 for the second, the last as before";
   EXPECT_EQ(component.frugal_spread, 0);
 
   layout.keeps_splits = true;
