@@ -15,9 +15,14 @@ namespace {
 /// A network that only knows its type.
 struct FakeNetwork {
   explicit FakeNetwork(const tensor::Weights& weights)
-      : dtype(weights.placement().dtype), splits(weights.placement().speedups.split_upsampling) {}
+      : dtype(weights.placement().dtype),
+        splits(weights.placement().speedups.split_upsampling),
+        winograd(weights.placement().speedups.winograd),
+        small_tiles(weights.placement().small_tiles) {}
   at::ScalarType dtype;
   bool splits;
+  bool winograd;
+  bool small_tiles;
 };
 
 class ComponentTest : public testing::Test {
@@ -101,6 +106,41 @@ TEST_F(ComponentTest, WhatASparingJobLeftOutIsThereAgainForTheNext) {
   EXPECT_EQ(network.held_bytes(memory), memory.whole - memory.spread + memory.frugal_spread);
   enter(kWork);
   EXPECT_TRUE(network.get(monitor_).splits);
+}
+
+TEST_F(ComponentTest, HasSmallTilesWhereTheLargeOnesDoNotFit) {
+  Residency residency;
+  Component<FakeNetwork> network = component(at::kFloat);
+  network.join(residency, "movq");
+  const ComponentMemory memory{
+      .name = "movq", .whole = 1000, .streamed = 1000, .spread = 500, .small_tiles_spread = 200};
+  residency.resize(network.index(), memory);
+  const auto enter = [&](int64_t budget) {
+    residency.enter(
+        [&] {
+          return MemoryNeeds{.components = residency.components(),
+                             .stages = {{.name = "decoding",
+                                         .components = {network.index()},
+                                         .work = 100,
+                                         .least_work = 100 - 500,
+                                         .small_tiles_work = 100 - 300}},
+                             .base = 0};
+        },
+        budget, monitor_);
+  };
+  const auto expect = [&](bool winograd, bool small_tiles, int64_t held) {
+    EXPECT_EQ(network.get(monitor_).winograd, winograd);
+    EXPECT_EQ(network.get(monitor_).small_tiles, small_tiles);
+    EXPECT_EQ(network.held_bytes(memory), held);
+  };
+  enter(1100);
+  expect(true, false, 1000);
+  enter(1099);
+  expect(true, true, 700);
+  enter(799);
+  expect(false, false, 500);
+  enter(1100);
+  expect(true, false, 1000);
 }
 
 }  // namespace

@@ -1,5 +1,9 @@
 /// What every way to denoise promises alike: a seed means one picture, and a job can be stopped.
+#include <ATen/record_function.h>
+
+#include <atomic>
 #include <functional>
+#include <memory>
 #include <set>
 
 #include "samplers/sampler.h"
@@ -126,23 +130,39 @@ TEST_F(DenoiseModesTest, APictureDoesNotDependOnItsNeighbours) {
 }
 
 TEST_F(DenoiseModesTest, PicturesAtOnceAreThoseOfOneAfterAnother) {
+  static std::atomic<int64_t> operators_at_once;
+  at::addGlobalCallback(at::RecordFunctionCallback(
+      [](const at::RecordFunction&) -> std::unique_ptr<at::ObserverContext> {
+        if (at::in_parallel_region()) ++operators_at_once;
+        return nullptr;
+      }));
   const Monitor monitor(cancel_, {}, {});
-  const auto at_once = [&](const auto& work) {
+  const auto at_once = [&](const DenoiseRequest& batch, const auto& work) {
+    operators_at_once = 0;
     at::set_num_threads(2);
-    pipeline_->plan_memory(
-        {.denoises = true, .decodes = true, .width = 64, .height = 64, .batch_size = 2}, 0,
-        monitor);
+    pipeline_->plan_memory({.denoises = true,
+                            .decodes = true,
+                            .has_mask = batch.mask.defined(),
+                            .mask_method = batch.mask_method,
+                            .width = 64,
+                            .height = 64,
+                            .batch_size = 2},
+                           0, monitor);
     const at::Tensor result = work();
     at::set_num_threads(1);
+#ifdef KANDINSKY_OPENMP
+    EXPECT_GT(operators_at_once, 0) << "they ran one after another";
+#endif
     return result;
   };
   for_each_mode(2, [&](const DenoiseRequest& batch, const std::string& what) {
-    EXPECT_TRUE(at_once([&] { return run(batch); }).equal(run(batch))) << what;
+    EXPECT_TRUE(at_once(batch, [&] { return run(batch); }).equal(run(batch))) << what;
   });
   for (const bool tiling : {false, true}) {
     const auto decode = [&] { return pipeline_->decode(init_latents(2), tiling, monitor); };
-    EXPECT_TRUE(at_once(decode).equal(decode())) << tiling;
+    EXPECT_TRUE(at_once(request(2), decode).equal(decode())) << tiling;
   }
+  at::clearCallbacks();
 }
 
 TEST_F(DenoiseModesTest, CanBeStoppedAtEveryStepAndPaintsOn) {

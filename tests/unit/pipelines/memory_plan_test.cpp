@@ -131,12 +131,21 @@ TEST(MemoryPlan, TakesTheSmallestBudgetAndNamesIt) {
 }
 
 TEST(MemoryPlan, KeepsEveryStageWithinAnyBudget) {
-  const MemoryNeeds needed = needs();
+  MemoryNeeds needed = needs();
+  needed.stages[2].work = 1000;
+  needed.stages[2].repeats = true;
+  needed.stages[2].small_tiles_work = 600;
+  needed.stages[2].at_once_work = 200;
   for (int64_t budget = least_budget(needed); budget < kAll + 4000; budget += 7) {
     const MemoryPlan plan = plan_memory(needed, budget);
     for (size_t i = 0; i < plan.stages.size(); ++i) {
       const StageMemory& stage = needed.stages[i];
-      int64_t bytes = needed.base + (plan.stages[i].is_frugal ? stage.least_work : stage.work);
+      const StagePlan& planned = plan.stages[i];
+      ASSERT_FALSE(planned.is_frugal && planned.has_small_tiles) << stage.name;
+      int64_t bytes = needed.base + (planned.is_frugal         ? stage.least_work
+                                     : planned.has_small_tiles ? *stage.small_tiles_work
+                                                               : stage.work);
+      if (planned.is_at_once) bytes += stage.at_once_work;
       for (size_t c = 0; c < plan.stages[i].holdings.size(); ++c)
         bytes += size_of(needed.components[c], plan.stages[i].holdings[c]);
       ASSERT_LE(bytes, budget) << stage.name;
