@@ -1,30 +1,26 @@
+# Fetched as its source distribution on PyPI, by pip: that holds its protobuf and abseil too, follows the mirror and proxy
+# that pip is set to, and is pinned by hash. Distributions have no archive of it.
 function(kandinsky_sentencepiece_system out)
-  find_path(KANDINSKY_SENTENCEPIECE_INCLUDE_DIR sentencepiece_processor.h)
-  find_library(KANDINSKY_SENTENCEPIECE_LIBRARY sentencepiece)
-  mark_as_advanced(KANDINSKY_SENTENCEPIECE_INCLUDE_DIR KANDINSKY_SENTENCEPIECE_LIBRARY)
-  if(KANDINSKY_SENTENCEPIECE_INCLUDE_DIR AND KANDINSKY_SENTENCEPIECE_LIBRARY)
-    add_library(kandinsky_sentencepiece INTERFACE)
-    target_include_directories(kandinsky_sentencepiece SYSTEM INTERFACE
-      ${KANDINSKY_SENTENCEPIECE_INCLUDE_DIR})
-    target_link_libraries(kandinsky_sentencepiece INTERFACE ${KANDINSKY_SENTENCEPIECE_LIBRARY})
-    set(${out} "${KANDINSKY_SENTENCEPIECE_LIBRARY}" PARENT_SCOPE)
-  endif()
+  kandinsky_static_archives(found sentencepiece HEADER sentencepiece_processor.h ARCHIVES sentencepiece)
+  set(${out} "${found}" PARENT_SCOPE)
 endfunction()
 
 function(kandinsky_sentencepiece_fetch)
+  find_package(Threads REQUIRED)
   set(SPM_ENABLE_SHARED OFF)
   set(SPM_ENABLE_TCMALLOC OFF)
   set(SPM_BUILD_TEST OFF)
   FetchContent_Declare(kandinsky_sentencepiece SYSTEM
-    GIT_REPOSITORY https://github.com/google/sentencepiece.git GIT_TAG ${commit})
+    DOWNLOAD_COMMAND ${CMAKE_COMMAND} -D PYTHON=${Python_EXECUTABLE} -D PROJECT=sentencepiece -D VERSION=${version}
+      -D SHA256=${commit} -D FOLDER=<SOURCE_DIR> -P ${PROJECT_SOURCE_DIR}/third_party/pypi_sources.cmake
+    SOURCE_SUBDIR sentencepiece)
   FetchContent_MakeAvailable(kandinsky_sentencepiece)
   add_library(kandinsky_sentencepiece INTERFACE)
   target_include_directories(kandinsky_sentencepiece SYSTEM INTERFACE
-    ${kandinsky_sentencepiece_SOURCE_DIR}/src)
-  target_link_libraries(kandinsky_sentencepiece INTERFACE sentencepiece-static)
+    ${kandinsky_sentencepiece_SOURCE_DIR}/sentencepiece/src)
+  target_link_libraries(kandinsky_sentencepiece INTERFACE sentencepiece-static Threads::Threads)
 endfunction()
 
 kandinsky_dependency(sentencepiece
-  VERSION 0.2.0 COMMIT 17d7580d6407802f85855d2cc9190634e2c95624
-  SYSTEM kandinsky_sentencepiece_system FETCH kandinsky_sentencepiece_fetch
-  DEBIAN libsentencepiece-dev)
+  VERSION 0.2.1 COMMIT 8138cec27c2f2282f4a34d9a016e3374cd40e5c6e9cb335063db66a0a3b71fad
+  SYSTEM kandinsky_sentencepiece_system FETCH kandinsky_sentencepiece_fetch)

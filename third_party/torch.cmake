@@ -2,10 +2,6 @@
 # CUDA wheel it stops on a machine without the CUDA toolkit, which building against the wheel does not need.
 # Makes the target kandinsky_libtorch and sets KANDINSKY_PYTHON_EXECUTABLE, KANDINSKY_TORCH_ABI,
 # KANDINSKY_TORCH_VERSION and KANDINSKY_TORCH_LIB_DIR.
-if(KANDINSKY_PYTHON)
-  set(Python_EXECUTABLE "${KANDINSKY_PYTHON}")
-endif()
-find_package(Python 3.9 COMPONENTS Interpreter REQUIRED)
 set(KANDINSKY_PYTHON_EXECUTABLE "${Python_EXECUTABLE}")
 
 if(NOT KANDINSKY_TORCH_ASKED STREQUAL KANDINSKY_PYTHON_EXECUTABLE)

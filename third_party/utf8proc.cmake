@@ -1,23 +1,12 @@
 function(kandinsky_utf8proc_system out)
-  find_path(KANDINSKY_UTF8PROC_INCLUDE_DIR utf8proc.h)
-  find_library(KANDINSKY_UTF8PROC_LIBRARY utf8proc)
-  mark_as_advanced(KANDINSKY_UTF8PROC_INCLUDE_DIR KANDINSKY_UTF8PROC_LIBRARY)
-  if(KANDINSKY_UTF8PROC_INCLUDE_DIR AND KANDINSKY_UTF8PROC_LIBRARY)
-    add_library(kandinsky_utf8proc INTERFACE)
-    target_include_directories(kandinsky_utf8proc SYSTEM INTERFACE ${KANDINSKY_UTF8PROC_INCLUDE_DIR})
-    target_link_libraries(kandinsky_utf8proc INTERFACE ${KANDINSKY_UTF8PROC_LIBRARY})
-    set(${out} "${KANDINSKY_UTF8PROC_LIBRARY}" PARENT_SCOPE)
-  endif()
+  kandinsky_static_archives(found utf8proc HEADER utf8proc.h ARCHIVES utf8proc)
+  set(${out} "${found}" PARENT_SCOPE)
 endfunction()
 
 function(kandinsky_utf8proc_fetch)
-  set(UTF8PROC_INSTALL OFF)
-  set(UTF8PROC_ENABLE_TESTING OFF)
-  FetchContent_Declare(kandinsky_utf8proc SYSTEM
+  FetchContent_Declare(kandinsky_utf8proc SOURCE_SUBDIR none
     GIT_REPOSITORY https://github.com/JuliaStrings/utf8proc.git GIT_TAG ${commit})
-  FetchContent_MakeAvailable(kandinsky_utf8proc)
-  add_library(kandinsky_utf8proc INTERFACE)
-  target_link_libraries(kandinsky_utf8proc INTERFACE utf8proc)
+  kandinsky_external(utf8proc ARCHIVES utf8proc OPTIONS -DUTF8PROC_ENABLE_TESTING=OFF)
 endfunction()
 
 kandinsky_dependency(utf8proc

@@ -1,23 +1,12 @@
 function(kandinsky_zlib_system out)
-  find_package(ZLIB QUIET)
-  if(TARGET ZLIB::ZLIB)
-    add_library(kandinsky_zlib INTERFACE)
-    target_link_libraries(kandinsky_zlib INTERFACE ZLIB::ZLIB)
-    set(${out} "${ZLIB_VERSION_STRING}" PARENT_SCOPE)
-  endif()
+  kandinsky_static_archives(found zlib HEADER zlib.h ARCHIVES z)
+  set(${out} "${found}" PARENT_SCOPE)
 endfunction()
 
 function(kandinsky_zlib_fetch)
-  set(SKIP_INSTALL_ALL ON)
-  set(ZLIB_BUILD_EXAMPLES OFF)
-  FetchContent_Declare(kandinsky_zlib SYSTEM
+  FetchContent_Declare(kandinsky_zlib SOURCE_SUBDIR none
     GIT_REPOSITORY https://github.com/madler/zlib.git GIT_TAG ${commit})
-  FetchContent_MakeAvailable(kandinsky_zlib)
-  add_library(kandinsky_zlib INTERFACE)
-  # zlib's own targets carry no include folders; zconf.h is made in the build folder.
-  target_include_directories(kandinsky_zlib SYSTEM INTERFACE
-    ${kandinsky_zlib_SOURCE_DIR} ${kandinsky_zlib_BINARY_DIR})
-  target_link_libraries(kandinsky_zlib INTERFACE zlibstatic)
+  kandinsky_external(zlib ARCHIVES z OPTIONS -DZLIB_BUILD_EXAMPLES=OFF)
 endfunction()
 
 kandinsky_dependency(zlib

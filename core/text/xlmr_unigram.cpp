@@ -101,6 +101,8 @@ XlmrTokenizer XlmrTokenizer::load(std::string_view folder) {
                        limits::kMaxSentencePieceBytes));
   }
   auto impl = std::make_shared<Impl>();
+  constexpr int kNoLevel = 4;  // above FATAL: what is wrong is in the status, not on standard error
+  sentencepiece::SetMinLogLevel(kNoLevel);
   try {
     const auto status = impl->model.LoadFromSerializedProto(
         {reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size()});

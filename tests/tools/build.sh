@@ -13,6 +13,7 @@ launcher=()
 if command -v ccache > /dev/null; then
   launcher=(-DCMAKE_C_COMPILER_LAUNCHER=ccache -DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
   export CCACHE_BASEDIR=$PWD  # a second checkout finds what the first one compiled
+  export CCACHE_SLOPPINESS=pch_defines,time_macros  # without these it passes over precompiled headers
 fi
 # A newer compiler's new warning must not keep anybody from trying the demo, but ours we mend.
 cmake --preset release -DKANDINSKY_PYTHON="$PWD/.venv/bin/python" -DKANDINSKY_TESTS="$1" \
