@@ -1,14 +1,17 @@
 """Which text guides which picture at which step, in the engine's counting.
 
-A host's schedule is a list of (end_at_step, text): the text works up to and including that step,
-and the last end is the number of steps that the host planned for, which a sampler that asks the
-network twice a step makes twice as large. Where a run starts from a picture, the host counts the
-steps that run, the engine those of the whole schedule.
+A host's schedule is a list of (end_at_step, text), and the last end is how often the host plans to
+ask its network: once a step, or twice with some samplers. It takes the first text whose end is not
+below the number of times it has asked so far, which is 0 at the first step. So a text that ends
+with 5 guides six steps. Where a run starts from a picture, the host counts the steps that run, the
+engine those of the whole schedule. A step of the engine has one text: that of the first asking.
+
+Source: AUTOMATIC1111/stable-diffusion-webui, prompt_parser.reconstruct_cond_batch and the counter
+in sd_samplers_cfg_denoiser; Forge has the same.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,8 +21,8 @@ Schedule = Sequence[tuple[int, str]]
 
 @dataclass(frozen=True)
 class Steps:
-    """planned: what the person asked for. total: the engine's whole schedule. running: its last
-    ones, which are run.
+    """planned: what the person asked for, and the host's schedules of texts count. total: the
+    engine's whole schedule. running: its last ones, which are run.
     """
 
     planned: int
@@ -71,7 +74,7 @@ def phrases(schedule: Schedule, steps: Steps, weight: float = 1.0) -> tuple[Phra
     found: list[Phrase] = []
     after = 0
     for end, text in schedule:
-        last = min(math.ceil(end * steps.planned / counted), steps.running)
+        last = min(end * steps.planned // counted + 1, steps.running)
         if last <= after:
             continue
         first = skipped + after + 1 if found else 1

@@ -195,8 +195,9 @@ def start_steps(planned: int, total: int, running: int) -> Steps:
     """
     running = min(running, total)
     if total > MOST_STEPS:
-        running = max(1, running * MOST_STEPS // total)
-        total = MOST_STEPS
+        kept = max(1, running * MOST_STEPS // total)
+        planned = max(1, planned * kept // running)
+        total, running = MOST_STEPS, kept
     return Steps(planned, total, running)
 
 

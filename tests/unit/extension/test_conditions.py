@@ -1,6 +1,11 @@
 """Which text guides at which step: the host's counting in the engine's."""
 
+import json
+from pathlib import Path
+
 import pytest
+
+RECORDED = Path(__file__).parent / "data" / "host_schedules.json"
 
 
 @pytest.fixture
@@ -19,7 +24,21 @@ def test_one_text_works_all_the_time(conditions):
 
 def test_a_text_ends_with_its_step(conditions):
     steps = conditions.Steps.all_of(20)
-    assert spans(conditions.phrases([(10, "a"), (20, "b")], steps)) == [("a", 1, 10), ("b", 11, 20)]
+    assert spans(conditions.phrases([(10, "a"), (20, "b")], steps)) == [("a", 1, 11), ("b", 12, 20)]
+
+
+def test_it_is_the_text_that_the_hosts_own_models_are_asked_with(conditions):
+    """See record_schedules.py."""
+    rows = json.loads(RECORDED.read_text(encoding="utf-8"))
+    assert len(rows) > 200
+    for row in rows:
+        planned, running = row["planned"], row["running"]
+        for total in {planned, running, planned + 3} - set(range(running)):
+            steps = conditions.Steps(planned=planned, total=total, running=running)
+            parts = conditions.phrases(row["schedule"], steps)
+            assert (parts[0].first_step, parts[-1].last_step) == (1, total)
+            texts = [conditions.at_step(parts, total - running + 1 + i) for i in range(running)]
+            assert texts == row["texts"], row
 
 
 def test_samplers_that_ask_twice_count_double(conditions):
@@ -30,7 +49,7 @@ def test_samplers_that_ask_twice_count_double(conditions):
 def test_image_to_image_counts_the_steps_that_run(conditions):
     steps = conditions.Steps(planned=20, total=20, running=11)
     found = spans(conditions.phrases([(5, "a"), (20, "b")], steps))
-    assert found == [("a", 1, 14), ("b", 15, 20)]
+    assert found == [("a", 1, 15), ("b", 16, 20)]
 
 
 def test_a_change_that_is_never_reached_is_left_out(conditions):
@@ -41,13 +60,13 @@ def test_a_change_that_is_never_reached_is_left_out(conditions):
 def test_a_fixed_number_of_steps_runs_at_the_end_of_a_longer_schedule(conditions):
     steps = conditions.Steps(planned=20, total=40, running=20)
     found = spans(conditions.phrases([(10, "a"), (20, "b")], steps))
-    assert found == [("a", 1, 30), ("b", 31, 40)]
+    assert found == [("a", 1, 31), ("b", 32, 40)]
 
 
 def test_equal_neighbours_are_one(conditions):
     steps = conditions.Steps.all_of(4)
-    found = spans(conditions.phrases([(1, "a"), (2, "b"), (3, "b"), (4, "a")], steps))
-    assert found == [("a", 1, 1), ("b", 2, 3), ("a", 4, 4)]
+    found = spans(conditions.phrases([(1, "a"), (2, "b"), (3, "b"), (4, "c")], steps))
+    assert found == [("a", 1, 2), ("b", 3, 4)]
 
 
 @pytest.mark.parametrize("steps", range(1, 31))

@@ -90,7 +90,7 @@ def test_editing_in_both_passes(host):
         [(c.row, c.first_step, c.last_step) for c in call["conditions"] or []]
         for call in host.called("denoise")
     )
-    assert first == [(0, 1, 2), (1, 3, 4)]
+    assert first == [(0, 1, 3), (1, 4, 4)]
     assert second == [], "numbers below 1 belong to the first pass"
 
 

@@ -10,7 +10,7 @@ def conditions(call, side="conditions"):
 def test_editing(host):
     processed = host.txt2img(prompt="a [cat:dog:0.5]", steps=10)
     assert host.called("encode_prompts")[0]["prompts"] == ["a cat", "a dog"]
-    assert conditions(host.called("denoise")[0]) == [(0, 0, 1, 5, 1.0), (1, 0, 6, 10, 1.0)]
+    assert conditions(host.called("denoise")[0]) == [(0, 0, 1, 6, 1.0), (1, 0, 7, 10, 1.0)]
     assert processed.comments == ""
 
 
@@ -20,14 +20,14 @@ def test_editing_in_the_negative_prompt(host):
     assert (call["prompts"], call["negative_prompts"]) == (["x", "x"], ["red", "blue"])
     denoise = host.called("denoise")[0]
     assert denoise["conditions"] is None
-    assert conditions(denoise, "negative_conditions") == [(0, 0, 1, 3, 1.0), (1, 0, 4, 10, 1.0)]
+    assert conditions(denoise, "negative_conditions") == [(0, 0, 1, 4, 1.0), (1, 0, 5, 10, 1.0)]
 
 
 def test_alternation(host):
-    host.txt2img(prompt="[a|b]", steps=4)
+    host.txt2img(prompt="[a|b]", steps=6)
     assert host.called("encode_prompts")[0]["prompts"] == ["a", "b"]
-    rows = [row for row, *_ in conditions(host.called("denoise")[0])]
-    assert rows == [0, 1, 0, 1]
+    spans = [(row, first, last) for row, _, first, last, _ in conditions(host.called("denoise")[0])]
+    assert spans == [(0, 1, 2), (1, 3, 3), (0, 4, 4), (1, 5, 5), (0, 6, 6)]
 
 
 def test_and_with_weights(host):
@@ -39,13 +39,13 @@ def test_and_with_weights(host):
 
 def test_samplers_that_ask_twice_a_step(host):
     host.txt2img(prompt="[a:b:0.5]", steps=10, sampler_name="Heun")
-    assert conditions(host.called("denoise")[0]) == [(0, 0, 1, 5, 1.0), (1, 0, 6, 10, 1.0)]
+    assert conditions(host.called("denoise")[0]) == [(0, 0, 1, 6, 1.0), (1, 0, 7, 10, 1.0)]
 
 
 def test_each_picture_of_a_batch_has_its_own(host):
     processed = host.txt2img(prompt=["plain", "[a:b:2]"], batch_size=2, steps=4)
     call = host.called("denoise")[0]
-    assert conditions(call) == [(0, 0, 1, 4, 1.0), (1, 1, 1, 2, 1.0), (2, 1, 3, 4, 1.0)]
+    assert conditions(call) == [(0, 0, 1, 4, 1.0), (1, 1, 1, 3, 1.0), (2, 1, 4, 4, 1.0)]
     assert call["embeds"].batch_size == 3
     alone = host.txt2img(prompt="[a:b:2]", seed=2, steps=4)
     assert processed.images[2].tobytes() == alone.images[0].tobytes()
@@ -64,7 +64,7 @@ def test_a_batch_of_changing_prompts_encodes_each_text_once_a_seed(host):
 
 def test_more_texts_than_the_engine_takes_at_once(host):
     prompts = [f"[{'|'.join(f'{i}.{j}' for j in range(10))}]" for i in range(8)]
-    host.txt2img(prompt=prompts, batch_size=8, steps=10)
+    host.txt2img(prompt=prompts, batch_size=8, steps=11)
     sizes = [len(call["prompts"]) for call in host.called("encode_prompts")]
     assert sizes == [64, 16]
     assert host.called("denoise")[0]["embeds"].batch_size == 80
