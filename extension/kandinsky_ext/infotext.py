@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Container, Iterable, Mapping, MutableMapping
 from typing import Any
 
@@ -60,7 +61,31 @@ def write(
             or value != control.default
             or (mix is not None and control.panel == "mixing")
         )
-        parameters[control.infotext] = value if written else None
+        if not written:
+            value = None
+        elif isinstance(value, str):
+            value = text_value(control.infotext, value)
+        parameters[control.infotext] = value
+
+
+def text_value(key: str, value: str) -> str:
+    """The text as the host has to be given it, so that it reads the same one again.
+
+    It writes a text as it is, but in JSON's quotes where it has a comma, a colon or a new line, and
+    the key alone where both are equal. Reading, it drops pairs without a value and white space
+    before one, and takes quotes off.
+    """
+    survives = value == value.strip() != "" and value[0] != '"' and value != key
+    if survives or any(c in value for c in ",:\n"):
+        return value
+    return json.dumps(value, ensure_ascii=False)
+
+
+def join_sizes(parameters: MutableMapping[str, Any], keys: Iterable[str]) -> None:
+    """Puts together the texts of these keys that the host took for a size, such as "512x768"."""
+    for key in keys:
+        if key not in parameters and f"{key}-1" in parameters:
+            parameters[key] = f"{parameters[f'{key}-1']}x{parameters[f'{key}-2']}"
 
 
 def write_emphasis(parameters: MutableMapping[str, Any], emphasis: str) -> None:
@@ -127,8 +152,11 @@ def on_pasted(
 
     shown_scheduler tells what the host's field for the schedule will show, if there is one.
     """
+    if not _is_ours(parameters):
+        return
+    join_sizes(parameters, KEYS.values())
     sampler, scheduler = parameters.get(SAMPLER_KEY), parameters.get(SCHEDULER_KEY)
-    if not isinstance(sampler, str) or not _is_ours(parameters):
+    if not isinstance(sampler, str):
         return
     sampler = sampler.removeprefix(SAMPLER_PREFIX).removesuffix(f" {scheduler}")
     name = _host_name(sampler, scheduler, host_samplers)

@@ -184,7 +184,7 @@ def test_a_host_that_would_load_the_model_as_a_checkpoint_is_not_told(
     text = host.txt2img().infotexts[0]
     assert (", Model: toy" in text) == written
     assert "Kandinsky model: toy" in text
-    of_others = "x\nSteps: 4, Model: toy"
+    of_others = "x\nSteps: 4, Seed: 1, Model: toy"
     from_elsewhere = f"{of_others}, Script: Kandinsky, Kandinsky model: toy"
     assert ("Model" in host.paste(host.script, from_elsewhere)[0]) == written
     assert "Model" in host.paste(host.script, of_others)[0]

@@ -72,6 +72,30 @@ def test_pasting_gives_every_control_what_painted_the_picture(host, given):
     assert again.infotexts == first.infotexts
 
 
+NAMES = [
+    *('"quoted"', '"', 'half"', "a, b", '"a, b"', "c: d", "back\\slash\\", "new\nline", "кот 猫"),
+    *(" spaces around ", "Kandinsky model", "512x768", "true", "0", "None", "{}", "x" * 200),
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_any_name_of_a_model_survives_the_hosts_parser(host, name):
+    host.toy.rename(host.toy.with_name(name))
+    text = host.txt2img(prompt="x").infotexts[0]
+    _, values = host.paste(host.script, text)
+    assert values == host.settings(model=name, precision="fp32")
+
+
+@pytest.mark.parametrize("value", ["", " ", "\t", '"', '""', "Key", "1x2", "a, b", ",", ":", "\\"])
+def test_any_text_survives_the_hosts_parser(host, value):
+    infotext, utils = host.ext("infotext"), host.infotext_utils
+    written = infotext.text_value("Key", value)
+    pair = "Key" if written == "Key" else f"Key: {utils.quote(written)}"
+    params = utils.parse_generation_parameters(f"x\nSteps: 2, {pair}, Seed: 1, Script: Kandinsky")
+    infotext.join_sizes(params, ["Key"])
+    assert params["Key"] == value
+
+
 def test_pasting_a_picture_of_others_leaves_the_controls_alone(host):
     draw(host)
     params, values = host.infotext_utils.paste(

@@ -1,5 +1,6 @@
 """Writing and reading parameters: `Key: value` pairs by commas, values with a comma, colon or
-newline in JSON quotes.
+newline in JSON quotes. As strict as hosts: quotes around nothing are none, a pair with no value is
+lost, "1x2" becomes two pairs, and a line with fewer than three pairs is a part of the prompt.
 """
 
 import json
@@ -7,7 +8,8 @@ import re
 
 from modules import script_callbacks, sd_samplers
 
-_PAIR = re.compile(r'\s*([^:,]+):\s*("(?:\\.|[^\\"])*"|[^,]*)(?:,|$)')
+_KEY, _QUOTED = r"\w[\w \-/]+", r'"(?:\\.|[^\\"])+"'
+_PAIR = re.compile(rf"\s*({_KEY}):\s*({_QUOTED}|[^,]*)(?:,|$)")
 
 
 def quote(value):
@@ -15,8 +17,19 @@ def quote(value):
     return json.dumps(text, ensure_ascii=False) if re.search(r"[,:\n]", text) else text
 
 
+def unquote(text):
+    if not (text.startswith('"') and text.endswith('"')):
+        return text
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
 def parse_generation_parameters(text):
     *prompt_lines, last = text.strip().split("\n")
+    if len(_PAIR.findall(last)) < 3:
+        prompt_lines, last = [*prompt_lines, last], ""
     params = {"Prompt": "", "Negative prompt": ""}
     key = "Prompt"
     for line in prompt_lines:
@@ -25,7 +38,13 @@ def parse_generation_parameters(text):
         text = line.removeprefix("Negative prompt:").strip()
         params[key] += ("\n" if params[key] else "") + text
     for name, value in _PAIR.findall(last):
-        params[name.strip()] = json.loads(value) if value.startswith('"') else value.strip()
+        if not value:
+            print(f'Error parsing "{name}: {value}"')
+            continue
+        text = unquote(value)
+        size = re.match(r"^(\d+)x(\d+)$", text)
+        parts = zip((f"{name}-1", f"{name}-2"), size.groups(), strict=True) if size else ()
+        params.update(parts or {name: text})
     params.setdefault("Schedule type", "Automatic")
     params.setdefault("Hires sampler", "Use same sampler")
     params.setdefault("Hires schedule type", "Use same scheduler")

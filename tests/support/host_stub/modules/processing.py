@@ -63,7 +63,11 @@ def create_infotext(p, index):
         "RNG": opts.randn_source if opts.randn_source != "GPU" else None,
         **p.extra_generation_params,
     }
-    pairs = ", ".join(f"{k}: {infotext_utils.quote(v)}" for k, v in values.items() if v is not None)
+    pairs = ", ".join(
+        k if k == v else f"{k}: {infotext_utils.quote(v)}"
+        for k, v in values.items()
+        if v is not None
+    )
     negative = p.all_negative_prompts[index]
     lines = [p.all_prompts[index], f"Negative prompt: {negative}" if negative else None, pairs]
     return "\n".join(line for line in lines if line is not None).strip()
