@@ -46,36 +46,33 @@ def build(elem_id: Callable[[str], str], tools: HostTools) -> list[Any]:
     }
     components: dict[str, Any] = {}
 
-    def draw(*kinds: type[Control], panel: Panel) -> None:
-        """The widgets of some kinds on a panel, two in a row."""
-        controls = [
-            control
-            for control in CONTROLS
-            if isinstance(control, kinds)
-            and control.panel == panel
-            and control.field not in components
-        ]
-        for at in range(0, len(controls), 2):
-            with gr.Row():
-                for control in controls[at : at + 2]:
-                    components[control.field] = _widget(control, elem_id, sources)
-                    if isinstance(control, Choice) and control.source == "models":
-                        tools.refresh_button(
-                            components[control.field],
-                            sources["models"],
-                            elem_id(f"{control.field}_refresh"),
-                        )
+    def draw(panel: Panel, *first: type[Control]) -> None:
+        """The widgets of a panel, two in a row, those of some kinds first and each kind apart."""
+        kinds = dict.fromkeys([*first, *(type(control) for control in CONTROLS)])
+        for kind in kinds:
+            controls = [
+                control
+                for control in CONTROLS
+                if type(control) is kind
+                and control.panel == panel
+                and control.field not in components
+            ]
+            for at in range(0, len(controls), 2):
+                with gr.Row():
+                    for control in controls[at : at + 2]:
+                        components[control.field] = _widget(control, elem_id, sources)
+                        if isinstance(control, Choice) and control.source == "models":
+                            tools.refresh_button(
+                                components[control.field],
+                                sources["models"],
+                                elem_id(f"{control.field}_refresh"),
+                            )
 
-    draw(Slider, panel="main")
-    draw(Choice, panel="main")
+    draw("main")
     with tools.input_accordion(_MIX.label, elem_id(_MIX.field)) as components[_MIX.field]:
-        draw(Picture, panel="mixing")
-        draw(Slider, panel="mixing")
-        draw(Choice, panel="mixing")
+        draw("mixing", Picture)
     with gr.Accordion(ADVANCED, open=False, elem_id=elem_id("advanced")):
-        draw(Choice, panel="advanced")
-        draw(Slider, panel="advanced")
-        draw(Switch, panel="advanced")
+        draw("advanced", Choice)
     with gr.Row():
         unload = gr.Button(value="Unload Kandinsky", size="sm", elem_id=elem_id("unload"))
         status = gr.Markdown(value=status_text(tools), elem_id=elem_id("status"))

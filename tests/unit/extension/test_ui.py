@@ -1,6 +1,9 @@
 """The page's parts, without a browser; tests/e2e renders it."""
 
+import typing
+
 import gradio as gr
+import pytest
 
 
 def draw(host):
@@ -20,6 +23,28 @@ def test_drawing_is_repeatable_and_opens_nothing(host):
     assert drawn == [kinds[type(row).__name__] for row in rows]
     assert [component.label for component in components] == [row.label for row in rows]
     assert host.calls == []
+
+
+ROWS = {
+    "Slider": {"default": 1, "minimum": 0, "maximum": 2, "step": 1, "info": ""},
+    "Choice": {"default": "a", "info": "", "choices": ("a", "b")},
+    "Switch": {"info": ""},
+    "Picture": {},
+}
+
+
+@pytest.mark.parametrize("kind", ROWS)
+@pytest.mark.parametrize("panel", ["main", "advanced", "mixing"])
+def test_a_row_of_any_kind_is_drawn_on_any_panel(host, monkeypatch, kind, panel):
+    rows, table = host.ext("rows"), host.ext("controls").CONTROLS
+    assert set(ROWS) == {row.__name__ for row in typing.get_args(rows.Control)}
+    assert {"main", "advanced", "mixing"} == set(typing.get_args(rows.Panel))
+    row = getattr(rows, kind)(field="new", label="New", infotext="N", panel=panel, **ROWS[kind])
+    for module in ("controls", "infotext", "ui"):
+        monkeypatch.setattr(host.ext(module), "CONTROLS", (*table, row))
+    _, components = draw(host)
+    assert components[-1].label == "New"
+    assert len(components) == len(table) + 1
 
 
 def test_ids_and_labels_are_unique(host):
