@@ -11,6 +11,8 @@ from kandinsky_ext.controls import AUTOMATIC_MODEL
 from kandinsky_ext.errors import UserError
 
 INDEX = "model_index.json"
+INDEX_LIMIT = 1 << 20
+"""Characters that are read of it; real ones have a thousand."""
 NEEDED = ("unet", "movq", "text_encoder")
 """Components that make a folder one which can paint from a prompt; a prior folder has none of the
 first two.
@@ -78,12 +80,13 @@ def _children(root: Path) -> list[Path]:
 def _can_paint(folder: Path) -> bool:
     index = folder / INDEX
     try:
-        content = json.loads(index.read_text(encoding="utf-8"))
+        with index.open(encoding="utf-8") as file:
+            content = json.loads(file.read(INDEX_LIMIT))
     except FileNotFoundError:
         return False
     except NotADirectoryError:
         return False
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return True
     if not isinstance(content, dict):
         return True

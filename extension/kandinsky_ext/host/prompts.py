@@ -8,6 +8,7 @@ from typing import Any
 from modules import prompt_parser, shared
 
 from kandinsky_ext.conditions import Phrase, Steps, phrases
+from kandinsky_ext.errors import UserError
 from kandinsky_ext.request import plain_text
 
 NETWORKS_REMARK = "Prompt: Kandinsky has no use for extra networks such as <lora:...>."
@@ -54,6 +55,13 @@ def _schedule(schedule: Sequence[Any]) -> list[tuple[int, str]]:
 
 def _text(text: Any) -> str:
     assert isinstance(text, str)
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise UserError(
+            f"Prompt: {error.object[error.start]!a} at position {error.start + 1} is half of a "
+            "UTF-16 pair and no character. Type it again, or mend the program that sent it."
+        ) from None
     if emphasis() == "Ignore":
         return plain_text(text, prompt_parser.parse_prompt_attention)
     return text

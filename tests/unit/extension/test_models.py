@@ -39,7 +39,9 @@ def test_what_can_paint_is_listed(models, tmp_path):
     assert models.names([tmp_path]) == ["Automatic", "a", "b"]
 
 
-@pytest.mark.parametrize("content", ["{", "[]", "\x00"])
+@pytest.mark.parametrize(
+    "content", ["{", "[]", "\x00", "[" * 100_000, '{"unet": "' + "x" * (2 << 20)], ids=range(5)
+)
 def test_a_folder_with_a_broken_index_is_listed_for_the_engine_to_explain(
     models, tmp_path, content
 ):

@@ -123,3 +123,46 @@ def test_a_host_that_leaves_the_negative_side_out(host, monkeypatch):
     monkeypatch.setattr(host.processing.StableDiffusionProcessingTxt2Img, "conds", without)
     host.txt2img(prompt="x", negative_prompt="n", cfg_scale=1.0)
     assert host.called("encode_prompts")[0]["negative_prompts"] == ["n"]
+
+
+ODD = [
+    *(
+        "",
+        " ",
+        "AND",
+        "AND AND AND",
+        " AND ",
+        "a AND",
+        "a:0 AND b:0",
+        "a:1e40 AND b",
+        "a :-3 AND b:9",
+    ),
+    *("[[[[[[a]]]]]]", "(" * 150 + "a", ")" * 50, "[a|b|c" * 30, "[:0]", "[a:b:1e9]", "[a:b:nan]"),
+    *(
+        "BREAK",
+        "BREAK BREAK",
+        "word " * 10000,
+        "\x00",
+        "\ufffe",
+        "😀" * 5000,
+        "AND ".join("x" * 300),
+    ),
+    *("[a|b]" * 200, "\\", "\\(", "[a:b:-5]", "[a|b:c:0.5]"),
+]
+
+
+@pytest.mark.parametrize("side", ["prompt", "negative_prompt"])
+@pytest.mark.parametrize("prompt", ODD, ids=range(len(ODD)))
+def test_odd_prompts_paint_and_leave_the_host_as_it_was(host, prompt, side):
+    before = host.snapshot()
+    processed = host.txt2img(**{side: prompt, "steps": 3})
+    assert len(processed.images) == 1
+    assert host.snapshot() == before
+
+
+@pytest.mark.parametrize("side", ["prompt", "negative_prompt"])
+def test_half_of_a_surrogate_pair_is_named_before_the_work(host, side):
+    with pytest.raises(host.ext("errors").UserError, match=r"'\\ud83d' at position 3 is half"):
+        host.txt2img(**{side: "a \ud83d cat"})
+    assert host.called("encode_prompts") == []
+    assert len(host.txt2img(prompt="a cat").images) == 1
