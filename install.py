@@ -7,8 +7,9 @@ and this Python. It installs nothing into the host's environment and writes noth
 `engine/` beside this file:
 
     engine/<torch version>-<python tag>/         the engine, and the stamp of what it was built from
-    engine/<torch version>-<python tag>.build/   CMake's folder, kept so that an update compiles
-    only what changed engine/<torch version>-<python tag>.log      what CMake and the compiler said
+    engine/<torch version>-<python tag>.build/   CMake's folder: an update compiles what changed
+    engine/<torch version>-<python tag>.log      what CMake and the compiler said
+    engine/lock                                  held while one builds; says how far it is
 
 KANDINSKY_SKIP_BUILD=1 leaves everything as it is. A failure ends with exit code 1 and says what to
 do; the host goes on, and the script's entry in it shows that there is no engine.
@@ -26,6 +27,10 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 from typing import Any, TextIO
@@ -42,11 +47,39 @@ CMAKE_MINIMUM = (3, 25)
 BYTES_PER_JOB = 2 << 30
 """A file that includes torch takes up to this much memory to compile."""
 LOG_TAIL = 25
+ERROR_LINES = 15
+LINE_LENGTH = 300
+REPORT_SECONDS = 10
+WAIT_SECONDS = 0.5
 NOT_NEEDED = ("ccache", "python3-venv", "python3-dev", "libcli11-dev", "fonts-dejavu-core")
 """Of the packages for building the whole project.
 
 The headers needed are those of this Python, whatever its origin.
 """
+
+
+ADVICE = (
+    (
+        r"No space left on device|Disk quota exceeded",
+        "The disk is full: a build takes about 500 MB beside this file. Free some and start again.",
+    ),
+    (
+        r"Killed|cannot allocate memory|out of memory allocating|virtual memory exhausted",
+        "The compiler ran out of memory: close other programs and start again; what is compiled "
+        "is kept.",
+    ),
+    (
+        r"pip cannot download|Could not resolve host|[Dd]ownload.* failed|unable to access",
+        "The sources of a library could not be downloaded: look at the connection and at the proxy "
+        "of pip and git, and start again.",
+    ),
+    (
+        r"is not able to compile a simple test program|No CMAKE_C\w*_COMPILER could be found",
+        "The C++ compiler does not work. Install another (Debian, Ubuntu: sudo apt-get install "
+        "g++), or name one in the environment variable CXX, and start again.",
+    ),
+)
+"""What to do, by what a failed build said."""
 
 
 class BuildError(Exception):
@@ -195,6 +228,9 @@ def missing_tools() -> list[str]:
         missing.append("a C++ compiler")
     if not has_python_headers():
         missing.append("the Python headers")
+    if importlib.util.find_spec("pip") is None:
+        # It downloads the sources of a library.
+        missing.append(f'pip ("{sys.executable}" -m ensurepip brings it)')
     return missing
 
 
@@ -237,34 +273,123 @@ def progress_stream() -> TextIO:
         return sys.stdout
 
 
-def run(command: list[str], log: TextIO, progress: TextIO, what: str) -> None:
+class Progress:
+    """Says every ten seconds how far the work is: to the person, and to others that wait for it."""
+
+    def __init__(self, lock: TextIO, stream: TextIO) -> None:
+        self._lock = lock
+        self._stream = stream
+        self._what = ""
+        self._done = 0
+        self._total = 0
+        self._unit = ""
+        self._started = time.monotonic()
+
+    def begin(self, what: str) -> None:
+        self._what, self._total = what, 0
+        self._started = time.monotonic()
+        self.report()
+
+    def take(self, line: str) -> None:
+        """Reads "[40/210] Building ..." of Ninja, or "[ 19%] Building ..." of Make."""
+        if found := re.match(r"\[(\d+)/(\d+)\]", line):
+            self._done, self._total, self._unit = int(found[1]), int(found[2]), "files"
+        elif found := re.match(r"\[ *(\d+)%\]", line):
+            self._done, self._total, self._unit = int(found[1]), 100, "percent"
+
+    def report(self) -> None:
+        text = self._what
+        if self._total:
+            text += f": {self._done} of {self._total} {self._unit}"
+            passed = time.monotonic() - self._started
+            if 0 < self._done < self._total and passed > REPORT_SECONDS:
+                left = passed / self._done * (self._total - self._done)
+                text += f", about {minutes(left)} left"
+        print(f"Kandinsky: {text}", file=self._stream, flush=True)
+        self._lock.seek(0)
+        self._lock.truncate()
+        self._lock.write(text)
+        self._lock.flush()
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Reports until the end of the block."""
+        over = threading.Event()
+
+        def report() -> None:
+            while not over.wait(REPORT_SECONDS):
+                self.report()
+
+        thread = threading.Thread(target=report, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
+
+
+def minutes(seconds: float) -> str:
+    return f"{seconds / 60:.0f} min" if seconds >= 90 else f"{max(10, round(seconds, -1)):.0f} s"
+
+
+def run(command: list[str], log: TextIO, progress: Progress, what: str) -> None:
     """Runs a command, all into the log, its progress to the person. Raises BuildError."""
     log.write(f"\n$ {' '.join(command)}\n")
     lines: list[str] = []
-    with subprocess.Popen(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-    ) as process:
+    with (
+        progress.running(),
+        subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+        ) as process,
+    ):
         assert process.stdout is not None
         for line in process.stdout:
             log.write(line)
             lines.append(line)
-            if line.startswith("["):
-                print(f"Kandinsky: {line.rstrip()}", file=progress, flush=True)
+            progress.take(line)
     log.flush()
     if process.returncode != 0:
-        tail = "".join(lines[-LOG_TAIL:])
         raise BuildError(
-            f"{what} failed. The last lines:\n\n{tail}\n"
-            f"All of it is in {log.name}. {how_to_install()}"
+            f"{what} failed:\n\n{first_error(lines)}\n"
+            f"All of it is in {log.name}. {advice(''.join(lines))}"
         )
 
 
-def build(folder: Path, stamp: dict[str, str]) -> None:
+def first_error(lines: list[str]) -> str:
+    """The lines from the first error on; the last ones where none is called so."""
+    first = next(
+        (i for i, line in enumerate(lines) if re.search(r"\b(fatal )?error\b[: ]", line, re.I)),
+        None,
+    )
+    shown = lines[-LOG_TAIL:] if first is None else lines[first : first + ERROR_LINES]
+    return "".join(
+        line if len(line) <= LINE_LENGTH else line[:LINE_LENGTH] + "...\n" for line in shown
+    )
+
+
+def advice(output: str) -> str:
+    fitting = [text for pattern, text in ADVICE if re.search(pattern, output)]
+    return " ".join([*fitting, how_to_install()]).strip()
+
+
+def configure(build_folder: Path, log: TextIO, progress: Progress, *, fresh: bool) -> None:
+    """Raises BuildError. Fresh forgets what CMake has found so far, but not what is compiled."""
+    generator = "Ninja" if shutil.which("ninja") else "Unix Makefiles"
+    command = ["cmake", "-S", str(ROOT), "-B", str(build_folder), "-G", generator]
+    command += ["-DCMAKE_BUILD_TYPE=Release", f"-DKANDINSKY_PYTHON={sys.executable}"]
+    command += ["-DKANDINSKY_CLI=OFF", "-DKANDINSKY_TESTS=OFF"]
+    if shutil.which("ccache"):
+        command += [f"-DCMAKE_{language}_COMPILER_LAUNCHER=ccache" for language in ("C", "CXX")]
+    run([*command, *(["--fresh"] if fresh else [])], log, progress, "Configuring the engine")
+
+
+def build(folder: Path, stamp: dict[str, str], lock: TextIO) -> None:
     """Configures, compiles, tries and puts into place.
 
     An engine that was there stays until the new one works.
@@ -275,31 +400,32 @@ def build(folder: Path, stamp: dict[str, str]) -> None:
     built_for = build_folder / "built-for.json"
     torch = {key: stamp[key] for key in ("torch", "torch_build", "python")}
     # CMake remembers what it asked torch; another torch of the same version must be asked again.
-    if build_folder.exists() and not (
-        built_for.is_file() and json.loads(built_for.read_text("utf-8")) == torch
-    ):
+    if build_folder.exists() and read_json(built_for) != torch:
         shutil.rmtree(build_folder)
     build_folder.mkdir(exist_ok=True)
     built_for.write_text(json.dumps(torch), encoding="utf-8")
+    # CMake remembers compilers and generators, too. One that has failed is not asked a second time.
+    worked = build_folder / "worked"
+    fresh = not worked.exists()
+    worked.unlink(missing_ok=True)
 
-    generator = "Ninja" if shutil.which("ninja") else "Unix Makefiles"
-    progress = progress_stream()
+    progress = Progress(lock, progress_stream())
     with folder.with_name(folder.name + ".log").open("w", encoding="utf-8") as log:
-        print("Kandinsky: configuring", file=progress, flush=True)
-        configure = ["cmake", "-S", str(ROOT), "-B", str(build_folder), "-G", generator]
-        configure += ["-DCMAKE_BUILD_TYPE=Release", f"-DKANDINSKY_PYTHON={sys.executable}"]
-        configure += ["-DKANDINSKY_CLI=OFF", "-DKANDINSKY_TESTS=OFF"]
-        if shutil.which("ccache"):
-            configure += [
-                f"-DCMAKE_{language}_COMPILER_LAUNCHER=ccache" for language in ("C", "CXX")
-            ]
-        run(configure, log, progress, "Configuring the engine")
+        progress.begin("configuring")
+        try:
+            configure(build_folder, log, progress, fresh=fresh)
+        except BuildError:
+            if fresh:
+                raise
+            configure(build_folder, log, progress, fresh=True)
+        progress.begin("compiling")
         compile_ = ["cmake", "--build", str(build_folder), "--target", "kandinsky_package"]
         run([*compile_, "--parallel", str(jobs())], log, progress, "Compiling the engine")
+        worked.touch()
 
         shutil.rmtree(new, ignore_errors=True)
         shutil.copytree(build_folder / "python" / PACKAGE, new / PACKAGE)
-        print("Kandinsky: trying the engine", file=progress, flush=True)
+        progress.begin("trying the engine")
         attempt = f"import sys; sys.path.insert(0, {str(new)!r}); import {PACKAGE}"
         run([sys.executable, "-c", attempt], log, progress, "Loading the new engine")
     whole = {**stamp, FILES: file_sizes(new / PACKAGE)}
@@ -311,16 +437,48 @@ def build(folder: Path, stamp: dict[str, str]) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def lock(parent: Path) -> TextIO:
-    """Waits until no other installer works here.
+def read_json(file: Path) -> Any:
+    """None for a file that is missing or broken."""
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
 
-    Closing what is returned, or ending, gives the place free.
+
+@contextmanager
+def locked(parent: Path) -> Iterator[TextIO]:
+    """Waits until no other installer works here, and says so. Gives the lock's file, where the one
+    that holds it writes how far it is.
     """
     import fcntl  # noqa: PLC0415  not on every system, and not needed when there is nothing to do
 
-    file = (parent / "lock").open("w", encoding="utf-8")
-    fcntl.flock(file, fcntl.LOCK_EX)
-    return file
+    with (parent / "lock").open("a+", encoding="utf-8") as file:
+        began = time.monotonic()
+        reported = began - REPORT_SECONDS
+        stream = None
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                pass
+            now = time.monotonic()
+            if now - reported >= REPORT_SECONDS:
+                stream, reported = stream or progress_stream(), now
+                file.seek(0)
+                print(
+                    "Kandinsky: waiting for another start of the web UI, which builds the engine "
+                    f"({file.read() or 'beginning'}); so far for {now - began:.0f} s",
+                    file=stream,
+                    flush=True,
+                )
+            time.sleep(WAIT_SECONDS)
+        yield file
+
+
+def has_engine(folder: Path, stamp: dict[str, str]) -> bool:
+    """Whether there is nothing to do: one built here, or installed by other means."""
+    return read_stamp(folder) == stamp or installed_engine_fits()
 
 
 def install() -> None:
@@ -330,9 +488,7 @@ def install() -> None:
         folder = engine_folder(ROOT)
     except PackageNotFoundError:
         raise BuildError(f"{sys.executable} has no torch to build the engine for.") from None
-    if read_stamp(folder) == stamp:
-        return
-    if installed_engine_fits():
+    if has_engine(folder, stamp):
         return
     if sys.platform != "linux":
         raise BuildError("The engine can be built on Linux only so far.")
@@ -343,11 +499,11 @@ def install() -> None:
         )
     try:
         folder.parent.mkdir(exist_ok=True)
-        with lock(folder.parent):
-            if read_stamp(folder) == stamp:
+        with locked(folder.parent) as lock:
+            if has_engine(folder, stamp):
                 return
             say(f"building the engine for torch {stamp['torch']}; this takes some minutes, once.")
-            build(folder, stamp)
+            build(folder, stamp, lock)
     except OSError as error:
         raise BuildError(f"The engine cannot be built in {folder.parent}: {error}") from error
     say(f"the engine for torch {stamp['torch']} is in {folder}")

@@ -7,6 +7,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import re
 import resource
 import shutil
 import signal
@@ -25,7 +26,8 @@ CMAKE = r"""#!/bin/sh
 echo "$@" >> "$CMAKE_LOG"
 if [ "$1" = --version ]; then echo "cmake version ${CMAKE_VERSION:-3.25.1}"; exit 0; fi
 if [ "$1" = -S ]; then
-  if [ -n "$FAIL_CONFIGURE" ]; then echo "sentencepiece was not found on this system"; exit 1; fi
+  case "$*" in *--fresh*) rm -f "$4/CMakeCache.txt";; esac
+  if [ -n "$FAIL_CONFIGURE" ]; then echo "CMake Error: sentencepiece was not found"; exit 1; fi
   touch "$4/CMakeCache.txt"; exit 0
 fi
 echo "[1/2] Building CXX object engine.cpp.o"
@@ -48,7 +50,10 @@ class Place:
         self.cmake_log = folder / "cmake.log"
         for path in (self.tools, self.host, self.root / "extension" / "kandinsky_ext"):
             path.mkdir(parents=True)
-        shutil.copy(ROOT / "install.py", self.root)
+        text = (ROOT / "install.py").read_text(encoding="utf-8")
+        quick = text.replace("\nREPORT_SECONDS = 10\n", "\nREPORT_SECONDS = 0.25\n")
+        assert quick != text
+        (self.root / "install.py").write_text(quick, encoding="utf-8")
         for name in ("__init__.py", "engine_folder.py"):
             shutil.copy(
                 ROOT / "extension" / "kandinsky_ext" / name, self.root / "extension/kandinsky_ext"
@@ -106,7 +111,7 @@ class Place:
     def environment(self, **more):
         # Shell tools only: nothing of this machine's real compilers.
         path = f"{self.tools}:/usr/bin-of-this-test"
-        for name in ("sleep", "mkdir", "touch", "cat"):
+        for name in ("sleep", "mkdir", "touch", "cat", "rm"):
             if not (self.tools / name).exists():
                 (self.tools / name).symlink_to(shutil.which(name))
         return {
@@ -163,7 +168,7 @@ def seconds_of_idle_runs(place):
 def test_it_builds_once_and_is_then_quick_and_silent(place):
     code, output = place.run()
     assert code == 0, output
-    assert "[1/2] Building" in output
+    assert "Kandinsky: compiling" in output
     package = place.engine() / "kandinsky_engine" / "__init__.py"
     assert package.read_text() == "version = 1\n"
     configure, build = place.cmake_calls()
@@ -234,7 +239,7 @@ def test_changed_sources_are_built_again(place):
 def test_a_run_killed_half_way_is_taken_up_again(place):
     process = place.start(BUILD_SECONDS="60")
     for line in process.stdout:
-        if "[1/2]" in line:
+        if "1 of 2 files" in line:
             break
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
@@ -261,7 +266,7 @@ def test_control_c_is_answered_calmly(place):
     lines = []
     for line in process.stdout:
         lines.append(line)
-        if "[1/2]" in line:
+        if "1 of 2 files" in line:
             break
     os.killpg(process.pid, signal.SIGINT)
     output, _ = process.communicate(timeout=60)
@@ -270,12 +275,104 @@ def test_control_c_is_answered_calmly(place):
     assert "Traceback" not in output
 
 
-def test_two_at_once_build_once(place):
-    first = place.start(BUILD_SECONDS="2")
-    second = place.start(BUILD_SECONDS="2")
+def test_two_at_once_build_once_and_the_other_says_what_it_waits_for(place):
+    first = place.start(BUILD_SECONDS="3")
+    second = place.start(BUILD_SECONDS="3")
     outputs = [process.communicate(timeout=120)[0] for process in (first, second)]
     assert [first.returncode, second.returncode] == [0, 0], outputs
     assert len(place.cmake_calls()) == 2
+    waiting = next(output for output in outputs if "building the engine for torch" not in output)
+    lines = waiting.splitlines()
+    assert len(lines) > 1
+    begin = "Kandinsky: waiting for another start of the web UI, which builds the engine ("
+    assert all(line.startswith(begin) for line in lines)
+    assert re.search(r"\(compiling: 1 of 2 files.*\); so far for [1-3] s", "\n".join(lines))
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [("[40/210] Building", "40 of 210 files"), ("[ 19%] Bu", "19 of 100 percent")],
+)
+def test_how_far_it_is_and_how_long_it_takes(place, line, shown):
+    place.tool("cmake", CMAKE.replace("[1/2] Building", line))
+    code, output = place.run(BUILD_SECONDS="1.5")
+    assert code == 0
+    lines = [line for line in output.splitlines() if shown in line]
+    assert len(lines) >= 3
+    assert re.fullmatch(rf"Kandinsky: compiling: {shown}, about \d+ s left", lines[-1])
+
+
+BROKEN = "#!/bin/sh\necho no; exit 1\n"
+
+
+@pytest.mark.parametrize("tools", [("c++", "g++"), ("ninja",)])
+def test_a_compiler_or_generator_that_failed_is_not_kept(place, tools):
+    """With the real CMake, whose cache it is."""
+    (place.root / "CMakeLists.txt").write_text(
+        "cmake_minimum_required(VERSION 3.25)\nproject(engine LANGUAGES CXX)\n"
+        "set(package python/kandinsky_engine)\n"
+        "add_custom_target(kandinsky_package\n"
+        "  COMMAND ${CMAKE_COMMAND} -E make_directory ${package}\n"
+        "  COMMAND ${CMAKE_COMMAND} -E touch ${package}/__init__.py)\n",
+    )
+    for name in ("cmake", "ninja", "g++"):
+        (place.tools / name).unlink()
+    for name in tools:
+        place.tool(name, BROKEN)
+    path = f"{place.tools}:{os.environ['PATH']}"
+    code, output = place.run(PATH=path)
+    assert code == 1
+    assert not place.engine().exists()
+    if "c++" in tools:
+        assert "The C++ compiler does not work. Install another" in output
+        good = {"CXX": shutil.which("g++")}
+    else:
+        (place.tools / "ninja").unlink()
+        good = {}
+    code, output = place.run(PATH=path, **good)
+    assert code == 0, output
+    assert place.engine().is_dir()
+
+
+def test_a_configuration_that_worked_is_tried_afresh_when_it_fails(place):
+    assert place.run()[0] == 0
+    (place.root / "core" / "engine.cpp").write_text("changed")
+    stale = CMAKE.replace("case ", '[ -f "$4/CMakeCache.txt" ] && stale=1\n  case ', 1).replace(
+        "  touch", '  if [ -n "$stale" ] && [ -f "$4/CMakeCache.txt" ]; then exit 1; fi\n  touch'
+    )
+    place.tool("cmake", stale)
+    code, output = place.run()
+    assert code == 0, output
+    assert [("--fresh" in call) for call in place.cmake_calls()] == [
+        True,
+        False,
+        False,
+        True,
+        False,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ("c++: fatal error: Killed signal terminated program cc1plus", "ran out of memory"),
+        ("error: cannot write: No space left on device", "The disk is full"),
+        ("pip cannot download the sources of sentencepiece", "look at the connection"),
+    ],
+)
+def test_a_failed_build_shows_its_first_error_and_says_what_to_do(place, said, words):
+    more = "\n".join(f"echo line {i}" for i in range(100))
+    long = "x" * 2000
+    place.tool("cmake", CMAKE.replace('echo "engine.cpp:7: error: no"', f"echo '{said}'\n{more}"))
+    place.tool("cmake", (place.tools / "cmake").read_text().replace("line 1\n", f"line {long}\n"))
+    code, output = place.run(FAIL_BUILD="1")
+    assert code == 1
+    assert words in output
+    if "error" in said:
+        assert said in output
+        assert "line 5\n" in output
+        assert "line 50\n" not in output
+    assert max(map(len, output.splitlines())) < 700
 
 
 @pytest.mark.parametrize(
@@ -291,6 +388,17 @@ def test_a_missing_tool_is_named_with_the_command_that_brings_it(place, tool, wo
     assert "the web UI works without it" in output
     assert "Traceback" not in output
     assert not (place.root / "engine").exists()
+
+
+def test_a_python_without_pip_is_named(place):
+    script = place.root / "install.py"
+    hidden = "import sys\nsys.modules['pip'] = None\n"
+    script.write_text(
+        script.read_text().replace("import hashlib\n", f"import hashlib\n{hidden}", 1)
+    )
+    code, output = place.run()
+    assert code == 1
+    assert f'Missing here: pip ("{sys.executable}" -m ensurepip brings it).' in output
 
 
 def test_an_old_cmake_is_named(place):
@@ -352,8 +460,8 @@ def test_progress_reaches_the_terminal_while_the_host_keeps_the_output(place):
     shown = os.read(terminal, 65536).decode()
     os.close(terminal)
     os.close(other_end)
-    assert "[1/2] Building" in shown
-    assert "[1/2] Building" not in process.stdout
+    assert "Kandinsky: compiling" in shown
+    assert "compiling" not in process.stdout
     assert "building the engine for torch 9.9.9" in process.stdout
 
 
