@@ -80,9 +80,21 @@ def make(
 
 
 def to_pixels(picture: Any) -> Pixels:
-    """A PIL picture of any mode, upright: grey [H, W], RGB or RGBA [H, W, C]."""
+    """A PIL picture of any mode, upright: grey [H, W], RGB or RGBA [H, W, C].
+
+    As the engine reads files: key colours are transparent, and 16 bits keep the high ones.
+    """
     upright: Any = ImageOps.exif_transpose(picture)
-    if upright.mode not in ("L", "RGB", "RGBA"):
-        transparent = "A" in upright.getbands() or "transparency" in upright.info
-        upright = upright.convert("RGBA" if transparent else "RGB")
+    transparency = upright.info.get("transparency")
+    if upright.mode.startswith("I"):
+        values = np.asarray(upright)
+        grey = (values.clip(0, 0xFFFF) >> 8).astype(np.uint8)
+        if transparency is None:
+            return grey
+        alpha = np.where(values == transparency, 0, 255).astype(np.uint8)
+        return np.dstack([grey, grey, grey, alpha])
+    if "A" in upright.getbands() or transparency is not None:
+        upright = upright.convert("RGBA")
+    elif upright.mode not in ("L", "RGB"):
+        upright = upright.convert("RGB")
     return np.array(upright, dtype=np.uint8)

@@ -90,8 +90,9 @@ def _widget(
 ) -> Any:
     shared = {"label": control.label, "elem_id": elem_id(control.field)}
     if isinstance(control, Picture):
-        # Not RGB: that would put black behind what is transparent.
-        return gr.Image(type="pil", image_mode="RGBA", **shared)
+        # As the file has it: gradio's conversion makes 16 bits white, and RGB what is transparent
+        # black.
+        return gr.Image(type="pil", image_mode=None, **shared)
     shared["info"] = control.info
     if isinstance(control, Switch):
         return gr.Checkbox(value=control.default, **shared)

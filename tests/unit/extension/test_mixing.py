@@ -3,9 +3,11 @@
 import base64
 import io
 
+import gradio as gr
 import numpy as np
 import pytest
 from PIL import Image
+from support import image_bytes
 
 RED, BLUE = Image.new("RGB", (40, 30), (200, 0, 0)), Image.new("RGB", (64, 64), (0, 0, 200))
 
@@ -136,6 +138,40 @@ def test_what_is_no_picture_is_said(host, given):
 def test_pictures_of_all_kinds(host, mode, shape):
     host.txt2img(args=mixed(host, mix_picture_2=Image.new(mode, (6, 4))))
     assert host.called("encode_images")[0]["shapes"] == [shape]
+
+
+def pixels_of(host, file):
+    """What is mixed of a file that comes through the web API, and through the page."""
+    with gr.Blocks():
+        component = next(one for one in host.script.ui(False) if isinstance(one, gr.Image))
+    from_page = component.preprocess("data:image/png;base64," + base64.b64encode(file).decode())
+    to_pixels = host.ext("mixing").to_pixels
+    return to_pixels(Image.open(io.BytesIO(file))), to_pixels(from_page)
+
+
+def test_sixteen_bits_keep_the_high_ones(host):
+    """Pillow's own conversion would make nearly all of them white."""
+    values = np.arange(0, 65536, 2731, dtype=np.uint16).reshape(4, 6, 1)
+    for pixels in pixels_of(host, image_bytes.png(values, 16, image_bytes.GREY)):
+        assert np.array_equal(pixels, values[..., 0] >> 8)
+
+
+@pytest.mark.parametrize(
+    ("values", "depth", "colour", "key"),
+    [
+        ([[[7], [8]]], 8, image_bytes.GREY, [7]),
+        ([[[0x1234], [0x1235]]], 16, image_bytes.GREY, [0x1234]),
+        ([[[1, 2, 3], [1, 2, 4]]], 8, image_bytes.RGB, [1, 2, 3]),
+    ],
+)
+def test_a_key_colour_is_transparent(host, values, depth, colour, key):
+    samples = np.array(values, np.uint16)
+    transparent = (b"tRNS", np.array(key, ">u2").tobytes())
+    file = image_bytes.png(samples, depth, colour, before=[transparent])
+    high = np.broadcast_to(samples >> (depth - 8), (1, 2, 3))
+    for pixels in pixels_of(host, file):
+        assert pixels[..., 3].tolist() == [[0, 255]]
+        assert np.array_equal(pixels[..., :3], high)
 
 
 def test_a_picture_is_turned_upright(host):
