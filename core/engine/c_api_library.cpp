@@ -7,7 +7,6 @@
 
 #include "engine/c_api_guard.h"
 #include "io/codec.h"
-#include "io/threads.h"
 #include "pipelines/family.h"
 #include "pipelines/folder.h"
 #include "pipelines/request.h"
@@ -91,7 +90,6 @@ kandinsky_status kandinsky_set_num_threads(int32_t threads) {
                   fmt::format("{} threads, expected 1 to {}", threads, kMost));
     }
     at::set_num_threads(threads);
-    kandinsky::io::set_num_threads(threads);
   });
 }
 

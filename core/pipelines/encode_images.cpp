@@ -8,7 +8,7 @@
 #include <algorithm>
 
 #include "base/error.h"
-#include "io/bicubic.h"
+#include "images/filters.h"
 
 namespace kandinsky::pipelines {
 namespace {
@@ -77,11 +77,12 @@ at::Tensor ImageProcessor::operator()(const io::Image& picture) const {
   io::Image converted;
   if (picture.channels != 3) converted = io::to_rgb(picture);
   const io::Image& rgb = picture.channels == 3 ? picture : converted;
-  const io::Image part = io::resize_bicubic(rgb, width, height,
-                                            {.left = static_cast<int>((width - image_size_) / 2),
-                                             .top = static_cast<int>((height - image_size_) / 2),
-                                             .width = side,
-                                             .height = side});
+  const io::Image part = images::resize(rgb, width, height,
+                                        {.left = static_cast<int>((width - image_size_) / 2),
+                                         .top = static_cast<int>((height - image_size_) / 2),
+                                         .width = side,
+                                         .height = side},
+                                        images::ResizeFilter::kBicubic);
   at::Tensor pixels = at::empty({1, 3, image_size_, image_size_}, at::kFloat);
   auto* to = pixels.mutable_data_ptr<float>();
   for (size_t c = 0; c < 3; ++c) {

@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "images/resize.h"
 #include "io/image.h"
-#include "io/resize.h"
 
 namespace kandinsky::pipelines {
 
@@ -109,7 +109,7 @@ struct DenoiseRequest {
   int num_running_steps() const;
 };
 
-using io::ResizeMode;
+using images::ResizeMode;
 
 /// What the masked part holds before painting.
 enum class MaskFill : int {

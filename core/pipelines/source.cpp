@@ -11,8 +11,8 @@
 #include <utility>
 
 #include "base/error.h"
-#include "io/fill.h"
-#include "io/mask.h"
+#include "images/fill.h"
+#include "images/mask.h"
 #include "tensor/bridge.h"
 #include "tensor/noise.h"
 
@@ -20,9 +20,9 @@ namespace kandinsky::pipelines {
 namespace {
 
 io::Image resized(const io::Image& picture, int width, int height, ResizeMode mode) {
-  if (picture.channels == 3) return io::resize_image(picture, width, height, mode);
+  if (picture.channels == 3) return images::resize_image(picture, width, height, mode);
   // Colours are blended with white before neighbours are, or transparent ones would show.
-  return io::resize_image(io::to_rgb(picture), width, height, mode);
+  return images::resize_image(io::to_rgb(picture), width, height, mode);
 }
 
 /// The distinct ones of images that are one for all rows, or one for each.
@@ -89,8 +89,8 @@ at::Tensor encode_rows(Pipeline& pipeline, const Source& source, const DenoiseRe
   for (size_t i = 0; i < starts.size(); ++i) {
     monitor.check_cancelled();
     const io::Image& picture = source.pictures[starts[i].first];
-    const at::Tensor start =
-        pixels_of(fills ? io::fill_masked(picture, source.soft_masks[starts[i].second]) : picture);
+    const at::Tensor start = pixels_of(
+        fills ? images::fill_masked(picture, source.soft_masks[starts[i].second]) : picture);
     const auto row = static_cast<int64_t>(i);
     pixels.slice(0, row, row + 1).copy_(tensor::extend_border(start, height, width));
   }
@@ -144,14 +144,12 @@ Source prepare_source(const Pipeline& pipeline, const SourceRequest& source,
   for (const io::Image* picture : masks.images) {
     monitor.check_cancelled();
     const io::Image mask =
-        io::make_mask(*picture, width, height, source.resize, source.invert_mask);
-    is_black.push_back(io::is_black(mask));
-    prepared.soft_masks.push_back(io::soften_mask(mask, source.mask_blur));
-    const io::Image latents = io::latent_mask(
-        prepared.soft_masks.back(), static_cast<int>(latent_width), static_cast<int>(latent_height),
-        static_cast<int>(geometry.latent_factor), source.erode_mask);
-    prepared.latent_masks.push_back(
-        tensor::from_grey(latents.pixels.data(), latents.height, latents.width));
+        images::make_mask(*picture, width, height, source.resize, source.invert_mask);
+    is_black.push_back(images::is_black(mask));
+    prepared.soft_masks.push_back(images::soften_mask(mask, source.mask_blur));
+    prepared.latent_masks.push_back(images::latent_mask(prepared.soft_masks.back(), latent_width,
+                                                        latent_height, geometry.latent_factor,
+                                                        source.erode_mask));
   }
   for (size_t i = 0; i < request.seeds.size(); ++i) {
     Source::Row row;
@@ -195,7 +193,7 @@ void restore_pictures(const Source& source, uint8_t* painted) {
     if (source.unchanged || row.is_kept) {
       std::ranges::copy(picture.pixels, painted);
     } else if (source.composite && !source.soft_masks.empty()) {
-      io::restore_unmasked(picture, source.soft_masks[row.mask], {painted, size});
+      images::restore_unmasked(picture, source.soft_masks[row.mask], {painted, size});
     }
     painted += size;
   }

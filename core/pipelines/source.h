@@ -23,7 +23,7 @@ struct Source {
   };
   std::vector<Row> rows;                 ///< [B]
   std::vector<io::Image> pictures;       ///< RGB
-  std::vector<io::Image> soft_masks;     ///< grey, as io::soften_mask; empty: none
+  std::vector<io::Image> soft_masks;     ///< grey, as images::soften_mask; empty: none
   std::vector<at::Tensor> latent_masks;  ///< [1, 1, h, w], 1: repaint; as many as soft_masks
   MaskFill mask_fill = MaskFill::kOriginal;
   bool composite = true;

@@ -78,12 +78,6 @@ at::Tensor from_pictures(const uint8_t* data, int64_t batch_size, int64_t height
   return bytes.permute({0, 3, 1, 2}).to(at::kFloat).div_(127.5).sub_(1.0);
 }
 
-at::Tensor from_grey(const uint8_t* data, int64_t height, int64_t width) {
-  const at::Tensor bytes = at::from_blob(const_cast<uint8_t*>(data), {1, 1, height, width},
-                                         at::TensorOptions().dtype(at::kByte));
-  return bytes.to(at::kFloat).div_(255.0);
-}
-
 at::Tensor extend_border(const at::Tensor& pixels, int64_t height, int64_t width) {
   if (pixels.size(2) == height && pixels.size(3) == width) return pixels;
   return at::replication_pad2d(pixels, {0, width - pixels.size(3), 0, height - pixels.size(2)});

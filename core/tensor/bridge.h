@@ -25,9 +25,6 @@ at::Tensor from_ids(const std::vector<int64_t>& ids);
 /// uint8 pictures [B, H, W, 3] of a caller -> fp32 [B, 3, H, W] in [-1, 1].
 at::Tensor from_pictures(const uint8_t* data, int64_t batch_size, int64_t height, int64_t width);
 
-/// A grey uint8 picture [H, W] -> fp32 [1, 1, H, W] in [0, 1].
-at::Tensor from_grey(const uint8_t* data, int64_t height, int64_t width);
-
 /// pixels: [B, C, H, W] -> [B, C, height, width], not smaller, by repeating the right and the lower
 /// border.
 at::Tensor extend_border(const at::Tensor& pixels, int64_t height, int64_t width);

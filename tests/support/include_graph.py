@@ -8,6 +8,7 @@ BELOW_PIPELINES = (
     "base",
     "io",
     "text",
+    "images",
     "tensor",
     "nn",
     "nn/layers",
@@ -27,6 +28,7 @@ MAY_INCLUDE: dict[str, tuple[str, ...]] = {
     "base": (),
     "io": ("base",),
     "text": ("io", "base"),  # vocabularies are read by the same guarded readers as all other files
+    "images": ("io", "base"),
     "tensor": ("io", "base"),
     "nn": ("tensor", "io", "base"),  # the few files right in nn/, which every stage shares
     "nn/layers": ("nn", "tensor", "io", "base"),

@@ -1,4 +1,4 @@
-/// Pictures and picture files put together by hand.
+/// Picture files put together by hand.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -12,11 +12,9 @@
 #include <vector>
 
 #include "base/span.h"
-#include "io/image.h"
+#include "unit/io/pictures.h"
 
 namespace kandinsky::io {
-
-using Bytes = std::vector<std::uint8_t>;
 
 inline Span<const std::byte> view(const Bytes& bytes) {
   return std::as_bytes(Span<const std::uint8_t>(bytes));
@@ -24,34 +22,6 @@ inline Span<const std::byte> view(const Bytes& bytes) {
 
 inline Span<const std::byte> view(std::string_view text) {
   return std::as_bytes(Span<const char>(text.data(), text.size()));
-}
-
-/// Every value depends on its place, so that swapped axes or channels show.
-inline Image gradient(int width, int height, int channels) {
-  Image image{width, height, channels, {}};
-  for (int y = 0; y < height; ++y) {
-    for (int x = 0; x < width; ++x) {
-      for (int c = 0; c < channels; ++c) {
-        image.pixels.push_back(static_cast<std::uint8_t>(7 * x + 31 * y + 80 * c));
-      }
-    }
-  }
-  return image;
-}
-
-inline Image flat(int width, int height, const Bytes& colour) {
-  Image image{width, height, static_cast<int>(colour.size()), {}};
-  for (int i = 0; i < width * height; ++i) {
-    for (const std::uint8_t value : colour) image.pixels.push_back(value);
-  }
-  return image;
-}
-
-inline void expect_same(const Image& actual, const Image& expected) {
-  EXPECT_EQ(actual.width, expected.width);
-  EXPECT_EQ(actual.height, expected.height);
-  EXPECT_EQ(actual.channels, expected.channels);
-  EXPECT_EQ(actual.pixels, expected.pixels);
 }
 
 inline std::string big_endian(std::uint32_t value) {

@@ -46,13 +46,6 @@ TEST(BridgeTest, PicturesComeBackUnchanged) {
   EXPECT_EQ(bytes, again);
 }
 
-TEST(BridgeTest, GreyPicturesAreFromZeroToOne) {
-  const std::vector<uint8_t> bytes = {0, 51, 255, 102, 0, 255};
-  const at::Tensor grey = from_grey(bytes.data(), 2, 3);
-  EXPECT_TRUE(
-      at::allclose(grey, at::tensor({0.0F, 0.2F, 1.0F, 0.4F, 0.0F, 1.0F}).view({1, 1, 2, 3})));
-}
-
 TEST(BridgeTest, TheBorderIsRepeatedToTheRightAndBelow) {
   const at::Tensor pixels = at::arange(6, at::kFloat).view({1, 1, 2, 3});
   const at::Tensor extended = extend_border(pixels, 4, 5);

@@ -1,13 +1,13 @@
-#include "io/mask.h"
+#include "images/mask.h"
 
 #include <algorithm>
 #include <cmath>
 #include <string>
 
-#include "unit/io/picture_files.h"
+#include "unit/images/support.h"
 #include "unit/support.h"
 
-namespace kandinsky::io {
+namespace kandinsky::images {
 namespace {
 
 Image mask_of(const Image& picture, bool invert = false) {
@@ -23,7 +23,16 @@ Image drawn(const std::vector<std::string>& rows) {
   return mask;
 }
 
-/// The same, each character a cell of 8 x 8 pixels.
+/// A mask of latents as an image.
+Image as_image(const at::Tensor& latents) {
+  Image image{static_cast<int>(latents.size(3)), static_cast<int>(latents.size(2)), 1, {}};
+  const at::Tensor flat = latents.flatten();
+  for (std::int64_t i = 0; i < flat.numel(); ++i)
+    image.pixels.push_back(static_cast<std::uint8_t>(flat[i].item<float>() * 255.0F));
+  return image;
+}
+
+/// One of rows whose characters are cells of 8 x 8 pixels.
 Image cells(const std::vector<std::string>& rows) {
   std::vector<std::string> pixels;
   for (const std::string& row : rows) {
@@ -37,6 +46,8 @@ Image cells(const std::vector<std::string>& rows) {
 TEST(Mask, IsWhiteFromHalfOn) {
   expect_same(mask_of({4, 1, 1, {0, 127, 128, 255}}), {4, 1, 1, {0, 0, 255, 255}});
   expect_same(mask_of({4, 1, 1, {0, 127, 128, 255}}, true), {4, 1, 1, {255, 255, 0, 0}});
+  // Pillow's luma is rounded: 0.587 of 218 is 127.97, of 217 it is 127.4.
+  expect_same(mask_of({2, 1, 3, {0, 217, 0, 0, 218, 0}}), {2, 1, 1, {0, 255}});
   // 0.299 red is dark, 0.587 green is light.
   expect_same(mask_of({2, 1, 3, {255, 0, 0, 0, 255, 0}}), {2, 1, 1, {0, 255}});
 }
@@ -49,14 +60,17 @@ TEST(Mask, TransparentPlacesAreBlack) {
 }
 
 TEST(Mask, IsResizedAsItsPicture) {
-  const Image mask = drawn({"....", ".##.", ".##.", "...."});
-  const Image grown = make_mask(mask, 40, 40, ResizeMode::kStretch, false);
-  for (int y = 0; y < 40; ++y) {
-    for (int x = 0; x < 40; ++x) {
-      const bool inside = x >= 10 && x < 30 && y >= 10 && y < 30;
-      const bool corner = (x < 15 || x >= 25) && (y < 15 || y >= 25);
+  Image mask = flat(16, 16, {0});
+  for (std::size_t y = 4; y < 12; ++y) {
+    for (std::size_t x = 4; x < 12; ++x) mask.pixels[y * 16 + x] = 255;
+  }
+  const Image grown = make_mask(mask, 160, 160, ResizeMode::kStretch, false);
+  for (int y = 0; y < 160; ++y) {
+    for (int x = 0; x < 160; ++x) {
+      const bool inside = x >= 40 && x < 120 && y >= 40 && y < 120;
+      const bool corner = (x < 45 || x >= 115) && (y < 45 || y >= 115);
       if (!corner) {
-        EXPECT_EQ(grown.pixels[static_cast<std::size_t>(y * 40 + x)], inside ? 255 : 0)
+        EXPECT_EQ(grown.pixels[static_cast<std::size_t>(y * 160 + x)], inside ? 255 : 0)
             << x << " " << y;
       }
     }
@@ -102,8 +116,8 @@ TEST(Mask, ABlurWiderThanTheMaskIsFine) {
 
 TEST(LatentMask, IsWidenedBySixNeighbours) {
   const auto widened = [](const std::vector<std::string>& rows) {
-    return latent_mask(cells(rows), static_cast<int>(rows[0].size()), static_cast<int>(rows.size()),
-                       8, true);
+    return as_image(latent_mask(cells(rows), static_cast<std::int64_t>(rows[0].size()),
+                                static_cast<std::int64_t>(rows.size()), 8, true));
   };
   expect_same(widened({".....", ".....", "..#..", ".....", "....."}),
               drawn({".....", ".##..", ".###.", "..##.", "....."}));
@@ -118,7 +132,7 @@ TEST(LatentMask, IsWidenedBySixNeighbours) {
 
 TEST(LatentMask, WithoutWideningItIsTheCells) {
   const std::vector<std::string> rows = {"..#..", "##...", "....#"};
-  expect_same(latent_mask(cells(rows), 5, 3, 8, false), drawn(rows));
+  expect_same(as_image(latent_mask(cells(rows), 5, 3, 8, false)), drawn(rows));
 }
 
 TEST(LatentMask, OnlyTopLeftPixelsWiden) {
@@ -127,20 +141,20 @@ TEST(LatentMask, OnlyTopLeftPixelsWiden) {
     return mask.pixels[static_cast<std::size_t>(y * 24 + x)];
   };
   pixel(9, 9) = 255;
-  expect_same(latent_mask(mask, 3, 3, 8, true), drawn({"...", ".#.", "..."}));
+  expect_same(as_image(latent_mask(mask, 3, 3, 8, true)), drawn({"...", ".#.", "..."}));
   pixel(8, 8) = 127;
-  expect_same(latent_mask(mask, 3, 3, 8, true), drawn({"...", ".#.", "..."}));
+  expect_same(as_image(latent_mask(mask, 3, 3, 8, true)), drawn({"...", ".#.", "..."}));
   pixel(8, 8) = 128;
-  expect_same(latent_mask(mask, 3, 3, 8, true), drawn({"##.", "###", ".##"}));
+  expect_same(as_image(latent_mask(mask, 3, 3, 8, true)), drawn({"##.", "###", ".##"}));
 }
 
 TEST(LatentMask, BeyondThePictureItsBorderGoesOn) {
   // 12 x 9 pixels at a size of 32 x 24.
   Image mask{12, 9, 1, Bytes(std::size_t{12} * 9, 0)};
   mask.pixels[11] = 255;
-  expect_same(latent_mask(mask, 4, 3, 8, false), drawn({".###", "....", "...."}));
+  expect_same(as_image(latent_mask(mask, 4, 3, 8, false)), drawn({".###", "....", "...."}));
   mask.pixels[std::size_t{8} * 12] = 255;
-  expect_same(latent_mask(mask, 4, 3, 8, false), drawn({".###", "#...", "#..."}));
+  expect_same(as_image(latent_mask(mask, 4, 3, 8, false)), drawn({".###", "#...", "#..."}));
 }
 
 TEST(LatentMask, CoversEveryPixelThatIsSeen) {
@@ -157,7 +171,7 @@ TEST(LatentMask, CoversEveryPixelThatIsSeen) {
       mask.pixels[static_cast<std::size_t>(random(width * height))] = 255;
     }
     const Image soft = soften_mask(mask, random(2) * random(6));
-    const Image latents = latent_mask(soft, 24, 24, 8, random(2) == 0);
+    const Image latents = as_image(latent_mask(soft, 24, 24, 8, random(2) == 0));
     for (int y = 0; y < height; ++y) {
       for (int x = 0; x < width; ++x) {
         if (soft.pixels[static_cast<std::size_t>(y * width + x)] == 0) continue;
@@ -185,4 +199,4 @@ TEST(Mask, PutsThePictureBackBitForBit) {
 }
 
 }  // namespace
-}  // namespace kandinsky::io
+}  // namespace kandinsky::images

@@ -1,8 +1,8 @@
-#include "io/fill.h"
+#include "images/fill.h"
 
-#include "unit/io/picture_files.h"
+#include "unit/images/support.h"
 
-namespace kandinsky::io {
+namespace kandinsky::images {
 namespace {
 
 constexpr int kWidth = 61;
@@ -83,5 +83,32 @@ TEST(FillMasked, TakesThinPictures) {
   expect_same(fill_masked(gradient(1, 9000, 3), flat(1, 9000, {0})), gradient(1, 9000, 3));
 }
 
+TEST(FillMasked, TallImagesAreFilledAsWideOnes) {
+  // Rows are worked on in bands; a border between two of them would show.
+  const int side = 700;
+  Image tall = flat(32, side, {0, 0, 0});
+  Image mask = flat(32, side, {0});
+  Image wide = flat(side, 32, {0, 0, 0});
+  Image wide_mask = flat(side, 32, {0});
+  for (std::size_t y = 0; y < side; ++y) {
+    for (std::size_t x = 0; x < 32; ++x) {
+      const auto hidden = static_cast<std::uint8_t>(x > 5 && x < 27 && y > 20 && y < 680 ? 255 : 0);
+      mask.pixels[y * 32 + x] = wide_mask.pixels[x * side + y] = hidden;
+      for (std::size_t c = 0; c < 3; ++c) {
+        const auto value = static_cast<std::uint8_t>(y * (c + 1) / 6);
+        tall.pixels[(y * 32 + x) * 3 + c] = wide.pixels[(x * side + y) * 3 + c] = value;
+      }
+    }
+  }
+  const Image filled = fill_masked(tall, mask);
+  const Image filled_wide = fill_masked(wide, wide_mask);
+  for (std::size_t y = 0; y < side; ++y) {
+    for (std::size_t x = 0; x < 32; ++x) {
+      ASSERT_NEAR(filled.pixels[(y * 32 + x) * 3], filled_wide.pixels[(x * side + y) * 3], 1)
+          << x << " " << y;
+    }
+  }
+}
+
 }  // namespace
-}  // namespace kandinsky::io
+}  // namespace kandinsky::images
