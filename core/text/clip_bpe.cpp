@@ -17,6 +17,7 @@
 #include "base/utf8.h"
 #include "io/json_config.h"
 #include "io/mapped_file.h"
+#include "text/repair.h"
 #include "text/token_row.h"
 #include "text/unicode.h"
 
@@ -85,26 +86,24 @@ bool matches(Span<const char32_t> text, std::size_t at, std::u32string_view part
          std::equal(part.begin(), part.end(), text.begin() + static_cast<std::ptrdiff_t>(at));
 }
 
-/// NFC and lower case; white space stays, it only separates.
-std::vector<char32_t> normalize(std::string_view text) {
-  const std::vector<char32_t> composed = normalize_nfc(decode_utf8(text));
-  std::vector<char32_t> result;
-  result.reserve(composed.size());
-  for (const char32_t c : composed) append_lower(c, &result);
-  return result;
-}
-
-/// A token that the text may contain literally. The text is normalised first, so its upper-case
-/// spelling counts too.
+/// A token that the text may contain literally, in just this spelling.
 struct SpecialToken {
   std::u32string text;
   std::int64_t id = 0;
 };
 
-/// The end of the piece that starts at begin, which is no space.
+/// What belongs to no piece: white space, and the iota below a letter, which the reference's
+/// pattern takes for a letter and then again for none, as it looks at either case.
+bool is_between_pieces(char32_t c) {
+  constexpr char32_t kCombiningIota = 0x345;
+  return is_space(c) || c == kCombiningIota;
+}
+
+/// The end of the piece that starts at begin, which is not between pieces.
 std::size_t piece_end(Span<const char32_t> text, std::size_t begin) {
-  constexpr std::array<std::u32string_view, 7> kContractions = {U"'s", U"'t",  U"'re", U"'ve",
-                                                                U"'m", U"'ll", U"'d"};
+  // The long s counts as an s here.
+  constexpr std::array<std::u32string_view, 8> kContractions = {U"'s",  U"'\u017F", U"'t",  U"'re",
+                                                                U"'ve", U"'m",      U"'ll", U"'d"};
   for (const std::u32string_view contraction : kContractions) {
     if (matches(text, begin, contraction)) return begin + contraction.size();
   }
@@ -114,7 +113,7 @@ std::size_t piece_end(Span<const char32_t> text, std::size_t begin) {
     while (end < text.size() && is_letter(text[end])) ++end;
     return end;
   }
-  while (end < text.size() && !is_space(text[end]) && !is_letter(text[end]) &&
+  while (end < text.size() && !is_between_pieces(text[end]) && !is_letter(text[end]) &&
          !is_number(text[end])) {
     ++end;
   }
@@ -145,14 +144,14 @@ struct ClipTokenizer::Impl {
   std::int64_t eos = 0;
   std::int64_t pad = 0;
   std::int64_t vocab_size = 0;
-  std::vector<SpecialToken> specials;
+  std::vector<SpecialToken> specials;   ///< looked for before the text is repaired
+  std::array<SpecialToken, 2> markers;  ///< its first and last: those that begin a piece also after
 
   const SpecialToken* special_at(Span<const char32_t> text, std::size_t at) const;
   void append_word(Span<const char32_t> text, std::size_t begin, std::size_t end,
                    PlacedTokens* tokens) const;
-  void append_text(Span<const char32_t> text, std::size_t begin, std::size_t end,
-                   PlacedTokens* tokens) const;
-  PlacedTokens tokenize(Span<const char32_t> text) const;
+  void append_text(Span<const char32_t> text, std::size_t begin, PlacedTokens* tokens) const;
+  PartTokens tokenize(Span<const std::string_view> parts) const;
   void load_vocab_and_merges(const std::string& folder);
 };
 
@@ -219,38 +218,75 @@ void ClipTokenizer::Impl::append_word(Span<const char32_t> text, std::size_t beg
   }
 }
 
-void ClipTokenizer::Impl::append_text(Span<const char32_t> text, std::size_t begin, std::size_t end,
+void ClipTokenizer::Impl::append_text(Span<const char32_t> text, std::size_t begin,
                                       PlacedTokens* tokens) const {
-  const Span<const char32_t> seen = text.first(end);
   std::size_t at = begin;
-  while (at < end) {
-    if (is_space(text[at])) {
+  while (at < text.size()) {
+    if (is_between_pieces(text[at])) {
       ++at;
       continue;
     }
-    const std::size_t next = piece_end(seen, at);
+    const auto* const marker = std::find_if(
+        markers.begin(), markers.end(), [&](const auto& m) { return matches(text, at, m.text); });
+    if (marker != markers.end()) {
+      at += marker->text.size();
+      tokens->add(marker->id, at);
+      continue;
+    }
+    const std::size_t next = piece_end(text, at);
     append_word(text, at, next, tokens);
     at = next;
   }
 }
 
-PlacedTokens ClipTokenizer::Impl::tokenize(Span<const char32_t> text) const {
+/// Special tokens part a text; what lies between them is repaired part by part, so that the parts'
+/// ends are known: a mark that begins a part is not composed with the letter before it.
+PartTokens ClipTokenizer::Impl::tokenize(Span<const std::string_view> parts) const {
+  std::vector<char32_t> given;
+  std::vector<std::size_t> given_ends;
+  for (const std::string_view part : parts) {
+    const std::vector<char32_t> characters = decode_utf8(part);
+    given.insert(given.end(), characters.begin(), characters.end());
+    given_ends.push_back(given.size());
+  }
+  const Span<const char32_t> all(given);
+  std::vector<char32_t> text;
+  std::vector<std::size_t> part_ends;
   PlacedTokens tokens;
-  std::size_t begin = 0;
+  std::size_t done = 0;
+  // Takes over what was given up to a place. One special token may come from several parts.
+  const auto take = [&](std::size_t end, bool is_special) {
+    const std::size_t begin = text.size();
+    while (done < end) {
+      const std::size_t to = std::min(end, given_ends[part_ends.size()]);
+      const Span<const char32_t> piece = all.subspan(done, to - done);
+      const std::vector<char32_t> read =
+          is_special ? std::vector<char32_t>(piece.begin(), piece.end()) : lower(repair(piece));
+      text.insert(text.end(), read.begin(), read.end());
+      done = to;
+      while (part_ends.size() < given_ends.size() && given_ends[part_ends.size()] == done) {
+        part_ends.push_back(text.size());
+      }
+    }
+    return begin;
+  };
   std::size_t at = 0;
-  while (at < text.size()) {
-    const SpecialToken* special = special_at(text, at);
+  while (at < all.size()) {
+    const SpecialToken* special = special_at(all, at);
     if (special == nullptr) {
       ++at;
       continue;
     }
-    append_text(text, begin, at, &tokens);
+    const std::size_t begin = take(at, false);
+    append_text(text, begin, &tokens);
     at += special->text.size();
-    tokens.add(special->id, at);
-    begin = at;
+    take(at, true);
+    tokens.add(special->id, text.size());
   }
-  append_text(text, begin, text.size(), &tokens);
-  return tokens;
+  const std::size_t begin = take(at, false);
+  append_text(text, begin, &tokens);
+  part_ends.resize(given_ends.size(), text.size());
+  return {.ids = std::move(tokens.ids), .parts = parts_of(tokens.ends, part_ends)};
 }
 
 void ClipTokenizer::Impl::load_vocab_and_merges(const std::string& folder) {
@@ -292,14 +328,14 @@ void ClipTokenizer::Impl::load_vocab_and_merges(const std::string& folder) {
   std::string pad_token = declared_pad_token(folder + "/special_tokens_map.json");
   if (pad_token.empty()) pad_token = declared_pad_token(folder + "/tokenizer_config.json");
   pad = pad_token.empty() ? eos : require(pad_token);
-  const auto add_special = [&](std::string_view token, std::int64_t id) {
-    const std::vector<char32_t> normalized = normalize(token);
-    specials.push_back({std::u32string(normalized.begin(), normalized.end()), id});
+  const auto special = [](std::string_view token, std::int64_t id) {
+    const std::vector<char32_t> characters = decode_utf8(token);
+    return SpecialToken{{characters.begin(), characters.end()}, id};
   };
-  add_special(kBos, bos);
-  add_special(kEos, eos);
+  markers = {special(kBos, bos), special(kEos, eos)};
+  specials.assign(markers.begin(), markers.end());
   // As the reference does: a prompt's "!" is a token of its own where "!" is the padding.
-  if (!pad_token.empty()) add_special(pad_token, pad);
+  if (!pad_token.empty()) specials.push_back(special(pad_token, pad));
 
   std::string_view text(reinterpret_cast<const char*>(merges_file.bytes().data()),
                         merges_file.bytes().size());
@@ -349,22 +385,12 @@ ClipTokenizer ClipTokenizer::load(std::string_view folder) {
 
 std::vector<std::int64_t> ClipTokenizer::tokenize(std::string_view prompt) const {
   check_prompt(prompt);
-  return impl_->tokenize(normalize(prompt)).ids;
+  return impl_->tokenize({&prompt, 1}).ids;
 }
 
 PartTokens ClipTokenizer::tokenize(Span<const std::string_view> parts) const {
   check_prompt_parts(parts);
-  // Part by part, so that their ends are known: a mark that begins a part is not composed with the
-  // letter before it.
-  std::vector<char32_t> text;
-  std::vector<std::size_t> part_ends;
-  for (const std::string_view part : parts) {
-    const std::vector<char32_t> normalized = normalize(part);
-    text.insert(text.end(), normalized.begin(), normalized.end());
-    part_ends.push_back(text.size());
-  }
-  PlacedTokens tokens = impl_->tokenize(text);
-  return {.ids = std::move(tokens.ids), .parts = parts_of(tokens.ends, part_ends)};
+  return impl_->tokenize(parts);
 }
 
 Tokens ClipTokenizer::make_row(const std::vector<std::int64_t>& ids, int max_length) const {

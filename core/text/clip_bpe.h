@@ -10,10 +10,10 @@
 
 namespace kandinsky::text {
 
-/// CLIP's byte-level BPE, by the rules of the fast tokenizer: NFC, white space to single spaces,
-/// lower case, split into contractions, letters, single digits and the rest, then merges. Source:
-/// transformers, CLIPTokenizerFast. Immutable after load: any number of threads may use one object.
-/// Cheap to copy.
+/// CLIP's byte-level BPE, by the rules of the class that models name: repaired text (see repair.h),
+/// white space to single spaces, lower case, split into contractions, letters, single digits and
+/// the rest, then merges. Source: transformers, CLIPTokenizer where ftfy is installed, as hosts
+/// have it. Immutable after load: any number of threads may use one object. Cheap to copy.
 class ClipTokenizer {
  public:
   /// Reads vocab.json and merges.txt, and the padding token from special_tokens_map.json or

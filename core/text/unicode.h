@@ -14,11 +14,17 @@ void check_prompt(std::string_view text);
 /// Canonical composition, in time linear in the text but for a sort of each run of combining marks.
 std::vector<char32_t> normalize_nfc(const std::vector<char32_t>& text);
 
-/// Appends the lower-case form: the character's own full mapping, without context.
-void append_lower(char32_t c, std::vector<char32_t>* out);
+/// Appends the compatibility decomposition of one character: "A" for a full-width one.
+void append_compatible(char32_t c, std::vector<char32_t>* out);
 
-bool is_letter(char32_t c) noexcept;  ///< general category L*
-bool is_number(char32_t c) noexcept;  ///< general category N*
-bool is_space(char32_t c) noexcept;   ///< property White_Space
+/// Lower case by the full mappings, with the final sigma where a word ends. Source: Unicode, 3.13,
+/// as Python's str.lower.
+std::vector<char32_t> lower(const std::vector<char32_t>& text);
+
+bool is_ascii_letter(char32_t c) noexcept;
+bool is_decimal_digit(char32_t c) noexcept;  ///< general category Nd
+bool is_letter(char32_t c) noexcept;         ///< general category L*
+bool is_number(char32_t c) noexcept;         ///< general category N*
+bool is_space(char32_t c) noexcept;          ///< property White_Space
 
 }  // namespace kandinsky::text

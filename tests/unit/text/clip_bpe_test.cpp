@@ -21,6 +21,24 @@ TEST(ClipTokenizer, EqualsTransformersForEveryRecordedPrompt) {
   });
 }
 
+TEST(ClipTokenizer, EqualsTransformersForOddPrompts) {
+  const ClipTokenizer tokenizer = load();
+  test::for_each_odd_prompt([&](const std::string& prompt, const Ids& ids) {
+    EXPECT_EQ(tokenizer.tokenize(prompt), ids);
+  });
+}
+
+TEST(ClipTokenizer, RepairsEachPartOfATextAlone) {
+  const ClipTokenizer tokenizer = load();
+  const std::vector<std::string_view> parts{"",     "it’s ", "<|endof", "text|>",
+                                            "ΟΔΟΣ", "&lt;",  "",        "Σ"};
+  const PartTokens tokens = tokenizer.tokenize(parts);
+  EXPECT_EQ(tokens.ids, tokenizer.tokenize("it's <|endoftext|>οδος<σ"));
+  EXPECT_EQ(tokens.parts[0], 1U);
+  EXPECT_EQ(tokens.parts.back(), 7U);
+  EXPECT_EQ(std::count(tokens.parts.begin(), tokens.parts.end(), 3U), 1) << "the special token";
+}
+
 TEST(ClipTokenizer, KnowsItsSpecialIds) {
   const ClipTokenizer tokenizer = load();
   EXPECT_EQ(tokenizer.bos_id(), 812);
@@ -66,7 +84,9 @@ TEST(ClipTokenizer, HostilePromptsTakeLinearTime) {
   while (marks.size() + 4 < limits::kMaxPromptBytes) marks += "\u0301\u0323";
   std::string open;
   while (open.size() + 14 < limits::kMaxPromptBytes) open += "<|endoftext|<";
-  for (const std::string& prompt : {word, marks, open}) {
+  std::string sigmas;
+  while (sigmas.size() + 3 < limits::kMaxPromptBytes) sigmas += "Σ'";
+  for (const std::string& prompt : {word, marks, open, sigmas}) {
     const auto start = std::chrono::steady_clock::now();
     (void)tokenizer.encode(prompt);
     // Seconds on a slow machine with sanitizers; hours if it were quadratic.

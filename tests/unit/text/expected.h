@@ -33,6 +33,18 @@ void for_each_expected(const std::string& tokenizer, const Body& body) {
   }
 }
 
+/// Calls body(prompt, ids) for each of the odd prompts that make_data.py puts together.
+template <typename Body>
+void for_each_odd_prompt(const Body& body) {
+  std::ifstream stream(text_data("clip_odd.json"));
+  const nlohmann::json rows = nlohmann::json::parse(stream);
+  ASSERT_GE(rows.size(), 800U);
+  for (const nlohmann::json& row : rows) {
+    SCOPED_TRACE(row.at(0).dump(-1, ' ', true));
+    body(row.at(0).get<std::string>(), row.at(1).get<std::vector<std::int64_t>>());
+  }
+}
+
 inline void expect_row(const text::Tokens& actual, const nlohmann::json& expected) {
   EXPECT_EQ(actual.ids, expected.at("ids").get<std::vector<std::int64_t>>());
   const auto num_ones = expected.at("num_ones").get<std::size_t>();

@@ -1,23 +1,34 @@
 """Makes the small tokenizers in data/ and the ids that transformers gives for the prompts below.
 
-Run with transformers 4.57.6, sentencepiece 0.2.0 and protobuf installed:  python make_data.py
-Everything is deterministic; the C++ tests compare every id.
+Run with transformers 4.57.6, ftfy 6.3.1, sentencepiece 0.2.0 and protobuf installed:
+
+    python make_data.py
+
+Everything but XLM-R's model is deterministic; the C++ tests compare every id. CLIP's are those
+of CLIPTokenizer, the class that models name, which repairs texts with ftfy; for XLM-R the
+reference reads the text as it is. Prompts in which ftfy sees text that was decoded by the wrong
+rule are left out: we do not guess that.
 """
 
 import collections
+import html.entities
 import io
 import itertools
 import json
 import pathlib
+import random
 import re
+import unicodedata
 
+import ftfy
 import sentencepiece
 import transformers
-from transformers import CLIPTokenizerFast, XLMRobertaTokenizer, XLMRobertaTokenizerFast
+from transformers import CLIPTokenizer, XLMRobertaTokenizer, XLMRobertaTokenizerFast
 
 DATA = pathlib.Path(__file__).parent / "data"
 NUM_CLIP_MERGES = 300
 NUM_PIECES = 400
+NUM_ODD_PROMPTS = 800
 
 CORPUS = """
 a red circle on a white background
@@ -125,6 +136,122 @@ PROMPTS = [
     "a " * 77,
 ]
 
+# What odd prompts are put together from.
+ODD_WORDS = """
+a red circle CAT Paint it's they're don't 4k 35mm ὈΔΥΣΣΕΎΣ ΟΔΟΣ ΣΑΣ ΣΣ Σ ΌΣΟΣ' İstanbul кот
+КРАСНЫЙ ёж 一只红色的猫 赤い丸 한국어 قطة חתול ลูกแมว लाल ß ẞ ſ 'ſ 'S ﬂuﬃeﬆ Ω K Å ½ ² Ⅻ ① ℃ ™
+ª º ⓐ 𝒜 🄰
+"""
+PUNCTUATION = [
+    *" .,:;!?-_()[]{}<>/|@#$%^&*+=~`'\"’‘“”‚„‟ʼ…—«»、。「」！？＂＇，．（）＜＞＆；·",
+    *("\u0387", "\u037e", "\u1fef", "\u2024"),
+]
+NUMBERS = [
+    "39",
+    "x27",
+    "x2019",
+    "8217",
+    "65",
+    "0",
+    "128",
+    "150",
+    "x9f",
+    "xD83D",
+    "1114112",
+    "59",
+    "27",
+    "65279",
+    "xfdd0",
+    "xfffe",
+    "X41",
+    "x",
+    "12ab",
+    "769",
+]
+ENTITIES = [
+    *(f"&#{number};" for number in NUMBERS),
+    *(f"&{name}" for name in html.entities.html5),
+    *(f"&{name.upper()}" for name in html.entities.html5),
+    *("&amp;", "&lt;", "&gt;", "&quot;", "&nbsp;", "&hellip;", "&rsquo;", "&eacute;") * 200,
+    *("&amp;amp;", "&amp;lt;", "&amp;#38;amp;", "&amp&semi;", "&#xFF06;amp;", "&amp\u037e", "&foo;")
+    * 50,
+    *("&ａｍｐ；", "＆amp;", "&am\x01p;", "&ﬁlig;", "&#000000000000000000000065;", "e&#769;") * 50,
+]
+SPACES = [
+    *" \t\n\r\x0b\x0c\x1c\x1f\x85\u00a0\u1680\u180e\u2003\u200b\u2028\u2029\u2060\u3000\ufeff",
+    "\r\n",
+]
+MARKS = [
+    *"\u0301\u0308\u0323\u0307\u030a\u3099\u309a\u064b\u0345\u200c\u200d\u200e\u202e\u00ad",
+    *"\ufe0f\u20dd\u0338",
+]
+CONTROLS = [
+    *map(chr, range(32)),
+    *("\x7f", "\x1b[31m", "\x1b[1;2m", "\x1b[", "\x1b[٣m", "\u206a", "\ufff9", "\ufffc", "\ufffd"),
+]
+C1_CONTROLS = [chr(c) for c in range(0x80, 0xA0)]
+WIDTHS = [chr(c) for c in range(0xFF01, 0xFFF0)]
+LIGATURES = [
+    chr(c)
+    for c in (
+        0x132,
+        0x133,
+        0x149,
+        *range(0x1C4, 0x1CD),
+        *range(0x1F1, 0x1F4),
+        *range(0xFB00, 0xFB07),
+    )
+]
+EMOJI = [
+    "\U0001f600",
+    "\U0001f3a8",
+    "\U0001f469\u200d\U0001f3a8",
+    "\U0001f468\u200d\U0001f469\u200d\U0001f467\u200d\U0001f466",
+    "\U0001f3f3\ufe0f\u200d\U0001f308",
+    "\U0001f1e9\U0001f1ea",
+    "\U0001f44d\U0001f3fd",
+    "\u2764\ufe0f",
+    "\u263a",
+    "\u2714",
+    "\U0001f3f4\U000e0067\U000e0062\U000e0077\U000e006c\U000e0073\U000e007f",
+]
+SPECIALS = [
+    *(
+        "<|startoftext|>",
+        "<|endoftext|>",
+        "<|STARTOFTEXT|>",
+        "<|EndOfText|>",
+        "&lt;|endoftext|&gt;",
+    ),
+    *("<|endoftext", "|>", "!", "！", "<", "</w>"),
+]
+ASSIGNED = [
+    chr(c) for c in range(0x30000) if unicodedata.category(chr(c)) not in ("Cn", "Cs", "Co")
+]
+KINDS = [
+    [ODD_WORDS.split(), PUNCTUATION, SPACES],
+    [ODD_WORDS.split(), PUNCTUATION, ENTITIES],
+    [ODD_WORDS.split(), MARKS, ASSIGNED],
+    [ODD_WORDS.split(), CONTROLS, C1_CONTROLS, ENTITIES],
+    [ODD_WORDS.split(), WIDTHS, LIGATURES, SPACES],
+    [ODD_WORDS.split(), EMOJI, SPECIALS, SPACES],
+    [ASSIGNED],
+    [
+        *(
+            ODD_WORDS.split(),
+            PUNCTUATION,
+            ENTITIES,
+            SPACES,
+            MARKS,
+            CONTROLS,
+            C1_CONTROLS,
+            WIDTHS,
+            LIGATURES,
+        ),
+        *(EMOJI, SPECIALS, ASSIGNED),
+    ],
+]
+
 # Too long to be stored: the test repeats the text itself.
 REPEATED = [
     ["a red circle on a white background, ", 15000],
@@ -185,27 +312,29 @@ def make_clip(folder):
     lines = ["#version: 0.2", *(f"{a} {b}" for a, b in merges)]
     (folder / "merges.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
     (folder / "special_tokens_map.json").write_text('{"pad_token": "!"}\n')
-    return CLIPTokenizerFast(
+    return CLIPTokenizer(
         str(folder / "vocab.json"), str(folder / "merges.txt"), pad_token="!", model_max_length=77
     )
 
 
 def make_xlmr(folder):
-    folder.mkdir(parents=True, exist_ok=True)
-    model = io.BytesIO()
-    sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=iter(CORPUS * 20),
-        model_writer=model,
-        vocab_size=NUM_PIECES,
-        model_type="unigram",
-        character_coverage=0.999,
-        hard_vocab_limit=False,  # so small a corpus does not fill it
-        normalization_rule_name="nmt_nfkc",
-        num_threads=1,
-        minloglevel=2,
-    )
+    """The model is trained once: another version of SentencePiece would train another."""
     path = folder / "sentencepiece.bpe.model"
-    path.write_bytes(model.getvalue())
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        model = io.BytesIO()
+        sentencepiece.SentencePieceTrainer.train(
+            sentence_iterator=iter(CORPUS * 20),
+            model_writer=model,
+            vocab_size=NUM_PIECES,
+            model_type="unigram",
+            character_coverage=0.999,
+            hard_vocab_limit=False,  # so small a corpus does not fill it
+            normalization_rule_name="nmt_nfkc",
+            num_threads=1,
+            minloglevel=2,
+        )
+        path.write_bytes(model.getvalue())
     return XLMRobertaTokenizer(str(path)), XLMRobertaTokenizerFast(str(path))
 
 
@@ -218,6 +347,20 @@ def row(tokenizer, prompt):
         "num_ones": sum(out["attention_mask"]),
         "num_tokens": len(content),
     }
+
+
+def odd_prompts():
+    """By turns of all kinds, without those that ftfy would decode."""
+    source = random.Random(0)
+    for i in itertools.count():
+        pools = KINDS[i % len(KINDS)]
+        parts = [
+            source.choice(source.choice(pools)) + source.choice(["", "", " "])
+            for _ in range(source.randrange(1, 12))
+        ]
+        prompt = "".join(parts)
+        if ftfy.fix_text(prompt) == ftfy.fix_text(prompt, fix_encoding=False):
+            yield prompt
 
 
 def main():
@@ -234,7 +377,12 @@ def main():
         rows.append(entry)
     lines = ",\n".join(json.dumps(entry) for entry in rows)
     (DATA / "expected.json").write_text(f'{{"rows": [\n{lines}\n]}}\n')
-    print(f"{len(rows)} prompts with transformers {transformers.__version__}")
+    odd = [
+        json.dumps([prompt, clip(prompt, add_special_tokens=False)["input_ids"]])
+        for prompt in itertools.islice(odd_prompts(), NUM_ODD_PROMPTS)
+    ]
+    (DATA / "clip_odd.json").write_text("[\n" + ",\n".join(odd) + "\n]\n")
+    print(f"{len(rows)} prompts with transformers {transformers.__version__}, {len(odd)} odd ones")
     for text in differ:
         print(f"XLMRobertaTokenizerFast differs from XLMRobertaTokenizer: {text!r}")
 
