@@ -34,6 +34,10 @@ def load_package() -> ModuleType:
         folder = engine_folder()
     except PackageNotFoundError:
         raise EngineUnavailableError("Kandinsky needs torch, and this Python has none.") from None
+    # Python keeps that a folder was not there, and parts of a package that failed.
+    importlib.invalidate_caches()
+    for name in [name for name in sys.modules if name.startswith(f"{PACKAGE}.")]:
+        del sys.modules[name]
     path = sys.path
     sys.path = [str(folder), *path]
     try:
@@ -44,8 +48,8 @@ def load_package() -> ModuleType:
         raise EngineUnavailableError(
             f"The Kandinsky engine is not built for torch {torch_version()} and Python "
             f"{python_tag()}. "
-            f"Restart the web UI to build it, or see why that failed with: "
-            f'"{sys.executable}" "{ROOT / "install.py"}"'
+            f'Restart the web UI to build it, or run "{sys.executable}" "{ROOT / "install.py"}", '
+            "which says what stands in the way, and press Reload UI."
         ) from error
     except (ImportError, OSError) as error:
         raise EngineUnavailableError(_does_not_load(error)) from error

@@ -1,10 +1,13 @@
 """A host without a working engine, or without a model: the entry stays and says why."""
 
-import importlib
+import os
 import sys
+from pathlib import Path
 
 import gradio as gr
 import pytest
+
+ROOT = Path(__file__).parents[3]
 
 
 def status(host):
@@ -56,17 +59,43 @@ def test_an_engine_that_does_not_load(bare_host, tmp_path, monkeypatch, source):
     assert sys.path == path
 
 
+GOOD = "def samplers(): return ['DDIM']\ndef schedulers(): return ['Automatic']\n"
+
+
 def test_mending_the_engine_needs_no_restart(bare_host, tmp_path, monkeypatch):
     package = tmp_path / "engine" / "kandinsky_engine"
     package.mkdir(parents=True)
-    (package / "__init__.py").write_text('raise ImportError("bad")')
+    (package / "_build_info.py").write_text("WHY = 'bad'")
+    (package / "__init__.py").write_text(
+        "from kandinsky_engine import _build_info\n"
+        "if _build_info.WHY: raise ImportError(_build_info.WHY)\n"
+    )
     monkeypatch.setattr(bare_host.ext("engine"), "engine_folder", lambda: package.parent)
     make_toy(bare_host)
     assert "bad" in status(bare_host)
-    (package / "__init__.py").write_text(
-        "def samplers(): return ['DDIM']\ndef schedulers(): return ['Automatic']\n"
-    )
-    importlib.invalidate_caches()
+    (package / "_build_info.py").write_text("WHY = ''")
+    with (package / "__init__.py").open("a") as file:
+        file.write(GOOD)
+    assert status(bare_host) == ""
+
+
+def test_an_engine_that_appears_while_the_host_runs_is_found_after_reload_ui(
+    bare_host, tmp_path, monkeypatch
+):
+    """Python remembers that a folder was not there, and what a folder had in it."""
+    folder = tmp_path / "engine" / "9.9.9-cp311"
+    monkeypatch.setattr(bare_host.ext("engine"), "engine_folder", lambda: folder)
+    make_toy(bare_host)
+    assert "not built for torch" in status(bare_host)
+    folder.mkdir(parents=True)
+    assert "not built for torch" in status(bare_host)
+    package = folder / "kandinsky_engine"
+    package.mkdir()
+    (package / "__init__.py").write_text(GOOD)
+    # As if all of it was written within one tick of the file system's clock.
+    os.utime(folder, ns=(0, 0))
+    monkeypatch.setattr(bare_host.ext("engine"), "engine_folder", lambda: folder)
+    bare_host.scripts.load_script(ROOT / "scripts" / "kandinsky.py", forget=False)
     assert status(bare_host) == ""
 
 
