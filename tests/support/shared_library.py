@@ -4,23 +4,35 @@ import re
 import subprocess
 from pathlib import Path
 
+_NEEDED = re.compile(r"\(NEEDED\).*\[(.*)\]")
 _RUN_PATH = re.compile(r"\((?:RPATH|RUNPATH)\).*\[(.*)\]")
+
+
+def _output(*command: str | Path) -> str:
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+def _symbols(library: Path, which: str) -> set[str]:
+    output = _output("nm", "--dynamic", which, "--format=posix", library)
+    return {line.split()[0].split("@")[0] for line in output.splitlines() if line.strip()}
 
 
 def exported_symbols(library: Path) -> set[str]:
     """Every symbol that the library defines for others."""
-    output = subprocess.run(
-        ["nm", "--dynamic", "--defined-only", "--format=posix", library],
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
-    return {line.split()[0].split("@")[0] for line in output.splitlines() if line.strip()}
+    return _symbols(library, "--defined-only")
+
+
+def imported_symbols(library: Path) -> set[str]:
+    """Every symbol that the library wants from others."""
+    return _symbols(library, "--undefined-only")
+
+
+def needed(library: Path) -> list[str]:
+    """The names of the libraries that are loaded with it."""
+    return _NEEDED.findall(_output("readelf", "--dynamic", "--wide", library))
 
 
 def run_paths(library: Path) -> list[str]:
     """The folders baked into the library as RPATH or RUNPATH."""
-    output = subprocess.run(
-        ["readelf", "--dynamic", "--wide", library], capture_output=True, text=True, check=True
-    ).stdout
-    return [folder for entry in _RUN_PATH.findall(output) for folder in entry.split(":")]
+    entries = _RUN_PATH.findall(_output("readelf", "--dynamic", "--wide", library))
+    return [folder for entry in entries for folder in entry.split(":")]
