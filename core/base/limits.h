@@ -48,15 +48,41 @@ inline constexpr std::size_t kMaxMixItems = 64;
 /// Rows of one set of embeds: many conditions for each picture of the largest batch.
 inline constexpr std::int64_t kMaxEmbedsRows = 1024;
 
-/// Side of a picture, in pixels: the most that JPEG can hold.
+/// Side of an image, in pixels: the most that JPEG can hold.
 inline constexpr std::int64_t kMaxImageSide = 65'535;
 
-/// Area of a picture, in pixels: 16,384 squared is 768 MB decoded. Checked in the file's header,
-/// before a decoder allocates anything.
+/// Area of an image, in pixels: 16,384 squared, 768 MB in RGB.
 inline constexpr std::int64_t kMaxImagePixels = std::int64_t{1} << 28U;
 
-/// An encoded picture file, in bytes: the decoded size of the largest picture, uncompressed.
-inline constexpr std::uint64_t kMaxImageFileBytes = 1U << 30U;
+/// Area of an image that is read from a file, in pixels: 134 megapixels, what large cameras take;
+/// Pillow, with which hosts read, ends at 179. A few bytes of a compressed file can ask for all of
+/// it, which is 512 MB as RGBA. Checked in the file's header, before anything is allocated. A
+/// progressive JPEG needs two bytes more for each colour of each pixel, a lossless WebP four more
+/// for each pixel, and a turn by 90 degrees the image twice.
+inline constexpr std::int64_t kMaxReadPixels = std::int64_t{1} << 27U;
+
+/// An encoded image file, in bytes: two for each pixel of the largest image. Photographs need less
+/// than one.
+inline constexpr std::uint64_t kMaxImageFileBytes = 1U << 28U;
+
+/// Scans of a progressive JPEG, each of which goes through the whole image again. Encoders write
+/// about 10, optimizers up to some 20; the format has no end.
+inline constexpr int kMaxJpegScans = 100;
+
+/// One chunk of a PNG beside the pixels, such as a text, in bytes, and the same unpacked. The
+/// longest text that is written here fits twice.
+inline constexpr std::size_t kMaxPngChunkBytes = std::size_t{8} << 20U;
+
+/// Such chunks of one PNG that are kept: libpng's own default. Files have some ten.
+inline constexpr unsigned kMaxPngChunks = 1000;
+
+/// Memory that libpng may take in all beside the pixels, in bytes: packed texts grow a thousand
+/// times. As much as Pillow allows for texts.
+inline constexpr std::size_t kMaxPngMemoryBytes = std::size_t{64} << 20U;
+
+/// Time to read one image, in seconds. The largest that is allowed takes some eight on a slow core;
+/// what takes longer was made to.
+inline constexpr int kMaxImageSeconds = 15;
 
 /// Text stored in a picture, in bytes: a prompt twice over (positive and negative) and its
 /// settings.

@@ -2,11 +2,17 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 
 #include "base/span.h"
 
-/// Numbers of up to 4 bytes inside a file's bytes; at + count must not exceed them.
+/// A file's bytes as text, and numbers of up to 4 bytes among them; at + count must not exceed
+/// them.
 namespace kandinsky::io {
+
+inline std::string_view text_of(Span<const std::byte> bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
 
 inline std::uint32_t byte_at(Span<const std::byte> bytes, std::size_t i) {
   return std::to_integer<std::uint32_t>(bytes[i]);

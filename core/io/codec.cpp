@@ -3,20 +3,17 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <opencv2/imgcodecs.hpp>
-#include <opencv2/imgproc.hpp>
-#include <optional>
+#include <chrono>
 #include <string>
+#include <utility>
 
 #include "base/error.h"
 #include "base/limits.h"
 #include "io/atomic_file.h"
-#include "io/image_header.h"
+#include "io/bytes.h"
+#include "io/image_files.h"
 #include "io/mapped_file.h"
-#include "io/mat.h"
 #include "io/orientation.h"
-#include "io/png_text.h"
-#include "io/webp_frame.h"
 
 namespace kandinsky::io {
 namespace {
@@ -36,154 +33,128 @@ std::string_view format_name(ImageFormat format) {
   return "?";
 }
 
+/// Of ASCII letters, in every locale.
+std::string lower_case(std::string_view text) {
+  std::string lower(text);
+  std::ranges::transform(lower, lower.begin(), [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  });
+  return lower;
+}
+
 [[noreturn]] void refuse(const std::string& message) {
   throw Error(ErrorCode::kInvalidArgument, message);
 }
 
-/// The name of a picture format that is not read, by the first bytes; empty for anything else.
-std::string_view foreign_format(Span<const std::byte> bytes) {
-  struct Signature {
-    std::size_t at;
-    std::string_view mark;
-    std::string_view format;
-  };
-  static constexpr Signature kSignatures[] = {
-      {0, "GIF8", "GIF"},
-      {0, "BM", "BMP"},
-      {0, std::string_view("II*\0", 4), "TIFF"},
-      {0, std::string_view("MM\0*", 4), "TIFF"},
-      {4, "ftypavif", "AVIF"},
-      {4, "ftyphei", "HEIF"},
-      {0, "\xFF\x0A", "JPEG XL"},
-  };
-  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-  for (const Signature& signature : kSignatures) {
-    if (text.size() >= signature.at && text.substr(signature.at).starts_with(signature.mark))
-      return signature.format;
+struct ForeignKind {
+  std::size_t at;  ///< kText: at the start, after blanks, in either case of letters
+  std::string_view mark;
+  std::string_view what;
+};
+
+constexpr std::size_t kText = std::string_view::npos;
+
+/// What is taken for an image and is none that is read, by its first bytes; one row each.
+constexpr ForeignKind kForeignKinds[] = {
+    {12, "CgBI", "in Apple's CgBI variant of PNG, which is for iOS programs only"},
+    {0, "\x89PNG", "a PNG file that was changed on its way, perhaps sent as text"},
+    {0, "GIF8", "in GIF format"},
+    {0, "BM", "in BMP format"},
+    {0, {"II*\0", 4}, "in TIFF format"},
+    {0, {"MM\0*", 4}, "in TIFF format"},
+    {0, {"II+\0", 4}, "in BigTIFF format"},
+    {0, {"MM\0+", 4}, "in BigTIFF format"},
+    {4, "ftypavi", "in AVIF format"},  // avif, avis
+    {4, "ftyphei", "in HEIC format"},  // heic, heix, heim, heis
+    {4, "ftyphev", "in HEIC format"},  // hevc, hevx, hevm, hevs
+    {4, "ftypmif1", "in HEIF format"},
+    {4, "ftypmsf1", "in HEIF format"},
+    {4, "ftyp", "a video or another file of the MP4 family"},
+    {0, "\xFF\x0A", "in JPEG XL format"},
+    {4, "JXL \r\n\x87\n", "in JPEG XL format"},
+    {4, "jP  \r\n\x87\n", "in JPEG 2000 format"},
+    {0, "\xFF\x4F\xFF\x51", "in JPEG 2000 format"},
+    {0, "8BPS", "in Photoshop's PSD format"},
+    {0, {"\0\0\1\0", 4}, "in ICO format"},
+    {0, "qoif", "in QOI format"},
+    {0, "v/1\1", "in OpenEXR format"},
+    {0, "%PDF", "a PDF document"},
+    {0, "PK\3\4", "a ZIP archive"},
+    {8, "{\"", "a safetensors file"},
+    {kText, "version https://git-lfs",
+     "a Git LFS pointer, not the file itself: git lfs pull gets it"},
+    {kText, "<svg", "in SVG format"},
+    {kText, "<?xml", "an XML document, perhaps SVG"},
+    {kText, "<!doctype html", "a web page (HTML), not the image that it shows"},
+    {kText, "<html", "a web page (HTML), not the image that it shows"},
+};
+
+/// What a file is that is no PNG, JPEG or WebP; empty for what nobody here knows.
+std::string_view foreign_kind(std::string_view file) {
+  constexpr std::size_t kMostOfText = 256;
+  constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+  std::string_view start = file.substr(0, kMostOfText);
+  if (start.starts_with(kByteOrderMark)) start.remove_prefix(kByteOrderMark.size());
+  start.remove_prefix(std::min(start.find_first_not_of(" \t\r\n"), start.size()));
+  const std::string text = lower_case(start);
+  for (const ForeignKind& kind : kForeignKinds) {
+    const std::string_view where =
+        kind.at == kText ? std::string_view(text) : file.substr(std::min(kind.at, file.size()));
+    if (where.starts_with(kind.mark)) return kind.what;
   }
   return "";
 }
 
-/// The header, after everything that can be judged without decoding.
-ImageHeader check_header(Span<const std::byte> bytes, std::string_view source) {
-  const std::optional<ImageHeader> header = read_image_header(bytes);
-  if (!header) {
-    if (bytes.empty()) {
-      throw Error(ErrorCode::kCorruptFile, fmt::format("{}: the picture file is empty", source));
-    }
-    const std::string_view format = foreign_format(bytes);
-    throw Error(
-        ErrorCode::kUnsupported,
-        format.empty()
-            ? fmt::format("{}: is no PNG, JPEG or WebP picture", source)
-            : fmt::format("{}: is in {} format; only PNG, JPEG and WebP are read", source, format));
-  }
-  if (header->width <= 0 || header->height <= 0) {
-    throw Error(ErrorCode::kCorruptFile,
-                fmt::format("{}: the {} picture has no readable size; perhaps an incomplete file",
-                            source, format_name(header->format)));
-  }
-  check_image_size(header->width, header->height, source);
-  // The decoders would give what there is, and for a JPEG whatever was in the memory before.
-  if (!header->complete) {
-    throw Error(ErrorCode::kCorruptFile,
-                fmt::format("{}: the {} picture is cut off; perhaps an incomplete file", source,
-                            format_name(header->format)));
-  }
-  return *header;
+ImageFormat format_of(std::string_view file, std::string_view source) {
+  if (file.empty())
+    throw Error(ErrorCode::kCorruptFile, fmt::format("{}: the image file is empty", source));
+  if (file.starts_with("\x89PNG\r\n\x1a\n") && !file.substr(0, 16).ends_with("CgBI"))
+    return ImageFormat::kPng;
+  if (file.starts_with("\xFF\xD8\xFF")) return ImageFormat::kJpeg;
+  if (file.starts_with("RIFF") && file.size() >= 12 && file.substr(8).starts_with("WEBP"))
+    return ImageFormat::kWebp;
+  const std::string_view kind = foreign_kind(file);
+  throw Error(ErrorCode::kUnsupported,
+              kind.empty()
+                  ? fmt::format("{}: is no PNG, JPEG or WebP image", source)
+                  : fmt::format("{}: is {}; only PNG, JPEG and WebP are read", source, kind));
 }
 
-/// OpenCV's picture (BGR order, 8 or 16 bits) in 8 bits; the low byte of 16 is dropped, as PNG
-/// readers do.
-cv::Mat to_8_bits(const cv::Mat& decoded) {
-  if (decoded.depth() == CV_8U) return decoded;
-  cv::Mat result(decoded.rows, decoded.cols, CV_MAKETYPE(CV_8U, decoded.channels()));
-  const int row_length = decoded.cols * decoded.channels();
-  for (int y = 0; y < decoded.rows; ++y) {
-    const auto* from = decoded.ptr<std::uint16_t>(y);
-    auto* to = result.ptr<std::uint8_t>(y);
-    for (int x = 0; x < row_length; ++x) to[x] = static_cast<std::uint8_t>(from[x] >> 8U);
+/// ITU-R 601 luma, rounded to nearest.
+std::uint8_t luma(const std::uint8_t* rgb) {
+  return static_cast<std::uint8_t>((299U * rgb[0] + 587U * rgb[1] + 114U * rgb[2] + 500U) / 1000U);
+}
+
+Image converted(Image image, ImageChannels wanted) {
+  int channels = image.channels;
+  if (wanted == ImageChannels::kGrey) channels = 1;
+  if (wanted == ImageChannels::kRgb) channels = 3;
+  if (wanted == ImageChannels::kRgba) channels = 4;
+  if (channels == image.channels) return image;
+  Image result{image.width, image.height, channels, {}};
+  const auto stored = static_cast<std::size_t>(image.channels);
+  const auto count = static_cast<std::size_t>(channels);
+  result.pixels.resize(image.pixels.size() / stored * count);
+  const std::uint8_t* from = image.pixels.data();
+  const std::uint8_t* const end = from + image.pixels.size();
+  for (std::uint8_t* to = result.pixels.data(); from != end; from += stored, to += count) {
+    if (count == 1) {
+      to[0] = luma(from);
+      continue;
+    }
+    for (std::size_t c = 0; c < 3; ++c) to[c] = stored == 1 ? from[0] : from[c];
+    if (count == 4) to[3] = 255;
   }
   return result;
 }
 
-[[noreturn]] void refuse_to_decode(std::string_view source) {
-  throw Error(ErrorCode::kCorruptFile,
-              fmt::format("{}: the picture cannot be decoded; perhaps an incomplete file", source));
-}
-
-/// The stored pixels in 8 bits, 1, 3 or 4 channels, BGR order, not turned.
-cv::Mat decode_still(Span<const std::byte> bytes, const ImageHeader& header,
-                     std::string_view source) {
-  std::vector<std::byte> ended;
-  if (header.format == ImageFormat::kJpeg) {
-    // Compressed data that stop too early then meet an end mark of ours, whatever trails them in
-    // the file.
-    ended.assign(bytes.begin(), bytes.end());
-    ended.insert(ended.end(), {std::byte{0xFF}, std::byte{0xD9}});
-    bytes = ended;
-  }
-  // imdecode takes a matrix of bytes and does not write to it.
-  const cv::Mat encoded(1, static_cast<int>(bytes.size()), CV_8UC1,
-                        const_cast<std::byte*>(bytes.data()));
-  const cv::Mat decoded = cv::imdecode(encoded, cv::IMREAD_UNCHANGED);
-  const int stored = decoded.channels();
-  if (decoded.empty() || (decoded.depth() != CV_8U && decoded.depth() != CV_16U) ||
-      (stored != 1 && stored != 3 && stored != 4)) {
-    refuse_to_decode(source);
-  }
-  return to_8_bits(decoded);
-}
-
-/// Of an animation the first frame on its canvas, which is transparent where the frame is not.
-cv::Mat decode_webp(Span<const std::byte> bytes, const ImageHeader& canvas,
-                    std::string_view source) {
-  const std::optional<WebpFrame> frame = first_webp_frame(bytes);
-  if (!frame) return decode_still(bytes, canvas, source);
-  if (frame->file.empty()) refuse_to_decode(source);
-  const ImageHeader header = check_header(frame->file, source);
-  if (frame->x + header.width > canvas.width || frame->y + header.height > canvas.height)
-    refuse_to_decode(source);
-  const cv::Mat picture = decode_still(frame->file, header, source);
-  if (picture.cols == canvas.width && picture.rows == canvas.height) return picture;
-  cv::Mat whole(static_cast<int>(canvas.height), static_cast<int>(canvas.width), CV_8UC4,
-                cv::Scalar::all(0));
-  const cv::Mat place = whole(cv::Rect(frame->x, frame->y, picture.cols, picture.rows));
-  if (picture.channels() == 4) {
-    picture.copyTo(place);
-  } else {
-    cv::cvtColor(picture, place, cv::COLOR_BGR2BGRA);
-  }
-  return whole;
-}
-
-/// The OpenCV colour conversion from n stored channels (BGR order) to what is wanted; nothing for
-/// none.
-std::optional<int> conversion(int stored, ImageChannels wanted) {
-  switch (wanted) {
-    case ImageChannels::kAsStored:
-      if (stored == 1) return std::nullopt;
-      return stored == 3 ? cv::COLOR_BGR2RGB : cv::COLOR_BGRA2RGBA;
-    case ImageChannels::kGrey:
-      if (stored == 1) return std::nullopt;
-      return stored == 3 ? cv::COLOR_BGR2GRAY : cv::COLOR_BGRA2GRAY;
-    case ImageChannels::kRgb:
-      if (stored == 1) return cv::COLOR_GRAY2RGB;
-      return stored == 3 ? cv::COLOR_BGR2RGB : cv::COLOR_BGRA2RGB;
-    case ImageChannels::kRgba:
-      if (stored == 1) return cv::COLOR_GRAY2RGBA;
-      return stored == 3 ? cv::COLOR_BGR2RGBA : cv::COLOR_BGRA2RGBA;
-  }
-  return std::nullopt;
-}
-
 void check_writable(const Image& image, ImageFormat format) {
-  check_image(image, "the picture to write");
+  check_image(image, "the image to write");
   int max_side = static_cast<int>(limits::kMaxImageSide);
   if (format == ImageFormat::kJpeg) max_side = kMaxJpegSide;
   if (format == ImageFormat::kWebp) max_side = kMaxWebpSide;
   if (image.width > max_side || image.height > max_side) {
-    refuse(fmt::format("a picture of {} x {} pixels is too large for {}: at most {} a side",
+    refuse(fmt::format("an image of {} x {} pixels is too large for {}: at most {} a side",
                        image.width, image.height, format_name(format), max_side));
   }
   if (format == ImageFormat::kJpeg && image.channels == 4) {
@@ -195,25 +166,25 @@ void check_writable(const Image& image, ImageFormat format) {
 
 Image decode_image(Span<const std::byte> bytes, ImageChannels channels, std::string_view source) {
   if (bytes.size() > limits::kMaxImageFileBytes) {
-    refuse(fmt::format("{}: {} bytes are too many for a picture file, at most {}", source,
+    refuse(fmt::format("{}: {} bytes are too many for an image file, at most {}", source,
                        bytes.size(), limits::kMaxImageFileBytes));
   }
-  const ImageHeader header = check_header(bytes, source);
-  try {
-    cv::Mat pixels = header.format == ImageFormat::kWebp ? decode_webp(bytes, header, source)
-                                                         : decode_still(bytes, header, source);
-    pixels = turned_upright(pixels, read_orientation(header.format, bytes));
-    if (const std::optional<int> code = conversion(pixels.channels(), channels)) {
-      cv::Mat converted;
-      cv::cvtColor(pixels, converted, *code);
-      pixels = converted;
-    }
-    return image_from(pixels);
-  } catch (const cv::Exception& error) {
-    if (error.code == cv::Error::StsNoMem) throw_opencv_error(error, source);
-    throw Error(ErrorCode::kCorruptFile,
-                fmt::format("{}: the picture cannot be decoded: {}", source, error.err));
+  const ReadDeadline deadline =
+      std::chrono::steady_clock::now() + std::chrono::seconds(limits::kMaxImageSeconds);
+  StoredImage stored;
+  switch (format_of(text_of(bytes), source)) {
+    case ImageFormat::kPng:
+      stored = read_png(bytes, source, deadline);
+      break;
+    case ImageFormat::kJpeg:
+      stored = read_jpeg(bytes, source, deadline);
+      break;
+    case ImageFormat::kWebp:
+      stored = read_webp(bytes, source);
+      break;
   }
+  const int orientation = orientation_of(stored.exif, stored.xmp);
+  return converted(turned_upright(std::move(stored.image), orientation), channels);
 }
 
 Image read_image(std::string_view path, ImageChannels channels) {
@@ -224,15 +195,12 @@ ImageFormat image_format_for(std::string_view path) {
   const std::size_t dot = path.rfind('.');
   std::string suffix;
   if (dot != std::string_view::npos && path.find('/', dot) == std::string_view::npos) {
-    suffix = std::string(path.substr(dot));
+    suffix = lower_case(path.substr(dot));
   }
-  std::ranges::transform(suffix, suffix.begin(), [](char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  });
   if (suffix == ".png") return ImageFormat::kPng;
   if (suffix == ".jpg" || suffix == ".jpeg") return ImageFormat::kJpeg;
   if (suffix == ".webp") return ImageFormat::kWebp;
-  refuse(fmt::format("{}: the name of a picture must end in .png, .jpg, .jpeg or .webp", path));
+  refuse(fmt::format("{}: the name of an image must end in .png, .jpg, .jpeg or .webp", path));
 }
 
 std::vector<std::uint8_t> encode_image(const Image& image, ImageFormat format,
@@ -244,34 +212,15 @@ std::vector<std::uint8_t> encode_image(const Image& image, ImageFormat format,
   if (format != ImageFormat::kPng && !options.parameters.empty()) {
     refuse(fmt::format("{} has no place for a parameters text, PNG has", format_name(format)));
   }
-  std::vector<std::uint8_t> encoded;
-  try {
-    const cv::Mat rgb = mat_over(image);
-    // Into memory of its own: an assignment would share the caller's pixels and convert those.
-    cv::Mat converted;
-    if (image.channels == 3) cv::cvtColor(rgb, converted, cv::COLOR_RGB2BGR);
-    if (image.channels == 4) cv::cvtColor(rgb, converted, cv::COLOR_RGBA2BGRA);
-    const cv::Mat& bgr = image.channels == 1 ? rgb : converted;
-    std::vector<int> settings;
-    std::string suffix = ".png";
-    if (format == ImageFormat::kJpeg) {
-      suffix = ".jpg";
-      settings = {cv::IMWRITE_JPEG_QUALITY, options.quality};
-    } else if (format == ImageFormat::kWebp) {
-      suffix = ".webp";
-      // Above 100 is OpenCV's way to say lossless.
-      settings = {cv::IMWRITE_WEBP_QUALITY, options.quality == 100 ? 101 : options.quality};
-    }
-    if (!cv::imencode(suffix, bgr, encoded, settings)) {
-      throw Error(ErrorCode::kUnsupported,
-                  fmt::format("the picture library cannot write {}", format_name(format)));
-    }
-  } catch (const cv::Exception& error) {
-    throw Error(ErrorCode::kUnsupported, fmt::format("the picture cannot be written as {}: {}",
-                                                     format_name(format), error.err));
+  switch (format) {
+    case ImageFormat::kPng:
+      return write_png(image, options.parameters);
+    case ImageFormat::kJpeg:
+      return write_jpeg(image, options.quality);
+    case ImageFormat::kWebp:
+      return write_webp(image, options.quality);
   }
-  if (!options.parameters.empty()) insert_png_parameters(options.parameters, &encoded);
-  return encoded;
+  throw Error(ErrorCode::kInternal, "an image format without a writer");
 }
 
 void write_image(std::string_view path, const Image& image, const ImageWriteOptions& options) {

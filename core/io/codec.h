@@ -8,7 +8,7 @@
 #include "base/span.h"
 #include "io/image.h"
 
-/// Picture files <-> pixels. PNG, JPEG and WebP, told apart by content when reading and by suffix
+/// Image files <-> pixels. PNG, JPEG and WebP, told apart by content when reading and by suffix
 /// when writing.
 namespace kandinsky::io {
 
@@ -22,11 +22,14 @@ enum class ImageChannels : int {
   kRgba,      ///< Alpha 255 where the file has none.
 };
 
-/// The picture is turned upright by its EXIF orientation. Samples of 16 bits keep their high byte.
-/// Of an animation it is the first picture (of an animated PNG the one that other readers see).
-/// Throws Error: kCorruptFile for bytes that do not decode; kUnsupported for another format;
-/// kInvalidArgument for a picture over the caps in base/limits.h. source is what messages call the
-/// bytes.
+/// The image is turned upright by its EXIF data, else its XMP data. A key colour (PNG's tRNS) is
+/// transparent, so that grey with one becomes RGBA; inks (CMYK) become RGB. Samples of 16 bits keep
+/// their high byte. Of an animation it is the first image (of an animated PNG the one that other
+/// readers see). Source: Pillow's exif_transpose and convert("RGBA"), but for the 16 bits, and for
+/// key colours of other than 8 bits, where it is PNG 11.3.2.1.
+/// Throws Error: kCorruptFile for bytes that do not decode; kUnsupported for another format, by its
+/// name; kInvalidArgument beyond the caps in base/limits.h on bytes, pixels, scans, chunks and
+/// time. source is what messages call the bytes.
 Image decode_image(Span<const std::byte> bytes, ImageChannels channels, std::string_view source);
 
 /// The same from a file. Also throws as MappedFile::open.
@@ -44,7 +47,7 @@ struct ImageWriteOptions {
 /// Throws Error(kInvalidArgument) for another suffix or none.
 ImageFormat image_format_for(std::string_view path);
 
-/// Throws Error(kInvalidArgument) when the picture's size, channels and pixels do not agree or
+/// Throws Error(kInvalidArgument) when the image's size, channels and pixels do not agree or
 /// exceed what the format holds (JPEG 65,500 and WebP 16,383 pixels a side; JPEG has no alpha),
 /// quality is out of range, or parameters are too long, no UTF-8, contain a null character or meet
 /// a format without a place for them.

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
-#include "base/limits.h"
 
 namespace kandinsky::io {
 namespace {
@@ -15,14 +14,15 @@ std::uint8_t on_white(unsigned colour, unsigned alpha) {
 
 }  // namespace
 
-void check_image_size(std::int64_t width, std::int64_t height, std::string_view name) {
+void check_image_size(std::int64_t width, std::int64_t height, std::string_view name,
+                      std::int64_t max_pixels) {
   if (width <= limits::kMaxImageSide && height <= limits::kMaxImageSide &&
-      width * height <= limits::kMaxImagePixels) {
+      width * height <= max_pixels) {
     return;
   }
   throw Error(ErrorCode::kInvalidArgument,
               fmt::format("{}: {} x {} pixels are too many, at most {} a side and {} in all", name,
-                          width, height, limits::kMaxImageSide, limits::kMaxImagePixels));
+                          width, height, limits::kMaxImageSide, max_pixels));
 }
 
 void check_image_shape(std::int64_t width, std::int64_t height, std::int64_t channels,

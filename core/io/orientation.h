@@ -3,20 +3,16 @@
 #include <cstddef>
 
 #include "base/span.h"
-#include "io/codec.h"
-
-namespace cv {
-class Mat;
-}
+#include "io/image.h"
 
 namespace kandinsky::io {
 
-/// The EXIF orientation of a picture file, 1 to 8: from a JPEG's APP1 segment, a PNG's eXIf chunk
-/// or a WebP's EXIF chunk. 1, upright, where there is none or it makes no sense.
-/// Source: CIPA DC-008 (EXIF), tag 0x0112.
-int read_orientation(ImageFormat format, Span<const std::byte> bytes) noexcept;
+/// The orientation of an image, 1 to 8, that its EXIF data tell, else its XMP data; 1, upright,
+/// where neither does or it makes no sense. exif: with or without "Exif\0\0" before it.
+/// Sources: CIPA DC-008 (EXIF), tag 0x0112; Pillow's exif_transpose for which of them counts.
+int orientation_of(Span<const std::byte> exif, Span<const std::byte> xmp) noexcept;
 
-/// The stored pixels as they are meant to be seen.
-cv::Mat turned_upright(const cv::Mat& stored, int orientation);
+/// The stored image as it is meant to be seen.
+Image turned_upright(Image stored, int orientation);
 
 }  // namespace kandinsky::io

@@ -44,7 +44,7 @@ MAY_INCLUDE: dict[str, tuple[str, ...]] = {
 }
 
 TORCH = ("torch/", "ATen/", "c10/", "caffe2/")
-PARSERS = ("nlohmann/", "sentencepiece", "opencv2/")
+PARSERS = ("nlohmann/", "sentencepiece", "opencv2/", "png.h", "jpeglib.h", "webp/")
 # Torch-free code is compiled with another string layout than torch code, so neither sees the
 # other's libraries.
 NEVER: dict[str, tuple[str, ...]] = {

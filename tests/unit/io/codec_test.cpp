@@ -1,6 +1,7 @@
 #include "io/codec.h"
 
 #include <map>
+#include <utility>
 
 #include "base/limits.h"
 #include "unit/io/picture_files.h"
@@ -52,6 +53,15 @@ TEST(Codec, WebpAtFullQualityIsLosslessAndJpegIsClose) {
   ASSERT_EQ(back.pixels.size(), flat.pixels.size());
   for (std::size_t i = 0; i < back.pixels.size(); ++i) {
     EXPECT_NEAR(back.pixels[i], flat.pixels[i], 4) << i;
+  }
+}
+
+TEST(Codec, LosslessKeepsColoursThatAreTransparent) {
+  Image image = gradient(20, 10, 4);
+  for (std::size_t i = 3; i < image.pixels.size(); i += 4) image.pixels[i] = i % 8 == 3 ? 0 : 200;
+  for (const ImageFormat format : {ImageFormat::kPng, ImageFormat::kWebp}) {
+    const Bytes file = encode_image(image, format, {.parameters = "", .quality = 100});
+    expect_same(decode_image(view(file), ImageChannels::kAsStored, "x"), image);
   }
 }
 
@@ -194,20 +204,14 @@ TEST(Codec, AFailedWriteLeavesNothing) {
   EXPECT_EQ(folder.num_files(), 0U);
 }
 
-TEST(Codec, RefusesBytesThatAreNoPicture) {
+TEST(Codec, RefusesBytesThatAreNoImage) {
   const auto refuse = [](ErrorCode code, std::string_view part, std::string_view bytes) {
     test::expect_error(
         code, part, [&] { (void)decode_image(view(bytes), ImageChannels::kAsStored, "upload"); });
   };
   using enum ErrorCode;
-  refuse(kCorruptFile, "upload: the picture file is empty", "");
+  refuse(kCorruptFile, "upload: the image file is empty", "");
   refuse(kUnsupported, "upload: is in GIF format; only PNG, JPEG and WebP are read", "GIF89a");
-  refuse(kUnsupported, "in BMP format", "BM");
-  refuse(kUnsupported, "in TIFF format", std::string_view("II*\0", 4));
-  refuse(kUnsupported, "in AVIF format",
-         std::string_view("\0\0\0\x1C"
-                          "ftypavif",
-                          12));
   refuse(kUnsupported, "no PNG, JPEG or WebP", "text");
   refuse(kUnsupported, "no PNG, JPEG or WebP", "RIFF....AVI ");
   refuse(kUnsupported, "no PNG, JPEG or WebP", "RIFF");
@@ -217,6 +221,48 @@ TEST(Codec, RefusesBytesThatAreNoPicture) {
   refuse(kCorruptFile, "no readable size", png_of(0, 5, 8, 2, "x"));
   refuse(kCorruptFile, "cannot be decoded", png_of(4, 4, 8, 2, "too short"));
   refuse(kCorruptFile, "cut off", png_of(1, 1, 8, 0, std::string(2, '\0')).substr(0, 60));
+  refuse(kUnsupported, "a JPEG image of 2 colours", jpeg_of_two_colours());
+}
+
+TEST(Codec, NamesFilesOfOtherKinds) {
+  using namespace std::string_literals;
+  const std::pair<std::string, std::string> kinds[] = {
+      {"\x89PNG\r\n\x1a\n\0\0\0\4CgBI\x50\0\x20\6"s, "Apple's CgBI variant of PNG"},
+      {"\x89PNG\n\x1a\n\0\0\0\rIHDR"s, "a PNG file that was changed"},
+      {"BM\x36\0"s, "in BMP format"},
+      {"II*\0\x08"s, "in TIFF format"},
+      {"MM\0*\0"s, "in TIFF format"},
+      {"II+\0\x08"s, "in BigTIFF format"},
+      {"\0\0\0\x1C"s + "ftypavif", "in AVIF format"},
+      {"\0\0\0\x1C"s + "ftypavis", "in AVIF format"},
+      {"\0\0\0\x18"s + "ftypheic", "in HEIC format"},
+      {"\0\0\0\x18"s + "ftypheix", "in HEIC format"},
+      {"\0\0\0\x18"s + "ftyphevc", "in HEIC format"},
+      {"\0\0\0\x18"s + "ftypmif1", "in HEIF format"},
+      {"\0\0\0\x18"s + "ftypmsf1", "in HEIF format"},
+      {"\0\0\0\x20"s + "ftypisom", "a video"},
+      {"\xFF\x0A\xFA"s, "in JPEG XL format"},
+      {"\0\0\0\x0CJXL \r\n\x87\n"s, "in JPEG XL format"},
+      {"\0\0\0\x0CjP  \r\n\x87\n"s, "in JPEG 2000 format"},
+      {"8BPS\0\1"s, "PSD"},
+      {"\0\0\1\0\1\0"s, "in ICO format"},
+      {"%PDF-1.7", "a PDF document"},
+      {"PK\3\4\x14\0"s, "a ZIP archive"},
+      {"\x40\0\0\0\0\0\0\0{\"__metadata__\""s, "a safetensors file"},
+      {"version https://git-lfs.github.com/spec/v1\n", "git lfs pull"},
+      {"<svg xmlns=", "in SVG format"},
+      {"\xEF\xBB\xBF<?xml version", "an XML document"},
+      {"\r\n <!DOCTYPE HTML>", "a web page"},
+      {"<HTML><head>", "a web page"},
+  };
+  for (const auto& [bytes, part] : kinds) {
+    test::expect_error(ErrorCode::kUnsupported, part, [&] {
+      (void)decode_image(view(bytes), ImageChannels::kAsStored, "upload");
+    });
+    test::expect_error(ErrorCode::kUnsupported, "only PNG, JPEG and WebP are read", [&] {
+      (void)decode_image(view(bytes), ImageChannels::kAsStored, "upload");
+    });
+  }
 }
 
 TEST(Codec, RefusesSizesBeforeDecoding) {
@@ -227,15 +273,22 @@ TEST(Codec, RefusesSizesBeforeDecoding) {
   };
   refuse(png_of(65536, 1, 8, 0, "x"));
   refuse(png_of(1, 0x7FFFFFFF, 8, 0, "x"));
-  refuse(png_of(0xFFFFFFFF, 0xFFFFFFFF, 8, 0, "x"));
   refuse(png_of(20000, 20000, 8, 0, "x"));
   // Up to the frame's header, of one component.
   const std::string jpeg(
       "\xFF\xD8\xFF\xE0\x00\x04\x00\x00\xFF\xC0\x00\x0B\x08\xFF\xFF\xFF\xFF\x01\x01\x11\x00", 21);
   refuse(jpeg);
-  // A canvas of 2^24 a side, in the extended form.
-  const std::string webp("RIFF\x16\0\0\0WEBPVP8X\x0A\0\0\0\0\0\0\0\xFF\xFF\xFF\xFF\xFF\xFF", 30);
+  // A canvas of 16,384 a side, in the extended form.
+  const std::string webp("RIFF\x16\0\0\0WEBPVP8X\x0A\0\0\0\0\0\0\0\xFF\x3F\0\xFF\x3F\0", 30);
   refuse(webp);
+  // What the formats themselves do not allow.
+  const auto refuse_to_read = [](std::string_view part, std::string_view bytes) {
+    test::expect_error(ErrorCode::kCorruptFile, part, [&] {
+      (void)decode_image(view(bytes), ImageChannels::kAsStored, "upload");
+    });
+  };
+  refuse_to_read("no readable size", png_of(0xFFFFFFFF, 0xFFFFFFFF, 8, 0, "x"));
+  refuse_to_read("no readable size", webp.substr(0, 24) + std::string(6, '\xFF'));
 }
 
 TEST(Codec, EveryTruncationIsAnError) {
@@ -268,6 +321,25 @@ TEST(Codec, AJpegWithoutItsLastRowsNeverShowsOldMemory) {
   const Image second = decode_image(view(jpeg), ImageChannels::kRgb, "x");
   EXPECT_EQ(first.pixels, second.pixels);
   EXPECT_EQ(first.pixels[0], 200);
+}
+
+TEST(Codec, LibrariesWriteNothingToStandardError) {
+  Bytes jpeg = encode_image(gradient(32, 32, 3), ImageFormat::kJpeg);
+  jpeg.erase(jpeg.end() - 60, jpeg.end() - 20);
+  const std::string still = png_of(1, 1, 8, 0, std::string(2, '\0'));
+  const std::string odd_text =
+      still.substr(0, 33) + chunk("tEXt", "\1bad keyword") + still.substr(33);
+  std::string bad_checksum = still;
+  bad_checksum[still.size() - 14] ^= 1;
+  testing::internal::CaptureStderr();
+  for (const std::string& file : {odd_text, bad_checksum, std::string(jpeg.begin(), jpeg.end())}) {
+    try {
+      (void)decode_image(view(file), ImageChannels::kAsStored, "x");
+    } catch (const Error&) {
+      // Whether they are read does not matter here.
+    }
+  }
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
 }
 
 TEST(Codec, ReadsFilesAndNamesThem) {

@@ -86,7 +86,9 @@ TEST(Orientation, WhatMakesNoSenseIsUpright) {
   expect_same(decoded(png_with(""s)), upright);
   expect_same(decoded(png_with("nothing of the kind"s)), upright);
   expect_same(decoded(png_with("MM\0*\xFF\xFF\xFF\xFF"s)), upright);
-  // A long where a short must be.
+  // Of a type that is no whole number.
+  expect_same(decoded(png_with("MM\0*\0\0\0\x08\0\1\1\x12\0\2\0\0\0\1\0\6\0\0"s)), upright);
+  // A long whose value would make sense as a short.
   expect_same(decoded(png_with("MM\0*\0\0\0\x08\0\1\1\x12\0\4\0\0\0\1\0\6\0\0"s)), upright);
   const std::string whole = exif(6);
   EXPECT_EQ(decoded(png_with(whole)).width, 2);

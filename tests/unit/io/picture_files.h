@@ -54,6 +54,13 @@ inline std::string png_of(std::uint32_t width, std::uint32_t height, char depth,
          chunk("IEND", "");
 }
 
+/// A JPEG header of 8 x 8 pixels with two colours, which no reader knows what to make of.
+inline std::string jpeg_of_two_colours() {
+  using namespace std::string_literals;
+  return "\xFF\xD8\xFF\xC0\0\x0E\x08\0\x08\0\x08\2\1\x11\0\2\x11\0"s +
+         "\xFF\xDA\0\x0A\2\1\0\2\0\0\x3F\0\xFF\xD9"s;
+}
+
 /// A JPEG of 8 x 8 pixels that all have these four values, as stored, in Adobe's CMYK.
 inline std::string cmyk_jpeg(const std::array<int, 4>& values) {
   using namespace std::string_literals;

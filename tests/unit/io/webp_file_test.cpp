@@ -1,5 +1,3 @@
-#include "io/webp_frame.h"
-
 #include "io/codec.h"
 #include "unit/io/picture_files.h"
 #include "unit/support.h"
@@ -43,14 +41,14 @@ Image decoded(const std::string& file) {
   return decode_image(view(file), ImageChannels::kAsStored, "upload");
 }
 
-TEST(WebpFrame, AnAnimationGivesItsFirstPicture) {
+TEST(WebpFile, AnAnimationGivesItsFirstPicture) {
   const Image first = gradient(6, 4, 3);
   const Image second = {6, 4, 3, Bytes(std::size_t{6} * 4 * 3, 0)};
   expect_same(decoded(animation(6, 4, frame(first, 0, 0) + frame(second, 0, 0))), first);
   expect_same(decoded(animation(6, 4, frame(second, 0, 0) + frame(first, 0, 0))), second);
 }
 
-TEST(WebpFrame, ASmallerFrameHasItsPlaceOnTheCanvas) {
+TEST(WebpFile, ASmallerFrameHasItsPlaceOnTheCanvas) {
   const Image picture = gradient(2, 1, 3);
   const Image whole = decoded(animation(6, 4, frame(picture, 4, 2)));
   ASSERT_EQ(whole.width, 6);
@@ -65,7 +63,7 @@ TEST(WebpFrame, ASmallerFrameHasItsPlaceOnTheCanvas) {
   expect_same(whole, expected);
 }
 
-TEST(WebpFrame, KeepsTheAlphaOfALossyFrame) {
+TEST(WebpFile, KeepsTheAlphaOfALossyFrame) {
   Image picture{16, 16, 4, {}};
   for (int i = 0; i < 256; ++i) {
     const auto alpha = static_cast<std::uint8_t>(i % 16 < 8 ? 255 : 40);
@@ -77,15 +75,9 @@ TEST(WebpFrame, KeepsTheAlphaOfALossyFrame) {
     EXPECT_EQ(back.pixels[i], picture.pixels[i]) << i;
 }
 
-TEST(WebpFrame, LeavesStillPicturesAlone) {
-  EXPECT_FALSE(
-      first_webp_frame(view(encode_image(gradient(6, 4, 3), ImageFormat::kWebp))).has_value());
-  EXPECT_FALSE(first_webp_frame({}).has_value());
-}
-
-TEST(WebpFrame, RefusesAnAnimationWithoutAWholeFrame) {
+TEST(WebpFile, RefusesAnAnimationWithoutAWholeFrame) {
   const auto refuse = [](const std::string& file) {
-    test::expect_error(ErrorCode::kCorruptFile, "upload: the picture cannot be decoded",
+    test::expect_error(ErrorCode::kCorruptFile, "upload: the WebP image cannot be decoded",
                        [&] { (void)decoded(file); });
   };
   refuse(animation(6, 4, ""));
