@@ -39,3 +39,7 @@ class IncompatibleError(KandinskyError, RuntimeError):
 
 class InternalError(KandinskyError, RuntimeError):
     """A broken invariant of the engine: please report it."""
+
+
+class IoError(KandinskyError, OSError):
+    """The system cannot read or write a file: a full disk, a missing permission, a long name."""

@@ -23,11 +23,13 @@ constexpr std::array kClassNames = {
     "BusyError",
     "IncompatibleError",
     "InternalError",
+    "IoError",
 };
+constexpr const char* kUnknown = "InternalError";
 
 void set_error(kandinsky_status status, const char* message) {
   const auto index = static_cast<std::size_t>(status);
-  const char* name = index < kClassNames.size() ? kClassNames[index] : kClassNames.back();
+  const char* name = index < kClassNames.size() ? kClassNames[index] : kUnknown;
   const py::object type = py::module_::import("kandinsky_engine.errors").attr(name);
   // Messages may quote bytes of a broken file; a failure to decode them must not hide the message.
   const py::object text = py::reinterpret_steal<py::object>(PyUnicode_DecodeUTF8(

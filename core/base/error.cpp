@@ -24,6 +24,8 @@ const char* error_code_name(ErrorCode code) noexcept {
       return "incompatible";
     case ErrorCode::kInternal:
       return "internal error";
+    case ErrorCode::kIo:
+      return "io error";
   }
   return "unknown";
 }

@@ -19,6 +19,7 @@ enum class ErrorCode : int {
   kBusy = 7,             ///< The engine is at work for somebody else.
   kIncompatible = 8,     ///< Two parts do not fit together, such as library and torch versions.
   kInternal = 9,         ///< A broken invariant: a bug of ours.
+  kIo = 10,              ///< The system cannot read or write a file: full disk, no permission, ...
 };
 
 /// A short lower-case name such as "invalid argument"; "unknown" for a value outside the enum.

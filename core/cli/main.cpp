@@ -43,8 +43,9 @@ int run(int argc, char** argv) {
       "supported,\n"
       "6 out of memory, 8 busy, 9 parts that do not fit each other, 10 an error of ours (please "
       "report it),\n"
-      "130 stopped by Ctrl-C, 1 anything else. Every failure ends with one line on standard "
-      "error.");
+      "11 a file that cannot be read or written, as on a full disk, 130 stopped by Ctrl-C, 1 "
+      "anything "
+      "else.\nEvery failure ends with one line on standard error.");
   kandinsky::cli::add_txt2img(app);
   kandinsky::cli::add_img2img(app);
   kandinsky::cli::add_inpaint(app);

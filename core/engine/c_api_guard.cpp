@@ -17,6 +17,7 @@ static_assert(static_cast<int>(ErrorCode::kInternal) == KANDINSKY_INTERNAL);
 
 std::string& message_of_this_thread() {
   thread_local std::string text;
+static_assert(static_cast<int>(ErrorCode::kIo) == KANDINSKY_IO);
   return text;
 }
 

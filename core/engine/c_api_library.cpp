@@ -6,6 +6,7 @@
 #include <type_traits>
 
 #include "engine/c_api_guard.h"
+#include "io/atomic_file.h"
 #include "io/codec.h"
 #include "pipelines/family.h"
 #include "pipelines/folder.h"
@@ -122,6 +123,10 @@ kandinsky_status kandinsky_picture_save(const char* path, const uint8_t* pixels,
     kandinsky::io::write_image(&required(path, "path"), image,
                                {.parameters = or_empty(parameters)});
   });
+}
+
+kandinsky_status kandinsky_check_writable(const char* path) {
+  return guarded([&] { kandinsky::io::check_writable(&required(path, "path")); });
 }
 
 void kandinsky_component_info_init(kandinsky_component_info* info) {

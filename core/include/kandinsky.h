@@ -88,7 +88,9 @@ typedef enum kandinsky_status {
   KANDINSKY_BUSY = 7,      /* the engine is running another job */
   KANDINSKY_INCOMPATIBLE =
       8, /* the parts do not fit each other: folders, file versions, library versions */
-  KANDINSKY_INTERNAL = 9 /* a broken invariant: please report it */
+  KANDINSKY_INTERNAL = 9, /* a broken invariant: please report it */
+  KANDINSKY_IO = 10 /* the system cannot read or write a file: a full disk, a missing permission,
+                       too many open files, a name that is too long */
 } kandinsky_status;
 
 /** The message of this thread's last failure, "" if there was none. Valid until this thread's next
@@ -161,6 +163,11 @@ KANDINSKY_API void kandinsky_picture_free(kandinsky_picture* picture);
 KANDINSKY_API kandinsky_status kandinsky_picture_save(const char* path, const uint8_t* pixels,
                                                       int32_t width, int32_t height,
                                                       const char* parameters);
+
+/** Fails as kandinsky_picture_save and kandinsky_embeds_save would because of the path, such as a
+ * name that is too long or a folder that may not be written: to be asked before the work. Leaves
+ * nothing behind. */
+KANDINSKY_API kandinsky_status kandinsky_check_writable(const char* path);
 
 /* ---- Folders ---- */
 

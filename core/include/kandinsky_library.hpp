@@ -95,6 +95,11 @@ inline void save_picture(const std::string& path, const uint8_t* pixels, int32_t
                                parameters.empty() ? nullptr : parameters.c_str()));
 }
 
+/// Throws unless a file can be written there. See kandinsky_check_writable.
+inline void check_writable(const std::string& path) {
+  check(kandinsky_check_writable(path.c_str()));
+}
+
 /// What a model folder holds.
 class Folder {
  public:

@@ -9,10 +9,10 @@
 #include <atomic>
 #include <cerrno>
 #include <cstdio>
-#include <cstring>
 #include <string>
 
 #include "base/error.h"
+#include "io/io_error.h"
 
 namespace kandinsky::io {
 namespace {
@@ -20,22 +20,24 @@ namespace {
 constinit std::atomic<unsigned> g_counter{0};
 
 [[noreturn]] void throw_errno(std::string_view path, int reason) {
-  if (reason == ENOENT || reason == ENOTDIR) {
-    throw Error(ErrorCode::kNotFound,
-                fmt::format("{}: cannot be written: the folder does not exist", path));
-  }
-  throw Error(ErrorCode::kInvalidArgument,
-              fmt::format("{}: cannot be written: {}", path, std::strerror(reason)));
+  throw_io_error(path, "cannot be written", "cannot be written: the folder does not exist", reason);
+}
+
+/// The folder's part of a path, with its slash.
+std::string_view folder_of(std::string_view path) {
+  return path.substr(0, path.rfind('/') + 1);  // npos + 1 is 0
 }
 
 /// A file that removes itself unless it has been renamed to its final name.
 class TemporaryFile {
  public:
   TemporaryFile(std::string_view target, mode_t mode) : target_(target) {
-    // A name of our own rather than mkstemp's: that one creates files only the owner can read.
+    // A name of our own rather than mkstemp's: that one creates files only the owner can read. And
+    // not made of the target's, which may be as long as names can be.
     constexpr int kAttempts = 100;
     for (int attempt = 0; attempt < kAttempts; ++attempt) {
-      name_ = fmt::format("{}.{}-{}.part", target, ::getpid(), g_counter.fetch_add(1));
+      name_ = fmt::format("{}.kandinsky-{}-{}.part", folder_of(target), ::getpid(),
+                          g_counter.fetch_add(1));
       fd_ = ::open(name_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
       if (fd_ >= 0) return;
       if (errno != EEXIST) throw_errno(target_, errno);
@@ -63,6 +65,9 @@ class TemporaryFile {
   }
 
   void commit() {
+    // A file system may put the new name on the disk before the bytes: after a power cut the old
+    // file would be gone and the new one empty. Some cannot sync, and say so.
+    if (::fsync(fd_) != 0 && errno != EINVAL && errno != ENOTSUP) throw_errno(target_, errno);
     const int fd = fd_;
     fd_ = -1;
     // Some file systems report a full disk only here.
@@ -78,16 +83,14 @@ class TemporaryFile {
   bool renamed_ = false;
 };
 
-}  // namespace
-
-void write_file_atomically(std::string_view path, Span<const Span<const std::byte>> pieces) {
-  if (path.empty() || path.find('\0') != std::string_view::npos) {
-    throw Error(ErrorCode::kInvalidArgument,
-                "the path of a file to write is empty or contains a null byte");
-  }
+/// Opens the temporary file, unless the place is none for a file.
+TemporaryFile create(std::string_view path) {
+  check_path(path, "a file to write");
   const std::string target(path);
   struct ::stat status = {};
   const bool exists = ::stat(target.c_str(), &status) == 0;
+  // Anything but "not there yet", such as a name that is too long, stays so.
+  if (!exists && errno != ENOENT) throw_errno(path, errno);
   if (path.back() == '/' || (exists && S_ISDIR(status.st_mode))) {
     throw Error(ErrorCode::kInvalidArgument,
                 fmt::format("{}: cannot be written: it is a folder, a file name is needed", path));
@@ -98,11 +101,18 @@ void write_file_atomically(std::string_view path, Span<const Span<const std::byt
   }
   // A rename would get past the write protection of the file that it replaces.
   if (exists && ::access(target.c_str(), W_OK) != 0) throw_errno(path, errno);
-
   constexpr mode_t kNewFile = 0666;  // less the process's umask
-  TemporaryFile file(path, exists ? (status.st_mode & 0777U) : kNewFile);
+  return {path, exists ? (status.st_mode & 0777U) : kNewFile};
+}
+
+}  // namespace
+
+void write_file_atomically(std::string_view path, Span<const Span<const std::byte>> pieces) {
+  TemporaryFile file = create(path);
   for (const Span<const std::byte> piece : pieces) file.write(piece);
   file.commit();
 }
+
+void check_writable(std::string_view path) { create(path); }
 
 }  // namespace kandinsky::io

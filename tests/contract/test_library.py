@@ -194,7 +194,7 @@ DEFAULTS: dict[str, tuple[type[ctypes.Structure], dict[str, Any]]] = {
         },
     ),
 }
-STATUS_INVALID_ARGUMENT, STATUS_INCOMPATIBLE, STATUS_INTERNAL = 1, 8, 9
+STATUS_INVALID_ARGUMENT, STATUS_INCOMPATIBLE, STATUS_INTERNAL, LAST_STATUS = 1, 8, 9, 10
 
 
 def built(folder: Path, source: str, *flags: str) -> Path:
@@ -300,7 +300,7 @@ def test_the_library_lists_what_it_offers(library: ctypes.CDLL) -> None:
 def test_every_status_has_a_name(library: ctypes.CDLL) -> None:
     name = library.kandinsky_status_name
     name.restype = TEXT
-    names = [name(status) for status in range(STATUS_INTERNAL + 1)]
+    names = [name(status) for status in range(LAST_STATUS + 1)]
     assert all(names)
     assert len(set(names)) == len(names)
 

@@ -20,6 +20,7 @@ BUILTINS = {
     "BusyError": RuntimeError,
     "IncompatibleError": RuntimeError,
     "InternalError": RuntimeError,
+    "IoError": OSError,
 }
 
 

@@ -52,10 +52,49 @@ TEST(AtomicFile, RefusesPathsThatCannotBeAFile) {
   test::expect_error(kInvalidArgument, "is a folder", [&] { write(folder.path("g") + "/", "x"); });
   test::expect_error(kInvalidArgument, "device", [] { write("/dev/null", "x"); });
   test::expect_error(kInvalidArgument, "empty", [] { write("", "x"); });
-  test::expect_error(kInvalidArgument, "File name too long",
-                     [&] { write(folder.path(std::string(300, 'x')), "x"); });
+  test::expect_error(kIo, "File name too long",
+                     [&] { write(folder.path(std::string(256, 'x')), "x"); });
   EXPECT_EQ(folder.num_files(), 1U);
   EXPECT_EQ(test::read_file(file), "x");
+}
+
+TEST(AtomicFile, TakesNamesAsLongAsTheFileSystem) {
+  const test::TempFolder folder;
+  for (const std::size_t length : {240, 251, 255}) {
+    const std::string path = folder.path(std::string(length, 'x'));
+    check_writable(path);
+    write(path, "new");
+    EXPECT_EQ(test::read_file(path), "new") << length;
+  }
+  EXPECT_EQ(folder.num_files(), 3U);
+}
+
+TEST(AtomicFile, RefusesAPlaceBeforeAnythingIsWritten) {
+  const test::TempFolder folder;
+  using enum ErrorCode;
+  const std::string kept = folder.write("kept", "old");
+  check_writable(kept);
+  check_writable(folder.path("new"));
+  EXPECT_EQ(test::read_file(kept), "old");
+  EXPECT_EQ(folder.num_files(), 1U);
+  test::expect_error(kNotFound, "folder does not exist",
+                     [&] { check_writable(folder.path("no/f")); });
+  test::expect_error(kInvalidArgument, "is a folder", [&] { check_writable(folder.path()); });
+  test::expect_error(kInvalidArgument, "empty", [] { check_writable(""); });
+  test::expect_error(kIo, "File name too long",
+                     [&] { check_writable(folder.path(std::string(256, 'x'))); });
+  test::expect_error(kIo, "/sys/new", [] { check_writable("/sys/new"); });
+}
+
+TEST(AtomicFile, SaysThatTooManyFilesAreOpen) {
+  const test::TempFolder folder;
+  const std::string path = folder.path("out");
+  ::rlimit old{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &old), 0);
+  const ::rlimit none{0, old.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+  test::expect_error(ErrorCode::kIo, "Too many open files", [&] { write(path, "x"); });
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &old), 0);
 }
 
 TEST(AtomicFile, RefusesAFolderThatMayNotBeWritten) {
@@ -73,7 +112,7 @@ TEST(AtomicFile, RefusesAFolderThatMayNotBeWritten) {
       }
       return 0;
     });
-    EXPECT_EQ(code, static_cast<int>(ErrorCode::kInvalidArgument)) << name;
+    EXPECT_EQ(code, static_cast<int>(ErrorCode::kIo)) << name;
   }
   ASSERT_EQ(::chmod(folder.path().c_str(), 0700), 0);
   EXPECT_EQ(test::read_file(kept), "old");
@@ -93,7 +132,7 @@ TEST(AtomicFile, AFullDiskLeavesTheOldFileAndNoOther) {
     try {
       write(path, std::string(100'000, 'x'));
     } catch (const Error& error) {
-      ::_exit(error.code() == ErrorCode::kInvalidArgument ? 0 : 3);
+      ::_exit(error.code() == ErrorCode::kIo ? 0 : 3);
     }
     ::_exit(4);
   }
