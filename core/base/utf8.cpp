@@ -59,6 +59,47 @@ std::vector<char32_t> decode_utf8(std::string_view text) {
   return result;
 }
 
+std::vector<char> quote_controls(std::string_view text) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::vector<char> result;
+  result.reserve(text.size());
+  const auto add = [&](std::string_view part) {
+    result.insert(result.end(), part.begin(), part.end());
+  };
+  const auto add_number = [&](std::string_view prefix, std::uint32_t value, unsigned digits) {
+    add(prefix);
+    while (digits-- > 0) result.push_back(kDigits[(value >> (4 * digits)) & 0xFU]);
+  };
+  const auto byte = [&](std::size_t i) -> std::uint32_t {
+    return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U;
+  };
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const std::uint32_t c = byte(i);
+    if (c == '\n') {
+      add("\\n");
+    } else if (c == '\t') {
+      add("\\t");
+    } else if (c < 0x20 || c == 0x7F) {
+      add_number("\\x", c, 2);
+    } else if (c == 0xC2 && byte(i + 1) >= 0x80 && byte(i + 1) <= 0x9F) {
+      add_number("\\x", byte(++i), 2);  // C1 controls: U+009B is another way to say ESC [
+    } else if (c == 0xE2 && (byte(i + 1) & 0xFEU) == 0x80 && (byte(i + 2) & 0xC0U) == 0x80) {
+      const std::uint32_t point = 0x2000U | (byte(i + 1) & 0x3FU) << 6U | (byte(i + 2) & 0x3FU);
+      const bool is_mark =
+          (point >= 0x2028 && point <= 0x202E) || (point >= 0x2066 && point <= 0x2069);
+      if (is_mark) {
+        add_number("\\u", point, 4);
+        i += 2;
+      } else {
+        result.push_back(text[i]);
+      }
+    } else {
+      result.push_back(text[i]);
+    }
+  }
+  return result;
+}
+
 std::size_t encode_utf8(char32_t c, unsigned char* bytes) noexcept {
   const auto value = static_cast<std::uint32_t>(c);
   const auto tail = [&](unsigned shift) {

@@ -16,4 +16,9 @@ std::vector<char32_t> decode_utf8(std::string_view text);
 /// Writes c as UTF-8 into bytes, which has room for 4; returns how many it took.
 std::size_t encode_utf8(char32_t c, unsigned char* bytes) noexcept;
 
+/// The text as one line that a terminal shows and does not obey: control characters, line breaks
+/// and marks that turn the direction of writing become "\n", "\x1b" or "\u202e". All else stays,
+/// bytes that are no UTF-8 too.
+std::vector<char> quote_controls(std::string_view text);
+
 }  // namespace kandinsky

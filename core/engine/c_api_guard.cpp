@@ -1,6 +1,9 @@
 #include "engine/c_api_guard.h"
 
 #include <string>
+#include <vector>
+
+#include "base/utf8.h"
 
 namespace kandinsky::engine {
 namespace {
@@ -14,10 +17,10 @@ static_assert(static_cast<int>(ErrorCode::kCancelled) == KANDINSKY_CANCELLED);
 static_assert(static_cast<int>(ErrorCode::kBusy) == KANDINSKY_BUSY);
 static_assert(static_cast<int>(ErrorCode::kIncompatible) == KANDINSKY_INCOMPATIBLE);
 static_assert(static_cast<int>(ErrorCode::kInternal) == KANDINSKY_INTERNAL);
+static_assert(static_cast<int>(ErrorCode::kIo) == KANDINSKY_IO);
 
 std::string& message_of_this_thread() {
   thread_local std::string text;
-static_assert(static_cast<int>(ErrorCode::kIo) == KANDINSKY_IO);
   return text;
 }
 
@@ -27,7 +30,9 @@ const char* last_error() noexcept { return message_of_this_thread().c_str(); }
 
 kandinsky_status fail(ErrorCode code, std::string_view message) noexcept {
   try {
-    message_of_this_thread() = message;
+    // Names in it come from files of others.
+    const std::vector<char> quoted = quote_controls(message);
+    message_of_this_thread().assign(quoted.begin(), quoted.end());
   } catch (...) {
     message_of_this_thread().clear();
   }

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/utf8.h"
 #include "pipelines/encode_text.h"
 #include "pipelines/paint.h"
 #include "tensor/bridge.h"
@@ -150,7 +151,14 @@ auto Engine::run(const Body& body) {
   const at::ThreadLocalState callers;
   const tensor::JobGuard guard;
   const tensor::RecyclingGuard recycling;
-  const Monitor monitor(cancel_, under(callers, on_step_), under(callers, on_message_));
+  const auto say = under(callers, on_message_);
+  // Remarks quote prompts and names, which come from files and pages of others.
+  const auto say_quoted = [&say](const std::string& message) {
+    const std::vector<char> quoted = quote_controls(message);
+    say({quoted.begin(), quoted.end()});
+  };
+  const Monitor monitor(cancel_, under(callers, on_step_),
+                        say ? pipelines::Monitor::MessageSink(say_quoted) : nullptr);
   return body(monitor);
 }
 

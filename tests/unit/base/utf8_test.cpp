@@ -50,5 +50,24 @@ TEST(Utf8, FindsTheFirstInvalidByte) {
   }
 }
 
+TEST(Utf8, QuotesWhatATerminalWouldObey) {
+  const auto quoted = [](std::string_view text) {
+    const std::vector<char> result = quote_controls(text);
+    return std::string(result.begin(), result.end());
+  };
+  EXPECT_EQ(quoted("a\x1b]0;title\x07"
+                   "b"),
+            R"(a\x1b]0;title\x07b)");
+  EXPECT_EQ(quoted("one\ntwo\r\tthree\x7f"), R"(one\ntwo\x0d\tthree\x7f)");
+  EXPECT_EQ(quoted(std::string_view("a\0b", 3)), R"(a\x00b)");
+  EXPECT_EQ(quoted("\u009b31m"), R"(\x9b31m)");                            // C1: the same as ESC [
+  EXPECT_EQ(quoted("\u2028\u202egnp\u2069"), R"(\u2028\u202egnp\u2069)");  // reads "png" backwards
+  // Names as people have them, and paths that are no UTF-8.
+  for (const char* kept : {"", "красный/円 \\ é.safetensors", "שלום عربى",
+                           "\u00a0\u2027\u202f\u2065\u206a", "\xff\x9b\xc2", "\xe2", "\xe2\x80"}) {
+    EXPECT_EQ(quoted(kept), kept);
+  }
+}
+
 }  // namespace
 }  // namespace kandinsky

@@ -106,6 +106,27 @@ TEST(PictureTest, BadFilesAreToldApart) {
   EXPECT_EQ(status_of([&] { Picture::load(folder.path("half.png")); }), KANDINSKY_CORRUPT_FILE);
 }
 
+TEST(PictureTest, APlaceThatCannotBeWrittenIsToldBeforeTheWork) {
+  const kandinsky::test::TempFolder folder;
+  const auto check = [](const std::string& path) {
+    return status_of([&] { kandinsky::check_writable(path); });
+  };
+  EXPECT_EQ(check(folder.path("new.png")), KANDINSKY_OK);
+  EXPECT_EQ(check(folder.path(std::string(251, 'x') + ".png")), KANDINSKY_OK);
+  EXPECT_EQ(check(folder.path(std::string(252, 'x') + ".png")), KANDINSKY_IO);
+  EXPECT_EQ(check(folder.path("none/new.png")), KANDINSKY_NOT_FOUND);
+  EXPECT_EQ(check(folder.path()), KANDINSKY_INVALID_ARGUMENT);
+  EXPECT_EQ(kandinsky_check_writable(nullptr), KANDINSKY_INVALID_ARGUMENT);
+  EXPECT_EQ(folder.num_files(), 0U);
+}
+
+TEST(PictureTest, MessagesAreOneLineThatATerminalDoesNotObey) {
+  std::string message;
+  status_of([&] { Picture::load("/no/\x1b[31mred\n円.png"); }, &message);
+  EXPECT_THAT(message, HasSubstr("/no/\\x1b[31mred\\n円.png"));
+  EXPECT_EQ(message.find_first_of("\x1b\n"), std::string::npos);
+}
+
 TEST(PictureTest, PixelsHaveToFitTheSides) {
   Picture picture = scene(4, 4);
   picture.height = 5;
