@@ -6,25 +6,44 @@
 /// Every cap on input that we did not write ourselves, each with its reason.
 namespace kandinsky::limits {
 
-/// Header of a safetensors file. The format's own implementation refuses more; real ones stay below
-/// 1 MB.
-inline constexpr std::uint64_t kMaxSafetensorsHeaderBytes = 100'000'000;
+/// Header of a safetensors file. It is read before anything of it can be judged; the largest
+/// component here has 0.1 MB, and notes of trainers and merges add a few. The format allows 100 MB.
+inline constexpr std::uint64_t kMaxSafetensorsHeaderBytes = 16U << 20U;
+
+/// Entries of a safetensors file's metadata. Trainers write some dozens; each costs some hundred
+/// bytes of memory, however short it is.
+inline constexpr std::size_t kMaxSafetensorsMetadata = 10'000;
 
 /// Dimensions of one tensor. Networks here use at most 5; a header could otherwise list millions.
 inline constexpr std::size_t kMaxTensorRank = 16;
 
 /// Tensors in one file. The largest component here has 776.
-inline constexpr std::size_t kMaxTensorsPerFile = 1'000'000;
+inline constexpr std::size_t kMaxTensorsPerFile = 100'000;
+
+/// Layers of one kind that a config may ask for: the largest network here has 24. Each is built
+/// before its weights can be missed.
+inline constexpr std::int64_t kMaxLayers = 1000;
 
 /// config.json, model_index.json, vocab.json, shard indexes. CLIP's vocab.json has 0.9 MB, the
-/// index of a very large model a few; a parsed document takes some ten times its text.
+/// index of a very large model a few.
 inline constexpr std::uint64_t kMaxJsonBytes = 16U << 20U;
+
+/// Values in one of those files, lists and objects included. CLIP's vocab.json has 49,408; each
+/// costs some hundred bytes of memory, however short it is.
+inline constexpr std::size_t kMaxJsonValues = 250'000;
+
+/// Lists and objects inside each other in those files. Real ones have three.
+inline constexpr std::size_t kMaxJsonDepth = 32;
 
 /// merges.txt of a BPE tokenizer: CLIP's has 0.5 MB.
 inline constexpr std::uint64_t kMaxMergesBytes = 16U << 20U;
 
-/// A SentencePiece model: XLM-R's has 5 MB.
-inline constexpr std::uint64_t kMaxSentencePieceBytes = 64U << 20U;
+/// A SentencePiece model: XLM-R's has 5 MB. Its pieces take some ten times that in memory.
+inline constexpr std::uint64_t kMaxSentencePieceBytes = 16U << 20U;
+
+/// Weight files of one component. All of them stay open while the model is in use, and a process
+/// may have some thousand files open; the largest models of this kind have three.
+inline constexpr std::size_t kMaxWeightFiles = 100;
 
 /// One prompt in bytes of UTF-8. 100,000 words fit, also in scripts with two or three bytes a
 /// letter; the tokenizers need up to about 200 bytes of memory for each byte of text.

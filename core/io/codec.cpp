@@ -12,7 +12,7 @@
 #include "io/atomic_file.h"
 #include "io/bytes.h"
 #include "io/image_files.h"
-#include "io/mapped_file.h"
+#include "io/input_file.h"
 #include "io/orientation.h"
 
 namespace kandinsky::io {
@@ -162,13 +162,16 @@ void check_writable(const Image& image, ImageFormat format) {
   }
 }
 
+void check_file_size(std::uint64_t size, std::string_view source) {
+  if (size <= limits::kMaxImageFileBytes) return;
+  refuse(fmt::format("{}: {} bytes are too many for an image file, at most {}", source, size,
+                     limits::kMaxImageFileBytes));
+}
+
 }  // namespace
 
 Image decode_image(Span<const std::byte> bytes, ImageChannels channels, std::string_view source) {
-  if (bytes.size() > limits::kMaxImageFileBytes) {
-    refuse(fmt::format("{}: {} bytes are too many for an image file, at most {}", source,
-                       bytes.size(), limits::kMaxImageFileBytes));
-  }
+  check_file_size(bytes.size(), source);
   const ReadDeadline deadline =
       std::chrono::steady_clock::now() + std::chrono::seconds(limits::kMaxImageSeconds);
   StoredImage stored;
@@ -188,7 +191,9 @@ Image decode_image(Span<const std::byte> bytes, ImageChannels channels, std::str
 }
 
 Image read_image(std::string_view path, ImageChannels channels) {
-  return decode_image(MappedFile::open(path).bytes(), channels, path);
+  const InputFile file = InputFile::open(path);
+  check_file_size(file.size(), path);
+  return decode_image(file.read_all(limits::kMaxImageFileBytes), channels, path);
 }
 
 ImageFormat image_format_for(std::string_view path) {

@@ -32,7 +32,7 @@ enum class ImageChannels : int {
 /// time. source is what messages call the bytes.
 Image decode_image(Span<const std::byte> bytes, ImageChannels channels, std::string_view source);
 
-/// The same from a file. Also throws as MappedFile::open.
+/// The same from a file. Also throws as InputFile::open and read.
 Image read_image(std::string_view path, ImageChannels channels = ImageChannels::kAsStored);
 
 struct ImageWriteOptions {

@@ -16,8 +16,8 @@ namespace kandinsky::io {
 /// valid as long as any copy, or any nested object taken from it, lives.
 class JsonConfig {
  public:
-  /// Throws Error: as MappedFile::open; kCorruptFile for a file that is too large, no JSON, or no
-  /// JSON object.
+  /// Throws Error: as InputFile::open; kCorruptFile for a file that is no JSON, no JSON object, or
+  /// over the caps in base/limits.h.
   static JsonConfig load(std::string_view path);
 
   /// source is what messages call the text.

@@ -12,6 +12,10 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/limits.h"
+#include "base/utf8.h"
+#include "io/input_file.h"
+#include "io/io_error.h"
 #include "io/json_config.h"
 
 namespace kandinsky::io {
@@ -24,20 +28,14 @@ constexpr std::array<std::string_view, 4> kConfigNames = {
     "config.json", "scheduler_config.json", "tokenizer_config.json", "preprocessor_config.json"};
 constexpr std::array<std::string_view, 2> kWeightStems = {"diffusion_pytorch_model", "model"};
 
-bool is_file(const std::string& path) {
-  std::error_code error;
-  return fs::is_regular_file(path, error);
-}
+/// False for what a terminal would obey: these words are shown.
+bool is_plain_text(std::string_view text) { return quote_controls(text).size() == text.size(); }
 
-bool is_folder(const std::string& path) {
-  std::error_code error;
-  return fs::is_directory(path, error);
-}
-
-/// False for anything that would lead out of the folder: these names come from files of others.
+/// False for anything that would lead out of the folder, too: these names come from files of
+/// others.
 bool is_plain_name(std::string_view name) {
-  return !name.empty() && name != "." && name != ".." &&
-         name.find_first_of(std::string_view("/\\\0", 3)) == std::string_view::npos;
+  return !name.empty() && name != "." && name != ".." && is_plain_text(name) &&
+         name.find_first_of("/\\") == std::string_view::npos;
 }
 
 std::string without_trailing_slashes(std::string_view path) {
@@ -74,10 +72,15 @@ std::vector<std::string> shards(const std::string& folder, const std::string& in
   if (names.empty()) {
     throw Error(ErrorCode::kCorruptFile, fmt::format("{}: 'weight_map' is empty", index_path));
   }
+  if (names.size() > limits::kMaxWeightFiles) {
+    throw Error(ErrorCode::kCorruptFile,
+                fmt::format("{}: lists {} files, at most {} are allowed", index_path, names.size(),
+                            limits::kMaxWeightFiles));
+  }
   std::vector<std::string> result;
   for (const std::string& name : names) {
     result.push_back(fmt::format("{}/{}", folder, name));
-    if (!is_file(result.back())) {
+    if (!is_there(result.back())) {
       throw Error(ErrorCode::kNotFound,
                   fmt::format("{}: the file '{}' that it lists is missing; perhaps an incomplete "
                               "download",
@@ -91,11 +94,11 @@ std::vector<std::string> shards(const std::string& folder, const std::string& in
 std::vector<std::string> weights_of_variant(const std::string& folder, std::string_view tag) {
   for (const std::string_view stem : kWeightStems) {
     std::string single = fmt::format("{}/{}{}.safetensors", folder, stem, tag);
-    if (is_file(single)) return {std::move(single)};
+    if (is_there(single)) return {std::move(single)};
   }
   for (const std::string_view stem : kWeightStems) {
     const std::string index = fmt::format("{}/{}.safetensors.index{}.json", folder, stem, tag);
-    if (is_file(index)) return shards(folder, index);
+    if (is_there(index)) return shards(folder, index);
   }
   return {};
 }
@@ -132,31 +135,33 @@ struct ModelDir::Impl {
 ModelDir::ModelDir(std::shared_ptr<const Impl> impl) : impl_(std::move(impl)) {}
 
 ModelDir ModelDir::open(std::string_view path) {
-  if (path.empty() || path.find('\0') != std::string_view::npos) {
-    throw Error(ErrorCode::kInvalidArgument,
-                "the path of a model folder is empty or contains a null byte");
-  }
+  check_path(path, "a model folder");
   const std::string folder = without_trailing_slashes(path);
-  std::error_code error;
-  if (!fs::exists(folder, error)) {
+  if (!is_there(folder))
     throw Error(ErrorCode::kNotFound, fmt::format("{}: no such model folder", folder));
-  }
   if (!is_folder(folder)) {
     throw Error(
         ErrorCode::kInvalidArgument,
         fmt::format("{}: is a file; expected a model folder with a {}", folder, kIndexName));
   }
   const std::string index_path = fmt::format("{}/{}", folder, kIndexName);
-  if (!is_file(index_path)) {
+  if (!is_there(index_path)) {
     throw Error(ErrorCode::kNotFound,
                 fmt::format("{}: no {} in it, so it is no model folder in the hub layout", folder,
                             kIndexName));
   }
   auto impl = std::make_shared<Impl>(JsonConfig::load(index_path));
   impl->path = folder;
+  std::error_code error;
   const fs::path canonical = fs::canonical(folder, error);
   impl->name = (error ? fs::path(folder) : canonical).filename().string();
+  const auto check_class = [&](std::string_view name) {
+    if (is_plain_text(name)) return;
+    throw Error(ErrorCode::kCorruptFile,
+                fmt::format("{}: '{}' cannot be the name of a class", index_path, name));
+  };
   impl->pipeline_class = impl->index.get_string_view("_class_name");
+  check_class(impl->pipeline_class);
   for (const std::string_view key : impl->index.keys()) {
     // Settings of the pipeline itself, such as "_diffusers_version" and "requires_safety_checker".
     if (key.starts_with('_') || !impl->index.is_list(key)) continue;
@@ -172,6 +177,7 @@ ModelDir ModelDir::open(std::string_view path) {
           ErrorCode::kCorruptFile,
           fmt::format("{}: '{}' cannot be the name of a component's folder", index_path, key));
     }
+    check_class(entry[1]);
     impl->components.push_back({key, entry[0], entry[1]});
   }
   return ModelDir(std::move(impl));
@@ -216,7 +222,7 @@ ComponentFiles ModelDir::files_of(std::string_view component) const {
   }
   for (const std::string_view name : kConfigNames) {
     std::string config = fmt::format("{}/{}", files->folder, name);
-    if (is_file(config)) {
+    if (is_there(config)) {
       files->config_path = std::move(config);
       break;
     }
@@ -254,6 +260,7 @@ ComponentFiles ModelDir::weights(std::string_view component) const {
 
 std::optional<ModelDir> ModelDir::sibling(std::string_view suffix) const {
   constexpr std::string_view kInpaint = "-inpaint";
+  constexpr std::size_t kLongestName = 255;
   // Beside the path as given first: the target of a link has other neighbours and another name.
   std::error_code error;
   const fs::path canonical = fs::canonical(impl_->path, error);
@@ -264,6 +271,7 @@ std::optional<ModelDir> ModelDir::sibling(std::string_view suffix) const {
     if (name.empty() || name == "." || name == "..") continue;
     if (name.ends_with(kInpaint)) name.resize(name.size() - kInpaint.size());
     name += suffix;
+    if (name.size() > kLongestName) continue;
     const std::string candidate = (place.parent_path() / name).string();
     if (is_folder(candidate)) return open(candidate);
   }

@@ -18,7 +18,8 @@
 #include "base/error.h"
 #include "base/limits.h"
 #include "io/atomic_file.h"
-#include "io/mapped_file.h"
+#include "io/file_kind.h"
+#include "io/input_file.h"
 
 namespace kandinsky::io {
 namespace {
@@ -85,6 +86,8 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
 
   bool string(string_t& value) override {
     if (state_ == State::kMetadata) {
+      if (metadata.size() == limits::kMaxSafetensorsMetadata)
+        fail(fmt::format("more than {} metadata entries", limits::kMaxSafetensorsMetadata));
       metadata.emplace_back(key_, value);
     } else if (state_ == State::kTensor && key_ == "dtype") {
       const std::optional<DType> dtype = parse_dtype(value);
@@ -209,12 +212,12 @@ Span<const std::byte> as_bytes(std::string_view text) {
 }  // namespace
 
 struct SafetensorsFile::Impl {
-  explicit Impl(MappedFile opened) : file(std::move(opened)) {}
+  explicit Impl(InputFile opened) : file(std::move(opened)) {}
 
-  MappedFile file;
+  InputFile file;
   std::vector<HeaderTensor> header;
   std::vector<std::pair<std::string, std::string>> header_metadata;
-  std::vector<TensorView> tensors;
+  std::vector<StoredTensor> tensors;
   std::vector<MetadataEntry> metadata;
   std::unordered_map<std::string_view, std::size_t> index;
 };
@@ -222,38 +225,48 @@ struct SafetensorsFile::Impl {
 SafetensorsFile::SafetensorsFile(std::shared_ptr<const Impl> impl) : impl_(std::move(impl)) {}
 
 SafetensorsFile SafetensorsFile::open(std::string_view path) {
-  auto impl = std::make_shared<Impl>(MappedFile::open(path));
-  const Span<const std::byte> bytes = impl->file.bytes();
+  auto impl = std::make_shared<Impl>(InputFile::open(path));
+  const InputFile& file = impl->file;
   constexpr std::string_view kTruncated = "perhaps an incomplete download";
-  if (bytes.size() < kLengthBytes) {
-    throw_corrupt(path, fmt::format("truncated: {} bytes are no safetensors file; {}", bytes.size(),
+  std::array<std::byte, 512> head{};
+  const auto head_size =
+      static_cast<std::size_t>(std::min<std::uint64_t>(head.size(), file.size()));
+  file.read(0, Span<std::byte>(head).first(head_size));
+  std::uint64_t header_size = 0;
+  std::memcpy(&header_size, head.data(), kLengthBytes);
+  const bool is_plausible = head_size > kLengthBytes && header_size > 0 &&
+                            header_size <= file.size() - kLengthBytes &&
+                            head[kLengthBytes] == std::byte{'{'};
+  if (!is_plausible)
+    refuse_other_kinds(path, Span<const std::byte>(head).first(head_size), "a safetensors file");
+  if (file.size() < kLengthBytes) {
+    throw_corrupt(path, fmt::format("truncated: {} bytes are no safetensors file; {}", file.size(),
                                     kTruncated));
   }
-  if (as_text(bytes).starts_with("version https://git-lfs")) {
-    throw_corrupt(path, "is a Git LFS pointer, not the weights: fetch them with 'git lfs pull'");
-  }
-  std::uint64_t header_size = 0;
-  std::memcpy(&header_size, bytes.data(), kLengthBytes);
   if (header_size > limits::kMaxSafetensorsHeaderBytes) {
     throw_corrupt(path,
                   fmt::format("no safetensors file: the header's length would be {} bytes, at most "
                               "{} are allowed",
                               header_size, limits::kMaxSafetensorsHeaderBytes));
   }
-  if (header_size > bytes.size() - kLengthBytes) {
+  if (header_size > file.size() - kLengthBytes) {
     throw_corrupt(path, fmt::format("truncated: the header should have {} bytes, {} are there; {}",
-                                    header_size, bytes.size() - kLengthBytes, kTruncated));
+                                    header_size, file.size() - kLengthBytes, kTruncated));
   }
 
   HeaderReader reader(path);
-  const std::string_view header = as_text(bytes.subspan(kLengthBytes, header_size));
-  try {
-    // The format pads the header with spaces, which are white space to JSON.
-    if (!nlohmann::json::sax_parse(header.begin(), header.end(), &reader)) {
-      reader.fail("no valid JSON");
+  {
+    std::vector<std::byte> bytes(header_size);
+    file.read(kLengthBytes, bytes);
+    const std::string_view header = as_text(bytes);
+    try {
+      // The format pads the header with spaces, which are white space to JSON.
+      if (!nlohmann::json::sax_parse(header.begin(), header.end(), &reader)) {
+        reader.fail("no valid JSON");
+      }
+    } catch (const nlohmann::json::exception& error) {
+      reader.fail(error.what());
     }
-  } catch (const nlohmann::json::exception& error) {
-    reader.fail(error.what());
   }
 
   impl->header = std::move(reader.tensors);
@@ -262,7 +275,8 @@ SafetensorsFile SafetensorsFile::open(std::string_view path) {
     return std::pair(a.begin, a.end) < std::pair(b.begin, b.end);
   });
 
-  const Span<const std::byte> data = bytes.subspan(kLengthBytes + header_size);
+  const std::uint64_t data_begin = kLengthBytes + header_size;
+  const std::uint64_t data_size = file.size() - data_begin;
   std::uint64_t position = 0;
   for (const HeaderTensor& tensor : impl->header) {
     const auto fail = [&](std::string_view what) {
@@ -284,16 +298,16 @@ SafetensorsFile SafetensorsFile::open(std::string_view path) {
     if (tensor.begin > position) {
       fail(fmt::format("{} unused bytes before its data", tensor.begin - position));
     }
-    if (tensor.end > data.size()) {
+    if (tensor.end > data_size) {
       throw_corrupt(path,
                     fmt::format("truncated: tensor '{}' ends at byte {} of the data, {} are there; "
                                 "{}",
-                                tensor.name, tensor.end, data.size(), kTruncated));
+                                tensor.name, tensor.end, data_size, kTruncated));
     }
     position = tensor.end;
   }
-  if (position != data.size()) {
-    throw_corrupt(path, fmt::format("{} bytes after the last tensor", data.size() - position));
+  if (position != data_size) {
+    throw_corrupt(path, fmt::format("{} bytes after the last tensor", data_size - position));
   }
 
   // Views into header and metadata: those two do not change from here on.
@@ -301,8 +315,11 @@ SafetensorsFile SafetensorsFile::open(std::string_view path) {
   impl->index.reserve(impl->header.size());
   for (const HeaderTensor& tensor : impl->header) {
     impl->index.emplace(tensor.name, impl->tensors.size());
-    impl->tensors.push_back({tensor.name, tensor.dtype, tensor.shape,
-                             data.subspan(tensor.begin, tensor.end - tensor.begin)});
+    impl->tensors.push_back({.name = tensor.name,
+                             .dtype = tensor.dtype,
+                             .shape = tensor.shape,
+                             .position = data_begin + tensor.begin,
+                             .size = tensor.end - tensor.begin});
   }
   impl->metadata.reserve(impl->header_metadata.size());
   for (const auto& [key, value] : impl->header_metadata) impl->metadata.push_back({key, value});
@@ -311,17 +328,18 @@ SafetensorsFile SafetensorsFile::open(std::string_view path) {
 
 std::string_view SafetensorsFile::path() const noexcept { return impl_->file.path(); }
 
-Span<const TensorView> SafetensorsFile::tensors() const noexcept { return impl_->tensors; }
+Span<const StoredTensor> SafetensorsFile::tensors() const noexcept { return impl_->tensors; }
 
-const TensorView* SafetensorsFile::find(std::string_view name) const noexcept {
+const StoredTensor* SafetensorsFile::find(std::string_view name) const noexcept {
   const auto found = impl_->index.find(name);
   return found == impl_->index.end() ? nullptr : &impl_->tensors[found->second];
 }
 
 Span<const MetadataEntry> SafetensorsFile::metadata() const noexcept { return impl_->metadata; }
 
-void SafetensorsFile::release(const TensorView& tensor) const noexcept {
-  impl_->file.release(tensor.bytes);
+void SafetensorsFile::read(const StoredTensor& tensor, std::uint64_t offset,
+                           Span<std::byte> to) const {
+  impl_->file.read(tensor.position + offset, to);
 }
 
 void write_safetensors(std::string_view path, Span<const TensorView> tensors,

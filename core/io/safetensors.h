@@ -17,29 +17,39 @@ struct MetadataEntry {
   std::string_view value;
 };
 
+/// One tensor of a file.
+struct StoredTensor {
+  std::string_view name;
+  DType dtype = DType::kF32;
+  Span<const std::int64_t> shape;  ///< Each >= 0; an empty shape is a scalar.
+  std::uint64_t position = 0;      ///< of its first byte in the file
+  std::uint64_t size = 0;          ///< product(shape) * dtype_size(dtype), in bytes
+};
+
 /// An open file, checked as a whole: every tensor's bytes lie inside the file, follow each other
-/// without gap or overlap, and have the length that dtype and shape ask for. Cheap to copy; views
-/// stay valid as long as any copy lives, so a copy inside a tensor's deleter keeps the mapping
-/// alive.
+/// without gap or overlap, and have the length that dtype and shape ask for. Cheap to copy; names
+/// and shapes stay valid as long as any copy lives. Any thread may read.
 class SafetensorsFile {
  public:
-  /// Throws Error: kNotFound and kInvalidArgument as MappedFile::open; kCorruptFile for a truncated
-  /// file, a header that is no JSON or contradicts itself or the file; kUnsupported for an element
-  /// type that DType lacks. The message names the file, and the tensor where it is about one.
+  /// Throws Error: as InputFile::open; kCorruptFile for a truncated file, a header that is no JSON,
+  /// is over the caps in base/limits.h, or contradicts itself or the file; kUnsupported for an
+  /// element type that DType lacks. The message names the file, and the tensor where it is about
+  /// one.
   static SafetensorsFile open(std::string_view path);
 
   std::string_view path() const noexcept;
 
   /// All tensors, in the order of their data in the file.
-  Span<const TensorView> tensors() const noexcept;
+  Span<const StoredTensor> tensors() const noexcept;
 
-  /// The tensor of that name, or null. The pointer lives as long as the views.
-  const TensorView* find(std::string_view name) const noexcept;
+  /// The tensor of that name, or null. The pointer lives as long as the names.
+  const StoredTensor* find(std::string_view name) const noexcept;
 
   Span<const MetadataEntry> metadata() const noexcept;
 
-  /// As MappedFile's, for the data of one of this file's tensors.
-  void release(const TensorView& tensor) const noexcept;
+  /// Fills `to` with the bytes of one of this file's tensors from `offset` on, which must lie
+  /// inside it. Throws as InputFile::read.
+  void read(const StoredTensor& tensor, std::uint64_t offset, Span<std::byte> to) const;
 
  private:
   struct Impl;

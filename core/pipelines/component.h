@@ -23,20 +23,30 @@
 
 namespace kandinsky::pipelines {
 
+/// Weights of which a network can be built at no cost, only to see whether they fit its config.
+inline tensor::Weights for_checks(const tensor::Weights& weights) {
+  return weights.anew(tensor::with_streamed_weights({})).without_values();
+}
+
 /// A network that is loaded when it is first used and stays until it is freed.
 template <typename Network>
 class Component : public Resident {
  public:
   using Build = std::function<Network(const tensor::Weights& weights)>;
 
-  /// Opens the weight files once to check their headers, so that a bad folder is refused before any
-  /// work. `layout` must be that of what `build` makes.
-  Component(io::ComponentFiles files, tensor::Placement placement, WeightLayout layout, Build build)
-      : files_(std::move(files)),
-        placement_(placement),
+  /// Opens the weight files and checks the names and shapes in their headers, so that a bad folder
+  /// is refused before any work. They stay open, so that what is loaded later is what was checked.
+  /// `layout` must be that
+  /// of what `build` makes.
+  Component(const io::ComponentFiles& files, tensor::Placement placement, WeightLayout layout,
+            Build build)
+      : placement_(placement),
         layout_(std::move(layout)),
         build_(std::move(build)),
-        sizes_(tensor::Weights::open(files_, placement_).sizes()) {}
+        weights_(tensor::Weights::open(files, placement_)),
+        sizes_(weights_.sizes()) {
+    build_(for_checks(weights_));
+  }
 
   /// Puts the component under a residency's plans. It must stay where it is from then on.
   void join(Residency& residency, std::string name) {
@@ -62,7 +72,7 @@ class Component : public Resident {
       }
       {
         const nn::TileRoomGuard room;
-        network_ = std::make_unique<Network>(build_(tensor::Weights::open(files_, placement)));
+        network_ = std::make_unique<Network>(build_(weights_.anew(placement)));
       }
       is_streamed_ = streamed;
       loaded_layout_ = layout;
@@ -145,10 +155,10 @@ class Component : public Resident {
          .int8_weights = placement_.int8_weights});
   }
 
-  io::ComponentFiles files_;
   tensor::Placement placement_;
   WeightLayout layout_;
   Build build_;
+  tensor::Weights weights_;
   std::vector<tensor::TensorSize> sizes_;
   std::unique_ptr<Network> network_;
   bool is_streamed_ = false;

@@ -173,13 +173,14 @@ Embeds load_embeds(std::string_view path) {
                  fmt::format("{}: {}; expected a file of saved embeds", path, what));
   };
   Embeds embeds;
-  for (const io::TensorView& view : file.tensors()) {
-    at::Tensor tensor = tensor::from_view(file, view).to(at::kFloat).clone();
+  for (const io::StoredTensor& stored : file.tensors()) {
+    const std::string_view name = stored.name;
+    at::Tensor tensor = tensor::read_tensor(file, stored).to(at::kFloat);
     if (tensor.dim() < 2 || tensor.dim() > 3)
-      throw corrupt(fmt::format("tensor \"{}\" has {} dimensions", view.name, tensor.dim()));
+      throw corrupt(fmt::format("tensor \"{}\" has {} dimensions", name, tensor.dim()));
     if (!tensor.isfinite().all().item<bool>())
-      throw corrupt(fmt::format("tensor \"{}\" has values that are not finite", view.name));
-    embeds.tensors.emplace_back(std::string(view.name), std::move(tensor));
+      throw corrupt(fmt::format("tensor \"{}\" has values that are not finite", name));
+    embeds.tensors.emplace_back(std::string(name), std::move(tensor));
   }
   if (const std::string fault = fault_of(embeds); !fault.empty()) throw corrupt(fault);
   return embeds;

@@ -48,13 +48,13 @@ FolderComponent describe_component(const io::ModelDir& model, const io::Componen
   const io::ComponentFiles files = model.weights(info.name);
   for (const std::string_view path : files.weights()) {
     const io::SafetensorsFile file = io::SafetensorsFile::open(path);
-    for (const io::TensorView& view : file.tensors()) {
+    for (const io::StoredTensor& stored : file.tensors()) {
       ++component.tensors;
-      component.bytes += view.bytes.size();
+      component.bytes += stored.size;
       // Older exports hold index tables that are no parameters.
-      if (!is_number(view.dtype)) continue;
-      component.parameters += view.bytes.size() / io::dtype_size(view.dtype);
-      const std::string dtype = precision_of(view.dtype);
+      if (!is_number(stored.dtype)) continue;
+      component.parameters += stored.size / io::dtype_size(stored.dtype);
+      const std::string dtype = precision_of(stored.dtype);
       if (component.dtype.empty()) component.dtype = dtype;
       if (component.dtype != dtype) component.dtype = "mixed";
     }

@@ -12,7 +12,6 @@
 #include "base/error.h"
 
 namespace kandinsky::tensor {
-namespace {
 
 at::ScalarType scalar_type(io::DType dtype) {
   switch (dtype) {
@@ -40,25 +39,11 @@ at::ScalarType scalar_type(io::DType dtype) {
   throw Error(ErrorCode::kUnsupported, "a tensor of an unknown type");
 }
 
-}  // namespace
-
-at::Tensor from_view(const io::SafetensorsFile& file, const io::TensorView& view) {
-  const at::ScalarType dtype = scalar_type(view.dtype);
-  const at::IntArrayRef shape(view.shape.data(), view.shape.size());
-  const auto options = at::TensorOptions().dtype(dtype);
-  const auto address = reinterpret_cast<uintptr_t>(view.bytes.data());
-  if (view.bytes.empty() || address % io::dtype_size(view.dtype) != 0) {
-    at::Tensor copy = at::empty(shape, options);
-    if (!view.bytes.empty()) {
-      std::memcpy(copy.mutable_data_ptr(), view.bytes.data(), view.bytes.size());
-      file.release(view);
-    }
-    return copy;
-  }
-  // The mapping is read-only; at::from_blob has no const form.
-  void* data = const_cast<std::byte*>(view.bytes.data());
-  return at::from_blob(
-      data, shape, [file, view](void*) { file.release(view); }, options);
+at::Tensor read_tensor(const io::SafetensorsFile& file, const io::StoredTensor& stored) {
+  at::Tensor tensor =
+      at::empty({stored.shape.data(), stored.shape.size()}, scalar_type(stored.dtype));
+  file.read(stored, 0, {static_cast<std::byte*>(tensor.mutable_data_ptr()), stored.size});
+  return tensor;
 }
 
 at::Tensor from_floats(const float* data, at::IntArrayRef shape) {

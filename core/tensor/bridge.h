@@ -10,11 +10,11 @@
 
 namespace kandinsky::tensor {
 
-/// A CPU tensor over a safetensors file's bytes, without a copy where their address allows it; it
-/// keeps the mapping alive. It must not be written to. Its pages
-/// are given back with it, so that weights which were converted or laid out anew are in memory
-/// once. Throws Error(kUnsupported) for a type that LibTorch lacks.
-at::Tensor from_view(const io::SafetensorsFile& file, const io::TensorView& view);
+/// A tensor of a safetensors file on the CPU, in its own type. Throws as SafetensorsFile::read.
+at::Tensor read_tensor(const io::SafetensorsFile& file, const io::StoredTensor& stored);
+
+/// LibTorch's name of a type.
+at::ScalarType scalar_type(io::DType dtype);
 
 /// fp32 CPU copy of a caller's numbers.
 at::Tensor from_floats(const float* data, at::IntArrayRef shape);

@@ -17,9 +17,7 @@ namespace {
 /// A megabyte in fp32: it stays in a core's own cache, and calls are rare.
 constexpr int64_t kPiece = int64_t{1} << 18;
 
-bool is_half(const at::Tensor& x) {
-  return x.scalar_type() == at::kHalf || x.scalar_type() == at::kBFloat16;
-}
+bool is_half(at::ScalarType type) { return type == at::kHalf || type == at::kBFloat16; }
 
 }  // namespace
 
@@ -29,22 +27,25 @@ bool is_finite(const at::Tensor& x) {
   return std::isfinite(low.item<double>()) && std::isfinite(high.item<double>());
 }
 
-bool convert(const at::Tensor& from, const at::Tensor& to) {
-  const at::Tensor source = from.view(-1);
+bool read_converted(const ReadNumbers& read, at::ScalarType stored, const at::Tensor& to,
+                    FiniteCheck check) {
   const at::Tensor target = to.view(-1);
-  const bool through_float = is_half(from) && is_half(to) && from.scalar_type() != to.scalar_type();
+  const bool is_same = stored == to.scalar_type();
+  const bool through_float = !is_same && is_half(stored) && is_half(to.scalar_type());
   std::atomic<bool> all_finite = true;
-  at::parallel_for(0, source.numel(), kPiece, [&](int64_t begin, int64_t end) {
+  at::parallel_for(0, target.numel(), kPiece, [&](int64_t begin, int64_t end) {
     const JobGuard guard;
-    const at::Tensor floats =
-        through_float ? at::empty({std::min(kPiece, end - begin)}, at::kFloat) : at::Tensor();
+    const int64_t most = std::min(kPiece, end - begin);
+    const at::Tensor raw = is_same ? at::Tensor() : at::empty({most}, stored);
+    const at::Tensor floats = through_float ? at::empty({most}, at::kFloat) : at::Tensor();
     for (int64_t start = begin; start < end; start += kPiece) {
       const int64_t length = std::min(kPiece, end - start);
       const at::Tensor piece = target.narrow(0, start, length);
-      at::Tensor numbers = source.narrow(0, start, length);
+      at::Tensor numbers = is_same ? piece : raw.narrow(0, 0, length);
+      read(start, numbers);
       if (through_float) numbers = floats.narrow(0, 0, length).copy_(numbers);
-      piece.copy_(numbers);
-      if (!is_finite(piece)) all_finite = false;
+      if (!is_same) piece.copy_(numbers);
+      if (check == FiniteCheck::kCheck && !is_finite(piece)) all_finite = false;
     }
   });
   return all_finite;

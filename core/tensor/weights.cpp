@@ -2,6 +2,7 @@
 
 #include <ATen/ops/empty.h>
 #include <ATen/ops/zeros.h>
+#include <c10/util/accumulate.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -19,11 +20,6 @@
 
 namespace kandinsky::tensor {
 namespace {
-
-struct Entry {
-  const io::SafetensorsFile* file;
-  const io::TensorView* view;
-};
 
 /// "a, b, c and 40 more": an error message names enough to see what kind of file it is.
 std::string some_of(const std::set<std::string>& names) {
@@ -50,37 +46,49 @@ bool same_but_trailing_ones(Span<const int64_t> file, at::IntArrayRef wanted) {
 
 }  // namespace
 
-struct Weights::State {
-  Placement placement;
+struct Weights::Entry {
+  const io::SafetensorsFile* file;
+  const io::StoredTensor* stored;
+};
+
+struct Weights::Files {
   std::string folder;
   std::vector<io::SafetensorsFile> files;
   std::map<std::string, Entry, std::less<>> entries;
-  std::set<std::string> taken;
-  std::set<std::string> found_finite;
-  std::set<std::string> missing;
-  std::set<std::string> misshapen;
-  std::vector<std::string> ignored_prefixes;
-  Room lent;  ///< for what lend() gives
+};
+
+struct Weights::State {
+  std::shared_ptr<const Files> files;
+  Placement placement{};
+  std::set<std::string> taken{};
+  std::set<std::string> found_finite{};
+  std::set<std::string> missing{};
+  std::set<std::string> misshapen{};
+  std::vector<std::string> ignored_prefixes{};
+  Room lent{};  ///< for what lend() gives
   size_t bytes_since_trim = 0;
 };
 
-Weights Weights::open(const io::ComponentFiles& files, Placement placement) {
-  auto state = std::make_shared<State>();
-  state->placement = placement;
-  state->folder = std::string(files.folder());
-  for (const std::string_view path : files.weights())
-    state->files.push_back(io::SafetensorsFile::open(path));
-  for (const io::SafetensorsFile& file : state->files) {
-    for (const io::TensorView& view : file.tensors()) {
+Weights Weights::open(const io::ComponentFiles& component, Placement placement) {
+  auto files = std::make_shared<Files>();
+  files->folder = std::string(component.folder());
+  for (const std::string_view path : component.weights())
+    files->files.push_back(io::SafetensorsFile::open(path));
+  for (const io::SafetensorsFile& file : files->files) {
+    for (const io::StoredTensor& stored : file.tensors()) {
       const bool is_new =
-          state->entries.emplace(std::string(view.name), Entry{&file, &view}).second;
+          files->entries.emplace(std::string(stored.name), Entry{&file, &stored}).second;
       if (!is_new) {
-        throw Error(ErrorCode::kCorruptFile,
-                    fmt::format("{}: tensor \"{}\" stands in two files", state->folder, view.name));
+        throw Error(ErrorCode::kCorruptFile, fmt::format("{}: tensor \"{}\" stands in two files",
+                                                         files->folder, stored.name));
       }
     }
   }
-  return {std::move(state), ""};
+  return {std::make_shared<State>(State{.files = std::move(files), .placement = placement}), ""};
+}
+
+Weights Weights::anew(Placement placement) const {
+  return {std::make_shared<State>(State{.files = state_->files, .placement = placement}), ""};
 }
 
 Weights Weights::scope(std::string_view name) const {
@@ -92,88 +100,108 @@ Weights Weights::scope(std::string_view name, int64_t index) const {
 }
 
 bool Weights::has(std::string_view name) const {
-  return state_->entries.contains(fmt::format("{}{}", prefix_, name));
+  return state_->files->entries.contains(fmt::format("{}{}", prefix_, name));
 }
 
-at::Tensor Weights::find(std::initializer_list<std::string_view> names,
-                         at::IntArrayRef shape) const {
+const Weights::Entry* Weights::find(std::initializer_list<std::string_view> names,
+                                    at::IntArrayRef shape) const {
+  const Files& files = *state_->files;
   for (const std::string_view name : names) {
     const std::string full = fmt::format("{}{}", prefix_, name);
-    const auto found = state_->entries.find(full);
-    if (found == state_->entries.end()) continue;
+    const auto found = files.entries.find(full);
+    if (found == files.entries.end()) continue;
     state_->taken.insert(full);
-    const io::TensorView& view = *found->second.view;
-    if (!is_floating(view.dtype)) {
+    const io::StoredTensor& stored = *found->second.stored;
+    if (!is_floating(stored.dtype)) {
       throw Error(ErrorCode::kUnsupported,
                   fmt::format("{}: tensor \"{}\" is {}; quantised weights are not supported",
-                              state_->folder, full, io::dtype_name(view.dtype)));
+                              files.folder, full, io::dtype_name(stored.dtype)));
     }
-    if (!same_but_trailing_ones(view.shape, shape)) {
+    if (!same_but_trailing_ones(stored.shape, shape)) {
       state_->misshapen.insert(fmt::format("{} is [{}], expected [{}]", full,
-                                           fmt::join(view.shape, ", "), fmt::join(shape, ", ")));
-      return {};
+                                           fmt::join(stored.shape, ", "), fmt::join(shape, ", ")));
+      check_stand_in(shape);
+      return nullptr;
     }
-    return from_view(*found->second.file, view).view(shape);
+    return &found->second;
   }
   state_->missing.insert(fmt::format("{}{}", prefix_, *names.begin()));
-  return {};
+  check_stand_in(shape);
+  return nullptr;
 }
 
-at::Tensor Weights::place(const at::Tensor& mapped, std::string_view name, Keep keep) const {
+void Weights::check_stand_in(at::IntArrayRef shape) const {
+  // A config may ask for very many layers: the first missing ones tell enough.
+  constexpr size_t kMostMissing = 500;
+  // Not even a tensor without values can have more bytes than 64 bits count.
+  if (state_->missing.size() > kMostMissing ||
+      !io::tensor_byte_size(io::DType::kF64, {shape.data(), shape.size()})) {
+    throw_unfit({});
+  }
+}
+
+at::Tensor Weights::place(const Entry& entry, at::IntArrayRef shape, std::string_view name,
+                          Keep keep) const {
   const Placement& placement = state_->placement;
   const std::string full = fmt::format("{}{}", prefix_, name);
   // Streamed weights come by at each use.
   const bool is_known = state_->found_finite.contains(full);
   at::Tensor placed;
   bool finite = true;
-  if (placement.device.is_cpu() && mapped.scalar_type() != placement.dtype) {
-    placed = room_for(mapped, keep);
-    finite = convert(mapped, placed);
+  if (placement.device.is_cpu()) {
+    placed = room_for(shape, keep);
+    const auto element_size = static_cast<int64_t>(io::dtype_size(entry.stored->dtype));
+    finite = read_converted(
+        [&](int64_t begin, const at::Tensor& piece) {
+          entry.file->read(*entry.stored, static_cast<uint64_t>(begin * element_size),
+                           {static_cast<std::byte*>(piece.mutable_data_ptr()), piece.nbytes()});
+        },
+        scalar_type(entry.stored->dtype), placed,
+        is_known ? FiniteCheck::kSkip : FiniteCheck::kCheck);
   } else {
-    placed = mapped.to(placement.device, placement.dtype);
+    placed =
+        read_tensor(*entry.file, *entry.stored).view(shape).to(placement.device, placement.dtype);
     finite = is_known || is_finite(placed);
   }
-  if (!finite) throw_not_finite(mapped, full);
+  if (!finite) throw_not_finite(entry, full);
   state_->found_finite.insert(full);
   return placed;
 }
 
-at::Tensor Weights::room_for(const at::Tensor& mapped, Keep keep) const {
-  const auto options = mapped.options().dtype(state_->placement.dtype);
+at::Tensor Weights::room_for(at::IntArrayRef shape, Keep keep) const {
+  const at::ScalarType dtype = state_->placement.dtype;
   // A larger one would stay beside all that is laid out after it, which is when most is in memory.
   constexpr size_t kMostLent = size_t{48} << 20U;
-  const auto bytes =
-      static_cast<size_t>(mapped.numel()) * c10::elementSize(state_->placement.dtype);
-  if (keep == Keep::kLent && bytes <= kMostLent)
-    return state_->lent.lend(mapped.sizes(), state_->placement.dtype);
+  const size_t bytes = static_cast<size_t>(c10::multiply_integers(shape)) * c10::elementSize(dtype);
+  if (keep == Keep::kLent && bytes <= kMostLent) return state_->lent.lend(shape, dtype);
   // Tensors that are converted and then laid out anew leave holes in the heap that the next ones do
   // not fit into: a network of small layers would take a third more while it is loaded.
   constexpr size_t kBytesBetweenTrims = size_t{100} << 20U;
-  state_->bytes_since_trim += mapped.nbytes();
+  state_->bytes_since_trim += bytes;
   if (state_->bytes_since_trim > kBytesBetweenTrims) {
     trim_heap();
     state_->bytes_since_trim = 0;
   }
-  return at::empty(mapped.sizes(), options);
+  return at::empty(shape, at::TensorOptions().dtype(dtype));
 }
 
-void Weights::throw_not_finite(const at::Tensor& mapped, const std::string& name) const {
-  const bool overflow = is_finite(mapped);
-  throw Error(overflow ? ErrorCode::kUnsupported : ErrorCode::kCorruptFile,
-              overflow
-                  ? fmt::format("{}: tensor \"{}\" does not fit into {}; use another precision",
-                                state_->folder, name, precision_name(state_->placement.dtype))
-                  : fmt::format("{}: tensor \"{}\" holds values that are not finite numbers; the "
-                                "file is damaged",
-                                state_->folder, name));
+void Weights::throw_not_finite(const Entry& entry, const std::string& name) const {
+  const bool overflow = is_finite(read_tensor(*entry.file, *entry.stored));
+  throw Error(
+      overflow ? ErrorCode::kUnsupported : ErrorCode::kCorruptFile,
+      overflow ? fmt::format("{}: tensor \"{}\" does not fit into {}; use another precision",
+                             state_->files->folder, name, precision_name(state_->placement.dtype))
+               : fmt::format("{}: tensor \"{}\" holds values that are not finite numbers; the "
+                             "file is damaged",
+                             state_->files->folder, name));
 }
 
 at::Tensor Weights::get(std::initializer_list<std::string_view> names, at::IntArrayRef shape,
                         Keep keep) const {
-  const at::Tensor mapped = find(names, shape);
+  const Entry* const entry = find(names, shape);
   if (!has_values_)
     return at::empty(shape, at::TensorOptions().device(at::kMeta).dtype(state_->placement.dtype));
-  if (mapped.defined()) return place(mapped, *names.begin(), keep);
+  if (entry != nullptr) return place(*entry, shape, *names.begin(), keep);
   const auto options =
       at::TensorOptions().device(state_->placement.device).dtype(state_->placement.dtype);
   return at::zeros({1}, options).expand(shape);
@@ -192,9 +220,36 @@ at::Tensor Weights::lend(std::string_view name, at::IntArrayRef shape) const {
   return get({name}, shape, Keep::kLent);
 }
 
-at::Tensor Weights::take_mapped(std::string_view name, at::IntArrayRef shape) const {
-  const at::Tensor mapped = find({name}, shape);
-  return mapped.defined() ? mapped : at::zeros({1}).expand(shape);
+struct StoredTable::Source {
+  io::SafetensorsFile file;
+  const io::StoredTensor* stored;
+};
+
+StoredTable Weights::table(std::string_view name, at::IntArrayRef shape) const {
+  const Entry* const entry = find({name}, shape);
+  if (entry == nullptr) return StoredTable(nullptr);  // finish() tells
+  return StoredTable(std::make_shared<const StoredTable::Source>(
+      StoredTable::Source{.file = *entry->file, .stored = entry->stored}));
+}
+
+at::Tensor StoredTable::rows(const at::Tensor& ids) const {
+  const io::StoredTensor& stored = *source_->stored;
+  const int64_t count = stored.shape[0];
+  const int64_t width = stored.shape[1];
+  const at::Tensor numbers = ids.to(at::kCPU, at::kLong).contiguous().view(-1);
+  at::Tensor rows = at::empty({numbers.numel(), width}, scalar_type(stored.dtype));
+  const auto row_bytes = static_cast<size_t>(rows.stride(0)) * rows.element_size();
+  auto* const bytes = static_cast<std::byte*>(rows.mutable_data_ptr());
+  for (int64_t i = 0; i < numbers.numel(); ++i) {
+    const int64_t id = numbers.const_data_ptr<int64_t>()[i];
+    if (id < 0 || id >= count)
+      throw Error(ErrorCode::kInternal, fmt::format("row {} of a table of {}", id, count));
+    source_->file.read(stored, static_cast<uint64_t>(id) * row_bytes,
+                       {bytes + static_cast<size_t>(i) * row_bytes, row_bytes});
+  }
+  std::vector<int64_t> shape = ids.sizes().vec();
+  shape.push_back(width);
+  return rows.view(shape);
 }
 
 void Weights::ignore(std::string_view prefix) const {
@@ -204,34 +259,40 @@ void Weights::ignore(std::string_view prefix) const {
 void Weights::finish() const {
   state_->lent.release();
   std::set<std::string> unknown;
-  for (const auto& [name, entry] : state_->entries) {
+  for (const auto& [name, entry] : state_->files->entries) {
     const bool ignored =
         std::any_of(state_->ignored_prefixes.begin(), state_->ignored_prefixes.end(),
                     [&name = name](const std::string& prefix) { return name.starts_with(prefix); });
     if (!ignored && !state_->taken.contains(name)) unknown.insert(name);
   }
+  if (!state_->missing.empty() || !state_->misshapen.empty() || !unknown.empty())
+    throw_unfit(unknown);
+}
+
+void Weights::throw_unfit(const std::set<std::string>& unknown) const {
   std::vector<std::string> faults;
   if (!state_->missing.empty())
     faults.push_back(fmt::format("missing tensors: {}", some_of(state_->missing)));
   if (!state_->misshapen.empty())
     faults.push_back(fmt::format("tensors of another shape: {}", some_of(state_->misshapen)));
   if (!unknown.empty()) faults.push_back(fmt::format("unknown tensors: {}", some_of(unknown)));
-  if (faults.empty()) return;
   throw Error(ErrorCode::kCorruptFile,
-              fmt::format("{}: the weights do not fit the folder's config: {}", state_->folder,
-                          fmt::join(faults, "; ")));
+              fmt::format("{}: the weights do not fit the folder's config: {}",
+                          state_->files->folder, fmt::join(faults, "; ")));
 }
 
 Placement Weights::placement() const { return state_->placement; }
 
+const std::string& Weights::folder() const { return state_->files->folder; }
+
 std::vector<TensorSize> Weights::sizes() const {
   std::vector<TensorSize> sizes;
-  for (const auto& [name, entry] : state_->entries) {
-    if (!is_floating(entry.view->dtype)) continue;
-    const auto bytes = static_cast<int64_t>(entry.view->bytes.size());
-    const Span<const int64_t> shape = entry.view->shape;
+  for (const auto& [name, entry] : state_->files->entries) {
+    if (!is_floating(entry.stored->dtype)) continue;
+    const auto bytes = static_cast<int64_t>(entry.stored->size);
+    const Span<const int64_t> shape = entry.stored->shape;
     sizes.push_back({.name = name,
-                     .elements = bytes / static_cast<int64_t>(io::dtype_size(entry.view->dtype)),
+                     .elements = bytes / static_cast<int64_t>(io::dtype_size(entry.stored->dtype)),
                      .shape = {shape.begin(), shape.end()}});
   }
   return sizes;

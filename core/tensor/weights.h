@@ -6,6 +6,7 @@
 
 #include <initializer_list>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,6 +23,21 @@ struct TensorSize {
   std::vector<int64_t> shape{};
 };
 
+/// A table in a file, of which few rows are used: they are read at each use. Cheap to copy.
+class StoredTable {
+ public:
+  /// ids: whole numbers, each a row. Returns [ids..., width] on the CPU, in the file's type, not
+  /// checked for finite values. Throws as SafetensorsFile::read, and Error(kInternal) for an id out
+  /// of range.
+  at::Tensor rows(const at::Tensor& ids) const;
+
+ private:
+  friend class Weights;
+  struct Source;
+  explicit StoredTable(std::shared_ptr<const Source> source) : source_(std::move(source)) {}
+  std::shared_ptr<const Source> source_;
+};
+
 /// A view of a component's weights below a dotted scope, e.g. "down_blocks.0.resnets.1". Cheap to
 /// copy.
 ///
@@ -30,9 +46,13 @@ struct TensorSize {
 /// reported, all in one message.
 class Weights {
  public:
-  /// Maps the component's safetensors files. Tensors come out on the placement's device, in its
-  /// type. Throws Error(kCorruptFile) for a bad file or a tensor that two files hold.
+  /// Opens the component's safetensors files, which stay open as long as this object and what was
+  /// made of it. Tensors come out on the placement's device, in its type. Throws
+  /// Error(kCorruptFile) for a bad file or a tensor that two files hold.
   static Weights open(const io::ComponentFiles& files, Placement placement);
+
+  /// The same open files for a network of another placement. None of their tensors is taken yet.
+  Weights anew(Placement placement) const;
 
   /// The weights below `name`.
   Weights scope(std::string_view name) const;
@@ -40,7 +60,8 @@ class Weights {
 
   /// The tensor of that name and shape; a stand-in of zeros if it is missing or misshapen, in which
   /// case finish() throws. Trailing dimensions of 1 in the file are accepted: older exports hold
-  /// linear weights as 1x1 convolutions. Throws Error(kCorruptFile) for values that are not finite.
+  /// linear weights as 1x1 convolutions. Throws Error(kCorruptFile) for values that are not finite
+  /// and for a file that has changed since it was opened.
   at::Tensor take(std::string_view name, at::IntArrayRef shape) const;
 
   /// The same under the first of several names that is there; the first one is the name of record.
@@ -53,9 +74,8 @@ class Weights {
 
   bool has(std::string_view name) const;
 
-  /// The tensor as it lies in the file, not converted and not checked for finite values: for tables
-  /// of which few rows are used.
-  at::Tensor take_mapped(std::string_view name, at::IntArrayRef shape) const;
+  /// A matrix of which few rows are used, left in its file.
+  StoredTable table(std::string_view name, at::IntArrayRef shape) const;
 
   /// Says that the tensors whose full name starts with this scope and `prefix` are known and not
   /// needed.
@@ -66,6 +86,9 @@ class Weights {
 
   Placement placement() const;
 
+  /// The component's, for messages.
+  const std::string& folder() const;
+
   /// All tensors of the component that hold floating-point numbers, in the order of their names.
   std::vector<TensorSize> sizes() const;
 
@@ -74,18 +97,25 @@ class Weights {
   Weights without_values() const;
 
  private:
+  struct Files;
   struct State;
   Weights(std::shared_ptr<State> state, std::string prefix, bool has_values = true)
       : state_(std::move(state)), prefix_(std::move(prefix)), has_values_(has_values) {}
 
-  at::Tensor find(std::initializer_list<std::string_view> names, at::IntArrayRef shape) const;
+  struct Entry;
+  /// Null, and noted, if none of the names is there or its shape is another one.
+  const Entry* find(std::initializer_list<std::string_view> names, at::IntArrayRef shape) const;
   enum class Keep { kOwned, kLent };
   at::Tensor get(std::initializer_list<std::string_view> names, at::IntArrayRef shape,
                  Keep keep) const;
   /// On the placement's device and in its type, checked for finite values.
-  at::Tensor place(const at::Tensor& mapped, std::string_view name, Keep keep) const;
-  at::Tensor room_for(const at::Tensor& mapped, Keep keep) const;
-  [[noreturn]] void throw_not_finite(const at::Tensor& mapped, const std::string& name) const;
+  at::Tensor place(const Entry& entry, at::IntArrayRef shape, std::string_view name,
+                   Keep keep) const;
+  at::Tensor room_for(at::IntArrayRef shape, Keep keep) const;
+  /// Throws at once what finish() would where a stand-in would not do.
+  void check_stand_in(at::IntArrayRef shape) const;
+  [[noreturn]] void throw_unfit(const std::set<std::string>& unknown) const;
+  [[noreturn]] void throw_not_finite(const Entry& entry, const std::string& name) const;
 
   std::shared_ptr<State> state_;
   std::string prefix_;

@@ -15,8 +15,9 @@
 #include "base/limits.h"
 #include "base/span.h"
 #include "base/utf8.h"
+#include "io/file_kind.h"
+#include "io/input_file.h"
 #include "io/json_config.h"
-#include "io/mapped_file.h"
 #include "text/repair.h"
 #include "text/token_row.h"
 #include "text/unicode.h"
@@ -122,16 +123,12 @@ std::size_t piece_end(Span<const char32_t> text, std::size_t begin) {
 
 /// The padding token that a tokenizer's own files declare: "x" or {"content": "x"}; empty for none.
 std::string declared_pad_token(const std::string& path) {
-  try {
-    const io::JsonConfig config = io::JsonConfig::load(path);
-    if (!config.has("pad_token")) return {};
-    const bool nested = config.is_object("pad_token");
-    return std::string(nested ? config.get_object("pad_token").get_string_view("content")
-                              : config.get_string_view("pad_token"));
-  } catch (const Error& error) {
-    if (error.code() == ErrorCode::kNotFound) return {};
-    throw;
-  }
+  if (!io::is_there(path)) return {};
+  const io::JsonConfig config = io::JsonConfig::load(path);
+  if (!config.has("pad_token")) return {};
+  const bool nested = config.is_object("pad_token");
+  return std::string(nested ? config.get_object("pad_token").get_string_view("content")
+                            : config.get_string_view("pad_token"));
 }
 
 }  // namespace
@@ -294,7 +291,9 @@ void ClipTokenizer::Impl::load_vocab_and_merges(const std::string& folder) {
   const std::string merges_path = folder + "/merges.txt";
   const io::JsonConfig vocab = io::JsonConfig::load(vocab_path);
   // Read before anything is looked up, so that the message for a missing file names that file.
-  const io::MappedFile merges_file = io::MappedFile::open(merges_path);
+  const std::vector<std::byte> merges_bytes =
+      io::InputFile::open(merges_path).read_all(limits::kMaxMergesBytes);
+  io::refuse_other_kinds(merges_path, merges_bytes, "a BPE's merges");
 
   std::unordered_map<std::string, std::int32_t> ids;
   std::size_t plain_tokens = 0;  // all but <|startoftext|> and its like
@@ -325,8 +324,12 @@ void ClipTokenizer::Impl::load_vocab_and_merges(const std::string& folder) {
   bos = require(std::string(kBos));
   eos = require(std::string(kEos));
 
+  // Of both files "pad_token" is the only key that matters: begin and end are the vocabulary's own,
+  // rows have the prior's length whatever "model_max_length" is, and all else is how Python builds
+  // its object. Both are read, since one that is cut off shows that a download was.
   std::string pad_token = declared_pad_token(folder + "/special_tokens_map.json");
-  if (pad_token.empty()) pad_token = declared_pad_token(folder + "/tokenizer_config.json");
+  const std::string configured = declared_pad_token(folder + "/tokenizer_config.json");
+  if (pad_token.empty()) pad_token = configured;
   pad = pad_token.empty() ? eos : require(pad_token);
   const auto special = [](std::string_view token, std::int64_t id) {
     const std::vector<char32_t> characters = decode_utf8(token);
@@ -337,13 +340,7 @@ void ClipTokenizer::Impl::load_vocab_and_merges(const std::string& folder) {
   // As the reference does: a prompt's "!" is a token of its own where "!" is the padding.
   if (!pad_token.empty()) specials.push_back(special(pad_token, pad));
 
-  std::string_view text(reinterpret_cast<const char*>(merges_file.bytes().data()),
-                        merges_file.bytes().size());
-  if (text.size() > limits::kMaxMergesBytes) {
-    throw Error(ErrorCode::kCorruptFile,
-                fmt::format("{}: {} bytes are too many, at most {}", merges_path, text.size(),
-                            limits::kMaxMergesBytes));
-  }
+  std::string_view text(reinterpret_cast<const char*>(merges_bytes.data()), merges_bytes.size());
   for (std::size_t line_number = 0; !text.empty(); ++line_number) {
     const std::size_t newline = text.find('\n');
     std::string_view line = text.substr(0, newline);

@@ -29,8 +29,8 @@ Reference::Reference(std::string_view file)
     : file_(io::SafetensorsFile::open(std::string(KANDINSKY_TESTS_DIR "/parity/references/") +
                                       std::string(file) + ".safetensors")) {}
 
-const io::TensorView& Reference::view(const std::string& name) const {
-  const io::TensorView* found = file_.find(name);
+const io::StoredTensor& Reference::stored(const std::string& name) const {
+  const io::StoredTensor* found = file_.find(name);
   if (found == nullptr) {
     throw Error(ErrorCode::kNotFound,
                 "no " + name + " in " + std::string(file_.path()) + ": record it anew");
@@ -39,12 +39,13 @@ const io::TensorView& Reference::view(const std::string& name) const {
 }
 
 at::Tensor Reference::tensor(const std::string& name) const {
-  return tensor::from_view(file_, view(name));
+  return tensor::read_tensor(file_, stored(name));
 }
 
 std::string Reference::text(const std::string& name) const {
-  const Span<const std::byte> bytes = view(name).bytes;
-  return std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  std::string text(stored(name).size, '\0');
+  file_.read(stored(name), 0, std::as_writable_bytes(Span<char>(text)));
+  return text;
 }
 
 int64_t Reference::integer(const std::string& name) const { return tensor(name).item<int64_t>(); }
@@ -53,7 +54,7 @@ double Reference::real(const std::string& name) const { return tensor(name).item
 
 std::vector<std::string> Reference::cases() const {
   std::set<std::string> cases;
-  for (const io::TensorView& tensor : file_.tensors()) {
+  for (const io::StoredTensor& tensor : file_.tensors()) {
     cases.emplace(tensor.name.substr(0, tensor.name.find('/')));
   }
   return {cases.begin(), cases.end()};

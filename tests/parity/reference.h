@@ -31,7 +31,7 @@ class Reference {
   std::vector<std::string> cases() const;
 
  private:
-  const io::TensorView& view(const std::string& name) const;
+  const io::StoredTensor& stored(const std::string& name) const;
 
   io::SafetensorsFile file_;
 };

@@ -82,6 +82,22 @@ inline int as_ordinary_user(const std::function<int()>& body) {
   return result == 255 ? -1 : result;
 }
 
+/// How many bytes this process took at most while it ran body, more than before it.
+inline std::size_t peak_of(const std::function<void()>& body) {
+  const auto read = [](const char* key) {
+    std::ifstream status("/proc/self/status");
+    std::size_t kilobytes = 0;
+    for (std::string line; std::getline(status, line);) {
+      if (line.starts_with(key)) kilobytes = std::stoul(line.substr(std::string_view(key).size()));
+    }
+    return kilobytes << 10U;
+  };
+  std::ofstream("/proc/self/clear_refs") << "5";  // the peak starts anew
+  const std::size_t before = read("VmRSS:");
+  body();
+  return read("VmHWM:") - before;
+}
+
 /// Expects body to throw Error with this code and a message that contains part.
 inline void expect_error(ErrorCode code, std::string_view part, const std::function<void()>& body) {
   try {

@@ -34,8 +34,8 @@ MultilingualClip::MultilingualClip(const io::JsonConfig& config, const tensor::W
       heads_(get_size(config, "num_attention_heads")),
       hidden_act_(parse_activation(config.get_string_view("hidden_act", "gelu"))),
       placement_(weights.placement()),
-      word_embeddings_(weights.take_mapped("transformer.embeddings.word_embeddings.weight",
-                                           {vocab_size_, hidden_size_})),
+      word_embeddings_(weights.table("transformer.embeddings.word_embeddings.weight",
+                                     {vocab_size_, hidden_size_})),
       position_embeddings_(weights.take("transformer.embeddings.position_embeddings.weight",
                                         {max_position_embeddings_, hidden_size_})),
       token_type_embedding_(weights
@@ -78,8 +78,7 @@ MultilingualClip::Output MultilingualClip::operator()(const at::Tensor& ids,
                                                       const at::Tensor& attention_mask) const {
   // Tokens are numbered from pad_token_id + 1; padding keeps pad_token_id.
   const at::Tensor counted = attention_mask.cumsum(1) * attention_mask + pad_token_id_;
-  const at::Tensor words =
-      at::embedding(word_embeddings_, ids).to(placement_.device, placement_.dtype);
+  const at::Tensor words = word_embeddings_.rows(ids).to(placement_.device, placement_.dtype);
   if (!words.isfinite().all().item<bool>()) {
     throw Error(ErrorCode::kCorruptFile,
                 "text_encoder: word_embeddings holds values that are not finite numbers; the file "

@@ -47,8 +47,7 @@ class MultilingualClip {
   int64_t heads_;
   Activation hidden_act_;
   tensor::Placement placement_;
-  at::Tensor
-      word_embeddings_;  // in the file's type, over the mapping: only a prompt's rows are ever read
+  tensor::StoredTable word_embeddings_;  // only a prompt's rows are ever read
   at::Tensor position_embeddings_;
   at::Tensor token_type_embedding_;
   LayerNorm embeddings_norm_;

@@ -55,7 +55,8 @@ GroupNorm::GroupNorm(const tensor::Weights& weights, int64_t channels, int64_t g
   if (groups < 1 || channels % groups != 0) {
     throw Error(
         ErrorCode::kCorruptFile,
-        fmt::format("config: {} channels do not divide into {} norm groups", channels, groups));
+        fmt::format("{}: config.json: {} channels do not divide into {} norm groups",
+                    weights.folder(), channels, groups));
   }
 }
 

@@ -44,7 +44,10 @@ TEST(TorchLine, TensorsCross) {
   io::write_safetensors(folder.path("x.safetensors"), tensors, metadata);
   const auto file = io::SafetensorsFile::open(folder.path("x.safetensors"));
   ASSERT_NE(file.find("w"), nullptr);
-  EXPECT_EQ(file.find("w")->bytes.size(), 8U);
+  EXPECT_EQ(file.find("w")->size, 8U);
+  std::array<float, 2> read{};
+  file.read(*file.find("w"), 0, std::as_writable_bytes(Span<float>(read)));
+  EXPECT_EQ(read, values);
   EXPECT_EQ(file.metadata()[0].value, "pt");
 }
 

@@ -1,6 +1,7 @@
 #include "io/json_config.h"
 
 #include <array>
+#include <chrono>
 #include <optional>
 
 #include "base/limits.h"
@@ -113,14 +114,47 @@ TEST(JsonConfig, RefusesTextThatIsNoJsonObject) {
   refuse("out of range", "{\"a\": 1e999}");
   refuse("holds a list, expected an object", "[1]");
   refuse("holds \"x\"", "\"x\"");
-  refuse("no valid JSON", std::string(1'000'000, '['));
-  // Nesting as deep as the file is long must not exhaust the stack.
-  const std::string deep = std::string(1'000'000, '[') + std::string(1'000'000, ']');
-  refuse("holds a list, expected an object", deep);
-  test::expect_error(ErrorCode::kCorruptFile, "'a' is a list, expected a text", [&] {
-    (void)JsonConfig::parse("{\"a\": " + deep + "}", "config.json").get_string_view("a");
-  });
   refuse("too many", std::string(limits::kMaxJsonBytes + 1, ' '));
+}
+
+TEST(JsonConfig, RefusesHostileTextsAtOnceAndInLittleMemory) {
+  const auto refuse = [](std::string_view part, const std::string& text) {
+    const auto begin = std::chrono::steady_clock::now();
+    const std::size_t peak = test::peak_of([&] {
+      test::expect_error(ErrorCode::kCorruptFile, part,
+                         [&] { JsonConfig::parse(text, "config.json"); });
+    });
+    EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(1)) << part;
+    EXPECT_LT(peak, 8 * limits::kMaxJsonBytes) << part;
+  };
+  const auto repeated = [](std::string_view part) {
+    std::string text = "{\"a\": [";
+    while (text.size() + part.size() < limits::kMaxJsonBytes) text += part;
+    return text;
+  };
+  refuse("inside each other are too many, at most 32", std::string(limits::kMaxJsonBytes, '['));
+  refuse("inside each other are too many, at most 32", repeated("{\"a\":"));
+  refuse("values are too many, at most 250000", repeated("[],"));
+  refuse("values are too many, at most 250000", repeated("0,"));
+  refuse("values are too many, at most 250000", repeated("{\"a\":\"\"},"));
+  refuse("no valid JSON", repeated("x"));
+}
+
+TEST(JsonConfig, NestsAsDeepAsTheCap) {
+  const auto nested = [](std::size_t lists) {
+    return "{\"a\": " + std::string(lists, '[') + std::string(lists, ']') + "}";
+  };
+  EXPECT_TRUE(JsonConfig::parse(nested(limits::kMaxJsonDepth - 1), "x").is_list("a"));
+  test::expect_error(ErrorCode::kCorruptFile, "at most 32",
+                     [&] { JsonConfig::parse(nested(limits::kMaxJsonDepth), "x"); });
+}
+
+TEST(JsonConfig, OfAKeyThatIsThereTwiceTheLastValueCounts) {
+  const JsonConfig config = JsonConfig::parse(
+      R"({"a": 1, "b": {"x": 1}, "c": [1], "a": 2, "b": {"y": 2}, "c": null})", "x");
+  EXPECT_EQ(config.get_int("a"), 2);
+  EXPECT_EQ(config.get_object("b").keys(), (std::vector<std::string_view>{"y"}));
+  EXPECT_FALSE(config.has("c"));
 }
 
 TEST(JsonConfig, LoadsFilesAndNamesThem) {

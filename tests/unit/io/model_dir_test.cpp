@@ -104,6 +104,13 @@ TEST_F(ModelDirTest, RefusesABadShardIndex) {
   refuse(ErrorCode::kCorruptFile, "weight_map", R"({"weight_map": {"a": 3}})");
   refuse(ErrorCode::kCorruptFile, "empty", R"({"weight_map": {}})");
   refuse(ErrorCode::kCorruptFile, "'weight_map' is missing", "{}");
+  std::string many = R"({"weight_map": {)";
+  for (int i = 0; i < 101; ++i) {
+    const std::string number = std::to_string(i);
+    many += '"' + number + R"(": "m)" + number + R"(.safetensors",)";
+  }
+  many.back() = '}';
+  refuse(ErrorCode::kCorruptFile, "lists 101 files, at most 100", many + "}");
 }
 
 TEST_F(ModelDirTest, SaysWhatIsMissing) {
@@ -123,6 +130,24 @@ TEST_F(ModelDirTest, SaysWhatIsMissing) {
   std::filesystem::remove_all(folder_.path("m/unet"));
   test::expect_error(kNotFound, "folder of component 'unet' is missing",
                      [&] { (void)dir.weights("unet"); });
+}
+
+TEST_F(ModelDirTest, SaysWhatIsThereInsteadOfAFile) {
+  add("diffusion_pytorch_model.safetensors");
+  const std::string weights = folder_.path("m/unet/diffusion_pytorch_model.safetensors");
+  std::filesystem::remove(weights);
+  std::filesystem::create_symlink("../blobs/gone", weights);
+  test::expect_error(ErrorCode::kNotFound, weights + ": is a link to something that is missing",
+                     [&] { (void)open().weights("unet"); });
+  std::filesystem::remove(weights);
+  std::filesystem::create_directory(weights);
+  // Whoever opens it says that it is a folder.
+  EXPECT_EQ(weight_names(open(), "unet").size(), 1U);
+  folder_.write("n/model_index.json", kIndex);
+  std::filesystem::remove(folder_.path("n/model_index.json"));
+  std::filesystem::create_symlink("gone", folder_.path("n/model_index.json"));
+  test::expect_error(ErrorCode::kNotFound, "is a link to something that is missing",
+                     [&] { ModelDir::open(folder_.path("n")); });
 }
 
 TEST_F(ModelDirTest, RefusesFoldersThatAreNoModel) {
@@ -146,6 +171,10 @@ TEST_F(ModelDirTest, RefusesFoldersThatAreNoModel) {
   refuse("expected texts", R"({"_class_name": "P", "unet": [1, 2]})");
   refuse("'../unet' cannot be", R"({"_class_name": "P", "../unet": ["a", "b"]})");
   refuse("'..' cannot be", R"({"_class_name": "P", "..": ["a", "b"]})");
+  // What a terminal would obey.
+  refuse("cannot be the name of a class", R"({"_class_name": "\u001b[31m"})");
+  refuse("cannot be the name of a class", R"({"_class_name": "P", "unet": ["a", "\u202e"]})");
+  refuse("cannot be the name of a component", R"({"_class_name": "P", "a\nb": ["a", "b"]})");
 }
 
 TEST_F(ModelDirTest, FindsFoldersThatTheIndexDoesNotList) {

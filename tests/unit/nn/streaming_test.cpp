@@ -108,8 +108,8 @@ class ChangedUNetTest : public StreamingTest {
     const io::ComponentFiles files = io::ModelDir::open(kModel).weights("unet");
     const io::SafetensorsFile file = io::SafetensorsFile::open(files.weights().front());
     Tensors tensors;
-    for (const io::TensorView& view : file.tensors())
-      tensors.emplace_back(view.name, tensor::from_view(file, view).to(at::kFloat).clone());
+    for (const io::StoredTensor& stored : file.tensors())
+      tensors.emplace_back(stored.name, tensor::read_tensor(file, stored).to(at::kFloat));
     change(tensors);
     std::vector<io::TensorView> views;
     for (const auto& [name, tensor] : tensors) {

@@ -80,7 +80,7 @@ TEST_F(WeightsTest, LendsTheSameMemoryAgain) {
   weights.finish();
 }
 
-TEST_F(WeightsTest, OutlivesTheObjectThatMappedTheFile) {
+TEST_F(WeightsTest, OutlivesTheObjectThatOpenedTheFile) {
   add("a", at::full({3}, 7.0));
   at::Tensor tensor;
   { tensor = open().take("a", {3}); }
@@ -144,6 +144,77 @@ TEST_F(WeightsTest, RefusesNumbersThatAreNotFinite) {
 TEST_F(WeightsTest, SaysThatAnotherPrecisionHelpsWhenNumbersOverflow) {
   add("weight", at::full({2}, 1e30));
   test::expect_error(ErrorCode::kUnsupported, "fp16", [&] { open(at::kHalf).take("weight", {2}); });
+}
+
+TEST_F(WeightsTest, ReadsRowsOfATable) {
+  const at::Tensor numbers = at::arange(12, at::kHalf).view({4, 3});
+  add("table", numbers);
+  const Weights weights = open();
+  const StoredTable table = weights.table("table", {4, 3});
+  weights.finish();
+  const at::Tensor ids = at::tensor({3, 0, 3, 1}).view({2, 2});
+  EXPECT_TRUE(table.rows(ids).equal(numbers.index_select(0, ids.view(-1)).view({2, 2, 3})));
+  for (const int64_t id : {-1, 4}) {
+    test::expect_error(ErrorCode::kInternal, "of a table of 4",
+                       [&] { table.rows(at::tensor({id})); });
+  }
+}
+
+TEST_F(WeightsTest, BeginsAnewWithTheSameFiles) {
+  add("a", at::full({3}, 7.0));
+  const Weights first = open();
+  first.take("a", {3});
+  first.finish();
+  // Replaced by rename, as a download may: what was checked is what is read.
+  tensors_.clear();
+  add("b", at::full({1}, 1.0));
+  open();
+  const Weights second = first.anew({at::kCPU, at::kBFloat16});
+  test::expect_error(ErrorCode::kCorruptFile, "unknown tensors: a", [&] { second.finish(); });
+  EXPECT_TRUE(second.take("a", {3}).equal(at::full({3}, 7.0, at::kBFloat16)));
+  second.finish();
+}
+
+TEST_F(WeightsTest, WhatWasReadOutlivesAFileThatIsCutAndTheRestIsAnError) {
+  const at::Tensor numbers = at::sin(at::arange(1 << 20, at::kFloat));
+  for (const at::ScalarType stored : {at::kFloat, at::kHalf}) {
+    tensors_.clear();
+    add("a", numbers.to(stored));
+    add("b", numbers.to(stored).view({1 << 10, 1 << 10}));
+    const Weights weights = open();
+    const at::Tensor taken = weights.take("a", numbers.sizes());
+    const StoredTable table = weights.table("b", {1 << 10, 1 << 10});
+    const std::string path = folder_.path("unet/diffusion_pytorch_model.safetensors");
+    std::filesystem::resize_file(path, 1000);
+    EXPECT_TRUE(taken.equal(numbers.to(stored).to(at::kFloat)));
+    const auto expect_changed = [&](const std::function<void()>& read) {
+      for (const std::string_view part : {std::string_view("while it is in use"), std::string_view(path)})
+        test::expect_error(ErrorCode::kCorruptFile, part, read);
+    };
+    expect_changed([&] { weights.take("a", numbers.sizes()); });
+    expect_changed([&] { weights.lend("a", numbers.sizes()); });
+    expect_changed([&] { table.rows(at::tensor({0})); });
+  }
+}
+
+TEST_F(WeightsTest, StopsAtTheFirstOfVeryManyMissingTensors) {
+  add("a", at::zeros({1}));
+  const Weights weights = open().without_values();
+  int asked = 0;
+  test::expect_error(ErrorCode::kCorruptFile, "and 496 more", [&] {
+    for (; asked < 1'000'000; ++asked) weights.scope("layers", asked).take("weight", {1});
+  });
+  EXPECT_EQ(asked, 500);
+}
+
+TEST_F(WeightsTest, RefusesShapesThatNoNumberCounts) {
+  add("a", at::zeros({1}));
+  test::expect_error(ErrorCode::kCorruptFile, "a is [1], expected [4294967296, 4294967296]", [&] {
+    open().without_values().take("a", {int64_t{1} << 32, int64_t{1} << 32});
+  });
+  test::expect_error(ErrorCode::kCorruptFile, "missing tensors: b", [&] {
+    open().without_values().take("b", {int64_t{1} << 32, int64_t{1} << 32});
+  });
 }
 
 }  // namespace
