@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "base/limits.h"
 
 namespace kandinsky::nn {
 namespace {
@@ -10,10 +11,11 @@ namespace {
 constexpr int64_t kMaxSize = 1'000'000;
 constexpr size_t kMaxLevels = 16;
 
-int64_t checked_size(const io::JsonConfig& json, std::string_view key, int64_t value) {
-  if (value >= 1 && value <= kMaxSize) return value;
-  throw Error(ErrorCode::kCorruptFile, fmt::format("{}: \"{}\" is {}, expected 1 to {}",
-                                                   json.source(), key, value, kMaxSize));
+int64_t checked_size(const io::JsonConfig& json, std::string_view key, int64_t value,
+                     int64_t most = kMaxSize) {
+  if (value >= 1 && value <= most) return value;
+  throw Error(ErrorCode::kCorruptFile,
+              fmt::format("{}: \"{}\" is {}, expected 1 to {}", json.source(), key, value, most));
 }
 
 template <typename T>
@@ -33,6 +35,14 @@ int64_t get_size(const io::JsonConfig& json, std::string_view key) {
 
 int64_t get_size(const io::JsonConfig& json, std::string_view key, int64_t fallback) {
   return checked_size(json, key, json.get_int(key, fallback));
+}
+
+int64_t get_layer_count(const io::JsonConfig& json, std::string_view key) {
+  return checked_size(json, key, json.get_int(key), limits::kMaxLayers);
+}
+
+int64_t get_layer_count(const io::JsonConfig& json, std::string_view key, int64_t fallback) {
+  return checked_size(json, key, json.get_int(key, fallback), limits::kMaxLayers);
 }
 
 std::vector<int64_t> get_sizes(const io::JsonConfig& json, std::string_view key) {

@@ -13,7 +13,11 @@ namespace kandinsky::nn {
 int64_t get_size(const io::JsonConfig& json, std::string_view key);
 int64_t get_size(const io::JsonConfig& json, std::string_view key, int64_t fallback);
 
-/// A list of 1 to 16 such sizes.
+/// A number of layers, 1 to limits::kMaxLayers. Throws alike.
+int64_t get_layer_count(const io::JsonConfig& json, std::string_view key);
+int64_t get_layer_count(const io::JsonConfig& json, std::string_view key, int64_t fallback);
+
+/// A list of 1 to 16 sizes.
 std::vector<int64_t> get_sizes(const io::JsonConfig& json, std::string_view key);
 
 /// Which levels have attention, by their blocks' class names: `plain` or `attentive`.

@@ -4,8 +4,11 @@
 #include <ATen/ops/cat.h>
 #include <ATen/ops/empty.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cfloat>
+#include <cmath>
 
 #include "base/error.h"
 #include "images/filters.h"
@@ -32,6 +35,8 @@ std::array<float, 3> get_channels(const io::JsonConfig& json, const char* key,
   return result;
 }
 
+bool is_finite(float value) { return std::isfinite(value); }
+
 /// A size that is a number, or an object with that number under `key`.
 int64_t get_side(const io::JsonConfig& json, const char* name, const char* key, int64_t fallback) {
   return json.is_object(name) ? json.get_object(name).get_int(key) : json.get_int(name, fallback);
@@ -48,6 +53,13 @@ ImageProcessor::ImageProcessor(const io::JsonConfig& json, int64_t image_size)
     if (json.get_bool(step, true)) continue;
     throw Error(ErrorCode::kUnsupported,
                 fmt::format("{}: \"{}\" is false, expected true", json.source(), step));
+  }
+  const auto is_no_divisor = [](float value) { return !(std::abs(value) >= FLT_MIN); };
+  if (std::ranges::any_of(std_, is_no_divisor) || !std::ranges::all_of(mean_, is_finite) ||
+      !std::ranges::all_of(std_, is_finite)) {
+    throw Error(ErrorCode::kCorruptFile,
+                fmt::format("{}: \"image_mean\" [{}] and \"image_std\" [{}] cannot be",
+                            json.source(), fmt::join(mean_, ", "), fmt::join(std_, ", ")));
   }
   if (json.get_int("resample", kPilBicubic) != kPilBicubic) {
     throw Error(ErrorCode::kUnsupported,

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cfloat>
 #include <cmath>
 #include <numbers>
 
@@ -40,9 +41,14 @@ UnclipSchedule UnclipSchedule::from_json(const io::JsonConfig& json) {
                 fmt::format("{}: \"num_train_timesteps\" is {}", json.source(), steps));
   }
   UnclipSchedule schedule;
-  schedule.clip_sample_range = json.get_bool("clip_sample", true)
-                                   ? static_cast<float>(json.get_double("clip_sample_range", 1.0))
-                                   : INFINITY;
+  const double range =
+      json.get_bool("clip_sample", true) ? json.get_double("clip_sample_range", 1.0) : INFINITY;
+  if (range <= 0.0 || (range > FLT_MAX && !std::isinf(range))) {
+    throw Error(ErrorCode::kCorruptFile, fmt::format("{}: \"clip_sample_range\" is {}, expected a "
+                                                     "positive number of 32 bits",
+                                                     json.source(), range));
+  }
+  schedule.clip_sample_range = static_cast<float>(range);
   for (int64_t i = 0; i < steps; ++i) {
     const double begin = static_cast<double>(i) / static_cast<double>(steps);
     const double end = static_cast<double>(i + 1) / static_cast<double>(steps);

@@ -10,7 +10,7 @@ ClipEncoderConfig ClipEncoderConfig::from_json(const io::JsonConfig& json) {
   ClipEncoderConfig config;
   config.hidden_size = get_size(json, "hidden_size");
   config.intermediate_size = get_size(json, "intermediate_size");
-  config.num_hidden_layers = get_size(json, "num_hidden_layers");
+  config.num_hidden_layers = get_layer_count(json, "num_hidden_layers");
   config.num_attention_heads = get_size(json, "num_attention_heads");
   config.layer_norm_eps = json.get_double("layer_norm_eps", 1e-5);
   config.hidden_act = parse_activation(json.get_string_view("hidden_act", "quick_gelu"));

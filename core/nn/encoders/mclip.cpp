@@ -52,7 +52,7 @@ MultilingualClip::MultilingualClip(const io::JsonConfig& config, const tensor::W
   require_value(config, "position_embedding_type", "absolute");
   const double eps = config.get_double("layer_norm_eps", kDefaultLayerNormEps);
   const int64_t intermediate_size = get_size(config, "intermediate_size");
-  const int64_t num_hidden_layers = get_size(config, "num_hidden_layers");
+  const int64_t num_hidden_layers = get_layer_count(config, "num_hidden_layers");
   const auto make_layer = [eps, intermediate_size,
                            width = hidden_size_](const tensor::Weights& layer) -> Layer {
     return {

@@ -19,7 +19,7 @@ MovqConfig MovqConfig::from_json(const io::JsonConfig& json) {
                                                   "AttnDownEncoderBlock2D", levels);
   config.decoder_attention = get_attention_levels(json, "up_block_types", "UpDecoderBlock2D",
                                                   "AttnUpDecoderBlock2D", levels);
-  config.layers_per_block = get_size(json, "layers_per_block", 2);
+  config.layers_per_block = get_layer_count(json, "layers_per_block", 2);
   config.norm_num_groups = get_size(json, "norm_num_groups", 32);
   return config;
 }

@@ -5,7 +5,9 @@
 #include <ATen/ops/full.h>
 #include <ATen/ops/pad.h>
 #include <ATen/ops/triu.h>
+#include <fmt/format.h>
 
+#include "base/error.h"
 #include "nn/config_checks.h"
 #include "nn/layers/attention.h"
 
@@ -15,6 +17,7 @@ namespace {
 constexpr double kNormEps = 1e-5;
 /// Pooled text, time, latents and the query token.
 constexpr int64_t kAdditionalEmbeddings = 4;
+constexpr int64_t kMaxInnerDim = 1'000'000;
 /// Large enough to hide a key, small enough to add twice in fp16.
 constexpr double kHidden = -10000.0;
 
@@ -27,10 +30,19 @@ int64_t num_embeddings_of(const io::JsonConfig& config) {
 }
 
 int64_t inner_dim_of(const io::JsonConfig& config) {
-  return heads_of(config) * get_size(config, "attention_head_dim", 64);
+  const int64_t inner_dim = heads_of(config) * get_size(config, "attention_head_dim", 64);
+  // As any other width: products of it, the layers and the rows have to fit into 64 bits.
+  if (inner_dim <= kMaxInnerDim) return inner_dim;
+  throw Error(
+      ErrorCode::kCorruptFile,
+      fmt::format("{}: \"num_attention_heads\" times \"attention_head_dim\" is {}, expected "
+                  "at most {}",
+                  config.source(), inner_dim, kMaxInnerDim));
 }
 
-int64_t num_layers_of(const io::JsonConfig& config) { return get_size(config, "num_layers", 20); }
+int64_t num_layers_of(const io::JsonConfig& config) {
+  return get_layer_count(config, "num_layers", 20);
+}
 
 }  // namespace
 

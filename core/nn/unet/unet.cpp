@@ -41,7 +41,7 @@ UNetConfig UNetConfig::from_json(const io::JsonConfig& json) {
                                                "SimpleCrossAttnDownBlock2D", levels);
   config.up_attention = get_attention_levels(json, "up_block_types", "ResnetUpsampleBlock2D",
                                              "SimpleCrossAttnUpBlock2D", levels);
-  config.layers_per_block = get_size(json, "layers_per_block", 3);
+  config.layers_per_block = get_layer_count(json, "layers_per_block", 3);
   config.attention_head_dim = get_size(json, "attention_head_dim", 64);
   config.cross_attention_dim = get_size(json, "cross_attention_dim", 768);
   config.encoder_hid_dim = get_size(json, "encoder_hid_dim", 1024);
