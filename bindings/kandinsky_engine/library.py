@@ -20,6 +20,9 @@ class Component:
     tensors: int
     parameters: int
     bytes: int
+    is_checked: bool
+    """Whether all that a job needs of it was checked, but for the numbers in its weights; else no
+    job needs it, or no family knows the folder."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,8 @@ class Folder:
     family: str
     """The family that knows this folder, or "" if none does."""
     native_size: int
-    """Side in pixels of the pictures that the model was trained on; 0 without a UNet."""
+    """Side in pixels of the pictures that the model was trained on; 0 for a prior folder, and without a
+    family."""
     components: list[Component]
 
 
@@ -58,7 +62,7 @@ def families() -> list[str]:
 
 
 def describe_folder(path: str | os.PathLike[str]) -> Folder:
-    """Reads a folder's index, configs and file headers, no weights.
+    """Reads a folder's index, configs, file headers and tokenizers, no weights.
 
     Raises as opening an engine on it would.
     """

@@ -20,7 +20,8 @@ py::dict describe_folder(const std::string& path) {
   for (const kandinsky_component_info& component : folder.components()) {
     components.append(py::dict("name"_a = component.name, "class_name"_a = component.class_name,
                                "dtype"_a = component.dtype, "tensors"_a = component.tensors,
-                               "parameters"_a = component.parameters, "bytes"_a = component.bytes));
+                               "parameters"_a = component.parameters, "bytes"_a = component.bytes,
+                               "is_checked"_a = component.is_checked != 0));
   }
   return py::dict("pipeline"_a = folder.pipeline(), "family"_a = folder.family(),
                   "native_size"_a = folder.native_size(), "components"_a = components);

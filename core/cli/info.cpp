@@ -89,13 +89,14 @@ void print_text(const Folder& folder, const Components& components,
   if (folder.native_size() > 0) fmt::print("native size  {0} x {0}\n", folder.native_size());
   fmt::print("\n");
   std::vector<std::vector<std::string>> rows = {
-      {"component", "class", "dtype", "tensors", "parameters", "bytes"}};
+      {"component", "class", "checked", "dtype", "tensors", "parameters", "bytes"}};
   std::uint64_t tensors = 0;
   std::uint64_t parameters = 0;
   std::uint64_t bytes = 0;
   for (const kandinsky_component_info& component : components) {
     const bool has_weights = component.tensors > 0;
-    rows.push_back({component.name, component.class_name, component.dtype,
+    rows.push_back({component.name, component.class_name,
+                    component.is_checked != 0 ? "yes" : "config only", component.dtype,
                     has_weights ? fmt::format("{}", component.tensors) : "",
                     has_weights ? short_count(component.parameters) : "",
                     has_weights ? short_bytes(component.bytes) : ""});
@@ -103,9 +104,9 @@ void print_text(const Folder& folder, const Components& components,
     parameters += component.parameters;
     bytes += component.bytes;
   }
-  rows.push_back(
-      {"total", "", "", fmt::format("{}", tensors), short_count(parameters), short_bytes(bytes)});
-  print_table(rows, 3);
+  rows.push_back({"total", "", "", "", fmt::format("{}", tensors), short_count(parameters),
+                  short_bytes(bytes)});
+  print_table(rows, 4);
   if (!memory) return;
   fmt::print("\nmemory of a picture of {} x {} in {}\n", memory->width, memory->height,
              memory->precision);
@@ -134,10 +135,10 @@ void print_json(const Folder& folder, const Components& components,
   for (const kandinsky_component_info& component : components) {
     fmt::format_to(std::back_inserter(text),
                    "{}    {{\"name\": {}, \"class_name\": {}, \"dtype\": {}, \"tensors\": {}, "
-                   "\"parameters\": {}, \"bytes\": {}}}",
+                   "\"parameters\": {}, \"bytes\": {}, \"checked\": {}}}",
                    separator, json_string(component.name), json_string(component.class_name),
                    json_string(component.dtype), component.tensors, component.parameters,
-                   component.bytes);
+                   component.bytes, component.is_checked != 0);
     separator = ",\n";
     parameters += component.parameters;
     bytes += component.bytes;
@@ -173,6 +174,9 @@ void add_info(CLI::App& app) {
             "The picture. Default: the size that the model was trained on")
       ->needs(max_memory);
   command->footer(
+      "Checked is what a picture needs of a component: config, tokenizer, names and shapes of "
+      "weights, "
+      "but not\ntheir numbers. Exit code 4 names the file that is damaged.\n\n"
       "Examples:\n  kandinsky info models/kandinsky-2-1\n"
       "  kandinsky info models/kandinsky-2-1 --max-memory 3GB --size 768x768");
   command->callback([options] {

@@ -174,7 +174,8 @@ kandinsky_status kandinsky_folder_component(const kandinsky_folder* folder, size
                 .dtype = component.dtype.c_str(),
                 .parameters = component.parameters,
                 .tensors = component.tensors,
-                .bytes = component.bytes},
+                .bytes = component.bytes,
+                .is_checked = component.is_checked ? 1 : 0},
                info, "kandinsky_component_info");
   });
 }

@@ -182,14 +182,17 @@ typedef struct kandinsky_component_info {
                         weights */
   uint64_t parameters; /* numbers in all its tensors; 0 for a component without weights */
   uint64_t tensors;
-  uint64_t bytes; /* of its weight files */
+  uint64_t bytes;     /* of its weight files */
+  int32_t is_checked; /* 1: all that a job needs of it was checked, but for the numbers in its
+                         weights; 0: no job needs it, or no family knows the folder, and only its
+                         config and file headers were read */
 } kandinsky_component_info;
 
 KANDINSKY_API void kandinsky_component_info_init(kandinsky_component_info* info);
 
-/** Reads a model's or a prior's model_index.json, and configs and file headers of all components
- * that it lists. Fails for one that is missing or damaged, as opening an engine would if it needs
- * it; whether folders fit each other shows only there. */
+/** Reads a model's or a prior's model_index.json, and of all components that it lists configs, file
+ * headers and tokenizers. Fails for one that is missing or damaged or does not fit its config, as
+ * opening an engine would if it needs it; whether folders fit each other shows only there. */
 KANDINSKY_API kandinsky_status kandinsky_folder_open(const char* dir, kandinsky_folder** out);
 KANDINSKY_API void kandinsky_folder_free(kandinsky_folder* folder);
 
@@ -200,7 +203,8 @@ KANDINSKY_API const char* kandinsky_folder_pipeline(const kandinsky_folder* fold
 /** The family that knows this folder, or "" if none does. Lives for ever. */
 KANDINSKY_API const char* kandinsky_folder_family(const kandinsky_folder* folder);
 
-/** Side in pixels of the pictures that the model was trained on; 0 for a folder without a UNet. */
+/** Side in pixels of the pictures that the model was trained on; 0 for a prior folder, and if no
+ * family knows the folder. */
 KANDINSKY_API int32_t kandinsky_folder_native_size(const kandinsky_folder* folder);
 
 KANDINSKY_API size_t kandinsky_folder_component_count(const kandinsky_folder* folder);

@@ -5,12 +5,17 @@
 #include "base/error.h"
 #include "pipelines/family.h"
 #include "pipelines/kandinsky_2_1.h"
+#include "pipelines/kandinsky_2_1_folders.h"
 
 namespace kandinsky::pipelines {
 namespace {
 
 constexpr std::array kFamilies{
-    Family{"kandinsky-2-1", recognizes_kandinsky_2_1, open_kandinsky_2_1},
+    Family{.name = "kandinsky-2-1",
+           .recognizes = recognizes_kandinsky_2_1,
+           .open = open_kandinsky_2_1,
+           .check_component = check_kandinsky_2_1_component,
+           .native_size = kandinsky_2_1_native_size},
 };
 
 int64_t latent_side(int64_t pixels, int64_t multiple, int64_t factor) {

@@ -139,6 +139,12 @@ struct Family {
   /// Throws Error when the folders or their parts do not fit.
   std::unique_ptr<Pipeline> (*open)(const io::ModelDir& model, const CompanionDirs& companions,
                                     const Placements& placements);
+  /// Checks a listed component as opening and running would, but for its weights' numbers; false
+  /// for one that no run needs. Throws Error for one that is missing, corrupt, or does not fit its
+  /// config or tokenizer.
+  bool (*check_component)(const io::ModelDir& model, const io::ComponentInfo& component);
+  /// Side in pixels of the training pictures; 0 for a prior folder. Throws Error for a bad config.
+  int64_t (*native_size)(const io::ModelDir& model);
 };
 
 /// The table of all families.

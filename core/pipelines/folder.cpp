@@ -5,7 +5,6 @@
 #include "io/json_config.h"
 #include "io/model_dir.h"
 #include "io/safetensors.h"
-#include "nn/movq/movq_config.h"
 #include "pipelines/family.h"
 
 namespace kandinsky::pipelines {
@@ -41,10 +40,9 @@ bool has_weights(const io::ComponentInfo& info) {
 FolderComponent describe_component(const io::ModelDir& model, const io::ComponentInfo& info) {
   FolderComponent component{.name = std::string(info.name),
                             .class_name = std::string(info.class_name)};
-  if (!has_weights(info)) {
-    model.component(info.name);
-    return component;
-  }
+  // Whoever reads it wants JSON in it.
+  io::JsonConfig::load(model.component(info.name).config_path());
+  if (!has_weights(info)) return component;
   const io::ComponentFiles files = model.weights(info.name);
   for (const std::string_view path : files.weights()) {
     const io::SafetensorsFile file = io::SafetensorsFile::open(path);
@@ -68,16 +66,15 @@ Folder describe_folder(std::string_view path) {
   const io::ModelDir model = io::ModelDir::open(path);
   Folder folder;
   folder.pipeline = model.pipeline_class();
-  if (const Family* family = find_family(model)) folder.family = family->name;
-  for (const io::ComponentInfo& info : model.components())
+  const Family* const family = find_family(model);
+  for (const io::ComponentInfo& info : model.components()) {
     folder.components.push_back(describe_component(model, info));
-  if (model.find("unet") != nullptr && model.find("movq") != nullptr) {
-    const auto sample_size =
-        io::JsonConfig::load(model.component("unet").config_path()).get_int("sample_size", 64);
-    const auto movq =
-        nn::MovqConfig::from_json(io::JsonConfig::load(model.component("movq").config_path()));
-    folder.native_size = sample_size * movq.factor();
+    if (family != nullptr)
+      folder.components.back().is_checked = family->check_component(model, info);
   }
+  if (family == nullptr) return folder;
+  folder.family = family->name;
+  folder.native_size = family->native_size(model);
   return folder;
 }
 

@@ -15,17 +15,19 @@ struct FolderComponent {
   uint64_t parameters = 0;
   uint64_t tensors = 0;
   uint64_t bytes = 0;
+  bool is_checked = false;  ///< as a run that needs it would, but for its weights' numbers
 };
 
 /// What a model folder holds.
 struct Folder {
   std::string pipeline;
   const char* family = "";  ///< empty if no family knows the folder
-  int64_t native_size = 0;  ///< 0 for a folder without a UNet
+  int64_t native_size = 0;  ///< 0 for a prior folder, and if no family knows the folder
   std::vector<FolderComponent> components;
 };
 
-/// Reads index, configs and headers, no weights. Throws Error for what is missing or corrupt.
+/// Reads index, configs, headers and tokenizers, no weights. Throws Error for what is missing,
+/// corrupt, or does not fit.
 Folder describe_folder(std::string_view path);
 
 }  // namespace kandinsky::pipelines

@@ -65,6 +65,8 @@ class Kandinsky21 : public Pipeline {
     check_channels(model, unet_config_, movq_config_);
     check_vocabulary(config(prior, "text_encoder"), prior_tokenizer_.vocab_size());
     check_vocabulary(config(model, "text_encoder"), tokenizer_.vocab_size());
+    // Texts alone need none.
+    if (prior.find("image_processor") != nullptr) read_image_processor(prior);
     if (inpaint && !is_inpainting_unet(unet_config_, movq_config_.latent_channels)) {
       inpaint_unet_.emplace(inpaint->weights("unet"), placement_, unet_layout(),
                             [json = config(*inpaint, "unet")](const tensor::Weights& weights) {
@@ -73,7 +75,7 @@ class Kandinsky21 : public Pipeline {
     }
     const int64_t factor = movq_config_.factor();
     geometry_ = {
-        .native_size = unet_config_.sample_size * factor,
+        .native_size = kandinsky_2_1_native_size(model),
         .latent_channels = movq_config_.latent_channels,
         .latent_factor = factor,
         .size_multiple = factor * (int64_t{1} << (unet_config_.block_out_channels.size() - 1))};
@@ -143,7 +145,7 @@ class Kandinsky21 : public Pipeline {
     for (const io::Image& picture : pictures) io::check_image(picture, "picture");
     keeps_image_encoder_ = true;
     const auto encode = [&](const nn::ClipVisionEncoder& encoder) {
-      const ImageProcessor processor(config(prior_dir_, "image_processor"), encoder.image_size());
+      const ImageProcessor processor = read_image_processor(prior_dir_);
       at::Tensor embeds = pipelines::encode_images(encoder, processor, pictures, monitor);
       check_finite(embeds, "image_encoder", image_encoder_.placement().dtype);
       return embeds;
@@ -223,15 +225,6 @@ class Kandinsky21 : public Pipeline {
     return io::JsonConfig::load(folder.component(component).config_path());
   }
 
-  static samplers::NoiseSchedule read_schedule(const io::ModelDir& model) {
-    auto schedule = samplers::NoiseSchedule::from_json(config(model, "scheduler"));
-    // The index of hub models does not list it, and inpainting folders have none.
-    if (const auto ddpm = model.optional_component("ddpm_scheduler")) {
-      schedule.ddpm = samplers::DdpmConfig::from_json(io::JsonConfig::load(ddpm->config_path()));
-    }
-    return schedule;
-  }
-
   /// Plans are for the machine's own memory; what an accelerator lacks, its allocator says.
   bool has_plans() const { return placement_.device.is_cpu(); }
 
@@ -274,14 +267,6 @@ class Kandinsky21 : public Pipeline {
             [json = config(folder, name)](const tensor::Weights& weights) {
               return Network(json, weights);
             }};
-  }
-
-  static void check_vocabulary(const io::JsonConfig& text_encoder, int64_t tokens) {
-    const int64_t vocab_size = text_encoder.get_int("vocab_size");
-    if (tokens <= vocab_size) return;
-    throw Error(ErrorCode::kIncompatible,
-                fmt::format("{}: \"vocab_size\" is {}, but the tokenizer beside it has {} tokens",
-                            text_encoder.source(), vocab_size, tokens));
   }
 
   PromptModels prompt_models() {

@@ -2,13 +2,23 @@
 
 #include <fmt/format.h>
 
+#include <array>
 #include <string>
 
 #include "base/error.h"
-#include "io/json_config.h"
+#include "nn/config_checks.h"
+#include "nn/encoders/clip_text.h"
+#include "nn/encoders/clip_vision.h"
+#include "nn/encoders/mclip.h"
+#include "nn/movq/movq.h"
+#include "nn/prior/prior_transformer.h"
+#include "pipelines/component.h"
+#include "pipelines/request.h"
 #include "pipelines/run_unet.h"
-#include "samplers/noise_schedule.h"
+#include "samplers/unclip.h"
+#include "text/clip_bpe.h"
 #include "text/tokens.h"
+#include "text/xlmr_unigram.h"
 
 namespace kandinsky::pipelines {
 namespace {
@@ -174,6 +184,122 @@ bool is_inpainting_dir(const io::ModelDir& model) {
   const nn::UNetConfig unet = nn::UNetConfig::from_json(config(model, "unet"));
   const nn::MovqConfig movq = nn::MovqConfig::from_json(config(model, "movq"));
   return is_inpainting_unet(unet, movq.latent_channels);
+}
+
+void check_vocabulary(const io::JsonConfig& text_encoder, int64_t tokens) {
+  const int64_t vocab_size = text_encoder.get_int("vocab_size");
+  if (tokens <= vocab_size) return;
+  throw Error(ErrorCode::kIncompatible,
+              fmt::format("{}: \"vocab_size\" is {}, but the tokenizer beside it has {} tokens",
+                          text_encoder.source(), vocab_size, tokens));
+}
+
+samplers::NoiseSchedule read_schedule(const io::ModelDir& model) {
+  auto schedule = samplers::NoiseSchedule::from_json(config(model, "scheduler"));
+  // The index of hub models does not list it, and inpainting folders have none.
+  if (const auto ddpm = model.optional_component("ddpm_scheduler")) {
+    schedule.ddpm = samplers::DdpmConfig::from_json(io::JsonConfig::load(ddpm->config_path()));
+  }
+  return schedule;
+}
+
+ImageProcessor read_image_processor(const io::ModelDir& prior) {
+  return {config(prior, "image_processor"),
+          nn::get_size(config(prior, "image_encoder"), "image_size")};
+}
+
+int64_t kandinsky_2_1_native_size(const io::ModelDir& model) {
+  if (model.pipeline_class() == kPriorPipelineClass) return 0;
+  const io::JsonConfig unet = config(model, "unet");
+  const int64_t size = nn::UNetConfig::from_json(unet).sample_size *
+                       nn::MovqConfig::from_json(config(model, "movq")).factor();
+  if (size <= kMaxSide) return size;
+  throw Error(
+      ErrorCode::kCorruptFile,
+      fmt::format("{}: \"sample_size\" makes pictures of {} pixels a side, expected at most "
+                  "{}",
+                  unet.source(), size, kMaxSide));
+}
+
+namespace {
+
+/// Builds the network of stand-ins.
+template <typename Network, typename Config>
+void check_network(const io::ModelDir& folder, const char* component, const Config& read_config) {
+  const tensor::Weights weights = tensor::Weights::open(folder.weights(component), {});
+  Network(read_config(config(folder, component)), for_checks(weights));
+}
+
+template <typename Network>
+void check_network(const io::ModelDir& folder, const char* component) {
+  check_network<Network>(folder, component, [](const io::JsonConfig& json) { return json; });
+}
+
+struct ComponentCheck {
+  std::string_view name;
+  void (*check)(const io::ModelDir& folder);
+};
+
+constexpr std::array kDecoderChecks{
+    ComponentCheck{"unet",
+                   [](const io::ModelDir& folder) {
+                     check_network<nn::UNet>(folder, "unet", nn::UNetConfig::from_json);
+                   }},
+    ComponentCheck{"movq",
+                   [](const io::ModelDir& folder) {
+                     check_network<nn::Movq>(folder, "movq", nn::MovqConfig::from_json);
+                   }},
+    ComponentCheck{"text_encoder",
+                   [](const io::ModelDir& folder) {
+                     check_network<nn::MultilingualClip>(folder, "text_encoder");
+                   }},
+    ComponentCheck{"tokenizer",
+                   [](const io::ModelDir& folder) {
+                     const auto tokenizer =
+                         text::XlmrTokenizer::load(folder.component("tokenizer").folder());
+                     check_vocabulary(config(folder, "text_encoder"), tokenizer.vocab_size());
+                   }},
+    ComponentCheck{"scheduler", [](const io::ModelDir& folder) { read_schedule(folder); }},
+};
+
+constexpr std::array kPriorChecks{
+    ComponentCheck{
+        "prior",
+        [](const io::ModelDir& folder) { check_network<nn::PriorTransformer>(folder, "prior"); }},
+    ComponentCheck{"text_encoder",
+                   [](const io::ModelDir& folder) {
+                     check_network<nn::ClipTextEncoder>(folder, "text_encoder");
+                   }},
+    ComponentCheck{"image_encoder",
+                   [](const io::ModelDir& folder) {
+                     check_network<nn::ClipVisionEncoder>(folder, "image_encoder");
+                   }},
+    ComponentCheck{"tokenizer",
+                   [](const io::ModelDir& folder) {
+                     const auto tokenizer =
+                         text::ClipTokenizer::load(folder.component("tokenizer").folder());
+                     check_vocabulary(config(folder, "text_encoder"), tokenizer.vocab_size());
+                   }},
+    ComponentCheck{"scheduler",
+                   [](const io::ModelDir& folder) {
+                     samplers::UnclipSchedule::from_json(config(folder, "scheduler"));
+                   }},
+    ComponentCheck{"image_processor",
+                   [](const io::ModelDir& folder) { read_image_processor(folder); }},
+};
+
+}  // namespace
+
+bool check_kandinsky_2_1_component(const io::ModelDir& model, const io::ComponentInfo& component) {
+  const bool is_prior = model.pipeline_class() == kPriorPipelineClass;
+  const Span<const ComponentCheck> checks = is_prior ? Span<const ComponentCheck>(kPriorChecks)
+                                                     : Span<const ComponentCheck>(kDecoderChecks);
+  for (const ComponentCheck& known : checks) {
+    if (known.name != component.name) continue;
+    known.check(model);
+    return true;
+  }
+  return false;
 }
 
 }  // namespace kandinsky::pipelines

@@ -3,10 +3,13 @@
 
 #include <optional>
 
+#include "io/json_config.h"
 #include "io/model_dir.h"
 #include "nn/movq/movq_config.h"
 #include "nn/unet/unet.h"
+#include "pipelines/encode_images.h"
 #include "pipelines/family.h"
+#include "samplers/noise_schedule.h"
 
 namespace kandinsky::pipelines {
 
@@ -34,6 +37,20 @@ void check_text_lengths(const io::ModelDir& model, const io::ModelDir& prior);
 /// Throws Error(kUnsupported) unless the UNet takes and gives channels that fit the latents.
 void check_channels(const io::ModelDir& model, const nn::UNetConfig& unet,
                     const nn::MovqConfig& movq);
+
+/// Throws Error(kIncompatible) for a tokenizer with more tokens than the text encoder beside it
+/// has.
+void check_vocabulary(const io::JsonConfig& text_encoder, int64_t tokens);
+
+/// The schedule of a decoder folder. Throws Error as its readers.
+samplers::NoiseSchedule read_schedule(const io::ModelDir& model);
+
+/// How a prior folder's image encoder wants its pictures. Throws Error as its reader.
+ImageProcessor read_image_processor(const io::ModelDir& prior);
+
+/// See Family.
+bool check_kandinsky_2_1_component(const io::ModelDir& model, const io::ComponentInfo& component);
+int64_t kandinsky_2_1_native_size(const io::ModelDir& model);
 
 /// Whether the folder's UNet is one for inpainting.
 bool is_inpainting_dir(const io::ModelDir& model);

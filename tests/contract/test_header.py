@@ -20,6 +20,7 @@ RECORDED: dict[str, list[Field]] = {
         Field("parameters", 32, 8),
         Field("tensors", 40, 8),
         Field("bytes", 48, 8),
+        Field("is_checked", 56, 4),
     ],
     "kandinsky_engine_options": [
         Field("struct_size", 0, 4),

@@ -27,8 +27,9 @@ DEFAULTS: dict[str, tuple[type[ctypes.Structure], dict[str, Any]]] = {
             ("parameters", ctypes.c_uint64),
             ("tensors", ctypes.c_uint64),
             ("bytes", ctypes.c_uint64),
+            ("is_checked", INT),
         ),
-        {"parameters": 0, "tensors": 0, "bytes": 0},
+        {"parameters": 0, "tensors": 0, "bytes": 0, "is_checked": 0},
     ),
     "kandinsky_engine_options": (
         struct(
