@@ -7,6 +7,7 @@ process, and `_core` finds them there.
 
 from __future__ import annotations
 
+import ctypes
 import importlib
 import sys
 from pathlib import Path
@@ -41,6 +42,19 @@ def _abi(cxx11: bool) -> str:
 
 def _import(name: str) -> ModuleType:
     return importlib.import_module(f"{_PACKAGE}.{name}")
+
+
+def _check_interpreter() -> None:
+    """torch's own import ends or stops the process in any interpreter but the main one."""
+    python = ctypes.PyDLL(None)
+    here, main = (python[f"PyInterpreterState_{name}"] for name in ("Get", "Main"))
+    here.restype = main.restype = ctypes.c_void_p
+    if here() != main():
+        _fail(
+            "this is a subinterpreter, and torch works in a process's main interpreter only.",
+            "Import it in the main interpreter or in a process of its own; under mod_wsgi set "
+            "WSGIApplicationGroup to %{GLOBAL}.",
+        )
 
 
 def _check_torch(built_for: str, cxx11_abi: bool) -> None:
@@ -93,6 +107,7 @@ def load() -> ModuleType:
         if error.name != f"{_PACKAGE}._build_info":
             raise
         _fail(f"it has not been built; {Path(__file__).parent} holds its Python files only.")
+    _check_interpreter()
     _check_torch(info.TORCH_VERSION, info.CXX11_ABI)
     try:
         module = _import("_core")

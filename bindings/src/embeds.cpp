@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "buffers.h"
+#include "interpreter.h"
 #include "register.h"
 
 namespace kandinsky::bindings {
@@ -15,7 +16,7 @@ namespace py = pybind11;
 using py::literals::operator""_a;
 
 SharedEmbeds load(const std::string& path) {
-  const py::gil_scoped_release release;
+  const GilRelease release;
   return std::make_shared<Embeds>(Embeds::load(path));
 }
 
@@ -28,17 +29,17 @@ std::vector<const Embeds*> raw_items(const std::vector<SharedEmbeds>& items) {
 
 SharedEmbeds combine(const std::vector<SharedEmbeds>& items, const std::vector<double>& weights,
                      const SharedEmbeds& text, const std::string& method) {
-  const py::gil_scoped_release release;
+  const GilRelease release;
   return std::make_shared<Embeds>(Embeds::combine(raw_items(items), weights, text.get(), method));
 }
 
 SharedEmbeds concat(const std::vector<SharedEmbeds>& items) {
-  const py::gil_scoped_release release;
+  const GilRelease release;
   return std::make_shared<Embeds>(Embeds::concat(raw_items(items)));
 }
 
 SharedEmbeds select(const SharedEmbeds& embeds, const std::vector<std::int32_t>& rows) {
-  const py::gil_scoped_release release;
+  const GilRelease release;
   return std::make_shared<Embeds>(embeds->select(rows));
 }
 
@@ -62,7 +63,7 @@ void register_embeds(py::module_& module) {
       .def(
           "save",
           [](const SharedEmbeds& embeds, const std::string& path) {
-            const py::gil_scoped_release release;
+            const GilRelease release;
             embeds->save(path);
           },
           "path"_a)

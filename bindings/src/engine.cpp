@@ -1,6 +1,8 @@
 #include <pybind11/stl.h>
+#include <unistd.h>
 
 #include <memory>
+#include <new>
 #include <optional>
 #include <string>
 #include <utility>
@@ -8,10 +10,12 @@
 
 #include "buffers.h"
 #include "embeds.h"
+#include "interpreter.h"
 #include "kandinsky.hpp"
 #include "options.h"
 #include "pictures.h"
 #include "register.h"
+#include "text.h"
 
 namespace kandinsky::bindings {
 namespace {
@@ -28,14 +32,14 @@ using py::literals::operator""_a;
 class PyEngine {
  public:
   explicit PyEngine(const EngineOptions& options) {
-    const py::gil_scoped_release release;
+    const GilRelease release;
     engine_ = std::make_shared<Engine>(options);
     engine_->set_progress(
         [this](const kandinsky_progress& progress) { return on_progress(progress); });
     engine_->set_message([this](const char* message) { on_message(message); });
   }
   ~PyEngine() {
-    const py::gil_scoped_release release;
+    const GilRelease release(std::nothrow);
     engine_.reset();
   }
   PyEngine(const PyEngine&) = delete;
@@ -46,7 +50,7 @@ class PyEngine {
     std::shared_ptr<Engine> engine = std::move(engine_);
     if (!engine) return;
     engine->cancel();
-    const py::gil_scoped_release release;
+    const GilRelease release(std::nothrow);
     engine.reset();
   }
 
@@ -64,12 +68,17 @@ class PyEngine {
   template <typename Job>
   auto run(const py::object& progress, const py::object& message, const Job& job) {
     std::shared_ptr<Engine> engine = get();
-    if (progress_ != nullptr)
+    if (progress_ != nullptr) {
+      // Of a job that ran when this process was forked, nobody will see the end: the library says
+      // so.
+      if (::getpid() != process_) engine->unload();
       throw StatusError(KANDINSKY_BUSY, "the engine is running another job");
+    }
+    const RunningJob running(*engine);
     progress_ = &progress;
     message_ = &message;
     const std::unique_ptr<PyEngine, EndOfJob> end(this);
-    const py::gil_scoped_release release;
+    const GilRelease release;
     // Inside the release, so that an engine that was closed meanwhile is freed without the GIL.
     const std::shared_ptr<Engine> kept = std::move(engine);
     return job(*kept);
@@ -84,7 +93,8 @@ class PyEngine {
   };
 
   kandinsky_action on_progress(const kandinsky_progress& progress) {
-    const py::gil_scoped_acquire acquire;
+    if (is_ending()) return KANDINSKY_CANCEL;
+    const GilAcquire acquire;
     // Ctrl-C in the main thread becomes KeyboardInterrupt here.
     if (PyErr_CheckSignals() != 0) throw py::error_already_set();
     py::object latents = py::none();
@@ -94,15 +104,18 @@ class PyEngine {
       for (const py::ssize_t side : shape) count *= static_cast<std::size_t>(side);
       latents = to_python(std::vector<float>(progress.latents, progress.latents + count), shape);
     }
-    const py::object action = (*progress_)(progress.stage, progress.step, progress.steps, latents);
+    const py::object action =
+        call(*progress_, py::make_tuple(progress.stage, progress.step, progress.steps, latents));
     return static_cast<kandinsky_action>(action.cast<int>());
   }
 
   void on_message(const char* message) {
-    const py::gil_scoped_acquire acquire;
-    (*message_)(message);
+    if (is_ending()) return;
+    const GilAcquire acquire;
+    call(*message_, py::make_tuple(to_text(message)));
   }
 
+  const ::pid_t process_ = ::getpid();
   std::shared_ptr<Engine> engine_;
   const py::object* progress_ = nullptr;  ///< of the job that runs, as is `message_`
   const py::object* message_ = nullptr;
@@ -111,11 +124,12 @@ class PyEngine {
 py::dict info(const PyEngine& self) {
   const std::shared_ptr<Engine> engine = self.get();
   const kandinsky_engine_info info = engine->info();
-  return py::dict(
-      "family"_a = info.family, "device"_a = info.device, "precision"_a = info.precision,
-      "reason"_a = info.reason, "prior_dir"_a = info.prior_dir, "native_size"_a = info.native_size,
-      "latent_channels"_a = info.latent_channels, "latent_factor"_a = info.latent_factor,
-      "size_multiple"_a = info.size_multiple, "inpaint_dir"_a = info.inpaint_dir);
+  return py::dict("family"_a = info.family, "device"_a = info.device,
+                  "precision"_a = info.precision, "reason"_a = info.reason,
+                  "prior_dir"_a = to_path(info.prior_dir), "native_size"_a = info.native_size,
+                  "latent_channels"_a = info.latent_channels,
+                  "latent_factor"_a = info.latent_factor, "size_multiple"_a = info.size_multiple,
+                  "inpaint_dir"_a = to_path(info.inpaint_dir));
 }
 
 py::dict plan_memory(const PyEngine& self, std::int32_t width, std::int32_t height,
@@ -123,7 +137,7 @@ py::dict plan_memory(const PyEngine& self, std::int32_t width, std::int32_t heig
   const std::shared_ptr<Engine> engine = self.get();
   const kandinsky_memory_plan plan = engine->plan_memory(width, height, batch_size);
   return py::dict("budget"_a = plan.budget, "peak"_a = plan.peak, "least"_a = plan.least,
-                  "holds_everything"_a = plan.holds_everything != 0, "text"_a = plan.text);
+                  "holds_everything"_a = plan.holds_everything != 0, "text"_a = to_text(plan.text));
 }
 
 /// Without an object: none.
@@ -235,7 +249,7 @@ void register_engine(py::module_& module) {
       .def("unload",
            [](const PyEngine& self) {
              const std::shared_ptr<Engine> engine = self.get();
-             const py::gil_scoped_release release;
+             const GilRelease release;
              engine->unload();
            })
       .def("info", &info)

@@ -1,5 +1,6 @@
 #include <pybind11/stl.h>
 
+#include "interpreter.h"
 #include "kandinsky.hpp"
 #include "register.h"
 
@@ -10,7 +11,7 @@ namespace py = pybind11;
 using py::literals::operator""_a;
 
 Folder open_folder(const std::string& path) {
-  const py::gil_scoped_release release;
+  const GilRelease release;
   return Folder(path);
 }
 

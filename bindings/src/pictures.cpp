@@ -4,6 +4,7 @@
 #include <string>
 
 #include "buffers.h"
+#include "interpreter.h"
 #include "register.h"
 
 namespace kandinsky::bindings {
@@ -24,14 +25,14 @@ void save_picture(const std::string& path, const py::object& pixels,
   if (picture.data.empty()) {
     throw StatusError(KANDINSKY_INVALID_ARGUMENT, "array: the picture is empty");
   }
-  const py::gil_scoped_release release;
+  const GilRelease release;
   kandinsky::save_picture(path, picture.data.data(), side(picture.shape[1]), side(picture.shape[0]),
                           parameters);
 }
 
 py::object load_picture(const std::string& path) {
   Picture picture = [&] {
-    const py::gil_scoped_release release;
+    const GilRelease release;
     return Picture::load(path);
   }();
   return to_python(std::move(picture.pixels),

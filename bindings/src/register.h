@@ -9,6 +9,9 @@ namespace kandinsky::bindings {
 /// StatusError and std::bad_alloc become the classes of kandinsky_engine.errors. First of all.
 void register_errors(pybind11::module_& module);
 
+/// Calls and jobs end well where the interpreter does.
+void register_interpreter(pybind11::module_& module);
+
 /// Buffer: results that numpy wraps without a copy.
 void register_buffers(pybind11::module_& module);
 

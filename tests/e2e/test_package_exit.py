@@ -1,0 +1,249 @@
+"""The Python package where the interpreter ends, and where it is not the main one."""
+
+from pathlib import Path
+
+import pytest
+from support.children import PRELUDE, run_python
+
+# Each ends with sys.exit(3) while threads work that do not keep a program alive.
+ENDINGS = {
+    "a job runs": """
+engine = kandinsky.Engine(MODEL)
+event = reached(engine)
+start(lambda: generate(engine))
+event.wait()
+""",
+    "a job begins": """
+engine = kandinsky.Engine(MODEL)
+start(lambda: generate(engine))
+""",
+    "weights are loaded": """
+engine = kandinsky.Engine(MODEL)
+event = reached(engine, "load")
+start(lambda: generate(engine))
+event.wait()
+""",
+    "engines are opened": """
+def work():
+    while True:
+        opened.append(kandinsky.Engine(MODEL))
+opened = []
+start(work)
+while not opened:
+    time.sleep(0.001)
+""",
+    "pictures are read": """
+import numpy
+path = os.path.join(sys.argv[2], "a.png")
+kandinsky.save_picture(path, numpy.zeros((2000, 2000, 3), numpy.uint8))
+for _ in range(4):
+    start(lambda: [kandinsky.load_picture(path) for _ in range(1000)])
+time.sleep(0.2)
+""",
+    "several engines": """
+engines = [kandinsky.Engine(MODEL) for _ in range(3)]
+events = [reached(engine) for engine in engines]
+for engine in engines:
+    start(lambda engine=engine: generate(engine))
+for event in events:
+    event.wait()
+""",
+    "a callback works": """
+engine = kandinsky.Engine(MODEL)
+event = reached(engine, then=lambda: [len(str(i)) for i in range(10**6)])
+start(lambda: generate(engine))
+event.wait()
+""",
+    "a callback sleeps": """
+engine = kandinsky.Engine(MODEL)
+event = reached(engine, then=lambda: time.sleep(0.5))
+start(lambda: generate(engine))
+event.wait()
+""",
+    "a callback waits for ever": """
+engine = kandinsky.Engine(MODEL)
+event = reached(engine, then=threading.Event().wait)
+start(lambda: generate(engine))
+event.wait()
+""",
+    "a callback comes back while modules are taken down": """
+class Slow:
+    def __del__(self, sleep=time.sleep):
+        sleep(3)
+sys.modules["slow"] = types.ModuleType("slow")
+sys.modules["slow"].slow = Slow()
+engine = kandinsky.Engine(MODEL)
+event = reached(engine, then=lambda: time.sleep(2))
+start(lambda: generate(engine))
+event.wait()
+""",
+    "a callback has failed": """
+def fail():
+    raise LookupError("mine")
+def work():
+    try:
+        generate(engine)
+    except LookupError:
+        time.sleep(10)
+engine = kandinsky.Engine(MODEL)
+event = reached(engine, then=fail)
+start(work)
+event.wait()
+""",
+    "a thread begins again and again": """
+def work():
+    while True:
+        try:
+            generate(engine)
+        except kandinsky.CancelledError:
+            pass
+engine = kandinsky.Engine(MODEL)
+event = reached(engine)
+start(work)
+event.wait()
+""",
+    "the engine was closed": """
+engine = kandinsky.Engine(MODEL)
+event = reached(engine)
+start(lambda: generate(engine))
+event.wait()
+engine.close()
+""",
+    "the engine is forgotten": """
+def work():
+    engine = kandinsky.Engine(MODEL)
+    engine.on_progress = lambda progress: event.set()
+    generate(engine)
+event = threading.Event()
+start(work)
+event.wait()
+""",
+}
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_the_exit_code_is_the_programs(model: Path, tmp_path: Path, ending: str) -> None:
+    run_python(PRELUDE + ENDINGS[ending] + "sys.exit(3)", model, tmp_path, code=3)
+
+
+@pytest.mark.parametrize(
+    ("end", "code"), [("raise LookupError", 1), ("os._exit(7)", 7), ("", 0), ("sys.exit('no')", 1)]
+)
+def test_other_ways_to_end(model: Path, end: str, code: int) -> None:
+    run_python(PRELUDE + ENDINGS["a job runs"] + end, model, code=code)
+
+
+INTERRUPTED = """
+engine = kandinsky.Engine(MODEL)
+expected = generate(engine, steps=2)
+event = reached(engine)
+def interrupt():
+    event.wait()
+    os.kill(os.getpid(), signal.SIGINT)
+start(interrupt)
+"""
+
+
+@pytest.mark.parametrize(
+    ("handler", "code", "said"),
+    [
+        ("", -2, "cleaned up\n"),
+        ("signal.signal(signal.SIGINT, lambda *_: sys.exit(5))", 5, "cleaned up\n"),
+        ("signal.signal(signal.SIGINT, lambda *_: None)", 0, "done\ncleaned up\n"),
+    ],
+)
+def test_ctrl_c_in_a_job(model: Path, handler: str, code: int, said: str) -> None:
+    source = """
+try:
+    generate(engine, steps=50)
+    print("done")
+finally:
+    engine.on_progress = None
+    assert (generate(engine, steps=2) == expected).all()
+    print("cleaned up", flush=True)
+"""
+    assert run_python(PRELUDE + INTERRUPTED + handler + source, model, code=code) == said
+
+
+def test_ctrl_c_ends_the_waiting(model: Path) -> None:
+    source = """
+engine = kandinsky.Engine(MODEL)
+event = reached(engine, then=threading.Event().wait)
+start(lambda: generate(engine))
+event.wait()
+def interrupt():
+    time.sleep(0.3)
+    os.kill(os.getpid(), signal.SIGINT)
+start(interrupt)
+sys.exit(3)
+"""
+    run_python(PRELUDE + source, model, code=3)
+
+
+def test_a_thread_that_keeps_the_program_alive_finishes(model: Path) -> None:
+    source = """
+engine = kandinsky.Engine(MODEL)
+event = reached(engine)
+start(lambda: print(generate(engine, steps=20).shape), daemon=False)
+event.wait()
+sys.exit(3)
+"""
+    assert run_python(PRELUDE + source, model, code=3) == "(1, 64, 64, 3)\n"
+
+
+def test_what_the_program_does_at_its_end_still_works(model: Path) -> None:
+    """Functions that were registered later come before the package's own, earlier ones after it."""
+    source = """
+import atexit
+def last():
+    engine.on_progress = lambda progress: None
+    print("last", generate(engine, steps=2).shape)
+    engine.close()
+atexit.register(last)
+"""
+    source += PRELUDE
+    source += """
+def first():
+    print("first", generate(other, steps=2).shape)
+atexit.register(first)
+engine, other = kandinsky.Engine(MODEL), kandinsky.Engine(MODEL)
+busy = kandinsky.Engine(MODEL)
+event = reached(busy)
+def work():
+    try:
+        generate(busy)
+    except kandinsky.CancelledError:
+        print("cancelled", flush=True)
+start(work)
+event.wait()
+sys.exit(3)
+"""
+    said = run_python(source, model, code=3).splitlines()
+    assert said == ["first (1, 64, 64, 3)", "cancelled", "last (1, 64, 64, 3)"]
+
+
+def test_a_subinterpreter_is_told(tmp_path: Path) -> None:
+    """Importing torch alone stops or ends the process there."""
+    source = """
+try:
+    import _interpreters as interpreters
+except ImportError:
+    import _xxsubinterpreters as interpreters
+import pathlib, sys
+if "after" in sys.argv[1]:
+    import kandinsky_engine
+inside = interpreters.create()
+interpreters.run_string(inside, f'''
+import pathlib
+try:
+    import kandinsky_engine
+except ImportError as error:
+    pathlib.Path({sys.argv[2]!r}).write_text(str(error))
+''')
+interpreters.destroy(inside)
+"""
+    for when in ("alone", "after the main one"):
+        run_python(source, when, tmp_path / when)
+        text = (tmp_path / when).read_text(encoding="utf-8")
+        assert "this is a subinterpreter" in text
+        assert "main interpreter" in text
