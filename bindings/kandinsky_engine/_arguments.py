@@ -2,29 +2,40 @@
 
 from __future__ import annotations
 
+import itertools
 import operator
 import os
-from collections.abc import Iterable, Sequence
-from typing import SupportsFloat, SupportsIndex, TypeVar
+from collections.abc import Iterable, Mapping, Set
+from typing import SupportsFloat, SupportsIndex, TypeAlias, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from kandinsky_engine.errors import InvalidArgumentError
 
 _INT32 = 2**31
 _UINT64 = 2**64
+# More than any batch has, so that the engine says what a batch may be; itertools.count() ends here.
+_MOST = 2**10
+
+AnyPath: TypeAlias = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 
 _T = TypeVar("_T")
 
 
-def several(name: str, values: Sequence[_T], one: str) -> list[_T]:
-    """A list of values, `one` for each picture or so."""
-    if isinstance(values, str | bytes) or not isinstance(values, Iterable):
+def several(name: str, values: Iterable[_T], one: str, most: int = _MOST) -> list[_T]:
+    """A list of values, `one` for each picture or so, from anything that has an order."""
+    try:
+        if isinstance(values, str | bytes | Mapping | Set):
+            raise TypeError
+        iterator = iter(values)
+    except TypeError:
         raise InvalidArgumentError(
             f"{name}: a list with one {one} per picture is needed, got one {type(values).__name__}"
-        )
-    return list(values)
+        ) from None
+    found = list(itertools.islice(iterator, most + 1))
+    if len(found) > most:
+        raise InvalidArgumentError(f"{name}: there are more than {most}")
+    return found
 
 
 def text(name: str, value: str) -> str:
@@ -41,22 +52,32 @@ def text(name: str, value: str) -> str:
     return value
 
 
-def texts(name: str, values: Sequence[str]) -> list[str]:
+def texts(name: str, values: Iterable[str]) -> list[str]:
     return [text(f"{name}[{i}]", value) for i, value in enumerate(several(name, values, "text"))]
 
 
-def optional_texts(name: str, values: Sequence[str] | None) -> list[str] | None:
+def optional_texts(name: str, values: Iterable[str] | None) -> list[str] | None:
     return None if values is None else texts(name, values)
 
 
-def path(name: str, value: str | os.PathLike[str]) -> str:
+def path(name: str, value: AnyPath) -> bytes:
+    """As the system has it: a name on Linux may hold bytes that are no text."""
     try:
         plain = os.fspath(value)
     except TypeError:
         raise InvalidArgumentError(
             f"{name}: a path is needed, got {type(value).__name__}"
         ) from None
-    return text(name, plain)
+    try:
+        found = os.fsencode(plain)
+    except UnicodeEncodeError as error:
+        raise InvalidArgumentError(
+            f"{name}: no file can have this name: its character {error.start} cannot be written "
+            f"as {error.encoding}"
+        ) from None
+    if b"\0" in found:
+        raise InvalidArgumentError(f"{name}: must not contain a NUL character")
+    return found
 
 
 def integer(name: str, value: SupportsIndex, below: int = _INT32) -> int:
@@ -75,8 +96,10 @@ def integer(name: str, value: SupportsIndex, below: int = _INT32) -> int:
 
 def number(name: str, value: SupportsFloat) -> float:
     try:
+        if isinstance(value, str | bytes):
+            raise TypeError
         return float(value)
-    except (TypeError, ValueError):
+    except (RuntimeError, TypeError, ValueError):  # torch's tensors raise RuntimeError
         raise InvalidArgumentError(f"{name}: a number is needed, got {value!r}") from None
     except OverflowError:
         raise InvalidArgumentError(f"{name}: the number is too large") from None
@@ -88,27 +111,12 @@ def switch(name: str, value: bool) -> bool:
     return bool(value)
 
 
-def seeds(name: str, values: Sequence[SupportsIndex]) -> list[int]:
+def seeds(name: str, values: Iterable[SupportsIndex]) -> list[int]:
     return [
         integer(f"{name}[{i}]", value, _UINT64)
         for i, value in enumerate(several(name, values, "seed"))
     ]
 
 
-def optional_seeds(name: str, values: Sequence[SupportsIndex] | None) -> list[int]:
+def optional_seeds(name: str, values: Iterable[SupportsIndex] | None) -> list[int]:
     return [] if values is None else seeds(name, values)
-
-
-def pictures(name: str, values: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.uint8]]:
-    """A list of arrays, which `_core` checks one by one."""
-    # The rows of a single picture would pass for grey pictures.
-    if isinstance(values, np.ndarray) and values.ndim < 4:
-        raise InvalidArgumentError(
-            f"{name}: a list of pictures is needed, got one array {list(values.shape)}"
-        )
-    return several(name, values, "picture")
-
-
-def anything(name: str, value: object) -> object:
-    """What `_core` checks itself: arrays, whose shape depends on the job."""
-    return value

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import difflib
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import SupportsIndex, get_type_hints
 
-from kandinsky_engine import _arguments
+from kandinsky_engine import _arguments, _arrays
 from kandinsky_engine._load import core
 from kandinsky_engine.options import Picture
 
 
 def prompt_options(
-    prompts: Sequence[str],
-    negative_prompts: Sequence[str] | None,
-    seeds: Sequence[SupportsIndex],
+    prompts: Iterable[str], negative_prompts: Iterable[str] | None, seeds: Iterable[SupportsIndex]
 ) -> core.PromptOptions:
     options = core.PromptOptions()
     options.prompts = _arguments.texts("prompts", prompts)
@@ -25,7 +23,7 @@ def prompt_options(
 
 
 def denoise_options(
-    width: SupportsIndex, height: SupportsIndex, seeds: Sequence[SupportsIndex]
+    width: SupportsIndex, height: SupportsIndex, seeds: Iterable[SupportsIndex]
 ) -> core.DenoiseOptions:
     options = core.DenoiseOptions()
     options.width = _arguments.integer("width", width)
@@ -34,9 +32,9 @@ def denoise_options(
     return options
 
 
-def source_options(pictures: Sequence[Picture]) -> core.SourceOptions:
+def source_options(pictures: Iterable[Picture]) -> core.SourceOptions:
     options = core.SourceOptions()
-    options.pictures = _arguments.pictures("pictures", pictures)
+    options.pictures = _arrays.pictures("pictures", pictures)
     return options
 
 

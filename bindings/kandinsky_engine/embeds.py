@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import SupportsFloat, SupportsIndex
 
 import numpy as np
@@ -13,12 +14,14 @@ from kandinsky_engine import _arguments
 from kandinsky_engine._load import core
 from kandinsky_engine.errors import InvalidArgumentError
 
+_PICKLED = "embeds.safetensors"
+
 
 class Embeds:
     """One side's (positive or negative) guidance for a batch of pictures, in ordinary memory.
 
-    One row for each picture. Independent of the engine that made it, so it can be kept, mixed and
-    saved.
+    One row for each picture. Independent of the engine that made it, so it can be kept, mixed,
+    saved, pickled and sent to other processes. It never changes, so copies of it are itself.
     """
 
     def __init__(self, raw: core.Embeds) -> None:
@@ -37,20 +40,20 @@ class Embeds:
         """
         return np.asarray(self._raw.tensor(_arguments.text("name", name)))
 
-    def save(self, path: str | os.PathLike[str]) -> None:
+    def save(self, path: _arguments.AnyPath) -> None:
         """Writes a small safetensors file; an existing one is replaced whole or not at all."""
         self._raw.save(_arguments.path("path", path))
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> Embeds:
+    def load(cls, path: _arguments.AnyPath) -> Embeds:
         """Reads what save() wrote. Raises NotFoundError, CorruptFileError."""
         return cls(core.Embeds.load(_arguments.path("path", path)))
 
     @classmethod
     def combine(
         cls,
-        items: Sequence[Embeds],
-        weights: Sequence[SupportsFloat],
+        items: Iterable[Embeds],
+        weights: Iterable[SupportsFloat],
         *,
         text: Embeds | None = None,
         method: str = "sum",
@@ -76,11 +79,11 @@ class Embeds:
         )
 
     @classmethod
-    def concat(cls, items: Sequence[Embeds]) -> Embeds:
+    def concat(cls, items: Iterable[Embeds]) -> Embeds:
         """All rows of all items, in order. Raises InvalidArgumentError for other shapes of rows."""
         return cls(core.Embeds.concat(_raw_items(items)))
 
-    def select(self, rows: Sequence[SupportsIndex]) -> Embeds:
+    def select(self, rows: Iterable[SupportsIndex]) -> Embeds:
         """Copies of some rows, counted from 0, in the order asked; one may come more than once."""
         return Embeds(
             self._raw.select(
@@ -91,8 +94,27 @@ class Embeds:
             )
         )
 
+    def __copy__(self) -> Embeds:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, object]) -> Embeds:
+        return self
+
+    def __reduce__(self) -> tuple[Callable[[bytes], Embeds], tuple[bytes]]:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / _PICKLED
+            self.save(path)
+            return _unpickle, (path.read_bytes(),)
+
     def __repr__(self) -> str:
         return f"<Embeds for {self.batch_size} pictures>"
+
+
+def _unpickle(content: bytes) -> Embeds:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / _PICKLED
+        path.write_bytes(content)
+        return Embeds.load(path)
 
 
 def raw_embeds(name: str, value: Embeds) -> core.Embeds:
@@ -102,7 +124,7 @@ def raw_embeds(name: str, value: Embeds) -> core.Embeds:
     return value._raw
 
 
-def _raw_items(items: Sequence[Embeds]) -> list[core.Embeds]:
+def _raw_items(items: Iterable[Embeds]) -> list[core.Embeds]:
     return [
         raw_embeds(f"items[{i}]", item)
         for i, item in enumerate(_arguments.several("items", items, "Embeds"))

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, SupportsIndex
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, SupportsIndex
 import numpy as np
 from numpy.typing import NDArray
 
-from kandinsky_engine import _arguments
+from kandinsky_engine import _arguments, _arrays
 from kandinsky_engine._load import core
 from kandinsky_engine._requests import denoise_options, fill, prompt_options, source_options
 from kandinsky_engine.embeds import Embeds, raw_embeds
@@ -72,7 +71,8 @@ class Engine:
 
     One engine runs one job at a time; a second call meanwhile raises BusyError. It may be used from
     any thread, and other threads run while it works. Ctrl-C in the main thread ends a job at its
-    next step with KeyboardInterrupt.
+    next step with KeyboardInterrupt. Where the interpreter ends, jobs of threads that do not keep it
+    alive are cancelled and waited for.
 
     model_dir, prior_dir: folders in hub layout; without prior_dir the folder beside the model named
     <model>-prior. device: "auto", or one as torch spells it. precision: "auto", "fp32", "bf16" or
@@ -98,13 +98,13 @@ class Engine:
 
     def __init__(
         self,
-        model_dir: str | os.PathLike[str],
-        prior_dir: str | os.PathLike[str] | None = None,
+        model_dir: _arguments.AnyPath,
+        prior_dir: _arguments.AnyPath | None = None,
         device: str = "auto",
         precision: str = "auto",
-        inpaint_dir: str | os.PathLike[str] | None = None,
+        inpaint_dir: _arguments.AnyPath | None = None,
         max_memory: SupportsIndex = 0,
-        without: Sequence[str] = (),
+        without: Iterable[str] = (),
         prior_device: str | None = None,
         int8_weights: bool = False,
     ) -> None:
@@ -179,10 +179,10 @@ class Engine:
 
     def encode_prompts(
         self,
-        prompts: Sequence[str],
-        negative_prompts: Sequence[str] | None = None,
+        prompts: Iterable[str],
+        negative_prompts: Iterable[str] | None = None,
         *,
-        seeds: Sequence[SupportsIndex],
+        seeds: Iterable[SupportsIndex],
         **options: Unpack[PromptOptions],
     ) -> tuple[Embeds, Embeds]:
         """Encodes texts and samples the prior: (embeds, negative embeds), one row per prompt.
@@ -195,14 +195,14 @@ class Engine:
         embeds, negative_embeds = self._raw.encode_prompts(raw, *self._reports)
         return Embeds(embeds), Embeds(negative_embeds)
 
-    def encode_images(self, pictures: Sequence[Picture]) -> Embeds:
+    def encode_images(self, pictures: Iterable[Picture]) -> Embeds:
         """Embeds of pictures instead of texts, one row each, with the text part of an empty text.
 
         pictures: uint8 [H, W], [H, W, 1], [H, W, 3] or [H, W, 4], of any sizes. Alone the result
         gives variations of a picture, combined with others a mix.
         """
         return Embeds(
-            self._raw.encode_images(_arguments.pictures("pictures", pictures), *self._reports)
+            self._raw.encode_images(_arrays.pictures("pictures", pictures), *self._reports)
         )
 
     def denoise(
@@ -212,7 +212,7 @@ class Engine:
         *,
         width: SupportsIndex,
         height: SupportsIndex,
-        seeds: Sequence[SupportsIndex],
+        seeds: Iterable[SupportsIndex],
         **options: Unpack[DenoiseOptions],
     ) -> NDArray[np.float32]:
         """Runs the sampler: latents [B, 4, h, w], float32.
@@ -228,7 +228,7 @@ class Engine:
 
     def decode(
         self,
-        latents: NDArray[np.float32],
+        latents: _arrays.AnyArray,
         *,
         width: SupportsIndex,
         height: SupportsIndex,
@@ -237,7 +237,7 @@ class Engine:
         """Latents [B, 4, h, w] of pictures of width x height -> pictures [B, H, W, 3]."""
         return np.asarray(
             self._raw.decode(
-                latents,
+                _arrays.floats("latents", latents),
                 _arguments.integer("width", width),
                 _arguments.integer("height", height),
                 _arguments.switch("tiling", tiling),
@@ -245,21 +245,25 @@ class Engine:
             )
         )
 
-    def encode(self, pictures: NDArray[np.uint8], *, tiling: bool = False) -> NDArray[np.float32]:
+    def encode(self, pictures: Picture, *, tiling: bool = False) -> NDArray[np.float32]:
         """Pictures [B, H, W, 3] -> latents [B, 4, h, w].
 
         Sizes that are no multiple of info.size_multiple are filled up by repeating the border.
         """
         return np.asarray(
-            self._raw.encode(pictures, _arguments.switch("tiling", tiling), *self._reports)
+            self._raw.encode(
+                _arrays.pixels("pictures", pictures),
+                _arguments.switch("tiling", tiling),
+                *self._reports,
+            )
         )
 
     def text_to_image(
         self,
-        prompts: Sequence[str],
-        negative_prompts: Sequence[str] | None = None,
+        prompts: Iterable[str],
+        negative_prompts: Iterable[str] | None = None,
         *,
-        seeds: Sequence[SupportsIndex],
+        seeds: Iterable[SupportsIndex],
         width: SupportsIndex,
         height: SupportsIndex,
         **options: Unpack[TextToImageOptions],
@@ -270,17 +274,17 @@ class Engine:
         SamplingOptions.
         """
         prompt = prompt_options(prompts, negative_prompts, seeds)
-        denoise = denoise_options(width, height, seeds)
+        denoise = denoise_options(width, height, prompt.seeds)
         fill("text_to_image", TextToImageOptions, options, prompt, denoise)
         return np.asarray(self._raw.text_to_image(prompt, denoise, *self._reports))
 
     def image_to_image(
         self,
-        prompts: Sequence[str],
-        negative_prompts: Sequence[str] | None = None,
+        prompts: Iterable[str],
+        negative_prompts: Iterable[str] | None = None,
         *,
-        pictures: Sequence[Picture],
-        seeds: Sequence[SupportsIndex],
+        pictures: Iterable[Picture],
+        seeds: Iterable[SupportsIndex],
         width: SupportsIndex,
         height: SupportsIndex,
         **options: Unpack[ImageToImageOptions],
@@ -293,7 +297,7 @@ class Engine:
         KandinskyImg2ImgPipeline and KandinskyInpaintPipeline.
         """
         prompt = prompt_options(prompts, negative_prompts, seeds)
-        denoise = denoise_options(width, height, seeds)
+        denoise = denoise_options(width, height, prompt.seeds)
         source = source_options(pictures)
         fill("image_to_image", ImageToImageOptions, options, prompt, denoise, source)
         return np.asarray(self._raw.image_to_image(prompt, denoise, source, *self._reports))
@@ -303,8 +307,8 @@ class Engine:
         embeds: Embeds,
         negative_embeds: Embeds | None,
         *,
-        pictures: Sequence[Picture] | None = None,
-        seeds: Sequence[SupportsIndex],
+        pictures: Iterable[Picture] | None = None,
+        seeds: Iterable[SupportsIndex],
         width: SupportsIndex,
         height: SupportsIndex,
         **options: Unpack[PaintOptions],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 
 from kandinsky_engine import _arguments
@@ -61,7 +60,7 @@ def families() -> list[str]:
     return core.families()
 
 
-def describe_folder(path: str | os.PathLike[str]) -> Folder:
+def describe_folder(path: _arguments.AnyPath) -> Folder:
     """Reads a folder's index, configs, file headers and tokenizers, no weights.
 
     Raises as opening an engine on it would.

@@ -5,20 +5,18 @@ Each keyword is written here once. The defaults are the engine's own; what is no
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Annotated, SupportsFloat, SupportsIndex, TypedDict
+from typing import Annotated, SupportsFloat, SupportsIndex, TypeAlias, TypedDict
 
-import numpy as np
-from numpy.typing import NDArray
-
-from kandinsky_engine import _arguments
+from kandinsky_engine import _arguments, _arrays
 from kandinsky_engine._load import core
 from kandinsky_engine.errors import InvalidArgumentError
 
-Picture = NDArray[np.uint8]
-"""[H, W] or [H, W, 1]: grey; [H, W, 3]: RGB; [H, W, 4]: RGBA, whose transparent places become
-white."""
+Picture: TypeAlias = _arrays.AnyArray
+"""uint8 [H, W] or [H, W, 1]: grey; [H, W, 3]: RGB; [H, W, 4]: RGBA, whose transparent places become
+white. A numpy array of any strides, a torch tensor on the CPU, or an image of Pillow as it is, not
+turned by its EXIF. Other numbers than uint8 are refused: what they mean is not guessed at."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +40,7 @@ class Condition:
     """-100 to 100; 1 in a negative condition."""
 
 
-def _conditions(name: str, values: Sequence[Condition] | None) -> list[core.Condition]:
+def _conditions(name: str, values: Iterable[Condition] | None) -> list[core.Condition]:
     if values is None:
         return []
     found = []
@@ -62,20 +60,16 @@ def _conditions(name: str, values: Sequence[Condition] | None) -> list[core.Cond
     return found
 
 
-def _masks(name: str, values: Sequence[Picture] | None) -> list[Picture]:
-    return [] if values is None else _arguments.pictures(name, values)
-
-
 # A keyword's type, and the function of its name and value that checks it for `_core`.
 _Text = Annotated[str, _arguments.text]
-_OptionalTexts = Annotated[Sequence[str] | None, _arguments.optional_texts]
+_OptionalTexts = Annotated[Iterable[str] | None, _arguments.optional_texts]
 _Integer = Annotated[SupportsIndex, _arguments.integer]
 _Number = Annotated[SupportsFloat, _arguments.number]
 _Switch = Annotated[bool, _arguments.switch]
-_OptionalSeeds = Annotated[Sequence[SupportsIndex] | None, _arguments.optional_seeds]
-_Latents = Annotated[NDArray[np.float32] | None, _arguments.anything]
-_Conditions = Annotated[Sequence[Condition] | None, _conditions]
-_Masks = Annotated[Sequence[Picture] | None, _masks]
+_OptionalSeeds = Annotated[Iterable[SupportsIndex] | None, _arguments.optional_seeds]
+_Latents = Annotated[_arrays.AnyArray | None, _arrays.optional_floats]
+_Conditions = Annotated[Iterable[Condition] | None, _conditions]
+_Masks = Annotated[Iterable[Picture] | None, _arrays.masks]
 
 
 class PromptOptions(TypedDict, total=False):
@@ -166,7 +160,8 @@ class SourceOptions(TypedDict, total=False):
 
     masks: _Masks
     """None (default), 1 for all, or B: white is repainted, black is kept. Each as large as its
-    picture, with which it is brought to the painted size."""
+    picture, with which it is brought to the painted size. Like pictures, or bool, where True is
+    white; uint8 of 0 and 1 alone is refused."""
     resize: _Text
     """To the painted size. "stretch" (default); "crop": cut off what overlaps; "fill": add what is
     missing by repeating the border."""

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
-
 import numpy as np
 from numpy.typing import NDArray
 
-from kandinsky_engine import _arguments
+from kandinsky_engine import _arguments, _arrays
 from kandinsky_engine._load import core
+from kandinsky_engine.options import Picture
 
 
-def load_picture(path: str | os.PathLike[str]) -> NDArray[np.uint8]:
+def load_picture(path: _arguments.AnyPath) -> NDArray[np.uint8]:
     """Reads a PNG, JPEG or WebP file: uint8 [H, W, C], C 1 (grey), 3 (RGB) or 4 (RGBA).
 
     It is turned upright by its orientation tag; of an animation the first picture is read. Raises
@@ -20,9 +19,7 @@ def load_picture(path: str | os.PathLike[str]) -> NDArray[np.uint8]:
     return np.asarray(core.load_picture(_arguments.path("path", path)))
 
 
-def save_picture(
-    path: str | os.PathLike[str], array: NDArray[np.uint8], parameters: str | None = None
-) -> None:
+def save_picture(path: _arguments.AnyPath, array: Picture, parameters: str | None = None) -> None:
     """Writes uint8 [H, W, 3] as PNG, JPEG or WebP by the path's ending.
 
     parameters: text for a PNG, as hosts write and read it. An existing file is replaced whole or
@@ -30,6 +27,6 @@ def save_picture(
     """
     core.save_picture(
         _arguments.path("path", path),
-        array,
+        _arrays.pixels("array", array),
         "" if parameters is None else _arguments.text("parameters", parameters),
     )

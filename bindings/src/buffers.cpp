@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <string>
+#include <utility>
 
 #include "kandinsky.hpp"
 #include "register.h"
@@ -47,16 +48,6 @@ bool fits(const Shape& shape, const Shape& expected) {
   return true;
 }
 
-/// The stride of a dimension of one means nothing; numpy sets it to anything.
-bool is_contiguous(const py::buffer_info& info, std::size_t item_size) {
-  if (info.size == 0) return true;
-  const Shape strides = py::detail::c_strides(info.shape, static_cast<py::ssize_t>(item_size));
-  for (std::size_t i = 0; i < strides.size(); ++i) {
-    if (info.shape[i] > 1 && info.strides[i] != strides[i]) return false;
-  }
-  return true;
-}
-
 /// The format letter without a sign for the machine's own byte order.
 std::string plain_format(std::string format) {
   if (!format.empty() && (format.front() == '=' || format.front() == '@')) format.erase(0, 1);
@@ -97,12 +88,10 @@ Buffer<Number> read_array(const py::object& array, const char* name,
     refuse(std::string(name) + ": the shape must be " + shapes_text(expected) + ", got " +
            shape_text(info.shape));
   }
-  if (!is_contiguous(info, sizeof(Number))) {
-    refuse(std::string(name) +
-           ": the array is not C-contiguous; numpy.ascontiguousarray() makes it so");
-  }
-  const auto* numbers = static_cast<const Number*>(info.ptr);
-  return {std::vector<Number>(numbers, numbers + info.size), info.shape};
+  std::vector<Number> numbers(static_cast<std::size_t>(info.size));
+  if (PyBuffer_ToContiguous(numbers.data(), info.view(), info.view()->len, 'C') != 0)
+    throw py::error_already_set();
+  return {std::move(numbers), info.shape};
 }
 
 template Buffer<float> read_array<float>(const py::object&, const char*, const std::vector<Shape>&);

@@ -17,10 +17,9 @@ struct Buffer {
   Shape shape;
 };
 
-/// The numbers of an array-like object. `name` is what messages call it; in the shapes that are
-/// expected, any one of which will do, a dimension of -1 may be anything. Throws
-/// StatusError(KANDINSKY_INVALID_ARGUMENT) for anything but a C-contiguous array of Number and such
-/// a shape.
+/// A copy of the numbers of an array, whatever its strides. `name` is what messages call it; in the
+/// shapes that are expected, any one of which will do, a dimension of -1 may be anything. Throws
+/// StatusError(KANDINSKY_INVALID_ARGUMENT) for anything but an array of Number and such a shape.
 template <typename Number>
 Buffer<Number> read_array(const pybind11::object& array, const char* name,
                           const std::vector<Shape>& expected);
