@@ -259,22 +259,6 @@ class TestMemory:
             paint(engine, seeds=[seed])
         assert resident_mb() - before < 10
 
-    def test_twenty_engines(self, model: Path) -> None:
-        """The tiny models have 14 MB of weights."""
-
-        def cycle() -> None:
-            with Engine(model) as engine:
-                paint(engine)
-                engine.unload()
-                paint(engine)
-
-        for _ in range(5):
-            cycle()
-        before = resident_mb()
-        for _ in range(20):
-            cycle()
-        assert resident_mb() - before < 30
-
     def test_twenty_failures(self, engine: Engine) -> None:
         def fail(progress: Progress) -> None:
             if progress.stage == "denoise" and progress.step == 1:

@@ -40,6 +40,7 @@ def test_there_is_a_class_for_every_status() -> None:
         words = library.kandinsky_status_name(status).decode().split()
         names.append("".join(word.capitalize() for word in words).removesuffix("Error") + "Error")
     assert names == list(BUILTINS)
+    assert [getattr(kandinsky, name).status for name in names] == list(range(1, len(names) + 1))
     classes = {name for name, value in vars(errors).items() if isinstance(value, type)}
     assert classes == {*BUILTINS, "KandinskyError"}
 
