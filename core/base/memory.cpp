@@ -17,6 +17,8 @@ namespace fs = std::filesystem;
 
 using Bytes = std::optional<std::uint64_t>;
 
+constexpr std::uint64_t kKilobyte = 1024;
+
 /// The number behind `key` in a file of lines "key number ...". Such files come from the kernel and
 /// are short.
 Bytes find_number(const fs::path& path, std::string_view key) {
@@ -84,14 +86,31 @@ Bytes left_in_groups(const fs::path& root) {
   return left;
 }
 
+/// What a limit of the process leaves (`ulimit -v`, `ulimit -d`), nothing without one. Lines are
+/// "Max address space  1073741824  unlimited  bytes".
+Bytes left_in_process(const fs::path& root, std::string_view limit_name,
+                      std::string_view used_key) {
+  std::ifstream limits(root / "proc/self/limits");
+  for (std::string line; std::getline(limits, line);) {
+    if (!line.starts_with(limit_name)) continue;
+    std::istringstream words(line.substr(limit_name.size()));
+    std::uint64_t limit = 0;
+    const Bytes used = find_number(root / "proc/self/status", used_key);
+    if (!(words >> limit) || !used) return std::nullopt;
+    return limit - std::min(limit, *used * kKilobyte);
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 std::optional<std::uint64_t> available_memory(std::string_view root) {
-  constexpr std::uint64_t kKilobyte = 1024;
   const fs::path folder(root);
   Bytes available = find_number(folder / "proc/meminfo", "MemAvailable:");
   if (available) *available *= kKilobyte;
-  return least(available, left_in_groups(folder));
+  available = least(available, left_in_groups(folder));
+  available = least(available, left_in_process(folder, "Max address space", "VmSize:"));
+  return least(available, left_in_process(folder, "Max data size", "VmData:"));
 }
 
 void trim_heap() noexcept {

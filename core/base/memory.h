@@ -8,8 +8,8 @@
 namespace kandinsky {
 
 /// Bytes that this process could still take without pushing others out: what the machine has
-/// available, or less where a control group (a container, a service) is limited. Caches of files
-/// count as available. Nothing where that cannot be told.
+/// available, or less where a limit is set on it or its control group (a container, a service).
+/// Caches of files count as available. Nothing where that cannot be told.
 /// root: the folder in which "proc" and "sys" are looked for.
 std::optional<std::uint64_t> available_memory(std::string_view root = "/");
 

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/memory.h"
+#include "base/out_of_memory.h"
 
 namespace kandinsky::tensor {
 namespace {
@@ -24,6 +25,7 @@ BlockCheckGuard::~BlockCheckGuard() { check = outer_; }
 std::function<void()> current_block_check() { return check != nullptr ? *check : nullptr; }
 
 void end_block() {
+  check_address_space();
   if (frugal) trim_heap();
   if (check != nullptr) (*check)();
 }

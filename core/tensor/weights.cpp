@@ -13,6 +13,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "base/out_of_memory.h"
 #include "io/safetensors.h"
 #include "tensor/bridge.h"
 #include "tensor/convert.h"
@@ -198,6 +199,7 @@ void Weights::throw_not_finite(const Entry& entry, const std::string& name) cons
 
 at::Tensor Weights::get(std::initializer_list<std::string_view> names, at::IntArrayRef shape,
                         Keep keep) const {
+  check_address_space();
   const Entry* const entry = find(names, shape);
   if (!has_values_)
     return at::empty(shape, at::TensorOptions().device(at::kMeta).dtype(state_->placement.dtype));

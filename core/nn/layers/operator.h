@@ -9,6 +9,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/out_of_memory.h"
+
 namespace kandinsky::nn {
 
 /// One of LibTorch's operators by its name, which some releases may lack; called through boxed
@@ -23,6 +25,7 @@ class Operator {
   bool exists() const { return handle_.has_value(); }
 
   at::Tensor operator()(std::vector<c10::IValue> arguments) const {
+    check_address_space();
     handle_->callBoxed(&arguments);
     return arguments.front().toTensor();
   }

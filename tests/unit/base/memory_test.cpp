@@ -58,6 +58,27 @@ TEST_F(AvailableMemory, ReadsTheFirstVersionOfGroups) {
   EXPECT_EQ(available(), 2 * kGiB);
 }
 
+TEST_F(AvailableMemory, IsWhatTheProcessesOwnLimitsLeave) {
+  const std::string title =
+      "Limit                     Soft Limit           Hard Limit           Units\n";
+  root_.write("proc/self/status", "VmSize:\t 1048576 kB\nVmData:\t  524288 kB\n");
+  root_.write("proc/self/limits",
+              title +
+                  "Max data size             unlimited            unlimited            bytes\n" +
+                  "Max address space         unlimited            unlimited            bytes\n");
+  EXPECT_EQ(available(), 8 * kGiB);
+  root_.write("proc/self/limits",
+              title +
+                  "Max data size             unlimited            unlimited            bytes\n" +
+                  "Max address space         3221225472           unlimited            bytes\n");
+  EXPECT_EQ(available(), 2 * kGiB);
+  root_.write("proc/self/limits",
+              title +
+                  "Max data size             1610612736           unlimited            bytes\n" +
+                  "Max address space         3221225472           unlimited            bytes\n");
+  EXPECT_EQ(available(), kGiB);
+}
+
 TEST_F(AvailableMemory, IsNothingBeyondALimit) {
   root_.write("proc/self/cgroup", "0::/\n");
   write("sys/fs/cgroup/memory.max", kGiB);
