@@ -2,26 +2,45 @@
 
 #if defined(__x86_64__) && defined(__GNUC__)
 #include <cpuid.h>
+#elif defined(__aarch64__) && defined(__linux__)
+#include <sys/auxv.h>
 #endif
 
 namespace kandinsky::tensor {
 namespace {
 
-bool ask_cpu() {
+struct Features {
+  bool bf16_tiles = false;
+  Bf16Support bf16 = Bf16Support::kSome;
+};
+
+Features ask_cpu() {
+  Features features;
 #if defined(__x86_64__) && defined(__GNUC__)
-  constexpr unsigned kAmxBf16 = 1U << 22U;
+  constexpr unsigned kAmxBf16 = 1U << 22U;    // leaf 7, subleaf 0, edx
+  constexpr unsigned kAvx512Bf16 = 1U << 5U;  // leaf 7, subleaf 1, eax
   unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
-  return __get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) != 0 && (edx & kAmxBf16) != 0;
-#else
-  return false;
+  features.bf16_tiles =
+      __get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) != 0 && (edx & kAmxBf16) != 0;
+  const bool has_vectors =
+      __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) != 0 && (eax & kAvx512Bf16) != 0;
+  if (!features.bf16_tiles && !has_vectors) features.bf16 = Bf16Support::kNone;
+#elif defined(__aarch64__) && defined(__linux__)
+  constexpr unsigned long kBf16 = 1UL << 14U;  // HWCAP2_BF16
+  if ((getauxval(AT_HWCAP2) & kBf16) == 0) features.bf16 = Bf16Support::kNone;
 #endif
+  return features;
+}
+
+const Features& features() {
+  static const Features all = ask_cpu();
+  return all;
 }
 
 }  // namespace
 
-bool has_bf16_tiles() {
-  static const bool has = ask_cpu();
-  return has;
-}
+bool has_bf16_tiles() { return features().bf16_tiles; }
+
+Bf16Support bf16_support() { return features().bf16; }
 
 }  // namespace kandinsky::tensor

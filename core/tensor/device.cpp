@@ -4,28 +4,46 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
+#include <optional>
+#include <system_error>
 
 #include "base/error.h"
+#include "tensor/cpu.h"
 
 namespace kandinsky::tensor {
 namespace {
 
 bool has_accelerator() { return at::globalContext().hasCUDA(); }
 
+constexpr std::string_view kDevices = "use auto, cpu, cuda or cuda:N";
+
+/// The N of "cuda:N".
+std::optional<int> parse_index(std::string_view digits) {
+  int index = 0;
+  const auto [end, fault] = std::from_chars(digits.data(), digits.data() + digits.size(), index);
+  const bool is_plain = fault == std::errc() && end == digits.data() + digits.size() &&
+                        digits.front() != '-' && (digits.front() != '0' || digits.size() == 1);
+  return is_plain ? std::optional(index) : std::nullopt;
+}
+
 at::Device parse_device(std::string_view name) {
+  constexpr std::string_view kNumbered = "cuda:";
   if (name.empty() || name == "auto")
     return has_accelerator() ? at::Device(at::kCUDA, 0) : at::Device(at::kCPU);
-  at::Device device(at::kCPU);
-  try {
-    device = at::Device(std::string(name));
-  } catch (const c10::Error&) {
-    throw Error(ErrorCode::kInvalidArgument,
-                fmt::format("device \"{}\" is not known; use auto, cpu, cuda or cuda:N", name));
+  if (name == "cpu") return {at::kCPU};
+  if (name.starts_with("cpu:")) {
+    throw Error(
+        ErrorCode::kInvalidArgument,
+        fmt::format("device \"{}\": the CPU is one device without a number; {}", name, kDevices));
   }
-  if (device.is_cpu()) return device;
-  if (!device.is_cuda()) {
-    throw Error(ErrorCode::kUnsupported,
-                fmt::format("device \"{}\" is not supported; use auto, cpu, cuda or cuda:N", name));
+  const std::optional<int> index = name == "cuda" ? 0
+                                   : name.starts_with(kNumbered)
+                                       ? parse_index(name.substr(kNumbered.size()))
+                                       : std::nullopt;
+  if (!index) {
+    throw Error(ErrorCode::kInvalidArgument,
+                fmt::format("device \"{}\" is not known; {}", name, kDevices));
   }
   if (!has_accelerator()) {
     throw Error(ErrorCode::kUnsupported,
@@ -35,13 +53,12 @@ at::Device parse_device(std::string_view name) {
                             name));
   }
   const int count = static_cast<int>(at::detail::getCUDAHooks().deviceCount());
-  const int index = device.has_index() ? device.index() : 0;
-  if (index >= count) {
+  if (*index >= count) {
     throw Error(
         ErrorCode::kUnsupported,
         fmt::format("device \"{}\": there are {} CUDA devices, counted from 0", name, count));
   }
-  return {at::kCUDA, static_cast<c10::DeviceIndex>(index)};
+  return {at::kCUDA, static_cast<c10::DeviceIndex>(*index)};
 }
 
 }  // namespace
@@ -55,8 +72,8 @@ Placement with_streamed_weights(Placement placement) {
 }
 
 ChosenPlacement choose_cpu_precision(at::Device device, const Bf16Gain& gain) {
-  // A CPU without instructions for bf16 is several times slower with it, one that has them twice as
-  // fast and more: nothing lies near.
+  // A CPU that imitates bf16 is several times slower with it, one that has it twice as fast and
+  // more: nothing lies near.
   constexpr double kWorthwhile = 1.25;
   const bool is_bf16 = std::min(gain.convolution, gain.matmul) >= kWorthwhile;
   return {
@@ -82,6 +99,10 @@ ChosenPlacement choose_placement(std::string_view device_name_or_auto, std::stri
     throw Error(
         ErrorCode::kInvalidArgument,
         fmt::format("precision \"{}\" is not known; use auto, fp32, bf16 or fp16", precision));
+  }
+  if (device.is_cpu() && bf16_support() == Bf16Support::kNone) {
+    return {{device, at::kFloat},
+            "this CPU has no instructions for bf16, which would be several times slower"};
   }
   if (device.is_cpu()) return choose_cpu_precision(device, measure_bf16_gain());
   return {{device, at::kHalf}, "fp16 is fastest on this accelerator"};

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "tensor/device.h"
+#include "tensor/team.h"
 
 namespace kandinsky::tensor {
 namespace {
@@ -26,7 +27,7 @@ double seconds_since(Clock::time_point start) {
 /// that whatever else the machine does meets both. The first run of each prepares its kernel.
 double gain_of(const Work& wide, const Work& narrow) {
   constexpr int kRounds = 10;
-  constexpr double kEnough = 0.2;  // seconds: a type that is computed in software takes long
+  constexpr double kEnough = 0.01;  // seconds
   wide();
   narrow();
   double best_wide = std::numeric_limits<double>::max();
@@ -42,28 +43,40 @@ double gain_of(const Work& wide, const Work& narrow) {
   return best_wide / best_narrow;
 }
 
-Work convolution(at::ScalarType dtype) {
+/// The gain at the size of a network's layer; where a hundredth of that shows that the type is
+/// computed in software, which would take seconds, the gain there.
+double gain_at_size(const std::function<Work(at::ScalarType dtype, int64_t channels)>& work_of) {
+  constexpr double kImitated = 0.5;
+  double gain = 0.0;
+  for (const int64_t channels : {32, 256}) {
+    gain = gain_of(work_of(at::kFloat, channels), work_of(at::kBFloat16, channels));
+    if (gain < kImitated) break;
+  }
+  return gain;
+}
+
+Work convolution(at::ScalarType dtype, int64_t channels) {
   const auto options =
       at::TensorOptions().dtype(dtype).memory_format(at::MemoryFormat::ChannelsLast);
-  return [map = at::ones({1, 256, 32, 32}, options), kernel = at::ones({256, 256, 3, 3}, options)] {
+  return [map = at::ones({1, channels, 16, 16}, options),
+          kernel = at::ones({channels, channels, 3, 3}, options)] {
     at::conv2d(map, kernel, {}, {1, 1}, {1, 1});
   };
 }
 
-Work matmul(at::ScalarType dtype) {
+Work matmul(at::ScalarType dtype, int64_t channels) {
   const auto options = at::TensorOptions().dtype(dtype);
-  return [rows = at::ones({512, 768}, options), weight = at::ones({768, 768}, options)] {
-    at::linear(rows, weight);
-  };
+  return [rows = at::ones({256, channels}, options),
+          weight = at::ones({3 * channels, channels}, options)] { at::linear(rows, weight); };
 }
 
 }  // namespace
 
 Bf16Gain measure_bf16_gain() {
   static const Bf16Gain gain = [] {
+    const TeamGuard team;
     const JobGuard guard;
-    return Bf16Gain{.convolution = gain_of(convolution(at::kFloat), convolution(at::kBFloat16)),
-                    .matmul = gain_of(matmul(at::kFloat), matmul(at::kBFloat16))};
+    return Bf16Gain{.convolution = gain_at_size(convolution), .matmul = gain_at_size(matmul)};
   }();
   return gain;
 }

@@ -4,7 +4,12 @@
 #include <ATen/autocast_mode.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <fstream>
+#include <iterator>
+
 #include "base/error.h"
+#include "tensor/cpu.h"
 
 namespace kandinsky::tensor {
 namespace {
@@ -39,8 +44,33 @@ TEST(DeviceTest, TakesBf16OnACpuWhereBothMeasuredRatesGainByIt) {
   EXPECT_EQ(dtype(1.0, 1.0), at::kFloat);
 }
 
-TEST(DeviceTest, MeasuresOnceInAProcess) {
+TEST(DeviceTest, DoesNotMeasureWhereTheCpuHasNoBf16) {
+  const auto start = std::chrono::steady_clock::now();
+  const ChosenPlacement chosen = choose_placement("cpu", "auto");
+  const bool is_measured = chosen.reason.find("measured") != std::string::npos;
+  EXPECT_EQ(is_measured, bf16_support() == Bf16Support::kSome) << chosen.reason;
+  EXPECT_NE(chosen.reason.find("bf16"), std::string::npos);
+  if (is_measured) return;
+  EXPECT_EQ(chosen.placement.dtype, at::kFloat);
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::milliseconds(100));
+}
+
+TEST(DeviceTest, KnowsTheCpusInstructions) {
+  std::ifstream cpus("/proc/cpuinfo");
+  const std::string text{std::istreambuf_iterator<char>(cpus), {}};
+  const bool has_vectors = text.find("avx512_bf16") != std::string::npos;
+  const bool has_tiles = text.find("amx_bf16") != std::string::npos;
+#ifdef __x86_64__
+  EXPECT_EQ(bf16_support() == Bf16Support::kSome, has_vectors || has_tiles);
+#endif
+  EXPECT_EQ(has_bf16_tiles(), has_tiles);
+}
+
+TEST(DeviceTest, MeasuresOnceInAProcessAndNotForLong) {
+  const auto start = std::chrono::steady_clock::now();
   const Bf16Gain gain = measure_bf16_gain();
+  // Also where bf16 is imitated; a hundredth of that where it is not.
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(1));
   EXPECT_GT(gain.convolution, 0.0);
   EXPECT_GT(gain.matmul, 0.0);
   EXPECT_EQ(measure_bf16_gain().convolution, gain.convolution);
@@ -51,6 +81,10 @@ TEST(DeviceTest, RefusesWhatItDoesNotKnow) {
   EXPECT_EQ(code_of("cpu", "fp8"), ErrorCode::kInvalidArgument);
   EXPECT_EQ(code_of("cpu", "fp16"), ErrorCode::kUnsupported);
   EXPECT_EQ(code_of("cuda:99", "fp32"), ErrorCode::kUnsupported);
+  for (const char* odd :
+       {"cpu:0", "cpu:5", "CPU", "CPU ", "cpu ", " cpu", "cuda:", "cuda:-1", "cuda:+1", "cuda:01",
+        "cuda:1x", "cuda:0 ", "cuda:4294967296", "Cuda", "cuda:0:0", "meta", "mps", "xpu", "cpu\n"})
+    EXPECT_EQ(code_of(odd, "fp32"), ErrorCode::kInvalidArgument) << odd;
 }
 
 TEST(DeviceTest, GuardTurnsGradientsOffForItsScopeOnly) {
