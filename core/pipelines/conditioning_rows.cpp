@@ -71,6 +71,13 @@ void check_embeds(const Embeds& embeds, const nn::UNetConfig& config, const char
   }
 }
 
+bool are_pairs(const std::vector<int64_t>& lengths) {
+  if (lengths.size() % 2 != 0) return false;
+  for (size_t i = 0; i < lengths.size(); i += 2)
+    if (lengths[i] != lengths[i + 1]) return false;
+  return true;
+}
+
 int64_t ConditioningRows::most_tokens(int64_t rows, int64_t tokens) {
   return std::min(rows * tokens, kKeptTokens + static_cast<int64_t>(kSpares) * tokens);
 }
@@ -95,11 +102,15 @@ nn::UNet::Conditioning ConditioningRows::at(int64_t row) {
   return place.conditioning;
 }
 
+int64_t ConditioningRows::text_length(int64_t row) const {
+  const at::Tensor* const lengths = embeds_.find(kTextLengths);
+  return lengths != nullptr ? (*lengths)[row].item<int64_t>() : embeds_.at(kHiddenStates).size(1);
+}
+
 nn::UNet::Conditioning ConditioningRows::compute(int64_t row) const {
   const auto row_of = [&](const char* name) { return embeds_.at(name).slice(0, row, row + 1); };
   at::Tensor hidden_states = row_of(kHiddenStates);
-  if (embeds_.find(kTextLengths) != nullptr)
-    hidden_states = hidden_states.slice(1, 0, row_of(kTextLengths).item<int64_t>());
+  hidden_states = hidden_states.slice(1, 0, text_length(row));
   return unet_.condition(row_of("image_embeds"), row_of("prompt_embeds"), hidden_states);
 }
 

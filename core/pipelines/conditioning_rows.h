@@ -18,6 +18,11 @@ namespace kandinsky::pipelines {
 void check_embeds(const Embeds& embeds, const nn::UNetConfig& config, const char* which,
                   int64_t batch_size, const std::vector<Condition>& conditions);
 
+/// Whether texts of these lengths, in tokens, make pairs of equal ones: the 1st and 2nd, 3rd and
+/// 4th, and so on. The UNet computes a pair faster than two, but not beside single ones: fp32
+/// kernels are packed anew whenever the number of maps changes.
+bool are_pairs(const std::vector<int64_t>& lengths);
+
 /// Rows of embeds as the UNet takes them, each computed when it is first asked for and kept for the
 /// steps to come; in full size one takes 17 MB in fp32. Of large batches and long texts some are
 /// computed anew for each use, which takes little time beside the UNet's own.
@@ -32,6 +37,9 @@ class ConditioningRows {
 
   /// One row. From any thread.
   nn::UNet::Conditioning at(int64_t row);
+
+  /// How many tokens a row's text has.
+  int64_t text_length(int64_t row) const;
 
   /// Frees rows that no step after this one asks for.
   void forget_after(int step);

@@ -79,6 +79,7 @@ class PictureDenoiser {
     int64_t row;
 
     nn::UNet::Conditioning get() const { return rows->at(row); }
+    int64_t text_length() const { return rows->text_length(row); }
   };
 
   int64_t num_pictures() const { return static_cast<int64_t>(request_.seeds.size()); }
@@ -121,30 +122,27 @@ class PictureDenoiser {
         {.scale = request_.guidance_scale, .rescale = request_.guidance_rescale});
   }
 
-  /// The UNet's answers for one sample under several conditionings, in pairs where their texts are
-  /// equally long: a pair is faster than two, and more would need memory that plain guidance does
-  /// not.
+  /// The UNet's answers for one sample under several conditionings, in pairs where all come in
+  /// such: more at a time would need memory that plain guidance does not.
   std::vector<samplers::Prediction> ask(const at::Tensor& sample, double timestep, int64_t picture,
                                         const std::vector<RowOf>& conditionings) {
-    const auto length = [](const nn::UNet::Conditioning& conditioning) {
-      return conditioning.contexts.front().key.size(1);
-    };
+    std::vector<int64_t> lengths;
+    for (const RowOf& conditioning : conditionings) lengths.push_back(conditioning.text_length());
+    const bool in_pairs = are_pairs(lengths);
     std::vector<samplers::Prediction> answers;
-    for (size_t i = 0; i < conditionings.size();) {
+    for (size_t i = 0; i < conditionings.size(); i += in_pairs ? 2 : 1) {
       monitor_.check_cancelled();
       const nn::UNet::Conditioning first = conditionings[i].get();
       std::optional<nn::UNet::Conditioning> second;
-      if (i + 1 < conditionings.size()) second = conditionings[i + 1].get();
-      const bool is_pair = second && length(first) == length(*second);
+      if (in_pairs) second = conditionings[i + 1].get();
       at::Tensor* const features = features_.at(picture, i);
-      at::Tensor output = is_pair ? unet_(sample, timestep, nn::UNet::join({&first, &*second}),
-                                          padding_mode(), features)
-                                  : unet_(sample, timestep, first, padding_mode(), features);
+      at::Tensor output = second ? unet_(sample, timestep, nn::UNet::join({&first, &*second}),
+                                         padding_mode(), features)
+                                 : unet_(sample, timestep, first, padding_mode(), features);
       output = output.to(at::kCPU, at::kFloat);
       check_finite(output, "denoise", unet_.placement().dtype);
       for (int64_t row = 0; row < output.size(0); ++row)
         answers.push_back(split(output.slice(0, row, row + 1)));
-      i += static_cast<size_t>(output.size(0));
     }
     return answers;
   }

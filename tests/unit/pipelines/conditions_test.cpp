@@ -4,11 +4,21 @@
 #include <algorithm>
 #include <functional>
 
+#include "pipelines/conditioning_rows.h"
 #include "unit/pipelines/tiny_pipeline.h"
 #include "unit/support.h"
 
 namespace kandinsky::pipelines {
 namespace {
+
+TEST(ArePairsTest, OnlyWhereAllAre) {
+  EXPECT_TRUE(are_pairs({}));
+  EXPECT_TRUE(are_pairs({77, 77}));
+  EXPECT_TRUE(are_pairs({77, 77, 154, 154}));
+  EXPECT_FALSE(are_pairs({77}));
+  EXPECT_FALSE(are_pairs({77, 77, 77})) << "kernels would be packed twice a step";
+  EXPECT_FALSE(are_pairs({77, 77, 77, 154}));
+}
 
 class ConditionsTest : public TinyPipelineTest {
  protected:
