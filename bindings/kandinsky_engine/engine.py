@@ -145,7 +145,8 @@ class Engine:
         self._raw.unload()
 
     def cancel(self) -> None:
-        """Ends the running job with CancelledError at its next step; without a job does nothing.
+        """Ends the running job with CancelledError at its next step, or one that another thread begins
+        within a second: a thread that was just started may not have come to its job yet.
 
         May be called from any thread.
         """

@@ -18,13 +18,16 @@
 using kandinsky::Error;
 using kandinsky::ErrorCode;
 using kandinsky::engine::check_buffer;
+using kandinsky::engine::check_count;
 using kandinsky::engine::count;
 using kandinsky::engine::Engine;
 using kandinsky::engine::guarded;
+using kandinsky::engine::init_options;
 using kandinsky::engine::latents_shape;
 using kandinsky::engine::or_empty;
 using kandinsky::engine::picture_count;
 using kandinsky::engine::read_checked;
+using kandinsky::engine::read_floats;
 using kandinsky::engine::read_options;
 using kandinsky::engine::read_picture;
 using kandinsky::engine::read_request;
@@ -91,30 +94,30 @@ uint8_t* result_place(const DenoiseRequest& denoise, uint8_t* pictures, size_t s
 
 extern "C" {
 
-void kandinsky_engine_options_init(kandinsky_engine_options* options) {
-  *options = {.struct_size = sizeof(kandinsky_engine_options),
-              .model_dir = nullptr,
-              .prior_dir = nullptr,
-              .device = "auto",
-              .precision = "auto",
-              .inpaint_dir = nullptr,
-              .max_memory = 0,
-              .without = nullptr,
-              .prior_device = nullptr,
-              .int8_weights = 0};
+void kandinsky_engine_options_init_sized(kandinsky_engine_options* options, size_t size) {
+  init_options<kandinsky_engine_options>({.struct_size = 0,
+                                          .model_dir = nullptr,
+                                          .prior_dir = nullptr,
+                                          .device = "auto",
+                                          .precision = "auto",
+                                          .inpaint_dir = nullptr,
+                                          .max_memory = 0,
+                                          .without = nullptr,
+                                          .prior_device = nullptr,
+                                          .int8_weights = 0},
+                                         options, size);
 }
 
-void kandinsky_engine_info_init(kandinsky_engine_info* info) {
-  *info = {};
-  info->struct_size = sizeof(kandinsky_engine_info);
+void kandinsky_engine_info_init_sized(kandinsky_engine_info* info, size_t size) {
+  init_options<kandinsky_engine_info>({}, info, size);
 }
 
 kandinsky_status kandinsky_engine_open(const kandinsky_engine_options* from,
                                        kandinsky_engine** out) {
   return guarded([&] {
     kandinsky_engine*& engine = required(out, "out");
-    const auto options = read_options(from, kandinsky_engine_options_init, kFirstEngineOptions,
-                                      "kandinsky_engine_options");
+    const auto options = read_options(from, kandinsky_engine_options_init_sized,
+                                      kFirstEngineOptions, "kandinsky_engine_options");
     kandinsky::engine::EngineOptions request{
         .model_dir = or_empty(options.model_dir),
         .prior_dir = or_empty(options.prior_dir),
@@ -152,9 +155,8 @@ kandinsky_status kandinsky_engine_get_info(const kandinsky_engine* engine,
   });
 }
 
-void kandinsky_memory_plan_init(kandinsky_memory_plan* plan) {
-  *plan = {};
-  plan->struct_size = sizeof(kandinsky_memory_plan);
+void kandinsky_memory_plan_init_sized(kandinsky_memory_plan* plan, size_t size) {
+  init_options<kandinsky_memory_plan>({}, plan, size);
 }
 
 kandinsky_status kandinsky_engine_plan_memory(kandinsky_engine* engine, int32_t width,
@@ -162,23 +164,26 @@ kandinsky_status kandinsky_engine_plan_memory(kandinsky_engine* engine, int32_t 
                                               kandinsky_memory_plan* plan) {
   return guarded([&] {
     required(plan, "plan");
-    required(engine, "engine")
-        .engine.describe_memory(width, height, batch_size,
-                                [&](const kandinsky::pipelines::MemorySummary& summary) {
-                                  engine->memory_plan = summary.text;
-                                  write_info({.struct_size = 0,
-                                              .holds_everything = summary.holds_everything ? 1 : 0,
-                                              .budget = static_cast<uint64_t>(summary.budget),
-                                              .peak = static_cast<uint64_t>(summary.peak),
-                                              .least = static_cast<uint64_t>(summary.least),
-                                              .text = engine->memory_plan.c_str()},
-                                             plan, "kandinsky_memory_plan");
-                                });
+    Engine& of = required(engine, "engine").engine;
+    const Engine::Turn turn(of);
+    const auto summary = of.describe_memory(width, height, batch_size);
+    engine->memory_plan = summary.text;
+    write_info({.struct_size = 0,
+                .holds_everything = summary.holds_everything ? 1 : 0,
+                .budget = static_cast<uint64_t>(summary.budget),
+                .peak = static_cast<uint64_t>(summary.peak),
+                .least = static_cast<uint64_t>(summary.least),
+                .text = engine->memory_plan.c_str()},
+               plan, "kandinsky_memory_plan");
   });
 }
 
 kandinsky_status kandinsky_engine_unload(kandinsky_engine* engine) {
-  return guarded([&] { required(engine, "engine").engine.unload(); });
+  return guarded([&] {
+    Engine& of = required(engine, "engine").engine;
+    const Engine::Turn turn(of);
+    of.unload();
+  });
 }
 
 void kandinsky_engine_cancel(kandinsky_engine* engine) {
@@ -215,7 +220,9 @@ kandinsky_status kandinsky_engine_set_progress(kandinsky_engine* engine,
                     "the progress callback returned no kandinsky_action");
       };
     }
-    required(engine, "engine").engine.set_step_sink(std::move(sink));
+    Engine& of = required(engine, "engine").engine;
+    const Engine::Turn turn(of);
+    of.set_step_sink(std::move(sink));
   });
 }
 
@@ -227,23 +234,26 @@ kandinsky_status kandinsky_engine_set_message(kandinsky_engine* engine,
       sink = [callback, user_data](const std::string& message) {
         callback(message.c_str(), user_data);
       };
-    required(engine, "engine").engine.set_message_sink(std::move(sink));
+    Engine& of = required(engine, "engine").engine;
+    const Engine::Turn turn(of);
+    of.set_message_sink(std::move(sink));
   });
 }
 
-void kandinsky_prompt_options_init(kandinsky_prompt_options* options) {
+void kandinsky_prompt_options_init_sized(kandinsky_prompt_options* options, size_t size) {
   const PromptRequest defaults;
-  *options = {.struct_size = sizeof(kandinsky_prompt_options),
-              .batch_size = 0,
-              .prompts = nullptr,
-              .negative_prompts = nullptr,
-              .seeds = nullptr,
-              .prior_num_inference_steps = defaults.num_inference_steps,
-              .prior_guidance_scale = defaults.guidance_scale,
-              .negative_prior_prompts = nullptr,
-              .negative_image = "zero",
-              .parse_weights = defaults.parse_weights ? 1 : 0,
-              .long_prompts = defaults.long_prompts ? 1 : 0};
+  init_options<kandinsky_prompt_options>({.struct_size = 0,
+                                          .batch_size = 0,
+                                          .prompts = nullptr,
+                                          .negative_prompts = nullptr,
+                                          .seeds = nullptr,
+                                          .prior_num_inference_steps = defaults.num_inference_steps,
+                                          .prior_guidance_scale = defaults.guidance_scale,
+                                          .negative_prior_prompts = nullptr,
+                                          .negative_image = "zero",
+                                          .parse_weights = defaults.parse_weights ? 1 : 0,
+                                          .long_prompts = defaults.long_prompts ? 1 : 0},
+                                         options, size);
 }
 
 kandinsky_status kandinsky_encode_prompts(kandinsky_engine* engine,
@@ -251,10 +261,12 @@ kandinsky_status kandinsky_encode_prompts(kandinsky_engine* engine,
                                           kandinsky_embeds** embeds,
                                           kandinsky_embeds** negative_embeds) {
   return guarded([&] {
+    Engine& of = required(engine, "engine").engine;
+    const Engine::Job job(of);
     PromptRequest request = read_request(options);
     request.wants_embeds = embeds != nullptr;
     request.wants_negative_embeds = negative_embeds != nullptr;
-    auto encoded = required(engine, "engine").engine.encode_prompts(request);
+    auto encoded = of.encode_prompts(request);
     auto positive = std::make_unique<kandinsky_embeds>();
     auto negative = std::make_unique<kandinsky_embeds>();
     positive->embeds = std::move(encoded.embeds);
@@ -268,47 +280,50 @@ kandinsky_status kandinsky_encode_images(kandinsky_engine* engine,
                                          const kandinsky_picture* pictures, size_t count,
                                          kandinsky_embeds** out) {
   return guarded([&] {
-    kandinsky::pipelines::check_batch_size(static_cast<int64_t>(count));
+    Engine& of = required(engine, "engine").engine;
     required(pictures, "pictures");
     required(out, "out");
+    const Engine::Job job(of);
+    check_count("pictures", count, kandinsky::pipelines::kMaxBatchSize);
     std::vector<kandinsky::io::Image> images;
     for (size_t i = 0; i < count; ++i) images.push_back(read_picture(pictures[i], "pictures"));
     auto embeds = std::make_unique<kandinsky_embeds>();
-    embeds->embeds = required(engine, "engine").engine.encode_images(images);
+    embeds->embeds = of.encode_images(images);
     *out = embeds.release();
   });
 }
 
-void kandinsky_denoise_options_init(kandinsky_denoise_options* options) {
+void kandinsky_denoise_options_init_sized(kandinsky_denoise_options* options, size_t size) {
   const DenoiseRequest defaults;
-  *options = {.struct_size = sizeof(kandinsky_denoise_options),
-              .batch_size = 0,
-              .width = static_cast<int32_t>(defaults.width),
-              .height = static_cast<int32_t>(defaults.height),
-              .seeds = nullptr,
-              .sampler = kandinsky_sampler_name(0),
-              .num_inference_steps = defaults.num_inference_steps,
-              .guidance_scale = defaults.guidance_scale,
-              .noise = nullptr,
-              .scheduler = kandinsky_scheduler_name(0),
-              .guidance_rescale = defaults.guidance_rescale,
-              .guidance_start = defaults.guidance_start,
-              .guidance_end = defaults.guidance_end,
-              .tiling = 0,
-              .variation_seeds = nullptr,
-              .variation_strength = defaults.variation_strength,
-              .seed_resize_width = 0,
-              .seed_resize_height = 0,
-              .init_latents = nullptr,
-              .strength = defaults.strength,
-              .init_noise = "matched",
-              .mask = nullptr,
-              .mask_method = "auto",
-              .conditions = nullptr,
-              .condition_count = 0,
-              .negative_conditions = nullptr,
-              .negative_condition_count = 0,
-              .cache_interval = defaults.cache_interval};
+  init_options<kandinsky_denoise_options>({.struct_size = 0,
+                                           .batch_size = 0,
+                                           .width = static_cast<int32_t>(defaults.width),
+                                           .height = static_cast<int32_t>(defaults.height),
+                                           .seeds = nullptr,
+                                           .sampler = kandinsky_sampler_name(0),
+                                           .num_inference_steps = defaults.num_inference_steps,
+                                           .guidance_scale = defaults.guidance_scale,
+                                           .noise = nullptr,
+                                           .scheduler = kandinsky_scheduler_name(0),
+                                           .guidance_rescale = defaults.guidance_rescale,
+                                           .guidance_start = defaults.guidance_start,
+                                           .guidance_end = defaults.guidance_end,
+                                           .tiling = 0,
+                                           .variation_seeds = nullptr,
+                                           .variation_strength = defaults.variation_strength,
+                                           .seed_resize_width = 0,
+                                           .seed_resize_height = 0,
+                                           .init_latents = nullptr,
+                                           .strength = defaults.strength,
+                                           .init_noise = "matched",
+                                           .mask = nullptr,
+                                           .mask_method = "auto",
+                                           .conditions = nullptr,
+                                           .condition_count = 0,
+                                           .negative_conditions = nullptr,
+                                           .negative_condition_count = 0,
+                                           .cache_interval = defaults.cache_interval},
+                                          options, size);
 }
 
 kandinsky_status kandinsky_latent_size(const kandinsky_engine* engine, int32_t width,
@@ -330,6 +345,7 @@ kandinsky_status kandinsky_denoise(kandinsky_engine* engine, const kandinsky_emb
                                    size_t size) {
   return guarded([&] {
     Engine& of = required(engine, "engine").engine;
+    const Engine::Job job(of);
     const DenoiseRequest request = read_request(options, of);
     const auto shape = latents_shape(of, static_cast<int64_t>(request.seeds.size()), request.width,
                                      request.height);
@@ -341,13 +357,14 @@ kandinsky_status kandinsky_denoise(kandinsky_engine* engine, const kandinsky_emb
   });
 }
 
-void kandinsky_decode_options_init(kandinsky_decode_options* options) {
+void kandinsky_decode_options_init_sized(kandinsky_decode_options* options, size_t size) {
   const DenoiseRequest defaults;
-  *options = {.struct_size = sizeof(kandinsky_decode_options),
-              .batch_size = 0,
-              .width = static_cast<int32_t>(defaults.width),
-              .height = static_cast<int32_t>(defaults.height),
-              .tiling = 0};
+  init_options<kandinsky_decode_options>({.struct_size = 0,
+                                          .batch_size = 0,
+                                          .width = static_cast<int32_t>(defaults.width),
+                                          .height = static_cast<int32_t>(defaults.height),
+                                          .tiling = 0},
+                                         options, size);
 }
 
 kandinsky_status kandinsky_decode(kandinsky_engine* engine, const kandinsky_decode_options* from,
@@ -355,15 +372,13 @@ kandinsky_status kandinsky_decode(kandinsky_engine* engine, const kandinsky_deco
                                   size_t pictures_size) {
   return guarded([&] {
     Engine& of = required(engine, "engine").engine;
+    const Engine::Job job(of);
     const auto options = read_checked(from);
     const auto shape = latents_shape(of, options.batch_size, options.width, options.height);
     check_buffer("latents", latents_size, count(shape));
     check_buffer("pictures", pictures_size,
                  picture_count(options.batch_size, options.width, options.height));
-    const at::Tensor input = kandinsky::tensor::from_floats(&required(latents, "latents"), shape);
-    if (!input.isfinite().all().item<bool>()) {
-      throw Error(ErrorCode::kInvalidArgument, "latents have values that are not finite numbers");
-    }
+    const at::Tensor input = read_floats("latents", &required(latents, "latents"), shape);
     of.decode(input, options.width, options.height, options.tiling == 1,
               &required(pictures, "pictures"));
   });
@@ -374,6 +389,7 @@ kandinsky_status kandinsky_encode(kandinsky_engine* engine, const kandinsky_deco
                                   size_t latents_size) {
   return guarded([&] {
     Engine& of = required(engine, "engine").engine;
+    const Engine::Job job(of);
     const auto options = read_checked(from);
     const auto shape = latents_shape(of, options.batch_size, options.width, options.height);
     check_buffer("pictures", pictures_size,
@@ -386,19 +402,20 @@ kandinsky_status kandinsky_encode(kandinsky_engine* engine, const kandinsky_deco
   });
 }
 
-void kandinsky_source_options_init(kandinsky_source_options* options) {
+void kandinsky_source_options_init_sized(kandinsky_source_options* options, size_t size) {
   const SourceRequest defaults;
-  *options = {.struct_size = sizeof(kandinsky_source_options),
-              .pictures = nullptr,
-              .picture_count = 0,
-              .masks = nullptr,
-              .mask_count = 0,
-              .resize = "stretch",
-              .mask_blur = defaults.mask_blur,
-              .invert_mask = 0,
-              .mask_fill = "original",
-              .erode_mask = defaults.erode_mask ? 1 : 0,
-              .composite = defaults.composite ? 1 : 0};
+  init_options<kandinsky_source_options>({.struct_size = 0,
+                                          .pictures = nullptr,
+                                          .picture_count = 0,
+                                          .masks = nullptr,
+                                          .mask_count = 0,
+                                          .resize = "stretch",
+                                          .mask_blur = defaults.mask_blur,
+                                          .invert_mask = 0,
+                                          .mask_fill = "original",
+                                          .erode_mask = defaults.erode_mask ? 1 : 0,
+                                          .composite = defaults.composite ? 1 : 0},
+                                         options, size);
 }
 
 kandinsky_status kandinsky_text_to_image(kandinsky_engine* engine,
@@ -407,6 +424,7 @@ kandinsky_status kandinsky_text_to_image(kandinsky_engine* engine,
                                          uint8_t* pictures, size_t size) {
   return guarded([&] {
     Engine& of = required(engine, "engine").engine;
+    const Engine::Job job(of);
     const PromptRequest prompt_request = read_request(prompts);
     const DenoiseRequest request = read_request(denoise, of);
     check_same_batch(prompt_request, request);
@@ -421,6 +439,7 @@ kandinsky_status kandinsky_image_to_image(kandinsky_engine* engine,
                                           size_t size) {
   return guarded([&] {
     Engine& of = required(engine, "engine").engine;
+    const Engine::Job job(of);
     const PromptRequest prompt_request = read_request(prompts);
     const DenoiseRequest request = read_request(denoise, of);
     check_same_batch(prompt_request, request);
@@ -436,6 +455,7 @@ kandinsky_status kandinsky_paint(kandinsky_engine* engine, const kandinsky_embed
                                  size_t size) {
   return guarded([&] {
     Engine& of = required(engine, "engine").engine;
+    const Engine::Job job(of);
     const DenoiseRequest request = read_request(denoise, of);
     const Embeds* negative = negative_embeds == nullptr ? nullptr : &negative_embeds->embeds;
     std::optional<SourceRequest> source_request;

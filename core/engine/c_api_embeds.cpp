@@ -4,13 +4,16 @@
 #include <memory>
 #include <vector>
 
+#include "base/limits.h"
 #include "engine/c_api_guard.h"
 #include "engine/c_api_requests.h"
 #include "tensor/device.h"
+#include "tensor/team.h"
 
 using kandinsky::Error;
 using kandinsky::ErrorCode;
 using kandinsky::Span;
+using kandinsky::engine::check_count;
 using kandinsky::engine::guarded;
 using kandinsky::engine::or_empty;
 using kandinsky::engine::read_word;
@@ -18,11 +21,13 @@ using kandinsky::engine::required;
 using kandinsky::pipelines::Embeds;
 using kandinsky::pipelines::MixMethod;
 using kandinsky::tensor::JobGuard;
+using kandinsky::tensor::TeamGuard;
 
 namespace {
 
 std::vector<const Embeds*> read_items(const kandinsky_embeds* const* items, size_t count) {
   if (count > 0) required(items, "items");
+  check_count("items", count, kandinsky::limits::kMaxEmbedsRows);
   std::vector<const Embeds*> embeds;
   for (size_t i = 0; i < count; ++i) embeds.push_back(&required(items[i], "item").embeds);
   return embeds;
@@ -59,6 +64,7 @@ kandinsky_status kandinsky_embeds_combine(const kandinsky_embeds* const* items,
     const auto mix = read_word<MixMethod>("method", method,
                                           {{"sum", MixMethod::kSum}, {"slerp", MixMethod::kSlerp}});
     kandinsky_embeds*& combined = required(out, "out");
+    const TeamGuard team;
     const JobGuard guard;
     combined = new kandinsky_embeds{kandinsky::pipelines::combine_embeds(
         embeds, {weights, count}, text == nullptr ? nullptr : &text->embeds, mix)};
@@ -70,6 +76,7 @@ kandinsky_status kandinsky_embeds_concat(const kandinsky_embeds* const* items, s
   return guarded([&] {
     const std::vector<const Embeds*> embeds = read_items(items, count);
     kandinsky_embeds*& joined = required(out, "out");
+    const TeamGuard team;
     const JobGuard guard;
     joined = new kandinsky_embeds{kandinsky::pipelines::concat_embeds(embeds)};
   });
@@ -80,8 +87,10 @@ kandinsky_status kandinsky_embeds_select(const kandinsky_embeds* embeds, const i
   return guarded([&] {
     const Embeds& from = required(embeds, "embeds").embeds;
     if (count > 0) required(rows, "rows");
+    check_count("rows", count, kandinsky::limits::kMaxEmbedsRows);
     const std::vector<int64_t> wanted(rows, rows + count);
     kandinsky_embeds*& selected = required(out, "out");
+    const TeamGuard team;
     const JobGuard guard;
     selected = new kandinsky_embeds{kandinsky::pipelines::select_embeds(from, wanted)};
   });
@@ -96,6 +105,7 @@ kandinsky_status kandinsky_embeds_save(const kandinsky_embeds* embeds, const cha
 kandinsky_status kandinsky_embeds_load(const char* path, kandinsky_embeds** out) {
   return guarded([&] {
     kandinsky_embeds*& loaded = required(out, "out");
+    const TeamGuard team;
     const JobGuard guard;
     loaded = new kandinsky_embeds{kandinsky::pipelines::load_embeds(&required(path, "path"))};
   });

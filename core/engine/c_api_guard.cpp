@@ -39,9 +39,4 @@ kandinsky_status fail(ErrorCode code, std::string_view message) noexcept {
   return static_cast<kandinsky_status>(code);
 }
 
-bool is_out_of_memory(std::string_view message) noexcept {
-  return message.find("DefaultCPUAllocator") != std::string_view::npos ||
-         message.find("out of memory") != std::string_view::npos;
-}
-
 }  // namespace kandinsky::engine

@@ -12,6 +12,7 @@
 #include <string_view>
 
 #include "base/error.h"
+#include "base/out_of_memory.h"
 #include "kandinsky.h"
 
 namespace kandinsky::engine {
@@ -21,9 +22,6 @@ const char* last_error() noexcept;
 
 /// Notes the message and gives the code as a status.
 kandinsky_status fail(ErrorCode code, std::string_view message) noexcept;
-
-/// LibTorch reports a failed allocation on the CPU as a general error.
-bool is_out_of_memory(std::string_view message) noexcept;
 
 /// Runs a body and turns whatever it throws into a status and this thread's message.
 template <typename Body>
@@ -40,12 +38,13 @@ kandinsky_status guarded(const Body& body) noexcept {
     return fail(ErrorCode::kOutOfMemory, kOutOfMemory);
   } catch (const c10::Error& error) {
     const char* message = error.what_without_backtrace();
-    return is_out_of_memory(message) ? fail(ErrorCode::kOutOfMemory, kOutOfMemory)
+    return speaks_of_memory(message) ? fail(ErrorCode::kOutOfMemory, kOutOfMemory)
                                      : fail(ErrorCode::kInternal, message);
   } catch (const std::bad_alloc&) {
     return fail(ErrorCode::kOutOfMemory, kOutOfMemory);
   } catch (const std::exception& error) {
-    return fail(ErrorCode::kInternal, error.what());
+    return speaks_of_memory(error.what()) ? fail(ErrorCode::kOutOfMemory, kOutOfMemory)
+                                          : fail(ErrorCode::kInternal, error.what());
   } catch (...) {
     return fail(ErrorCode::kInternal, "an exception of an unknown kind");
   }
@@ -58,10 +57,19 @@ T& required(T* pointer, const char* name) {
   return *pointer;
 }
 
+/// Fills a caller's struct with its defaults: as much of it as there was when the caller was built.
+template <typename Options>
+void init_options(Options defaults, Options* to, size_t size) {
+  if (to == nullptr || size < sizeof(uint32_t)) return;
+  defaults.struct_size = static_cast<uint32_t>(size);
+  std::memset(to, 0, size);
+  std::memcpy(to, &defaults, std::min(size, sizeof(Options)));
+}
+
 /// The caller's struct as this library knows it. A caller built against an older header has a
 /// shorter struct; the missing fields keep their defaults.
 template <typename Options>
-Options read_options(const Options* from, void (*init)(Options*), size_t first_version_size,
+Options read_options(const Options* from, void (*init)(Options*, size_t), size_t first_version_size,
                      const char* name) {
   const uint32_t size = required(from, name).struct_size;
   if (size < first_version_size) {
@@ -73,9 +81,16 @@ Options read_options(const Options* from, void (*init)(Options*), size_t first_v
                 fmt::format("{}: made for a newer library than this one", name));
   }
   Options options;
-  init(&options);
+  init(&options, sizeof(Options));
   std::memcpy(&options, from, size);
   return options;
+}
+
+/// Throws for more things than any job could use, before the first is read.
+inline void check_count(const char* name, size_t count, size_t most) {
+  if (count <= most) return;
+  throw Error(ErrorCode::kInvalidArgument,
+              fmt::format("there are {} {}, expected at most {}", count, name, most));
 }
 
 /// Writes as much of `value` as the caller's struct has room for.

@@ -18,6 +18,7 @@
 using kandinsky::Error;
 using kandinsky::ErrorCode;
 using kandinsky::engine::guarded;
+using kandinsky::engine::init_options;
 using kandinsky::engine::or_empty;
 using kandinsky::engine::required;
 using kandinsky::engine::write_info;
@@ -129,9 +130,8 @@ kandinsky_status kandinsky_check_writable(const char* path) {
   return guarded([&] { kandinsky::io::check_writable(&required(path, "path")); });
 }
 
-void kandinsky_component_info_init(kandinsky_component_info* info) {
-  *info = {};
-  info->struct_size = sizeof(kandinsky_component_info);
+void kandinsky_component_info_init_sized(kandinsky_component_info* info, size_t size) {
+  init_options<kandinsky_component_info>({}, info, size);
 }
 
 kandinsky_status kandinsky_folder_open(const char* dir, kandinsky_folder** out) {
@@ -144,19 +144,19 @@ kandinsky_status kandinsky_folder_open(const char* dir, kandinsky_folder** out) 
 void kandinsky_folder_free(kandinsky_folder* folder) { delete folder; }
 
 const char* kandinsky_folder_pipeline(const kandinsky_folder* folder) {
-  return folder->folder.pipeline.c_str();
+  return folder == nullptr ? nullptr : folder->folder.pipeline.c_str();
 }
 
 const char* kandinsky_folder_family(const kandinsky_folder* folder) {
-  return folder->folder.family;
+  return folder == nullptr ? nullptr : folder->folder.family;
 }
 
 int32_t kandinsky_folder_native_size(const kandinsky_folder* folder) {
-  return static_cast<int32_t>(folder->folder.native_size);
+  return folder == nullptr ? 0 : static_cast<int32_t>(folder->folder.native_size);
 }
 
 size_t kandinsky_folder_component_count(const kandinsky_folder* folder) {
-  return folder->folder.components.size();
+  return folder == nullptr ? 0 : folder->folder.components.size();
 }
 
 kandinsky_status kandinsky_folder_component(const kandinsky_folder* folder, size_t index,

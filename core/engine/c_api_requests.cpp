@@ -1,10 +1,13 @@
 #include "engine/c_api_requests.h"
 
+#include <cmath>
 #include <cstddef>
 #include <string>
 #include <vector>
 
 #include "tensor/bridge.h"
+#include "tensor/device.h"
+#include "tensor/team.h"
 
 namespace kandinsky::engine {
 namespace {
@@ -28,6 +31,12 @@ constexpr size_t kFirstDecodeOptions = offsetof(kandinsky_decode_options, tiling
 constexpr size_t kFirstSourceOptions =
     offsetof(kandinsky_source_options, composite) + sizeof(int32_t);
 
+/// On one side: one for each of 64 pictures in each of 1000 steps, and some more.
+constexpr size_t kMaxConditions = 65536;
+
+/// Latents of pictures lie within 30 or so, and samplers start from some hundreds.
+constexpr float kLargestLatent = 1e4F;
+
 std::vector<std::string> read_texts(const char* const* texts, int32_t count, const char* name) {
   required(texts, name);
   std::vector<std::string> result;
@@ -40,20 +49,10 @@ std::vector<uint64_t> read_seeds(const uint64_t* seeds, int32_t count) {
   return {seeds, seeds + count};
 }
 
-/// A caller's numbers as a tensor, or an undefined one for NULL.
-at::Tensor read_floats(const char* name, const float* data, const std::array<int64_t, 4>& shape) {
-  if (data == nullptr) return {};
-  at::Tensor tensor = tensor::from_floats(data, shape);
-  if (!tensor.isfinite().all().item<bool>()) {
-    throw Error(ErrorCode::kInvalidArgument,
-                fmt::format("{} has values that are not finite numbers", name));
-  }
-  return tensor;
-}
-
 std::vector<Condition> read_conditions(const char* name, const kandinsky_condition* from,
                                        size_t count) {
   if (count > 0) required(from, name);
+  check_count(name, count, kMaxConditions);
   std::vector<Condition> conditions;
   for (size_t i = 0; i < count; ++i) {
     conditions.push_back({.row = from[i].row,
@@ -68,6 +67,7 @@ std::vector<Condition> read_conditions(const char* name, const kandinsky_conditi
 std::vector<io::Image> read_pictures(const kandinsky_picture* from, size_t count,
                                      const char* name) {
   if (count > 0) required(from, name);
+  check_count(name, count, pipelines::kMaxBatchSize);
   std::vector<io::Image> pictures;
   for (size_t i = 0; i < count; ++i) pictures.push_back(read_picture(from[i], name));
   return pictures;
@@ -80,8 +80,23 @@ bool read_switch(const char* name, int32_t value) {
   throw Error(ErrorCode::kInvalidArgument, fmt::format("{} is {}, expected 0 or 1", name, value));
 }
 
+at::Tensor read_floats(const char* name, const float* data, const std::array<int64_t, 4>& shape) {
+  if (data == nullptr) return {};
+  const tensor::TeamGuard team;
+  const tensor::JobGuard guard;
+  at::Tensor tensor = tensor::from_floats(data, shape);
+  const auto largest = tensor.abs().max().item<float>();
+  // Also false for NaN.
+  if (largest <= kLargestLatent) return tensor;
+  throw Error(ErrorCode::kInvalidArgument,
+              std::isfinite(largest)
+                  ? fmt::format("{} has values up to {:g}, expected at most {:g}", name, largest,
+                                kLargestLatent)
+                  : fmt::format("{} has values that are not finite numbers", name));
+}
+
 PromptRequest read_request(const kandinsky_prompt_options* from) {
-  const auto options = read_options(from, kandinsky_prompt_options_init, kFirstPromptOptions,
+  const auto options = read_options(from, kandinsky_prompt_options_init_sized, kFirstPromptOptions,
                                     "kandinsky_prompt_options");
   const int32_t batch_size = options.batch_size;
   pipelines::check_batch_size(batch_size);
@@ -106,8 +121,8 @@ PromptRequest read_request(const kandinsky_prompt_options* from) {
 }
 
 DenoiseRequest read_request(const kandinsky_denoise_options* from, const Engine& engine) {
-  const auto options = read_options(from, kandinsky_denoise_options_init, kFirstDenoiseOptions,
-                                    "kandinsky_denoise_options");
+  const auto options = read_options(from, kandinsky_denoise_options_init_sized,
+                                    kFirstDenoiseOptions, "kandinsky_denoise_options");
   const int32_t batch_size = options.batch_size;
   pipelines::check_batch_size(batch_size);
   const auto shape = latents_shape(engine, batch_size, options.width, options.height);
@@ -146,7 +161,7 @@ DenoiseRequest read_request(const kandinsky_denoise_options* from, const Engine&
 }
 
 SourceRequest read_request(const kandinsky_source_options* from) {
-  const auto options = read_options(from, kandinsky_source_options_init, kFirstSourceOptions,
+  const auto options = read_options(from, kandinsky_source_options_init_sized, kFirstSourceOptions,
                                     "kandinsky_source_options");
   SourceRequest request;
   request.pictures = read_pictures(options.pictures, options.picture_count, "pictures");
@@ -168,7 +183,7 @@ SourceRequest read_request(const kandinsky_source_options* from) {
 }
 
 kandinsky_decode_options read_checked(const kandinsky_decode_options* from) {
-  const auto options = read_options(from, kandinsky_decode_options_init, kFirstDecodeOptions,
+  const auto options = read_options(from, kandinsky_decode_options_init_sized, kFirstDecodeOptions,
                                     "kandinsky_decode_options");
   pipelines::check_batch_size(options.batch_size);
   read_switch("tiling", options.tiling);

@@ -38,6 +38,10 @@ pipelines::SourceRequest read_request(const kandinsky_source_options* from);
 
 kandinsky_decode_options read_checked(const kandinsky_decode_options* from);
 
+/// A caller's numbers as a tensor, or an undefined one for NULL. Throws for numbers that are not
+/// finite, and for such as no latents have.
+at::Tensor read_floats(const char* name, const float* data, const std::array<int64_t, 4>& shape);
+
 /// The picture's pixels, copied.
 io::Image read_picture(const kandinsky_picture& from, const char* name);
 

@@ -2,8 +2,11 @@
 
 #include <ATen/ThreadLocalState.h>
 #include <fmt/format.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
 #include "base/error.h"
@@ -12,6 +15,7 @@
 #include "pipelines/paint.h"
 #include "tensor/bridge.h"
 #include "tensor/recycled.h"
+#include "tensor/team.h"
 #include "text/tokens.h"
 
 namespace kandinsky::engine {
@@ -96,6 +100,28 @@ tensor::Placement prior_placement(tensor::Placement placement, const EngineOptio
   return placement;
 }
 
+/// Linux numbers its threads with 22 bits at most.
+constexpr unsigned kThreadBits = 22;
+constexpr uint64_t kThreadMask = (uint64_t{1} << kThreadBits) - 1;
+
+/// Milliseconds of a clock, and this thread.
+uint64_t moment() noexcept {
+  const auto now = std::chrono::steady_clock::now().time_since_epoch();
+  const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(now).count();
+  return static_cast<uint64_t>(ms) << kThreadBits |
+         (static_cast<uint64_t>(::syscall(SYS_gettid)) & kThreadMask);
+}
+
+/// Whether a cancel() of that moment is meant for a job that begins here and now. Whoever starts a
+/// thread and cancels cannot know whether the thread has come to its job; whoever cancels and then
+/// begins a job wants the job.
+bool is_for_a_job_here(uint64_t cancelled_at) {
+  constexpr uint64_t kPatienceMs = 1000;
+  const uint64_t now = moment();
+  const bool is_own = ((cancelled_at ^ now) & kThreadMask) == 0;
+  return !is_own && (now >> kThreadBits) - (cancelled_at >> kThreadBits) <= kPatienceMs;
+}
+
 /// A caller's function under the state of LibTorch that its thread had outside of the job.
 template <typename Result, typename... Arguments>
 std::function<Result(Arguments...)> under(const at::ThreadLocalState& state,
@@ -111,7 +137,9 @@ std::function<Result(Arguments...)> under(const at::ThreadLocalState& state,
 
 Engine::Engine(const EngineOptions& options)
     : placement_(tensor::choose_placement(options.device, options.precision)),
-      max_memory_(options.max_memory) {
+      max_memory_(options.max_memory),
+      process_(::getpid()) {
+  const tensor::TeamGuard team;
   const tensor::JobGuard guard;
   placement_.placement.speedups = tensor::speedups_without(options.without);
   placement_.placement.int8_weights = options.int8_weights;
@@ -135,20 +163,37 @@ Engine::Engine(const EngineOptions& options)
       {.decoder = placement_.placement, .prior = prior_placement(placement_.placement, options)});
 }
 
-void Engine::claim() {
-  if (busy_.exchange(true))
+Engine::Turn::Turn(Engine& engine) : engine_(engine) {
+  if (engine.process_ != ::getpid()) {
+    throw Error(ErrorCode::kIncompatible,
+                "this process was forked after the engine was opened; open engines in the child, "
+                "or start it with \"spawn\"");
+  }
+  if (engine.busy_.exchange(true))
     throw Error(ErrorCode::kBusy, "the engine is running another job; wait for it or cancel it");
+}
+
+Engine::Job::Job(Engine& engine) : turn_(engine), cancel_(engine.cancel_) {
+  if (!cancel_.requested()) return;
+  const uint64_t last = engine.cancelled_at_;
+  if (is_for_a_job_here(last)) return;
+  cancel_.clear();
+  // Not one that came at this moment.
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  if (engine.cancelled_at_ != last) cancel_.request();
+}
+
+void Engine::cancel() noexcept {
+  cancelled_at_ = moment();
+  cancel_.request();
 }
 
 template <typename Body>
 auto Engine::run(const Body& body) {
-  claim();
-  struct Release {
-    std::atomic<bool>& busy;
-    ~Release() { busy.store(false); }
-  } const release{busy_};
-  cancel_.clear();
+  TORCH_INTERNAL_ASSERT(busy_);
+  cancel_.check();
   const at::ThreadLocalState callers;
+  const tensor::TeamGuard team;
   const tensor::JobGuard guard;
   const tensor::RecyclingGuard recycling;
   const auto say = under(callers, on_message_);
@@ -166,13 +211,9 @@ void Engine::plan(const JobOutline& job, const Monitor& monitor) {
   pipeline_->plan_memory(job, max_memory_, monitor);
 }
 
-void Engine::set_step_sink(Monitor::StepSink sink) {
-  run([&](const Monitor&) { on_step_ = std::move(sink); });
-}
+void Engine::set_step_sink(Monitor::StepSink sink) { on_step_ = std::move(sink); }
 
-void Engine::set_message_sink(Monitor::MessageSink sink) {
-  run([&](const Monitor&) { on_message_ = std::move(sink); });
-}
+void Engine::set_message_sink(Monitor::MessageSink sink) { on_message_ = std::move(sink); }
 
 Pipeline::EncodedPrompts Engine::encode_prompts(const PromptRequest& request) {
   return run([&](const Monitor& monitor) {
@@ -271,11 +312,12 @@ void Engine::paint(const Embeds& embeds, const Embeds* negative_embeds,
   });
 }
 
-void Engine::describe_memory(int64_t width, int64_t height, int64_t batch_size,
-                             const std::function<void(const pipelines::MemorySummary&)>& tell) {
-  run([&](const Monitor&) {
-    pipelines::check_batch_size(batch_size);
-    tell(pipeline_->describe_memory({.encodes_texts = true,
+pipelines::MemorySummary Engine::describe_memory(int64_t width, int64_t height,
+                                                 int64_t batch_size) {
+  const tensor::TeamGuard team;
+  const tensor::JobGuard guard;
+  pipelines::check_batch_size(batch_size);
+  return pipeline_->describe_memory({.encodes_texts = true,
                                      .needs_zero_image = true,
                                      .denoises = true,
                                      .decodes = true,
@@ -284,12 +326,9 @@ void Engine::describe_memory(int64_t width, int64_t height, int64_t batch_size,
                                      .batch_size = batch_size,
                                      .rows = batch_size,
                                      .negative_rows = batch_size},
-                                    max_memory_));
-  });
+                                    max_memory_);
 }
 
-void Engine::unload() {
-  run([&](const Monitor&) { pipeline_->unload(); });
-}
+void Engine::unload() { pipeline_->unload(); }
 
 }  // namespace kandinsky::engine

@@ -27,10 +27,36 @@ struct EngineOptions {
   bool int8_weights = false;      ///< of the prior and the text encoder
 };
 
-/// A pipeline that stays loaded, running one job at a time. Jobs on one engine exclude each other
-/// by Error(kBusy); cancel() may come from any thread, all else from one thread at a time.
+/// A pipeline that stays loaded, running one job at a time: whoever wants something of it makes a
+/// Turn or a Job first. cancel() may come from any thread at any time.
 class Engine {
  public:
+  /// While one exists, the engine is this caller's. Throws Error(kBusy) if it is somebody else's,
+  /// Error(kIncompatible) in a process that was forked after the engine was opened.
+  class Turn {
+   public:
+    explicit Turn(Engine& engine);
+    ~Turn() { engine_.busy_.store(false); }
+    Turn(const Turn&) = delete;
+    Turn& operator=(const Turn&) = delete;
+
+   private:
+    Engine& engine_;
+  };
+
+  /// A turn that cancel() ends: made before a request is read, so that none is lost meanwhile.
+  class Job {
+   public:
+    explicit Job(Engine& engine);
+    ~Job() { cancel_.clear(); }
+    Job(const Job&) = delete;
+    Job& operator=(const Job&) = delete;
+
+   private:
+    Turn turn_;
+    CancelFlag& cancel_;
+  };
+
   /// Throws Error as the folders' readers do.
   explicit Engine(const EngineOptions& options);
 
@@ -40,7 +66,6 @@ class Engine {
   std::string_view inpaint_path() const { return pipeline_->inpaint_path(); }
   const tensor::ChosenPlacement& placement() const { return placement_; }
 
-  /// Throws Error(kBusy) while a job runs.
   void set_step_sink(pipelines::Monitor::StepSink sink);
   void set_message_sink(pipelines::Monitor::MessageSink sink);
 
@@ -66,19 +91,17 @@ class Engine {
              const std::optional<pipelines::SourceRequest>& source, uint8_t* pictures);
   void unload();
 
-  /// What the plan for a whole picture from texts would be, given to `tell` before another job can
-  /// begin. Throws Error(kOutOfMemory) where the job would, Error(kUnsupported) on an accelerator.
-  void describe_memory(int64_t width, int64_t height, int64_t batch_size,
-                       const std::function<void(const pipelines::MemorySummary&)>& tell);
+  /// What the plan for a whole picture from texts would be. Throws Error(kOutOfMemory) where the
+  /// job would, Error(kUnsupported) on an accelerator.
+  pipelines::MemorySummary describe_memory(int64_t width, int64_t height, int64_t batch_size);
 
-  /// Asks the running job to end at its next step.
-  void cancel() { cancel_.request(); }
+  /// Asks the running job, or one that is about to begin, to end at its next step.
+  void cancel() noexcept;
 
  private:
-  /// Runs the body as the engine's one job, under its own guards.
+  /// Runs the body under the guards of a job.
   template <typename Body>
   auto run(const Body& body);
-  void claim();
   void plan(const pipelines::JobOutline& job, const pipelines::Monitor& monitor);
 
   tensor::ChosenPlacement placement_;
@@ -88,7 +111,9 @@ class Engine {
   pipelines::Monitor::StepSink on_step_;
   pipelines::Monitor::MessageSink on_message_;
   CancelFlag cancel_;
+  std::atomic<uint64_t> cancelled_at_{0};  ///< when the last cancel() came, and from which thread
   std::atomic<bool> busy_{false};
+  int process_;  ///< that opened it
 };
 
 }  // namespace kandinsky::engine

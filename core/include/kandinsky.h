@@ -12,15 +12,22 @@
  *  4. Structs that may grow start with `uint32_t struct_size`. Fill them with their `*_init`, then
  *     set fields. They grow at the end only, so a program keeps working with a newer library.
  *  5. Pictures are uint8 [batch, height, width, 3], RGB, rows from the top, no padding. Latents
- *     are float32 [batch, channels, latent_height, latent_width]. Both are plain buffers of the
- *     caller's; sizes are given in elements.
+ *     are float32 [batch, channels, latent_height, latent_width], within -10000..10000. Both are
+ *     plain buffers of the caller's; sizes are given in elements.
  *  6. One engine runs one job at a time; a second call meanwhile answers KANDINSKY_BUSY. An engine
  *     may be used from any thread, different engines at the same time. kandinsky_engine_cancel()
  *     may be called from any thread at any time.
  *  7. Callbacks run on the thread that called the engine, between steps, under the caller's own
  *     state of LibTorch. They must not call the same engine, except to cancel it.
  *  8. Process-wide state of LibTorch (threads, grad mode, default dtype, global generator) is
- *     never changed, but for threads by kandinsky_set_num_threads().
+ *     never changed, but for threads by kandinsky_set_num_threads(). A job computes on as many as
+ *     OpenMP gives it: fewer than LibTorch's number with OMP_DYNAMIC and OMP_THREAD_LIMIT, and one
+ *     if its caller is itself a thread of a parallel region.
+ *  9. After fork() an engine stays its parent's: in the child its jobs answer
+ *     KANDINSKY_INCOMPATIBLE. A child may open engines of its own, but the thread that forked
+ *     cannot compute on several threads again if it had, since OpenMP's others stayed behind: that
+ *     is KANDINSKY_INCOMPATIBLE, too, where LibTorch's own operators hang. A new thread can, and
+ *     so can a process that is started anew ("spawn").
  *
  * A whole picture
  *     kandinsky_engine_options options;
@@ -72,6 +79,12 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+/* Declares NAME_init(NAME* value), which fills a struct with its defaults; NULL is passed over. The
+   library is told the size that the struct has in this header: it may know a larger one. */
+#define KANDINSKY_INIT(name)                                             \
+  KANDINSKY_API void name##_init_sized(name* value, size_t struct_size); \
+  static inline void name##_init(name* value) { name##_init_sized(value, sizeof(name)); }
 
 /* ---- Status ---- */
 
@@ -188,7 +201,7 @@ typedef struct kandinsky_component_info {
                          config and file headers were read */
 } kandinsky_component_info;
 
-KANDINSKY_API void kandinsky_component_info_init(kandinsky_component_info* info);
+KANDINSKY_INIT(kandinsky_component_info)
 
 /** Reads a model's or a prior's model_index.json, and of all components that it lists configs, file
  * headers and tokenizers. Fails for one that is missing or damaged or does not fit its config, as
@@ -196,8 +209,8 @@ KANDINSKY_API void kandinsky_component_info_init(kandinsky_component_info* info)
 KANDINSKY_API kandinsky_status kandinsky_folder_open(const char* dir, kandinsky_folder** out);
 KANDINSKY_API void kandinsky_folder_free(kandinsky_folder* folder);
 
-/** The pipeline class of model_index.json, e.g. "KandinskyPipeline". Lives as long as the folder.
- */
+/** The pipeline class of model_index.json, e.g. "KandinskyPipeline". Lives as long as the folder,
+ * as all getters' results. Of NULL they give NULL or 0. */
 KANDINSKY_API const char* kandinsky_folder_pipeline(const kandinsky_folder* folder);
 
 /** The family that knows this folder, or "" if none does. Lives for ever. */
@@ -221,7 +234,7 @@ typedef struct kandinsky_engine_options {
   uint32_t struct_size;
   const char* model_dir;   /* decoder folder in hub layout; required */
   const char* prior_dir;   /* prior folder; NULL: the folder beside the model named <model>-prior */
-  const char* device;      /* "auto" (default), "cpu", "cuda", "cuda:1", ... */
+  const char* device;      /* "auto" (default), "cpu", "cuda", "cuda:1", ...; in lower case */
   const char* precision;   /* "auto" (default), "fp32", "bf16", "fp16" (not on a CPU) */
   const char* inpaint_dir; /* inpainting model's folder; NULL: the one beside the model named
                               <model>-inpaint, if there is one; "": none */
@@ -252,8 +265,8 @@ typedef struct kandinsky_engine_info {
                               model itself */
 } kandinsky_engine_info;
 
-KANDINSKY_API void kandinsky_engine_options_init(kandinsky_engine_options* options);
-KANDINSKY_API void kandinsky_engine_info_init(kandinsky_engine_info* info);
+KANDINSKY_INIT(kandinsky_engine_options)
+KANDINSKY_INIT(kandinsky_engine_info)
 
 /** Checks both folders and the headers of all their files. Weights are loaded by the first job that
  * needs them. */
@@ -277,7 +290,7 @@ typedef struct kandinsky_memory_plan {
                        for */
 } kandinsky_memory_plan;
 
-KANDINSKY_API void kandinsky_memory_plan_init(kandinsky_memory_plan* plan);
+KANDINSKY_INIT(kandinsky_memory_plan)
 
 /** Tells how a batch of pictures from texts would be held in memory, without doing anything. Jobs
  * follow such a plan of their own and say it through the message callback where not everything
@@ -291,8 +304,10 @@ KANDINSKY_API kandinsky_status kandinsky_engine_plan_memory(kandinsky_engine* en
 /** Frees all weights; the next job loads again what it needs. BUSY while a job runs. */
 KANDINSKY_API kandinsky_status kandinsky_engine_unload(kandinsky_engine* engine);
 
-/** Asks the running job to end with KANDINSKY_CANCELLED within its next step. Without a job it does
- * nothing. */
+/** Asks the running job to end with KANDINSKY_CANCELLED within its next step. A job runs from the
+ * call to its return, the reading of its options included. Without one, the next job is meant if
+ * another thread begins it within a second: a thread that was just started may not have come to its
+ * call. */
 KANDINSKY_API void kandinsky_engine_cancel(kandinsky_engine* engine);
 
 /* ---- Progress ---- */
@@ -325,7 +340,8 @@ KANDINSKY_API kandinsky_status kandinsky_engine_set_progress(kandinsky_engine* e
                                                              kandinsky_progress_fn callback,
                                                              void* user_data);
 
-/** A remark for the person, e.g. that a prompt was cut. The text is valid during the call. */
+/** A remark for the person, e.g. that a prompt was cut. The text is valid during the call. To end
+ * the job from here, call kandinsky_engine_cancel(). */
 typedef void (*kandinsky_message_fn)(const char* message, void* user_data);
 
 /** Sets the engine's message callback, NULL for none. Not while a job runs. */
@@ -361,7 +377,7 @@ typedef struct kandinsky_prompt_options {
                            the first 75 is left out */
 } kandinsky_prompt_options;
 
-KANDINSKY_API void kandinsky_prompt_options_init(kandinsky_prompt_options* options);
+KANDINSKY_INIT(kandinsky_prompt_options)
 
 /** Encodes texts and samples the prior. Both outputs are the caller's. Either output pointer may be
  * NULL if that side is not wanted; work for it alone is then left out. */
@@ -466,7 +482,8 @@ typedef struct kandinsky_denoise_options {
                               "blend"; "model"; "blend": the model itself, putting init_latents back
                               outside the mask at each step */
 
-  /* Prompts that change or combine. NULL (default): row i guides picture i. */
+  /* Prompts that change or combine, up to 65536 on either side. NULL (default): row i guides
+     picture i. */
   const kandinsky_condition* conditions;
   size_t condition_count;
   const kandinsky_condition* negative_conditions;
@@ -477,7 +494,7 @@ typedef struct kandinsky_denoise_options {
                              fifths of the time. Source: DeepCache (CVPR 2024) */
 } kandinsky_denoise_options;
 
-KANDINSKY_API void kandinsky_denoise_options_init(kandinsky_denoise_options* options);
+KANDINSKY_INIT(kandinsky_denoise_options)
 
 /** Side lengths of the latents of a picture: ceil(pixels / size_multiple) * size_multiple /
  * latent_factor. */
@@ -503,7 +520,7 @@ typedef struct kandinsky_decode_options {
   int32_t tiling; /* 1: opposite borders fit; sizes must be multiples of size_multiple */
 } kandinsky_decode_options;
 
-KANDINSKY_API void kandinsky_decode_options_init(kandinsky_decode_options* options);
+KANDINSKY_INIT(kandinsky_decode_options)
 
 /** Decodes latents of [batch_size, channels, latent size of width x height] into pictures, cropped
  * to width x height. latents_size and pictures_size count elements and must be just right. */
@@ -543,7 +560,7 @@ typedef struct kandinsky_source_options {
                          the model painted them */
 } kandinsky_source_options;
 
-KANDINSKY_API void kandinsky_source_options_init(kandinsky_source_options* options);
+KANDINSKY_INIT(kandinsky_source_options)
 
 /** Stages 1, 2 and 3 in a row. `pictures` takes batch_size * height * width * 3 bytes; `size` must
  * be just that. Both structs must name the same batch_size. Source: diffusers,

@@ -41,6 +41,7 @@ class Engine {
     kandinsky_engine* engine = nullptr;
     check(kandinsky_engine_open(&options, &engine));
     engine_.reset(engine);
+    callbacks_->engine = engine;
   }
 
   /// The strings in the result live as long as this object.
@@ -60,8 +61,7 @@ class Engine {
   void unload() { check(kandinsky_engine_unload(engine_.get())); }
   void cancel() { kandinsky_engine_cancel(engine_.get()); }
 
-  /// An exception thrown by a callback comes out of the call that ran the job; one thrown by
-  /// `progress` ends it at once, one thrown by `message` at the next step.
+  /// An exception thrown by a callback ends the job and comes out of the call that ran it.
   void set_progress(Progress progress) {
     const auto callback = progress ? &Engine::on_progress : nullptr;
     check(kandinsky_engine_set_progress(engine_.get(), callback, callbacks_.get()));
@@ -198,6 +198,7 @@ class Engine {
   struct Callbacks {
     Progress progress;
     Message message;
+    kandinsky_engine* engine = nullptr;
     std::exception_ptr thrown;
     std::atomic<bool> running = false;
   };
@@ -255,6 +256,7 @@ class Engine {
       callbacks->message(message);
     } catch (...) {
       callbacks->thrown = std::current_exception();
+      kandinsky_engine_cancel(callbacks->engine);
     }
   }
 

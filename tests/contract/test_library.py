@@ -198,6 +198,11 @@ DEFAULTS: dict[str, tuple[type[ctypes.Structure], dict[str, Any]]] = {
 STATUS_INVALID_ARGUMENT, STATUS_INCOMPATIBLE, STATUS_INTERNAL, LAST_STATUS = 1, 8, 9, 10
 
 
+def initialise(library: ctypes.CDLL, name: str, value: ctypes.Structure) -> None:
+    """What NAME_init of the header does."""
+    library[f"{name}_init_sized"](ctypes.byref(value), SIZE(ctypes.sizeof(value)))
+
+
 def built(folder: Path, source: str, *flags: str) -> Path:
     library = folder / "libsample.so"
     subprocess.run(
@@ -257,7 +262,7 @@ def test_init_fills_every_field(library: ctypes.CDLL, name: str) -> None:
     layout, defaults = DEFAULTS[name]
     value = layout()
     ctypes.memset(ctypes.byref(value), 0xAA, ctypes.sizeof(value))
-    library[f"{name}_init"](ctypes.byref(value))
+    initialise(library, name, value)
     assert value.struct_size == ctypes.sizeof(value)
     assert {field: getattr(value, field) for field in defaults} == defaults
     for field, _ in layout._fields_[1:]:
@@ -268,9 +273,20 @@ def test_init_fills_every_field(library: ctypes.CDLL, name: str) -> None:
             assert 0 <= number < 100_000, f"{field} was left as it was"
 
 
+@pytest.mark.parametrize("name", DEFAULTS)
+def test_init_writes_no_further_than_an_older_struct_goes(library: ctypes.CDLL, name: str) -> None:
+    """A program that was built with an older header has a shorter one."""
+    whole = DEFAULTS[name][0]
+    for size in range(ctypes.sizeof(UINT), ctypes.sizeof(whole) + 1, ctypes.sizeof(UINT)):
+        room = (ctypes.c_ubyte * (ctypes.sizeof(whole) + 64))()
+        ctypes.memset(room, 0xAA, ctypes.sizeof(room))
+        library[f"{name}_init_sized"](ctypes.byref(room), SIZE(size))
+        assert UINT.from_buffer(room).value == size
+        assert set(room[size:]) == {0xAA}
+
+
 def test_every_init_has_its_defaults_here(header: str) -> None:
-    inits = {name for name in c_header.functions(header) if name.endswith("_init")}
-    assert inits == {f"{name}_init" for name in DEFAULTS}
+    assert c_header.initialised(header) == set(DEFAULTS)
 
 
 def test_the_library_lists_what_it_offers(library: ctypes.CDLL) -> None:
@@ -333,7 +349,7 @@ def test_a_struct_of_a_newer_library_is_refused(library: ctypes.CDLL) -> None:
     """It may hold a wish that this library would pass over in silence."""
     layout, _ = DEFAULTS["kandinsky_engine_options"]
     options = layout()
-    library.kandinsky_engine_options_init(ctypes.byref(options))
+    initialise(library, "kandinsky_engine_options", options)
     options.model_dir = b"nowhere"
     options.struct_size = ctypes.sizeof(options) + 8
     engine = POINTER(0)

@@ -10,6 +10,9 @@ _COMMENTS = re.compile(r"/\*.*?\*/|//[^\n]*", re.DOTALL)
 _STRUCT = re.compile(r"typedef\s+struct\s+(\w+)\s*\{(.*?)\}\s*\1\s*;", re.DOTALL)
 _FIELD = re.compile(r"(\w+)\s*(?:\[[^\]]*\]\s*)*$")
 _FUNCTION = re.compile(r"^\s*KANDINSKY_API\b[^;(]*?(\w+)\s*\(", re.MULTILINE)
+_MACRO = re.compile(r"^\s*#\s*define\b(?:[^\n]*\\\n)*[^\n]*", re.MULTILINE)
+_PROTOTYPE = re.compile(r"^\s*KANDINSKY_API\b[^;(]*?(\w+)\s*\(([^)]*)\)\s*;", re.MULTILINE)
+_INIT = re.compile(r"^KANDINSKY_INIT\((\w+)\)", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,13 @@ def compile_errors(source: str, language: str, flags: list[str]) -> str:
 
 def functions(header: str) -> set[str]:
     """Names of the exported functions that a header's text declares."""
-    return set(_FUNCTION.findall(_COMMENTS.sub("", header)))
+    text = _MACRO.sub("", _COMMENTS.sub("", header))
+    return set(_FUNCTION.findall(text)) | {f"{name}_init_sized" for name in initialised(text)}
+
+
+def initialised(header: str) -> set[str]:
+    """Names of the structs that a header's text declares a `*_init` for."""
+    return set(_INIT.findall(_COMMENTS.sub("", header)))
 
 
 def structs(header: str) -> dict[str, list[str]]:
@@ -49,6 +58,30 @@ def structs(header: str) -> dict[str, list[str]]:
                 fields.append(match.group(1))
         found[name] = fields
     return found
+
+
+def prototypes(header: str) -> dict[str, list[tuple[str, str]]]:
+    """Type and name of each parameter of the exported functions, but for those of the `*_init`s."""
+    text = _MACRO.sub("", _COMMENTS.sub("", header))
+    return {
+        name: [_declared(part) for part in parameters.split(",") if part.strip() != "void"]
+        for name, parameters in _PROTOTYPE.findall(text)
+    }
+
+
+def members(header: str) -> dict[str, list[tuple[str, str]]]:
+    """Type and name of each field of the structs with a body."""
+    return {
+        name: [_declared(part) for part in body.split(";") if part.strip()]
+        for name, body in _STRUCT.findall(_COMMENTS.sub("", header))
+    }
+
+
+def _declared(text: str) -> tuple[str, str]:
+    """`const char* const* prompts` -> its type, without blanks around stars, and its name."""
+    match = re.match(r"(.*?)(\w+)\s*((?:\[\d+\])?)$", " ".join(text.split()))
+    assert match, text
+    return re.sub(r"\s*\*", "*", match.group(1)).strip() + match.group(3), match.group(2)
 
 
 def layouts(header: Path, folder: Path) -> dict[str, list[Field]]:

@@ -2,8 +2,11 @@
 /// wrong arguments.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <atomic>
+#include <chrono>
 #include <cmath>
 #include <filesystem>
 #include <map>
@@ -327,6 +330,95 @@ TEST_F(EngineTest, CancelFromAnotherThreadEndsTheJob) {
   EXPECT_EQ(status_of([&] { engine_.text_to_image(prompts({"a cat"}), endless); }),
             KANDINSKY_CANCELLED);
   other.join();
+}
+
+TEST_F(EngineTest, ACancelThatComesBeforeTheThreadsJobEndsIt) {
+  DenoiseOptions endless = denoise(1);
+  endless.num_inference_steps = 999;
+  for (int i = 0; i < 20; ++i) {
+    std::thread worker([&] {
+      EXPECT_EQ(status_of([&] { engine_.text_to_image(prompts({"a cat"}), endless); }),
+                KANDINSKY_CANCELLED);
+    });
+    engine_.cancel();
+    worker.join();
+  }
+  engine_.cancel();
+  EXPECT_EQ(status_of([&] { engine_.text_to_image(prompts({"a cat"}), denoise(1)); }), KANDINSKY_OK)
+      << "this thread's own wish";
+  engine_.cancel();
+  std::this_thread::sleep_for(std::chrono::milliseconds(1100));
+  std::thread([&] {
+    EXPECT_EQ(status_of([&] { engine_.text_to_image(prompts({"a cat"}), denoise(1)); }),
+              KANDINSKY_OK)
+        << "too late";
+  }).join();
+}
+
+TEST_F(EngineTest, AJobInAForkedChildIsRefusedAtOnceAndTheParentGoesOn) {
+  const auto expected = engine_.text_to_image(prompts({"a cat"}), denoise(1));
+  std::atomic<bool> is_busy = false;
+  DenoiseOptions endless = denoise(1);
+  endless.num_inference_steps = 999;
+  for (const bool while_working : {false, true}) {
+    std::thread worker;
+    if (while_working) {
+      engine_.set_progress([&](const kandinsky_progress&) {
+        is_busy = true;
+        return KANDINSKY_CONTINUE;
+      });
+      worker = std::thread(
+          [&] { status_of([&] { engine_.text_to_image(prompts({"a cat"}), endless); }); });
+      while (!is_busy) std::this_thread::yield();
+    }
+    const pid_t child = ::fork();
+    if (child == 0) {
+      ::alarm(20);
+      std::string message;
+      const kandinsky_status status = status_of(
+          [&] { engine_.encode(std::vector<uint8_t>(64 * 64 * 3), 1, 64, 64); }, &message);
+      const bool is_told = message.find("forked") != std::string::npos;
+      engine_.cancel();
+      ::_exit(status == KANDINSKY_INCOMPATIBLE && is_told ? 0 : 1);
+    }
+    int status = 0;
+    ASSERT_EQ(::waitpid(child, &status, 0), child);
+    EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << while_working;
+    if (!while_working) continue;
+    engine_.cancel();
+    worker.join();
+    engine_.set_progress(nullptr);
+  }
+  EXPECT_EQ(engine_.text_to_image(prompts({"a cat"}), denoise(1)), expected);
+}
+
+TEST_F(EngineTest, AMessagesExceptionEndsTheJobWithoutAProgressCallbackToo) {
+  std::string text;
+  for (int i = 0; i < 1000; ++i) text += "word ";
+  engine_.set_message([](const char*) { throw std::domain_error("mine"); });
+  DenoiseOptions endless = denoise(1);
+  endless.num_inference_steps = 999;
+  endless.width = endless.height = 256;
+  const auto start = std::chrono::steady_clock::now();
+  EXPECT_THROW(engine_.text_to_image(prompts({text}), endless), std::domain_error);
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(10));
+  engine_.set_message(nullptr);
+  EXPECT_EQ(status_of([&] { engine_.text_to_image(prompts({text}), denoise(1)); }), KANDINSKY_OK);
+}
+
+TEST_F(EngineTest, LatentsThatAreNoneAreNotBlamedOnTheWeights) {
+  const auto [embeds, negative] = engine_.encode_prompts(prompts({"a cat"}));
+  for (const float odd : {1e20F, 3e38F, INFINITY, NAN}) {
+    std::string message;
+    DenoiseOptions options = denoise(1);
+    options.init_latents.assign(4 * 8 * 8, odd);
+    EXPECT_EQ(status_of([&] { engine_.denoise(embeds, negative, options); }, &message),
+              KANDINSKY_INVALID_ARGUMENT);
+    EXPECT_THAT(message, HasSubstr("init_latents"));
+    EXPECT_EQ(status_of([&] { engine_.decode(options.init_latents, 1, 64, 64); }, &message),
+              KANDINSKY_INVALID_ARGUMENT);
+    EXPECT_THAT(message, HasSubstr("latents"));
+  }
 }
 
 TEST_F(EngineTest, ASecondJobIsAnsweredBusy) {
