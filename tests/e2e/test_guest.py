@@ -1,0 +1,355 @@
+"""What a process keeps that the engine works in: its torch, its threads, its children, itself."""
+
+import os
+import resource
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from support.built import PROGRAM, PYTHON_DIR
+from support.painting import LONG, paint
+
+import kandinsky_engine as kandinsky
+from kandinsky_engine import Engine
+
+FEW = ["--width=64", "--height=64", "--steps=2", "--prior-steps=2", "--prompt=x", "--quiet"]
+
+
+def painted(model: Path, output: Path, **variables: str) -> np.ndarray:
+    """A picture of the command line in fp32, with these variables set."""
+    done = subprocess.run(
+        [PROGRAM, "txt2img", "--model", model, "--precision=fp32", "--output", output, *FEW],
+        env={**os.environ, **variables},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return kandinsky.load_picture(output).astype(int)
+
+
+def run_python(source: str, *arguments: str | Path, **variables: str) -> str:
+    """What a program of its own says that has the package on its path; it must end well."""
+    done = subprocess.run(
+        [sys.executable, "-c", source, *arguments],
+        env={**os.environ, "PYTHONPATH": str(PYTHON_DIR), **variables},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout
+
+
+class TestTeam:
+    """OpenMP may give fewer threads than LibTorch counts on."""
+
+    @pytest.mark.parametrize(
+        "variables",
+        [
+            {"OMP_DYNAMIC": "true"},
+            {"OMP_THREAD_LIMIT": "1"},
+            {"OMP_THREAD_LIMIT": "1", "OMP_DYNAMIC": "true"},
+            {"OMP_NUM_THREADS": "64"},
+            {"OMP_NUM_THREADS": "64", "OMP_THREAD_LIMIT": "3"},
+            {"OMP_NESTED": "true"},
+        ],
+        ids=lambda variables: ",".join(f"{k}={v}" for k, v in variables.items()),
+    )
+    def test_the_picture_is_one_threads(
+        self, model: Path, tmp_path: Path, variables: dict[str, str]
+    ) -> None:
+        one = painted(model, tmp_path / "one.png", OMP_NUM_THREADS="1")
+        other = painted(model, tmp_path / "other.png", **variables)
+        assert np.abs(one - other).max() <= 1
+
+    def test_threads_may_change_between_jobs(self, engine: Engine) -> None:
+        import torch  # noqa: PLC0415
+
+        before = torch.get_num_threads()
+        try:
+            pictures = []
+            for threads in (1, 2, 4, 1):
+                torch.set_num_threads(threads)
+                pictures.append(paint(engine).astype(int))
+                assert torch.get_num_threads() == threads
+        finally:
+            torch.set_num_threads(before)
+        assert max(np.abs(picture - pictures[0]).max() for picture in pictures) <= 1
+
+    def test_there_is_one_openmp_and_it_is_torchs(self, model: Path) -> None:
+        source = """
+import pathlib, sys, threading, torch
+import kandinsky_engine
+def runtimes():
+    maps = pathlib.Path("/proc/self/maps").read_text().splitlines()
+    return sorted({line.split()[-1] for line in maps if "omp" in line.rpartition("/")[2]})
+def threads():
+    return len(list(pathlib.Path("/proc/self/task").iterdir()))
+torch.set_num_threads(2)
+torch.ones(1 << 20).sum()
+before = threads()
+with kandinsky_engine.Engine(sys.argv[1], precision="fp32") as engine:
+    engine.text_to_image(["x"], seeds=[1], width=64, height=64, num_inference_steps=2)
+found = runtimes()
+assert len(found) == 1, found
+assert pathlib.Path(found[0]).is_relative_to(pathlib.Path(torch.__file__).parents[1]), found
+assert threads() == before, (before, threads())
+"""
+        run_python(source, model)
+
+
+TORCH_STATE = """
+def state():
+    return {
+        "grad": torch.is_grad_enabled(),
+        "inference": torch.is_inference_mode_enabled(),
+        "threads": torch.get_num_threads(),
+        "dtype": torch.get_default_dtype(),
+        "random": torch.get_rng_state().tolist(),
+        "denormal": (torch.tensor([1e-310], dtype=torch.float64) * 1).item(),
+        "autocast": torch.is_autocast_enabled("cpu"),
+        "deterministic": torch.are_deterministic_algorithms_enabled(),
+        "matmul": torch.get_float32_matmul_precision(),
+        "mkldnn": torch.backends.mkldnn.enabled,
+    }
+"""
+
+
+class TestTorchOfTheHost:
+    def test_every_call_leaves_it_as_it_was(self, model: Path) -> None:
+        """Calls that work and calls that fail, under settings that no one has by default; the
+        picture is the same as under the usual ones.
+        """
+        source = (
+            "import sys, numpy as np, torch, kandinsky_engine as kandinsky\n"
+            + TORCH_STATE
+            + """
+engine = kandinsky.Engine(sys.argv[1], precision="fp32")
+few = dict(seeds=[1], width=64, height=64)
+def paint():
+    return engine.text_to_image(["a"], num_inference_steps=2, prior_num_inference_steps=2, **few)
+expected = paint()
+torch.manual_seed(7)
+torch.set_grad_enabled(False)
+torch.set_default_dtype(torch.float64)
+torch.set_num_threads(1)
+torch.use_deterministic_algorithms(True)
+torch.set_float32_matmul_precision("highest")
+assert torch.set_flush_denormal(True)
+embeds, negative = engine.encode_prompts(["a"], seeds=[1], prior_num_inference_steps=2)
+latents = np.zeros((1, 4, 8, 8), np.float32)
+picture = np.zeros((64, 64, 3), np.uint8)
+def wrong(call):
+    try:
+        call()
+    except kandinsky.KandinskyError:
+        return
+    raise AssertionError("it was not refused")
+def fail(progress):
+    raise kandinsky.CancelledError("mine")
+def cancelled():
+    engine.on_progress = fail
+    try:
+        paint()
+    finally:
+        engine.on_progress = None
+calls = [
+    paint,
+    lambda: engine.info,
+    lambda: engine.plan_memory(64, 64),
+    lambda: engine.encode_images([picture]),
+    lambda: engine.denoise(embeds, negative, num_inference_steps=2, **few),
+    lambda: engine.decode(latents, width=64, height=64),
+    lambda: engine.encode(picture[None]),
+    lambda: kandinsky.Embeds.combine([embeds, negative], [0.5, 0.5]),
+    lambda: kandinsky.Embeds.concat([embeds, negative]),
+    engine.unload,
+    lambda: kandinsky.Engine(sys.argv[1]).close(),
+    lambda: wrong(lambda: kandinsky.Engine("/nowhere")),
+    lambda: wrong(lambda: engine.decode(latents * np.nan, width=64, height=64)),
+    lambda: wrong(lambda: engine.denoise(embeds, None, num_inference_steps=2, **few)),
+    lambda: wrong(lambda: engine.text_to_image(["a"], seeds=[1], width=-1, height=64)),
+    lambda: wrong(cancelled),
+]
+before = state()
+for number, call in enumerate(calls):
+    call()
+    assert state() == before, number
+assert np.abs(paint().astype(int) - expected).max() <= 1
+"""
+        )
+        run_python(source, model)
+
+
+class Starter(threading.Thread):
+    """Starts a job and keeps its outcome."""
+
+    def __init__(self, job: Callable[[], Any]) -> None:
+        super().__init__()
+        self.job, self.outcome = job, None
+        self.start()
+
+    def run(self) -> None:
+        try:
+            self.outcome = self.job()
+        except Exception as error:
+            self.outcome = error
+
+    def finish(self) -> Any:
+        self.join(60)
+        assert not self.is_alive()
+        return self.outcome
+
+
+class TestCancel:
+    def test_right_after_the_thread_has_started(self, engine: Engine) -> None:
+        paint(engine)
+        for _ in range(20):
+            worker = Starter(lambda: paint(engine, **LONG))
+            engine.cancel()
+            assert isinstance(worker.finish(), kandinsky.CancelledError)
+
+    def test_close_right_after_the_thread_has_started(self, model: Path) -> None:
+        for _ in range(5):
+            engine = Engine(model, precision="fp32")
+            worker = Starter(lambda e=engine: paint(e, **LONG))
+            start = time.monotonic()
+            engine.close()
+            outcome = worker.finish()
+            assert isinstance(outcome, kandinsky.CancelledError | kandinsky.InvalidArgumentError)
+            assert time.monotonic() - start < 10
+
+    def test_a_message_callback_ends_the_job(self, engine: Engine) -> None:
+        def fail(message: str) -> None:
+            raise LookupError(message)
+
+        engine.on_message = fail
+        start = time.monotonic()
+        with pytest.raises(LookupError, match="were left out"):
+            engine.text_to_image(["red circle " * 500], seeds=[1], width=256, height=256, **LONG)
+        assert time.monotonic() - start < 10
+
+
+class TestFork:
+    def test_a_child_is_told_at_once_and_the_parent_goes_on(self, model: Path) -> None:
+        source = """
+import os, signal, sys, kandinsky_engine as kandinsky
+def paint(engine):
+    return engine.text_to_image(["x"], seeds=[1], width=64, height=64, num_inference_steps=2)
+def told(call):
+    try:
+        call()
+    except kandinsky.IncompatibleError as error:
+        return "fork" in str(error) and "spawn" in str(error)
+engine = kandinsky.Engine(sys.argv[1], precision="fp32")
+expected = paint(engine)
+child = os.fork()
+if child == 0:
+    signal.alarm(30)
+    fine = told(lambda: paint(engine)) and told(engine.unload)
+    fine = fine and told(lambda: kandinsky.Engine(sys.argv[1], precision="fp32"))
+    engine.close()
+    os._exit(0 if fine else 1)
+assert os.waitpid(child, 0)[1] == 0
+assert (paint(engine) == expected).all()
+"""
+        run_python(source, model, OMP_NUM_THREADS="2")
+
+    def test_a_child_of_a_process_that_has_only_imported_paints(self, model: Path) -> None:
+        source = """
+import os, signal, sys, kandinsky_engine as kandinsky
+child = os.fork()
+if child == 0:
+    signal.alarm(120)
+    engine = kandinsky.Engine(sys.argv[1], precision="fp32")
+    engine.text_to_image(["x"], seeds=[1], width=64, height=64, num_inference_steps=2)
+    os._exit(0)
+assert os.waitpid(child, 0)[1] == 0
+"""
+        run_python(source, model, OMP_NUM_THREADS="2")
+
+
+class TestDevices:
+    @pytest.mark.parametrize(
+        "device", ["cpu:5", "CPU ", "CPU", "cuda:99", "cuda:-1", "meta", "mps"]
+    )
+    def test_odd_ones_are_refused_with_the_reason(self, model: Path, device: str) -> None:
+        with pytest.raises(kandinsky.KandinskyError, match="device") as caught:
+            Engine(model, device=device)
+        assert repr(device)[1:-1] in str(caught.value)
+        with pytest.raises(kandinsky.KandinskyError, match="device"):
+            Engine(model, device="cpu", prior_device=device)
+
+
+class TestPrecision:
+    def test_auto_costs_little(self, model: Path) -> None:
+        """Seconds, where a CPU's missing instructions were found by timing what it imitates."""
+        source = """
+import sys, time, kandinsky_engine as kandinsky
+kandinsky.Engine(sys.argv[1], precision="fp32").close()
+start = time.monotonic()
+engine = kandinsky.Engine(sys.argv[1])
+assert time.monotonic() - start < 1, time.monotonic() - start
+assert "bf16" in engine.info.reason
+"""
+        run_python(source, model)
+
+
+def limited(megabytes: int, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """The command line under `ulimit -v`."""
+
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_AS, (megabytes << 20, megabytes << 20))
+
+    return subprocess.run(
+        [PROGRAM, *arguments],
+        preexec_fn=limit,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+class TestMemoryLimits:
+    """Address space is what `ulimit -v` bounds: mappings, stacks and code, too."""
+
+    @pytest.mark.parametrize("megabytes", range(300, 2001, 50))
+    def test_running_out_is_said(self, model: Path, tmp_path: Path, megabytes: int) -> None:
+        if limited(megabytes, "--version").returncode != 0:
+            pytest.skip("LibTorch cannot be loaded within that: main() is never reached")
+        output = tmp_path / "x.png"
+        done = limited(megabytes, "txt2img", "--model", model, "--output", output, *FEW)
+        assert done.returncode in {0, 6}, f"{done.returncode}: {done.stderr}"
+        assert output.exists() == (done.returncode == 0)
+        assert done.returncode == 0 or "memory" in done.stderr or "address space" in done.stderr
+
+    def test_a_process_outlives_it(self, model: Path) -> None:
+        source = """
+import pathlib, resource, sys, kandinsky_engine as kandinsky
+def used():
+    pages = int(pathlib.Path("/proc/self/statm").read_text().split()[0])
+    return pages * resource.getpagesize()
+def paint():
+    with kandinsky.Engine(sys.argv[1], precision="fp32") as engine:
+        return engine.text_to_image(["x"], seeds=[1], width=64, height=64, num_inference_steps=2)
+outcomes = set()
+for megabytes in [1, 8, *range(20, 300, 40), 2000]:
+    resource.setrlimit(resource.RLIMIT_AS, (used() + (megabytes << 20), -1))
+    try:
+        outcomes.add(paint().shape)
+    except kandinsky.OutOfMemoryError as error:
+        assert isinstance(error, MemoryError)
+        outcomes.add("too little")
+    resource.setrlimit(resource.RLIMIT_AS, (-1, -1))
+assert outcomes == {"too little", (1, 64, 64, 3)}, outcomes
+paint()
+"""
+        run_python(source, model)
