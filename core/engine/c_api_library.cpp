@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <type_traits>
+#include <utility>
 
 #include "engine/c_api_guard.h"
 #include "io/atomic_file.h"
@@ -34,6 +35,16 @@ struct LoadedPicture {
   kandinsky_picture picture{};
   kandinsky::io::Image image;
 };
+
+kandinsky_picture* hand_over(kandinsky::io::Image image) {
+  auto loaded = std::make_unique<LoadedPicture>();
+  loaded->image = std::move(image);
+  loaded->picture = {.pixels = loaded->image.pixels.data(),
+                     .width = loaded->image.width,
+                     .height = loaded->image.height,
+                     .channels = loaded->image.channels};
+  return &loaded.release()->picture;
+}
 
 }  // namespace
 
@@ -98,13 +109,19 @@ kandinsky_status kandinsky_set_num_threads(int32_t threads) {
 kandinsky_status kandinsky_picture_load(const char* path, kandinsky_picture** out) {
   return guarded([&] {
     required(out, "out");
-    auto loaded = std::make_unique<LoadedPicture>();
-    loaded->image = kandinsky::io::read_image(&required(path, "path"));
-    loaded->picture = {.pixels = loaded->image.pixels.data(),
-                       .width = loaded->image.width,
-                       .height = loaded->image.height,
-                       .channels = loaded->image.channels};
-    *out = &loaded.release()->picture;
+    *out = hand_over(kandinsky::io::read_image(&required(path, "path")));
+  });
+}
+
+kandinsky_status kandinsky_picture_decode(const uint8_t* bytes, size_t size, const char* name,
+                                          kandinsky_picture** out) {
+  return guarded([&] {
+    required(out, "out");
+    if (size > 0) required(bytes, "bytes");
+    const auto* const data = reinterpret_cast<const std::byte*>(bytes);
+    *out =
+        hand_over(kandinsky::io::decode_image({data, size}, kandinsky::io::ImageChannels::kAsStored,
+                                              name == nullptr ? "the image" : name));
   });
 }
 

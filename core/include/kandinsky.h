@@ -167,7 +167,12 @@ typedef struct kandinsky_picture {
  * picture. Free the result with kandinsky_picture_free. */
 KANDINSKY_API kandinsky_status kandinsky_picture_load(const char* path, kandinsky_picture** out);
 
-/** Frees what kandinsky_picture_load made, and nothing else. */
+/** The same from the bytes of such a file, up to 2^30. `name` is what messages call it; NULL:
+ * "the image". Free the result with kandinsky_picture_free. */
+KANDINSKY_API kandinsky_status kandinsky_picture_decode(const uint8_t* bytes, size_t size,
+                                                        const char* name, kandinsky_picture** out);
+
+/** Frees what kandinsky_picture_load and kandinsky_picture_decode made, and nothing else. */
 KANDINSKY_API void kandinsky_picture_free(kandinsky_picture* picture);
 
 /** Writes an RGB picture as PNG, JPEG or WebP by the path's ending. `parameters` (may be NULL)

@@ -63,11 +63,15 @@ struct Picture {
   static Picture load(const std::string& path) {
     kandinsky_picture* loaded = nullptr;
     check(kandinsky_picture_load(path.c_str(), &loaded));
-    const std::unique_ptr<kandinsky_picture, Free> owner(loaded);
-    const size_t size = static_cast<size_t>(loaded->width) * static_cast<size_t>(loaded->height) *
-                        static_cast<size_t>(loaded->channels);
-    return {
-        {loaded->pixels, loaded->pixels + size}, loaded->width, loaded->height, loaded->channels};
+    return owned(loaded);
+  }
+
+  /// The same from the bytes of a file; `name` is what messages call it. See
+  /// kandinsky_picture_decode.
+  static Picture decode(const std::vector<uint8_t>& bytes, const std::string& name) {
+    kandinsky_picture* decoded = nullptr;
+    check(kandinsky_picture_decode(bytes.data(), bytes.size(), name.c_str(), &decoded));
+    return owned(decoded);
   }
 
   /// Borrows the pixels. Throws StatusError(KANDINSKY_INVALID_ARGUMENT) unless there are
@@ -86,6 +90,13 @@ struct Picture {
   struct Free {
     void operator()(kandinsky_picture* picture) const { kandinsky_picture_free(picture); }
   };
+  static Picture owned(kandinsky_picture* loaded) {
+    const std::unique_ptr<kandinsky_picture, Free> owner(loaded);
+    const size_t size = static_cast<size_t>(loaded->width) * static_cast<size_t>(loaded->height) *
+                        static_cast<size_t>(loaded->channels);
+    return {
+        {loaded->pixels, loaded->pixels + size}, loaded->width, loaded->height, loaded->channels};
+  }
 };
 
 /// Writes RGB pixels [height, width, 3]. See kandinsky_picture_save.

@@ -127,6 +127,37 @@ TEST(PictureTest, MessagesAreOneLineThatATerminalDoesNotObey) {
   EXPECT_EQ(message.find_first_of("\x1b\n"), std::string::npos);
 }
 
+TEST(PictureTest, IsReadFromBytesAsFromAFile) {
+  const kandinsky::test::TempFolder folder;
+  const Picture picture = scene(40, 30);
+  kandinsky::save_picture(folder.path("a.png"), picture.pixels.data(), 40, 30);
+  const std::string file = kandinsky::test::read_file(folder.path("a.png"));
+  const std::vector<uint8_t> bytes(file.begin(), file.end());
+  const Picture decoded = Picture::decode(bytes, "a pipe");
+  EXPECT_EQ(decoded.pixels, picture.pixels);
+  EXPECT_EQ(decoded.width, 40);
+  EXPECT_EQ(decoded.height, 30);
+  EXPECT_EQ(decoded.channels, 3);
+
+  std::string message;
+  const std::vector<uint8_t> half(bytes.begin(), bytes.begin() + 60);
+  EXPECT_EQ(status_of([&] { Picture::decode(half, "a pipe"); }, &message), KANDINSKY_CORRUPT_FILE);
+  EXPECT_THAT(message, HasSubstr("a pipe: "));
+  EXPECT_EQ(status_of([&] { Picture::decode({}, "a pipe"); }, &message), KANDINSKY_CORRUPT_FILE);
+  EXPECT_THAT(message, HasSubstr("a pipe: "));
+}
+
+TEST(PictureTest, DecodingRefusesHostileArguments) {
+  const uint8_t byte = 0;
+  kandinsky_picture* picture = nullptr;
+  EXPECT_EQ(kandinsky_picture_decode(nullptr, 1, "a", &picture), KANDINSKY_INVALID_ARGUMENT);
+  EXPECT_EQ(kandinsky_picture_decode(&byte, 1, "a", nullptr), KANDINSKY_INVALID_ARGUMENT);
+  EXPECT_EQ(kandinsky_picture_decode(&byte, SIZE_MAX, "a", &picture), KANDINSKY_INVALID_ARGUMENT);
+  EXPECT_EQ(kandinsky_picture_decode(nullptr, 0, nullptr, &picture), KANDINSKY_CORRUPT_FILE);
+  EXPECT_THAT(kandinsky_last_error(), HasSubstr("the image: "));
+  EXPECT_EQ(picture, nullptr);
+}
+
 TEST(PictureTest, PixelsHaveToFitTheSides) {
   Picture picture = scene(4, 4);
   picture.height = 5;
