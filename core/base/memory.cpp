@@ -7,8 +7,8 @@
 #include <charconv>
 #include <filesystem>
 #include <fstream>
-#include <sstream>
 #include <string>
+#include <system_error>
 
 namespace kandinsky {
 namespace {
@@ -19,15 +19,23 @@ using Bytes = std::optional<std::uint64_t>;
 
 constexpr std::uint64_t kKilobyte = 1024;
 
+/// Without the process's locale, as a stream would read it.
+Bytes leading_number(std::string_view text) {
+  std::uint64_t value = 0;
+  const auto error = std::from_chars(text.data(), text.data() + text.size(), value).ec;
+  return error == std::errc() ? Bytes(value) : std::nullopt;
+}
+
 /// The number behind `key` in a file of lines "key number ...". Such files come from the kernel and
 /// are short.
 Bytes find_number(const fs::path& path, std::string_view key) {
   std::ifstream file(path);
   for (std::string line; std::getline(file, line);) {
-    std::istringstream words(line);
-    std::string name;
-    std::uint64_t value = 0;
-    if (words >> name && name == key && words >> value) return value;
+    const std::size_t end = line.find_first_of(" \t");
+    const std::size_t number = line.find_first_not_of(" \t", end);
+    if (number != std::string::npos && std::string_view(line).substr(0, end) == key) {
+      if (const Bytes value = leading_number(std::string_view(line).substr(number))) return value;
+    }
   }
   return std::nullopt;
 }
@@ -35,8 +43,8 @@ Bytes find_number(const fs::path& path, std::string_view key) {
 /// The file's only number; nothing where there is none, as in "max".
 Bytes read_number(const fs::path& path) {
   std::ifstream file(path);
-  std::uint64_t value = 0;
-  return file >> value ? Bytes(value) : std::nullopt;
+  std::string line;
+  return std::getline(file, line) ? leading_number(line) : std::nullopt;
 }
 
 struct GroupFiles {

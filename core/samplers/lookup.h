@@ -2,11 +2,10 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <cctype>
 #include <string>
 #include <string_view>
 
+#include "base/ascii.h"
 #include "base/error.h"
 #include "base/span.h"
 
@@ -16,15 +15,10 @@ namespace kandinsky::samplers {
 /// message. Throws Error(kInvalidArgument) listing the known ones.
 template <typename Row>
 const Row& find_row(Span<const Row> rows, std::string_view what, std::string_view name) {
-  const auto lower = [](char c) { return std::tolower(static_cast<unsigned char>(c)); };
   std::string known;
   for (const Row& row : rows) {
-    const std::string_view row_name = row.name;
-    if (std::equal(row_name.begin(), row_name.end(), name.begin(), name.end(),
-                   [&](char a, char b) { return lower(a) == lower(b); })) {
-      return row;
-    }
-    known += (known.empty() ? "" : ", ") + std::string(row_name);
+    if (same_word(row.name, name)) return row;
+    known += (known.empty() ? "" : ", ") + std::string(row.name);
   }
   throw Error(ErrorCode::kInvalidArgument,
               fmt::format("{} \"{}\" is not known; known are: {}", what, name, known));

@@ -1,0 +1,18 @@
+#pragma once
+
+#include <algorithm>
+#include <string_view>
+
+/// Case of ASCII letters without a locale: in Turkish ones "I" and "i" are not each other's case.
+namespace kandinsky {
+
+constexpr char ascii_lower(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
+
+/// Equal but for the case of A to Z.
+constexpr bool same_word(std::string_view a, std::string_view b) {
+  return std::ranges::equal(a, b, [](char c, char d) { return ascii_lower(c) == ascii_lower(d); });
+}
+
+}  // namespace kandinsky
