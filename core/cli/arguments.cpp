@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <charconv>
 #include <cmath>
 #include <limits>
@@ -13,6 +12,7 @@
 #include <system_error>
 
 #include "cli/limits.h"
+#include "cli/text.h"
 #include "kandinsky.hpp"
 
 namespace kandinsky::cli {
@@ -20,34 +20,6 @@ namespace {
 
 [[noreturn]] void refuse(const std::string& message) {
   throw StatusError(KANDINSKY_INVALID_ARGUMENT, message);
-}
-
-/// Length of the UTF-8 sequence at the front of `text`, 0 if there is none: overlong forms,
-/// surrogates and code points over U+10FFFF are none.
-std::size_t sequence_length(std::string_view text) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned char first = byte(0);
-  if (first < 0x80) return 1;
-  const std::size_t length = first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : 2;
-  if (first < 0xC2 || first > 0xF4 || text.size() < length) return 0;
-  for (std::size_t i = 1; i < length; ++i) {
-    if ((byte(i) & 0xC0) != 0x80) return 0;
-  }
-  const unsigned char second = byte(1);
-  if (first == 0xE0 && second < 0xA0) return 0;
-  if (first == 0xED && second > 0x9F) return 0;
-  if (first == 0xF0 && second < 0x90) return 0;
-  if (first == 0xF4 && second > 0x8F) return 0;
-  return length;
-}
-
-bool is_utf8(std::string_view text) {
-  while (!text.empty()) {
-    const std::size_t length = sequence_length(text);
-    if (length == 0) return false;
-    text.remove_prefix(length);
-  }
-  return true;
 }
 
 template <typename Number>
@@ -75,13 +47,12 @@ void check_range(std::string_view option, std::string_view text, Number value, N
 
 }  // namespace
 
-void check_utf8(int count, const char* const* arguments) {
-  for (int i = 1; i < count; ++i) {
-    if (!is_utf8(arguments[i])) {
-      refuse(fmt::format("argument {} is not UTF-8 text; check the terminal's or script's encoding",
-                         i));
-    }
+std::string parse_text(std::string_view option, std::string_view text) {
+  if (!is_utf8(text)) {
+    refuse(fmt::format("{}: the text is not UTF-8; check the encoding of the terminal or script",
+                       option));
   }
+  return std::string(text);
 }
 
 std::int32_t parse_integer(std::string_view option, std::string_view text, std::int32_t lowest,
@@ -120,13 +91,9 @@ std::uint64_t parse_bytes(std::string_view option, std::string_view text) {
                                         {"tib", 1024.0 * 1024 * 1024 * 1024}}};
   const std::size_t end = text.find_last_of("0123456789.");
   const std::size_t letters = end == std::string_view::npos ? 0 : end + 1;
-  std::string unit;
-  for (const char c : text.substr(letters)) {
-    if (c != ' ' || !unit.empty())
-      unit += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  }
-  const auto* const found =
-      std::ranges::find_if(kUnits, [&](const Unit& known) { return unit == known.name; });
+  const std::size_t unit = std::min(text.find_first_not_of(' ', letters), text.size());
+  const auto* const found = std::ranges::find_if(
+      kUnits, [&](const Unit& known) { return same_word(text.substr(unit), known.name); });
   if (letters == 0 || found == kUnits.end()) {
     refuse(fmt::format("{}: \"{}\" is not a size of memory such as 3GB, 2500MB or 3GiB", option,
                        text));
@@ -142,11 +109,8 @@ std::uint64_t parse_bytes(std::string_view option, std::string_view text) {
 
 std::string parse_word(std::string_view option, std::string_view text,
                        const std::vector<std::string>& words) {
-  const auto same_letter = [](unsigned char a, unsigned char b) {
-    return std::tolower(a) == std::tolower(b);
-  };
   for (const std::string& word : words) {
-    if (std::equal(word.begin(), word.end(), text.begin(), text.end(), same_letter)) return word;
+    if (same_word(word, text)) return word;
   }
   refuse(fmt::format("{}: there is no \"{}\", only {}", option, text, fmt::join(words, ", ")));
 }

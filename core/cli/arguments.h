@@ -10,12 +10,11 @@
 /// take "010" for 8, and its messages do not tell the range.
 namespace kandinsky::cli {
 
-/// Throws StatusError(KANDINSKY_INVALID_ARGUMENT) unless every argument is UTF-8, as the library
-/// expects of text and paths.
-void check_utf8(int count, const char* const* arguments);
+/// Any text. `option` is what messages call it, such as "--prompt". Throws
+/// StatusError(KANDINSKY_INVALID_ARGUMENT) unless it is UTF-8. Names of files may be any bytes.
+std::string parse_text(std::string_view option, std::string_view text);
 
-/// A whole decimal number in [lowest, highest]. `option` is what messages call it, such as
-/// "--steps". Throws StatusError(KANDINSKY_INVALID_ARGUMENT).
+/// A whole decimal number in [lowest, highest]. Throws as parse_text.
 std::int32_t parse_integer(std::string_view option, std::string_view text, std::int32_t lowest,
                            std::int32_t highest);
 

@@ -8,25 +8,34 @@
 
 #include "cli/arguments.h"
 #include "cli/limits.h"
+#include "cli/marked.h"
 
 namespace kandinsky::cli {
 
 template <typename Read>
 CLI::Option* OptionGroup::add(const std::string& name, const std::string& type,
                               const std::string& help, const Read& read) {
-  const std::function<void(const std::string&)> function = read;
+  const std::function<void(const std::string&)> function = [read](const std::string& given) {
+    read(unmarked(given));
+  };
   return command_.add_option_function(name, function, help)->type_name(type)->group(title_);
 }
 
-CLI::Option* OptionGroup::text(const std::string& name, std::string& target,
+CLI::Option* OptionGroup::name(const std::string& name, std::string& target,
                                const std::string& type, const std::string& help) {
   return add(name, type, help, [&target](const std::string& given) { target = given; })
       ->default_str(target);
 }
 
-CLI::Option* OptionGroup::text(const std::string& name, std::optional<std::string>& target,
+CLI::Option* OptionGroup::name(const std::string& name, std::optional<std::string>& target,
                                const std::string& type, const std::string& help) {
   return add(name, type, help, [&target](const std::string& given) { target = given; });
+}
+
+CLI::Option* OptionGroup::text(const std::string& name, std::optional<std::string>& target,
+                               const std::string& help) {
+  return add(name, "TEXT", help,
+             [=, &target](const std::string& given) { target = parse_text(name, given); });
 }
 
 CLI::Option* OptionGroup::integer(const std::string& name, std::int32_t& target,

@@ -17,11 +17,15 @@ class OptionGroup {
  public:
   OptionGroup(CLI::App& command, const std::string& title) : command_(command), title_(title) {}
 
-  CLI::Option* text(const std::string& name, std::string& target, const std::string& type,
+  /// A name, of a file for instance: any bytes.
+  CLI::Option* name(const std::string& name, std::string& target, const std::string& type,
                     const std::string& help);
-  /// Tells an absent text from an empty one.
-  CLI::Option* text(const std::string& name, std::optional<std::string>& target,
+  /// Tells an absent name from an empty one.
+  CLI::Option* name(const std::string& name, std::optional<std::string>& target,
                     const std::string& type, const std::string& help);
+  /// UTF-8. Tells an absent text from an empty one.
+  CLI::Option* text(const std::string& name, std::optional<std::string>& target,
+                    const std::string& help);
   CLI::Option* integer(const std::string& name, std::int32_t& target, std::int32_t lowest,
                        std::int32_t highest, const std::string& help);
   CLI::Option* integer(const std::string& name, std::optional<std::int32_t>& target,

@@ -11,6 +11,7 @@
 
 #include "cli/commands.h"
 #include "cli/declare.h"
+#include "cli/marked.h"
 #include "cli/parameters.h"
 #include "kandinsky.hpp"
 
@@ -180,6 +181,7 @@ void add_info(CLI::App& app) {
       "Examples:\n  kandinsky info models/kandinsky-2-1\n"
       "  kandinsky info models/kandinsky-2-1 --max-memory 3GB --size 768x768");
   command->callback([options] {
+    options->dir = unmarked(options->dir);
     const Folder folder(options->dir);
     const Components components = folder.components();
     std::optional<Memory> memory;

@@ -17,14 +17,33 @@ struct InterruptWatch::State {
   std::thread thread;
 };
 
+namespace {
+
+constexpr int kWatched[] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE, SIGXCPU};
+constinit bool g_pipe_was_ignored = false;
+
+bool is_ignored(int number) {
+  struct sigaction action = {};
+  sigaction(number, nullptr, &action);
+  return action.sa_handler == SIG_IGN;
+}
+
+}  // namespace
+
+void ignore_signals_of_writes() {
+  g_pipe_was_ignored = is_ignored(SIGPIPE);
+  for (const int number : {SIGPIPE, SIGXFSZ}) ::signal(number, SIG_IGN);
+}
+
 InterruptWatch::InterruptWatch(std::function<void()> on_interrupt)
     : state_(std::make_unique<State>()) {
   state_->on_interrupt = std::move(on_interrupt);
   sigemptyset(&state_->watched);
-  for (const int number : {SIGINT, SIGTERM}) {
-    struct sigaction action = {};
-    sigaction(number, nullptr, &action);
-    if (action.sa_handler != SIG_IGN) sigaddset(&state_->watched, number);
+  for (const int number : kWatched) {
+    // A blocked signal arrives here even if it is ignored. The one of a closed pipe goes to the
+    // thread that wrote, and so never comes here; one that somebody sent does.
+    const bool ignored = number == SIGPIPE ? g_pipe_was_ignored : is_ignored(number);
+    if (!ignored) sigaddset(&state_->watched, number);
   }
   // The destructor wakes the thread with this one.
   sigaddset(&state_->watched, SIGUSR1);

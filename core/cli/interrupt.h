@@ -5,10 +5,14 @@
 
 namespace kandinsky::cli {
 
-/// Calls `on_interrupt` on a thread of its own at the first Ctrl-C (SIGINT) or SIGTERM while it
-/// lives; the second one ends the program at once. Make it before any other thread exists: threads
-/// that come later then leave the signals to it. A signal that the parent process set to be ignored
-/// stays ignored.
+/// Makes writes to a closed pipe, and to a file beyond `ulimit -f`, fail where they would end the
+/// program. To be called once, before any InterruptWatch.
+void ignore_signals_of_writes();
+
+/// Calls `on_interrupt` on a thread of its own at the first Ctrl-C (SIGINT), SIGTERM, SIGHUP,
+/// SIGPIPE or SIGXCPU while it lives; the second one ends the program at once. Make it before any
+/// other thread exists: threads that come later then leave the signals to it. A signal that the
+/// parent process set to be ignored stays ignored.
 class InterruptWatch {
  public:
   explicit InterruptWatch(std::function<void()> on_interrupt);

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "cli/commands.h"
+#include "cli/streams.h"
 #include "kandinsky.hpp"
 
 namespace kandinsky::cli {
@@ -15,14 +16,14 @@ void print_table(const std::vector<std::string>& names,
   std::size_t width = 0;
   for (const std::string& name : names) width = std::max(width, name.size());
   for (std::size_t i = 0; i < names.size(); ++i)
-    fmt::print("{:<{}}  {}\n", names[i], width, descriptions[i]);
+    print(fmt::format("{:<{}}  {}\n", names[i], width, descriptions[i]));
 }
 
 }  // namespace
 
 void add_samplers(CLI::App& app) {
   app.add_subcommand("samplers", "List the samplers")->callback([] {
-    for (const std::string& name : sampler_names()) fmt::print("{}\n", name);
+    for (const std::string& name : sampler_names()) print(name + "\n");
   });
 }
 

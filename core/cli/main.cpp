@@ -1,51 +1,111 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
-#include <cstdio>
+#include <cstdlib>
+#include <cstring>
 #include <exception>
+#include <memory>
 #include <new>
+#include <sstream>
 #include <string>
+#include <string_view>
+#include <system_error>
+#include <vector>
 
-#include "cli/arguments.h"
 #include "cli/commands.h"
+#include "cli/interrupt.h"
+#include "cli/marked.h"
+#include "cli/session.h"
+#include "cli/streams.h"
 #include "kandinsky.hpp"
 
 namespace {
 
 constexpr int kOtherFailure = 1;
-constexpr int kStopped = 130;  // what shells show after Ctrl-C
+constexpr const char* kOutOfMemory =
+    "memory ran out; try smaller or fewer images, or close other programs";
 
 /// 1 + status, so that 1 stays free for all else; see the help text.
-int exit_code(kandinsky_status status) {
-  return status == KANDINSKY_CANCELLED ? kStopped : 1 + static_cast<int>(status);
+int exit_code(kandinsky_status status) { return 1 + static_cast<int>(status); }
+
+int fail(int code, std::string_view message) noexcept {
+  kandinsky::cli::say_line(message);
+  return code;
 }
 
-/// One line, whatever the message holds.
-int fail(int code, std::string message) {
-  for (char& c : message) {
-    if (c == '\n' || c == '\r') c = ' ';
+bool is_out_of_memory(const std::system_error& error) noexcept {
+  // What starting a thread says when there is no room for its stack.
+  return error.code() == std::errc::resource_unavailable_try_again ||
+         error.code() == std::errc::not_enough_memory;
+}
+
+/// Tells of the exception that is being handled, and gives the exit code.
+int fail_with_current_exception() noexcept {
+  try {
+    throw;
+  } catch (const kandinsky::cli::Stopped& stopped) {
+    constexpr int kSignal = 128;  // as shells show it
+    return fail(kSignal + stopped.signal(), stopped.what());
+  } catch (const kandinsky::StatusError& error) {
+    return fail(exit_code(error.status()), error.what());
+  } catch (const std::bad_alloc&) {
+    return fail(exit_code(KANDINSKY_OUT_OF_MEMORY), kOutOfMemory);
+  } catch (const std::system_error& error) {
+    return is_out_of_memory(error) ? fail(exit_code(KANDINSKY_OUT_OF_MEMORY), kOutOfMemory)
+                                   : fail(kOtherFailure, error.what());
+  } catch (const std::exception& error) {
+    return fail(kOtherFailure, error.what());
+  } catch (...) {
+    return fail(exit_code(KANDINSKY_INTERNAL), "an exception of an unknown kind");
   }
-  fmt::print(stderr, "kandinsky: {}\n", message);
-  return code;
+}
+
+/// Where nothing can catch an exception any more, such as on a library's thread.
+[[noreturn]] void end_with_exit_code() noexcept {
+  std::_Exit(std::current_exception()
+                 ? fail_with_current_exception()
+                 : fail(exit_code(KANDINSKY_INTERNAL), "the program ended itself"));
+}
+
+/// Newer versions of CLI11 would break the lines of the footers anew, those of examples as well.
+template <typename Formatter>
+std::shared_ptr<Formatter> with_plain_footers(std::shared_ptr<Formatter> formatter) {
+  if constexpr (requires { formatter->enable_footer_formatting(false); })
+    formatter->enable_footer_formatting(false);
+  return formatter;
 }
 
 int run(int argc, char** argv) {
   CLI::App app("Kandinsky paints pictures from texts and pictures.", "kandinsky");
   app.set_version_flag("--version", fmt::format("kandinsky {} (LibTorch {})", kandinsky_version(),
                                                 kandinsky_torch_version()));
+  app.formatter(with_plain_footers(std::make_shared<CLI::Formatter>()));  // of the commands, too
   app.require_subcommand(1);
   app.footer(
       "`kandinsky COMMAND --help` tells a command's options.\n\n"
       "Example:\n"
       "  kandinsky txt2img --model models/kandinsky-2-1 --prompt \"a red circle\" --output "
       "circle.png\n\n"
-      "Exit codes: 0 done, 2 a wrong argument, 3 something is missing, 4 a file is corrupt, 5 not "
-      "supported,\n"
-      "6 out of memory, 8 busy, 9 parts that do not fit each other, 10 an error of ours (please "
-      "report it),\n"
-      "11 a file that cannot be read or written, as on a full disk, 130 stopped by Ctrl-C, 1 "
-      "anything "
-      "else.\nEvery failure ends with one line on standard error.");
+      "Exit codes:\n"
+      "  0    done\n"
+      "  1    anything that is not below\n"
+      "  2    a wrong argument\n"
+      "  3    something is missing\n"
+      "  4    a file is corrupt\n"
+      "  5    not supported\n"
+      "  6    out of memory\n"
+      "  8    busy\n"
+      "  9    parts that do not fit each other\n"
+      "  10   an error of ours, please report it\n"
+      "  11   a file that cannot be read or written, as on a full disk\n"
+      "  129  stopped by SIGHUP, as when its terminal is closed\n"
+      "  130  stopped by SIGINT: Ctrl-C\n"
+      "  141  stopped by SIGPIPE\n"
+      "  143  stopped by SIGTERM\n"
+      "  152  stopped by SIGXCPU: ulimit -t\n"
+      "A job that is stopped saves nothing and leaves nothing behind; a second signal ends the\n"
+      "program at once. Where standard output cannot be written, images are saved before the\n"
+      "program fails. Every failure ends with one line on standard error.");
   kandinsky::cli::add_txt2img(app);
   kandinsky::cli::add_img2img(app);
   kandinsky::cli::add_inpaint(app);
@@ -54,9 +114,8 @@ int run(int argc, char** argv) {
   kandinsky::cli::add_samplers(app);
   kandinsky::cli::add_schedulers(app);
   kandinsky::cli::add_speedups(app);
-  kandinsky::cli::check_utf8(argc, argv);
-  if (argc == 1) {
-    fmt::print(stderr, "{}\n", app.help());
+  if (argc <= 1) {
+    kandinsky::cli::say(app.help() + "\n");
     return fail(exit_code(KANDINSKY_INVALID_ARGUMENT), "name a command, such as txt2img");
   }
   const auto is_named = [&](const CLI::App* command) { return command->get_name() == argv[1]; };
@@ -64,18 +123,26 @@ int run(int argc, char** argv) {
     return fail(exit_code(KANDINSKY_INVALID_ARGUMENT),
                 fmt::format("there is no command \"{}\" (kandinsky --help lists them)", argv[1]));
   }
+  const std::vector<std::string> words = kandinsky::cli::marked(argc, argv);
+  std::vector<const char*> pointers;
+  for (const std::string& word : words) pointers.push_back(word.c_str());
   try {
-    app.parse(argc, argv);
-  } catch (const CLI::Success& wish) {
-    return app.exit(wish);  // --help and --version
+    app.parse(argc, pointers.data());
+  } catch (const CLI::Success& wish) {  // --help and --version
+    std::ostringstream text;
+    app.exit(wish, text, text);
+    kandinsky::cli::print(text.str());
   } catch (const CLI::ParseError& error) {
     const auto commands = app.get_subcommands();
     const std::string command = commands.empty() ? "" : commands.front()->get_name() + " ";
     return fail(exit_code(KANDINSKY_INVALID_ARGUMENT),
-                fmt::format("{} (kandinsky {}--help tells more)", error.what(), command));
+                fmt::format("{} (kandinsky {}--help tells more)",
+                            kandinsky::cli::without_marks(error.what()), command));
   }
-  if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
-    return fail(kOtherFailure, "standard output could not be written");
+  if (const int error = kandinsky::cli::print_error()) {
+    return fail(kOtherFailure, fmt::format("standard output cannot be written: {}; images, if any, "
+                                           "are saved",
+                                           std::strerror(error)));
   }
   return 0;
 }
@@ -83,14 +150,12 @@ int run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  kandinsky::cli::reserve_descriptors();
+  kandinsky::cli::ignore_signals_of_writes();
+  std::set_terminate(end_with_exit_code);
   try {
     return run(argc, argv);
-  } catch (const kandinsky::StatusError& error) {
-    return fail(exit_code(error.status()), error.what());
-  } catch (const std::bad_alloc&) {
-    return fail(exit_code(KANDINSKY_OUT_OF_MEMORY),
-                "there is not enough memory for pictures of that size and number");
-  } catch (const std::exception& error) {
-    return fail(kOtherFailure, error.what());
+  } catch (...) {
+    return fail_with_current_exception();
   }
 }

@@ -5,8 +5,6 @@
 #include <optional>
 #include <string>
 
-#include "cli/limits.h"
-
 namespace kandinsky::cli {
 namespace {
 
@@ -30,15 +28,10 @@ Embeds load_embeds(const std::string& path, std::size_t batch_size) {
 
 }  // namespace
 
-std::vector<Picture> load_mix_pictures(const std::vector<MixItem>& items) {
+std::vector<Picture> load_mix_pictures(const std::vector<MixItem>& items, ImageReader& reader) {
   std::vector<Picture> pictures;
   for (const MixItem& item : items) {
-    if (item.kind == MixItem::Kind::kImage) pictures.push_back(Picture::load(item.value));
-  }
-  if (pictures.size() > static_cast<std::size_t>(kMaxBatchSize)) {
-    throw StatusError(
-        KANDINSKY_INVALID_ARGUMENT,
-        fmt::format("--image: {} pictures, expected up to {}", pictures.size(), kMaxBatchSize));
+    if (item.kind == MixItem::Kind::kImage) pictures.push_back(reader.read("--image", item.value));
   }
   return pictures;
 }

@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <array>
 #include <map>
 #include <memory>
@@ -9,6 +11,7 @@
 #include "cli/commands.h"
 #include "cli/declare.h"
 #include "cli/limits.h"
+#include "cli/marked.h"
 #include "cli/option_groups.h"
 
 namespace kandinsky::cli {
@@ -33,7 +36,8 @@ MixOptions add_mix_options(CLI::App& command, PaintJob& job) {
   };
   const MixOptions options{
       repeated("--text", "TEXT", "A text to mix in"),
-      repeated("--image", "FILE", "A picture to mix in: PNG, JPEG or WebP"),
+      repeated("--image", "FILE",
+               "An image to mix in: a PNG, JPEG or WebP file, a pipe, or - for standard input"),
       repeated("--embeds", "FILE", "Embeds to mix in, as --save-embeds wrote them"),
       repeated(
           "--weight", "X",
@@ -55,7 +59,7 @@ std::vector<MixItem> read_items(const CLI::App& command, const MixOptions& optio
   bool takes_weight = false;
   for (const CLI::Option* option : command.parse_order()) {
     if (option == options.weight) {
-      const std::string& given = option->results().at(used[option]++);
+      const std::string given = unmarked(option->results().at(used[option]++));
       if (!takes_weight) {
         throw StatusError(KANDINSKY_INVALID_ARGUMENT,
                           "--weight: it follows the --text, --image or --embeds that it weighs");
@@ -65,13 +69,20 @@ std::vector<MixItem> read_items(const CLI::App& command, const MixOptions& optio
     }
     for (const auto& [kind_option, kind] : kinds) {
       if (option != kind_option) continue;
-      items.push_back({kind, option->results().at(used[option]++), 1});
+      const bool is_text = kind == MixItem::Kind::kText;
+      const std::string given = unmarked(option->results().at(used[option]++));
+      items.push_back({kind, is_text ? parse_text("--text", given) : given, 1});
       takes_weight = true;
     }
   }
   if (items.empty()) {
     throw StatusError(KANDINSKY_INVALID_ARGUMENT,
                       "name what to mix: --text, --image or --embeds, each as often as you like");
+  }
+  if (items.size() > static_cast<std::size_t>(kMaxBatchSize)) {
+    throw StatusError(
+        KANDINSKY_INVALID_ARGUMENT,
+        fmt::format("there are {} items to mix, expected up to {}", items.size(), kMaxBatchSize));
   }
   return items;
 }

@@ -8,14 +8,15 @@ namespace kandinsky::cli {
 void add_model_options(CLI::App& command, PaintJob& job) {
   OptionGroup group(command, "Model");
   EngineOptions& model = job.model.engine;
-  group.text("--model", model.model_dir, "DIR", "Model folder (decoder), in the hub's layout")
+  group.name("--model", model.model_dir, "DIR", "Model folder (decoder), in the hub's layout")
       ->required();
-  group.text("--prior", model.prior_dir, "DIR",
+  group.name("--prior", model.prior_dir, "DIR",
              "Prior folder. Default: the folder beside the model named <model>-prior");
   group.word("--precision", model.precision, {"auto", "fp32", "bf16", "fp16"},
              "auto is what suits the device, fp16 is not for a CPU. One of");
-  group.text("--device", model.device, "NAME", "cpu, cuda, cuda:1, ..., or auto");
-  group.text(
+  group.name("--device", model.device, "NAME",
+             "Where to compute: cpu, cuda, cuda:1, ..., or auto, an accelerator if there is one");
+  group.name(
       "--prior-device", model.prior_device, "NAME",
       "Where the prior's folder computes, such as cpu beside a small GPU. Default: --device");
   group.flag("--int8-weights", model.int8_weights, true,
@@ -26,7 +27,7 @@ void add_model_options(CLI::App& command, PaintJob& job) {
               "loaded when they are needed, or read layer by layer. Default: what is free");
   group.integer("--threads", job.model.threads, 1, kMaxThreads,
                 "Threads to compute with. Default: one for each core");
-  group.text(
+  group.name(
       "--without", model.without, "NAMES",
       "Speed-ups to leave out, separated by commas, for measuring; see `kandinsky speedups`");
 }
@@ -35,11 +36,11 @@ CLI::Option* add_prompt_options(CLI::App& command, PaintJob& job) {
   OptionGroup group(command, "Prompt");
   PromptOptions& prompts = job.prompts;
   CLI::Option* prompt = group.text(
-      "--prompt", job.prompt, "TEXT",
+      "--prompt", job.prompt,
       "What to paint, in any language of the model. (word), (word:1.3), [word] and BREAK "
       "weigh it as in web UIs");
-  group.text("--negative-prompt", job.negative_prompt, "TEXT", "What not to paint");
-  group.text("--negative-prior-prompt", job.negative_prior_prompt, "TEXT",
+  group.text("--negative-prompt", job.negative_prompt, "What not to paint");
+  group.text("--negative-prior-prompt", job.negative_prior_prompt,
              "What the prior steers away from. Default: the negative prompt");
   group.word("--negative-image", prompts.negative_image, {"zero", "prior"},
              "The image side of what not to paint. zero is an empty picture and leaves the colours "
@@ -58,7 +59,8 @@ CLI::Option* add_prompt_options(CLI::App& command, PaintJob& job) {
 void add_sampling_options(CLI::App& command, PaintJob& job) {
   OptionGroup group(command, "Sampling");
   DenoiseOptions& denoise = job.denoise;
-  group.word("--sampler", denoise.sampler, sampler_names(), "One of");
+  group.word("--sampler", denoise.sampler, sampler_names(),
+             "The way from noise to an image. One of");
   group.word("--scheduler", denoise.scheduler, scheduler_names(),
              "How the sampler's steps are spaced, see `kandinsky schedulers`. One of");
   group.integer("--steps", denoise.num_inference_steps, 1, kMaxSteps,
@@ -83,11 +85,11 @@ void add_sampling_options(CLI::App& command, PaintJob& job) {
 
 void add_noise_options(CLI::App& command, PaintJob& job) {
   OptionGroup group(command, "Noise");
-  group.text("--seed", job.seed, "N",
+  group.name("--seed", job.seed, "N",
              "Picture i of a batch has seed + i and looks the same alone; -1: random");
   group.integer("--batch-size", job.batch_size, 1, kMaxBatchSize,
                 "Pictures; more than 1 need a folder");
-  group.text("--variation-seed", job.variation_seed, "N",
+  group.name("--variation-seed", job.variation_seed, "N",
              "Whose noise to mix in. Picture i has variation seed + i, and all have the same "
              "--seed; -1: random");
   group.number("--variation-strength", job.denoise.variation_strength, 0, 1,
@@ -99,9 +101,10 @@ void add_noise_options(CLI::App& command, PaintJob& job) {
 
 CLI::Option* add_image_options(CLI::App& command, PaintJob& job, const char* name) {
   OptionGroup group(command, "Picture");
-  CLI::Option* image = group.text(name, job.image, "FILE",
-                                  "Picture to start from: PNG, JPEG or WebP; of an animation the "
-                                  "first picture, transparent places become white");
+  CLI::Option* image =
+      group.name(name, job.image, "FILE",
+                 "Image to start from: a PNG, JPEG or WebP file, a pipe, or - for standard input; "
+                 "of an animation the first image; transparent places become white");
   group.number("--strength", job.denoise.strength, 0, 1,
                "How much is painted anew; 0 gives the picture back, 1 is free of it");
   group.word("--resize", job.source.resize, {"stretch", "crop", "fill"},
@@ -115,8 +118,9 @@ CLI::Option* add_image_options(CLI::App& command, PaintJob& job, const char* nam
 CLI::Option* add_mask_options(CLI::App& command, PaintJob& job) {
   OptionGroup group(command, "Mask");
   SourceOptions& source = job.source;
-  CLI::Option* mask = group.text("--mask", job.mask, "FILE",
-                                 "White is repainted, black is kept; as large as the picture");
+  CLI::Option* mask = group.name("--mask", job.mask, "FILE",
+                                 "Image as large as the one to start from: white is repainted, "
+                                 "black and transparent are kept. Read as that one is");
   group.flag("--invert-mask", source.invert_mask, true, "Black is repainted, white is kept");
   group.integer("--mask-blur", source.mask_blur, 0, kMaxMaskBlur,
                 "Softness of the mask's border in pixels");
@@ -126,7 +130,7 @@ CLI::Option* add_mask_options(CLI::App& command, PaintJob& job) {
   group.word("--mask-method", job.denoise.mask_method, {"auto", "model", "blend"},
              "model is the inpainting model, blend is the model itself with the rest put back at "
              "each step, auto is model if there is one. One of");
-  group.text("--inpaint", job.model.engine.inpaint_dir, "DIR",
+  group.name("--inpaint", job.model.engine.inpaint_dir, "DIR",
              "Inpainting model's folder. Default: the folder beside the model named "
              "<model>-inpaint, if there is one; \"\": none");
   group.flag("--no-erosion", source.erode_mask, false,
@@ -139,11 +143,11 @@ CLI::Option* add_mask_options(CLI::App& command, PaintJob& job) {
 
 void add_output_options(CLI::App& command, PaintJob& job) {
   OptionGroup group(command, "Output");
-  group.text("--output", job.output, "FILE.png|FOLDER/",
+  group.name("--output", job.output, "FILE.png|FOLDER/",
              "A file that ends in .png, .jpg, .jpeg or .webp, which is replaced if it exists, or a "
              "folder, which gets numbered PNG files: 00000-<seed>.png and on. Only PNG files keep "
              "the parameters. Required, unless --save-embeds is all that is wanted");
-  group.text("--save-embeds", job.save_embeds, "FILE",
+  group.name("--save-embeds", job.save_embeds, "FILE",
              "Keep what guided the pictures in a small safetensors file, for `kandinsky mix "
              "--embeds`");
   group.flag("--quiet", job.quiet, true, "No progress and no remarks, errors only");
@@ -151,7 +155,8 @@ void add_output_options(CLI::App& command, PaintJob& job) {
 
 std::string painting_footer(const std::string& example) {
   return "Paths of the saved pictures go to standard output, all else to standard error.\n"
-         "Ctrl-C stops at the next step and saves nothing.\n\nExample:\n" +
+         "Ctrl-C stops at the next step and saves nothing; a second one stops at "
+         "once.\n\nExample:\n" +
          example;
 }
 

@@ -1,19 +1,22 @@
 #include "cli/output_place.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <cerrno>
 #include <charconv>
 #include <cstdlib>
 #include <cstring>
+#include <limits>
 #include <string_view>
 #include <system_error>
 
+#include "cli/text.h"
 #include "kandinsky.hpp"
 
 namespace kandinsky::cli {
@@ -24,23 +27,19 @@ namespace fs = std::filesystem;
 /// What kandinsky_picture_save() writes.
 constexpr std::array<std::string_view, 4> kSuffixes = {".png", ".jpg", ".jpeg", ".webp"};
 constexpr std::size_t kNumberDigits = 5;
+constexpr std::size_t kMostNumberDigits = 15;  // what has more is not a number of ours
 const char* const kOption = "--output";
 
 [[noreturn]] void refuse(kandinsky_status status, const std::string& message) {
   throw StatusError(status, message);
 }
 
-std::string lower_suffix(const fs::path& path) {
-  std::string suffix = path.extension().string();
-  std::transform(suffix.begin(), suffix.end(), suffix.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return suffix;
-}
+std::string lower_suffix(const fs::path& path) { return lower(path.extension().string()); }
 
 /// The number of "00012-345.png"; -1 for another name.
 long long number_of(const std::string& name) {
   const std::size_t dash = name.find('-');
-  if (dash == std::string::npos || dash < kNumberDigits) return -1;
+  if (dash == std::string::npos || dash < kNumberDigits || dash > kMostNumberDigits) return -1;
   long long number = 0;
   const auto [stop, error] = std::from_chars(name.data(), name.data() + dash, number);
   return error == std::errc() && stop == name.data() + dash ? number : -1;
@@ -72,7 +71,32 @@ void probe(const fs::path& folder, const std::string& option, const fs::path& pa
   unlink(name.c_str());
 }
 
+std::string numbered_name(long long number, std::uint64_t seed) {
+  return fmt::format("{:0{}}-{}.png", number, kNumberDigits, seed);
+}
+
+/// Keeps other runs of this program from numbering files in a folder, where its file system can.
+class FolderLock {
+ public:
+  explicit FolderLock(const fs::path& folder)
+      : file_(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
+    if (file_ >= 0) ::flock(file_, LOCK_EX);
+  }
+  ~FolderLock() {
+    if (file_ >= 0) ::close(file_);
+  }
+  FolderLock(const FolderLock&) = delete;
+  FolderLock& operator=(const FolderLock&) = delete;
+
+ private:
+  int file_;
+};
+
 }  // namespace
+
+NewFile::~NewFile() {
+  if (is_claimed_) ::unlink(path_.c_str());
+}
 
 void check_file_place(const std::string& option, const fs::path& path) {
   const fs::path folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
@@ -85,11 +109,19 @@ void check_file_place(const std::string& option, const fs::path& path) {
     refuse(KANDINSKY_INVALID_ARGUMENT,
            fmt::format("{} {}: is there already and is not a file", option, path.string()));
   }
+  if (fs::exists(status) && ::access(path.c_str(), W_OK) != 0) {
+    refuse(KANDINSKY_INVALID_ARGUMENT, fmt::format("{} {}: cannot be replaced: {}", option,
+                                                   path.string(), std::strerror(errno)));
+  }
   probe(folder, option, path);
 }
 
 OutputPlace::OutputPlace(const std::string& output, std::int32_t batch_size) : path_(output) {
   if (output.empty()) refuse(KANDINSKY_INVALID_ARGUMENT, "--output: no name given");
+  if (output == "-") {
+    refuse(KANDINSKY_INVALID_ARGUMENT,
+           "--output -: images are not written to standard output, name a file or a folder");
+  }
   const fs::file_status status = status_of(path_, kOption);
   is_folder_ = output.back() == '/' || fs::is_directory(status);
   if (is_folder_) {
@@ -136,22 +168,40 @@ void OutputPlace::make_folder() {
     }
   }
   probe(path_, kOption, path_);
-  next_path(0);  // an unreadable folder shall show now as well
+  next_number();  // an unreadable folder shall show now as well
+  status_of(path_ / numbered_name(0, std::numeric_limits<std::uint64_t>::max()), kOption);
 }
 
-std::string OutputPlace::next_path(std::uint64_t seed) const {
-  if (!is_folder_) return path_.string();
+long long OutputPlace::next_number() const {
   long long number = 0;
   std::error_code error;
-  const fs::directory_iterator entries(path_, error);
+  fs::directory_iterator entry(path_, error);
+  for (; !error && entry != fs::directory_iterator(); entry.increment(error)) {
+    number = std::max(number, number_of(entry->path().filename().string()) + 1);
+  }
   if (error) {
     refuse(KANDINSKY_INVALID_ARGUMENT, fmt::format("--output {}: the folder cannot be read: {}",
                                                    path_.string(), error.message()));
   }
-  for (const fs::directory_entry& entry : entries) {
-    number = std::max(number, number_of(entry.path().filename().string()) + 1);
+  return number;
+}
+
+NewFile OutputPlace::next_file(std::uint64_t seed) {
+  if (!is_folder_) return NewFile(path_.string(), false);
+  if (!fs::exists(status_of(path_, kOption))) make_folder();  // another run removed its empty one
+  const FolderLock lock(path_);
+  for (long long number = next_number();; ++number) {
+    const std::string path = (path_ / numbered_name(number, seed)).string();
+    const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (file >= 0) {
+      ::close(file);
+      return NewFile(path, true);
+    }
+    if (errno != EEXIST) {
+      refuse(KANDINSKY_INVALID_ARGUMENT,
+             fmt::format("--output {}: cannot be written: {}", path, std::strerror(errno)));
+    }
   }
-  return (path_ / fmt::format("{:0{}}-{}.png", number, kNumberDigits, seed)).string();
 }
 
 }  // namespace kandinsky::cli

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace kandinsky::cli {
@@ -10,6 +11,23 @@ namespace kandinsky::cli {
 /// Throws StatusError, naming the option, unless a file can be written there:
 /// KANDINSKY_INVALID_ARGUMENT, or KANDINSKY_NOT_FOUND when its folder does not exist.
 void check_file_place(const std::string& option, const std::filesystem::path& path);
+
+/// A file that is about to be written. One that was claimed is there already, empty, so that nobody
+/// else takes its name; it is removed at the end unless it is kept.
+class NewFile {
+ public:
+  NewFile(std::string path, bool is_claimed) : path_(std::move(path)), is_claimed_(is_claimed) {}
+  ~NewFile();
+  NewFile(const NewFile&) = delete;
+  NewFile& operator=(const NewFile&) = delete;
+
+  const std::string& path() const { return path_; }
+  void keep() { is_claimed_ = false; }
+
+ private:
+  std::string path_;
+  bool is_claimed_;
+};
 
 /// Where a batch of pictures goes: one file, or a folder with numbered files. Everything that can
 /// be told beforehand is checked when it is made, so that no work is lost to a spelling mistake.
@@ -24,9 +42,9 @@ class OutputPlace {
   /// False for formats without a place for the parameters text.
   bool keeps_parameters() const;
 
-  /// The path for the next picture: the file, or "<folder>/<number>-<seed>.png", numbered on from
-  /// what is in the folder.
-  std::string next_path(std::uint64_t seed) const;
+  /// The next picture's file: the one that was named, or "<folder>/<number>-<seed>.png", claimed
+  /// under a number that nothing in the folder has, nor another run that writes there meanwhile.
+  NewFile next_file(std::uint64_t seed);
 
  private:
   /// Folders that were made, outermost first. They are removed at the end if nothing was put into
@@ -40,6 +58,7 @@ class OutputPlace {
   };
 
   void make_folder();
+  long long next_number() const;
 
   std::filesystem::path path_;
   bool is_folder_ = false;

@@ -12,7 +12,10 @@
 #include "cli/output_place.h"
 #include "cli/paint_job.h"
 #include "cli/parameters.h"
+#include "cli/read_image.h"
 #include "cli/session.h"
+#include "cli/streams.h"
+#include "cli/text.h"
 
 namespace kandinsky::cli {
 namespace {
@@ -42,16 +45,17 @@ void fill_lists(PaintJob& job) {
   if (job.reference_noise) job.denoise.init_noise = "reference";
 }
 
-void load_source(PaintJob& job) {
-  if (!job.image.empty()) job.source.pictures.push_back(Picture::load(job.image));
-  if (!job.mask.empty()) job.source.masks.push_back(Picture::load(job.mask));
+void load_source(PaintJob& job, ImageReader& reader) {
+  const char* const image_option = job.mix.empty() ? "--image" : "--init-image";
+  if (!job.image.empty()) job.source.pictures.push_back(reader.read(image_option, job.image));
+  if (!job.mask.empty()) job.source.masks.push_back(reader.read("--mask", job.mask));
 }
 
 /// "kandinsky-demo" for "models/kandinsky-demo/" and for "." inside of it.
 std::string folder_name(const std::string& dir) {
   std::error_code error;
   const std::filesystem::path path = std::filesystem::canonical(dir, error);
-  return error ? dir : path.filename().string();
+  return to_utf8(error ? dir : path.filename().string());
 }
 
 void set_size(PaintJob& job, Session& session) {
@@ -92,18 +96,19 @@ Result run(Engine& engine, const PaintJob& job, const std::vector<Picture>& mix_
   return {std::move(embeds), std::move(pictures)};
 }
 
-void save_pictures(const PaintJob& job, const OutputPlace& output,
+void save_pictures(const PaintJob& job, OutputPlace& output,
                    const std::vector<std::uint8_t>& pictures, const kandinsky_engine_info& info) {
   const std::uint8_t* pixels = pictures.data();
   for (std::size_t i = 0; i < job.denoise.seeds.size(); ++i) {
-    const std::string path = output.next_path(job.denoise.seeds[i]);
+    NewFile file = output.next_file(job.denoise.seeds[i]);
     const std::string text =
         output.keeps_parameters()
             ? parameters_text(job, i, folder_name(job.model.engine.model_dir), info)
             : std::string();
-    save_picture(path, pixels, job.denoise.width, job.denoise.height, text);
+    save_picture(file.path(), pixels, job.denoise.width, job.denoise.height, text);
+    file.keep();
     pixels += pictures.size() / job.denoise.seeds.size();
-    fmt::print("{}\n", path);
+    print(file.path() + "\n");
   }
 }
 
@@ -111,15 +116,21 @@ void save_pictures(const PaintJob& job, const OutputPlace& output,
 
 void paint(PaintJob job) {
   if (job.output.empty() && job.save_embeds.empty())
-    throw StatusError(KANDINSKY_INVALID_ARGUMENT, "--output: no name given");
+    throw StatusError(KANDINSKY_INVALID_ARGUMENT,
+                      "--output: no name given; it may be left out beside --save-embeds only");
   fill_lists(job);
   Session session(job.quiet);
   // Bad files and places shall show before the model is loaded.
-  load_source(job);
-  const std::vector<Picture> mix_pictures = load_mix_pictures(job.mix);
+  ImageReader reader([&] { session.check_interrupt(); });
+  load_source(job, reader);
+  const std::vector<Picture> mix_pictures = load_mix_pictures(job.mix, reader);
   std::optional<OutputPlace> output;
   if (!job.output.empty()) output.emplace(job.output, job.batch_size);
   if (!job.save_embeds.empty()) check_file_place("--save-embeds", job.save_embeds);
+  if (output && job.save_embeds == job.output) {
+    throw StatusError(KANDINSKY_INVALID_ARGUMENT,
+                      fmt::format("--save-embeds {}: --output has the same name", job.output));
+  }
 
   session.open(job.model);
   const kandinsky_engine_info info = session.info();
@@ -132,7 +143,7 @@ void paint(PaintJob job) {
   const Result result = session.run([&](Engine& engine) { return run(engine, job, mix_pictures); });
   if (!job.save_embeds.empty()) {
     result.embeds.save(job.save_embeds);
-    fmt::print("{}\n", job.save_embeds);
+    print(job.save_embeds + "\n");
   }
   if (output) save_pictures(job, *output, result.pictures, info);
 }

@@ -6,14 +6,20 @@
 #include <iterator>
 #include <type_traits>
 
+#include "cli/text.h"
 #include "kandinsky.hpp"
 
 namespace kandinsky::cli {
 namespace {
 
-/// Hosts split the settings at commas and colons, and quote values that have them.
+/// Hosts split the settings at commas and colons, and quote values that have them. Their parser
+/// also loses an empty value, blanks at the front, and quotes that are a value's own.
 std::string setting_value(const std::string& value) {
-  return value.find_first_of(",:\n") == std::string::npos ? value : json_string(value);
+  constexpr std::string_view kSpace = " \t\v\f\r";
+  const bool is_lost = value.empty() || value.front() == '"' ||
+                       kSpace.find(value.front()) != std::string_view::npos ||
+                       kSpace.find(value.back()) != std::string_view::npos;
+  return is_lost || value.find_first_of(",:\n") != std::string::npos ? json_string(value) : value;
 }
 
 /// The line of settings, as it grows.
@@ -103,8 +109,9 @@ void add_mix(Settings& settings, const PaintJob& job) {
   for (const MixItem& item : job.mix) {
     if (!items.empty()) items += " + ";
     const bool is_text = item.kind == MixItem::Kind::kText;
-    const std::string name =
-        is_text ? json_string(item.value) : std::filesystem::path(item.value).filename().string();
+    const std::string name = is_text
+                                 ? json_string(item.value)
+                                 : to_utf8(std::filesystem::path(item.value).filename().string());
     items += fmt::format("{} {}", item.weight, name);
   }
   settings.add("Kandinsky mix items", items);

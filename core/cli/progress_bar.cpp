@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "cli/streams.h"
+
 namespace kandinsky::cli {
 namespace {
 
@@ -48,14 +50,13 @@ void ProgressBar::update(const kandinsky_progress& progress) {
   const bool is_over = step_ >= steps_;
   const std::string text = line(seconds_between(start_, now));
   if (on_terminal_) {
-    fmt::print(out_, "\r{}\x1b[K", text);
+    say("\r" + text + "\x1b[K");
     line_is_open_ = true;
     if (is_over) finish_line();
   } else if (is_over || seconds_between(last_line_, now) >= kSecondsBetweenPlainLines) {
-    fmt::print(out_, "{}\n", text);
+    say(text + "\n");
     last_line_ = now;
   }
-  std::fflush(out_);
 }
 
 std::string ProgressBar::line(double seconds) const {
@@ -75,14 +76,12 @@ std::string ProgressBar::line(double seconds) const {
 
 void ProgressBar::message(const char* text) {
   finish_line();
-  fmt::print(out_, "kandinsky: {}\n", text);
-  std::fflush(out_);
+  say_line(text);
 }
 
 void ProgressBar::finish_line() {
   if (!line_is_open_) return;
-  fmt::print(out_, "\n");
-  std::fflush(out_);
+  say("\n");
   line_is_open_ = false;
 }
 

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <chrono>
-#include <cstdio>
 #include <string>
 
 #include "kandinsky.hpp"
@@ -11,12 +10,12 @@ namespace kandinsky::cli {
 /// "0:47", "12:05", "1:02:03"; parts of a second are rounded up, as for a time that is left.
 std::string clock_text(double seconds);
 
-/// Where a job stands, as a picture of text: on a terminal one line per stage, drawn anew at each
-/// step; elsewhere a plain line when a stage ends and at most every ten seconds in between.
+/// Where a job stands, drawn as text on standard error: on a terminal one line per stage, drawn
+/// anew at each step; elsewhere a plain line when a stage ends and at most every ten seconds in
+/// between.
 class ProgressBar {
  public:
-  /// `out` must outlive the bar.
-  ProgressBar(std::FILE* out, bool on_terminal) : out_(out), on_terminal_(on_terminal) {}
+  explicit ProgressBar(bool on_terminal) : on_terminal_(on_terminal) {}
   ~ProgressBar() { finish_line(); }
   ProgressBar(const ProgressBar&) = delete;
   ProgressBar& operator=(const ProgressBar&) = delete;
@@ -35,7 +34,6 @@ class ProgressBar {
 
   std::string line(double seconds) const;
 
-  std::FILE* out_;
   bool on_terminal_;
   bool line_is_open_ = false;
   std::string stage_;

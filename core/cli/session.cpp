@@ -2,13 +2,12 @@
 
 #include <unistd.h>
 
-#include <cstdio>
 #include <utility>
 
 namespace kandinsky::cli {
 
 Session::Session(bool quiet)
-    : quiet_(quiet), watch_([this] { cancel(); }), bar_(stderr, isatty(STDERR_FILENO) != 0) {}
+    : quiet_(quiet), watch_([this] { cancel(); }), bar_(isatty(STDERR_FILENO) != 0) {}
 
 void Session::open(const ModelChoice& model) {
   check_interrupt();
@@ -34,7 +33,7 @@ void Session::remark(const std::string& text) {
 }
 
 void Session::check_interrupt() const {
-  if (watch_.signal() != 0) throw StatusError(KANDINSKY_CANCELLED, "stopped, nothing was saved");
+  if (watch_.signal() != 0) throw Stopped(watch_.signal());
 }
 
 void Session::cancel() {

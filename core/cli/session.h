@@ -12,6 +12,17 @@
 
 namespace kandinsky::cli {
 
+/// A job ended by a signal.
+class Stopped : public StatusError {
+ public:
+  explicit Stopped(int signal)
+      : StatusError(KANDINSKY_CANCELLED, "stopped, nothing was saved"), signal_(signal) {}
+  int signal() const { return signal_; }
+
+ private:
+  int signal_;
+};
+
 /// An engine that reports to standard error and obeys Ctrl-C. Make it before any other thread
 /// exists, see InterruptWatch: libraries that read pictures have threads, too.
 class Session {
@@ -22,8 +33,10 @@ class Session {
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 
-  /// Opens the engine, which everything below but remark() needs. Throws StatusError, and after
-  /// Ctrl-C StatusError(KANDINSKY_CANCELLED).
+  /// Throws Stopped after Ctrl-C and the other signals of InterruptWatch.
+  void check_interrupt() const;
+
+  /// Opens the engine, which everything below but remark() needs. Throws StatusError and Stopped.
   void open(const ModelChoice& model);
 
   kandinsky_engine_info info() const { return engine_->info(); }
@@ -31,8 +44,7 @@ class Session {
   /// Tells the person something, unless it is to be quiet.
   void remark(const std::string& text);
 
-  /// Runs job(engine) and returns its result. Throws StatusError, and after Ctrl-C
-  /// StatusError(KANDINSKY_CANCELLED).
+  /// Runs job(engine) and returns its result. Throws StatusError and Stopped.
   template <typename Job>
   auto run(const Job& job) {
     check_interrupt();
@@ -49,7 +61,6 @@ class Session {
   }
 
  private:
-  void check_interrupt() const;
   void cancel();
 
   bool quiet_;

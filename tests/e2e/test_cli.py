@@ -400,8 +400,16 @@ class TestProgress:
 
 
 class TestInterrupt:
-    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-    @pytest.mark.parametrize("stage", ["seed", "text encoder", "prior"])
+    @pytest.mark.parametrize(
+        ("number", "stage"),
+        [
+            *((signal.SIGINT, stage) for stage in ("seed", "text encoder", "prior")),
+            (signal.SIGTERM, "seed"),
+            (signal.SIGHUP, "prior"),
+            (signal.SIGPIPE, "prior"),
+            (signal.SIGXCPU, "prior"),
+        ],
+    )
     def test_a_signal_ends_it_cleanly(
         self, model: Path, tmp_path: Path, number: signal.Signals, stage: str
     ) -> None:
@@ -422,7 +430,7 @@ class TestInterrupt:
         process.send_signal(number)
         started = time.monotonic()
         stdout, rest = process.communicate(timeout=60)
-        assert process.returncode == 130, rest
+        assert process.returncode == 128 + number, rest
         assert time.monotonic() - started < 30
         assert stdout == ""
         assert rest.splitlines()[-1] == "kandinsky: stopped, nothing was saved"
@@ -435,6 +443,20 @@ class TestInterrupt:
         command[1:2] = ["img2img", "--image", tmp_path / "source.png"]
         assert interrupt_at("denoise", command) == 130
         assert list(tmp_path.iterdir()) == [tmp_path / "source.png"]
+
+    def test_a_second_signal_ends_it_at_once(self, model: Path, tmp_path: Path) -> None:
+        """The first one waits for the end of a step."""
+        process = subprocess.Popen(
+            long_job(model, tmp_path / "x.png"), stderr=subprocess.PIPE, text=True
+        )
+        assert process.stderr is not None
+        for line in process.stderr:
+            if line.startswith("prior"):
+                break
+        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=60)
+        assert process.returncode == -signal.SIGTERM
 
     def test_an_existing_file_survives(self, model: Path, tmp_path: Path) -> None:
         (tmp_path / "x.png").write_text("old")

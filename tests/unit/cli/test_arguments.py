@@ -11,6 +11,10 @@ INVALID, NOT_FOUND = 2, 3
 PAINT = ("txt2img", "--model", "no-such-model", "--prompt", "a red circle")
 
 
+# Before an option's name in the help, in old and new versions of CLI11.
+INDENT = "(?: {2}| {10})"
+
+
 def refused(code: int, *arguments: str | bytes | Path) -> str:
     """The one line that the program ends with."""
     done = run_program(*arguments)
@@ -49,7 +53,7 @@ def test_help_names_every_option_and_an_example(command: str) -> None:
     done = run_program(command, "--help")
     assert done.returncode == 0
     assert done.stderr == ""
-    listed = set(re.findall(r"(?m)^  (--[a-z0-9-]+)", done.stdout))
+    listed = set(re.findall(rf"(?m)^{INDENT}(--[a-z0-9-]+)", done.stdout))
     assert listed == {*COMMANDS[command].split()}
     assert f"kandinsky {command} --model models/" in done.stdout
     for names in ("samplers", "schedulers"):
@@ -73,8 +77,8 @@ def test_help_names_every_option_and_an_example(command: str) -> None:
 )
 def test_help_tells_defaults_and_ranges(option: str, default: str, values: str) -> None:
     text = run_program("img2img", "--help").stdout
-    start = text.index(f"\n  {option} ")
-    described = " ".join(text[start : text.find("\n  --", start + 1)].split())
+    [described] = re.findall(rf"(?ms)^{INDENT}({option} .*?)(?=^{INDENT}--|^$)", text)
+    described = " ".join(described.split())
     # As CLI11 writes it, before and since 2.2.
     shown = re.escape(default)
     assert re.match(rf"{option} \w+(={shown}| \[{shown}\]|) ", described)
@@ -84,7 +88,8 @@ def test_help_tells_defaults_and_ranges(option: str, default: str, values: str) 
 def test_top_level_help_explains_exit_codes() -> None:
     done = run_program("--help")
     assert done.returncode == 0
-    for word in (*COMMANDS, "info", "samplers", "schedulers", "Exit codes", "130"):
+    codes = ("129", "130", "141", "143", "152")
+    for word in (*COMMANDS, "info", "samplers", "schedulers", "Exit codes", *codes):
         assert word in done.stdout
 
 
@@ -225,6 +230,7 @@ def test_bad_values_about_pictures_name_the_option(option: str, value: str, reas
         (("--text", "a", "--weight", "-1000001"), "--weight: -1000001 is out of range"),
         (("--text", "a", "--weight", "half"), '--weight: "half" is not a number'),
         (tuple(["--image=a.png"] * 50), "a.png"),
+        (tuple(["--text=a"] * 65), "there are 65 items to mix, expected up to 64"),
         (("--embeds", "a.safetensors"), "no-such-model"),
     ],
 )
@@ -263,12 +269,13 @@ def test_seeds_of_a_batch_must_not_run_over() -> None:
 @pytest.mark.parametrize(
     "bad", [b"\xff", b"\xc0\x80", b"\xed\xa0\x80", b"\xf4\x90\x80\x80", b"\xe2\x82"]
 )
-@pytest.mark.parametrize("option", ["--prompt", "--negative-prompt", "--model"])
-def test_arguments_must_be_utf8(option: str, bad: bytes) -> None:
-    words = ["txt2img", "--output", "x.png", "--device", "auto", option, b"a " + bad]
-    assert refused(INVALID, *words) == (
-        "kandinsky: argument 7 is not UTF-8 text; check the terminal's or script's encoding"
+@pytest.mark.parametrize("option", ["--prompt", "--negative-prompt", "--text"])
+def test_texts_must_be_utf8(option: str, bad: bytes) -> None:
+    words = ["mix", "--model", "no-such-model", "--text", "a", "--output", "x.png", option]
+    assert refused(INVALID, *words, b"a " + bad) == (
+        f"kandinsky: {option}: the text is not UTF-8; check the encoding of the terminal or script"
     )
+    assert "no-such-model" in refused(NOT_FOUND, *words, "a")
 
 
 @pytest.mark.parametrize("good", ["красный круг", "円", "😀", "\U0010ffff", "\u0080"])

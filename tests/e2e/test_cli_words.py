@@ -1,0 +1,172 @@
+"""What arrives of odd texts on the command line, as a PNG's parameters and a host's parser show."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from support.built import PROGRAM, PYTHON_DIR, run_program
+
+FEW = ("--steps=2", "--prior-steps=2", "--seed=1", "--precision=fp32")
+_SETTING = re.compile(r'\s*(\w[\w \-/]+):\s*("(?:\\.|[^\\"])+"|[^,]*)(?:,|$)')
+
+
+def host_reads(text: str) -> dict[str, str]:
+    """A PNG's text by the rules of Automatic1111's parser, which takes no empty value."""
+    *prompts, last = text.split("\n")
+    negative = next(
+        (i for i, line in enumerate(prompts) if line.startswith("Negative prompt:")), len(prompts)
+    )
+    read = {
+        "Prompt": "\n".join(prompts[:negative]),
+        "Negative prompt": "\n".join(prompts[negative:])[len("Negative prompt:") :].strip(),
+    }
+    for key, value in _SETTING.findall(last):
+        assert value != "", f"{key} is lost"
+        is_quoted = value[0] == '"' and value[-1] == '"'
+        read[key] = json.loads(value) if is_quoted else value
+    return read
+
+
+def paint(model: Path, output: Path, *words: str | bytes) -> dict[str, str]:
+    """Paints quickly; returns what a host would read from the PNG."""
+    done = run_program("txt2img", "--model", model, "--output", output, "--quiet", *FEW, *words)
+    assert done.returncode == 0, done.stderr
+    with Image.open(output) as image:
+        return host_reads(image.info["parameters"])
+
+
+ODD = [
+    *("[[aa]]", "[[a,a]]", "[a, b]", "[]", "[[]]", "[[", "]]", "[a", "{}", "{a: b}", "%%", "[{}]"),
+    *('"quoted"', "'quoted'", '"', "'", "a \\ b", '\\"', "`a`", "$HOME", "%s", 'B"(\\x41)"'),
+    *("a,b", "a=b", "=a", "=", "key = [1, 2]", "#comment", ";", "@file", "a:b", "(a:1.2)"),
+    *("-", "--", "---", "-a", "-1", "--prompt", "--prompt=b", "--help", "-h", "--a=[b"),
+    *("txt2img", "info", "true", "false", "0", "-h=[x", "\x01", "\x01[a", "--a=\x01", "a\tb"),
+    *("  blanks  ".strip(), "a  b", "界", "😀", "é", "a" * 3000),
+]
+
+
+def test_odd_prompts_arrive_whole(model: Path, tmp_path: Path) -> None:
+    """The first ones, which old and new versions of CLI11 take for something else."""
+    for i in range(0, 12, 3):
+        prompt, negative, prior = ODD[i : i + 3]
+        spelled = (
+            ("--prompt", prompt, f"--negative-prompt={negative}", "--negative-prior-prompt", prior)
+            if i % 2
+            else (
+                f"--prompt={prompt}",
+                "--negative-prompt",
+                negative,
+                f"--negative-prior-prompt={prior}",
+            )
+        )
+        read = paint(model, tmp_path / "x.png", *spelled)
+        arrived = [read["Prompt"], read["Negative prompt"], read["Kandinsky negative prior prompt"]]
+        assert arrived == [prompt, negative, prior]
+
+
+def test_empty_texts_are_empty_and_eat_nothing(model: Path, tmp_path: Path) -> None:
+    for words in (
+        ("--prompt=", "--negative-prompt=", "--negative-prior-prompt="),
+        ("--prompt", "", "--negative-prompt", "", "--negative-prior-prompt", ""),
+    ):
+        read = paint(model, tmp_path / "x.png", *words, "--cfg-scale", "2.5")
+        assert read["CFG scale"] == "2.5"
+        assert read["Prompt"] == ""
+        assert read["Negative prompt"] == ""
+        assert read["Kandinsky negative prior prompt"] == ""
+
+
+@pytest.mark.parametrize("text", [' "a" ', '"a", "b"', "a\nb: c\t"])
+def test_a_host_reads_every_value(model: Path, tmp_path: Path, text: str) -> None:
+    read = paint(model, tmp_path / "x.png", "--prompt=x", "--negative-prior-prompt", text)
+    assert read["Kandinsky negative prior prompt"] == text
+    assert read["Kandinsky precision"] == "fp32"
+
+
+@pytest.mark.parametrize("is_one_word", [False, True])
+def test_odd_texts_of_a_mix_arrive_whole(model: Path, tmp_path: Path, is_one_word: bool) -> None:
+    """In both spellings of the option, and each with its weight."""
+    odd = [*ODD, "", "--weight"]
+    words = [
+        word
+        for text in odd
+        for word in ([f"--text={text}"] if is_one_word else ["--text", text]) + ["--weight=0.5"]
+    ]
+    done = run_program("mix", "--model", model, "--output", tmp_path / "x.png", *FEW, *words)
+    assert done.returncode == 0, done.stderr
+    with Image.open(tmp_path / "x.png") as image:
+        read = host_reads(image.info["parameters"])
+    items = [f"0.5 {json.dumps(text, ensure_ascii=False)}" for text in odd]
+    assert read["Kandinsky mix items"] == " + ".join(items)
+
+
+@pytest.fixture(scope="session")
+def turkish(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """An environment in which "I" and "i" are not each other's case, and 1/2 is 0,5."""
+    folder = tmp_path_factory.mktemp("locales")
+    made = subprocess.run(
+        ["localedef", "-i", "tr_TR", "-f", "UTF-8", folder / "tr_TR.UTF-8"],
+        capture_output=True,
+        check=False,
+    )
+    if made.returncode != 0:
+        pytest.skip("the sources of locales are not installed (Debian: locales)")
+    return {**os.environ, "LOCPATH": str(folder), "LC_ALL": "tr_TR.UTF-8"}
+
+
+def test_no_locale_changes_words_or_numbers(
+    model: Path, tmp_path: Path, turkish: dict[str, str]
+) -> None:
+    """A host calls setlocale(), as Python does here."""
+    script = f"""
+import locale, sys
+sys.path.insert(0, {str(PYTHON_DIR)!r})
+from kandinsky_engine import Engine
+locale.setlocale(locale.LC_ALL, "")
+print(locale.str(0.5), file=sys.stderr)
+with Engine({str(model)!r}, precision="fp32") as engine:
+    for sampler, scheduler in (("ddim", "automatic"), ("DPM++ 2m", "KARRAS"), ("unipc", "uniform")):
+        [image] = engine.text_to_image(
+            ["a (red:1.5) circle"], seeds=[1], width=64, height=64, num_inference_steps=2,
+            prior_num_inference_steps=2, sampler=sampler, scheduler=scheduler)
+        print(int(image.astype(int).sum()))
+"""
+    there, here = (
+        subprocess.run(
+            [sys.executable, "-c", script],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        for environment in (turkish, {**os.environ, "LC_ALL": "C"})
+    )
+    assert (there.returncode, here.returncode) == (0, 0), there.stderr + here.stderr
+    assert (there.stderr, here.stderr) == ("0,5\n", "0.5\n")
+    assert there.stdout == here.stdout
+    done = subprocess.run(
+        [
+            *(PROGRAM, "txt2img", "--model", model, "--sampler=ddim"),
+            *(
+                "--max-memory=2.5gib",
+                "--output",
+                tmp_path / "x.PNG",
+                "--prompt=a",
+                "--cfg-scale=2.5",
+            ),
+            *FEW,
+        ],
+        env=turkish,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    with Image.open(tmp_path / "x.PNG") as image:
+        read = host_reads(image.info["parameters"])
+    assert (read["Sampler"], read["CFG scale"]) == ("DDIM", "2.5")
