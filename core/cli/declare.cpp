@@ -9,6 +9,7 @@
 #include "cli/arguments.h"
 #include "cli/limits.h"
 #include "cli/marked.h"
+#include "kandinsky.hpp"
 
 namespace kandinsky::cli {
 
@@ -30,6 +31,14 @@ CLI::Option* OptionGroup::name(const std::string& name, std::string& target,
 CLI::Option* OptionGroup::name(const std::string& name, std::optional<std::string>& target,
                                const std::string& type, const std::string& help) {
   return add(name, type, help, [&target](const std::string& given) { target = given; });
+}
+
+CLI::Option* OptionGroup::file(const std::string& name, std::string& target,
+                               const std::string& type, const std::string& help) {
+  return add(name, type, help, [=, &target](const std::string& given) {
+    if (given.empty()) throw StatusError(KANDINSKY_INVALID_ARGUMENT, name + ": no name given");
+    target = given;
+  });
 }
 
 CLI::Option* OptionGroup::text(const std::string& name, std::optional<std::string>& target,

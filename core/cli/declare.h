@@ -23,6 +23,10 @@ class OptionGroup {
   /// Tells an absent name from an empty one.
   CLI::Option* name(const std::string& name, std::optional<std::string>& target,
                     const std::string& type, const std::string& help);
+  /// A file's name, which must not be empty: a job would do without the file, and nobody would
+  /// know.
+  CLI::Option* file(const std::string& name, std::string& target, const std::string& type,
+                    const std::string& help);
   /// UTF-8. Tells an absent text from an empty one.
   CLI::Option* text(const std::string& name, std::optional<std::string>& target,
                     const std::string& help);

@@ -102,7 +102,7 @@ void add_noise_options(CLI::App& command, PaintJob& job) {
 CLI::Option* add_image_options(CLI::App& command, PaintJob& job, const char* name) {
   OptionGroup group(command, "Picture");
   CLI::Option* image =
-      group.name(name, job.image, "FILE",
+      group.file(name, job.image, "FILE",
                  "Image to start from: a PNG, JPEG or WebP file, a pipe, or - for standard input; "
                  "of an animation the first image; transparent places become white");
   group.number("--strength", job.denoise.strength, 0, 1,
@@ -118,7 +118,7 @@ CLI::Option* add_image_options(CLI::App& command, PaintJob& job, const char* nam
 CLI::Option* add_mask_options(CLI::App& command, PaintJob& job) {
   OptionGroup group(command, "Mask");
   SourceOptions& source = job.source;
-  CLI::Option* mask = group.name("--mask", job.mask, "FILE",
+  CLI::Option* mask = group.file("--mask", job.mask, "FILE",
                                  "Image as large as the one to start from: white is repainted, "
                                  "black and transparent are kept. Read as that one is");
   group.flag("--invert-mask", source.invert_mask, true, "Black is repainted, white is kept");
@@ -143,11 +143,11 @@ CLI::Option* add_mask_options(CLI::App& command, PaintJob& job) {
 
 void add_output_options(CLI::App& command, PaintJob& job) {
   OptionGroup group(command, "Output");
-  group.name("--output", job.output, "FILE.png|FOLDER/",
+  group.file("--output", job.output, "FILE.png|FOLDER/",
              "A file that ends in .png, .jpg, .jpeg or .webp, which is replaced if it exists, or a "
              "folder, which gets numbered PNG files: 00000-<seed>.png and on. Only PNG files keep "
              "the parameters. Required, unless --save-embeds is all that is wanted");
-  group.name("--save-embeds", job.save_embeds, "FILE",
+  group.file("--save-embeds", job.save_embeds, "FILE",
              "Keep what guided the pictures in a small safetensors file, for `kandinsky mix "
              "--embeds`");
   group.flag("--quiet", job.quiet, true, "No progress and no remarks, errors only");

@@ -117,7 +117,6 @@ void check_file_place(const std::string& option, const fs::path& path) {
 }
 
 OutputPlace::OutputPlace(const std::string& output, std::int32_t batch_size) : path_(output) {
-  if (output.empty()) refuse(KANDINSKY_INVALID_ARGUMENT, "--output: no name given");
   if (output == "-") {
     refuse(KANDINSKY_INVALID_ARGUMENT,
            "--output -: images are not written to standard output, name a file or a folder");

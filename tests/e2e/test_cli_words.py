@@ -105,6 +105,25 @@ def test_odd_texts_of_a_mix_arrive_whole(model: Path, tmp_path: Path, is_one_wor
     assert read["Kandinsky mix items"] == " + ".join(items)
 
 
+@pytest.mark.parametrize("option", ["--device", "--prior-device"])
+@pytest.mark.parametrize("device", ["cpu:5", "cpu:-1", "cuda:", "gpu", "cpu\x1b[31m", ""])
+def test_a_device_that_is_none_is_named(
+    model: Path, tmp_path: Path, option: str, device: str
+) -> None:
+    done = run_program(
+        *("txt2img", "--model", model, "--output", tmp_path / "x.png", "--prompt=a", *FEW),
+        f"{option}={device}",
+    )
+    if device == "":
+        assert done.returncode == 0, "as if it were not given"
+        return
+    line = done.stderr.splitlines()[-1]
+    assert done.returncode == 2, line
+    assert device.partition("\x1b")[0] in line
+    assert "\x1b" not in line
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.fixture(scope="session")
 def turkish(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """An environment in which "I" and "i" are not each other's case, and 1/2 is 0,5."""

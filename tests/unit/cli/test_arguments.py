@@ -250,6 +250,19 @@ def test_missing_pictures_are_told_before_the_model_is_opened(command: str) -> N
     assert "no-such.png" in line
 
 
+@pytest.mark.parametrize("option", ["--image", "--mask", "--output", "--save-embeds"])
+@pytest.mark.parametrize("is_one_word", [False, True])
+def test_an_empty_name_of_a_file_is_not_no_file(option: str, is_one_word: bool) -> None:
+    """Without its mask a job would repaint the whole image."""
+    words = {"--image": "a.png", "--mask": "m.png", "--output": "x.png"} | {option: ""}
+    spelled = [f"{name}={value}" for name, value in words.items()]
+    if not is_one_word:
+        spelled = [word for pair in words.items() for word in pair]
+    assert (
+        refused(INVALID, "inpaint", *PAINT[1:], *spelled) == f"kandinsky: {option}: no name given"
+    )
+
+
 def test_an_output_or_a_place_for_embeds_is_needed(tmp_path: Path) -> None:
     assert "--output: no name given" in refused(INVALID, *PAINT)
     line = refused(NOT_FOUND, *PAINT, "--save-embeds", tmp_path / "none" / "a.safetensors")
