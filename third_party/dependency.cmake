@@ -18,6 +18,24 @@ include_guard()
 include(ExternalProject)
 include(FetchContent)
 
+# kandinsky_archives(<name> INCLUDE <folder> FILES <archives>... [LINK <targets>...])
+# Makes the target kandinsky_<name>. Each archive may need those after it, and LINK.
+function(kandinsky_archives name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "INCLUDE" "FILES;LINK")
+  set(behind ${arg_LINK})
+  list(REVERSE arg_FILES)
+  foreach(file IN LISTS arg_FILES)
+    get_filename_component(archive "${file}" NAME_WE)
+    add_library(kandinsky_${archive} STATIC IMPORTED GLOBAL)
+    set_target_properties(kandinsky_${archive} PROPERTIES
+      IMPORTED_LOCATION "${file}" INTERFACE_LINK_LIBRARIES "${behind}")
+    list(PREPEND behind kandinsky_${archive})
+  endforeach()
+  add_library(kandinsky_${name} INTERFACE)
+  target_include_directories(kandinsky_${name} SYSTEM INTERFACE "${arg_INCLUDE}")
+  target_link_libraries(kandinsky_${name} INTERFACE ${behind})
+endfunction()
+
 # kandinsky_static_archives(<variable> <name> HEADER <file> ARCHIVES <names>... [OPTIONAL <names>...] [LINK <targets>...])
 # Makes the target kandinsky_<name> from the system's lib<archive>.a, or nothing where one of ARCHIVES is missing, and sets
 # <variable> as kandinsky_dependency expects.
@@ -55,9 +73,8 @@ __attribute__((constructor)) static void set(void) { kandinsky_stderr = stderr; 
 ]])
     add_library(kandinsky_stderr STATIC "${CMAKE_BINARY_DIR}/third_party/stderr.c")
   endif()
-  add_library(kandinsky_${name} INTERFACE)
-  target_include_directories(kandinsky_${name} SYSTEM INTERFACE "${KANDINSKY_${upper}_INCLUDE_DIR}")
-  target_link_libraries(kandinsky_${name} INTERFACE ${copies} kandinsky_stderr ${arg_LINK})
+  kandinsky_archives(${name} INCLUDE "${KANDINSKY_${upper}_INCLUDE_DIR}" FILES ${copies}
+    LINK ${arg_LINK} kandinsky_stderr)
   list(JOIN copies " " found)
   set(${out} "${found}" PARENT_SCOPE)
 endfunction()
@@ -78,10 +95,8 @@ function(kandinsky_external name)
       ${arg_OPTIONS}
     BUILD_BYPRODUCTS ${archives})
   file(MAKE_DIRECTORY "${prefix}/include")
-  add_library(kandinsky_${name} INTERFACE)
+  kandinsky_archives(${name} INCLUDE "${prefix}/include" FILES ${archives} LINK ${arg_LINK})
   add_dependencies(kandinsky_${name} kandinsky_${name}_build)
-  target_include_directories(kandinsky_${name} SYSTEM INTERFACE "${prefix}/include")
-  target_link_libraries(kandinsky_${name} INTERFACE ${archives} ${arg_LINK})
   foreach(target IN LISTS arg_LINK)
     if(TARGET ${target}_build)
       add_dependencies(kandinsky_${name}_build ${target}_build)
