@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from support import c_header
 
-OK, INVALID_ARGUMENT, INCOMPATIBLE, INTERNAL = 0, 1, 8, 9
+OK, INVALID_ARGUMENT, INCOMPATIBLE, INTERNAL, IO = 0, 1, 8, 9, 10
 SIDE = 64
 LATENTS = 4 * 8 * 8
 PIXELS = SIDE * SIDE * 3
@@ -51,8 +51,9 @@ OPTIONAL = {
     "negative_embeds",
     "source",
     "text",
-    "embeds_out",
-    "negative_out",
+    "kandinsky_encode_prompts.embeds",
+    "kandinsky_encode_prompts.negative_embeds",
+    "kandinsky_picture_decode.name",
 }
 
 
@@ -216,7 +217,8 @@ class Caller:
         status = routine(*raw)
         if not has_status:
             return None
-        assert OK <= status < INTERNAL, f"{what}: {status} {self.library.kandinsky_last_error()}"
+        known = OK <= status <= IO and status != INTERNAL
+        assert known, f"{what}: {status} {self.library.kandinsky_last_error()}"
         if status != OK:
             assert self.library.kandinsky_last_error(), what
         return int(status)
@@ -233,9 +235,7 @@ class Caller:
             for bad in HOSTILE[type_of(declared.partition("[")[0] + "*" * ("[" in declared))]:
                 arguments = good()
                 arguments[place] = NUMBERS[declared](bad) if declared in NUMBERS else bad
-                wanted = bad is None and name not in OPTIONAL
-                if function == "kandinsky_encode_prompts" and declared == "kandinsky_embeds**":
-                    wanted = False
+                wanted = bad is None and not {name, f"{function}.{name}"} & OPTIONAL
                 yield f"{function}: {name} = {str(bad)[:20]}", arguments, wanted
             struct = declared.replace("const ", "").rstrip("*")
             if struct not in self.initialised or "info" in struct or "plan" in struct:
