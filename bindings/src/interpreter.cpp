@@ -16,14 +16,14 @@ namespace py = pybind11;
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-/// How long the end of the interpreter waits for callbacks, which may wait for it.
+/// How long the end of the interpreter waits for what is no job that computes.
 constexpr milliseconds kPatience{1000};
 
 // Changed with the GIL held. Without a mutex of its own, so that a fork() by Python never happens
 // while one is locked.
 std::atomic<int> computing{0};  ///< calls without the GIL
 std::atomic<int> calling{0};    ///< callbacks of them, with it
-std::vector<Engine*> jobs;
+std::vector<Engine*> jobs;      ///< each computes or is in a callback
 thread_local int calling_here = 0;
 std::atomic<bool> ending{false};
 bool ended = false;
@@ -52,15 +52,17 @@ void take_gil(PyThreadState* state) {
   not_unwound([state] { PyEval_RestoreThread(state); });
 }
 
-/// Before the interpreter ends, with the GIL held.
+/// Before the interpreter ends, with the GIL held. Jobs that compute end at their next step; other
+/// calls and callbacks may wait for what never comes, a pipe's other end or this thread.
 void end_jobs() {
   ending = true;
   last_thread = std::this_thread::get_id();
   for (Engine* engine : jobs) engine->cancel();
   const auto start = steady_clock::now();
+  const auto is_patient = [start] { return steady_clock::now() - start < kPatience; };
+  const auto is_working = [] { return static_cast<int>(jobs.size()) > calling; };
   // Ctrl-C ends the waiting.
-  while (PyErr_CheckSignals() == 0 &&
-         (computing > 0 || (calling > 0 && steady_clock::now() - start < kPatience))) {
+  while (PyErr_CheckSignals() == 0 && (is_working() || (computing + calling > 0 && is_patient()))) {
     PyThreadState* const state = PyEval_SaveThread();
     std::this_thread::sleep_for(milliseconds(5));
     PyEval_RestoreThread(state);

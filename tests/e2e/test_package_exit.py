@@ -8,17 +8,17 @@ from support.children import PRELUDE, run_python
 # Each ends with sys.exit(3) while threads work that do not keep a program alive.
 ENDINGS = {
     "a job runs": """
-engine = kandinsky.Engine(MODEL)
+engine = kandinsky.Engine(MODEL, precision="fp32")
 event = reached(engine)
 start(lambda: generate(engine))
 event.wait()
 """,
     "a job begins": """
-engine = kandinsky.Engine(MODEL)
+engine = kandinsky.Engine(MODEL, precision="fp32")
 start(lambda: generate(engine))
 """,
     "weights are loaded": """
-engine = kandinsky.Engine(MODEL)
+engine = kandinsky.Engine(MODEL, precision="fp32")
 event = reached(engine, "load")
 start(lambda: generate(engine))
 event.wait()
@@ -26,7 +26,7 @@ event.wait()
     "engines are opened": """
 def work():
     while True:
-        opened.append(kandinsky.Engine(MODEL))
+        opened.append(kandinsky.Engine(MODEL, precision="fp32"))
 opened = []
 start(work)
 while not opened:
@@ -40,8 +40,14 @@ for _ in range(4):
     start(lambda: [kandinsky.load_picture(path) for _ in range(1000)])
 time.sleep(0.2)
 """,
+    "a pipe is read": """
+path = os.path.join(sys.argv[2], "pipe")
+os.mkfifo(path)
+start(lambda: kandinsky.load_picture(path))
+time.sleep(0.2)
+""",
     "several engines": """
-engines = [kandinsky.Engine(MODEL) for _ in range(3)]
+engines = [kandinsky.Engine(MODEL, precision="fp32") for _ in range(3)]
 events = [reached(engine) for engine in engines]
 for engine in engines:
     start(lambda engine=engine: generate(engine))
@@ -49,19 +55,19 @@ for event in events:
     event.wait()
 """,
     "a callback works": """
-engine = kandinsky.Engine(MODEL)
+engine = kandinsky.Engine(MODEL, precision="fp32")
 event = reached(engine, then=lambda: [len(str(i)) for i in range(10**6)])
 start(lambda: generate(engine))
 event.wait()
 """,
     "a callback sleeps": """
-engine = kandinsky.Engine(MODEL)
+engine = kandinsky.Engine(MODEL, precision="fp32")
 event = reached(engine, then=lambda: time.sleep(0.5))
 start(lambda: generate(engine))
 event.wait()
 """,
     "a callback waits for ever": """
-engine = kandinsky.Engine(MODEL)
+engine = kandinsky.Engine(MODEL, precision="fp32")
 event = reached(engine, then=threading.Event().wait)
 start(lambda: generate(engine))
 event.wait()
@@ -72,7 +78,7 @@ class Slow:
         sleep(3)
 sys.modules["slow"] = types.ModuleType("slow")
 sys.modules["slow"].slow = Slow()
-engine = kandinsky.Engine(MODEL)
+engine = kandinsky.Engine(MODEL, precision="fp32")
 event = reached(engine, then=lambda: time.sleep(2))
 start(lambda: generate(engine))
 event.wait()
@@ -85,7 +91,7 @@ def work():
         generate(engine)
     except LookupError:
         time.sleep(10)
-engine = kandinsky.Engine(MODEL)
+engine = kandinsky.Engine(MODEL, precision="fp32")
 event = reached(engine, then=fail)
 start(work)
 event.wait()
@@ -97,13 +103,13 @@ def work():
             generate(engine)
         except kandinsky.CancelledError:
             pass
-engine = kandinsky.Engine(MODEL)
+engine = kandinsky.Engine(MODEL, precision="fp32")
 event = reached(engine)
 start(work)
 event.wait()
 """,
     "the engine was closed": """
-engine = kandinsky.Engine(MODEL)
+engine = kandinsky.Engine(MODEL, precision="fp32")
 event = reached(engine)
 start(lambda: generate(engine))
 event.wait()
@@ -111,7 +117,7 @@ engine.close()
 """,
     "the engine is forgotten": """
 def work():
-    engine = kandinsky.Engine(MODEL)
+    engine = kandinsky.Engine(MODEL, precision="fp32")
     engine.on_progress = lambda progress: event.set()
     generate(engine)
 event = threading.Event()
@@ -134,7 +140,7 @@ def test_other_ways_to_end(model: Path, end: str, code: int) -> None:
 
 
 INTERRUPTED = """
-engine = kandinsky.Engine(MODEL)
+engine = kandinsky.Engine(MODEL, precision="fp32")
 expected = generate(engine, steps=2)
 event = reached(engine)
 def interrupt():
@@ -167,7 +173,7 @@ finally:
 
 def test_ctrl_c_ends_the_waiting(model: Path) -> None:
     source = """
-engine = kandinsky.Engine(MODEL)
+engine = kandinsky.Engine(MODEL, precision="fp32")
 event = reached(engine, then=threading.Event().wait)
 start(lambda: generate(engine))
 event.wait()
@@ -182,7 +188,7 @@ sys.exit(3)
 
 def test_a_thread_that_keeps_the_program_alive_finishes(model: Path) -> None:
     source = """
-engine = kandinsky.Engine(MODEL)
+engine = kandinsky.Engine(MODEL, precision="fp32")
 event = reached(engine)
 start(lambda: print(generate(engine, steps=20).shape), daemon=False)
 event.wait()
@@ -206,8 +212,8 @@ atexit.register(last)
 def first():
     print("first", generate(other, steps=2).shape)
 atexit.register(first)
-engine, other = kandinsky.Engine(MODEL), kandinsky.Engine(MODEL)
-busy = kandinsky.Engine(MODEL)
+engine, other = kandinsky.Engine(MODEL, precision="fp32"), kandinsky.Engine(MODEL, precision="fp32")
+busy = kandinsky.Engine(MODEL, precision="fp32")
 event = reached(busy)
 def work():
     try:
@@ -220,6 +226,97 @@ sys.exit(3)
 """
     said = run_python(source, model, code=3).splitlines()
     assert said == ["first (1, 64, 64, 3)", "cancelled", "last (1, 64, 64, 3)"]
+
+
+class TestFork:
+    """kandinsky.h says what a child may do; here is what Python adds."""
+
+    def test_a_job_that_runs_meanwhile(self, model: Path) -> None:
+        """The child is not told to wait for a job whose thread it does not have."""
+        source = """
+engine = kandinsky.Engine(MODEL, precision="fp32")
+event = reached(engine)
+outcome = []
+thread = start(lambda: outcome.append(generate(engine, steps=200)))
+event.wait()
+child = os.fork()
+if child == 0:
+    signal.alarm(30)
+    try:
+        generate(engine)
+    except kandinsky.IncompatibleError as error:
+        assert "fork" in str(error)
+        engine.cancel()
+        engine.close()
+        sys.exit(5)  # and the end waits for no job of the parent
+    os._exit(1)
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 5
+thread.join()
+assert outcome[0].shape == (1, 64, 64, 3)
+"""
+        run_python(PRELUDE + source, model)
+
+    def test_fork_in_a_thread_and_in_a_callback(self, model: Path) -> None:
+        source = """
+def fork():
+    child = os.fork()
+    if child == 0:
+        signal.alarm(30)
+        try:
+            kandinsky.Engine(MODEL, precision="fp32").close()
+            other.info
+            generate(other)
+        except kandinsky.IncompatibleError:
+            os._exit(0)
+        os._exit(1)
+    codes.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+codes = []
+engine, other = kandinsky.Engine(MODEL, precision="fp32"), kandinsky.Engine(MODEL, precision="fp32")
+generate(other, steps=2)
+start(fork).join()
+reached(engine, then=fork)
+assert generate(engine, steps=3).shape == generate(other, steps=2).shape
+assert codes == [0, 0], codes
+"""
+        run_python(PRELUDE + source, model)
+
+    @pytest.mark.parametrize("method", ["fork", "spawn"])
+    def test_multiprocessing(self, model: Path, tmp_path: Path, method: str) -> None:
+        """A child that is forked has its error at once, a new one its own engine."""
+        source = f"""
+import multiprocessing, sys
+import numpy as np
+import kandinsky_engine as kandinsky
+
+engine = None
+
+def generate(engine):
+    embeds, _ = engine.encode_prompts(["x"], seeds=[1], prior_num_inference_steps=2)
+    return embeds
+
+def work(folder, embeds):
+    used = engine or kandinsky.Engine(folder, precision="fp32")
+    again = generate(used)
+    for name in ("image_embeds", "prompt_embeds", "text_encoder_hidden_states"):
+        assert np.array_equal(again.tensor(name), embeds.tensor(name))
+    return again
+
+if __name__ == "__main__":
+    engine = kandinsky.Engine(sys.argv[1], precision="fp32")
+    embeds = generate(engine)
+    with multiprocessing.get_context({method!r}).Pool(1) as pool:
+        result = pool.apply_async(work, [sys.argv[1], {"None" if method == "fork" else "embeds"}])
+        try:
+            assert result.get(60).batch_size == 1
+            print("done")
+        except kandinsky.IncompatibleError as error:
+            print(error)
+    assert generate(engine).batch_size == 1
+"""
+        program = tmp_path / "program.py"
+        program.write_text(source, encoding="utf-8")
+        said = run_python(program, model)
+        assert ("fork" in said and "spawn" in said) if method == "fork" else said == "done\n"
 
 
 def test_a_subinterpreter_is_told(tmp_path: Path) -> None:
