@@ -71,8 +71,8 @@ class Engine:
 
     One engine runs one job at a time; a second call meanwhile raises BusyError. It may be used from
     any thread, and other threads run while it works. Ctrl-C in the main thread ends a job at its
-    next step with KeyboardInterrupt. Where the interpreter ends, jobs of threads that do not keep it
-    alive are cancelled and waited for.
+    next step with KeyboardInterrupt. Where the interpreter ends, jobs of daemon threads are
+    cancelled and waited for.
 
     model_dir, prior_dir: folders in hub layout; without prior_dir the folder beside the model named
     <model>-prior. device: "auto", or one as torch spells it. precision: "auto", "fp32", "bf16" or
@@ -145,8 +145,10 @@ class Engine:
         self._raw.unload()
 
     def cancel(self) -> None:
-        """Ends the running job with CancelledError at its next step, or one that another thread begins
-        within a second: a thread that was just started may not have come to its job yet.
+        """Ends the running job with CancelledError at its next step.
+
+        Or one that another thread begins within a second: a thread that was just started may not
+        have come to its job yet.
 
         May be called from any thread.
         """

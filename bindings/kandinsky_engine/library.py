@@ -32,8 +32,8 @@ class Folder:
     family: str
     """The family that knows this folder, or "" if none does."""
     native_size: int
-    """Side in pixels of the pictures that the model was trained on; 0 for a prior folder, and without a
-    family."""
+    """Side in pixels of the pictures that the model was trained on; 0 for a prior folder, and
+    without a family."""
     components: list[Component]
 
 

@@ -106,7 +106,7 @@ def same(when):
 import kandinsky_engine as kandinsky
 same("after import")
 few = dict(seeds=[1], width=64, height=64, num_inference_steps=2, prior_num_inference_steps=2)
-engine = kandinsky.Engine(sys.argv[1])
+engine = kandinsky.Engine(sys.argv[1], precision="fp32")
 same("after opening")
 picture = engine.text_to_image(["a"], **few)[0]
 same("after a run")
@@ -138,7 +138,7 @@ for name in {imports!r}:
     importlib.import_module(name)
 import numpy, torch, kandinsky_engine
 options = dict(seeds=[1], width=64, height=64, num_inference_steps=2, prior_num_inference_steps=2)
-with kandinsky_engine.Engine(sys.argv[1]) as engine:
+with kandinsky_engine.Engine(sys.argv[1], precision="fp32") as engine:
     assert len(numpy.unique(engine.text_to_image(["a"], **options))) > 10
 try:
     torch.empty(25 * 10**12, dtype=torch.uint8)
@@ -158,7 +158,7 @@ def resident():
 def counts():
     return [len(os.listdir(f"/proc/self/{what}")) for what in ("fd", "task")]
 def cycle():
-    engine = kandinsky.Engine(sys.argv[1])
+    engine = kandinsky.Engine(sys.argv[1], precision="fp32")
     for steps in (2, 3):
         engine.text_to_image(
             ["a"], seeds=[1], width=64, height=64, num_inference_steps=steps,
