@@ -128,7 +128,7 @@ def installed_engine_fits() -> bool:
     if spec is None or spec.origin is None:
         return False
     folder = Path(spec.origin).parent
-    if not (folder / "libkandinsky.so").is_file() or not any(folder.glob("_core.*.so")):
+    if not any(folder.glob("libkandinsky.so*")) or not any(folder.glob("_core.*.so")):
         return False
     built: dict[str, Any]
     try:

@@ -12,9 +12,14 @@ function(kandinsky_sentencepiece_fetch)
   set(SPM_BUILD_TEST OFF)
   FetchContent_Declare(kandinsky_sentencepiece SYSTEM
     DOWNLOAD_COMMAND ${CMAKE_COMMAND} -D PYTHON=${Python_EXECUTABLE} -D PROJECT=sentencepiece -D VERSION=${version}
-      -D SHA256=${commit} -D FOLDER=<SOURCE_DIR> -P ${PROJECT_SOURCE_DIR}/third_party/pypi_sources.cmake
-    SOURCE_SUBDIR sentencepiece)
-  FetchContent_MakeAvailable(kandinsky_sentencepiece)
+      -D SHA256=${commit} -D FOLDER=<SOURCE_DIR> -P ${PROJECT_SOURCE_DIR}/third_party/pypi_sources.cmake)
+  FetchContent_GetProperties(kandinsky_sentencepiece)
+  if(NOT kandinsky_sentencepiece_POPULATED)
+    FetchContent_Populate(kandinsky_sentencepiece)
+    # Neither its trainer and programs are built nor anything of it is installed with ours.
+    add_subdirectory(${kandinsky_sentencepiece_SOURCE_DIR}/sentencepiece ${kandinsky_sentencepiece_BINARY_DIR}
+      EXCLUDE_FROM_ALL SYSTEM)
+  endif()
   add_library(kandinsky_sentencepiece INTERFACE)
   target_include_directories(kandinsky_sentencepiece SYSTEM INTERFACE
     ${kandinsky_sentencepiece_SOURCE_DIR}/sentencepiece/src)

@@ -88,10 +88,11 @@ def _causes(error: ImportError, built_for_python: str) -> str:
     if "undefined symbol" in text:
         return "it and the torch that is loaded are of different builds."
     if "libkandinsky" in text:
-        library = Path(__file__).with_name("libkandinsky.so")
-        if library.exists():
+        folder = Path(__file__).parent
+        # Its name ends in the number of its C interface.
+        for library in folder.glob("libkandinsky.so*"):
             return f"its library {library} is damaged."
-        return f"its library libkandinsky.so is missing in {library.parent}."
+        return f"its library libkandinsky.so is missing in {folder}."
     if "GLIBC" in text:
         return "it was built on a newer system than this one."
     if "cannot open shared object file" in text:

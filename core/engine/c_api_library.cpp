@@ -56,6 +56,8 @@ const char* kandinsky_status_name(kandinsky_status status) {
   return status == KANDINSKY_OK ? "ok" : kandinsky::error_code_name(static_cast<ErrorCode>(status));
 }
 
+uint32_t kandinsky_abi_version(void) { return KANDINSKY_ABI_VERSION; }
+
 const char* kandinsky_version(void) { return KANDINSKY_VERSION; }
 
 const char* kandinsky_torch_version(void) { return TORCH_VERSION; }

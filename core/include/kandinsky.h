@@ -80,6 +80,20 @@
 extern "C" {
 #endif
 
+/* ---- Versions ---- */
+
+/** Of this header. What a header adds is there in a library of the same or a later version. */
+#define KANDINSKY_VERSION_MAJOR 0
+#define KANDINSKY_VERSION_MINOR 1
+#define KANDINSKY_VERSION_PATCH 0
+
+/** Of the binary interface: grows when programs have to be compiled again. The library's file is
+ * named after it, libkandinsky.so.1, so that a program never starts with another one. */
+#define KANDINSKY_ABI_VERSION 1
+
+/** The library's own KANDINSKY_ABI_VERSION, for programs that load it by themselves. */
+KANDINSKY_API uint32_t kandinsky_abi_version(void);
+
 /* Declares NAME_init(NAME* value), which fills a struct with its defaults; NULL is passed over. The
    library is told the size that the struct has in this header: it may know a larger one. */
 #define KANDINSKY_INIT(name)                                             \

@@ -36,3 +36,11 @@ def run_paths(library: Path) -> list[str]:
     """The folders baked into the library as RPATH or RUNPATH."""
     entries = _RUN_PATH.findall(_output("readelf", "--dynamic", "--wide", library))
     return [folder for entry in entries for folder in entry.split(":")]
+
+
+def soname(library: Path) -> str:
+    """The name that programs linked with the library ask for."""
+    found = re.search(
+        r"\(SONAME\).*\[(.*)\]", _output("readelf", "--dynamic", "--wide", library)
+    )
+    return found[1] if found else ""

@@ -103,7 +103,7 @@ class Place:
         package = self.python_path / "kandinsky_engine"
         package.mkdir()
         (package / "__init__.py").write_text("raise SystemExit('imported')")
-        for name in ("libkandinsky.so", "_core.cpython-311.so"):
+        for name in ("libkandinsky.so.1", "_core.cpython-311.so"):
             (package / name).touch()
         if info:
             (package / "_build_info.py").write_text("\n".join(info))
@@ -506,7 +506,7 @@ def test_an_installed_engine_that_does_not_fit_is_no_reason_not_to_build(place, 
 
 def test_an_installed_engine_without_its_library_is_none(place):
     place.install_engine('TORCH_VERSION = "9.9.9"', NEW_ABI, PYTHON)
-    (place.python_path / "kandinsky_engine" / "libkandinsky.so").unlink()
+    (place.python_path / "kandinsky_engine" / "libkandinsky.so.1").unlink()
     code, output = place.run()
     assert code == 0, output
     assert place.engine().is_dir()
