@@ -1,6 +1,8 @@
 #include "tensor/device.h"
 
 #include <ATen/Context.h>
+#include <c10/core/DeviceType.h>
+#include <c10/core/impl/DeviceGuardImplInterface.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -14,9 +16,22 @@
 namespace kandinsky::tensor {
 namespace {
 
+int num_devices(c10::DeviceType type) {
+  return c10::impl::hasDeviceGuardImpl(type) ? c10::impl::getDeviceGuardImpl(type)->deviceCount()
+                                             : 0;
+}
+
 bool has_accelerator() { return at::globalContext().hasCUDA(); }
 
 constexpr std::string_view kDevices = "use auto, cpu, cuda or cuda:N";
+
+/// Of the accelerators, which are CUDA's and what others have added to LibTorch under a name.
+std::optional<c10::DeviceType> parse_type(std::string_view name) {
+  if (name == "cuda") return at::kCUDA;
+  const bool is_added =
+      c10::is_privateuse1_backend_registered() && name == c10::get_privateuse1_backend();
+  return is_added ? std::optional(at::kPrivateUse1) : std::nullopt;
+}
 
 /// The N of "cuda:N".
 std::optional<int> parse_index(std::string_view digits) {
@@ -28,7 +43,6 @@ std::optional<int> parse_index(std::string_view digits) {
 }
 
 at::Device parse_device(std::string_view name) {
-  constexpr std::string_view kNumbered = "cuda:";
   if (name.empty() || name == "auto")
     return has_accelerator() ? at::Device(at::kCUDA, 0) : at::Device(at::kCPU);
   if (name == "cpu") return {at::kCPU};
@@ -37,28 +51,27 @@ at::Device parse_device(std::string_view name) {
         ErrorCode::kInvalidArgument,
         fmt::format("device \"{}\": the CPU is one device without a number; {}", name, kDevices));
   }
-  const std::optional<int> index = name == "cuda" ? 0
-                                   : name.starts_with(kNumbered)
-                                       ? parse_index(name.substr(kNumbered.size()))
-                                       : std::nullopt;
-  if (!index) {
+  const size_t colon = std::min(name.find(':'), name.size());
+  const std::optional<c10::DeviceType> type = parse_type(name.substr(0, colon));
+  const std::optional<int> index = colon == name.size() ? 0 : parse_index(name.substr(colon + 1));
+  if (!type || !index) {
     throw Error(ErrorCode::kInvalidArgument,
                 fmt::format("device \"{}\" is not known; {}", name, kDevices));
   }
-  if (!has_accelerator()) {
+  const std::string type_name = c10::DeviceTypeName(*type, *type == at::kPrivateUse1);
+  const int count = num_devices(*type);
+  if (count == 0) {
     throw Error(ErrorCode::kUnsupported,
-                fmt::format("device \"{}\": this LibTorch sees no CUDA device; use device cpu, or "
-                            "install a torch with CUDA and a "
-                            "driver that fits it",
-                            name));
+                fmt::format("device \"{}\": this LibTorch sees no {} device; use device cpu, or "
+                            "install a torch with {} and a driver that fits it",
+                            name, type_name, type_name));
   }
-  const int count = static_cast<int>(at::detail::getCUDAHooks().deviceCount());
   if (*index >= count) {
-    throw Error(
-        ErrorCode::kUnsupported,
-        fmt::format("device \"{}\": there are {} CUDA devices, counted from 0", name, count));
+    throw Error(ErrorCode::kUnsupported,
+                fmt::format("device \"{}\": there are {} {} devices, counted from 0", name, count,
+                            type_name));
   }
-  return {at::kCUDA, static_cast<c10::DeviceIndex>(*index)};
+  return {*type, static_cast<c10::DeviceIndex>(*index)};
 }
 
 }  // namespace
