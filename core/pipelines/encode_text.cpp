@@ -167,8 +167,9 @@ std::vector<PriorText> encode_prior_text(const nn::ClipTextEncoder& encoder,
   for (const Chunk& chunk : read.chunks) {
     const Encoded encoded = encode_chunk(chunk, encode, monitor);
     const text::Tokens row = tokenizer.make_row(chunk.ids);
-    result.push_back({.text_embeds = encoded.pooled,
-                      .text_encoder_hidden_states = encoded.hidden_states,
+    // Kept after the networks are unloaded, so not on an accelerator.
+    result.push_back({.text_embeds = encoded.pooled.to(at::kCPU),
+                      .text_encoder_hidden_states = encoded.hidden_states.to(at::kCPU),
                       .attention_mask = tensor::from_ids(row.attention_mask),
                       .num_tokens = chunk.num_tokens()});
   }
