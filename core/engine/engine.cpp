@@ -190,7 +190,6 @@ void Engine::cancel() noexcept {
 
 template <typename Body>
 auto Engine::run(const Body& body) {
-  TORCH_INTERNAL_ASSERT(busy_);
   cancel_.check();
   const at::ThreadLocalState callers;
   const tensor::TeamGuard team;

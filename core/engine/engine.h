@@ -27,8 +27,8 @@ struct EngineOptions {
   bool int8_weights = false;      ///< of the prior and the text encoder
 };
 
-/// A pipeline that stays loaded, running one job at a time: whoever wants something of it makes a
-/// Turn or a Job first. cancel() may come from any thread at any time.
+/// A pipeline that stays loaded, running one job at a time: where there are several callers, each
+/// makes a Turn or a Job first. cancel() may come from any thread at any time.
 class Engine {
  public:
   /// While one exists, the engine is this caller's. Throws Error(kBusy) if it is somebody else's,

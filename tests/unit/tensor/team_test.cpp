@@ -9,10 +9,12 @@
 
 #include <algorithm>
 #include <atomic>
+#include <functional>
 #include <thread>
 
 #include "base/error.h"
 #include "nn/layers/onednn.h"
+#include "tensor/at_once.h"
 #include "tensor/device.h"
 
 namespace kandinsky::tensor {
@@ -28,6 +30,15 @@ class TeamTest : public testing::Test {
   }
   ~TeamTest() override { at::set_num_threads(threads_); }
 
+  /// Twice, each time on one of two threads of a parallel region.
+  static void in_a_region(const std::function<void()>& body) {
+    const AtOnceGuard guard(true);
+    each_at_once(2, [&](int64_t) {
+      EXPECT_TRUE(at::in_parallel_region());
+      body();
+    });
+  }
+
  private:
   const int threads_ = at::get_num_threads();
 };
@@ -42,7 +53,7 @@ TEST_F(TeamTest, LeavesWhatIsThere) {
 
 TEST_F(TeamTest, IsOneThreadInsideOfAParallelRegion) {
   std::atomic<int> most = 0;
-  at::parallel_for(0, 2, 1, [&](int64_t, int64_t) {
+  in_a_region([&] {
     const int before = at::get_num_threads();
     {
       const TeamGuard guard;
@@ -66,7 +77,7 @@ TEST_F(TeamTest, PackedProductsAreWholeInsideAndOutsideOfAParallelRegion) {
   };
   EXPECT_TRUE(is_whole());
   std::atomic<int> whole = 0;
-  at::parallel_for(0, 2, 1, [&](int64_t, int64_t) { whole += is_whole() ? 1 : 0; });
+  in_a_region([&] { whole += is_whole() ? 1 : 0; });
   EXPECT_EQ(whole, 2);
   at::set_num_threads(1);
   EXPECT_TRUE(is_whole());

@@ -188,7 +188,8 @@ TEST_F(WeightsTest, WhatWasReadOutlivesAFileThatIsCutAndTheRestIsAnError) {
     std::filesystem::resize_file(path, 1000);
     EXPECT_TRUE(taken.equal(numbers.to(stored).to(at::kFloat)));
     const auto expect_changed = [&](const std::function<void()>& read) {
-      for (const std::string_view part : {std::string_view("while it is in use"), std::string_view(path)})
+      for (const std::string_view part :
+           {std::string_view("while it is in use"), std::string_view(path)})
         test::expect_error(ErrorCode::kCorruptFile, part, read);
     };
     expect_changed([&] { weights.take("a", numbers.sizes()); });
