@@ -101,11 +101,12 @@ Bytes left_in_process(const fs::path& root, std::string_view limit_name,
   std::ifstream limits(root / "proc/self/limits");
   for (std::string line; std::getline(limits, line);) {
     if (!line.starts_with(limit_name)) continue;
-    std::istringstream words(line.substr(limit_name.size()));
-    std::uint64_t limit = 0;
+    const std::size_t number = line.find_first_not_of(' ', limit_name.size());
+    if (number == std::string::npos) return std::nullopt;
+    const Bytes limit = leading_number(std::string_view(line).substr(number));
     const Bytes used = find_number(root / "proc/self/status", used_key);
-    if (!(words >> limit) || !used) return std::nullopt;
-    return limit - std::min(limit, *used * kKilobyte);
+    if (!limit || !used) return std::nullopt;
+    return *limit - std::min(*limit, *used * kKilobyte);
   }
   return std::nullopt;
 }

@@ -13,6 +13,6 @@ inline constexpr double kMaxWeight = 1e6;
 inline constexpr std::int32_t kMaxMaskBlur = 64;
 inline constexpr std::int32_t kMaxCacheInterval = 100;
 inline constexpr std::int32_t kMaxThreads = 1024;
-inline constexpr std::uint64_t kMaxImageFileBytes = std::uint64_t{1} << 30U;
+inline constexpr std::uint64_t kMaxImageFileBytes = std::uint64_t{1} << 28U;
 
 }  // namespace kandinsky::cli

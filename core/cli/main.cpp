@@ -140,9 +140,10 @@ int run(int argc, char** argv) {
                             kandinsky::cli::without_marks(error.what()), command));
   }
   if (const int error = kandinsky::cli::print_error()) {
-    return fail(kOtherFailure, fmt::format("standard output cannot be written: {}; images, if any, "
-                                           "are saved",
-                                           std::strerror(error)));
+    return fail(exit_code(KANDINSKY_IO),
+                fmt::format("standard output cannot be written: {}; images, if any, "
+                            "are saved",
+                            std::strerror(error)));
   }
   return 0;
 }

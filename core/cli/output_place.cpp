@@ -51,24 +51,24 @@ fs::file_status status_of(const fs::path& path, const std::string& option) {
   const fs::file_status status = fs::status(path, error);
   if (status.type() == fs::file_type::none ||
       (error && status.type() != fs::file_type::not_found)) {
-    refuse(KANDINSKY_INVALID_ARGUMENT,
-           fmt::format("{} {}: {}", option, path.string(), error.message()));
+    refuse(KANDINSKY_IO, fmt::format("{} {}: {}", option, path.string(), error.message()));
   }
   return status;
 }
 
-/// Throws unless files can be made in `folder`; `path` is what messages name.
-void probe(const fs::path& folder, const std::string& option, const fs::path& path) {
-  // Asking for the permission is not enough: read-only and virtual file systems refuse later.
-  std::string name = (folder / ".kandinsky-XXXXXX").string();
-  const int file = mkstemp(name.data());
-  if (file < 0) {
-    refuse(KANDINSKY_INVALID_ARGUMENT,
-           fmt::format("{} {}: nothing can be written to {}: {}", option, path.string(),
-                       folder.string(), std::strerror(errno)));
+/// Throws, naming the option, unless a file can be written there, in a folder that exists. Asking
+/// for the permission would not be enough: read-only and virtual file systems refuse later.
+void check_writable_for(const std::string& option, const fs::path& path) {
+  try {
+    check_writable(path.string());
+  } catch (const StatusError& error) {
+    // What file systems without real files, such as /proc, say of a new one.
+    if (error.status() == KANDINSKY_NOT_FOUND) {
+      refuse(KANDINSKY_IO,
+             fmt::format("{} {}: no file can be made in this folder", option, path.string()));
+    }
+    refuse(error.status(), fmt::format("{} {}", option, error.what()));
   }
-  close(file);
-  unlink(name.c_str());
 }
 
 std::string numbered_name(long long number, std::uint64_t seed) {
@@ -104,16 +104,11 @@ void check_file_place(const std::string& option, const fs::path& path) {
     refuse(KANDINSKY_NOT_FOUND,
            fmt::format("{} {}: there is no folder {}", option, path.string(), folder.string()));
   }
-  const fs::file_status status = status_of(path, option);
-  if (fs::exists(status) && !fs::is_regular_file(status)) {
+  if (!fs::is_directory(status_of(folder, option))) {
     refuse(KANDINSKY_INVALID_ARGUMENT,
-           fmt::format("{} {}: is there already and is not a file", option, path.string()));
+           fmt::format("{} {}: {} is not a folder", option, path.string(), folder.string()));
   }
-  if (fs::exists(status) && ::access(path.c_str(), W_OK) != 0) {
-    refuse(KANDINSKY_INVALID_ARGUMENT, fmt::format("{} {}: cannot be replaced: {}", option,
-                                                   path.string(), std::strerror(errno)));
-  }
-  probe(folder, option, path);
+  check_writable_for(option, path);
 }
 
 OutputPlace::OutputPlace(const std::string& output, std::int32_t batch_size) : path_(output) {
@@ -162,13 +157,16 @@ void OutputPlace::make_folder() {
     std::error_code error;
     if (fs::create_directory(*folder, error)) made_.paths.push_back(*folder);
     if (error) {
-      refuse(KANDINSKY_INVALID_ARGUMENT, fmt::format("--output {}: the folder cannot be made: {}",
-                                                     path_.string(), error.message()));
+      refuse(error == std::errc::not_a_directory ? KANDINSKY_INVALID_ARGUMENT : KANDINSKY_IO,
+             fmt::format("--output {}: the folder cannot be made: {}", path_.string(),
+                         error.message()));
     }
   }
-  probe(path_, kOption, path_);
+  if (!fs::is_directory(status_of(path_, kOption))) {
+    refuse(KANDINSKY_INVALID_ARGUMENT, fmt::format("--output {}: is not a folder", path_.string()));
+  }
+  check_writable_for(kOption, path_ / numbered_name(0, std::numeric_limits<std::uint64_t>::max()));
   next_number();  // an unreadable folder shall show now as well
-  status_of(path_ / numbered_name(0, std::numeric_limits<std::uint64_t>::max()), kOption);
 }
 
 long long OutputPlace::next_number() const {
@@ -179,8 +177,8 @@ long long OutputPlace::next_number() const {
     number = std::max(number, number_of(entry->path().filename().string()) + 1);
   }
   if (error) {
-    refuse(KANDINSKY_INVALID_ARGUMENT, fmt::format("--output {}: the folder cannot be read: {}",
-                                                   path_.string(), error.message()));
+    refuse(KANDINSKY_IO, fmt::format("--output {}: the folder cannot be read: {}", path_.string(),
+                                     error.message()));
   }
   return number;
 }
@@ -197,7 +195,7 @@ NewFile OutputPlace::next_file(std::uint64_t seed) {
       return NewFile(path, true);
     }
     if (errno != EEXIST) {
-      refuse(KANDINSKY_INVALID_ARGUMENT,
+      refuse(KANDINSKY_IO,
              fmt::format("--output {}: cannot be written: {}", path, std::strerror(errno)));
     }
   }

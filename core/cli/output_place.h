@@ -9,7 +9,8 @@
 namespace kandinsky::cli {
 
 /// Throws StatusError, naming the option, unless a file can be written there:
-/// KANDINSKY_INVALID_ARGUMENT, or KANDINSKY_NOT_FOUND when its folder does not exist.
+/// KANDINSKY_INVALID_ARGUMENT for something that is no file, KANDINSKY_NOT_FOUND when its folder
+/// does not exist, KANDINSKY_IO when the system refuses.
 void check_file_place(const std::string& option, const std::filesystem::path& path);
 
 /// A file that is about to be written. One that was claimed is there already, empty, so that nobody
@@ -35,8 +36,7 @@ class OutputPlace {
  public:
   /// `output`: FILE.png (.jpg, .jpeg, .webp) in a folder that exists, or a folder: an existing one,
   /// or a name that ends in "/", which is made. Throws StatusError: KANDINSKY_INVALID_ARGUMENT for
-  /// another ending, a file for more than one picture, or a place that cannot be written to;
-  /// KANDINSKY_NOT_FOUND when the file's folder does not exist.
+  /// another ending or a file for more than one picture; else as check_file_place.
   OutputPlace(const std::string& output, std::int32_t batch_size);
 
   /// False for formats without a place for the parameters text.

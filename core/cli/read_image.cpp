@@ -20,6 +20,11 @@ namespace {
   throw StatusError(KANDINSKY_INVALID_ARGUMENT, message);
 }
 
+[[noreturn]] void fail_to_read(const std::string& name) {
+  throw StatusError(KANDINSKY_IO,
+                    fmt::format("{}: cannot be read: {}", name, std::strerror(errno)));
+}
+
 class Descriptor {
  public:
   explicit Descriptor(int number) : number_(number) {}
@@ -53,7 +58,7 @@ std::vector<std::uint8_t> read_all(int file, const std::string& name,
     bytes.resize(size + kPiece);
     const ssize_t got = ::read(file, bytes.data() + size, kPiece);
     if (got < 0 && (errno == EINTR || errno == EAGAIN)) continue;
-    if (got < 0) refuse(fmt::format("{}: cannot be read: {}", name, std::strerror(errno)));
+    if (got < 0) fail_to_read(name);
     size += static_cast<std::size_t>(got);
     bytes.resize(size);
     if (got == 0) return bytes;
@@ -78,7 +83,7 @@ Picture ImageReader::read(const std::string& option, const std::string& path) {
   if (!is_pipe(path)) return Picture::load(path);
   // Not blocking: a pipe without a writer would keep everything waiting, Ctrl-C as well.
   const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  if (file.number() < 0) refuse(fmt::format("{}: cannot be read: {}", path, std::strerror(errno)));
+  if (file.number() < 0) fail_to_read(path);
   return Picture::decode(read_all(file.number(), path, check_), path);
 }
 

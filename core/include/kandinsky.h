@@ -181,7 +181,7 @@ typedef struct kandinsky_picture {
  * picture. Free the result with kandinsky_picture_free. */
 KANDINSKY_API kandinsky_status kandinsky_picture_load(const char* path, kandinsky_picture** out);
 
-/** The same from the bytes of such a file, up to 2^30. `name` is what messages call it; NULL:
+/** The same from the bytes of such a file, up to 2^28. `name` is what messages call it; NULL:
  * "the image". Free the result with kandinsky_picture_free. */
 KANDINSKY_API kandinsky_status kandinsky_picture_decode(const uint8_t* bytes, size_t size,
                                                         const char* name, kandinsky_picture** out);

@@ -8,8 +8,9 @@ import pytest
 # Each has a form that no locale changes: base/ascii.h, std::from_chars, fmt::format("{}").
 BY_LOCALE = re.compile(
     r"\b(?:(?:std::)?(?:tolower|toupper|isalpha|isalnum|isupper|islower|isspace|ispunct|strcoll"
-    r"|strtod|strtof|strtold|atof|sscanf|fscanf|s?n?printf|fprintf|setlocale)"
+    r"|strtod|strtof|strtold|atof|sscanf|fscanf|setlocale)"
     r"|std::(?:sto[dfil]\w*|regex|wregex|locale|use_facet|stringstream|istringstream))\s*[({<;,)\s]"
+    r"|printf\([^;]*%[^\"%]*[aefgAEFG']"
     r"|\{:[^}]*L\}"
 )
 COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from support.built import run_program
 
-INVALID, NOT_FOUND = 2, 3
+INVALID, NOT_FOUND, IO = 2, 3, 11
 PAINT = ("txt2img", "--model", "no-such-model", "--prompt", "a red circle")
 
 
@@ -271,6 +271,21 @@ def test_an_output_or_a_place_for_embeds_is_needed(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_the_library_and_the_command_line_have_the_same_limit_of_an_image_file() -> None:
+    """Which the command line reads of a pipe before it asks the library."""
+    core = Path(__file__).parents[3] / "core"
+    number = re.compile(r"kMaxImageFileBytes = .*1[U}]* << (\d+)U;")
+    limits = [
+        number.search((core / name).read_text(encoding="utf-8"))
+        for name in ("base/limits.h", "cli/limits.h")
+    ]
+    told = re.search(
+        r"such a file, up to 2\^(\d+)\.", (core / "include/kandinsky.h").read_text(encoding="utf-8")
+    )
+    assert len({found and found.group(1) for found in (*limits, told)}) == 1
+    assert told is not None
+
+
 def test_seeds_of_a_batch_must_not_run_over() -> None:
     batch = (*PAINT, "--output", "out/", "--batch-size", "2", "--seed")
     assert "seed + i" in refused(INVALID, *batch, str(2**64 - 1))
@@ -324,17 +339,17 @@ class TestOutput:
 
     def test_nothing_can_be_created(self) -> None:
         """Even the superuser cannot create files in /proc."""
-        assert "/proc" in refused(INVALID, *PAINT, "--output", "/proc/picture.png")
-        assert "/proc" in refused(INVALID, *PAINT, "--output", "/proc/folder/")
+        assert "/proc" in refused(IO, *PAINT, "--output", "/proc/picture.png")
+        assert "/proc" in refused(IO, *PAINT, "--output", "/proc/folder/")
 
     @pytest.mark.skipif(os.geteuid() == 0, reason="the superuser may write everywhere")
     def test_no_permission(self, tmp_path: Path) -> None:
         tmp_path.chmod(0o500)
-        assert str(tmp_path) in refused(INVALID, *PAINT, "--output", tmp_path / "picture.png")
-        assert str(tmp_path) in refused(INVALID, *PAINT, "--output", tmp_path)
+        assert str(tmp_path) in refused(IO, *PAINT, "--output", tmp_path / "picture.png")
+        assert str(tmp_path) in refused(IO, *PAINT, "--output", tmp_path)
 
     def test_too_long_a_name(self, tmp_path: Path) -> None:
-        refused(INVALID, *PAINT, "--output", tmp_path / ("a" * 300 + ".png"))
+        refused(IO, *PAINT, "--output", tmp_path / ("a" * 300 + ".png"))
 
     def test_empty_name(self) -> None:
         assert "--output" in refused(INVALID, *PAINT, "--output", "")
