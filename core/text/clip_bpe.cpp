@@ -355,12 +355,21 @@ void ClipTokenizer::Impl::load_vocab_and_merges(const std::string& folder) {
       throw Error(ErrorCode::kCorruptFile,
                   fmt::format("{}: line {} is no pair of tokens", merges_path, line_number + 1));
     }
+    const auto id_of = [&](const std::string& token) {
+      const auto found = ids.find(token);
+      if (found != ids.end()) return found->second;
+      throw Error(
+          ErrorCode::kCorruptFile,
+          fmt::format("{}: line {}: the token '{}' is missing in {}; one of the two files is "
+                      "not whole",
+                      merges_path, line_number + 1, token, vocab_path));
+    };
     const std::string left(line.substr(0, space));
     const std::string right(line.substr(space + 1));
     const auto rank = static_cast<std::uint32_t>(line_number - 1);
-    const std::int32_t left_id = require(left);
-    const std::int32_t right_id = require(right);
-    merges.emplace(pair_key(left_id, right_id), Merge{rank, require(left + right)});
+    const std::int32_t left_id = id_of(left);
+    const std::int32_t right_id = id_of(right);
+    merges.emplace(pair_key(left_id, right_id), Merge{rank, id_of(left + right)});
   }
   // What is no byte is made by a merge. A file that was cut between two lines would spell prompts.
   if (merges.size() + 2 * kNumBytes < plain_tokens) {

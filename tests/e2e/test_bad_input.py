@@ -456,8 +456,7 @@ class TestInfo:
     def test_a_file_cut_anywhere(self, copy: Path, path: str) -> None:
         folder, file = parts_of(copy, path)
         content = file.read_bytes().rstrip()
-        lengths = {0, 1, 7, 8, 9, len(content) - 1}
-        lengths |= {len(content) * i // 24 for i in range(24)}
+        lengths = {0, 1, 8, len(content) - 1} | {len(content) * i // 5 for i in range(5)}
         for length in sorted(lengths):
             replace(file, lambda _, length=length: content[:length])  # type: ignore[misc]
             for read in (kandinsky.describe_folder, kandinsky.Engine):
@@ -528,7 +527,7 @@ class TestOtherKinds:
         [
             ("a Git LFS pointer", b"version https://git-lfs.github.com/spec/v1\noid x\n"),
             ("a web page", b"<!DOCTYPE html><html><body>Not found</body></html>"),
-            ("a zip archive", b"PK\x03\x04" + bytes(100)),
+            ("a ZIP archive", b"PK\x03\x04" + bytes(100)),
             ("a Python pickle", b"\x80\x02}q\x00." + bytes(100)),
             ("is empty", b""),
         ],
@@ -635,7 +634,7 @@ with kandinsky.Engine(model, precision="fp32", max_memory=max_memory) as engine:
         print("the same" if before is not None and np.array_equal(before, after) else "another")
 """
     # Of the files' headers; their data begins later.
-    LENGTHS = (0, 1, 8, 1000, 30_000, 1_000_000)
+    LENGTHS = (0, 1000, 30_000)
 
     @staticmethod
     def least_memory(model: Path) -> int:

@@ -1,7 +1,7 @@
 #include "io/json_config.h"
 
 #include <array>
-#include <chrono>
+#include <ctime>
 #include <optional>
 
 #include "base/limits.h"
@@ -119,12 +119,12 @@ TEST(JsonConfig, RefusesTextThatIsNoJsonObject) {
 
 TEST(JsonConfig, RefusesHostileTextsAtOnceAndInLittleMemory) {
   const auto refuse = [](std::string_view part, const std::string& text) {
-    const auto begin = std::chrono::steady_clock::now();
+    const std::clock_t begin = std::clock();  // of this process: others may be busy
     const std::size_t peak = test::peak_of([&] {
       test::expect_error(ErrorCode::kCorruptFile, part,
                          [&] { JsonConfig::parse(text, "config.json"); });
     });
-    EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(1)) << part;
+    EXPECT_LT(std::clock() - begin, CLOCKS_PER_SEC) << part;
     EXPECT_LT(peak, 8 * limits::kMaxJsonBytes) << part;
   };
   const auto repeated = [](std::string_view part) {

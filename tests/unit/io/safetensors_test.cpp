@@ -4,8 +4,8 @@
 
 #include <algorithm>
 #include <array>
-#include <chrono>
 #include <cstring>
+#include <ctime>
 #include <optional>
 #include <vector>
 
@@ -186,11 +186,11 @@ TEST(Safetensors, RefusesAHostileHeaderAtOnceAndInLittleMemory) {
   const test::TempFolder folder;
   const auto expect_cheap = [&](std::string_view part, const std::string& content) {
     const std::string path = folder.write("x", content);
-    const auto begin = std::chrono::steady_clock::now();
+    const std::clock_t begin = std::clock();  // of this process: others may be busy
     const std::size_t peak = test::peak_of([&] {
       test::expect_error(ErrorCode::kCorruptFile, part, [&] { SafetensorsFile::open(path); });
     });
-    EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(1)) << part;
+    EXPECT_LT(std::clock() - begin, CLOCKS_PER_SEC) << part;
     EXPECT_LT(peak, std::size_t{8} * limits::kMaxSafetensorsHeaderBytes) << part;
   };
   const auto metadata = [](std::size_t bytes) {

@@ -172,8 +172,8 @@ TEST_F(ClipFilesTest, RefusesBrokenMerges) {
   broken("line 2 is no pair", " b\n");
   broken("line 2 is no pair", "a \n");
   broken("line 2 is no pair", "\na b\n");
-  broken("'zz' is missing", "zz a\n");
-  broken("'ax</w>' is missing", "a x</w>\n");
+  broken("merges.txt: line 2: the token 'zz' is missing", "zz a\n");
+  broken("merges.txt: line 2: the token 'ax</w>' is missing", "a x</w>\n");
   broken("too many", std::string(limits::kMaxMergesBytes, '\n'));
 }
 
