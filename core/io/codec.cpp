@@ -11,6 +11,7 @@
 #include "base/limits.h"
 #include "io/atomic_file.h"
 #include "io/bytes.h"
+#include "io/file_kind.h"
 #include "io/image_files.h"
 #include "io/input_file.h"
 #include "io/orientation.h"
@@ -79,14 +80,9 @@ constexpr ForeignKind kForeignKinds[] = {
     {0, "qoif", "in QOI format"},
     {0, "v/1\1", "in OpenEXR format"},
     {0, "%PDF", "a PDF document"},
-    {0, "PK\3\4", "a ZIP archive"},
     {8, "{\"", "a safetensors file"},
-    {kText, "version https://git-lfs",
-     "a Git LFS pointer, not the file itself: git lfs pull gets it"},
     {kText, "<svg", "in SVG format"},
     {kText, "<?xml", "an XML document, perhaps SVG"},
-    {kText, "<!doctype html", "a web page (HTML), not the image that it shows"},
-    {kText, "<html", "a web page (HTML), not the image that it shows"},
 };
 
 /// What a file is that is no PNG, JPEG or WebP; empty for what nobody here knows.
@@ -102,7 +98,7 @@ std::string_view foreign_kind(std::string_view file) {
         kind.at == kText ? std::string_view(text) : file.substr(std::min(kind.at, file.size()));
     if (where.starts_with(kind.mark)) return kind.what;
   }
-  return "";
+  return kind_of_intruder(file.substr(0, kMostOfText));
 }
 
 ImageFormat format_of(std::string_view file, std::string_view source) {

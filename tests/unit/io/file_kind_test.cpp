@@ -27,7 +27,7 @@ std::vector<Kind> kinds() {
       {"a web page", "<!DOCTYPE html>\n<html><title>404</title>" + std::string(1000, 'x')},
       {"a web page", "\xEF\xBB\xBF \n<HTML lang=\"en\">"},
       {"a web page", "<?xml version='1.0'?><Error><Code>AccessDenied</Code></Error>"},
-      {"a zip archive", "PK\3\4\0\0\0\0\0\0"s + std::string(100, 'x')},
+      {"a ZIP archive", "PK\3\4\0\0\0\0\0\0"s + std::string(100, 'x')},
       {"a Python pickle",
        "\x80\2\x8A\nl\xFC\x9C\x46\xF9\x20\x6A\xA8\x50\x19.\x80\2M\xE9\3.\x80\2}q"s},
       {"a Python pickle", "\x80\4\x95\x10\0\0\0\0\0\0\0}"s},
