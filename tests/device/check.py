@@ -235,7 +235,7 @@ class Check:
 
             engine.on_progress = on_progress
             try:
-                self.image(engine, 1000, self._side)
+                self.image(engine, 900, self._side)
                 self.note("a cancelled job", "ended of itself", good=False)
             except CancelledError:
                 late = time.perf_counter() - cancelled_at[0]
