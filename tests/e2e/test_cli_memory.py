@@ -17,9 +17,15 @@ def test_too_little_memory_is_told(model: Path, tmp_path: Path, limit: int) -> N
     def set_limit() -> None:
         resource.setrlimit(resource.RLIMIT_AS, (limit * MEGABYTE, limit * MEGABYTE))
 
+    # Before main, the dynamic loader and LibTorch's own start have to fit.
+    start = subprocess.run(
+        [PROGRAM, "--version"], capture_output=True, check=False, preexec_fn=set_limit
+    )
+    if start.returncode != 0:
+        pytest.skip(f"LibTorch itself does not start within {limit} MB")
     done = subprocess.run(
         [
-            *(PROGRAM, "txt2img", "--model", model, "--output", tmp_path / "out/", "--prompt=x"),
+            *(PROGRAM, "txt2img", "--model", model, "--output", f"{tmp_path}/out/", "--prompt=x"),
             *("--width=64", "--height=64", "--steps=2", "--prior-steps=2"),
         ],
         capture_output=True,
