@@ -219,7 +219,7 @@ class TestMixes:
         assert run(model, tmp_path / "x.png", "mix", *words) == (0, "")
         code, line = run(model, tmp_path / "y.png", "mix", *["--image", path] * 65)
         assert code == INVALID
-        assert "--image: 65 pictures" in line
+        assert "65 items to mix, expected up to 64" in line
         embeds = engine.encode_images([scene()])
         assert Embeds.combine([embeds] * 50, [0.02] * 50).batch_size == 1
 

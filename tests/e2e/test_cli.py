@@ -49,8 +49,10 @@ class TestInfo:
         assert re.search(r"(?m)^pipeline +KandinskyPipeline$", done.stdout)
         assert re.search(r"(?m)^family +kandinsky-2-1$", done.stdout)
         assert re.search(rf"(?m)^native size +{NATIVE_SIZE} x {NATIVE_SIZE}$", done.stdout)
-        assert re.search(r"(?m)^unet +UNet2DConditionModel +fp32 +\d+ +[\d.]+ [kM] +", done.stdout)
-        assert re.search(r"(?m)^scheduler +DDIMScheduler$", done.stdout)
+        assert re.search(
+            r"(?m)^unet +UNet2DConditionModel +yes +fp32 +\d+ +[\d.]+ [kM] ", done.stdout
+        )
+        assert re.search(r"(?m)^scheduler +DDIMScheduler +yes$", done.stdout)
         assert re.search(r"(?m)^total ", done.stdout)
 
     def test_memory_plan(self, model: Path) -> None:

@@ -40,7 +40,5 @@ def run_paths(library: Path) -> list[str]:
 
 def soname(library: Path) -> str:
     """The name that programs linked with the library ask for."""
-    found = re.search(
-        r"\(SONAME\).*\[(.*)\]", _output("readelf", "--dynamic", "--wide", library)
-    )
+    found = re.search(r"\(SONAME\).*\[(.*)\]", _output("readelf", "--dynamic", "--wide", library))
     return found[1] if found else ""
