@@ -230,13 +230,15 @@ class Engine {
   };
   template <typename Job>
   void run(const Job& job) {
-    // Asked here already: `thrown` belongs to the job that runs, not to a second caller.
-    if (callbacks_->running.exchange(true)) {
-      throw StatusError(KANDINSKY_BUSY, "the engine is running another job");
-    }
-    const std::unique_ptr<Callbacks, Finish> finish(callbacks_.get());
+    // A second caller is refused by the library, which knows why. `thrown` belongs to the job that
+    // runs.
+    const bool is_second = callbacks_->running.exchange(true);
+    const std::unique_ptr<Callbacks, Finish> finish(is_second ? nullptr : callbacks_.get());
     const kandinsky_status status = job();
-    if (callbacks_->thrown) std::rethrow_exception(std::exchange(callbacks_->thrown, nullptr));
+    const bool is_refused =
+        is_second && (status == KANDINSKY_BUSY || status == KANDINSKY_INCOMPATIBLE);
+    if (!is_refused && callbacks_->thrown)
+      std::rethrow_exception(std::exchange(callbacks_->thrown, nullptr));
     check(status);
   }
   static kandinsky_action on_progress(const kandinsky_progress* progress, void* user_data) {
