@@ -160,9 +160,9 @@ KANDINSKY_API const char* kandinsky_family_name(size_t index);
 
 /* ---- Threads ---- */
 
-/** Sets with how many threads LibTorch computes on the CPU, the resizing of images included. For the
- * whole process, from then on: for programs of their own. A host sets LibTorch's threads itself, and
- * the library uses what it finds. threads: 1 to 1024. Not while an engine works. */
+/** Sets with how many threads LibTorch computes on the CPU, the resizing of images included. For
+ * the whole process, from then on: for programs of their own. A host sets LibTorch's threads
+ * itself, and the library uses what it finds. threads: 1 to 1024. Not while an engine works. */
 KANDINSKY_API kandinsky_status kandinsky_set_num_threads(int32_t threads);
 
 /* ---- Picture files ---- */

@@ -53,10 +53,9 @@ GroupNorm::GroupNorm(const tensor::Weights& weights, int64_t channels, int64_t g
       is_fused_(weights.placement().speedups.fused_norms),
       has_bands_(weights.placement().speedups.row_bands) {
   if (groups < 1 || channels % groups != 0) {
-    throw Error(
-        ErrorCode::kCorruptFile,
-        fmt::format("{}: config.json: {} channels do not divide into {} norm groups",
-                    weights.folder(), channels, groups));
+    throw Error(ErrorCode::kCorruptFile,
+                fmt::format("{}: config.json: {} channels do not divide into {} norm groups",
+                            weights.folder(), channels, groups));
   }
 }
 
