@@ -106,7 +106,9 @@ class TestStandardError:
     def test_control_characters_are_shown_and_not_sent(self) -> None:
         done = run_program("info", "/no\x1b[31m\x07such\u009b2J\nfolder")
         assert done.returncode == NOT_FOUND
-        assert done.stderr.startswith(r"kandinsky: /no\x1b[31m\x07such\x9b2J folder")
+        assert done.stderr.startswith(
+            r"kandinsky: /no\x1b[31m\x07such\x9b2J\nfolder: no such model folder"
+        )
         assert done.stderr.count("\n") == 1
 
 
