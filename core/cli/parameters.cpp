@@ -13,12 +13,9 @@ namespace kandinsky::cli {
 namespace {
 
 /// Hosts split the settings at commas and colons, and quote values that have them. Their parser
-/// also loses an empty value, blanks at the front, and quotes that are a value's own.
+/// also loses an empty value, blanks at the ends, and quotes that are a value's own.
 std::string setting_value(const std::string& value) {
-  constexpr std::string_view kSpace = " \t\v\f\r";
-  const bool is_lost = value.empty() || value.front() == '"' ||
-                       kSpace.find(value.front()) != std::string_view::npos ||
-                       kSpace.find(value.back()) != std::string_view::npos;
+  const bool is_lost = value.empty() || value.front() == '"' || stripped(value) != value;
   return is_lost || value.find_first_of(",:\n") != std::string::npos ? json_string(value) : value;
 }
 
@@ -127,13 +124,6 @@ std::string main_text(const PaintJob& job) {
   return "";
 }
 
-std::string stripped(std::string_view text) {
-  constexpr std::string_view kSpace = " \t\n\v\f\r";
-  const std::size_t first = text.find_first_not_of(kSpace);
-  if (first == std::string_view::npos) return {};
-  return std::string(text.substr(first, text.find_last_not_of(kSpace) - first + 1));
-}
-
 }  // namespace
 
 std::string json_string(std::string_view text) {
@@ -187,7 +177,7 @@ std::string parameters_text(const PaintJob& job, std::size_t i, const std::strin
   settings.add_unless(EngineOptions().int8_weights, "Kandinsky int8 weights",
                       job.model.engine.int8_weights);
   settings.add("Version", fmt::format("kandinsky {}", kandinsky_version()));
-  return stripped(text + settings.line());
+  return std::string(stripped(text + settings.line()));
 }
 
 }  // namespace kandinsky::cli

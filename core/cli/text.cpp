@@ -5,6 +5,13 @@
 namespace kandinsky::cli {
 namespace {
 
+/// What str.isspace() of Python takes for a blank.
+constexpr std::string_view kBlanks[] = {"\t",     "\n",     "\v",     "\f",     "\r",     "\x1C",
+                                        "\x1D",   "\x1E",   "\x1F",   " ",      "\u0085", "\u00A0",
+                                        "\u1680", "\u2000", "\u2001", "\u2002", "\u2003", "\u2004",
+                                        "\u2005", "\u2006", "\u2007", "\u2008", "\u2009", "\u200A",
+                                        "\u2028", "\u2029", "\u202F", "\u205F", "\u3000"};
+
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
 /// Length of the UTF-8 sequence at the front of `text`, 0 if there is none: overlong forms,
@@ -45,6 +52,18 @@ std::string to_utf8(std::string_view text) {
     text.remove_prefix(std::max<std::size_t>(length, 1));
   }
   return result;
+}
+
+std::string_view stripped(std::string_view text) {
+  const auto blank_at = [](const auto& is_there) {
+    const auto* const blank = std::ranges::find_if(kBlanks, is_there);
+    return blank == std::ranges::end(kBlanks) ? std::size_t{0} : blank->size();
+  };
+  const auto is_front = [&](std::string_view blank) { return text.starts_with(blank); };
+  const auto is_back = [&](std::string_view blank) { return text.ends_with(blank); };
+  while (const std::size_t size = blank_at(is_front)) text.remove_prefix(size);
+  while (const std::size_t size = blank_at(is_back)) text.remove_suffix(size);
+  return text;
 }
 
 std::string lower(std::string_view text) {

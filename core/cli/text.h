@@ -11,6 +11,9 @@ bool is_utf8(std::string_view text);
 /// The text with U+FFFD in place of each byte that is no part of UTF-8.
 std::string to_utf8(std::string_view text);
 
+/// What Python's str.strip() leaves of the text: no blanks at either end, Unicode's included.
+std::string_view stripped(std::string_view text);
+
 /// Lower case of A to Z; all else stays as it is.
 std::string lower(std::string_view text);
 

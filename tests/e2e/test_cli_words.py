@@ -81,7 +81,7 @@ def test_empty_texts_are_empty_and_eat_nothing(model: Path, tmp_path: Path) -> N
         assert read["Kandinsky negative prior prompt"] == ""
 
 
-@pytest.mark.parametrize("text", [' "a" ', '"a", "b"', "a\nb: c\t"])
+@pytest.mark.parametrize("text", [' "a" ', '"a", "b"', "a\nb: c\t", "\u3000a", "a\u00a0", "\x1ca"])
 def test_a_host_reads_every_value(model: Path, tmp_path: Path, text: str) -> None:
     read = paint(model, tmp_path / "x.png", "--prompt=x", "--negative-prior-prompt", text)
     assert read["Kandinsky negative prior prompt"] == text
