@@ -7,6 +7,7 @@
 #include <charconv>
 #include <filesystem>
 #include <fstream>
+#include <limits>
 #include <string>
 #include <system_error>
 
@@ -68,7 +69,10 @@ Bytes left_in_group(const fs::path& group, const GroupFiles& files) {
   return *limit - std::min(*limit, used);
 }
 
-Bytes least(Bytes a, Bytes b) { return a && b ? std::min(a, b) : a ? a : b; }
+template <typename Number>
+std::optional<Number> least(std::optional<Number> a, std::optional<Number> b) {
+  return a && b ? std::min(a, b) : a ? a : b;
+}
 
 /// The tightest of the groups that this process is in.
 Bytes left_in_groups(const fs::path& root) {
@@ -111,15 +115,22 @@ Bytes left_in_process(const fs::path& root, std::string_view limit_name,
   return std::nullopt;
 }
 
+std::optional<std::int64_t> less_reserve(Bytes bytes, std::int64_t reserve) {
+  if (!bytes) return std::nullopt;
+  constexpr std::uint64_t kMost = std::numeric_limits<std::int64_t>::max();
+  return static_cast<std::int64_t>(std::min(*bytes, kMost)) - reserve;
+}
+
 }  // namespace
 
-std::optional<std::uint64_t> available_memory(std::string_view root) {
+std::optional<std::int64_t> available_memory(std::string_view root) {
   const fs::path folder(root);
-  Bytes available = find_number(folder / "proc/meminfo", "MemAvailable:");
-  if (available) *available *= kKilobyte;
-  available = least(available, left_in_groups(folder));
-  available = least(available, left_in_process(folder, "Max address space", "VmSize:"));
-  return least(available, left_in_process(folder, "Max data size", "VmData:"));
+  Bytes shared = find_number(folder / "proc/meminfo", "MemAvailable:");
+  if (shared) *shared *= kKilobyte;
+  shared = least(shared, left_in_groups(folder));
+  const Bytes own = least(left_in_process(folder, "Max address space", "VmSize:"),
+                          left_in_process(folder, "Max data size", "VmData:"));
+  return least(less_reserve(shared, kSharedReserve), less_reserve(own, kOwnReserve));
 }
 
 void trim_heap() noexcept {

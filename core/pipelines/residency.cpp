@@ -10,12 +10,6 @@
 #include "base/memory.h"
 
 namespace kandinsky::pipelines {
-namespace {
-
-/// Left for other programs and for what a plan does not know.
-constexpr int64_t kReserve = 500'000'000;
-
-}  // namespace
 
 size_t Residency::add(Resident& resident, ComponentMemory memory) {
   residents_.push_back(&resident);
@@ -24,10 +18,10 @@ size_t Residency::add(Resident& resident, ComponentMemory memory) {
 }
 
 int64_t Residency::free_memory(const MemoryNeeds& needs) const {
-  const std::optional<std::uint64_t> available = available_memory();
+  const std::optional<int64_t> available = available_memory();
   if (!available) return std::numeric_limits<int64_t>::max();
   // The base and what is loaded are no longer free, but belong to the plan.
-  int64_t bytes = static_cast<int64_t>(*available) - kReserve + needs.base;
+  int64_t bytes = *available + needs.base;
   for (size_t i = 0; i < residents_.size(); ++i) {
     bytes += residents_[i]->held_bytes(memory_[i]);
   }
