@@ -3,19 +3,30 @@
 #include <fmt/format.h>
 
 #include <cerrno>
-#include <system_error>
+#include <clocale>
+#include <cstring>
 
 #include "base/error.h"
 
 namespace kandinsky::io {
+namespace {
+
+/// In English, whatever language the host has set: strerror() and std::error_code follow its
+/// locale.
+const char* system_message(int reason) {
+  // "C" alone is there at all times and costs nothing, nor is there anything to free.
+  static const locale_t no_language = ::newlocale(LC_ALL_MASK, "C", nullptr);
+  return ::strerror_l(reason, no_language);
+}
+
+}  // namespace
 
 void throw_io_error(std::string_view path, std::string_view failure, std::string_view missing,
                     int reason) {
   if (reason == ENOENT || reason == ENOTDIR)
     throw Error(ErrorCode::kNotFound, fmt::format("{}: {}", path, missing));
   throw Error(reason == ENOMEM ? ErrorCode::kOutOfMemory : ErrorCode::kIo,
-              fmt::format("{}: {}: {}", path, failure,
-                          std::error_code(reason, std::generic_category()).message()));
+              fmt::format("{}: {}: {}", path, failure, system_message(reason)));
 }
 
 void check_path(std::string_view path, std::string_view what) {

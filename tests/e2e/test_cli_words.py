@@ -1,15 +1,12 @@
 """What arrives of odd texts on the command line, as a PNG's parameters and a host's parser show."""
 
 import json
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from PIL import Image
-from support.built import PROGRAM, PYTHON_DIR, run_program
+from support.built import run_program
 
 FEW = ("--steps=2", "--prior-steps=2", "--seed=1", "--precision=fp32")
 _SETTING = re.compile(r'\s*(\w[\w \-/]+):\s*("(?:\\.|[^\\"])+"|[^,]*)(?:,|$)')
@@ -122,70 +119,3 @@ def test_a_device_that_is_none_is_named(
     assert device.partition("\x1b")[0] in line
     assert "\x1b" not in line
     assert list(tmp_path.iterdir()) == []
-
-
-@pytest.fixture(scope="session")
-def turkish(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """An environment in which "I" and "i" are not each other's case, and 1/2 is 0,5."""
-    folder = tmp_path_factory.mktemp("locales")
-    made = subprocess.run(
-        ["localedef", "-i", "tr_TR", "-f", "UTF-8", folder / "tr_TR.UTF-8"],
-        capture_output=True,
-        check=False,
-    )
-    if made.returncode != 0:
-        pytest.skip("the sources of locales are not installed (Debian: locales)")
-    return {**os.environ, "LOCPATH": str(folder), "LC_ALL": "tr_TR.UTF-8"}
-
-
-def test_no_locale_changes_words_or_numbers(
-    model: Path, tmp_path: Path, turkish: dict[str, str]
-) -> None:
-    """A host calls setlocale(), as Python does here."""
-    script = f"""
-import locale, sys
-sys.path.insert(0, {str(PYTHON_DIR)!r})
-from kandinsky_engine import Engine
-locale.setlocale(locale.LC_ALL, "")
-print(locale.str(0.5), file=sys.stderr)
-with Engine({str(model)!r}, precision="fp32") as engine:
-    for sampler, scheduler in (("ddim", "automatic"), ("DPM++ 2m", "KARRAS"), ("unipc", "uniform")):
-        [image] = engine.text_to_image(
-            ["a (red:1.5) circle"], seeds=[1], width=64, height=64, num_inference_steps=2,
-            prior_num_inference_steps=2, sampler=sampler, scheduler=scheduler)
-        print(int(image.astype(int).sum()))
-"""
-    there, here = (
-        subprocess.run(
-            [sys.executable, "-c", script],
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        for environment in (turkish, {**os.environ, "LC_ALL": "C"})
-    )
-    assert (there.returncode, here.returncode) == (0, 0), there.stderr + here.stderr
-    assert (there.stderr, here.stderr) == ("0,5\n", "0.5\n")
-    assert there.stdout == here.stdout
-    done = subprocess.run(
-        [
-            *(PROGRAM, "txt2img", "--model", model, "--sampler=ddim"),
-            *(
-                "--max-memory=2.5gib",
-                "--output",
-                tmp_path / "x.PNG",
-                "--prompt=a",
-                "--cfg-scale=2.5",
-            ),
-            *FEW,
-        ],
-        env=turkish,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    with Image.open(tmp_path / "x.PNG") as image:
-        read = host_reads(image.info["parameters"])
-    assert (read["Sampler"], read["CFG scale"]) == ("DDIM", "2.5")

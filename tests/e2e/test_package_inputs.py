@@ -13,7 +13,6 @@ import pytest
 import torch
 from PIL import Image
 from support.built import copy_models
-from support.children import run_python
 from support.painting import FEW, SIZE
 
 import kandinsky_engine as kandinsky
@@ -271,40 +270,3 @@ class TestCopies:
             error = pickle.loads(pickle.dumps(getattr(kandinsky, name)("text")))
             assert type(error).__name__ == name
             assert str(error) == "text"
-
-
-def test_words_do_not_depend_on_the_locale(model: Path, tmp_path: Path) -> None:
-    """In Turkish the small I is another letter."""
-    localedef = shutil.which("localedef")
-    if localedef is None:
-        pytest.skip("there is no localedef, which makes a Turkish locale")
-    made = os.spawnl(
-        os.P_WAIT, localedef, "localedef", "-i", "tr_TR", "-f", "UTF-8", tmp_path / "tr_TR.UTF-8"
-    )
-    if made not in (0, 1) or not (tmp_path / "tr_TR.UTF-8").is_dir():
-        pytest.skip("localedef has no sources of a Turkish locale; package: locales")
-    source = """
-import locale, sys
-import kandinsky_engine as kandinsky
-assert locale.setlocale(locale.LC_ALL, "") == "tr_TR.UTF-8"
-assert locale.localeconv()["decimal_point"] == ","
-def generate(**options):
-    return engine.denoise(
-        embeds, negative, seeds=[1], width=64, height=64, num_inference_steps=2, **options
-    ).tobytes()
-with kandinsky.Engine(sys.argv[1], precision="fp32") as engine:
-    embeds, negative = engine.encode_prompts(
-        ["(a:1.5) IiIi"], seeds=[1], prior_num_inference_steps=2
-    )
-    for name in kandinsky.samplers():
-        generate(sampler=name.lower())
-        generate(sampler=name.upper())
-    for name in kandinsky.schedulers():
-        generate(scheduler=name.lower(), sampler="Euler")
-        generate(scheduler=name.upper(), sampler="Euler")
-    latents = [generate(sampler="ddim"), generate(sampler="DDIM")]
-    locale.setlocale(locale.LC_ALL, "C")
-    latents.append(generate())
-    assert len(set(latents)) == 1
-"""
-    run_python(source, model, LC_ALL="tr_TR.UTF-8", LOCPATH=str(tmp_path), OMP_NUM_THREADS="1")
