@@ -70,15 +70,12 @@ inline constexpr std::int64_t kMaxEmbedsRows = 1024;
 /// Side of an image, in pixels: the most that JPEG can hold.
 inline constexpr std::int64_t kMaxImageSide = 65'535;
 
-/// Area of an image, in pixels: 16,384 squared, 768 MB in RGB.
-inline constexpr std::int64_t kMaxImagePixels = std::int64_t{1} << 28U;
-
-/// Area of an image that is read from a file, in pixels: 134 megapixels, what large cameras take;
-/// Pillow, with which hosts read, ends at 179. A few bytes of a compressed file can ask for all of
-/// it, which is 512 MB as RGBA. Checked in the file's header, before anything is allocated. A
-/// progressive JPEG needs two bytes more for each colour of each pixel, a lossless WebP four more
-/// for each pixel, and a turn by 90 degrees the image twice.
-inline constexpr std::int64_t kMaxReadPixels = std::int64_t{1} << 27U;
+/// Area of an image, in pixels: 134 megapixels, what large cameras take; Pillow, with which hosts
+/// read, ends at 179. A few bytes of a compressed file can ask for all of it, which is 512 MB as
+/// RGBA. Checked in the file's header, before anything is allocated. A progressive JPEG needs two
+/// bytes more for each colour of each pixel, a lossless WebP four more for each pixel, and a turn
+/// by 90 degrees the image twice. The same for what is painted and written, so that it can be read.
+inline constexpr std::int64_t kMaxImagePixels = std::int64_t{1} << 27U;
 
 /// An encoded image file, in bytes: two for each pixel of the largest image. Photographs need less
 /// than one.

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "base/limits.h"
 
 namespace kandinsky::io {
 namespace {
@@ -14,15 +15,14 @@ std::uint8_t on_white(unsigned colour, unsigned alpha) {
 
 }  // namespace
 
-void check_image_size(std::int64_t width, std::int64_t height, std::string_view name,
-                      std::int64_t max_pixels) {
+void check_image_size(std::int64_t width, std::int64_t height, std::string_view name) {
   if (width <= limits::kMaxImageSide && height <= limits::kMaxImageSide &&
-      width * height <= max_pixels) {
+      width * height <= limits::kMaxImagePixels) {
     return;
   }
   throw Error(ErrorCode::kInvalidArgument,
               fmt::format("{}: {} x {} pixels are too many, at most {} a side and {} in all", name,
-                          width, height, limits::kMaxImageSide, max_pixels));
+                          width, height, limits::kMaxImageSide, limits::kMaxImagePixels));
 }
 
 void check_image_shape(std::int64_t width, std::int64_t height, std::int64_t channels,

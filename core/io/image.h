@@ -4,8 +4,6 @@
 #include <string_view>
 #include <vector>
 
-#include "base/limits.h"
-
 namespace kandinsky::io {
 
 /// 8-bit pixels that the object owns: rows from the top, [height, width, channels], channels in the
@@ -20,9 +18,8 @@ struct Image {
 };
 
 /// Throws Error(kInvalidArgument) for a longer side than limits::kMaxImageSide and for more than
-/// max_pixels in all. name is what the message calls the image.
-void check_image_size(std::int64_t width, std::int64_t height, std::string_view name,
-                      std::int64_t max_pixels = limits::kMaxImagePixels);
+/// limits::kMaxImagePixels in all. name is what the message calls the image.
+void check_image_size(std::int64_t width, std::int64_t height, std::string_view name);
 
 /// The same, and for sides below 1 and other channels than Image has.
 void check_image_shape(std::int64_t width, std::int64_t height, std::int64_t channels,

@@ -160,7 +160,7 @@ StoredImage read_jpeg(Span<const std::byte> bytes, std::string_view source, Read
   });
   const std::int64_t width = jpeg.image_width;
   const std::int64_t height = jpeg.image_height;
-  check_image_size(width, height, source, limits::kMaxReadPixels);
+  check_image_size(width, height, source);
   if (!has_header) reader.failure.throw_reading("JPEG", width, height, source);
 
   const bool inks = jpeg.num_components == 4;

@@ -185,7 +185,7 @@ StoredImage read_png(Span<const std::byte> bytes, std::string_view source, ReadD
   if (reader.info == nullptr) reader.failure.kind = LibraryFailure::Kind::kOutOfMemory;
   const std::int64_t width = png_get_image_width(reader.png, reader.info);
   const std::int64_t height = png_get_image_height(reader.png, reader.info);
-  check_image_size(width, height, source, limits::kMaxReadPixels);
+  check_image_size(width, height, source);
   if (!has_header) reader.failure.throw_reading("PNG", width, height, source);
 
   const png_structp png = reader.png;

@@ -6,7 +6,6 @@
 #include <memory>
 #include <string_view>
 
-#include "base/limits.h"
 #include "io/image_files.h"
 
 namespace kandinsky::io {
@@ -58,7 +57,7 @@ StoredImage read_webp(Span<const std::byte> bytes, std::string_view source) {
   };
   // Looks at the first bytes only.
   if (WebPGetFeatures(file.bytes, file.size, &features) != VP8_STATUS_OK) fail(Kind::kDamaged);
-  check_image_size(features.width, features.height, source, limits::kMaxReadPixels);
+  check_image_size(features.width, features.height, source);
 
   WebPDemuxState state = WEBP_DEMUX_PARSE_ERROR;
   const std::unique_ptr<WebPDemuxer, DeleteDemuxer> demuxer(WebPDemuxPartial(&file, &state));

@@ -60,6 +60,7 @@ void check_texts(const std::vector<std::string>& texts, bool parse_weights) {
 void check_size(int64_t width, int64_t height) {
   check_side("width", width);
   check_side("height", height);
+  io::check_image_size(width, height, "the picture");
 }
 
 void check_batch_size(int64_t batch_size) {

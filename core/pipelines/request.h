@@ -138,7 +138,8 @@ struct SourceRequest {
   void check(size_t batch_size) const;
 };
 
-/// Throws Error(kInvalidArgument) for sides that are out of range.
+/// Throws Error(kInvalidArgument) for sides that are out of range, and for more pixels than a file
+/// of an image may have.
 void check_size(int64_t width, int64_t height);
 
 /// Throws Error(kInvalidArgument) unless 1 to kMaxBatchSize.

@@ -827,11 +827,23 @@ class TestRequests:
     def test_more_pixels_than_memory(self, model: Path, tmp_path: Path) -> None:
         done = run_program(
             *("txt2img", "--model", model, "--output", f"{tmp_path}/out/", "--prompt", "a", *FEW),
-            *("--width", "16384", "--height", "16384", "--batch-size", "64", "--quiet"),
+            *("--width", "16384", "--height", "8192", "--batch-size", "64", "--quiet"),
         )
         assert done.returncode == OUT_OF_MEMORY, done.stderr
         assert len(done.stderr.splitlines()) == 1
         assert "memory" in done.stderr
+        assert list(tmp_path.iterdir()) == []
+
+    def test_more_pixels_than_a_file_may_have(self, model: Path, tmp_path: Path) -> None:
+        done = run_program(
+            *("txt2img", "--model", model, "--output", f"{tmp_path}/out/", "--prompt", "a", *FEW),
+            *("--width", "16384", "--height", "8193", "--quiet"),
+        )
+        assert done.returncode == INVALID, done.stderr
+        assert done.stderr.splitlines() == [
+            "kandinsky: the picture: 16384 x 8193 pixels are too many, "
+            "at most 65535 a side and 134217728 in all"
+        ]
         assert list(tmp_path.iterdir()) == []
 
     @pytest.mark.parametrize(

@@ -176,6 +176,9 @@ TEST(Codec, RefusesPicturesThatCannotBeWritten) {
   refuse("too large for WebP", gradient(16384, 1, 1), ImageFormat::kWebp);
   refuse("too large for JPEG", gradient(65501, 1, 1), ImageFormat::kJpeg);
   refuse("too many", gradient(65536, 1, 1), ImageFormat::kPng);
+  // It could not be read back.
+  refuse("16384 x 8193 pixels are too many, at most 65535 a side and 134217728 in all",
+         {16384, 8193, 1, {}}, ImageFormat::kPng);
   for (const int quality : {0, 101, -5}) {
     test::expect_error(ErrorCode::kInvalidArgument, "quality", [&] {
       (void)encode_image(gradient(1, 1, 3), ImageFormat::kJpeg,

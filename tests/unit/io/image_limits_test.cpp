@@ -78,8 +78,8 @@ TEST(ImageLimits, MemoryIsThatOfTheResult) {
 }
 
 TEST(ImageLimits, AFewBytesCannotAskForMoreThanTheCap) {
-  static_assert(std::int64_t{16384} * 16384 > limits::kMaxReadPixels);
-  const std::string cap = std::to_string(limits::kMaxReadPixels);
+  static_assert(std::int64_t{16384} * 16384 > limits::kMaxImagePixels);
+  const std::string cap = std::to_string(limits::kMaxImagePixels);
   // 34 bytes: lossless, 16,383 a side, each of its five codes a single one.
   const std::string webp =
       "RIFF\x1A\0\0\0WEBPVP8L\x0E\0\0\0\x2F\xFE\xBF\xFF\x0F\x88\x88\x08\0\0\0\0\0\0"s;

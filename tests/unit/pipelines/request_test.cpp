@@ -50,5 +50,11 @@ TEST(PromptRequest, ItsTextsAreReadBeforeAnyWork) {
   EXPECT_NO_THROW(plain.check());
 }
 
+TEST(Size, IsThatOfAnImageThatCanBeReadBack) {
+  EXPECT_NO_THROW(check_size(16384, 8192));
+  test::expect_error(ErrorCode::kInvalidArgument, "16384 x 8193 pixels are too many",
+                     [] { check_size(16384, 8193); });
+}
+
 }  // namespace
 }  // namespace kandinsky::pipelines
