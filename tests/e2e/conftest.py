@@ -30,6 +30,13 @@ def inpaint_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
+def copy(model: Path, tmp_path: Path) -> Path:
+    """A model that a test may break, and its prior beside it."""
+    (tmp_path / "models").mkdir()
+    return built.copy_models(model, tmp_path / "models")
+
+
+@pytest.fixture
 def engine(model: Path) -> "Iterator[Engine]":
     """The tiny model, exact."""
     import kandinsky_engine  # noqa: PLC0415 - not before the built one is on the path
