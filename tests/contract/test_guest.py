@@ -102,12 +102,33 @@ def run_probe(tmp_path: Path, *steps: str) -> dict[str, object]:
     return report
 
 
-def check_unharmed(report: dict[str, object]) -> None:
+def check_torch(report: dict[str, object]) -> None:
     assert report["flags"], "a flag of libc10 was written to"
     assert set(report["too_much"]) == {"RuntimeError"}
+
+
+def check_unharmed(report: dict[str, object]) -> None:
+    check_torch(report)
     # The image went through all formats, with the codecs that we brought.
     for name in ("a.png", "a.jpg", "a.webp"):
         assert report[name] == pytest.approx(report["mean"], abs=2)
+
+
+IN_A_HOST = f"""
+sys.path.insert(0, {str(ROOT / "tests/support/host_stub")!r})
+import importlib
+from modules import paths_internal, processing, scripts
+paths_internal.models_path = f"{{FOLDER}}/models"
+script, _ = scripts.load_script(Path({str(ROOT / "scripts/kandinsky.py")!r}))
+# The engine under test, not one that install.py built for this checkout.
+importlib.import_module("kandinsky_ext.engine").engine_folder = lambda: Path(FOLDER, "nowhere")
+look("script loaded")
+p = processing.StableDiffusionProcessingTxt2Img(
+    prompt="a red circle", sampler_name="Euler a", width=128, height=128, steps=2, seed=1)
+image = processing.generate(script, p).images[0]
+report["colours"] = len(image.getcolors(128 * 128))
+look("painted")
+"""
 
 
 @pytest.mark.parametrize("library", [BUILD / "libkandinsky.so", MODULE], ids=lambda path: path.name)
@@ -124,6 +145,14 @@ def test_importing_and_running_leaves_torch_as_it_was(tmp_path: Path) -> None:
     modules = {name for name in brought if ".cpython-" in name}  # Python's and numpy's own
     assert {name.partition(".so")[0] for name in brought - modules} == {"libkandinsky"}
     assert MODULE.name in modules
+
+
+def test_torch_is_as_it_was_after_an_image_in_a_host(tmp_path: Path) -> None:
+    """The extension in the stand-in for a host's modules, with the engine itself behind it."""
+    report = run_probe(tmp_path, IN_A_HOST)
+    assert report["colours"] > 100
+    assert any(Path(path).name.startswith("libkandinsky") for path in report["painted"])
+    check_torch(report)
 
 
 def test_no_symbol_of_torch_is_defined_by_what_we_bring() -> None:
