@@ -30,6 +30,9 @@ bool is_in(char32_t c, std::u32string_view set) { return set.find(c) != std::u32
 
 bool is_word(char32_t c) { return c == U'_' || is_letter(c) || is_number(c); }
 
+/// \s of Python's patterns, by which hosts read a prompt.
+bool is_pattern_space(char32_t c) { return is_space(c) || (c >= 0x1C && c <= 0x1F); }
+
 std::string to_utf8(Span<const char32_t> text) {
   std::string result;
   std::array<unsigned char, 4> bytes{};
@@ -111,7 +114,7 @@ class Parser {
   /// ":1.3)" closes a round bracket; without one, or in any other form, a colon is text.
   std::size_t read_weight(std::size_t at) {
     const auto skip_spaces = [this](std::size_t i) {
-      while (i < prompt_.size() && is_space(prompt_[i])) ++i;
+      while (i < prompt_.size() && is_pattern_space(prompt_[i])) ++i;
       return i;
     };
     const std::size_t begin = skip_spaces(at + 1);
@@ -157,8 +160,8 @@ class Parser {
       if ((found == 0 || !is_word(run[found - 1])) &&
           (after == run.size() || !is_word(run[after]))) {
         std::size_t before = found;
-        while (before > text && is_space(run[before - 1])) --before;
-        while (after < run.size() && is_space(run[after])) ++after;
+        while (before > text && is_pattern_space(run[before - 1])) --before;
+        while (after < run.size() && is_pattern_space(run[after])) ++after;
         add_text(begin + text, begin + before);
         pieces_.push_back({.is_break = true});
         text = after;
@@ -195,7 +198,7 @@ void check_weight(double weight, Span<const char32_t> text) {
 
 bool is_blank(const WeightedText& text) {
   const std::vector<char32_t> characters = decode_utf8({text.text.data(), text.text.size()});
-  return std::all_of(characters.begin(), characters.end(), is_space);
+  return std::all_of(characters.begin(), characters.end(), is_pattern_space);
 }
 
 }  // namespace

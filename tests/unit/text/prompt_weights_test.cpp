@@ -73,6 +73,7 @@ TEST(PromptWeights, EqualWeightsAreOnePart) {
 TEST(PromptWeights, BreakEndsAText) {
   EXPECT_EQ(shown("a BREAK b"), (Lines{"a|1", "BREAK", "b|1"}));
   EXPECT_EQ(shown("a\n BREAK\tb"), (Lines{"a|1", "BREAK", "b|1"}));
+  EXPECT_EQ(shown("a\034BREAK\u3000\037b"), (Lines{"a|1", "BREAK", "b|1"}));
   EXPECT_EQ(shown("a,BREAK,b"), (Lines{"a,|1", "BREAK", ",b|1"}));
   EXPECT_EQ(shown("BREAK a BREAK BREAK b BREAK"), (Lines{"a|1", "BREAK", "b|1"}));
   EXPECT_EQ(shown("BREAK"), (Lines{"|1"}));
