@@ -2,7 +2,20 @@
 
 #include <string>
 
+#include "base/limits.h"
+
 namespace kandinsky {
+namespace {
+
+std::string cut(std::string_view message) {
+  constexpr std::string_view kMark = "...";
+  if (message.size() <= limits::kMaxMessageBytes) return std::string(message);
+  std::size_t end = limits::kMaxMessageBytes - kMark.size();
+  while (end > 0 && (static_cast<unsigned char>(message[end]) & 0xC0U) == 0x80U) --end;
+  return std::string(message.substr(0, end)).append(kMark);
+}
+
+}  // namespace
 
 const char* error_code_name(ErrorCode code) noexcept {
   switch (code) {
@@ -31,6 +44,6 @@ const char* error_code_name(ErrorCode code) noexcept {
 }
 
 Error::Error(ErrorCode code, std::string_view message)
-    : std::runtime_error(std::string(message)), code_(code) {}
+    : std::runtime_error(cut(message)), code_(code) {}
 
 }  // namespace kandinsky

@@ -26,7 +26,8 @@ enum class ErrorCode : int {
 const char* error_code_name(ErrorCode code) noexcept;
 
 /// The message is UTF-8 text for the person at the screen: the thing, what was got, what was
-/// expected.
+/// expected. Only a path keeps bytes that are none. What is longer than limits::kMaxMessageBytes is
+/// cut.
 class Error : public std::runtime_error {
  public:
   Error(ErrorCode code, std::string_view message);

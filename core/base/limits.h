@@ -100,6 +100,10 @@ inline constexpr std::size_t kMaxPngMemoryBytes = std::size_t{64} << 20U;
 /// what takes longer was made to.
 inline constexpr int kMaxImageSeconds = 15;
 
+/// A message of an error, in bytes. Two of the longest paths fit; names that it quotes from a file
+/// may be as long as the file.
+inline constexpr std::size_t kMaxMessageBytes = 10'000;
+
 /// Text stored in a picture, in bytes: a prompt twice over (positive and negative) and its
 /// settings.
 inline constexpr std::size_t kMaxImageTextBytes = 2 * kMaxPromptBytes + (1U << 16U);

@@ -1,5 +1,6 @@
 #include "base/utf8.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 
@@ -39,6 +40,18 @@ std::size_t find_invalid_utf8(std::string_view text) noexcept {
     i += length;
   }
   return std::string_view::npos;
+}
+
+std::vector<char> replace_invalid_utf8(std::string_view text) {
+  constexpr std::string_view kReplacement = "\uFFFD";
+  std::vector<char> result;
+  while (true) {
+    const std::size_t valid = std::min(find_invalid_utf8(text), text.size());
+    result.insert(result.end(), text.begin(), text.begin() + static_cast<std::ptrdiff_t>(valid));
+    if (valid == text.size()) return result;
+    result.insert(result.end(), kReplacement.begin(), kReplacement.end());
+    text.remove_prefix(valid + 1);
+  }
 }
 
 std::vector<char32_t> decode_utf8(std::string_view text) {

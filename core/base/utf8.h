@@ -10,6 +10,10 @@ namespace kandinsky {
 /// surrogates and values above U+10FFFF are invalid; a null character is valid.
 std::size_t find_invalid_utf8(std::string_view text) noexcept;
 
+/// The text with U+FFFD in place of each byte that is no part of UTF-8: what a message may quote of
+/// a file.
+std::vector<char> replace_invalid_utf8(std::string_view text);
+
 /// One number for each character. text must be valid UTF-8.
 std::vector<char32_t> decode_utf8(std::string_view text);
 

@@ -8,8 +8,10 @@
 #include <cstdint>
 #include <queue>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <utility>
+#include <vector>
 
 #include "base/error.h"
 #include "base/limits.h"
@@ -358,11 +360,13 @@ void ClipTokenizer::Impl::load_vocab_and_merges(const std::string& folder) {
     const auto id_of = [&](const std::string& token) {
       const auto found = ids.find(token);
       if (found != ids.end()) return found->second;
+      const std::vector<char> shown = replace_invalid_utf8(token);
       throw Error(
           ErrorCode::kCorruptFile,
           fmt::format("{}: line {}: the token '{}' is missing in {}; one of the two files is "
                       "not whole",
-                      merges_path, line_number + 1, token, vocab_path));
+                      merges_path, line_number + 1, std::string_view(shown.data(), shown.size()),
+                      vocab_path));
     };
     const std::string left(line.substr(0, space));
     const std::string right(line.substr(space + 1));

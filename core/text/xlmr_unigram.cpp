@@ -7,9 +7,11 @@
 #include <exception>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "base/error.h"
 #include "base/limits.h"
+#include "base/utf8.h"
 #include "io/file_kind.h"
 #include "io/input_file.h"
 #include "io/json_config.h"
@@ -103,8 +105,11 @@ XlmrTokenizer XlmrTokenizer::load(std::string_view folder) {
   const std::vector<std::byte> bytes =
       io::InputFile::open(path).read_all(limits::kMaxSentencePieceBytes);
   io::refuse_other_kinds(path, bytes, "a SentencePiece model");
+  // SentencePiece quotes the file's pieces, which may be any bytes.
   const auto refuse = [&](std::string_view what) {
-    throw Error(ErrorCode::kCorruptFile, fmt::format("{}: {}", path, what));
+    const std::vector<char> shown = replace_invalid_utf8(what);
+    throw Error(ErrorCode::kCorruptFile,
+                fmt::format("{}: {}", path, std::string_view(shown.data(), shown.size())));
   };
   auto impl = std::make_shared<Impl>();
   constexpr int kNoLevel = 4;  // above FATAL: what is wrong is in the status, not on standard error

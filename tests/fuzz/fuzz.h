@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "base/error.h"
+#include "base/limits.h"
 #include "base/span.h"
 #include "base/utf8.h"
 
@@ -32,7 +33,6 @@ inline void require(bool holds, std::string_view what, std::string_view details 
 /// people and is no bug of ours. Ends the program for anything else.
 template <typename Reader>
 bool accepts(const Reader& reader) {
-  constexpr std::size_t kMostWords = 8192;  // a message is read by a person, whatever is in a file
   try {
     reader();
     return true;
@@ -42,7 +42,8 @@ bool accepts(const Reader& reader) {
     require(error.code() != ErrorCode::kBusy && error.code() != ErrorCode::kCancelled &&
                 error.code() != ErrorCode::kOutOfMemory,
             "the code fits an input:", words);
-    require(!words.empty() && words.size() <= kMostWords, "an error has words, and not too many");
+    require(!words.empty() && words.size() <= limits::kMaxMessageBytes,
+            "an error has words, and not too many");
     require(find_invalid_utf8(words) == std::string_view::npos, "a message is UTF-8:", words);
     return false;
   } catch (const std::exception& error) {

@@ -82,6 +82,7 @@ def safetensors() -> None:
         "gap": {"a": tensor("U8", [4], 0, 4), "b": tensor("U8", [4], 6, 10)},
         "product": {"a": tensor("U8", [2**32, 2**32], 0, 0)},
         "escape": {"\x1b[31m": tensor("U8", [9], 0, 4)},
+        "long-name": {"n" * 20_000: tensor("U8", [9], 0, 4)},
     }
     for name, entries in bad.items():
         put("safetensors_header", name, struct.pack("<H", 10) + header_of(entries))

@@ -5,6 +5,9 @@
 #include <set>
 #include <string>
 
+#include "base/limits.h"
+#include "base/utf8.h"
+
 namespace kandinsky {
 namespace {
 
@@ -15,6 +18,18 @@ TEST(Error, KeepsCodeAndMessage) {
   EXPECT_STREQ(error.what(), "unet: 3 channels");
   const Error copy = error;  // NOLINT(performance-unnecessary-copy-initialization)
   EXPECT_STREQ(copy.what(), error.what());
+}
+
+TEST(Error, ALongMessageIsCutBetweenCharacters) {
+  std::string text(limits::kMaxMessageBytes, 'a');
+  EXPECT_EQ(Error(ErrorCode::kCorruptFile, text).what(), text);
+  text = "x";
+  while (text.size() < 2 * limits::kMaxMessageBytes) text += "\u20AC";
+  const std::string cut = Error(ErrorCode::kCorruptFile, text).what();
+  EXPECT_LE(cut.size(), limits::kMaxMessageBytes);
+  EXPECT_GT(cut.size(), limits::kMaxMessageBytes - 4);
+  EXPECT_EQ(cut, text.substr(0, cut.size() - 3) + "...");
+  EXPECT_EQ(find_invalid_utf8(cut), std::string::npos);
 }
 
 TEST(Error, EveryCodeHasANameOfItsOwn) {

@@ -50,6 +50,16 @@ TEST(Utf8, FindsTheFirstInvalidByte) {
   }
 }
 
+TEST(Utf8, ReplacesEachByteThatIsNone) {
+  const auto replaced = [](std::string_view text) {
+    const std::vector<char> result = replace_invalid_utf8(text);
+    return std::string(result.begin(), result.end());
+  };
+  EXPECT_EQ(replaced(""), "");
+  EXPECT_EQ(replaced("красный 円 é"), "красный 円 é");
+  EXPECT_EQ(replaced("\377a\xE2\x80"), "\uFFFDa\uFFFD\uFFFD");
+}
+
 TEST(Utf8, QuotesWhatATerminalWouldObey) {
   const auto quoted = [](std::string_view text) {
     const std::vector<char> result = quote_controls(text);
