@@ -2,19 +2,8 @@
 # build.sh ON|OFF   Configures and builds into build/, with the C++ tests or without.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+. tests/tools/compiling.sh
 
-# One file that includes torch takes up to 2 GB to compile.
-memory_kb=$(awk '/^MemAvailable:/ {print $2}' /proc/meminfo)
-fitting=$((memory_kb / 2097152))
-cores=$(nproc)
-jobs=${JOBS:-$((fitting < 1 ? 1 : fitting < cores ? fitting : cores))}
-
-launcher=()
-if command -v ccache > /dev/null; then
-  launcher=(-DCMAKE_C_COMPILER_LAUNCHER=ccache -DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
-  export CCACHE_BASEDIR=$PWD  # a second checkout finds what the first one compiled
-  export CCACHE_SLOPPINESS=pch_defines,time_macros  # without these it passes over precompiled headers
-fi
 # A newer compiler's new warning must not keep anybody from trying the demo, but ours we mend.
 cmake --preset release -DKANDINSKY_PYTHON="$PWD/.venv/bin/python" -DKANDINSKY_TESTS="$1" \
   -DKANDINSKY_WARNINGS_AS_ERRORS="${CI:+ON}" "${launcher[@]}"
