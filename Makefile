@@ -1,11 +1,11 @@
 # Names only: what a command does is in tests/tools/ and demo/.
 # PYTHON=/path/to/python  build against the torch of that Python, instead of installing torch (at `make setup` or later)
 # JOBS=n                  compile n files at once
-# FUZZ_SECONDS=n         how long make fuzz takes for each target
+# FUZZ_SECONDS=n          how long make fuzz takes for each target
 # BENCH="--only unet"     what else to tell tests/bench/bench.py
 export PYTHON JOBS
 
-.PHONY: help demo test unit parity e2e setup setup-tests build build-tests fuzz lint format demo-model demo-score gallery bench bench-docs growth references clean
+.PHONY: help demo test unit parity e2e setup setup-tests build build-tests fuzz sanitize sanitize-plain lint format demo-model demo-score gallery bench bench-docs growth references clean
 
 help: ## list these commands
 	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -40,6 +40,12 @@ build-tests: setup-tests ## the same, and the C++ tests
 fuzz: setup-tests ## give every reader made-up inputs, FUZZ_SECONDS for each; needs Clang
 	tests/tools/fuzz.sh
 
+sanitize-plain: setup-tests ## the tests of what needs no torch, under address and undefined-behaviour sanitizers
+	tests/tools/sanitize.sh plain
+
+sanitize: setup-tests ## all C++ unit and contract tests under these, and what has threads under the thread sanitizer (an hour)
+	tests/tools/sanitize.sh address thread
+
 lint: setup-tests ## check formatting, style and types
 	tests/tools/lint.sh check
 
@@ -68,4 +74,4 @@ references: setup ## record the parity references again, in an environment of th
 	tests/tools/references.sh
 
 clean: ## remove what was built; .venv stays
-	rm -rf build build-dev build-asan build-tsan build-fuzz build-old-abi
+	rm -rf build build-dev build-asan build-asan-plain build-tsan build-fuzz build-old-abi
