@@ -59,14 +59,17 @@ target_link_libraries(kandinsky_libtorch INTERFACE
   ${KANDINSKY_TORCH_LIB_DIR}/libtorch_cpu.so ${KANDINSKY_TORCH_LIB_DIR}/libc10.so)
 # The libraries' own neighbours, for the linker's check only; nothing is written into the result.
 target_link_options(kandinsky_libtorch INTERFACE -Wl,-rpath-link,${KANDINSKY_TORCH_LIB_DIR})
-# LibTorch's own OpenMP, with whose threads our kernels share the cores. Without it they use one.
+# LibTorch's own OpenMP, with whose threads our kernels share the cores. Without it they use one. Builds of one version of
+# torch name that library differently, so ours does not: what it calls is found among libtorch_cpu's neighbours when it is
+# loaded. Programs that hold our objects have to name it.
 file(GLOB kandinsky_torch_openmp
   "${KANDINSKY_TORCH_LIB_DIR}/libgomp*.so*" "${KANDINSKY_TORCH_LIB_DIR}/../../torch.libs/libgomp*.so*")
 add_library(kandinsky_openmp INTERFACE)
 if(kandinsky_torch_openmp AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   list(GET kandinsky_torch_openmp 0 kandinsky_torch_openmp)
   set(KANDINSKY_OPENMP_FLAG -fopenmp)
-  target_link_libraries(kandinsky_openmp INTERFACE ${kandinsky_torch_openmp})
+  target_link_libraries(kandinsky_openmp INTERFACE
+    $<$<STREQUAL:$<TARGET_PROPERTY:TYPE>,EXECUTABLE>:${kandinsky_torch_openmp}>)
 else()
   set(KANDINSKY_OPENMP_FLAG "")
 endif()
