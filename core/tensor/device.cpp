@@ -29,7 +29,7 @@ constexpr std::string_view kDevices = "use auto, cpu, cuda or cuda:N";
 std::optional<c10::DeviceType> parse_type(std::string_view name) {
   if (name == "cuda") return at::kCUDA;
   const bool is_added =
-      c10::is_privateuse1_backend_registered() && name == c10::get_privateuse1_backend();
+      c10::impl::hasDeviceGuardImpl(at::kPrivateUse1) && name == c10::get_privateuse1_backend();
   return is_added ? std::optional(at::kPrivateUse1) : std::nullopt;
 }
 
