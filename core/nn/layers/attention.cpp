@@ -4,10 +4,10 @@
 #include <ATen/ops/bmm.h>
 #include <ATen/ops/scaled_dot_product_attention.h>
 #include <ATen/ops/softmax.h>
+#include <c10/util/Optional.h>
 
 #include <algorithm>
 #include <cmath>
-#include <optional>
 
 #include "tensor/cpu.h"
 #include "tensor/recycled.h"
@@ -78,12 +78,12 @@ at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor&
   const bool is_batched =
       (kernel == AttentionKernel::kBatched || (q.is_cpu() && q.size(1) < kFewestFusedQueries)) &&
       !options.mask.defined() && options.masking == Masking::kNone;
+  c10::optional<at::Tensor> mask;  // torch 2.1 has one of its own, later ones take std's
+  if (options.mask.defined()) mask = options.mask;
   const at::Tensor mixed =
       is_batched ? by_products(queries, keys, values)
-                 : at::scaled_dot_product_attention(
-                       queries, keys, values,
-                       options.mask.defined() ? std::optional(options.mask) : std::nullopt,
-                       /*dropout_p=*/0.0, options.masking == Masking::kCausal);
+                 : at::scaled_dot_product_attention(queries, keys, values, mask, /*dropout_p=*/0.0,
+                                                    options.masking == Masking::kCausal);
   return mixed.transpose(1, 2).reshape({q.size(0), q.size(1), q.size(2)});
 }
 

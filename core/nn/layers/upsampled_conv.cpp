@@ -20,7 +20,7 @@ at::Tensor two_of_three(const at::Tensor& kernel, int64_t dim, int64_t parity) {
 
 /// Every second place along a dimension, from `parity` on.
 at::Tensor every_second(const at::Tensor& map, int64_t dim, int64_t parity) {
-  return map.slice(dim, parity, std::nullopt, 2);
+  return map.slice(dim, parity, map.size(dim), 2);
 }
 
 }  // namespace
