@@ -381,6 +381,11 @@ def advice(output: str) -> str:
 def configure(build_folder: Path, log: TextIO, progress: Progress, *, fresh: bool) -> None:
     """Raises BuildError. Fresh forgets what CMake has found so far, but not what is compiled."""
     generator = "Ninja" if shutil.which("ninja") else "Unix Makefiles"
+    if fresh:
+        # CMake forgets its own generator then, but not that of what it fetches.
+        for cache in list(build_folder.glob("*/**/CMakeCache.txt")):
+            if f"\nCMAKE_GENERATOR:INTERNAL={generator}\n" not in cache.read_text("utf-8"):
+                shutil.rmtree(cache.parent)
     command = ["cmake", "-S", str(ROOT), "-B", str(build_folder), "-G", generator]
     command += ["-DCMAKE_BUILD_TYPE=Release", f"-DKANDINSKY_PYTHON={sys.executable}"]
     command += ["-DKANDINSKY_CLI=OFF", "-DKANDINSKY_TESTS=OFF"]

@@ -334,6 +334,26 @@ def test_a_compiler_or_generator_that_failed_is_not_kept(place, tools):
     assert place.engine().is_dir()
 
 
+def test_a_generator_that_is_gone_is_not_kept_by_what_is_fetched(place):
+    """With the real CMake, which gives what it fetches a cache of its own."""
+    (place.root / "CMakeLists.txt").write_text(
+        "cmake_minimum_required(VERSION 3.25)\nproject(engine LANGUAGES NONE)\n"
+        "include(FetchContent)\n"
+        "FetchContent_Declare(library DOWNLOAD_COMMAND ${CMAKE_COMMAND} -E true)\n"
+        "FetchContent_MakeAvailable(library)\n"
+        "add_custom_target(kandinsky_package COMMAND no-such-program)\n",
+    )
+    for name in ("cmake", "ninja"):
+        (place.tools / name).unlink()
+    for name in ("cmake", "ninja", "make", "sh"):
+        (place.tools / name).symlink_to(shutil.which(name))
+    code, output = place.run()
+    assert (code, "no-such-program: not found" in output) == (1, True), output
+    (place.tools / "ninja").unlink()
+    code, output = place.run()
+    assert (code, "make: *** [Makefile:" in output) == (1, True), output
+
+
 def test_a_configuration_that_worked_is_tried_afresh_when_it_fails(place):
     assert place.run()[0] == 0
     (place.root / "core" / "engine.cpp").write_text("changed")
