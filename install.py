@@ -24,13 +24,14 @@ import os
 import re
 import runpy
 import shutil
+import stat
 import subprocess
 import sys
 import sysconfig
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 from typing import Any, TextIO
@@ -270,7 +271,28 @@ def progress_stream() -> TextIO:
     try:
         return Path("/dev/tty").open("w", encoding="utf-8")
     except OSError:
-        return sys.stdout
+        return output_of_who_keeps_ours() or sys.stdout
+
+
+def output_of_who_keeps_ours() -> TextIO | None:
+    """Where there is no terminal: the error stream of the nearest process above that has another
+    than ours, which is the host with its log. None if our own output is not kept back in a pipe.
+    """
+    ours = [os.fstat(descriptor) for descriptor in (1, 2)]
+    if not stat.S_ISFIFO(ours[0].st_mode):
+        return None
+    process = os.getppid()
+    try:
+        while any(os.path.samestat(Path(f"/proc/{process}/fd/2").stat(), own) for own in ours):
+            status = Path(f"/proc/{process}/status").read_text(encoding="ascii")
+            process = int(re.search(r"(?m)^PPid:\s*(\d+)$", status).group(1))  # type: ignore[union-attr]
+        # Without waiting for a reader where there is none any more.
+        flags = os.O_WRONLY | os.O_APPEND | os.O_NOCTTY | os.O_NONBLOCK
+        descriptor = os.open(f"/proc/{process}/fd/2", flags)
+        os.set_blocking(descriptor, True)
+        return os.fdopen(descriptor, "w", encoding="utf-8")
+    except (OSError, AttributeError):
+        return None
 
 
 class Progress:
@@ -305,7 +327,8 @@ class Progress:
             if 0 < self._done < self._total and passed > REPORT_SECONDS:
                 left = passed / self._done * (self._total - self._done)
                 text += f", about {minutes(left)} left"
-        print(f"Kandinsky: {text}", file=self._stream, flush=True)
+        with suppress(OSError):  # nobody reads it any more
+            print(f"Kandinsky: {text}", file=self._stream, flush=True)
         self._lock.seek(0)
         self._lock.truncate()
         self._lock.write(text)
@@ -471,12 +494,12 @@ def locked(parent: Path) -> Iterator[TextIO]:
             if now - reported >= REPORT_SECONDS:
                 stream, reported = stream or progress_stream(), now
                 file.seek(0)
-                print(
+                text = (
                     "Kandinsky: waiting for another start of the web UI, which builds the engine "
-                    f"({file.read() or 'beginning'}); so far for {now - began:.0f} s",
-                    file=stream,
-                    flush=True,
+                    f"({file.read() or 'beginning'}); so far for {now - began:.0f} s"
                 )
+                with suppress(OSError):
+                    print(text, file=stream, flush=True)
             time.sleep(WAIT_SECONDS)
         yield file
 

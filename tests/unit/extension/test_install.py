@@ -485,6 +485,40 @@ def test_progress_reaches_the_terminal_while_the_host_keeps_the_output(place):
     assert "building the engine for torch 9.9.9" in process.stdout
 
 
+HOST = """
+import subprocess, sys
+# As A1111 does it: through a shell, and shown when it has ended.
+done = subprocess.run(sys.argv[1], shell=True, capture_output=True, text=True, check=True)
+print("the installer said:", done.stdout)
+"""
+
+
+@pytest.mark.parametrize("kind", ["file", "pipe"])
+@pytest.mark.parametrize("shell", ["exec ", "true && "])
+def test_progress_reaches_the_hosts_log_where_there_is_no_terminal(place, tmp_path, kind, shell):
+    environment = place.environment(BUILD_SECONDS="1")
+    del environment["WEBUI_LAUNCH_LIVE_OUTPUT"]
+    command = f"{shell}'{sys.executable}' '{place.root / 'install.py'}'"
+    log = tmp_path / "host.log"
+    log.write_text("begin\n")
+    with log.open("a") as file:
+        process = subprocess.run(
+            [sys.executable, "-c", HOST, command],
+            cwd=place.host,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=file if kind == "file" else subprocess.PIPE,
+            text=True,
+            check=True,
+            start_new_session=True,
+        )
+    shown = log.read_text() if kind == "file" else f"begin\n{process.stderr}"
+    assert shown.startswith("begin\nKandinsky: configuring\nKandinsky: compiling\n")
+    assert "Kandinsky: compiling: 1 of 2 files" in shown
+    assert "Kandinsky: compiling" not in process.stdout
+    assert "building the engine for torch 9.9.9" in process.stdout
+
+
 def test_skipping(place):
     assert place.run(KANDINSKY_SKIP_BUILD="1") == (0, "")
     assert not (place.root / "engine").exists()
