@@ -1,5 +1,10 @@
-"""Builds the engine for the torch of the Python that runs this. The host runs it at each of its
-starts.
+"""Installs the engine for the torch of the Python that runs this: from a wheel if one fits, else by
+building it. The host runs it at each of its starts.
+
+    python install.py [--wheels FOLDER_OR_INDEX]
+
+Wheels are looked for in the folder or on the index (https, as pip's --index-url) that --wheels or
+the environment variable KANDINSKY_WHEELS names, then in extension/released-wheels.txt.
 
 With nothing to do it takes a fraction of a second: torch is not imported, only its metadata and
 version file are read. An engine installed by other means is enough if it was built for this torch
@@ -11,12 +16,13 @@ and this Python. It installs nothing into the host's environment and writes noth
     engine/<torch version>-<python tag>.log      what CMake and the compiler said
     engine/lock                                  held while one builds; says how far it is
 
-KANDINSKY_SKIP_BUILD=1 leaves everything as it is. A failure ends with exit code 1 and says what to
-do; the host goes on, and the script's entry in it shows that there is no engine.
+KANDINSKY_SKIP_BUILD=1 leaves everything as it is, with wheels, too. A failure ends with exit code 1
+and says what to do; the host goes on, and the script's entry in it shows that there is no engine.
 """
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import importlib.util
 import json
@@ -41,6 +47,7 @@ sys.path.insert(0, str(ROOT / "extension"))
 
 from kandinsky_ext.engine_folder import PACKAGE, engine_folder, python_tag, torch_version  # noqa: E402
 
+RELEASED_WHEELS = ROOT / "extension" / "released-wheels.txt"
 SOURCES = ("CMakeLists.txt", "pyproject.toml", "core", "bindings", "third_party")
 FILES = "files"
 """In the stamp: the engine's own files with their sizes."""
@@ -84,7 +91,7 @@ ADVICE = (
 
 
 class BuildError(Exception):
-    """The build cannot go on; the message says why and what to do."""
+    """The installation cannot go on; the message says why and what to do."""
 
 
 def say(text: str) -> None:
@@ -319,6 +326,9 @@ class Progress:
         elif found := re.match(r"\[ *(\d+)%\]", line):
             self._done, self._total, self._unit = int(found[1]), 100, "percent"
 
+    def count_bytes(self, done: int, total: int) -> None:
+        self._done, self._total, self._unit = done >> 20, total >> 20, "MB"
+
     def report(self) -> None:
         text = self._what
         if self._total:
@@ -417,14 +427,9 @@ def configure(build_folder: Path, log: TextIO, progress: Progress, *, fresh: boo
     run([*command, *(["--fresh"] if fresh else [])], log, progress, "Configuring the engine")
 
 
-def build(folder: Path, stamp: dict[str, str], lock: TextIO) -> None:
-    """Configures, compiles, tries and puts into place.
-
-    An engine that was there stays until the new one works.
-    """
-    build_folder, new, old = (
-        folder.with_name(folder.name + end) for end in (".build", ".new", ".old")
-    )
+def build(folder: Path, stamp: dict[str, str], log: TextIO, progress: Progress) -> None:
+    """Configures, compiles, tries and puts into place. Raises BuildError."""
+    build_folder = beside(folder, ".build")
     built_for = build_folder / "built-for.json"
     torch = {key: stamp[key] for key in ("torch", "torch_build", "python")}
     # CMake remembers what it asked torch; another torch of the same version must be asked again.
@@ -437,25 +442,34 @@ def build(folder: Path, stamp: dict[str, str], lock: TextIO) -> None:
     fresh = not worked.exists()
     worked.unlink(missing_ok=True)
 
-    progress = Progress(lock, progress_stream())
-    with folder.with_name(folder.name + ".log").open("w", encoding="utf-8") as log:
-        progress.begin("configuring")
-        try:
-            configure(build_folder, log, progress, fresh=fresh)
-        except BuildError:
-            if fresh:
-                raise
-            configure(build_folder, log, progress, fresh=True)
-        progress.begin("compiling")
-        compile_ = ["cmake", "--build", str(build_folder), "--target", "kandinsky_package"]
-        run([*compile_, "--parallel", str(jobs())], log, progress, "Compiling the engine")
-        worked.touch()
+    progress.begin("configuring")
+    try:
+        configure(build_folder, log, progress, fresh=fresh)
+    except BuildError:
+        if fresh:
+            raise
+        configure(build_folder, log, progress, fresh=True)
+    progress.begin("compiling")
+    compile_ = ["cmake", "--build", str(build_folder), "--target", "kandinsky_package"]
+    run([*compile_, "--parallel", str(jobs())], log, progress, "Compiling the engine")
+    worked.touch()
 
-        shutil.rmtree(new, ignore_errors=True)
-        shutil.copytree(build_folder / "python" / PACKAGE, new / PACKAGE)
-        progress.begin("trying the engine")
-        attempt = f"import sys; sys.path.insert(0, {str(new)!r}); import {PACKAGE}"
-        run([sys.executable, "-c", attempt], log, progress, "Loading the new engine")
+    new = beside(folder, ".new")
+    shutil.rmtree(new, ignore_errors=True)
+    shutil.copytree(build_folder / "python" / PACKAGE, new / PACKAGE)
+    put_into_place(folder, stamp, log, progress)
+
+
+def beside(folder: Path, end: str) -> Path:
+    return folder.with_name(folder.name + end)
+
+
+def put_into_place(folder: Path, stamp: dict[str, str], log: TextIO, progress: Progress) -> None:
+    """Tries the engine in the folder .new. One that was there stays until the new one works."""
+    new, old = beside(folder, ".new"), beside(folder, ".old")
+    progress.begin("trying the engine")
+    attempt = f"import sys; sys.path.insert(0, {str(new)!r}); import {PACKAGE}"
+    run([sys.executable, "-c", attempt], log, progress, "Loading the new engine")
     whole = {**stamp, FILES: file_sizes(new / PACKAGE)}
     (new / "stamp.json").write_text(json.dumps(whole), encoding="utf-8")
     shutil.rmtree(old, ignore_errors=True)
@@ -463,6 +477,38 @@ def build(folder: Path, stamp: dict[str, str], lock: TextIO) -> None:
         folder.rename(old)
     new.rename(folder)
     shutil.rmtree(old, ignore_errors=True)
+
+
+def checkout_version() -> str:
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    found = re.search(r'(?m)^version *= *"([0-9.]+)"', text)
+    assert found, "pyproject.toml names the version"
+    return found[1]
+
+
+def take_wheel(
+    folder: Path, stamp: dict[str, str], named: str, log: TextIO, progress: Progress
+) -> str | None:
+    """Installs the first wheel that fits and works; gives where it was. Says why others do not."""
+    from kandinsky_ext import wheels  # noqa: PLC0415  takes its time, and mostly there is nothing to do
+
+    abi = torch_has_cxx11_abi()
+    version = f"{checkout_version()}+{wheels.local_version(minor(stamp['torch']), abi)}"
+    for offer in wheels.fitting(named, RELEASED_WHEELS, version, say):
+        new = beside(folder, ".new")
+        shutil.rmtree(new, ignore_errors=True)
+        try:
+            progress.begin(f"taking {offer.name}")
+            with progress.running():
+                wheels.unpack(offer, new, progress.count_bytes)
+            put_into_place(folder, stamp, log, progress)
+        except (wheels.WheelError, BuildError) as error:
+            say(f"{offer.place} cannot be used. {error}")
+        else:
+            return offer.place
+        finally:
+            shutil.rmtree(new, ignore_errors=True)
+    return None
 
 
 def read_json(file: Path) -> Any:
@@ -509,39 +555,62 @@ def has_engine(folder: Path, stamp: dict[str, str]) -> bool:
     return read_stamp(folder) == stamp or installed_engine_fits()
 
 
-def install() -> None:
-    """Raises BuildError."""
-    try:
-        stamp = wanted_stamp()
-        folder = engine_folder(ROOT)
-    except PackageNotFoundError:
-        raise BuildError(f"{sys.executable} has no torch to build the engine for.") from None
-    if has_engine(folder, stamp):
-        return
-    if sys.platform != "linux":
-        raise BuildError("The engine can be built on Linux only so far.")
+def check_tools() -> None:
+    """Raises BuildError if no build can work here."""
     missing = missing_tools()
     if missing:
         raise BuildError(
             f"The engine cannot be built. Missing here: {', '.join(missing)}. {how_to_install()}"
         )
+
+
+def install(named: str) -> None:
+    """With wheels in the folder or on the index that is named, if any. Raises BuildError."""
+    try:
+        stamp = wanted_stamp()
+        folder = engine_folder(ROOT)
+    except PackageNotFoundError:
+        raise BuildError(f"{sys.executable} has no torch to install the engine for.") from None
+    if has_engine(folder, stamp):
+        return
+    if sys.platform != "linux":
+        raise BuildError("The engine works on Linux only so far.")
     try:
         folder.parent.mkdir(exist_ok=True)
         with locked(folder.parent) as lock:
             if has_engine(folder, stamp):
                 return
-            say(f"building the engine for torch {stamp['torch']}; this takes some minutes, once.")
-            build(folder, stamp, lock)
+            progress = Progress(lock, progress_stream())
+            with beside(folder, ".log").open("w", encoding="utf-8") as log:
+                wheel = take_wheel(folder, stamp, named, log, progress)
+                if wheel is None:
+                    check_tools()
+                    say(
+                        f"building the engine for torch {stamp['torch']}; this takes some minutes, "
+                        "once."
+                    )
+                    build(folder, stamp, log, progress)
     except OSError as error:
-        raise BuildError(f"The engine cannot be built in {folder.parent}: {error}") from error
-    say(f"the engine for torch {stamp['torch']} is in {folder}")
+        raise BuildError(f"The engine cannot be installed in {folder.parent}: {error}") from error
+    origin = f", from {wheel}" if wheel else ""
+    say(f"the engine for torch {stamp['torch']} is in {folder}{origin}")
 
 
 def main() -> int:
+    parser = argparse.ArgumentParser(
+        description="Installs the engine for the torch of this Python."
+    )
+    parser.add_argument(
+        "--wheels",
+        metavar="FOLDER_OR_INDEX",
+        default=os.environ.get("KANDINSKY_WHEELS", ""),
+        help="where to look for a wheel before building (default: $KANDINSKY_WHEELS)",
+    )
+    arguments = parser.parse_args()
     if os.environ.get("KANDINSKY_SKIP_BUILD") == "1":
         return 0
     try:
-        install()
+        install(arguments.wheels)
     except BuildError as failure:
         say(
             f"{failure}\n"

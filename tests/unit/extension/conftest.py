@@ -14,6 +14,9 @@ import torch
 
 ROOT = Path(__file__).parents[3]
 sys.path.insert(0, str(ROOT / "tests"))
+
+from support.install_place import Place  # noqa: E402
+
 STUB = ROOT / "tests" / "support" / "host_stub"
 FAKE_ENGINE = ROOT / "tests" / "support" / "fake_engine"
 HOST_MODULES = (
@@ -71,6 +74,12 @@ def snapshot(host):
             )
         ],
     }
+
+
+@pytest.fixture
+def place(tmp_path):
+    """A checkout to run install.py in."""
+    return Place(tmp_path)
 
 
 @pytest.fixture
