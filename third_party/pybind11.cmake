@@ -18,6 +18,7 @@ endfunction()
 function(kandinsky_pybind11_fetch)
   set(PYBIND11_INSTALL OFF)
   set(PYBIND11_TEST OFF)
+  set(PYBIND11_FINDPYTHON ON)  # by the module that has found ours; the older one takes any Python
   FetchContent_Declare(kandinsky_pybind11 SYSTEM
     GIT_REPOSITORY https://github.com/pybind/pybind11.git GIT_TAG ${commit})
   FetchContent_MakeAvailable(kandinsky_pybind11)
