@@ -5,7 +5,7 @@
 # BENCH="--only unet"     what else to tell tests/bench/bench.py
 export PYTHON JOBS
 
-.PHONY: help demo test unit parity e2e setup setup-tests build build-tests fuzz sanitize sanitize-plain lint format demo-model demo-score gallery bench bench-docs growth references clean
+.PHONY: help demo test unit parity e2e setup setup-tests build build-tests fuzz sanitize sanitize-plain lint format demo-model demo-score gallery wheel bench bench-docs growth references clean
 
 help: ## list these commands
 	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -61,6 +61,9 @@ demo-score: build ## paint what the demo model was never trained on, and count w
 gallery: build ## paint docs/gallery again: every mode and sampler, with the demo model
 	.venv/bin/python demo/gallery.py
 
+wheel: build ## pack the Python package into dist/, for this Python and torch, and paint with it where no compiler is
+	tests/tools/with_requirements.sh .venv-wheel bindings/wheel/requirements.txt bindings/wheel/make_wheel.py
+
 bench: build ## measure speed and memory beside diffusers, with random weights of full size
 	tests/tools/with_requirements.sh .venv-bench tests/bench/requirements.txt tests/bench/bench.py $(BENCH)
 
@@ -74,4 +77,4 @@ references: setup ## record the parity references again, in an environment of th
 	tests/tools/references.sh
 
 clean: ## remove what was built; .venv stays
-	rm -rf build build-dev build-asan build-asan-plain build-tsan build-fuzz build-old-abi
+	rm -rf build dist build-dev build-asan build-asan-plain build-tsan build-fuzz build-old-abi

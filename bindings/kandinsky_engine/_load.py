@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 
 _PACKAGE = __package__ or "kandinsky_engine"
 _MEND = (
-    "Build it again with this Python: `python install.py` in the extension's folder (a restart of "
-    "the web UI does that), or `make build` in the repository."
+    "Install it again with this Python: `python install.py` in the extension's folder (a restart "
+    "of the web UI does that) takes a wheel that fits or builds it; `make build` in the repository "
+    "builds it."
 )
 
 
