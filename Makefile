@@ -5,12 +5,12 @@
 # BENCH="--only unet"     what else to tell tests/bench/bench.py
 export PYTHON JOBS
 
-.PHONY: help demo test unit parity e2e setup setup-tests build build-tests fuzz sanitize sanitize-plain lint format demo-model demo-score gallery wheel bench bench-docs growth references clean
+.PHONY: help demo test unit parity e2e setup setup-tests build build-tests fuzz sanitize sanitize-plain lint format keywords demo-model demo-score gallery wheel bench bench-docs growth references clean
 
 help: ## list these commands
 	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
 
-demo: build ## install, build and paint a contact sheet with the demo model
+demo: build ## install, build and generate a contact sheet with the demo model
 	.venv/bin/python demo/paint.py
 
 test: build-tests ## install, build and run every test
@@ -51,6 +51,9 @@ lint: setup-tests ## check formatting, style and types
 
 format: setup-tests ## mend formatting
 	tests/tools/lint.sh fix
+
+keywords: build ## write the Python keywords and docs/options.md from the table of options
+	PYTHONPATH=build/python .venv/bin/python tests/tools/make_keywords.py
 
 demo-model: setup ## train the demo model again (hours), in an environment of its own
 	tests/tools/with_requirements.sh .venv-demo demo/train/requirements.txt demo/train/train.py

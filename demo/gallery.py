@@ -77,7 +77,7 @@ def image_to_image(painter: Painter) -> Iterator[Cell]:
     yield "start", painter.source
     for strength in (0.2, 0.4, 0.6, 0.8, 0.9, 1.0):
         painted = painter.engine.image_to_image(
-            [OTHER], pictures=[painter.source], strength=strength, **painter.options(2)
+            [OTHER], images=[painter.source], strength=strength, **painter.options(2)
         )
         yield f'"{OTHER}", strength {strength}', painted[0]
 
@@ -93,7 +93,7 @@ def inpainting(painter: Painter) -> Iterator[Cell]:
         for seed in (1, 2, 3):
             painted = painter.engine.image_to_image(
                 ["a blue star on a white background"],
-                pictures=[painter.source], masks=[white], strength=1.0, mask_method=method,
+                images=[painter.source], masks=[white], strength=1.0, mask_method=method,
                 **painter.options(seed),
             )  # fmt: skip
             yield f'"a blue star", {method}, seed {seed}', painted[0]
@@ -106,8 +106,8 @@ def mixing(painter: Painter) -> Iterator[Cell]:
     for method in ("sum", "slerp"):
         for weight in (0.0, 0.25, 0.5, 0.75, 1.0):
             mixed = combine([seen, told], [1 - weight, weight], text=seen, method=method)
-            painted = painter.engine.paint(mixed, negative, **painter.options())
-            yield f'{method}: picture {1 - weight}, "{OTHER}" {weight}', painted[0]
+            painted = painter.engine.generate(mixed, negative, **painter.options())
+            yield f'{method}: image {1 - weight}, "{OTHER}" {weight}', painted[0]
 
 
 def variations(painter: Painter) -> Iterator[Cell]:
@@ -115,7 +115,7 @@ def variations(painter: Painter) -> Iterator[Cell]:
     _, negative = painter.embeds("")
     yield "start", painter.source
     for seed in (1, 2, 3, 4):
-        painted = painter.engine.paint(seen, negative, **painter.options(seed))
+        painted = painter.engine.generate(seen, negative, **painter.options(seed))
         yield f"variation without a text, seed {seed}", painted[0]
     for strength in (0.1, 0.2, 0.4, 0.6, 1.0):
         picture = painter.text(PROMPT, variation_seeds=[9], variation_strength=strength)
@@ -130,7 +130,7 @@ def prompts(painter: Painter) -> Iterator[Cell]:
     embeds, negative = painter.embeds(PROMPT, OTHER)
     for part in (0.2, 0.4, 0.6, 0.8):
         turn = round(STEPS * part)
-        painted = painter.engine.paint(
+        painted = painter.engine.generate(
             embeds, negative,
             conditions=[condition(0, 0, 1, turn), condition(1, 0, turn + 1, STEPS)],
             negative_conditions=[condition(0, 0, 1, STEPS)],
@@ -138,7 +138,7 @@ def prompts(painter: Painter) -> Iterator[Cell]:
         )  # fmt: skip
         yield f"[{PROMPT}:{OTHER}:{part}]", painted[0]
     for weight in (0.5, 1.0):
-        painted = painter.engine.paint(
+        painted = painter.engine.generate(
             embeds, negative,
             conditions=[condition(0, 0, 1, STEPS), condition(1, 0, 1, STEPS, weight)],
             negative_conditions=[condition(0, 0, 1, STEPS)],
@@ -208,7 +208,7 @@ def main() -> None:
                 )
                 path = chosen.output / f"{name}.webp"
                 sheet.save(path, quality=90)
-                print(f"{path}: {len(pictures)} pictures, {time.monotonic() - began:.1f} s")
+                print(f"{path}: {len(pictures)} images, {time.monotonic() - began:.1f} s")
     except kandinsky.KandinskyError as error:
         sys.exit(f"gallery.py: {error}")
 

@@ -1,15 +1,15 @@
-"""Paints pictures from texts with Kandinsky models.
+"""Generates images from texts with Kandinsky models.
 
     import kandinsky_engine as kandinsky
 
     with kandinsky.Engine("models/kandinsky-2-1") as engine:
-        pictures = engine.text_to_image(["a red circle"], seeds=[1], width=512, height=512)
-    kandinsky.save_picture("circle.png", pictures[0])
+        images = engine.text_to_image(["a red circle"], seeds=[1], width=512, height=512)
+    kandinsky.save_image("circle.png", images[0])
 
 The engine works in stages, each a method of Engine: encode_prompts or encode_images, denoise,
-decode, encode; text_to_image, image_to_image and paint run several in a row. Their keywords are
-explained in PromptOptions, SamplingOptions, DenoiseOptions and SourceOptions. Painted pictures are
-uint8 [B, H, W, 3], RGB; latents are float32 [B, 4, h, w]. All errors are KandinskyErrors.
+decode, encode; text_to_image, image_to_image and generate run several in a row. Their keywords
+are explained in TextToImageOptions and its like, and options() lists them. Images are uint8
+[B, H, W, 3], RGB; latents are float32 [B, 4, h, w]. All errors are KandinskyErrors.
 
 Importing this package imports torch and raises ImportError if the engine was built for another.
 """
@@ -35,24 +35,27 @@ from kandinsky_engine.engine import Engine, EngineInfo, MemoryPlan  # isort: ski
 from kandinsky_engine.library import (  # isort: skip
     Component,
     Folder,
+    Option,
     describe_folder,
     families,
+    operations,
+    options,
     samplers,
     schedulers,
     speedups,
 )
-from kandinsky_engine.options import (  # isort: skip
-    Condition,
+from kandinsky_engine.conditions import Condition  # isort: skip
+from kandinsky_engine.keywords import (  # isort: skip
+    DecodeOptions,
     DenoiseOptions,
+    EncodeOptions,
+    EncodePromptsOptions,
+    EngineOptions,
+    GenerateOptions,
     ImageToImageOptions,
-    PaintOptions,
-    Picture,
-    PromptOptions,
-    SamplingOptions,
-    SourceOptions,
     TextToImageOptions,
 )
-from kandinsky_engine.pictures import load_picture, save_picture  # isort: skip
+from kandinsky_engine.images import load_image, save_image  # isort: skip
 from kandinsky_engine.progress import Action, Progress  # isort: skip
 
 __version__: str = core.version()
@@ -65,11 +68,16 @@ __all__ = [
     "Component",
     "Condition",
     "CorruptFileError",
+    "DecodeOptions",
     "DenoiseOptions",
     "Embeds",
+    "EncodeOptions",
+    "EncodePromptsOptions",
     "Engine",
     "EngineInfo",
+    "EngineOptions",
     "Folder",
+    "GenerateOptions",
     "ImageToImageOptions",
     "IncompatibleError",
     "InternalError",
@@ -78,21 +86,19 @@ __all__ = [
     "KandinskyError",
     "MemoryPlan",
     "NotFoundError",
+    "Option",
     "OutOfMemoryError",
-    "PaintOptions",
-    "Picture",
     "Progress",
-    "PromptOptions",
-    "SamplingOptions",
-    "SourceOptions",
     "TextToImageOptions",
     "UnsupportedError",
     "__version__",
     "describe_folder",
     "families",
-    "load_picture",
+    "load_image",
+    "operations",
+    "options",
     "samplers",
-    "save_picture",
+    "save_image",
     "schedulers",
     "speedups",
     "torch_version",

@@ -22,15 +22,15 @@ AnyPath: TypeAlias = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 _T = TypeVar("_T")
 
 
-def several(name: str, values: Iterable[_T], one: str, most: int = _MOST) -> list[_T]:
-    """A list of values, `one` for each picture or so, from anything that has an order."""
+def several(name: str, values: Iterable[_T], of: str, most: int = _MOST) -> list[_T]:
+    """A list of such values from anything that has an order."""
     try:
         if isinstance(values, str | bytes | Mapping | Set):
             raise TypeError
         iterator = iter(values)
     except TypeError:
         raise InvalidArgumentError(
-            f"{name}: a list with one {one} per picture is needed, got one {type(values).__name__}"
+            f"{name}: a list of {of} is needed, got one {type(values).__name__}"
         ) from None
     found = list(itertools.islice(iterator, most + 1))
     if len(found) > most:
@@ -53,11 +53,7 @@ def text(name: str, value: str) -> str:
 
 
 def texts(name: str, values: Iterable[str]) -> list[str]:
-    return [text(f"{name}[{i}]", value) for i, value in enumerate(several(name, values, "text"))]
-
-
-def optional_texts(name: str, values: Iterable[str] | None) -> list[str] | None:
-    return None if values is None else texts(name, values)
+    return [text(f"{name}[{i}]", value) for i, value in enumerate(several(name, values, "texts"))]
 
 
 def path(name: str, value: AnyPath) -> bytes:
@@ -81,8 +77,8 @@ def path(name: str, value: AnyPath) -> bytes:
 
 
 def integer(name: str, value: SupportsIndex, below: int = _INT32) -> int:
-    """A whole number in [-2^31, below) - or [0, below) if that is larger."""
-    lowest = -_INT32 if below <= _INT32 else 0
+    """A whole number in [-below, below), or of 64 bits from 0 on."""
+    lowest = 0 if below == _UINT64 else -below
     try:
         number = operator.index(value)
     except TypeError:
@@ -114,9 +110,5 @@ def switch(name: str, value: bool) -> bool:
 def seeds(name: str, values: Iterable[SupportsIndex]) -> list[int]:
     return [
         integer(f"{name}[{i}]", value, _UINT64)
-        for i, value in enumerate(several(name, values, "seed"))
+        for i, value in enumerate(several(name, values, "seeds"))
     ]
-
-
-def optional_seeds(name: str, values: Iterable[SupportsIndex] | None) -> list[int]:
-    return [] if values is None else seeds(name, values)

@@ -29,11 +29,15 @@ class HasArrayInterface(Protocol):
 
 
 AnyArray: TypeAlias = NDArray[Any] | HasArray | HasArrayInterface
+"""A numpy array of any strides, a torch tensor on the CPU, or an image of Pillow as it is, not
+turned by its EXIF. Images are uint8: [H, W] or [H, W, 1] grey, [H, W, 3] RGB, [H, W, 4] RGBA, whose
+transparent places become white. Other numbers are refused: what they mean is not guessed at. Masks
+may be bool, too: True is white."""
 
 _FLOAT32 = np.dtype(np.float32)
 _UINT8 = np.dtype(np.uint8)
 
-# What a picture or a mask of other numbers could mean is not guessed at.
+# What an image or a mask of other numbers could mean is not guessed at.
 _FROM_FLOATS = "; (255 * array).round().astype('uint8') converts one of numbers from 0 to 1"
 # Of Pillow's modes, those whose numbers have no range of their own.
 _DEEP_MODES = ("I", "F")
@@ -77,10 +81,6 @@ def floats(name: str, value: object) -> NDArray[np.float32]:
     return array
 
 
-def optional_floats(name: str, value: object) -> NDArray[np.float32] | None:
-    return None if value is None else floats(name, value)
-
-
 def _from_pillow(name: str, image: Any) -> Any:
     """An image of Pillow, in one of the modes that `_core` knows; anything else as it is."""
     mode = getattr(image, "mode", None)
@@ -89,7 +89,7 @@ def _from_pillow(name: str, image: Any) -> Any:
     if mode.startswith(_DEEP_MODES):
         raise InvalidArgumentError(
             f'{name}: a Pillow image of mode "{mode}" does not say which number is white; '
-            "load_picture() reads such files, and Image.point() scales to 8 bits"
+            "load_image() reads such files, and Image.point() scales to 8 bits"
         )
     if mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
         wanted = "RGBA"
@@ -124,21 +124,19 @@ def _mask(name: str, value: object) -> NDArray[np.uint8]:
 
 def _list(name: str, values: Iterable[AnyArray]) -> list[AnyArray]:
     """A list of arrays."""
-    # The rows of a single picture would pass for grey pictures.
+    # The rows of a single image would pass for grey images.
     shape = getattr(values, "shape", None)
     if shape is not None and len(shape) < 4:
         raise InvalidArgumentError(
-            f"{name}: a list of pictures is needed, got one array {list(shape)}"
+            f"{name}: a list of images is needed, got one array {list(shape)}"
         )
     # More than any batch has, so that the engine says what a batch may be.
-    return several(name, values, "picture", most=100)
+    return several(name, values, "images", most=100)
 
 
-def pictures(name: str, values: Iterable[AnyArray]) -> list[NDArray[np.uint8]]:
+def images(name: str, values: Iterable[AnyArray]) -> list[NDArray[np.uint8]]:
     return [pixels(f"{name}[{i}]", value) for i, value in enumerate(_list(name, values))]
 
 
-def masks(name: str, values: Iterable[AnyArray] | None) -> list[NDArray[np.uint8]]:
-    if values is None:
-        return []
+def masks(name: str, values: Iterable[AnyArray]) -> list[NDArray[np.uint8]]:
     return [_mask(f"{name}[{i}]", value) for i, value in enumerate(_list(name, values))]

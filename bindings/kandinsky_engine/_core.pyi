@@ -33,74 +33,27 @@ class Embeds:
 
 class Condition:
     def __init__(
-        self, row: int, picture: int, first_step: int, last_step: int, weight: float
+        self, row: int, image: int, first_step: int, last_step: int, weight: float
     ) -> None: ...
 
-class EngineOptions:
-    model_dir: bytes
-    prior_dir: bytes
-    inpaint_dir: bytes | None
-    device: str
-    precision: str
-    max_memory: int
-    without: str
-    prior_device: str
-    int8_weights: bool
-    def __init__(self) -> None: ...
+class Options:
+    def __init__(self, operation: str) -> None: ...
+    def set_flag(self, name: str, value: bool, /) -> None: ...
+    def set_integer(self, name: str, value: int, /) -> None: ...
+    def set_number(self, name: str, value: float, /) -> None: ...
+    def set_text(self, name: str, value: str, /) -> None: ...
+    def set_path(self, name: str, value: bytes, /) -> None: ...
+    def set_texts(self, name: str, values: Sequence[str], /) -> None: ...
+    def set_seeds(self, name: str, values: Sequence[int], /) -> None: ...
+    def set_floats(self, name: str, array: object, /) -> None: ...
+    def set_images(self, name: str, arrays: Sequence[object], /) -> None: ...
+    def set_conditions(self, name: str, values: Sequence[Condition], /) -> None: ...
 
-class PromptOptions:
-    prompts: Sequence[str]
-    negative_prompts: Sequence[str] | None
-    negative_prior_prompts: Sequence[str] | None
-    seeds: Sequence[int]
-    prior_num_inference_steps: int
-    prior_guidance_scale: float
-    negative_image: str
-    parse_weights: bool
-    long_prompts: bool
-    def __init__(self) -> None: ...
-
-class DenoiseOptions:
-    width: int
-    height: int
-    seeds: Sequence[int]
-    sampler: str
-    scheduler: str
-    num_inference_steps: int
-    guidance_scale: float
-    guidance_rescale: float
-    guidance_start: float
-    guidance_end: float
-    tiling: bool
-    noise: object
-    variation_seeds: Sequence[int]
-    variation_strength: float
-    seed_resize_width: int
-    seed_resize_height: int
-    init_latents: object
-    strength: float
-    init_noise: str
-    mask: object
-    mask_method: str
-    conditions: Sequence[Condition]
-    negative_conditions: Sequence[Condition]
-    cache_interval: int
-    def __init__(self) -> None: ...
-
-class SourceOptions:
-    pictures: Sequence[object]
-    """Write only, as are masks."""
-    masks: Sequence[object]
-    resize: str
-    mask_blur: int
-    invert_mask: bool
-    mask_fill: str
-    erode_mask: bool
-    composite: bool
-    def __init__(self) -> None: ...
+def operations() -> list[str]: ...
+def options(operation: str) -> list[dict[str, Any]]: ...
 
 class Engine:
-    def __init__(self, options: EngineOptions) -> None: ...
+    def __init__(self, options: Options) -> None: ...
     def close(self) -> None: ...
     def cancel(self) -> None: ...
     def unload(self) -> None: ...
@@ -108,62 +61,70 @@ class Engine:
     def plan_memory(self, width: int, height: int, batch_size: int) -> dict[str, Any]: ...
     def latent_size(self, width: int, height: int) -> tuple[int, int]: ...
     def encode_prompts(
-        self, options: PromptOptions, progress: _Progress, message: _Message
+        self, options: Options, progress: _Progress, message: _Message
     ) -> tuple[Embeds, Embeds]: ...
     def encode_images(
-        self, pictures: Sequence[object], progress: _Progress, message: _Message
+        self, images: Sequence[object], progress: _Progress, message: _Message
     ) -> Embeds: ...
     def denoise(
         self,
         embeds: Embeds,
         negative_embeds: Embeds | None,
-        options: DenoiseOptions,
+        options: Options,
+        batch_size: int,
+        width: int,
+        height: int,
         progress: _Progress,
         message: _Message,
     ) -> FloatBuffer: ...
     def decode(
         self,
+        options: Options,
         latents: object,
         width: int,
         height: int,
-        tiling: bool,
         progress: _Progress,
         message: _Message,
     ) -> ByteBuffer: ...
     def encode(
-        self, pictures: object, tiling: bool, progress: _Progress, message: _Message
+        self, options: Options, images: object, progress: _Progress, message: _Message
     ) -> FloatBuffer: ...
     def text_to_image(
         self,
-        prompts: PromptOptions,
-        options: DenoiseOptions,
+        options: Options,
+        batch_size: int,
+        width: int,
+        height: int,
         progress: _Progress,
         message: _Message,
     ) -> ByteBuffer: ...
     def image_to_image(
         self,
-        prompts: PromptOptions,
-        options: DenoiseOptions,
-        source: SourceOptions,
+        options: Options,
+        batch_size: int,
+        width: int,
+        height: int,
         progress: _Progress,
         message: _Message,
     ) -> ByteBuffer: ...
-    def paint(
+    def generate(
         self,
         embeds: Embeds,
         negative_embeds: Embeds | None,
-        options: DenoiseOptions,
-        source: SourceOptions | None,
+        options: Options,
+        batch_size: int,
+        width: int,
+        height: int,
         progress: _Progress,
         message: _Message,
     ) -> ByteBuffer: ...
 
 def version() -> str: ...
 def torch_version() -> str: ...
-def samplers() -> list[str]: ...
-def schedulers() -> list[str]: ...
+def samplers() -> dict[str, str]: ...
+def schedulers() -> dict[str, str]: ...
 def speedups() -> dict[str, str]: ...
 def families() -> list[str]: ...
 def describe_folder(path: bytes) -> dict[str, Any]: ...
-def load_picture(path: bytes) -> ByteBuffer: ...
-def save_picture(path: bytes, array: object, parameters: str) -> None: ...
+def load_image(path: bytes) -> ByteBuffer: ...
+def save_image(path: bytes, array: object, parameters: str) -> None: ...

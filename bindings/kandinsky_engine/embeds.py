@@ -71,7 +71,7 @@ class Embeds:
                 _raw_items(items),
                 [
                     _arguments.number(f"weights[{i}]", weight)
-                    for i, weight in enumerate(_arguments.several("weights", weights, "weight"))
+                    for i, weight in enumerate(_arguments.several("weights", weights, "weights"))
                 ],
                 None if text is None else raw_embeds("text", text),
                 _arguments.text("method", method),
@@ -89,7 +89,7 @@ class Embeds:
             self._raw.select(
                 [
                     _arguments.integer(f"rows[{i}]", row)
-                    for i, row in enumerate(_arguments.several("rows", rows, "row"))
+                    for i, row in enumerate(_arguments.several("rows", rows, "rows"))
                 ]
             )
         )

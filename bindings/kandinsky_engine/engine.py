@@ -1,8 +1,8 @@
-"""The engine: loaded models, and the stages from texts to pictures."""
+"""The engine: loaded models, and the stages from texts to images."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, SupportsIndex
@@ -12,15 +12,17 @@ from numpy.typing import NDArray
 
 from kandinsky_engine import _arguments, _arrays
 from kandinsky_engine._load import core
-from kandinsky_engine._requests import denoise_options, fill, prompt_options, source_options
+from kandinsky_engine._options import make_options
 from kandinsky_engine.embeds import Embeds, raw_embeds
 from kandinsky_engine.errors import InvalidArgumentError
-from kandinsky_engine.options import (
+from kandinsky_engine.keywords import (
+    DecodeOptions,
     DenoiseOptions,
+    EncodeOptions,
+    EncodePromptsOptions,
+    EngineOptions,
+    GenerateOptions,
     ImageToImageOptions,
-    PaintOptions,
-    Picture,
-    PromptOptions,
     TextToImageOptions,
 )
 from kandinsky_engine.progress import Action, Progress
@@ -40,7 +42,7 @@ class EngineInfo:
     """Why that device and precision, in one line."""
     prior_dir: str
     native_size: int
-    """Side in pixels of the pictures that the model was trained on."""
+    """Side in pixels of the images that the model was trained on."""
     latent_channels: int
     latent_factor: int
     """Pixels per latent in each direction."""
@@ -52,14 +54,14 @@ class EngineInfo:
 
 @dataclass(frozen=True)
 class MemoryPlan:
-    """What a picture needs of memory, in bytes."""
+    """What an image needs of memory, in bytes."""
 
     budget: int
     """What it may hold: max_memory, or what is free."""
     peak: int
     """What it will hold at most, libraries included."""
     least: int
-    """The smallest max_memory with which it could be painted."""
+    """The smallest max_memory with which it could run."""
     holds_everything: bool
     """No weights are freed or read again during the job."""
     text: str
@@ -75,17 +77,9 @@ class Engine:
     cancelled and waited for.
 
     model_dir, prior_dir: folders in hub layout; without prior_dir the folder beside the model named
-    <model>-prior. device: "auto", or one as torch spells it. precision: "auto", "fp32", "bf16" or
-    "fp16". inpaint_dir: the inpainting model's folder; None: the one beside the model named
-    <model>-inpaint, if there is one; "": none. max_memory: bytes that a job may hold in memory,
-    libraries included; 0: what is free when it begins. without: names of speedups() to leave out,
-    for measuring. prior_device: where what the prior's folder holds computes, in the precision that
-    suits it, e.g. "cpu" beside a small GPU; None: device. int8_weights: True: the prior and the
-    text encoder hold their matrices in int8, which takes half the memory of bf16 and gives other
-    pictures; weights that are read layer by layer stay exact. Raises NotFoundError,
-    CorruptFileError, IncompatibleError, UnsupportedError, InvalidArgumentError. Weights are loaded
-    by the first job that needs them; jobs raise OutOfMemoryError before any work if max_memory is
-    too small.
+    <model>-prior. More keywords: EngineOptions. Raises NotFoundError, CorruptFileError,
+    IncompatibleError, UnsupportedError, InvalidArgumentError. Weights are loaded by the first job
+    that needs them; jobs raise OutOfMemoryError before any work if max_memory is too small.
     """
 
     on_progress: Callable[[Progress], Action | None] | None
@@ -100,30 +94,12 @@ class Engine:
         self,
         model_dir: _arguments.AnyPath,
         prior_dir: _arguments.AnyPath | None = None,
-        device: str = "auto",
-        precision: str = "auto",
-        inpaint_dir: _arguments.AnyPath | None = None,
-        max_memory: SupportsIndex = 0,
-        without: Iterable[str] = (),
-        prior_device: str | None = None,
-        int8_weights: bool = False,
+        **options: Unpack[EngineOptions],
     ) -> None:
         self.on_progress = None
         self.on_message = None
-        options = core.EngineOptions()
-        options.model_dir = _arguments.path("model_dir", model_dir)
-        if prior_dir is not None:
-            options.prior_dir = _arguments.path("prior_dir", prior_dir)
-        if inpaint_dir is not None:
-            options.inpaint_dir = _arguments.path("inpaint_dir", inpaint_dir)
-        options.device = _arguments.text("device", device)
-        options.precision = _arguments.text("precision", precision)
-        options.max_memory = _arguments.integer("max_memory", max_memory, below=2**64)
-        options.without = ",".join(_arguments.texts("without", without))
-        if prior_device is not None:
-            options.prior_device = _arguments.text("prior_device", prior_device)
-        options.int8_weights = _arguments.switch("int8_weights", int8_weights)
-        self._raw = core.Engine(options)
+        keywords = {"model_dir": model_dir, "prior_dir": prior_dir, **options}
+        self._raw = core.Engine(make_options("engine", keywords))
 
     def __enter__(self) -> Engine:
         return self
@@ -161,7 +137,7 @@ class Engine:
     def plan_memory(
         self, width: SupportsIndex, height: SupportsIndex, batch_size: SupportsIndex = 1
     ) -> MemoryPlan:
-        """How pictures from texts would be held in memory, without doing anything.
+        """How images from texts would be held in memory, without doing anything.
 
         Jobs say such a plan through on_message where not everything stays loaded. Raises
         OutOfMemoryError for a max_memory that is too small, naming the smallest possible one.
@@ -175,7 +151,7 @@ class Engine:
         )
 
     def latent_size(self, width: SupportsIndex, height: SupportsIndex) -> tuple[int, int]:
-        """(width, height) of a picture's latents. Raises InvalidArgumentError for bad sizes."""
+        """(width, height) of an image's latents. Raises InvalidArgumentError for bad sizes."""
         return self._raw.latent_size(
             _arguments.integer("width", width), _arguments.integer("height", height)
         )
@@ -186,27 +162,27 @@ class Engine:
         negative_prompts: Iterable[str] | None = None,
         *,
         seeds: Iterable[SupportsIndex],
-        **options: Unpack[PromptOptions],
+        **options: Unpack[EncodePromptsOptions],
     ) -> tuple[Embeds, Embeds]:
         """Encodes texts and samples the prior: (embeds, negative embeds), one row per prompt.
 
-        seeds: 0 to 2^64 - 1; row i depends on seeds[i] alone. More keywords: PromptOptions. Source:
-        diffusers, KandinskyPriorPipeline.
+        seeds: 0 to 2^64 - 1; row i depends on seeds[i] alone. More keywords: EncodePromptsOptions.
+        Source: diffusers, KandinskyPriorPipeline.
         """
-        raw = prompt_options(prompts, negative_prompts, seeds)
-        fill("encode_prompts", PromptOptions, options, raw)
+        raw = make_options(
+            "encode_prompts",
+            {"prompts": prompts, "negative_prompts": negative_prompts, "seeds": seeds, **options},
+        )
         embeds, negative_embeds = self._raw.encode_prompts(raw, *self._reports)
         return Embeds(embeds), Embeds(negative_embeds)
 
-    def encode_images(self, pictures: Iterable[Picture]) -> Embeds:
-        """Embeds of pictures instead of texts, one row each, with the text part of an empty text.
+    def encode_images(self, images: Iterable[_arrays.AnyArray]) -> Embeds:
+        """Embeds of images instead of texts, one row each, with the text part of an empty text.
 
-        pictures: uint8 [H, W], [H, W, 1], [H, W, 3] or [H, W, 4], of any sizes. Alone the result
-        gives variations of a picture, combined with others a mix.
+        images: uint8 [H, W], [H, W, 1], [H, W, 3] or [H, W, 4], of any sizes. Alone the result
+        gives variations of an image, combined with others a mix.
         """
-        return Embeds(
-            self._raw.encode_images(_arrays.pictures("pictures", pictures), *self._reports)
-        )
+        return Embeds(self._raw.encode_images(_arrays.images("images", images), *self._reports))
 
     def denoise(
         self,
@@ -221,12 +197,11 @@ class Engine:
         """Runs the sampler: latents [B, 4, h, w], float32.
 
         negative_embeds may be None when guidance is off. width, height: pixels, 1 to 16384. seeds:
-        one per picture. More keywords: DenoiseOptions.
+        one per image. More keywords: DenoiseOptions.
         """
-        raw = denoise_options(width, height, seeds)
-        fill("denoise", DenoiseOptions, options, raw)
+        raw, shape = _sized_options("denoise", seeds, width, height, options)
         return np.asarray(
-            self._raw.denoise(*_raw_sides(embeds, negative_embeds), raw, *self._reports)
+            self._raw.denoise(*_raw_sides(embeds, negative_embeds), raw, *shape, *self._reports)
         )
 
     def decode(
@@ -235,31 +210,33 @@ class Engine:
         *,
         width: SupportsIndex,
         height: SupportsIndex,
-        tiling: bool = False,
+        **options: Unpack[DecodeOptions],
     ) -> NDArray[np.uint8]:
-        """Latents [B, 4, h, w] of pictures of width x height -> pictures [B, H, W, 3]."""
+        """Latents [B, 4, h, w] of images of width x height -> images [B, H, W, 3].
+
+        More keywords: DecodeOptions.
+        """
+        raw = make_options("decode", {"width": width, "height": height, **options})
         return np.asarray(
             self._raw.decode(
+                raw,
                 _arrays.floats("latents", latents),
                 _arguments.integer("width", width),
                 _arguments.integer("height", height),
-                _arguments.switch("tiling", tiling),
                 *self._reports,
             )
         )
 
-    def encode(self, pictures: Picture, *, tiling: bool = False) -> NDArray[np.float32]:
-        """Pictures [B, H, W, 3] -> latents [B, 4, h, w].
+    def encode(
+        self, images: _arrays.AnyArray, **options: Unpack[EncodeOptions]
+    ) -> NDArray[np.float32]:
+        """Images [B, H, W, 3] -> latents [B, 4, h, w].
 
-        Sizes that are no multiple of info.size_multiple are filled up by repeating the border.
+        Sizes that are no multiple of info.size_multiple are filled up by repeating the border. More
+        keywords: EncodeOptions.
         """
-        return np.asarray(
-            self._raw.encode(
-                _arrays.pixels("pictures", pictures),
-                _arguments.switch("tiling", tiling),
-                *self._reports,
-            )
-        )
+        raw = make_options("encode", options)
+        return np.asarray(self._raw.encode(raw, _arrays.pixels("images", images), *self._reports))
 
     def text_to_image(
         self,
@@ -271,68 +248,73 @@ class Engine:
         height: SupportsIndex,
         **options: Unpack[TextToImageOptions],
     ) -> NDArray[np.uint8]:
-        """encode_prompts, denoise and decode in a row: pictures [B, H, W, 3], uint8.
+        """encode_prompts, denoise and decode in a row: images [B, H, W, 3], uint8.
 
-        Picture i is what prompts[i] and seeds[i] give alone. More keywords: PromptOptions and
-        SamplingOptions.
+        Image i is what prompts[i] and seeds[i] give alone. More keywords: TextToImageOptions.
         """
-        prompt = prompt_options(prompts, negative_prompts, seeds)
-        denoise = denoise_options(width, height, prompt.seeds)
-        fill("text_to_image", TextToImageOptions, options, prompt, denoise)
-        return np.asarray(self._raw.text_to_image(prompt, denoise, *self._reports))
+        raw, shape = _sized_options(
+            "text_to_image",
+            seeds,
+            width,
+            height,
+            {"prompts": prompts, "negative_prompts": negative_prompts, **options},
+        )
+        return np.asarray(self._raw.text_to_image(raw, *shape, *self._reports))
 
     def image_to_image(
         self,
         prompts: Iterable[str],
         negative_prompts: Iterable[str] | None = None,
         *,
-        pictures: Iterable[Picture],
+        images: Iterable[_arrays.AnyArray],
         seeds: Iterable[SupportsIndex],
         width: SupportsIndex,
         height: SupportsIndex,
         **options: Unpack[ImageToImageOptions],
     ) -> NDArray[np.uint8]:
-        """The same from pictures and, with masks, inpainting: pictures [B, H, W, 3], uint8.
+        """The same from images and, with masks, inpainting: images [B, H, W, 3], uint8.
 
-        pictures: 1 for all, or B, each uint8 [H, W], [H, W, 1], [H, W, 3] or [H, W, 4] of any size;
-        each distinct one is encoded once. With strength 0 the result is the picture itself. More
-        keywords: PromptOptions, SourceOptions and SamplingOptions. Source: diffusers,
-        KandinskyImg2ImgPipeline and KandinskyInpaintPipeline.
+        images: 1 for all, or B, each uint8 [H, W], [H, W, 1], [H, W, 3] or [H, W, 4] of any size;
+        each distinct one is encoded once. With strength 0 the result is the image itself. More
+        keywords: ImageToImageOptions. Source: diffusers, KandinskyImg2ImgPipeline and
+        KandinskyInpaintPipeline.
         """
-        prompt = prompt_options(prompts, negative_prompts, seeds)
-        denoise = denoise_options(width, height, prompt.seeds)
-        source = source_options(pictures)
-        fill("image_to_image", ImageToImageOptions, options, prompt, denoise, source)
-        return np.asarray(self._raw.image_to_image(prompt, denoise, source, *self._reports))
+        raw, shape = _sized_options(
+            "image_to_image",
+            seeds,
+            width,
+            height,
+            {
+                "prompts": prompts,
+                "negative_prompts": negative_prompts,
+                "images": images,
+                **options,
+            },
+        )
+        return np.asarray(self._raw.image_to_image(raw, *shape, *self._reports))
 
-    def paint(
+    def generate(
         self,
         embeds: Embeds,
         negative_embeds: Embeds | None,
         *,
-        pictures: Iterable[Picture] | None = None,
+        images: Iterable[_arrays.AnyArray] | None = None,
         seeds: Iterable[SupportsIndex],
         width: SupportsIndex,
         height: SupportsIndex,
-        **options: Unpack[PaintOptions],
+        **options: Unpack[GenerateOptions],
     ) -> NDArray[np.uint8]:
-        """denoise and decode in a row, from embeds of any kind: pictures [B, H, W, 3], uint8.
+        """denoise and decode in a row, from embeds of any kind: images [B, H, W, 3], uint8.
 
-        negative_embeds may be None when guidance is off. pictures: as of image_to_image, or None:
-        text to image. More keywords: SourceOptions and SamplingOptions.
+        negative_embeds may be None when guidance is off. images: as of image_to_image, or None:
+        from noise. More keywords: GenerateOptions.
         """
-        denoise = denoise_options(width, height, seeds)
-        source = source_options([] if pictures is None else pictures)
-        fill("paint", PaintOptions, options, denoise, source)
-        if pictures is None and options.get("masks"):
-            raise InvalidArgumentError("masks: they need pictures")
+        if images is None and options.get("masks"):
+            raise InvalidArgumentError("masks: they need images")
+        keywords = options if images is None else {"images": images, **options}
+        raw, shape = _sized_options("generate", seeds, width, height, keywords)
         return np.asarray(
-            self._raw.paint(
-                *_raw_sides(embeds, negative_embeds),
-                denoise,
-                None if pictures is None else source,
-                *self._reports,
-            )
+            self._raw.generate(*_raw_sides(embeds, negative_embeds), raw, *shape, *self._reports)
         )
 
     @property
@@ -361,3 +343,21 @@ def _raw_sides(
         raw_embeds("embeds", embeds),
         None if negative_embeds is None else raw_embeds("negative_embeds", negative_embeds),
     )
+
+
+def _sized_options(
+    operation: str,
+    seeds: Iterable[SupportsIndex],
+    width: SupportsIndex,
+    height: SupportsIndex,
+    keywords: Mapping[str, object],
+) -> tuple[core.Options, tuple[int, int, int]]:
+    """The options, and {batch size, width, height}."""
+    checked = _arguments.seeds("seeds", seeds)
+    shape = (
+        len(checked),
+        _arguments.integer("width", width),
+        _arguments.integer("height", height),
+    )
+    given = {**keywords, "seeds": checked, "width": shape[1], "height": shape[2]}
+    return make_options(operation, given), shape

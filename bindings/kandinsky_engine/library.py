@@ -32,18 +32,18 @@ class Folder:
     family: str
     """The family that knows this folder, or "" if none does."""
     native_size: int
-    """Side in pixels of the pictures that the model was trained on; 0 for a prior folder, and
+    """Side in pixels of the images that the model was trained on; 0 for a prior folder, and
     without a family."""
     components: list[Component]
 
 
-def samplers() -> list[str]:
-    """Names of all samplers, as hosts spell them."""
+def samplers() -> dict[str, str]:
+    """Names of all samplers, as hosts spell them, with one line about each; the default first."""
     return core.samplers()
 
 
-def schedulers() -> list[str]:
-    """Names of all schedulers, which space a sampler's steps, as hosts spell them."""
+def schedulers() -> dict[str, str]:
+    """Names of all schedulers, which space a sampler's steps, with one line about each."""
     return core.schedulers()
 
 
@@ -53,6 +53,39 @@ def speedups() -> dict[str, str]:
     A speed-up makes the engine faster than the plain formulas, with the same result up to rounding.
     """
     return core.speedups()
+
+
+@dataclass(frozen=True)
+class Option:
+    """A keyword of Engine or of one of its methods."""
+
+    name: str
+    type: str
+    """"flag", "integer", "number", "text", "path", "texts", "seeds", "floats", "images" or
+    "conditions"."""
+    group: str
+    """What belongs together in a page or a help text, e.g. "Sampling"."""
+    default: str | None
+    """As text; None where no value stands for it, as of lists."""
+    minimum: float | None
+    """Of integers and numbers, as is maximum."""
+    maximum: float | None
+    words: list[str]
+    """All values that a text may have; [] for any."""
+    unit: str
+    help: str
+    source: str
+    """Where formula or meaning come from; "" if they are the engine's own."""
+
+
+def operations() -> list[str]:
+    """What has options: "engine" for Engine itself, and names of its methods."""
+    return core.operations()
+
+
+def options(operation: str) -> list[Option]:
+    """The options of one of operations(), in the order of the engine's table."""
+    return [Option(**option) for option in core.options(_arguments.text("operation", operation))]
 
 
 def families() -> list[str]:

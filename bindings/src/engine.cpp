@@ -13,7 +13,6 @@
 #include "interpreter.h"
 #include "kandinsky.hpp"
 #include "options.h"
-#include "pictures.h"
 #include "register.h"
 #include "text.h"
 
@@ -31,7 +30,7 @@ using py::literals::operator""_a;
 /// engine.
 class PyEngine {
  public:
-  explicit PyEngine(const EngineOptions& options) {
+  explicit PyEngine(const Options& options) {
     const GilRelease release;
     engine_ = std::make_shared<Engine>(options);
     engine_->set_progress(
@@ -146,12 +145,7 @@ const Embeds& embeds_or_none(const SharedEmbeds& embeds) {
   return embeds ? *embeds : kNone;
 }
 
-py::object to_pictures(std::vector<std::uint8_t> pictures, const DenoiseOptions& options) {
-  return to_python(std::move(pictures), Shape{static_cast<py::ssize_t>(options.seeds.size()),
-                                              options.height, options.width, 3});
-}
-
-std::pair<SharedEmbeds, SharedEmbeds> encode_prompts(PyEngine& self, const PromptOptions& options,
+std::pair<SharedEmbeds, SharedEmbeds> encode_prompts(PyEngine& self, const Options& options,
                                                      const py::object& progress,
                                                      const py::object& message) {
   return self.run(progress, message, [&](Engine& engine) {
@@ -161,89 +155,112 @@ std::pair<SharedEmbeds, SharedEmbeds> encode_prompts(PyEngine& self, const Promp
   });
 }
 
-SharedEmbeds encode_images(PyEngine& self, const py::list& pictures, const py::object& progress,
+SharedEmbeds encode_images(PyEngine& self, const py::list& images, const py::object& progress,
                            const py::object& message) {
-  const std::vector<Picture> input = read_pictures(pictures, "pictures");
+  const std::vector<Image> input = read_images(images, "images");
   return self.run(progress, message, [&](Engine& engine) {
     return std::make_shared<Embeds>(engine.encode_images(input));
   });
 }
 
+/// A result of that shape, which job(engine, data, size) fills.
+template <typename Number, typename Job>
+py::object result_of(PyEngine& self, const Shape& shape, const py::object& progress,
+                     const py::object& message, const Job& job) {
+  std::size_t size = 1;
+  for (const py::ssize_t side : shape) size *= static_cast<std::size_t>(side);
+  std::vector<Number> result = self.run(progress, message, [&](Engine& engine) {
+    std::vector<Number> numbers(size);
+    job(engine, numbers.data(), numbers.size());
+    return numbers;
+  });
+  return to_python(std::move(result), shape);
+}
+
+/// [batch, channels, latent height, latent width]. Throws StatusError for impossible sizes.
+Shape latents_shape(const PyEngine& self, py::ssize_t batch_size, std::int32_t width,
+                    std::int32_t height) {
+  const std::shared_ptr<Engine> engine = self.get();
+  const auto [latent_width, latent_height] = engine->latent_size(width, height);
+  return {batch_size, engine->info().latent_channels, latent_height, latent_width};
+}
+
+/// [batch, height, width, 3]. Throws StatusError for impossible sizes.
+Shape images_shape(const PyEngine& self, py::ssize_t batch_size, std::int32_t width,
+                   std::int32_t height) {
+  self.get()->latent_size(width, height);
+  return {batch_size, height, width, 3};
+}
+
 py::object denoise(PyEngine& self, const SharedEmbeds& embeds, const SharedEmbeds& negative_embeds,
-                   const PyDenoiseOptions& from, const py::object& progress,
-                   const py::object& message) {
-  const std::shared_ptr<Engine> open = self.get();
-  const DenoiseOptions options = complete(from, *open);
-  const Shape shape = latent_shape(*open, options.seeds.size(), options.width, options.height);
-  std::vector<float> latents = self.run(progress, message, [&](Engine& engine) {
-    return engine.denoise(*embeds, embeds_or_none(negative_embeds), options);
-  });
-  return to_python(std::move(latents), shape);
+                   const Options& options, py::ssize_t batch_size, std::int32_t width,
+                   std::int32_t height, const py::object& progress, const py::object& message) {
+  return result_of<float>(self, latents_shape(self, batch_size, width, height), progress, message,
+                          [&](Engine& engine, float* latents, std::size_t size) {
+                            engine.denoise(*embeds, embeds_or_none(negative_embeds), options,
+                                           latents, size);
+                          });
 }
 
-py::object decode(PyEngine& self, const py::object& latents, std::int32_t width,
-                  std::int32_t height, bool tiling, const py::object& progress,
+py::object decode(PyEngine& self, const Options& options, const py::object& latents,
+                  std::int32_t width, std::int32_t height, const py::object& progress,
                   const py::object& message) {
-  Shape expected = latent_shape(*self.get(), 1, width, height);
-  expected[0] = -1;
-  const Buffer<float> input = read_array<float>(latents, "latents", {expected});
-  std::vector<std::uint8_t> pictures = self.run(progress, message, [&](Engine& engine) {
-    return engine.decode(input.data, static_cast<std::int32_t>(input.shape[0]), width, height,
-                         tiling);
-  });
-  return to_python(std::move(pictures), Shape{input.shape[0], height, width, 3});
+  const Buffer<float> input =
+      read_array<float>(latents, "latents", {latents_shape(self, -1, width, height)});
+  return result_of<std::uint8_t>(
+      self, images_shape(self, input.shape[0], width, height), progress, message,
+      [&](Engine& engine, std::uint8_t* images, std::size_t size) {
+        engine.decode(options, input.data.data(), input.data.size(), images, size);
+      });
 }
 
-py::object encode(PyEngine& self, const py::object& pictures, bool tiling,
+py::object encode(PyEngine& self, Options& options, const py::object& images,
                   const py::object& progress, const py::object& message) {
-  const Buffer<std::uint8_t> input =
-      read_array<std::uint8_t>(pictures, "pictures", {{-1, -1, -1, 3}});
-  const auto batch_size = static_cast<std::int32_t>(input.shape[0]);
-  const auto height = static_cast<std::int32_t>(input.shape[1]);
-  const auto width = static_cast<std::int32_t>(input.shape[2]);
-  const Shape shape = latent_shape(*self.get(), input.shape[0], width, height);
-  std::vector<float> latents = self.run(progress, message, [&](Engine& engine) {
-    return engine.encode(input.data, batch_size, width, height, tiling);
-  });
-  return to_python(std::move(latents), shape);
+  const Buffer<std::uint8_t> input = read_array<std::uint8_t>(images, "images", {{-1, -1, -1, 3}});
+  options.set("width", input.shape[2]).set("height", input.shape[1]);
+  const Shape shape = latents_shape(self, input.shape[0], static_cast<std::int32_t>(input.shape[2]),
+                                    static_cast<std::int32_t>(input.shape[1]));
+  return result_of<float>(
+      self, shape, progress, message, [&](Engine& engine, float* latents, std::size_t size) {
+        engine.encode(options, input.data.data(), input.data.size(), latents, size);
+      });
 }
 
-py::object text_to_image(PyEngine& self, const PromptOptions& prompts, const PyDenoiseOptions& from,
-                         const py::object& progress, const py::object& message) {
-  const DenoiseOptions options = complete(from, *self.get());
-  return to_pictures(
-      self.run(progress, message,
-               [&](Engine& engine) { return engine.text_to_image(prompts, options); }),
-      options);
+py::object text_to_image(PyEngine& self, const Options& options, py::ssize_t batch_size,
+                         std::int32_t width, std::int32_t height, const py::object& progress,
+                         const py::object& message) {
+  return result_of<std::uint8_t>(self, images_shape(self, batch_size, width, height), progress,
+                                 message,
+                                 [&](Engine& engine, std::uint8_t* images, std::size_t size) {
+                                   engine.text_to_image(options, images, size);
+                                 });
 }
 
-py::object image_to_image(PyEngine& self, const PromptOptions& prompts,
-                          const PyDenoiseOptions& from, const SourceOptions& source,
-                          const py::object& progress, const py::object& message) {
-  const DenoiseOptions options = complete(from, *self.get());
-  return to_pictures(
-      self.run(progress, message,
-               [&](Engine& engine) { return engine.image_to_image(prompts, options, source); }),
-      options);
+py::object image_to_image(PyEngine& self, const Options& options, py::ssize_t batch_size,
+                          std::int32_t width, std::int32_t height, const py::object& progress,
+                          const py::object& message) {
+  return result_of<std::uint8_t>(self, images_shape(self, batch_size, width, height), progress,
+                                 message,
+                                 [&](Engine& engine, std::uint8_t* images, std::size_t size) {
+                                   engine.image_to_image(options, images, size);
+                                 });
 }
 
-py::object paint(PyEngine& self, const SharedEmbeds& embeds, const SharedEmbeds& negative_embeds,
-                 const PyDenoiseOptions& from, const SourceOptions* source,
-                 const py::object& progress, const py::object& message) {
-  const DenoiseOptions options = complete(from, *self.get());
-  return to_pictures(self.run(progress, message,
-                              [&](Engine& engine) {
-                                return engine.paint(*embeds, embeds_or_none(negative_embeds),
-                                                    options, source);
-                              }),
-                     options);
+py::object generate(PyEngine& self, const SharedEmbeds& embeds, const SharedEmbeds& negative_embeds,
+                    const Options& options, py::ssize_t batch_size, std::int32_t width,
+                    std::int32_t height, const py::object& progress, const py::object& message) {
+  return result_of<std::uint8_t>(
+      self, images_shape(self, batch_size, width, height), progress, message,
+      [&](Engine& engine, std::uint8_t* images, std::size_t size) {
+        engine.generate(*embeds, embeds_or_none(negative_embeds), options, images, size);
+      });
 }
 
 }  // namespace
 
 void register_engine(py::module_& module) {
   py::class_<PyEngine>(module, "Engine", py::module_local())
-      .def(py::init<const EngineOptions&>(), "options"_a)
+      .def(py::init<const Options&>(), "options"_a)
       .def("close", &PyEngine::close)
       .def("cancel", &PyEngine::cancel)
       .def("unload",
@@ -261,17 +278,18 @@ void register_engine(py::module_& module) {
           },
           "width"_a, "height"_a)
       .def("encode_prompts", &encode_prompts, "options"_a, "progress"_a, "message"_a)
-      .def("encode_images", &encode_images, "pictures"_a, "progress"_a, "message"_a)
+      .def("encode_images", &encode_images, "images"_a, "progress"_a, "message"_a)
       .def("denoise", &denoise, py::arg("embeds").none(false), "negative_embeds"_a, "options"_a,
+           "batch_size"_a, "width"_a, "height"_a, "progress"_a, "message"_a)
+      .def("decode", &decode, "options"_a, "latents"_a, "width"_a, "height"_a, "progress"_a,
+           "message"_a)
+      .def("encode", &encode, "options"_a, "images"_a, "progress"_a, "message"_a)
+      .def("text_to_image", &text_to_image, "options"_a, "batch_size"_a, "width"_a, "height"_a,
            "progress"_a, "message"_a)
-      .def("decode", &decode, "latents"_a, "width"_a, "height"_a, "tiling"_a, "progress"_a,
-           "message"_a)
-      .def("encode", &encode, "pictures"_a, "tiling"_a, "progress"_a, "message"_a)
-      .def("text_to_image", &text_to_image, "prompts"_a, "options"_a, "progress"_a, "message"_a)
-      .def("image_to_image", &image_to_image, "prompts"_a, "options"_a, "source"_a, "progress"_a,
-           "message"_a)
-      .def("paint", &paint, py::arg("embeds").none(false), "negative_embeds"_a, "options"_a,
-           "source"_a, "progress"_a, "message"_a);
+      .def("image_to_image", &image_to_image, "options"_a, "batch_size"_a, "width"_a, "height"_a,
+           "progress"_a, "message"_a)
+      .def("generate", &generate, py::arg("embeds").none(false), "negative_embeds"_a, "options"_a,
+           "batch_size"_a, "width"_a, "height"_a, "progress"_a, "message"_a);
 }
 
 }  // namespace kandinsky::bindings

@@ -28,24 +28,22 @@ py::dict describe_folder(const std::string& path) {
                   "native_size"_a = folder.native_size(), "components"_a = components);
 }
 
+/// Names with a line about each.
+py::dict described(const std::vector<std::string>& names,
+                   const std::vector<std::string>& descriptions) {
+  py::dict table;
+  for (std::size_t i = 0; i < names.size(); ++i) table[py::str(names[i])] = descriptions[i];
+  return table;
+}
+
 }  // namespace
 
 void register_library(py::module_& module) {
   module.def("version", &kandinsky_version, "The library's version.");
   module.def("torch_version", &kandinsky_torch_version, "The version of the LibTorch it uses.");
-  module.def("samplers", &sampler_names, "Names of all samplers.");
-  module.def("schedulers", &scheduler_names, "Names of all schedulers.");
-  module.def(
-      "speedups",
-      [] {
-        py::dict speedups;
-        const std::vector<std::string> names = speedup_names();
-        const std::vector<std::string> descriptions = speedup_descriptions();
-        for (size_t i = 0; i < names.size(); ++i)
-          speedups[py::str(names[i])] = py::str(descriptions[i]);
-        return speedups;
-      },
-      "Names of all speed-ups, with a line about each.");
+  module.def("samplers", [] { return described(sampler_names(), sampler_descriptions()); });
+  module.def("schedulers", [] { return described(scheduler_names(), scheduler_descriptions()); });
+  module.def("speedups", [] { return described(speedup_names(), speedup_descriptions()); });
   module.def("families", &family_names, "Names of all model families.");
   module.def("describe_folder", &describe_folder, "path"_a, "What a model folder holds.");
 }

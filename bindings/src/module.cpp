@@ -11,5 +11,5 @@ PYBIND11_MODULE(_core, module) {
   kandinsky::bindings::register_embeds(module);
   kandinsky::bindings::register_options(module);
   kandinsky::bindings::register_engine(module);
-  kandinsky::bindings::register_pictures(module);
+  kandinsky::bindings::register_images(module);
 }

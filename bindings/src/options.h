@@ -5,19 +5,8 @@
 
 namespace kandinsky::bindings {
 
-/// DenoiseOptions as Python fills them: arrays wait for the job, which knows their shapes.
-struct PyDenoiseOptions : DenoiseOptions {
-  pybind11::object noise_array = pybind11::none();
-  pybind11::object init_latents_array = pybind11::none();
-  pybind11::object mask_array = pybind11::none();
-};
-
-/// [batch, channels, latent height, latent width]. Throws StatusError for impossible sizes.
-Shape latent_shape(const Engine& engine, std::size_t batch_size, std::int32_t width,
-                   std::int32_t height);
-
-/// With the arrays read. Throws StatusError(KANDINSKY_INVALID_ARGUMENT) naming the one that does
-/// not fit.
-DenoiseOptions complete(const PyDenoiseOptions& options, const Engine& engine);
+/// uint8 arrays as images, copied. `name` is what messages call the list. Throws
+/// StatusError(KANDINSKY_INVALID_ARGUMENT).
+std::vector<Image> read_images(const pybind11::list& arrays, const std::string& name);
 
 }  // namespace kandinsky::bindings

@@ -20,12 +20,12 @@ void register_library(pybind11::module_& module);
 
 void register_embeds(pybind11::module_& module);
 
-/// Condition, PromptOptions, DenoiseOptions, SourceOptions. Before the engine.
+/// Condition, Options, and what is known about them. Before the engine.
 void register_options(pybind11::module_& module);
 
 void register_engine(pybind11::module_& module);
 
-/// load_picture, save_picture.
-void register_pictures(pybind11::module_& module);
+/// load_image, save_image.
+void register_images(pybind11::module_& module);
 
 }  // namespace kandinsky::bindings

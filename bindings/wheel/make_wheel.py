@@ -36,11 +36,11 @@ import kandinsky_engine as kandinsky
 package, model, picture = sys.argv[1:]
 assert kandinsky.__file__.startswith(package), kandinsky.__file__
 with kandinsky.Engine(model) as engine:
-    pictures = engine.text_to_image(
+    images = engine.text_to_image(
         ["a red circle on a white background"], seeds=[1], width=128, height=128,
         num_inference_steps=20, prior_num_inference_steps=10, guidance_scale=2)
-kandinsky.save_picture(picture, pictures[0])
-left, middle = pictures[0, 4, 4].astype(int), pictures[0, 64, 64].astype(int)
+kandinsky.save_image(picture, images[0])
+left, middle = images[0, 4, 4].astype(int), images[0, 64, 64].astype(int)
 assert left.min() > 200, f"the background is {left}, not white"
 assert middle[0] > 150 and middle[1:].max() < 120, f"the middle is {middle}, not red"
 print(f"painted with torch {kandinsky.torch_version}")

@@ -22,7 +22,7 @@ void check_address_space() {
   if (!(statm >> pages) || pages * page + kLeast <= limit.rlim_cur) return;
   throw Error(ErrorCode::kOutOfMemory,
               fmt::format("the {} MB of address space that this process may have (ulimit -v) are "
-                          "used up; allow more, or use a smaller picture or batch",
+                          "used up; allow more, or use a smaller image or batch",
                           limit.rlim_cur >> 20U));
 }
 

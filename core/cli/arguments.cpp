@@ -11,7 +11,6 @@
 #include <random>
 #include <system_error>
 
-#include "cli/limits.h"
 #include "cli/text.h"
 #include "kandinsky.hpp"
 
@@ -69,13 +68,27 @@ double parse_number(std::string_view option, std::string_view text, double lowes
   return value;
 }
 
-std::pair<std::int32_t, std::int32_t> parse_size(std::string_view option, std::string_view text) {
+std::pair<std::int32_t, std::int32_t> parse_size(std::string_view option, std::string_view text,
+                                                 std::int32_t most) {
   const std::size_t cross = text.find_first_of("xX");
   if (cross == std::string_view::npos) {
     refuse(fmt::format("{}: \"{}\" is not a size such as 640x480", option, text));
   }
-  return {parse_integer(option, text.substr(0, cross), 1, kMaxSide),
-          parse_integer(option, text.substr(cross + 1), 1, kMaxSide)};
+  return {parse_integer(option, text.substr(0, cross), 1, most),
+          parse_integer(option, text.substr(cross + 1), 1, most)};
+}
+
+std::vector<std::string> split_list(std::string_view text) {
+  std::vector<std::string> parts;
+  while (!text.empty()) {
+    const std::size_t comma = std::min(text.find(','), text.size());
+    std::string_view part = text.substr(0, comma);
+    while (part.starts_with(' ')) part.remove_prefix(1);
+    while (part.ends_with(' ')) part.remove_suffix(1);
+    if (!part.empty()) parts.emplace_back(part);
+    text.remove_prefix(std::min(comma + 1, text.size()));
+  }
+  return parts;
 }
 
 std::uint64_t parse_bytes(std::string_view option, std::string_view text) {

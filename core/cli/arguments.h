@@ -21,8 +21,12 @@ std::int32_t parse_integer(std::string_view option, std::string_view text, std::
 /// A finite decimal number in [lowest, highest]. Throws as parse_integer.
 double parse_number(std::string_view option, std::string_view text, double lowest, double highest);
 
-/// {width, height} of "640x480", each 1 to 16384. Throws as parse_integer.
-std::pair<std::int32_t, std::int32_t> parse_size(std::string_view option, std::string_view text);
+/// {width, height} of "640x480", each 1 to `most`. Throws as parse_integer.
+std::pair<std::int32_t, std::int32_t> parse_size(std::string_view option, std::string_view text,
+                                                 std::int32_t most);
+
+/// "a, b" -> a and b
+std::vector<std::string> split_list(std::string_view text);
 
 /// Bytes of "3GB", "2.5 GB", "800MB" or "3GiB": a decimal number above 0 and its unit, in any case:
 /// MB, GB and TB count in thousands, MiB, GiB and TiB in 1024. Throws as parse_integer.

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "cli/limits.h"
+#include "cli/settings.h"
 
 namespace kandinsky::cli {
 namespace {
@@ -11,15 +11,16 @@ namespace {
 constexpr double kMostNativeAreas = 4;
 
 std::int32_t to_side(double pixels, std::int32_t multiple) {
+  const double most = option_info("width").maximum;
   const double rounded = std::round(pixels / multiple) * multiple;
   return static_cast<std::int32_t>(
-      std::clamp<double>(rounded, multiple, kMaxSide / multiple * multiple));
+      std::clamp<double>(rounded, multiple, std::floor(most / multiple) * multiple));
 }
 
 }  // namespace
 
 Size choose_size(std::optional<std::int32_t> width, std::optional<std::int32_t> height,
-                 const Picture* source, std::int32_t native_size, std::int32_t multiple) {
+                 const Image* source, std::int32_t native_size, std::int32_t multiple) {
   if (width && height) return {*width, *height};
   double own_width = native_size;
   double own_height = native_size;

@@ -15,11 +15,11 @@ struct Size {
   }
 };
 
-/// The size to paint. What was asked for; else, from a text, the model's native size; else, from a
-/// picture, the picture's own size, scaled down to an area of four native ones if it has more, and
+/// The size to generate. What was asked for; else, from a text, the model's native size; else, from
+/// a image, the image's own size, scaled down to an area of four native ones if it has more, and
 /// one side that was asked for keeps the shape. `multiple`: sides that were not asked for are
-/// rounded to multiples of it. source: the picture to start from, or null.
+/// rounded to multiples of it. source: the image to start from, or null.
 Size choose_size(std::optional<std::int32_t> width, std::optional<std::int32_t> height,
-                 const Picture* source, std::int32_t native_size, std::int32_t multiple);
+                 const Image* source, std::int32_t native_size, std::int32_t multiple);
 
 }  // namespace kandinsky::cli

@@ -3,15 +3,134 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <functional>
-#include <tuple>
+#include <map>
+#include <string_view>
 
 #include "cli/arguments.h"
-#include "cli/limits.h"
 #include "cli/marked.h"
 #include "kandinsky.hpp"
 
 namespace kandinsky::cli {
+namespace {
+
+std::vector<std::string> words_of(const kandinsky_option_info& info) {
+  return {info.words, info.words + info.word_count};
+}
+
+/// Of a flag.
+bool is_on(const kandinsky_option_info& info) {
+  return std::string_view(info.default_value) == "true";
+}
+
+bool is_bytes(const kandinsky_option_info& info) { return std::string_view(info.unit) == "bytes"; }
+
+/// A text of the command line as the option's value.
+Settings::Value parse(const std::string& flag, const kandinsky_option_info& info,
+                      const std::string& given) {
+  switch (info.type) {
+    case KANDINSKY_INTEGER:
+      if (is_bytes(info)) return static_cast<std::int64_t>(parse_bytes(flag, given));
+      return std::int64_t{parse_integer(flag, given, static_cast<std::int32_t>(info.minimum),
+                                        static_cast<std::int32_t>(info.maximum))};
+    case KANDINSKY_NUMBER:
+      return parse_number(flag, given, info.minimum, info.maximum);
+    case KANDINSKY_TEXTS: {
+      std::vector<std::string> names;
+      for (const std::string& name : split_list(given))
+        names.push_back(parse_word(flag, name, words_of(info)));
+      return names;
+    }
+    case KANDINSKY_TEXT:
+      return info.word_count > 0 ? parse_word(flag, given, words_of(info))
+                                 : parse_text(flag, given);
+    default:
+      return given;
+  }
+}
+
+const char* value_name(const kandinsky_option_info& info) {
+  switch (info.type) {
+    case KANDINSKY_INTEGER:
+      return is_bytes(info) ? "SIZE" : "N";
+    case KANDINSKY_NUMBER:
+      return "X";
+    case KANDINSKY_PATH:
+      return "DIR";
+    case KANDINSKY_TEXTS:
+      return "NAMES";
+    default:
+      return "NAME";
+  }
+}
+
+std::string help_of(const kandinsky_option_info& info) {
+  std::string help = info.help;
+  if (is_bytes(info)) return help + ". Such as 3GB or 2500MB";
+  if (info.type == KANDINSKY_INTEGER || info.type == KANDINSKY_NUMBER)
+    return fmt::format("{} ({} to {}{}{})", help, info.minimum, info.maximum,
+                       *info.unit == '\0' ? "" : " ", info.unit);
+  if (info.type == KANDINSKY_TEXTS) help += ", separated by commas";
+  if (info.word_count > 0) help += fmt::format(". One of: {}", fmt::join(words_of(info), ", "));
+  return help;
+}
+
+/// Types of which one word is one value, and lists of known names.
+bool is_for_a_flag(const kandinsky_option_info& info) {
+  return info.type <= KANDINSKY_PATH || (info.type == KANDINSKY_TEXTS && info.word_count > 0);
+}
+
+}  // namespace
+
+std::string flag_name(const kandinsky_option_info& info) {
+  static const std::map<std::string, std::string> own{
+      {"model_dir", "--model"},
+      {"prior_dir", "--prior"},
+      {"inpaint_dir", "--inpaint"},
+      {"parse_weights", "--plain-prompt"},
+      {"prior_num_inference_steps", "--prior-steps"},
+      {"prior_guidance_scale", "--prior-cfg-scale"},
+      {"num_inference_steps", "--steps"},
+      {"guidance_scale", "--cfg-scale"},
+      {"guidance_rescale", "--cfg-rescale"},
+      {"erode_mask", "--no-erosion"},
+  };
+  const auto found = own.find(info.name);
+  if (found != own.end()) return found->second;
+  std::string name = info.name;
+  std::ranges::replace(name, '_', '-');
+  return (info.type == KANDINSKY_FLAG && is_on(info) ? "--no-" : "--") + name;
+}
+
+CLI::Option* OptionGroup::setting(const std::string& option, Settings& settings) {
+  const kandinsky_option_info& info = option_info(option);
+  const std::string flag = flag_name(info);
+  if (info.type == KANDINSKY_FLAG) {
+    const bool value = !is_on(info);
+    const std::string help =
+        value ? info.help : fmt::format("Turn off {}: {}", info.name, info.help);
+    return command_
+        .add_flag_callback(
+            flag, [&settings, option, value] { settings.set(option, value); }, help)
+        ->group(title_);
+  }
+  CLI::Option* const added = add(flag, value_name(info), help_of(info),
+                                 [&settings, &info, flag](const std::string& given) {
+                                   settings.set(info.name, parse(flag, info, given));
+                                 });
+  if (!is_bytes(info)) added->default_str(settings.text(option));
+  return added;
+}
+
+void OptionGroup::settings_of_group(const std::string& operation, Settings& settings,
+                                    const std::vector<std::string>& except) {
+  for (const kandinsky_option_info& info : option_infos(operation)) {
+    const bool is_elsewhere = std::ranges::find(except, info.name) != except.end() ||
+                              command_.get_option_no_throw(flag_name(info)) != nullptr;
+    if (info.group == title_ && is_for_a_flag(info) && !is_elsewhere) setting(info.name, settings);
+  }
+}
 
 template <typename Read>
 CLI::Option* OptionGroup::add(const std::string& name, const std::string& type,
@@ -26,11 +145,6 @@ CLI::Option* OptionGroup::name(const std::string& name, std::string& target,
                                const std::string& type, const std::string& help) {
   return add(name, type, help, [&target](const std::string& given) { target = given; })
       ->default_str(target);
-}
-
-CLI::Option* OptionGroup::name(const std::string& name, std::optional<std::string>& target,
-                               const std::string& type, const std::string& help) {
-  return add(name, type, help, [&target](const std::string& given) { target = given; });
 }
 
 CLI::Option* OptionGroup::file(const std::string& name, std::string& target,
@@ -66,34 +180,16 @@ CLI::Option* OptionGroup::integer(const std::string& name, std::optional<std::in
              });
 }
 
-CLI::Option* OptionGroup::number(const std::string& name, double& target, double lowest,
-                                 double highest, const std::string& help) {
-  return add(name, "X", fmt::format("{} ({} to {})", help, lowest, highest),
-             [=, &target](const std::string& given) {
-               target = parse_number(name, given, lowest, highest);
-             })
-      ->default_str(fmt::format("{}", target));
-}
-
-CLI::Option* OptionGroup::bytes(const std::string& name, std::uint64_t& target,
-                                const std::string& help) {
-  return add(name, "SIZE", help,
-             [=, &target](const std::string& given) { target = parse_bytes(name, given); });
-}
-
-CLI::Option* OptionGroup::size(const std::string& name, std::int32_t& width, std::int32_t& height,
-                               const std::string& help) {
-  return add(name, "WxH", fmt::format("{} (1x1 to {}x{})", help, kMaxSide, kMaxSide),
-             [=, &width, &height](const std::string& given) {
-               std::tie(width, height) = parse_size(name, given);
+CLI::Option* OptionGroup::size(const std::string& name, const std::string& width,
+                               const std::string& height, Settings& settings) {
+  const kandinsky_option_info& info = option_info(width);
+  const auto most = static_cast<std::int32_t>(info.maximum);
+  return add(name, "WxH", fmt::format("{} (1x1 to {}x{})", info.help, most, most),
+             [=, &settings](const std::string& given) {
+               const auto [w, h] = parse_size(name, given, most);
+               settings.set(width, std::int64_t{w});
+               settings.set(height, std::int64_t{h});
              });
-}
-
-CLI::Option* OptionGroup::word(const std::string& name, std::string& target,
-                               const std::vector<std::string>& words, const std::string& help) {
-  return add(name, "NAME", fmt::format("{}: {}", help, fmt::join(words, ", ")),
-             [=, &target](const std::string& given) { target = parse_word(name, given, words); })
-      ->default_str(target);
 }
 
 CLI::Option* OptionGroup::flag(const std::string& name, bool& target, bool value,

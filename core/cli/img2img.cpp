@@ -7,7 +7,7 @@ namespace kandinsky::cli {
 
 void add_img2img(CLI::App& app) {
   auto job = std::make_shared<PaintJob>();
-  CLI::App* command = app.add_subcommand("img2img", "Paint pictures from a picture and a text");
+  CLI::App* command = app.add_subcommand("img2img", "Generate images from an image and a text");
   add_model_options(*command, *job);
   add_image_options(*command, *job, "--image")->required();
   add_prompt_options(*command, *job)->required();

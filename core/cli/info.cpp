@@ -13,6 +13,7 @@
 #include "cli/declare.h"
 #include "cli/marked.h"
 #include "cli/parameters.h"
+#include "cli/settings.h"
 #include "kandinsky.hpp"
 
 namespace kandinsky::cli {
@@ -20,17 +21,12 @@ namespace {
 
 using Components = std::vector<kandinsky_component_info>;
 
-struct Options {
-  std::string dir;
+struct InfoOptions {
   bool json = false;
-  std::uint64_t max_memory = 0;
-  std::string precision = "auto";
-  bool int8_weights = false;
-  std::int32_t width = 0;
-  std::int32_t height = 0;
+  Settings settings;  ///< of the engine, and the size
 };
 
-/// What painting needs of memory.
+/// What an image needs of memory.
 struct Memory {
   kandinsky_memory_plan plan{};
   std::string text;
@@ -39,17 +35,17 @@ struct Memory {
   std::int32_t height = 0;
 };
 
-Memory plan_memory(const Options& options) {
-  Engine engine({.model_dir = options.dir,
-                 .precision = options.precision,
-                 .max_memory = options.max_memory,
-                 .int8_weights = options.int8_weights});
+Memory plan_memory(const Settings& settings) {
+  Engine engine(settings.options("engine"));
   const kandinsky_engine_info info = engine.info();
+  const auto side = [&](const char* name) {
+    return settings.has(name) ? static_cast<std::int32_t>(settings.number(name)) : info.native_size;
+  };
   Memory memory{.plan = {},
                 .text = {},
                 .precision = info.precision,
-                .width = options.width > 0 ? options.width : info.native_size,
-                .height = options.height > 0 ? options.height : info.native_size};
+                .width = side("width"),
+                .height = side("height")};
   memory.plan = engine.plan_memory(memory.width, memory.height);
   memory.text = memory.plan.text;
   return memory;
@@ -109,7 +105,7 @@ void print_text(const Folder& folder, const Components& components,
                   short_bytes(bytes)});
   print_table(rows, 4);
   if (!memory) return;
-  fmt::print("\nmemory of a picture of {} x {} in {}\n", memory->width, memory->height,
+  fmt::print("\nmemory of an image of {} x {} in {}\n", memory->width, memory->height,
              memory->precision);
   fmt::print("allowed      {}\n", short_bytes(memory->plan.budget));
   fmt::print("smallest     {}\n", short_bytes(memory->plan.least));
@@ -152,40 +148,34 @@ void print_json(const Folder& folder, const Components& components,
 }  // namespace
 
 void add_info(CLI::App& app) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<InfoOptions>();
+  Settings& settings = options->settings;
+  auto dir = std::make_shared<std::string>();
   CLI::App* command = app.add_subcommand("info", "Tell what a model folder holds");
-  command->add_option("DIR", options->dir, "Model or prior folder, in the hub's layout")
-      ->required();
+  command->add_option("DIR", *dir, "Model or prior folder, in the hub's layout")->required();
   command->add_flag("--json", options->json, "As JSON, with exact numbers");
   OptionGroup group(*command, "Memory");
   CLI::Option* max_memory =
-      group.bytes("--max-memory", options->max_memory,
-                  "Also tell how painting would be held in memory within this size, such as 3GB; "
-                  "for a model folder that has its prior beside it");
-  group
-      .word("--precision", options->precision, {"auto", "fp32", "bf16", "fp16"},
-            "What to compute in. One of")
-      ->needs(max_memory);
-  group
-      .flag("--int8-weights", options->int8_weights, true,
-            "With the prior's and the text encoder's matrices in 8 bits")
-      ->needs(max_memory);
-  group
-      .size("--size", options->width, options->height,
-            "The picture. Default: the size that the model was trained on")
+      group.setting("max_memory", settings)
+          ->description(
+              "Also tell how a job would be held in memory within this size, such as "
+              "3GB; for a model folder that has its prior beside it");
+  for (const char* name : {"precision", "int8_weights"})
+    group.setting(name, settings)->needs(max_memory);
+  group.size("--size", "width", "height", settings)
+      ->description("Size of the image. Default: what the model was trained on")
       ->needs(max_memory);
   command->footer(
-      "Checked is what a picture needs of a component: config, tokenizer, names and shapes of "
-      "weights, "
-      "but not\ntheir numbers. Exit code 4 names the file that is damaged.\n\n"
+      "Checked is what an image needs of a component: config, tokenizer, names and shapes of "
+      "weights, but not\ntheir numbers. Exit code 4 names the file that is damaged.\n\n"
       "Examples:\n  kandinsky info models/kandinsky-2-1\n"
       "  kandinsky info models/kandinsky-2-1 --max-memory 3GB --size 768x768");
-  command->callback([options] {
-    options->dir = unmarked(options->dir);
-    const Folder folder(options->dir);
+  command->callback([options, dir] {
+    options->settings.set("model_dir", unmarked(*dir));
+    const Folder folder(unmarked(*dir));
     const Components components = folder.components();
     std::optional<Memory> memory;
-    if (options->max_memory > 0) memory = plan_memory(*options);
+    if (options->settings.has("max_memory")) memory = plan_memory(options->settings);
     options->json ? print_json(folder, components, memory) : print_text(folder, components, memory);
   });
 }

@@ -7,8 +7,8 @@ namespace kandinsky::cli {
 
 void add_inpaint(CLI::App& app) {
   auto job = std::make_shared<PaintJob>();
-  job->denoise.strength = 1;
-  CLI::App* command = app.add_subcommand("inpaint", "Repaint the masked part of a picture");
+  job->settings.set("strength", 1.0);
+  CLI::App* command = app.add_subcommand("inpaint", "Inpaint the masked part of an image");
   add_model_options(*command, *job);
   add_image_options(*command, *job, "--image")->required();
   add_mask_options(*command, *job)->required();

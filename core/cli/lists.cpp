@@ -23,7 +23,7 @@ void print_table(const std::vector<std::string>& names,
 
 void add_samplers(CLI::App& app) {
   app.add_subcommand("samplers", "List the samplers")->callback([] {
-    for (const std::string& name : sampler_names()) print(name + "\n");
+    print_table(sampler_names(), sampler_descriptions());
   });
 }
 

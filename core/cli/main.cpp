@@ -76,7 +76,7 @@ std::shared_ptr<Formatter> with_plain_footers(std::shared_ptr<Formatter> formatt
 }
 
 int run(int argc, char** argv) {
-  CLI::App app("Kandinsky paints pictures from texts and pictures.", "kandinsky");
+  CLI::App app("Kandinsky generates images from texts and images.", "kandinsky");
   app.set_version_flag("--version", fmt::format("kandinsky {} (LibTorch {})", kandinsky_version(),
                                                 kandinsky_torch_version()));
   app.formatter(with_plain_footers(std::make_shared<CLI::Formatter>()));  // of the commands, too

@@ -8,10 +8,10 @@
 namespace kandinsky::cli {
 namespace {
 
-/// The job's prompt options with another text.
-PromptOptions with_text(const PaintJob& job, const std::string& text) {
-  PromptOptions options = job.prompts;
-  options.prompts.assign(job.denoise.seeds.size(), text);
+/// The job's options of encode_prompts with another text.
+Options with_text(const PaintJob& job, const std::string& text) {
+  Options options = job.settings.options("encode_prompts");
+  options.set("prompts", std::vector(job.seeds.size(), text));
   return options;
 }
 
@@ -28,26 +28,26 @@ Embeds load_embeds(const std::string& path, std::size_t batch_size) {
 
 }  // namespace
 
-std::vector<Picture> load_mix_pictures(const std::vector<MixItem>& items, ImageReader& reader) {
-  std::vector<Picture> pictures;
+std::vector<Image> load_mix_images(const std::vector<MixItem>& items, ImageReader& reader) {
+  std::vector<Image> images;
   for (const MixItem& item : items) {
-    if (item.kind == MixItem::Kind::kImage) pictures.push_back(reader.read("--image", item.value));
+    if (item.kind == MixItem::Kind::kImage) images.push_back(reader.read("--image", item.value));
   }
-  return pictures;
+  return images;
 }
 
 std::pair<Embeds, Embeds> make_embeds(Engine& engine, const PaintJob& job,
-                                      const std::vector<Picture>& pictures) {
-  if (job.mix.empty()) return engine.encode_prompts(job.prompts);
+                                      const std::vector<Image>& images) {
+  if (job.mix.empty()) return engine.encode_prompts(job.settings.options("encode_prompts"));
 
   std::optional<Embeds> text;  // what the decoder reads
   Embeds negative;
   if (job.prompt) {
-    auto [embeds, negative_embeds] = engine.encode_prompts(job.prompts);
+    auto [embeds, negative_embeds] = engine.encode_prompts(job.settings.options("encode_prompts"));
     text = std::move(embeds);
     negative = std::move(negative_embeds);
   }
-  const Embeds seen = pictures.empty() ? Embeds() : engine.encode_images(pictures);
+  const Embeds seen = images.empty() ? Embeds() : engine.encode_images(images);
   std::vector<Embeds> items;
   std::vector<double> weights;
   std::optional<std::size_t> first_text;
@@ -59,7 +59,7 @@ std::pair<Embeds, Embeds> make_embeds(Engine& engine, const PaintJob& job,
         items.push_back(seen.select({image++}));
         break;
       case MixItem::Kind::kEmbeds:
-        items.push_back(load_embeds(item.value, job.denoise.seeds.size()));
+        items.push_back(load_embeds(item.value, job.seeds.size()));
         break;
       case MixItem::Kind::kText: {
         auto [embeds, negative_embeds] = engine.encode_prompts(with_text(job, item.value));
@@ -69,15 +69,14 @@ std::pair<Embeds, Embeds> make_embeds(Engine& engine, const PaintJob& job,
       }
     }
   }
-  if (!negative && job.denoise.guidance_scale > 1)
+  if (!negative && job.settings.number("guidance_scale") > 1)
     negative = engine.encode_negative_prompts(with_text(job, ""));
 
   std::vector<const Embeds*> borrowed;
   for (const Embeds& item : items) borrowed.push_back(&item);
   const Embeds* read = text ? &*text : first_text ? borrowed[*first_text] : nullptr;
   Embeds mixed = Embeds::combine(borrowed, weights, read, job.slerp ? "slerp" : "sum");
-  if (mixed.batch_size() == 1)
-    mixed = mixed.select(std::vector<std::int32_t>(job.denoise.seeds.size(), 0));
+  if (mixed.batch_size() == 1) mixed = mixed.select(std::vector<std::int32_t>(job.seeds.size(), 0));
   return {std::move(mixed), std::move(negative)};
 }
 

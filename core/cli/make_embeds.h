@@ -8,13 +8,13 @@
 
 namespace kandinsky::cli {
 
-/// The pictures of the items of kind kImage, in order. Throws StatusError.
-std::vector<Picture> load_mix_pictures(const std::vector<MixItem>& items, ImageReader& reader);
+/// The images of the items of kind kImage, in order. Throws StatusError.
+std::vector<Image> load_mix_images(const std::vector<MixItem>& items, ImageReader& reader);
 
 /// {embeds, negative embeds} of a job whose prompts are filled in: of the mix, or of the prompt
 /// alone. The negative ones are empty where guidance is off and nothing else makes them.
-/// `pictures`: of load_mix_pictures(). Throws StatusError.
+/// `images`: of load_mix_images(). Throws StatusError.
 std::pair<Embeds, Embeds> make_embeds(Engine& engine, const PaintJob& job,
-                                      const std::vector<Picture>& pictures);
+                                      const std::vector<Image>& images);
 
 }  // namespace kandinsky::cli

@@ -79,10 +79,11 @@ std::vector<MixItem> read_items(const CLI::App& command, const MixOptions& optio
     throw StatusError(KANDINSKY_INVALID_ARGUMENT,
                       "name what to mix: --text, --image or --embeds, each as often as you like");
   }
-  if (items.size() > static_cast<std::size_t>(kMaxBatchSize)) {
+  const double most = option_info("images").maximum;
+  if (static_cast<double>(items.size()) > most) {
     throw StatusError(
         KANDINSKY_INVALID_ARGUMENT,
-        fmt::format("there are {} items to mix, expected up to {}", items.size(), kMaxBatchSize));
+        fmt::format("there are {} items to mix, expected up to {}", items.size(), most));
   }
   return items;
 }
@@ -92,13 +93,13 @@ std::vector<MixItem> read_items(const CLI::App& command, const MixOptions& optio
 void add_mix(CLI::App& app) {
   auto job = std::make_shared<PaintJob>();
   CLI::App* command =
-      app.add_subcommand("mix", "Paint from a mix of texts and pictures, or vary one picture");
+      app.add_subcommand("mix", "Generate from a mix of texts and images, or vary one image");
   const MixOptions options = add_mix_options(*command, *job);
   add_model_options(*command, *job);
   add_prompt_options(*command, *job)
       ->description(
           "What the decoder reads beside the mix. Default: the first --text, or the first item's "
-          "text, which is empty for a picture");
+          "text, which is empty for an image");
   add_image_options(*command, *job, "--init-image");
   add_mask_options(*command, *job)->needs("--init-image");
   add_sampling_options(*command, *job);

@@ -5,7 +5,7 @@
 
 #include "cli/paint_job.h"
 
-/// The options that the painting commands share. Each function declares one group on a command;
+/// The options that the generating commands share. Each function declares one group on a command;
 /// the job must outlive the parsing.
 namespace kandinsky::cli {
 
@@ -21,7 +21,7 @@ void add_sampling_options(CLI::App& command, PaintJob& job);
 /// --seed, --batch-size and variations of the noise
 void add_noise_options(CLI::App& command, PaintJob& job);
 
-/// The picture to start from, as option `name`, which is returned.
+/// The image to start from, as option `name`, which is returned.
 CLI::Option* add_image_options(CLI::App& command, PaintJob& job, const char* name);
 
 /// --mask, which is returned, and how it is used

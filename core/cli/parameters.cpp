@@ -2,9 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <iterator>
-#include <type_traits>
+#include <set>
 
 #include "cli/text.h"
 #include "kandinsky.hpp"
@@ -20,88 +21,87 @@ std::string setting_value(const std::string& value) {
 }
 
 /// The line of settings, as it grows.
-class Settings {
+class Line {
  public:
   template <typename Value>
   void add(std::string_view key, const Value& value) {
-    if (!line_.empty()) line_ += ", ";
-    line_ += fmt::format("{}: {}", key, setting_value(fmt::format("{}", value)));
+    if (!text_.empty()) text_ += ", ";
+    text_ += fmt::format("{}: {}", key, setting_value(fmt::format("{}", value)));
   }
-  /// Leaves out what is as it is by default.
-  template <typename Value>
-  void add_unless(const Value& usual, std::string_view key, const Value& value) {
-    if (value == usual) return;
-    if constexpr (std::is_same_v<Value, bool>) {
-      add(key, value ? "True" : "False");
-    } else {
-      add(key, value);
-    }
-  }
-  const std::string& line() const { return line_; }
+  const std::string& text() const { return text_; }
 
  private:
-  std::string line_;
+  std::string text_;
 };
 
 /// The order is that of Automatic1111.
-void add_sampling(Settings& settings, const DenoiseOptions& denoise, std::size_t i,
-                  const std::string& model) {
-  const DenoiseOptions usual;
-  settings.add("Steps", denoise.num_inference_steps);
-  settings.add("Sampler", denoise.sampler);
-  settings.add("Schedule type", denoise.scheduler);
-  settings.add("CFG scale", denoise.guidance_scale);
-  settings.add("Seed", denoise.seeds[i]);
-  settings.add("Size", fmt::format("{}x{}", denoise.width, denoise.height));
-  settings.add("Model", model);
-  if (!denoise.variation_seeds.empty()) {
-    settings.add("Variation seed", denoise.variation_seeds[i]);
-    settings.add("Variation seed strength", denoise.variation_strength);
+void add_sampling(Line& line, const PaintJob& job, std::size_t i, const std::string& model) {
+  const Settings& settings = job.settings;
+  line.add("Steps", settings.text("num_inference_steps"));
+  line.add("Sampler", settings.text("sampler"));
+  line.add("Schedule type", settings.text("scheduler"));
+  line.add("CFG scale", settings.text("guidance_scale"));
+  line.add("Seed", job.seeds[i]);
+  line.add("Size", fmt::format("{}x{}", job.size.width, job.size.height));
+  line.add("Model", model);
+  if (!job.variation_seeds.empty()) {
+    line.add("Variation seed", job.variation_seeds[i]);
+    line.add("Variation seed strength", settings.text("variation_strength"));
   }
-  if (denoise.seed_resize_width > 0) {
-    settings.add("Seed resize from",
-                 fmt::format("{}x{}", denoise.seed_resize_width, denoise.seed_resize_height));
+  if (settings.is_changed("seed_resize_width")) {
+    line.add("Seed resize from", fmt::format("{}x{}", settings.text("seed_resize_width"),
+                                             settings.text("seed_resize_height")));
   }
-  settings.add_unless(usual.tiling, "Tiling", denoise.tiling);
-  settings.add_unless(usual.guidance_rescale, "Kandinsky guidance rescale",
-                      denoise.guidance_rescale);
-  settings.add_unless(usual.guidance_start, "Kandinsky guidance start", denoise.guidance_start);
-  settings.add_unless(usual.guidance_end, "Kandinsky guidance end", denoise.guidance_end);
-  settings.add_unless(usual.cache_interval, "Kandinsky cache interval", denoise.cache_interval);
+  if (settings.is_changed("tiling")) line.add("Tiling", "True");
 }
 
-void add_source(Settings& settings, const PaintJob& job) {
-  settings.add("Denoising strength", job.denoise.strength);
-  settings.add_unless(SourceOptions().resize, "Kandinsky resize", job.source.resize);
-  settings.add_unless(DenoiseOptions().init_noise, "Kandinsky init noise", job.denoise.init_noise);
-}
-
-void add_mask(Settings& settings, const PaintJob& job, const kandinsky_engine_info& info) {
-  const SourceOptions usual;
-  const SourceOptions& source = job.source;
-  settings.add("Mask blur", source.mask_blur);
-  if (source.invert_mask) settings.add("Mask mode", "Inpaint not masked");
-  settings.add_unless(usual.mask_fill, "Masked content", source.mask_fill);
-  settings.add_unless(usual.erode_mask, "Kandinsky erode mask", source.erode_mask);
-  settings.add_unless(usual.composite, "Kandinsky composite", source.composite);
+void add_mask(Line& line, const Settings& settings, const kandinsky_engine_info& info) {
+  line.add("Mask blur", settings.text("mask_blur"));
+  if (settings.is_changed("invert_mask")) line.add("Mask mode", "Inpaint not masked");
+  if (settings.is_changed("mask_fill")) line.add("Masked content", settings.text("mask_fill"));
   const bool has_model = info.inpaint_dir[0] != '\0';
-  const std::string& asked = job.denoise.mask_method;
-  settings.add("Kandinsky inpaint", asked != "auto" ? asked : has_model ? "model" : "blend");
+  const std::string asked = settings.text("mask_method");
+  line.add("Kandinsky inpaint", asked != "auto" ? asked : has_model ? "model" : "blend");
 }
 
-void add_prompts(Settings& settings, const PaintJob& job) {
-  const PromptOptions usual;
-  const PromptOptions& prompts = job.prompts;
-  settings.add("Kandinsky prior steps", prompts.prior_num_inference_steps);
-  settings.add("Kandinsky prior CFG scale", prompts.prior_guidance_scale);
+void add_prompts(Line& line, const PaintJob& job) {
+  line.add("Kandinsky prior steps", job.settings.text("prior_num_inference_steps"));
+  line.add("Kandinsky prior CFG scale", job.settings.text("prior_guidance_scale"));
   if (job.negative_prior_prompt)
-    settings.add("Kandinsky negative prior prompt", *job.negative_prior_prompt);
-  settings.add_unless(usual.negative_image, "Kandinsky negative image", prompts.negative_image);
-  settings.add_unless(false, "Kandinsky plain prompt", !prompts.parse_weights);
-  settings.add_unless(usual.long_prompts, "Kandinsky long prompts", prompts.long_prompts);
+    line.add("Kandinsky negative prior prompt", *job.negative_prior_prompt);
+  if (job.settings.is_changed("parse_weights")) line.add("Kandinsky plain prompt", "True");
 }
 
-void add_mix(Settings& settings, const PaintJob& job) {
+/// All that has no word of the host's: "Kandinsky cache interval" for cache_interval.
+void add_others(Line& line, const Settings& settings) {
+  const std::set<std::string_view> said{"num_inference_steps",
+                                        "sampler",
+                                        "scheduler",
+                                        "guidance_scale",
+                                        "width",
+                                        "height",
+                                        "variation_strength",
+                                        "seed_resize_width",
+                                        "seed_resize_height",
+                                        "tiling",
+                                        "strength",
+                                        "mask_blur",
+                                        "invert_mask",
+                                        "mask_fill",
+                                        "mask_method",
+                                        "parse_weights",
+                                        "prior_guidance_scale",
+                                        "prior_num_inference_steps"};
+  for (const kandinsky_option_info& info : option_infos("image_to_image")) {
+    if (said.count(info.name) > 0 || !settings.is_changed(info.name)) continue;
+    std::string key = fmt::format("Kandinsky {}", info.name);
+    std::ranges::replace(key, '_', ' ');
+    const std::string value = settings.text(info.name);
+    line.add(key, value == "true" ? "True" : value == "false" ? "False" : value);
+  }
+}
+
+void add_mix(Line& line, const PaintJob& job) {
   std::string items;
   for (const MixItem& item : job.mix) {
     if (!items.empty()) items += " + ";
@@ -111,8 +111,8 @@ void add_mix(Settings& settings, const PaintJob& job) {
                                  : to_utf8(std::filesystem::path(item.value).filename().string());
     items += fmt::format("{} {}", item.weight, name);
   }
-  settings.add("Kandinsky mix items", items);
-  settings.add("Kandinsky mix method", job.slerp ? "slerp" : "sum");
+  line.add("Kandinsky mix items", items);
+  line.add("Kandinsky mix method", job.slerp ? "slerp" : "sum");
 }
 
 /// What the decoder reads.
@@ -167,17 +167,17 @@ std::string parameters_text(const PaintJob& job, std::size_t i, const std::strin
   std::string text = main_text(job);
   if (job.negative_prompt) text += "\nNegative prompt: " + *job.negative_prompt;
   text += '\n';
-  Settings settings;
-  add_sampling(settings, job.denoise, i, model);
-  if (!job.source.pictures.empty()) add_source(settings, job);
-  if (!job.source.masks.empty()) add_mask(settings, job, info);
-  add_prompts(settings, job);
-  if (!job.mix.empty()) add_mix(settings, job);
-  settings.add("Kandinsky precision", info.precision);
-  settings.add_unless(EngineOptions().int8_weights, "Kandinsky int8 weights",
-                      job.model.engine.int8_weights);
-  settings.add("Version", fmt::format("kandinsky {}", kandinsky_version()));
-  return std::string(stripped(text + settings.line()));
+  Line line;
+  add_sampling(line, job, i, model);
+  if (!job.images.empty()) line.add("Denoising strength", job.settings.text("strength"));
+  if (!job.masks.empty()) add_mask(line, job.settings, info);
+  add_prompts(line, job);
+  add_others(line, job.settings);
+  if (!job.mix.empty()) add_mix(line, job);
+  line.add("Kandinsky precision", info.precision);
+  if (job.settings.is_changed("int8_weights")) line.add("Kandinsky int8 weights", "True");
+  line.add("Version", fmt::format("kandinsky {}", kandinsky_version()));
+  return std::string(stripped(text + line.text()));
 }
 
 }  // namespace kandinsky::cli

@@ -8,10 +8,10 @@
 
 namespace kandinsky::cli {
 
-/// The text of picture `i` that Automatic1111-style hosts keep under "parameters" in a PNG and
+/// The text of image `i` that Automatic1111-style hosts keep under "parameters" in a PNG and
 /// paste back: the prompt, a line with the negative prompt, a line of settings. It has all that
-/// changes pixels, under the host's words where it has some, but the names of the pictures that it
-/// was painted from; what is off is left out. `model`: name of the model's folder.
+/// changes pixels, under the host's words where it has some, but the names of the images that it
+/// was generated from; what is off is left out. `model`: name of the model's folder.
 std::string parameters_text(const PaintJob& job, std::size_t i, const std::string& model,
                             const kandinsky_engine_info& info);
 

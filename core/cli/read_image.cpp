@@ -71,20 +71,20 @@ std::vector<std::uint8_t> read_all(int file, const std::string& name,
 
 }  // namespace
 
-Picture ImageReader::read(const std::string& option, const std::string& path) {
+Image ImageReader::read(const std::string& option, const std::string& path) {
   if (path == "-") {
     const std::string name = option + " -";
     if (std::exchange(has_read_standard_input_, true))
       refuse(name + ": standard input holds one image, and another option has read it");
     if (::isatty(STDIN_FILENO) != 0)
       refuse(name + ": standard input is a terminal, an image file must be piped into it");
-    return Picture::decode(read_all(STDIN_FILENO, name, check_), name);
+    return Image::decode(read_all(STDIN_FILENO, name, check_), name);
   }
-  if (!is_pipe(path)) return Picture::load(path);
+  if (!is_pipe(path)) return Image::load(path);
   // Not blocking: a pipe without a writer would keep everything waiting, Ctrl-C as well.
   const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (file.number() < 0) fail_to_read(path);
-  return Picture::decode(read_all(file.number(), path, check_), path);
+  return Image::decode(read_all(file.number(), path, check_), path);
 }
 
 }  // namespace kandinsky::cli

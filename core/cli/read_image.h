@@ -14,9 +14,9 @@ class ImageReader {
   /// check: throws when reading shall end; asked while a pipe keeps the reader waiting.
   explicit ImageReader(std::function<void()> check) : check_(std::move(check)) {}
 
-  /// option: what messages call it, such as "--image". Throws StatusError as kandinsky_picture_load
+  /// option: what messages call it, such as "--image". Throws StatusError as kandinsky_image_load
   /// does, and KANDINSKY_INVALID_ARGUMENT for standard input that is a terminal or was read before.
-  Picture read(const std::string& option, const std::string& path);
+  Image read(const std::string& option, const std::string& path);
 
  private:
   std::function<void()> check_;

@@ -9,10 +9,10 @@ namespace kandinsky::cli {
 Session::Session(bool quiet)
     : quiet_(quiet), watch_([this] { cancel(); }), bar_(isatty(STDERR_FILENO) != 0) {}
 
-void Session::open(const ModelChoice& model) {
+void Session::open(const PaintJob& job) {
   check_interrupt();
-  if (model.threads) set_num_threads(*model.threads);
-  auto engine = std::make_unique<Engine>(model.engine);
+  if (job.threads) set_num_threads(*job.threads);
+  auto engine = std::make_unique<Engine>(job.settings.options("engine"));
   if (!quiet_) engine->set_message([this](const char* message) { bar_.message(message); });
   engine->set_progress([this](const kandinsky_progress& progress) {
     if (!quiet_) bar_.update(progress);

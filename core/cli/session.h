@@ -24,7 +24,7 @@ class Stopped : public StatusError {
 };
 
 /// An engine that reports to standard error and obeys Ctrl-C. Make it before any other thread
-/// exists, see InterruptWatch: libraries that read pictures have threads, too.
+/// exists, see InterruptWatch: libraries that read images have threads, too.
 class Session {
  public:
   /// quiet: no progress and no remarks.
@@ -37,7 +37,7 @@ class Session {
   void check_interrupt() const;
 
   /// Opens the engine, which everything below but remark() needs. Throws StatusError and Stopped.
-  void open(const ModelChoice& model);
+  void open(const PaintJob& job);
 
   kandinsky_engine_info info() const { return engine_->info(); }
 

@@ -7,7 +7,7 @@ namespace kandinsky::cli {
 
 void add_txt2img(CLI::App& app) {
   auto job = std::make_shared<PaintJob>();
-  CLI::App* command = app.add_subcommand("txt2img", "Paint pictures from a text");
+  CLI::App* command = app.add_subcommand("txt2img", "Generate images from a text");
   add_model_options(*command, *job);
   add_prompt_options(*command, *job)->required();
   add_sampling_options(*command, *job);

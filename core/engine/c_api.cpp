@@ -1,46 +1,42 @@
 /// kandinsky.h over engine::Engine: plain numbers in, plain numbers out.
 #include <algorithm>
-#include <cstddef>
 #include <cstring>
-#include <limits>
 #include <memory>
 #include <string>
-#include <string_view>
+#include <tuple>
 #include <vector>
 
 #include "engine/c_api_embeds.h"
 #include "engine/c_api_guard.h"
-#include "engine/c_api_requests.h"
+#include "engine/c_api_options.h"
 #include "engine/engine.h"
 #include "kandinsky.h"
 #include "tensor/bridge.h"
 
+using kandinsky::DenoiseRequest;
 using kandinsky::Error;
 using kandinsky::ErrorCode;
+using kandinsky::OptionValues;
+using kandinsky::PromptRequest;
 using kandinsky::engine::check_buffer;
 using kandinsky::engine::check_count;
 using kandinsky::engine::count;
+using kandinsky::engine::denoise_request;
 using kandinsky::engine::Engine;
 using kandinsky::engine::guarded;
-using kandinsky::engine::init_options;
+using kandinsky::engine::image_size;
+using kandinsky::engine::init_info;
 using kandinsky::engine::latents_shape;
-using kandinsky::engine::or_empty;
-using kandinsky::engine::picture_count;
-using kandinsky::engine::read_checked;
-using kandinsky::engine::read_floats;
+using kandinsky::engine::prompt_request;
+using kandinsky::engine::read_image;
+using kandinsky::engine::read_latents;
 using kandinsky::engine::read_options;
-using kandinsky::engine::read_picture;
-using kandinsky::engine::read_request;
-using kandinsky::engine::read_switch;
 using kandinsky::engine::required;
 using kandinsky::engine::write_info;
-using kandinsky::pipelines::DenoiseRequest;
 using kandinsky::pipelines::Embeds;
-using kandinsky::pipelines::PromptRequest;
-using kandinsky::pipelines::SourceRequest;
 
 struct kandinsky_engine {
-  explicit kandinsky_engine(const kandinsky::engine::EngineOptions& options)
+  explicit kandinsky_engine(const kandinsky::EngineOptions& options)
       : engine(options),
         device(kandinsky::tensor::device_name(engine.placement().placement.device)),
         prior_dir(engine.prior_path()),
@@ -54,82 +50,35 @@ struct kandinsky_engine {
 
 namespace {
 
-/// Where the first version of the struct ended: no caller has a shorter one.
-constexpr size_t kFirstEngineOptions =
-    offsetof(kandinsky_engine_options, precision) + sizeof(const char*);
-
-int64_t read_max_memory(uint64_t bytes) {
-  constexpr auto kMost = static_cast<uint64_t>(std::numeric_limits<int64_t>::max());
-  return static_cast<int64_t>(std::min(bytes, kMost));
-}
-
-/// "a, b" -> a and b
-std::vector<std::string_view> split_names(std::string_view list) {
-  std::vector<std::string_view> names;
-  while (!list.empty()) {
-    const size_t comma = std::min(list.find(','), list.size());
-    std::string_view name = list.substr(0, comma);
-    while (name.starts_with(' ')) name.remove_prefix(1);
-    while (name.ends_with(' ')) name.remove_suffix(1);
-    if (!name.empty()) names.push_back(name);
-    list.remove_prefix(std::min(comma + 1, list.size()));
-  }
-  return names;
-}
-
-void check_same_batch(const PromptRequest& prompts, const DenoiseRequest& denoise) {
-  if (prompts.seeds.size() == denoise.seeds.size()) return;
-  throw Error(ErrorCode::kInvalidArgument, "the two batch sizes differ");
-}
-
-/// Where a task's pictures go: just as large as needed.
-uint8_t* result_place(const DenoiseRequest& denoise, uint8_t* pictures, size_t size) {
+/// Where a task's images go: just as large as needed.
+uint8_t* result_place(const DenoiseRequest& request, uint8_t* images, size_t size) {
   check_buffer(
-      "pictures", size,
-      picture_count(static_cast<int64_t>(denoise.seeds.size()), denoise.width, denoise.height));
-  return &required(pictures, "pictures");
+      "images", size,
+      static_cast<int64_t>(request.seeds.size()) * image_size(request.width, request.height));
+  return &required(images, "images");
+}
+
+/// How many images the caller's bytes are. Throws unless they are whole ones.
+int64_t read_batch_size(const OptionValues& values, size_t size) {
+  const auto one = static_cast<size_t>(image_size(values.denoise.width, values.denoise.height));
+  const auto batch_size = static_cast<int64_t>(std::min<size_t>(size / one, 1000));
+  kandinsky::check_batch_size(batch_size);
+  check_buffer("images", size, batch_size * static_cast<int64_t>(one));
+  return batch_size;
 }
 
 }  // namespace
 
 extern "C" {
 
-void kandinsky_engine_options_init_sized(kandinsky_engine_options* options, size_t size) {
-  init_options<kandinsky_engine_options>({.struct_size = 0,
-                                          .model_dir = nullptr,
-                                          .prior_dir = nullptr,
-                                          .device = "auto",
-                                          .precision = "auto",
-                                          .inpaint_dir = nullptr,
-                                          .max_memory = 0,
-                                          .without = nullptr,
-                                          .prior_device = nullptr,
-                                          .int8_weights = 0},
-                                         options, size);
-}
-
 void kandinsky_engine_info_init_sized(kandinsky_engine_info* info, size_t size) {
-  init_options<kandinsky_engine_info>({}, info, size);
+  init_info(info, size);
 }
 
-kandinsky_status kandinsky_engine_open(const kandinsky_engine_options* from,
-                                       kandinsky_engine** out) {
+kandinsky_status kandinsky_engine_open(const kandinsky_options* options, kandinsky_engine** out) {
   return guarded([&] {
     kandinsky_engine*& engine = required(out, "out");
-    const auto options = read_options(from, kandinsky_engine_options_init_sized,
-                                      kFirstEngineOptions, "kandinsky_engine_options");
-    kandinsky::engine::EngineOptions request{
-        .model_dir = or_empty(options.model_dir),
-        .prior_dir = or_empty(options.prior_dir),
-        .inpaint_dir = std::nullopt,
-        .device = or_empty(options.device),
-        .precision = or_empty(options.precision),
-        .without = split_names(or_empty(options.without)),
-        .max_memory = read_max_memory(options.max_memory),
-        .prior_device = or_empty(options.prior_device),
-        .int8_weights = read_switch("int8_weights", options.int8_weights)};
-    if (options.inpaint_dir != nullptr) request.inpaint_dir = options.inpaint_dir;
-    engine = new kandinsky_engine(request);
+    engine = new kandinsky_engine(read_options(options, "engine").engine);
   });
 }
 
@@ -156,7 +105,7 @@ kandinsky_status kandinsky_engine_get_info(const kandinsky_engine* engine,
 }
 
 void kandinsky_memory_plan_init_sized(kandinsky_memory_plan* plan, size_t size) {
-  init_options<kandinsky_memory_plan>({}, plan, size);
+  init_info(plan, size);
 }
 
 kandinsky_status kandinsky_engine_plan_memory(kandinsky_engine* engine, int32_t width,
@@ -240,30 +189,14 @@ kandinsky_status kandinsky_engine_set_message(kandinsky_engine* engine,
   });
 }
 
-void kandinsky_prompt_options_init_sized(kandinsky_prompt_options* options, size_t size) {
-  const PromptRequest defaults;
-  init_options<kandinsky_prompt_options>({.struct_size = 0,
-                                          .batch_size = 0,
-                                          .prompts = nullptr,
-                                          .negative_prompts = nullptr,
-                                          .seeds = nullptr,
-                                          .prior_num_inference_steps = defaults.num_inference_steps,
-                                          .prior_guidance_scale = defaults.guidance_scale,
-                                          .negative_prior_prompts = nullptr,
-                                          .negative_image = "zero",
-                                          .parse_weights = defaults.parse_weights ? 1 : 0,
-                                          .long_prompts = defaults.long_prompts ? 1 : 0},
-                                         options, size);
-}
-
 kandinsky_status kandinsky_encode_prompts(kandinsky_engine* engine,
-                                          const kandinsky_prompt_options* options,
+                                          const kandinsky_options* options,
                                           kandinsky_embeds** embeds,
                                           kandinsky_embeds** negative_embeds) {
   return guarded([&] {
     Engine& of = required(engine, "engine").engine;
     const Engine::Job job(of);
-    PromptRequest request = read_request(options);
+    PromptRequest request = prompt_request(read_options(options, "encode_prompts"));
     request.wants_embeds = embeds != nullptr;
     request.wants_negative_embeds = negative_embeds != nullptr;
     auto encoded = of.encode_prompts(request);
@@ -276,54 +209,20 @@ kandinsky_status kandinsky_encode_prompts(kandinsky_engine* engine,
   });
 }
 
-kandinsky_status kandinsky_encode_images(kandinsky_engine* engine,
-                                         const kandinsky_picture* pictures, size_t count,
-                                         kandinsky_embeds** out) {
+kandinsky_status kandinsky_encode_images(kandinsky_engine* engine, const kandinsky_image* images,
+                                         size_t count, kandinsky_embeds** out) {
   return guarded([&] {
     Engine& of = required(engine, "engine").engine;
-    required(pictures, "pictures");
+    required(images, "images");
     required(out, "out");
     const Engine::Job job(of);
-    check_count("pictures", count, kandinsky::pipelines::kMaxBatchSize);
-    std::vector<kandinsky::io::Image> images;
-    for (size_t i = 0; i < count; ++i) images.push_back(read_picture(pictures[i], "pictures"));
+    check_count("images", count, kandinsky::kMaxBatchSize);
+    std::vector<kandinsky::io::Image> copies;
+    for (size_t i = 0; i < count; ++i) copies.push_back(read_image(images[i], "images"));
     auto embeds = std::make_unique<kandinsky_embeds>();
-    embeds->embeds = of.encode_images(images);
+    embeds->embeds = of.encode_images(copies);
     *out = embeds.release();
   });
-}
-
-void kandinsky_denoise_options_init_sized(kandinsky_denoise_options* options, size_t size) {
-  const DenoiseRequest defaults;
-  init_options<kandinsky_denoise_options>({.struct_size = 0,
-                                           .batch_size = 0,
-                                           .width = static_cast<int32_t>(defaults.width),
-                                           .height = static_cast<int32_t>(defaults.height),
-                                           .seeds = nullptr,
-                                           .sampler = kandinsky_sampler_name(0),
-                                           .num_inference_steps = defaults.num_inference_steps,
-                                           .guidance_scale = defaults.guidance_scale,
-                                           .noise = nullptr,
-                                           .scheduler = kandinsky_scheduler_name(0),
-                                           .guidance_rescale = defaults.guidance_rescale,
-                                           .guidance_start = defaults.guidance_start,
-                                           .guidance_end = defaults.guidance_end,
-                                           .tiling = 0,
-                                           .variation_seeds = nullptr,
-                                           .variation_strength = defaults.variation_strength,
-                                           .seed_resize_width = 0,
-                                           .seed_resize_height = 0,
-                                           .init_latents = nullptr,
-                                           .strength = defaults.strength,
-                                           .init_noise = "matched",
-                                           .mask = nullptr,
-                                           .mask_method = "auto",
-                                           .conditions = nullptr,
-                                           .condition_count = 0,
-                                           .negative_conditions = nullptr,
-                                           .negative_condition_count = 0,
-                                           .cache_interval = defaults.cache_interval},
-                                          options, size);
 }
 
 kandinsky_status kandinsky_latent_size(const kandinsky_engine* engine, int32_t width,
@@ -341,12 +240,11 @@ kandinsky_status kandinsky_latent_size(const kandinsky_engine* engine, int32_t w
 
 kandinsky_status kandinsky_denoise(kandinsky_engine* engine, const kandinsky_embeds* embeds,
                                    const kandinsky_embeds* negative_embeds,
-                                   const kandinsky_denoise_options* options, float* latents,
-                                   size_t size) {
+                                   const kandinsky_options* options, float* latents, size_t size) {
   return guarded([&] {
     Engine& of = required(engine, "engine").engine;
     const Engine::Job job(of);
-    const DenoiseRequest request = read_request(options, of);
+    const DenoiseRequest request = denoise_request(read_options(options, "denoise"));
     const auto shape = latents_shape(of, static_cast<int64_t>(request.seeds.size()), request.width,
                                      request.height);
     check_buffer("latents", size, count(shape));
@@ -357,111 +255,77 @@ kandinsky_status kandinsky_denoise(kandinsky_engine* engine, const kandinsky_emb
   });
 }
 
-void kandinsky_decode_options_init_sized(kandinsky_decode_options* options, size_t size) {
-  const DenoiseRequest defaults;
-  init_options<kandinsky_decode_options>({.struct_size = 0,
-                                          .batch_size = 0,
-                                          .width = static_cast<int32_t>(defaults.width),
-                                          .height = static_cast<int32_t>(defaults.height),
-                                          .tiling = 0},
-                                         options, size);
-}
-
-kandinsky_status kandinsky_decode(kandinsky_engine* engine, const kandinsky_decode_options* from,
-                                  const float* latents, size_t latents_size, uint8_t* pictures,
-                                  size_t pictures_size) {
+kandinsky_status kandinsky_decode(kandinsky_engine* engine, const kandinsky_options* options,
+                                  const float* latents, size_t latents_size, uint8_t* images,
+                                  size_t images_size) {
   return guarded([&] {
     Engine& of = required(engine, "engine").engine;
     const Engine::Job job(of);
-    const auto options = read_checked(from);
-    const auto shape = latents_shape(of, options.batch_size, options.width, options.height);
+    const OptionValues& values = read_options(options, "decode");
+    const auto& [width, height, tiling] =
+        std::tie(values.denoise.width, values.denoise.height, values.denoise.tiling);
+    const auto shape = latents_shape(of, read_batch_size(values, images_size), width, height);
     check_buffer("latents", latents_size, count(shape));
-    check_buffer("pictures", pictures_size,
-                 picture_count(options.batch_size, options.width, options.height));
-    const at::Tensor input = read_floats("latents", &required(latents, "latents"), shape);
-    of.decode(input, options.width, options.height, options.tiling == 1,
-              &required(pictures, "pictures"));
+    const at::Tensor input = read_latents(&required(latents, "latents"), shape);
+    of.decode(input, width, height, tiling, &required(images, "images"));
   });
 }
 
-kandinsky_status kandinsky_encode(kandinsky_engine* engine, const kandinsky_decode_options* from,
-                                  const uint8_t* pictures, size_t pictures_size, float* latents,
+kandinsky_status kandinsky_encode(kandinsky_engine* engine, const kandinsky_options* options,
+                                  const uint8_t* images, size_t images_size, float* latents,
                                   size_t latents_size) {
   return guarded([&] {
     Engine& of = required(engine, "engine").engine;
     const Engine::Job job(of);
-    const auto options = read_checked(from);
-    const auto shape = latents_shape(of, options.batch_size, options.width, options.height);
-    check_buffer("pictures", pictures_size,
-                 picture_count(options.batch_size, options.width, options.height));
+    const OptionValues& values = read_options(options, "encode");
+    const auto& [width, height, tiling] =
+        std::tie(values.denoise.width, values.denoise.height, values.denoise.tiling);
+    const auto shape = latents_shape(of, read_batch_size(values, images_size), width, height);
     check_buffer("latents", latents_size, count(shape));
     float& first = required(latents, "latents");
-    const at::Tensor result = of.encode(&required(pictures, "pictures"), options.batch_size,
-                                        options.width, options.height, options.tiling == 1);
+    const at::Tensor result =
+        of.encode(&required(images, "images"), shape[0], width, height, tiling);
     std::memcpy(&first, result.const_data_ptr(), latents_size * sizeof(float));
   });
 }
 
-void kandinsky_source_options_init_sized(kandinsky_source_options* options, size_t size) {
-  const SourceRequest defaults;
-  init_options<kandinsky_source_options>({.struct_size = 0,
-                                          .pictures = nullptr,
-                                          .picture_count = 0,
-                                          .masks = nullptr,
-                                          .mask_count = 0,
-                                          .resize = "stretch",
-                                          .mask_blur = defaults.mask_blur,
-                                          .invert_mask = 0,
-                                          .mask_fill = "original",
-                                          .erode_mask = defaults.erode_mask ? 1 : 0,
-                                          .composite = defaults.composite ? 1 : 0},
-                                         options, size);
-}
-
-kandinsky_status kandinsky_text_to_image(kandinsky_engine* engine,
-                                         const kandinsky_prompt_options* prompts,
-                                         const kandinsky_denoise_options* denoise,
-                                         uint8_t* pictures, size_t size) {
+kandinsky_status kandinsky_text_to_image(kandinsky_engine* engine, const kandinsky_options* options,
+                                         uint8_t* images, size_t size) {
   return guarded([&] {
     Engine& of = required(engine, "engine").engine;
     const Engine::Job job(of);
-    const PromptRequest prompt_request = read_request(prompts);
-    const DenoiseRequest request = read_request(denoise, of);
-    check_same_batch(prompt_request, request);
-    of.text_to_image(prompt_request, request, result_place(request, pictures, size));
+    const OptionValues& values = read_options(options, "text_to_image");
+    const DenoiseRequest request = denoise_request(values);
+    of.text_to_image(prompt_request(values), request, result_place(request, images, size));
   });
 }
 
 kandinsky_status kandinsky_image_to_image(kandinsky_engine* engine,
-                                          const kandinsky_prompt_options* prompts,
-                                          const kandinsky_denoise_options* denoise,
-                                          const kandinsky_source_options* source, uint8_t* pictures,
+                                          const kandinsky_options* options, uint8_t* images,
                                           size_t size) {
   return guarded([&] {
     Engine& of = required(engine, "engine").engine;
     const Engine::Job job(of);
-    const PromptRequest prompt_request = read_request(prompts);
-    const DenoiseRequest request = read_request(denoise, of);
-    check_same_batch(prompt_request, request);
-    of.image_to_image(prompt_request, request, read_request(source),
-                      result_place(request, pictures, size));
+    const OptionValues& values = read_options(options, "image_to_image");
+    const DenoiseRequest request = denoise_request(values);
+    of.image_to_image(prompt_request(values), request, values.source,
+                      result_place(request, images, size));
   });
 }
 
-kandinsky_status kandinsky_paint(kandinsky_engine* engine, const kandinsky_embeds* embeds,
-                                 const kandinsky_embeds* negative_embeds,
-                                 const kandinsky_denoise_options* denoise,
-                                 const kandinsky_source_options* source, uint8_t* pictures,
-                                 size_t size) {
+kandinsky_status kandinsky_generate(kandinsky_engine* engine, const kandinsky_embeds* embeds,
+                                    const kandinsky_embeds* negative_embeds,
+                                    const kandinsky_options* options, uint8_t* images,
+                                    size_t size) {
   return guarded([&] {
     Engine& of = required(engine, "engine").engine;
     const Engine::Job job(of);
-    const DenoiseRequest request = read_request(denoise, of);
+    const OptionValues& values = read_options(options, "generate");
+    const DenoiseRequest request = denoise_request(values);
     const Embeds* negative = negative_embeds == nullptr ? nullptr : &negative_embeds->embeds;
-    std::optional<SourceRequest> source_request;
-    if (source != nullptr) source_request = read_request(source);
-    of.paint(required(embeds, "embeds").embeds, negative, request, source_request,
-             result_place(request, pictures, size));
+    const bool has_source = !values.source.images.empty() || !values.source.masks.empty();
+    of.paint(required(embeds, "embeds").embeds, negative, request,
+             has_source ? &values.source : nullptr, result_place(request, images, size));
   });
 }
 

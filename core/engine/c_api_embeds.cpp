@@ -6,7 +6,6 @@
 
 #include "base/limits.h"
 #include "engine/c_api_guard.h"
-#include "engine/c_api_requests.h"
 #include "tensor/device.h"
 #include "tensor/team.h"
 
@@ -16,7 +15,6 @@ using kandinsky::Span;
 using kandinsky::engine::check_count;
 using kandinsky::engine::guarded;
 using kandinsky::engine::or_empty;
-using kandinsky::engine::read_word;
 using kandinsky::engine::required;
 using kandinsky::pipelines::Embeds;
 using kandinsky::pipelines::MixMethod;
@@ -31,6 +29,13 @@ std::vector<const Embeds*> read_items(const kandinsky_embeds* const* items, size
   std::vector<const Embeds*> embeds;
   for (size_t i = 0; i < count; ++i) embeds.push_back(&required(items[i], "item").embeds);
   return embeds;
+}
+
+MixMethod read_method(std::string_view method) {
+  if (method == "sum") return MixMethod::kSum;
+  if (method == "slerp") return MixMethod::kSlerp;
+  throw Error(ErrorCode::kInvalidArgument,
+              fmt::format("method is \"{}\", expected one of: \"sum\", \"slerp\"", method));
 }
 
 }  // namespace
@@ -61,8 +66,7 @@ kandinsky_status kandinsky_embeds_combine(const kandinsky_embeds* const* items,
   return guarded([&] {
     const std::vector<const Embeds*> embeds = read_items(items, count);
     if (count > 0) required(weights, "weights");
-    const auto mix = read_word<MixMethod>("method", method,
-                                          {{"sum", MixMethod::kSum}, {"slerp", MixMethod::kSlerp}});
+    const MixMethod mix = read_method(&required(method, "method"));
     kandinsky_embeds*& combined = required(out, "out");
     const TeamGuard team;
     const JobGuard guard;

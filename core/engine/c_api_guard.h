@@ -27,7 +27,7 @@ kandinsky_status fail(ErrorCode code, std::string_view message) noexcept;
 template <typename Body>
 kandinsky_status guarded(const Body& body) noexcept {
   constexpr const char* kOutOfMemory =
-      "memory ran out; use a smaller picture or batch, close other programs, or free the host's "
+      "memory ran out; use a smaller image or batch, close other programs, or free the host's "
       "own model first";
   try {
     body();
@@ -57,33 +57,12 @@ T& required(T* pointer, const char* name) {
   return *pointer;
 }
 
-/// Fills a caller's struct with its defaults: as much of it as there was when the caller was built.
-template <typename Options>
-void init_options(Options defaults, Options* to, size_t size) {
+/// Empties a caller's struct: as much of it as there was when the caller was built.
+template <typename Info>
+void init_info(Info* to, size_t size) {
   if (to == nullptr || size < sizeof(uint32_t)) return;
-  defaults.struct_size = static_cast<uint32_t>(size);
   std::memset(to, 0, size);
-  std::memcpy(to, &defaults, std::min(size, sizeof(Options)));
-}
-
-/// The caller's struct as this library knows it. A caller built against an older header has a
-/// shorter struct; the missing fields keep their defaults.
-template <typename Options>
-Options read_options(const Options* from, void (*init)(Options*, size_t), size_t first_version_size,
-                     const char* name) {
-  const uint32_t size = required(from, name).struct_size;
-  if (size < first_version_size) {
-    throw Error(ErrorCode::kInvalidArgument,
-                fmt::format("{}: struct_size is {}; was {}_init called?", name, size, name));
-  }
-  if (size > sizeof(Options)) {
-    throw Error(ErrorCode::kIncompatible,
-                fmt::format("{}: made for a newer library than this one", name));
-  }
-  Options options;
-  init(&options, sizeof(Options));
-  std::memcpy(&options, from, size);
-  return options;
+  to->struct_size = static_cast<uint32_t>(size);
 }
 
 /// Throws for more things than any job could use, before the first is read.

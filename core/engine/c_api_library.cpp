@@ -9,9 +9,9 @@
 #include "engine/c_api_guard.h"
 #include "io/atomic_file.h"
 #include "io/codec.h"
+#include "options/requests.h"
 #include "pipelines/family.h"
 #include "pipelines/folder.h"
-#include "pipelines/request.h"
 #include "samplers/sampler.h"
 #include "samplers/schedulers.h"
 #include "tensor/speedups.h"
@@ -19,7 +19,7 @@
 using kandinsky::Error;
 using kandinsky::ErrorCode;
 using kandinsky::engine::guarded;
-using kandinsky::engine::init_options;
+using kandinsky::engine::init_info;
 using kandinsky::engine::or_empty;
 using kandinsky::engine::required;
 using kandinsky::engine::write_info;
@@ -30,20 +30,20 @@ struct kandinsky_folder {
 
 namespace {
 
-/// A picture that this library made: the caller sees its first member only.
-struct LoadedPicture {
-  kandinsky_picture picture{};
+/// An image that this library made: the caller sees its first member only.
+struct LoadedImage {
+  kandinsky_image view{};
   kandinsky::io::Image image;
 };
 
-kandinsky_picture* hand_over(kandinsky::io::Image image) {
-  auto loaded = std::make_unique<LoadedPicture>();
+kandinsky_image* hand_over(kandinsky::io::Image image) {
+  auto loaded = std::make_unique<LoadedImage>();
   loaded->image = std::move(image);
-  loaded->picture = {.pixels = loaded->image.pixels.data(),
-                     .width = loaded->image.width,
-                     .height = loaded->image.height,
-                     .channels = loaded->image.channels};
-  return &loaded.release()->picture;
+  loaded->view = {.pixels = loaded->image.pixels.data(),
+                  .width = loaded->image.width,
+                  .height = loaded->image.height,
+                  .channels = loaded->image.channels};
+  return &loaded.release()->view;
 }
 
 }  // namespace
@@ -66,6 +66,11 @@ size_t kandinsky_sampler_count(void) { return kandinsky::samplers::samplers().si
 
 const char* kandinsky_sampler_name(size_t index) {
   return index < kandinsky_sampler_count() ? kandinsky::samplers::samplers()[index].name : nullptr;
+}
+
+const char* kandinsky_sampler_description(size_t index) {
+  return index < kandinsky_sampler_count() ? kandinsky::samplers::samplers()[index].description
+                                           : nullptr;
 }
 
 size_t kandinsky_scheduler_count(void) { return kandinsky::samplers::schedulers().size(); }
@@ -108,15 +113,15 @@ kandinsky_status kandinsky_set_num_threads(int32_t threads) {
   });
 }
 
-kandinsky_status kandinsky_picture_load(const char* path, kandinsky_picture** out) {
+kandinsky_status kandinsky_image_load(const char* path, kandinsky_image** out) {
   return guarded([&] {
     required(out, "out");
     *out = hand_over(kandinsky::io::read_image(&required(path, "path")));
   });
 }
 
-kandinsky_status kandinsky_picture_decode(const uint8_t* bytes, size_t size, const char* name,
-                                          kandinsky_picture** out) {
+kandinsky_status kandinsky_image_decode(const uint8_t* bytes, size_t size, const char* name,
+                                        kandinsky_image** out) {
   return guarded([&] {
     required(out, "out");
     if (size > 0) required(bytes, "bytes");
@@ -127,15 +132,15 @@ kandinsky_status kandinsky_picture_decode(const uint8_t* bytes, size_t size, con
   });
 }
 
-void kandinsky_picture_free(kandinsky_picture* picture) {
-  static_assert(std::is_standard_layout_v<LoadedPicture>);
-  delete reinterpret_cast<LoadedPicture*>(picture);
+void kandinsky_image_free(kandinsky_image* image) {
+  static_assert(std::is_standard_layout_v<LoadedImage>);
+  delete reinterpret_cast<LoadedImage*>(image);
 }
 
-kandinsky_status kandinsky_picture_save(const char* path, const uint8_t* pixels, int32_t width,
-                                        int32_t height, const char* parameters) {
+kandinsky_status kandinsky_image_save(const char* path, const uint8_t* pixels, int32_t width,
+                                      int32_t height, const char* parameters) {
   return guarded([&] {
-    kandinsky::pipelines::check_size(width, height);
+    kandinsky::check_size(width, height);
     const int64_t size = int64_t{width} * height * 3;
     const uint8_t* data = &required(pixels, "pixels");
     const kandinsky::io::Image image{
@@ -150,7 +155,7 @@ kandinsky_status kandinsky_check_writable(const char* path) {
 }
 
 void kandinsky_component_info_init_sized(kandinsky_component_info* info, size_t size) {
-  init_options<kandinsky_component_info>({}, info, size);
+  init_info(info, size);
 }
 
 kandinsky_status kandinsky_folder_open(const char* dir, kandinsky_folder** out) {

@@ -20,14 +20,11 @@
 
 namespace kandinsky::engine {
 
-using pipelines::DenoiseRequest;
 using pipelines::Embeds;
 using pipelines::JobOutline;
 using pipelines::Monitor;
 using pipelines::Pipeline;
-using pipelines::PromptRequest;
 using pipelines::Source;
-using pipelines::SourceRequest;
 
 namespace {
 
@@ -59,9 +56,9 @@ JobOutline with_texts(JobOutline job, const PromptRequest& prompts) {
   job.rows = job.negative_rows = static_cast<int64_t>(prompts.prompts.size());
   const pipelines::TextOptions options{.parse_weights = prompts.parse_weights,
                                        .long_prompts = prompts.long_prompts};
-  const auto most_chunks = [&](const std::optional<std::vector<std::string>>& texts) {
+  const auto most_chunks = [&](const std::vector<std::string>& texts) {
     int64_t most = 1;
-    for (const std::string& text : texts.value_or(std::vector<std::string>()))
+    for (const std::string& text : texts)
       most = std::max(most, pipelines::most_chunks(text, options));
     return most;
   };
@@ -70,8 +67,9 @@ JobOutline with_texts(JobOutline job, const PromptRequest& prompts) {
       text::kDefaultMaxLength * std::max(most_chunks(prompts.prompts), negative_chunks);
   // What the prior steers away from is read in chunks, too; it leads to one of the prompt's, or to
   // a negative.
-  job.prior_rows = 2 + (prompts.negative_prior_prompts ? most_chunks(prompts.negative_prior_prompts)
-                                                       : negative_chunks);
+  job.prior_rows =
+      2 + (prompts.negative_prior_prompts.empty() ? negative_chunks
+                                                  : most_chunks(prompts.negative_prior_prompts));
   return job;
 }
 
@@ -143,9 +141,6 @@ Engine::Engine(const EngineOptions& options)
   const tensor::JobGuard guard;
   placement_.placement.speedups = tensor::speedups_without(options.without);
   placement_.placement.int8_weights = options.int8_weights;
-  if (max_memory_ < 0)
-    throw Error(ErrorCode::kInvalidArgument,
-                fmt::format("the memory limit is {} bytes, expected 0 or more", max_memory_));
   if (options.model_dir.empty())
     throw Error(ErrorCode::kInvalidArgument, "no model folder was given");
   const io::ModelDir model = io::ModelDir::open(options.model_dir);
@@ -291,10 +286,9 @@ void Engine::image_to_image(const PromptRequest& prompts, const DenoiseRequest& 
 }
 
 void Engine::paint(const Embeds& embeds, const Embeds* negative_embeds,
-                   const DenoiseRequest& request, const std::optional<SourceRequest>& source,
-                   uint8_t* pictures) {
+                   const DenoiseRequest& request, const SourceRequest* source, uint8_t* pictures) {
   run([&](const Monitor& monitor) {
-    if (!source) {
+    if (source == nullptr) {
       pipeline_->check(embeds, negative_embeds, request);
       plan(with_embeds(outline(request), embeds, negative_embeds), monitor);
       pipelines::paint(*pipeline_, embeds, negative_embeds, request, monitor, pictures);
@@ -304,7 +298,7 @@ void Engine::paint(const Embeds& embeds, const Embeds* negative_embeds,
     if (!prepared.unchanged) {
       pipeline_->check(embeds, negative_embeds,
                        pipelines::with_stand_ins(geometry(), *source, request));
-      plan(with_embeds(outline(request, &*source), embeds, negative_embeds), monitor);
+      plan(with_embeds(outline(request, source), embeds, negative_embeds), monitor);
     }
     pipelines::paint_from(*pipeline_, prepared, embeds, negative_embeds, request, monitor,
                           pictures);
@@ -315,7 +309,7 @@ pipelines::MemorySummary Engine::describe_memory(int64_t width, int64_t height,
                                                  int64_t batch_size) {
   const tensor::TeamGuard team;
   const tensor::JobGuard guard;
-  pipelines::check_batch_size(batch_size);
+  check_batch_size(batch_size);
   return pipeline_->describe_memory({.encodes_texts = true,
                                      .needs_zero_image = true,
                                      .denoises = true,

@@ -9,23 +9,11 @@
 #include <vector>
 
 #include "base/cancel.h"
+#include "options/requests.h"
 #include "pipelines/family.h"
 #include "pipelines/monitor.h"
 
 namespace kandinsky::engine {
-
-struct EngineOptions {
-  std::string_view model_dir;
-  std::string_view prior_dir;                   ///< empty: beside the model
-  std::optional<std::string_view> inpaint_dir;  ///< absent: beside the model, if it is there;
-                                                ///< empty: none
-  std::string_view device = "auto";
-  std::string_view precision = "auto";
-  std::vector<std::string_view> without;  ///< names of speed-ups to leave out
-  int64_t max_memory = 0;         ///< bytes that the process may hold; 0: what is free at each job
-  std::string_view prior_device;  ///< of the prior's folder; empty: `device`
-  bool int8_weights = false;      ///< of the prior and the text encoder
-};
 
 /// A pipeline that stays loaded, running one job at a time: where there are several callers, each
 /// makes a Turn or a Job first. cancel() may come from any thread at any time.
@@ -69,10 +57,10 @@ class Engine {
   void set_step_sink(pipelines::Monitor::StepSink sink);
   void set_message_sink(pipelines::Monitor::MessageSink sink);
 
-  pipelines::Pipeline::EncodedPrompts encode_prompts(const pipelines::PromptRequest& request);
+  pipelines::Pipeline::EncodedPrompts encode_prompts(const PromptRequest& request);
   pipelines::Embeds encode_images(const std::vector<io::Image>& pictures);
   at::Tensor denoise(const pipelines::Embeds& embeds, const pipelines::Embeds* negative_embeds,
-                     const pipelines::DenoiseRequest& request);
+                     const DenoiseRequest& request);
   /// latents -> uint8 pictures [B, height, width, 3], written to `pictures` once all are there.
   void decode(const at::Tensor& latents, int64_t width, int64_t height, bool tiling,
               uint8_t* pictures);
@@ -80,15 +68,13 @@ class Engine {
   /// repeating the border.
   at::Tensor encode(const uint8_t* pictures, int64_t batch_size, int64_t width, int64_t height,
                     bool tiling);
-  void text_to_image(const pipelines::PromptRequest& prompts,
-                     const pipelines::DenoiseRequest& request, uint8_t* pictures);
-  void image_to_image(const pipelines::PromptRequest& prompts,
-                      const pipelines::DenoiseRequest& request,
-                      const pipelines::SourceRequest& source, uint8_t* pictures);
+  void text_to_image(const PromptRequest& prompts, const DenoiseRequest& request,
+                     uint8_t* pictures);
+  void image_to_image(const PromptRequest& prompts, const DenoiseRequest& request,
+                      const SourceRequest& source, uint8_t* pictures);
   /// From embeds; without a source from noise.
   void paint(const pipelines::Embeds& embeds, const pipelines::Embeds* negative_embeds,
-             const pipelines::DenoiseRequest& request,
-             const std::optional<pipelines::SourceRequest>& source, uint8_t* pictures);
+             const DenoiseRequest& request, const SourceRequest* source, uint8_t* pictures);
   void unload();
 
   /// What the plan for a whole picture from texts would be. Throws Error(kOutOfMemory) where the

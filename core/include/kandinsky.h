@@ -9,11 +9,13 @@
  *     lives.
  *  3. Objects are made by a function with a `**out` parameter and freed by their one `*_free`.
  *     Freeing NULL is fine.
- *  4. Structs that may grow start with `uint32_t struct_size`. Fill them with their `*_init`, then
- *     set fields. They grow at the end only, so a program keeps working with a newer library.
- *  5. Pictures are uint8 [batch, height, width, 3], RGB, rows from the top, no padding. Latents
- *     are float32 [batch, channels, latent_height, latent_width], within -10000..10000. Both are
- *     plain buffers of the caller's; sizes are given in elements.
+ *  4. What a call is asked for is a kandinsky_options object: values by name, each checked as it is
+ *     set. kandinsky_option_get_info() and docs/options.md tell names, defaults, ranges and
+ * meanings. Structs that results are written to start with `uint32_t struct_size`, which their
+ * `*_init` fills. Both may grow, so a program keeps working with a newer library.
+ *  5. Images are uint8 [batch, height, width, 3], RGB, rows from the top, no padding. Latents are
+ *     float32 [batch, channels, latent_height, latent_width], within -10000..10000. Both are plain
+ *     buffers of the caller's; sizes are given in elements.
  *  6. One engine runs one job at a time; a second call meanwhile answers KANDINSKY_BUSY. An engine
  *     may be used from any thread, different engines at the same time. kandinsky_engine_cancel()
  *     may be called from any thread at any time.
@@ -29,35 +31,26 @@
  *     is KANDINSKY_INCOMPATIBLE, too, where LibTorch's own operators hang. A new thread can, and
  *     so can a process that is started anew ("spawn").
  *
- * A whole picture
- *     kandinsky_engine_options options;
- *     kandinsky_engine_options_init(&options);
- *     options.model_dir = "models/kandinsky-2-1";
+ * A whole image, errors left out
+ *     kandinsky_options* model = NULL;
+ *     kandinsky_options_new("engine", &model);
+ *     kandinsky_options_set_text(model, "model_dir", "models/kandinsky-2-1");
  *     kandinsky_engine* engine = NULL;
- *     if (kandinsky_engine_open(&options, &engine) != KANDINSKY_OK) {
- *       puts(kandinsky_last_error());
- *       return 1;
- *     }
+ *     if (kandinsky_engine_open(model, &engine) != KANDINSKY_OK) puts(kandinsky_last_error());
  *
  *     const char* prompt = "a red circle on a white background";
  *     uint64_t seed = 1;
- *     kandinsky_prompt_options prompts;
- *     kandinsky_prompt_options_init(&prompts);
- *     prompts.batch_size = 1;
- *     prompts.prompts = &prompt;
- *     prompts.seeds = &seed;
- *     kandinsky_denoise_options denoise;
- *     kandinsky_denoise_options_init(&denoise);
- *     denoise.batch_size = 1;
- *     denoise.seeds = &seed;
+ *     kandinsky_options* options = NULL;
+ *     kandinsky_options_new("text_to_image", &options);
+ *     kandinsky_options_set_texts(options, "prompts", &prompt, 1);
+ *     kandinsky_options_set_seeds(options, "seeds", &seed, 1);
+ *     kandinsky_options_set_number(options, "guidance_scale", 7.5);
  *     static uint8_t pixels[512 * 512 * 3];
- *     if (kandinsky_text_to_image(engine, &prompts, &denoise, pixels, sizeof pixels) ==
- *             KANDINSKY_OK &&
- *         kandinsky_picture_save("circle.png", pixels, 512, 512, NULL) == KANDINSKY_OK) {
- *       puts("circle.png");
- *     } else {
+ *     if (kandinsky_text_to_image(engine, options, pixels, sizeof pixels) != KANDINSKY_OK ||
+ *         kandinsky_image_save("circle.png", pixels, 512, 512, NULL) != KANDINSKY_OK)
  *       puts(kandinsky_last_error());
- *     }
+ *     kandinsky_options_free(options);
+ *     kandinsky_options_free(model);
  *     kandinsky_engine_free(engine);
  */
 #ifndef KANDINSKY_H_
@@ -135,10 +128,11 @@ KANDINSKY_API const char* kandinsky_torch_version(void);
 
 /* ---- What the library offers ---- */
 
-/** Number of samplers; names of samplers as hosts spell them, e.g. "DDIM". NULL for an index out of
- * range. Live for ever. */
+/** Number of samplers; their names as hosts spell them, e.g. "Euler a", the default first; one line
+ * about each. NULL for an index out of range. Live for ever. */
 KANDINSKY_API size_t kandinsky_sampler_count(void);
 KANDINSKY_API const char* kandinsky_sampler_name(size_t index);
+KANDINSKY_API const char* kandinsky_sampler_description(size_t index);
 
 /** Number of schedulers (how a sampler's steps are spaced); their names as hosts spell them, e.g.
  * "Karras"; one line about each. NULL for an index out of range. Live for ever. */
@@ -165,41 +159,143 @@ KANDINSKY_API const char* kandinsky_family_name(size_t index);
  * itself, and the library uses what it finds. threads: 1 to 1024. Not while an engine works. */
 KANDINSKY_API kandinsky_status kandinsky_set_num_threads(int32_t threads);
 
-/* ---- Picture files ---- */
+/* ---- Image files ---- */
 
-/** A picture: pixels [height, width, channels], rows from the top, no padding. Fill it yourself, or
- * let kandinsky_picture_load make one. Where pictures go in, all three kinds are taken; transparent
+/** An image: pixels [height, width, channels], rows from the top, no padding. Fill it yourself, or
+ * let kandinsky_image_load make one. Where images go in, all three kinds are taken; transparent
  * places become white. */
-typedef struct kandinsky_picture {
+typedef struct kandinsky_image {
   const uint8_t* pixels;
   int32_t width;
   int32_t height;
   int32_t channels; /* 1: grey, 3: RGB, 4: RGBA */
-} kandinsky_picture;
+} kandinsky_image;
 
 /** Reads a PNG, JPEG or WebP file, turned upright by its orientation tag; of an animation the first
- * picture. Free the result with kandinsky_picture_free. */
-KANDINSKY_API kandinsky_status kandinsky_picture_load(const char* path, kandinsky_picture** out);
+ * image. Free the result with kandinsky_image_free. */
+KANDINSKY_API kandinsky_status kandinsky_image_load(const char* path, kandinsky_image** out);
 
 /** The same from the bytes of such a file, up to 2^28. `name` is what messages call it; NULL:
- * "the image". Free the result with kandinsky_picture_free. */
-KANDINSKY_API kandinsky_status kandinsky_picture_decode(const uint8_t* bytes, size_t size,
-                                                        const char* name, kandinsky_picture** out);
+ * "the image". Free the result with kandinsky_image_free. */
+KANDINSKY_API kandinsky_status kandinsky_image_decode(const uint8_t* bytes, size_t size,
+                                                      const char* name, kandinsky_image** out);
 
-/** Frees what kandinsky_picture_load and kandinsky_picture_decode made, and nothing else. */
-KANDINSKY_API void kandinsky_picture_free(kandinsky_picture* picture);
+/** Frees what kandinsky_image_load and kandinsky_image_decode made, and nothing else. */
+KANDINSKY_API void kandinsky_image_free(kandinsky_image* image);
 
-/** Writes an RGB picture as PNG, JPEG or WebP by the path's ending. `parameters` (may be NULL)
+/** Writes an RGB image as PNG, JPEG or WebP by the path's ending. `parameters` (may be NULL)
  * becomes a PNG's text chunk of that name, as hosts write it. An existing file is replaced whole or
  * not at all. */
-KANDINSKY_API kandinsky_status kandinsky_picture_save(const char* path, const uint8_t* pixels,
-                                                      int32_t width, int32_t height,
-                                                      const char* parameters);
+KANDINSKY_API kandinsky_status kandinsky_image_save(const char* path, const uint8_t* pixels,
+                                                    int32_t width, int32_t height,
+                                                    const char* parameters);
 
-/** Fails as kandinsky_picture_save and kandinsky_embeds_save would because of the path, such as a
+/** Fails as kandinsky_image_save and kandinsky_embeds_save would because of the path, such as a
  * name that is too long or a folder that may not be written: to be asked before the work. Leaves
  * nothing behind. */
 KANDINSKY_API kandinsky_status kandinsky_check_writable(const char* path);
+
+/* ---- Options ---- */
+
+/** The values that a call is asked for. Objects are for one operation, which is a name:
+ *    "engine"          of kandinsky_engine_open
+ *    "encode_prompts"  of kandinsky_encode_prompts
+ *    "denoise"         of kandinsky_denoise
+ *    "decode", "encode"          of kandinsky_decode and kandinsky_encode
+ *    "text_to_image", "image_to_image", "generate"   of the functions of these names
+ * A call reads them until it returns and does not change them; they may serve any number of calls.
+ */
+typedef struct kandinsky_options kandinsky_options;
+
+/** Makes options of an operation, all with their defaults. Free them with kandinsky_options_free.
+ */
+KANDINSKY_API kandinsky_status kandinsky_options_new(const char* operation,
+                                                     kandinsky_options** out);
+KANDINSKY_API void kandinsky_options_free(kandinsky_options* options);
+
+/** A row of embeds that guides one image during some steps. Rows of one image and step add up by
+ * their weights (composable diffusion, the "AND" of hosts); prompt editing is a row after another.
+ */
+typedef struct kandinsky_condition {
+  int32_t row;        /* of the embeds, which may have any number of rows up to 1024 */
+  int32_t image;      /* 0..batch_size-1 */
+  int32_t first_step; /* 1..last_step */
+  int32_t last_step;  /* up to num_inference_steps; counted over the whole schedule, also where
+                         image to image leaves out its beginning */
+  double weight;      /* -100..100; of a negative condition: 1 */
+} kandinsky_condition;
+
+/* Sets an option. Values are copied. INVALID_ARGUMENT, with nothing changed, for a name that the
+   operation does not have (the message tells the nearest one), another type and a value out of
+   range. What depends on several options or on the model is checked by the call. A count of 0
+   stands for the default, as do floats of NULL. */
+KANDINSKY_API kandinsky_status kandinsky_options_set_flag(kandinsky_options* options,
+                                                          const char* name, int32_t value);
+KANDINSKY_API kandinsky_status kandinsky_options_set_integer(kandinsky_options* options,
+                                                             const char* name, int64_t value);
+KANDINSKY_API kandinsky_status kandinsky_options_set_number(kandinsky_options* options,
+                                                            const char* name, double value);
+KANDINSKY_API kandinsky_status kandinsky_options_set_text(kandinsky_options* options,
+                                                          const char* name, const char* value);
+KANDINSKY_API kandinsky_status kandinsky_options_set_texts(kandinsky_options* options,
+                                                           const char* name,
+                                                           const char* const* values, size_t count);
+KANDINSKY_API kandinsky_status kandinsky_options_set_seeds(kandinsky_options* options,
+                                                           const char* name, const uint64_t* values,
+                                                           size_t count);
+KANDINSKY_API kandinsky_status kandinsky_options_set_floats(kandinsky_options* options,
+                                                            const char* name, const float* values,
+                                                            const int64_t shape[4]);
+KANDINSKY_API kandinsky_status kandinsky_options_set_images(kandinsky_options* options,
+                                                            const char* name,
+                                                            const kandinsky_image* values,
+                                                            size_t count);
+KANDINSKY_API kandinsky_status kandinsky_options_set_conditions(kandinsky_options* options,
+                                                                const char* name,
+                                                                const kandinsky_condition* values,
+                                                                size_t count);
+
+/** Which setter an option takes. */
+typedef enum kandinsky_option_type {
+  KANDINSKY_FLAG = 0,    /* 0 or 1 */
+  KANDINSKY_INTEGER = 1, /* whole numbers */
+  KANDINSKY_NUMBER = 2,  /* finite; kandinsky_options_set_integer sets it, too */
+  KANDINSKY_TEXT = 3,    /* UTF-8; where there are words, one of them, in any case */
+  KANDINSKY_PATH = 4,    /* kandinsky_options_set_text: bytes as the system has them */
+  KANDINSKY_TEXTS = 5,   /* up to 64 */
+  KANDINSKY_SEEDS = 6,   /* up to 64 */
+  KANDINSKY_FLOATS = 7,
+  KANDINSKY_IMAGES = 8, /* up to 64 */
+  KANDINSKY_CONDITIONS = 9
+} kandinsky_option_type;
+
+/** What is known about an option. All strings live for ever. */
+typedef struct kandinsky_option_info {
+  uint32_t struct_size;
+  kandinsky_option_type type;
+  const char* name;
+  const char* group;         /* what belongs together in a page or a help text, e.g. "Sampling" */
+  const char* default_value; /* as text, "false" or "true" of a flag; NULL where no value
+                                stands for it, as of lists */
+  double minimum;            /* of integers and numbers */
+  double maximum;            /* likewise; of lists: how many there may be */
+  const char* const* words;  /* [word_count]: all values of a text; NULL for any text */
+  size_t word_count;
+  const char* unit;   /* of integers and numbers, e.g. "pixels"; may be "" */
+  const char* help;   /* one line */
+  const char* source; /* where formula or meaning come from; may be "" */
+} kandinsky_option_info;
+
+KANDINSKY_INIT(kandinsky_option_info)
+
+/** Number of operations; their names. NULL for an index out of range. Live for ever. */
+KANDINSKY_API size_t kandinsky_operation_count(void);
+KANDINSKY_API const char* kandinsky_operation_name(size_t index);
+
+/** Number of an operation's options, 0 for an unknown operation; what each one is. */
+KANDINSKY_API size_t kandinsky_option_count(const char* operation);
+KANDINSKY_API kandinsky_status kandinsky_option_get_info(const char* operation, size_t index,
+                                                         kandinsky_option_info* info);
 
 /* ---- Folders ---- */
 
@@ -235,7 +331,7 @@ KANDINSKY_API const char* kandinsky_folder_pipeline(const kandinsky_folder* fold
 /** The family that knows this folder, or "" if none does. Lives for ever. */
 KANDINSKY_API const char* kandinsky_folder_family(const kandinsky_folder* folder);
 
-/** Side in pixels of the pictures that the model was trained on; 0 for a prior folder, and if no
+/** Side in pixels of the images that the model was trained on; 0 for a prior folder, and if no
  * family knows the folder. */
 KANDINSKY_API int32_t kandinsky_folder_native_size(const kandinsky_folder* folder);
 
@@ -249,26 +345,6 @@ KANDINSKY_API kandinsky_status kandinsky_folder_component(const kandinsky_folder
 /** Loaded models and the state of one job. */
 typedef struct kandinsky_engine kandinsky_engine;
 
-typedef struct kandinsky_engine_options {
-  uint32_t struct_size;
-  const char* model_dir;   /* decoder folder in hub layout; required */
-  const char* prior_dir;   /* prior folder; NULL: the folder beside the model named <model>-prior */
-  const char* device;      /* "auto" (default), "cpu", "cuda", "cuda:1", ...; in lower case */
-  const char* precision;   /* "auto" (default), "fp32", "bf16", "fp16" (not on a CPU) */
-  const char* inpaint_dir; /* inpainting model's folder; NULL: the one beside the model named
-                              <model>-inpaint, if there is one; "": none */
-  uint64_t max_memory;     /* bytes that a job may hold in memory, libraries included; 0 (default):
-                              what is free when it begins. Without effect on an accelerator */
-  const char* without; /* names of speed-ups to leave out, separated by commas, for measuring and
-                          for looking for faults; NULL: none */
-  const char* prior_device; /* where the prior, its text encoder and the image encoder compute, in
-                               the precision that suits it, e.g. "cpu" beside a small GPU; NULL:
-                               `device` */
-  int32_t int8_weights;     /* 1: the prior and the text encoder hold their matrices in int8, with a
-                               scale for each row: half the memory of bf16, other pictures. Weights
-                               that are read layer by layer stay exact. Default 0 */
-} kandinsky_engine_options;
-
 typedef struct kandinsky_engine_info {
   uint32_t struct_size;
   const char* family;      /* lives for ever */
@@ -276,7 +352,7 @@ typedef struct kandinsky_engine_info {
   const char* precision;   /* likewise: "fp32", "bf16" or "fp16" */
   const char* reason;      /* why that device and precision, in one line */
   const char* prior_dir;   /* the folder that is used */
-  int32_t native_size;     /* side in pixels of the pictures the model was trained on */
+  int32_t native_size;     /* side in pixels of the images the model was trained on */
   int32_t latent_channels; /* of latents, 4 */
   int32_t latent_factor;   /* pixels per latent in each direction, 8 */
   int32_t size_multiple;   /* inside, sizes are rounded up to a multiple of this, 64 */
@@ -284,12 +360,11 @@ typedef struct kandinsky_engine_info {
                               model itself */
 } kandinsky_engine_info;
 
-KANDINSKY_INIT(kandinsky_engine_options)
 KANDINSKY_INIT(kandinsky_engine_info)
 
 /** Checks both folders and the headers of all their files. Weights are loaded by the first job that
  * needs them. */
-KANDINSKY_API kandinsky_status kandinsky_engine_open(const kandinsky_engine_options* options,
+KANDINSKY_API kandinsky_status kandinsky_engine_open(const kandinsky_options* options,
                                                      kandinsky_engine** out);
 
 /** Frees the engine and all it holds. No job may be running. */
@@ -298,20 +373,20 @@ KANDINSKY_API void kandinsky_engine_free(kandinsky_engine* engine);
 KANDINSKY_API kandinsky_status kandinsky_engine_get_info(const kandinsky_engine* engine,
                                                          kandinsky_engine_info* info);
 
-/** What a picture needs of memory. */
+/** What an image needs of memory. */
 typedef struct kandinsky_memory_plan {
   uint32_t struct_size;
   int32_t holds_everything; /* 1: no weights are freed or read again during the job */
   uint64_t budget;          /* bytes that it may hold: max_memory, or what is free */
   uint64_t peak;            /* bytes that it will hold at most */
-  uint64_t least;           /* the smallest max_memory with which it could be painted */
+  uint64_t least;           /* the smallest max_memory with which it could run */
   const char* text; /* what is held when, for people; lives until the engine's next plan is asked
                        for */
 } kandinsky_memory_plan;
 
 KANDINSKY_INIT(kandinsky_memory_plan)
 
-/** Tells how a batch of pictures from texts would be held in memory, without doing anything. Jobs
+/** Tells how a batch of images from texts would be held in memory, without doing anything. Jobs
  * follow such a plan of their own and say it through the message callback where not everything
  * stays loaded. OUT_OF_MEMORY, here as from jobs before any work, if the budget is too small; the
  * message names the smallest possible one. UNSUPPORTED on an accelerator, where everything is
@@ -370,47 +445,24 @@ KANDINSKY_API kandinsky_status kandinsky_engine_set_message(kandinsky_engine* en
 
 /* ---- Stage 1: texts -> embeds ---- */
 
-/** What guides a batch of pictures on one side (positive or negative): per picture an image
+/** What guides a batch of images on one side (positive or negative): per image an image
  * embedding and the text encoder's pooled and hidden states. Held by value in ordinary memory;
  * independent of the engine that made it. */
 typedef struct kandinsky_embeds kandinsky_embeds;
 
-typedef struct kandinsky_prompt_options {
-  uint32_t struct_size;
-  int32_t batch_size;                  /* 1..64 */
-  const char* const* prompts;          /* [batch_size] */
-  const char* const* negative_prompts; /* [batch_size], or NULL: absent */
-  const uint64_t* seeds;               /* [batch_size]; picture i depends on seeds[i] alone */
-  int32_t prior_num_inference_steps;   /* 2..1000, default 25 */
-  double prior_guidance_scale;         /* 0..100, default 4; 1 and less: off */
-  const char* const*
-      negative_prior_prompts; /* [batch_size]: what the prior steers away from, where
-                                 it is not negative_prompts; NULL: negative_prompts */
-  const char* negative_image; /* the image side of the negative embeds: "zero" (default), the
-                                 embedding of an empty picture, which has no colour; "prior", the
-                                 prior's result for the negative prompt, even if that is "", and
-                                 the empty picture if it is absent, as the reference does */
-  int32_t parse_weights; /* 1 (default): (word), (word:1.3), [word] and BREAK mean what they do in
-                            hosts; 0: they are plain text */
-  int32_t long_prompts; /* 1: prompts are read in chunks of 75 tokens; 0 (default): what comes after
-                           the first 75 is left out */
-} kandinsky_prompt_options;
-
-KANDINSKY_INIT(kandinsky_prompt_options)
-
 /** Encodes texts and samples the prior. Both outputs are the caller's. Either output pointer may be
  * NULL if that side is not wanted; work for it alone is then left out. */
 KANDINSKY_API kandinsky_status kandinsky_encode_prompts(kandinsky_engine* engine,
-                                                        const kandinsky_prompt_options* options,
+                                                        const kandinsky_options* options,
                                                         kandinsky_embeds** embeds,
                                                         kandinsky_embeds** negative_embeds);
 
-/** Embeds of pictures instead of texts, one row each: image_embeds is what the image encoder sees,
- * the text part that of an empty text. Alone they give variations of a picture, combined with
+/** Embeds of images instead of texts, one row each: image_embeds is what the image encoder sees,
+ * the text part that of an empty text. Alone they give variations of an image, combined with
  * others a mix. */
 KANDINSKY_API kandinsky_status kandinsky_encode_images(kandinsky_engine* engine,
-                                                       const kandinsky_picture* pictures,
-                                                       size_t count, kandinsky_embeds** out);
+                                                       const kandinsky_image* images, size_t count,
+                                                       kandinsky_embeds** out);
 
 KANDINSKY_API void kandinsky_embeds_free(kandinsky_embeds* embeds);
 KANDINSKY_API int32_t kandinsky_embeds_batch_size(const kandinsky_embeds* embeds);
@@ -449,73 +501,7 @@ KANDINSKY_API kandinsky_status kandinsky_embeds_load(const char* path, kandinsky
 
 /* ---- Stage 2: noise + embeds -> latents ---- */
 
-/** A row of embeds that guides one picture during some steps. Rows of one picture and step add up
- * by their weights (composable diffusion, the "AND" of hosts); prompt editing is a row after
- * another. */
-typedef struct kandinsky_condition {
-  int32_t row;        /* of the embeds, which may have any number of rows up to 1024 */
-  int32_t picture;    /* 0..batch_size-1 */
-  int32_t first_step; /* 1..last_step */
-  int32_t last_step; /* up to num_inference_steps; counted over the whole schedule, also where image
-                        to image leaves out its beginning */
-  double weight;     /* -100..100; of a negative condition: 1 */
-} kandinsky_condition;
-
-typedef struct kandinsky_denoise_options {
-  uint32_t struct_size;
-  int32_t batch_size;          /* as in the embeds, unless there are conditions */
-  int32_t width;               /* pixels, 1..16384; default 512 */
-  int32_t height;              /* likewise */
-  const uint64_t* seeds;       /* [batch_size]; picture i depends on seeds[i] alone */
-  const char* sampler;         /* one of kandinsky_sampler_name(), any case; default "DDIM" */
-  int32_t num_inference_steps; /* 1..1000 (DDIM: 999), default 50 */
-  double guidance_scale;       /* 0..100, default 4; 1 and less: off */
-  const float* noise;      /* latents of unit normal noise to start from, instead of the seeds' own;
-                              default NULL */
-  const char* scheduler;   /* one of kandinsky_scheduler_name(), any case; default "Automatic" */
-  double guidance_rescale; /* 0..1, default 0, off: pulls strong guidance back to the contrast of
-                              the unguided prediction. Source: diffusers, rescale_noise_cfg */
-  double guidance_start; /* part of the steps, 0..1, before which there is no guidance; default 0 */
-  double guidance_end;   /* and after which there is none; default 1 */
-  int32_t tiling;        /* 1: opposite borders fit; sizes must be multiples of size_multiple */
-
-  /* Variations of the noise. */
-  const uint64_t* variation_seeds; /* [batch_size], or NULL (default) */
-  double variation_strength;       /* 0..1, default 0: how far from the seeds' noise to the
-                                      variation seeds' */
-  int32_t seed_resize_width; /* draw the noise of a picture of this size and centre it, so that a
-                                seed keeps its composition; 0 (default): off */
-  int32_t seed_resize_height;
-
-  /* Image to image. */
-  const float* init_latents; /* latents to start from, or NULL (default): text to image */
-  double strength;        /* 0..1, default 0.75: the part of the schedule that runs on init_latents;
-                             0 gives them back, 1 is free of them */
-  const char* init_noise; /* "matched" (default): noise of the first step that runs; "reference": as
-                             diffusers, which is noisier; DDIM and DDPM only */
-
-  /* Inpainting. */
-  const float* mask;       /* [batch_size, 1, latent height, latent width]; 1: repaint, 0: keep
-                              init_latents. NULL (default): none */
-  const char* mask_method; /* "auto" (default): the inpainting model if the engine has one, else
-                              "blend"; "model"; "blend": the model itself, putting init_latents back
-                              outside the mask at each step */
-
-  /* Prompts that change or combine, up to 65536 on either side. NULL (default): row i guides
-     picture i. */
-  const kandinsky_condition* conditions;
-  size_t condition_count;
-  const kandinsky_condition* negative_conditions;
-  size_t negative_condition_count;
-
-  int32_t cache_interval; /* 1..100, default 1, off: how many evaluations of a picture one run of
-                             the UNet's inner levels serves. An approximation: 2 takes about three
-                             fifths of the time. Source: DeepCache (CVPR 2024) */
-} kandinsky_denoise_options;
-
-KANDINSKY_INIT(kandinsky_denoise_options)
-
-/** Side lengths of the latents of a picture: ceil(pixels / size_multiple) * size_multiple /
+/** Side lengths of the latents of an image: ceil(pixels / size_multiple) * size_multiple /
  * latent_factor. */
 KANDINSKY_API kandinsky_status kandinsky_latent_size(const kandinsky_engine* engine, int32_t width,
                                                      int32_t height, int32_t* latent_width,
@@ -526,87 +512,48 @@ KANDINSKY_API kandinsky_status kandinsky_latent_size(const kandinsky_engine* eng
 KANDINSKY_API kandinsky_status kandinsky_denoise(kandinsky_engine* engine,
                                                  const kandinsky_embeds* embeds,
                                                  const kandinsky_embeds* negative_embeds,
-                                                 const kandinsky_denoise_options* options,
-                                                 float* latents, size_t size);
+                                                 const kandinsky_options* options, float* latents,
+                                                 size_t size);
 
-/* ---- Stage 3: latents <-> pictures ---- */
+/* ---- Stage 3: latents <-> images ---- */
 
-typedef struct kandinsky_decode_options {
-  uint32_t struct_size;
-  int32_t batch_size;
-  int32_t width;  /* pixels, 1..16384; default 512 */
-  int32_t height; /* likewise */
-  int32_t tiling; /* 1: opposite borders fit; sizes must be multiples of size_multiple */
-} kandinsky_decode_options;
-
-KANDINSKY_INIT(kandinsky_decode_options)
-
-/** Decodes latents of [batch_size, channels, latent size of width x height] into pictures, cropped
- * to width x height. latents_size and pictures_size count elements and must be just right. */
+/** Decodes latents [batch, channels, latent size of width x height] into images, cropped to width x
+ * height. Sizes count elements: images_size is batch * width * height * 3, latents_size fits it. */
 KANDINSKY_API kandinsky_status kandinsky_decode(kandinsky_engine* engine,
-                                                const kandinsky_decode_options* options,
+                                                const kandinsky_options* options,
                                                 const float* latents, size_t latents_size,
-                                                uint8_t* pictures, size_t pictures_size);
+                                                uint8_t* images, size_t images_size);
 
-/** Encodes pictures [batch_size, height, width, 3] into latents. Sizes that are no multiple of
+/** Encodes images [batch, height, width, 3] into latents. Sizes that are no multiple of
  * size_multiple are filled up by repeating the border. */
 KANDINSKY_API kandinsky_status kandinsky_encode(kandinsky_engine* engine,
-                                                const kandinsky_decode_options* options,
-                                                const uint8_t* pictures, size_t pictures_size,
+                                                const kandinsky_options* options,
+                                                const uint8_t* images, size_t images_size,
                                                 float* latents, size_t latents_size);
 
 /* ---- Tasks ---- */
 
-/** Pictures to start from, for image to image and, with masks, inpainting. */
-typedef struct kandinsky_source_options {
-  uint32_t struct_size;
-  const kandinsky_picture* pictures; /* 1 for the whole batch, or batch_size; any size and kind */
-  size_t picture_count;
-  /* None, 1, or batch_size; white: repaint, black and transparent: keep. Each as large as its
-     picture, with which it is brought to the painted size. */
-  const kandinsky_picture* masks;
-  size_t mask_count;
-  const char* resize;    /* to the painted size: "stretch" (default); "crop": cut off what overlaps;
-                            "fill": add what is missing by repeating the border */
-  int32_t mask_blur;     /* 0..64 pixels, default 4: softness of the border around the mask, as a
-                            standard deviation */
-  int32_t invert_mask;   /* 1: black: repaint; default 0 */
-  const char* mask_fill; /* what the masked part holds at first: "original" (default), "fill"
-                            (colours from around), "latent noise", "latent nothing" */
-  int32_t erode_mask; /* 1 (default): the latents that are kept are those whose neighbours are kept
-                         too, by the reference's rule; 0: all of them */
-  int32_t composite;  /* 1 (default): outside the mask the pictures' own pixels, bit for bit; 0: as
-                         the model painted them */
-} kandinsky_source_options;
-
-KANDINSKY_INIT(kandinsky_source_options)
-
-/** Stages 1, 2 and 3 in a row. `pictures` takes batch_size * height * width * 3 bytes; `size` must
- * be just that. Both structs must name the same batch_size. Source: diffusers,
- * KandinskyPriorPipeline then KandinskyPipeline, each with a fresh generator of the picture's seed.
- */
+/** Stages 1, 2 and 3 in a row. `images` takes batch_size * height * width * 3 bytes; `size` must be
+ * just that. Source: diffusers, KandinskyPriorPipeline then KandinskyPipeline, each with a fresh
+ * generator of the image's seed. */
 KANDINSKY_API kandinsky_status kandinsky_text_to_image(kandinsky_engine* engine,
-                                                       const kandinsky_prompt_options* prompts,
-                                                       const kandinsky_denoise_options* denoise,
-                                                       uint8_t* pictures, size_t size);
+                                                       const kandinsky_options* options,
+                                                       uint8_t* images, size_t size);
 
-/** The same from pictures, each distinct one encoded once. denoise->init_latents and denoise->mask
- * must be NULL: they are made here. With strength 0 the result is the picture itself. Source:
- * diffusers, KandinskyImg2ImgPipeline and KandinskyInpaintPipeline. */
+/** The same from images and, with masks, inpainting; each distinct image is encoded once. With
+ * strength 0 the result is the image itself. Source: diffusers, KandinskyImg2ImgPipeline and
+ * KandinskyInpaintPipeline. */
 KANDINSKY_API kandinsky_status kandinsky_image_to_image(kandinsky_engine* engine,
-                                                        const kandinsky_prompt_options* prompts,
-                                                        const kandinsky_denoise_options* denoise,
-                                                        const kandinsky_source_options* source,
-                                                        uint8_t* pictures, size_t size);
+                                                        const kandinsky_options* options,
+                                                        uint8_t* images, size_t size);
 
-/** Stages 2 and 3 from embeds of any kind, mixed ones for instance. `source` may be NULL: text to
- * image. negative_embeds may be NULL when guidance is off. */
-KANDINSKY_API kandinsky_status kandinsky_paint(kandinsky_engine* engine,
-                                               const kandinsky_embeds* embeds,
-                                               const kandinsky_embeds* negative_embeds,
-                                               const kandinsky_denoise_options* denoise,
-                                               const kandinsky_source_options* source,
-                                               uint8_t* pictures, size_t size);
+/** Stages 2 and 3 from embeds of any kind, mixed ones for instance; without images in the options
+ * from noise. negative_embeds may be NULL when guidance is off. */
+KANDINSKY_API kandinsky_status kandinsky_generate(kandinsky_engine* engine,
+                                                  const kandinsky_embeds* embeds,
+                                                  const kandinsky_embeds* negative_embeds,
+                                                  const kandinsky_options* options, uint8_t* images,
+                                                  size_t size);
 
 #ifdef __cplusplus
 } /* extern "C" */

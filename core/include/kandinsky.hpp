@@ -8,7 +8,6 @@
 #include <exception>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -26,20 +25,10 @@ class Engine {
   using Progress = std::function<kandinsky_action(const kandinsky_progress&)>;
   using Message = std::function<void(const char*)>;
 
-  explicit Engine(const EngineOptions& from) {
-    kandinsky_engine_options options;
-    kandinsky_engine_options_init(&options);
-    options.model_dir = from.model_dir.c_str();
-    options.prior_dir = from.prior_dir.empty() ? nullptr : from.prior_dir.c_str();
-    options.device = from.device.c_str();
-    options.precision = from.precision.c_str();
-    options.inpaint_dir = from.inpaint_dir ? from.inpaint_dir->c_str() : nullptr;
-    options.max_memory = from.max_memory;
-    options.without = from.without.c_str();
-    options.prior_device = from.prior_device.empty() ? nullptr : from.prior_device.c_str();
-    options.int8_weights = from.int8_weights ? 1 : 0;
+  /// options: of "engine".
+  explicit Engine(const Options& options) {
     kandinsky_engine* engine = nullptr;
-    check(kandinsky_engine_open(&options, &engine));
+    check(kandinsky_engine_open(options.get(), &engine));
     engine_.reset(engine);
     callbacks_->engine = engine;
   }
@@ -73,15 +62,14 @@ class Engine {
     callbacks_->message = std::move(message);
   }
 
-  /// {embeds, negative_embeds}
-  std::pair<Embeds, Embeds> encode_prompts(const PromptOptions& options) {
-    const raw::Prompts prompts(options);
+  /// {embeds, negative_embeds}. options: of "encode_prompts".
+  std::pair<Embeds, Embeds> encode_prompts(const Options& options) {
     kandinsky_embeds* embeds = nullptr;
     kandinsky_embeds* negative_embeds = nullptr;
     std::pair<Embeds, Embeds> both;
     run([&] {
       const kandinsky_status status =
-          kandinsky_encode_prompts(engine_.get(), prompts.get(), &embeds, &negative_embeds);
+          kandinsky_encode_prompts(engine_.get(), options.get(), &embeds, &negative_embeds);
       both = {Embeds(embeds), Embeds(negative_embeds)};
       return status;
     });
@@ -89,22 +77,21 @@ class Engine {
   }
 
   /// The negative embeds alone; what only the others need is left out.
-  Embeds encode_negative_prompts(const PromptOptions& options) {
-    const raw::Prompts prompts(options);
+  Embeds encode_negative_prompts(const Options& options) {
     kandinsky_embeds* negative_embeds = nullptr;
     Embeds result;
     run([&] {
       const kandinsky_status status =
-          kandinsky_encode_prompts(engine_.get(), prompts.get(), nullptr, &negative_embeds);
+          kandinsky_encode_prompts(engine_.get(), options.get(), nullptr, &negative_embeds);
       result = Embeds(negative_embeds);
       return status;
     });
     return result;
   }
 
-  /// One row per picture.
-  Embeds encode_images(const std::vector<Picture>& pictures) {
-    const std::vector<kandinsky_picture> raw = raw::pictures(pictures);
+  /// One row per image.
+  Embeds encode_images(const std::vector<Image>& images) {
+    const std::vector<kandinsky_image> raw = raw::images(images);
     kandinsky_embeds* embeds = nullptr;
     Embeds result;
     run([&] {
@@ -116,70 +103,41 @@ class Engine {
     return result;
   }
 
-  /// Latents [seeds.size(), latent_channels, latent_height, latent_width]
-  std::vector<float> denoise(const Embeds& embeds, const Embeds& negative_embeds,
-                             const DenoiseOptions& options) {
-    const kandinsky_denoise_options raw = raw_denoise(options);
-    std::vector<float> latents(latent_count(options.seeds.size(), options.width, options.height));
+  // Results are written to buffers of the caller's, whose size in elements must be just right: see
+  // kandinsky.h. options: of the operation that has the function's name.
+
+  void denoise(const Embeds& embeds, const Embeds& negative_embeds, const Options& options,
+               float* latents, size_t size) {
     run([&] {
-      return kandinsky_denoise(engine_.get(), embeds.get(), negative_embeds.get(), &raw,
-                               latents.data(), latents.size());
+      return kandinsky_denoise(engine_.get(), embeds.get(), negative_embeds.get(), options.get(),
+                               latents, size);
     });
-    return latents;
   }
-
-  /// Pictures [batch_size, height, width, 3]
-  std::vector<uint8_t> decode(const std::vector<float>& latents, int32_t batch_size, int32_t width,
-                              int32_t height, bool tiling = false) {
-    const kandinsky_decode_options options = raw::decode(batch_size, width, height, tiling);
-    std::vector<uint8_t> pictures(picture_count(batch_size, width, height));
+  void decode(const Options& options, const float* latents, size_t latents_size, uint8_t* images,
+              size_t images_size) {
     run([&] {
-      return kandinsky_decode(engine_.get(), &options, latents.data(), latents.size(),
-                              pictures.data(), pictures.size());
+      return kandinsky_decode(engine_.get(), options.get(), latents, latents_size, images,
+                              images_size);
     });
-    return pictures;
   }
-
-  /// Latents of pictures [batch_size, height, width, 3]
-  std::vector<float> encode(const std::vector<uint8_t>& pictures, int32_t batch_size, int32_t width,
-                            int32_t height, bool tiling = false) {
-    const kandinsky_decode_options options = raw::decode(batch_size, width, height, tiling);
-    std::vector<float> latents(latent_count(batch_size, width, height));
+  void encode(const Options& options, const uint8_t* images, size_t images_size, float* latents,
+              size_t latents_size) {
     run([&] {
-      return kandinsky_encode(engine_.get(), &options, pictures.data(), pictures.size(),
-                              latents.data(), latents.size());
-    });
-    return latents;
-  }
-
-  /// Pictures [seeds.size(), height, width, 3], as are those of all tasks.
-  std::vector<uint8_t> text_to_image(const PromptOptions& prompts, const DenoiseOptions& denoise) {
-    const raw::Prompts raw_prompts(prompts);
-    return task(denoise, [&](const kandinsky_denoise_options& raw, std::vector<uint8_t>& pictures) {
-      return kandinsky_text_to_image(engine_.get(), raw_prompts.get(), &raw, pictures.data(),
-                                     pictures.size());
+      return kandinsky_encode(engine_.get(), options.get(), images, images_size, latents,
+                              latents_size);
     });
   }
-
-  std::vector<uint8_t> image_to_image(const PromptOptions& prompts, const DenoiseOptions& denoise,
-                                      const SourceOptions& source) {
-    const raw::Prompts raw_prompts(prompts);
-    const raw::Source raw_source(source);
-    return task(denoise, [&](const kandinsky_denoise_options& raw, std::vector<uint8_t>& pictures) {
-      return kandinsky_image_to_image(engine_.get(), raw_prompts.get(), &raw, raw_source.get(),
-                                      pictures.data(), pictures.size());
-    });
+  void text_to_image(const Options& options, uint8_t* images, size_t size) {
+    run([&] { return kandinsky_text_to_image(engine_.get(), options.get(), images, size); });
   }
-
-  /// `source` may be null: text to image.
-  std::vector<uint8_t> paint(const Embeds& embeds, const Embeds& negative_embeds,
-                             const DenoiseOptions& denoise, const SourceOptions* source = nullptr) {
-    std::optional<raw::Source> raw_source;
-    if (source != nullptr) raw_source.emplace(*source);
-    return task(denoise, [&](const kandinsky_denoise_options& raw, std::vector<uint8_t>& pictures) {
-      return kandinsky_paint(engine_.get(), embeds.get(), negative_embeds.get(), &raw,
-                             raw_source ? raw_source->get() : nullptr, pictures.data(),
-                             pictures.size());
+  void image_to_image(const Options& options, uint8_t* images, size_t size) {
+    run([&] { return kandinsky_image_to_image(engine_.get(), options.get(), images, size); });
+  }
+  void generate(const Embeds& embeds, const Embeds& negative_embeds, const Options& options,
+                uint8_t* images, size_t size) {
+    run([&] {
+      return kandinsky_generate(engine_.get(), embeds.get(), negative_embeds.get(), options.get(),
+                                images, size);
     });
   }
 
@@ -202,28 +160,6 @@ class Engine {
     std::exception_ptr thrown;
     std::atomic<bool> running = false;
   };
-
-  kandinsky_denoise_options raw_denoise(const DenoiseOptions& from) const {
-    const auto channels = static_cast<size_t>(info().latent_channels);
-    return raw::denoise(from, latent_count(1, from.width, from.height) / channels, channels);
-  }
-  template <typename Job>
-  std::vector<uint8_t> task(const DenoiseOptions& denoise, const Job& job) {
-    const kandinsky_denoise_options raw = raw_denoise(denoise);
-    std::vector<uint8_t> pictures(
-        picture_count(denoise.seeds.size(), denoise.width, denoise.height));
-    run([&] { return job(raw, pictures); });
-    return pictures;
-  }
-  size_t latent_count(size_t batch_size, int32_t width, int32_t height) const {
-    const auto [latent_width, latent_height] = latent_size(width, height);
-    return batch_size * static_cast<size_t>(info().latent_channels) *
-           static_cast<size_t>(latent_width) * static_cast<size_t>(latent_height);
-  }
-  size_t picture_count(size_t batch_size, int32_t width, int32_t height) const {
-    latent_size(width, height);  // rejects impossible sizes
-    return batch_size * static_cast<size_t>(width) * static_cast<size_t>(height) * 3;
-  }
 
   struct Finish {
     void operator()(Callbacks* callbacks) const { callbacks->running = false; }

@@ -12,7 +12,7 @@
 
 namespace kandinsky {
 
-/// One side's guidance for a batch of pictures. Empty when default-constructed.
+/// One side's guidance for a batch of images. Empty when default-constructed.
 class Embeds {
  public:
   Embeds() = default;

@@ -1,4 +1,4 @@
-/// Part of kandinsky.hpp: what needs no engine - lists, picture files, folders.
+/// Part of kandinsky.hpp: what needs no engine - lists, image files, folders.
 #ifndef KANDINSKY_LIBRARY_HPP_
 #define KANDINSKY_LIBRARY_HPP_
 
@@ -27,6 +27,11 @@ inline std::vector<std::string> sampler_names() {
   return raw::list(kandinsky_sampler_count(), kandinsky_sampler_name);
 }
 
+/// One line about each sampler, in the order of sampler_names().
+inline std::vector<std::string> sampler_descriptions() {
+  return raw::list(kandinsky_sampler_count(), kandinsky_sampler_description);
+}
+
 inline std::vector<std::string> scheduler_names() {
   return raw::list(kandinsky_scheduler_count(), kandinsky_scheduler_name);
 }
@@ -52,46 +57,46 @@ inline std::vector<std::string> family_names() {
 /// Process-wide. See kandinsky_set_num_threads.
 inline void set_num_threads(int32_t threads) { check(kandinsky_set_num_threads(threads)); }
 
-/// A picture that owns its pixels [height, width, channels]: grey, RGB or RGBA.
-struct Picture {
+/// An image that owns its pixels [height, width, channels]: grey, RGB or RGBA.
+struct Image {
   std::vector<uint8_t> pixels;
   int32_t width = 0;
   int32_t height = 0;
   int32_t channels = 3;
 
-  /// Reads a file. See kandinsky_picture_load.
-  static Picture load(const std::string& path) {
-    kandinsky_picture* loaded = nullptr;
-    check(kandinsky_picture_load(path.c_str(), &loaded));
+  /// Reads a file. See kandinsky_image_load.
+  static Image load(const std::string& path) {
+    kandinsky_image* loaded = nullptr;
+    check(kandinsky_image_load(path.c_str(), &loaded));
     return owned(loaded);
   }
 
   /// The same from the bytes of a file; `name` is what messages call it. See
-  /// kandinsky_picture_decode.
-  static Picture decode(const std::vector<uint8_t>& bytes, const std::string& name) {
-    kandinsky_picture* decoded = nullptr;
-    check(kandinsky_picture_decode(bytes.data(), bytes.size(), name.c_str(), &decoded));
+  /// kandinsky_image_decode.
+  static Image decode(const std::vector<uint8_t>& bytes, const std::string& name) {
+    kandinsky_image* decoded = nullptr;
+    check(kandinsky_image_decode(bytes.data(), bytes.size(), name.c_str(), &decoded));
     return owned(decoded);
   }
 
   /// Borrows the pixels. Throws StatusError(KANDINSKY_INVALID_ARGUMENT) unless there are
   /// width * height * channels.
-  kandinsky_picture raw() const {
+  kandinsky_image raw() const {
     if (width < 0 || height < 0 || channels < 0 ||
         pixels.size() != static_cast<size_t>(width) * static_cast<size_t>(height) *
                              static_cast<size_t>(channels)) {
       throw StatusError(KANDINSKY_INVALID_ARGUMENT,
-                        "a picture's pixels do not fit its width, height and channels");
+                        "an image's pixels do not fit its width, height and channels");
     }
     return {pixels.data(), width, height, channels};
   }
 
  private:
   struct Free {
-    void operator()(kandinsky_picture* picture) const { kandinsky_picture_free(picture); }
+    void operator()(kandinsky_image* image) const { kandinsky_image_free(image); }
   };
-  static Picture owned(kandinsky_picture* loaded) {
-    const std::unique_ptr<kandinsky_picture, Free> owner(loaded);
+  static Image owned(kandinsky_image* loaded) {
+    const std::unique_ptr<kandinsky_image, Free> owner(loaded);
     const size_t size = static_cast<size_t>(loaded->width) * static_cast<size_t>(loaded->height) *
                         static_cast<size_t>(loaded->channels);
     return {
@@ -99,11 +104,11 @@ struct Picture {
   }
 };
 
-/// Writes RGB pixels [height, width, 3]. See kandinsky_picture_save.
-inline void save_picture(const std::string& path, const uint8_t* pixels, int32_t width,
-                         int32_t height, const std::string& parameters = {}) {
-  check(kandinsky_picture_save(path.c_str(), pixels, width, height,
-                               parameters.empty() ? nullptr : parameters.c_str()));
+/// Writes RGB pixels [height, width, 3]. See kandinsky_image_save.
+inline void save_image(const std::string& path, const uint8_t* pixels, int32_t width,
+                       int32_t height, const std::string& parameters = {}) {
+  check(kandinsky_image_save(path.c_str(), pixels, width, height,
+                             parameters.empty() ? nullptr : parameters.c_str()));
 }
 
 /// Throws unless a file can be written there. See kandinsky_check_writable.

@@ -18,11 +18,11 @@ void check_ranges(const char* which, const std::vector<Condition>& conditions,
     const auto refuse = [&](const std::string& what) {
       throw Error(ErrorCode::kInvalidArgument, fmt::format("{} {}: {}", which, i + 1, what));
     };
-    const auto& [row, picture, first_step, last_step, weight] = conditions[i];
+    const auto& [row, image, first_step, last_step, weight] = conditions[i];
     if (row < 0 || row >= kMaxConditionRows)
       refuse(fmt::format("row is {}, expected 0 to {}", row, kMaxConditionRows - 1));
-    if (picture < 0 || picture >= num_pictures)
-      refuse(fmt::format("picture is {}, expected 0 to {}", picture, num_pictures - 1));
+    if (image < 0 || image >= num_pictures)
+      refuse(fmt::format("image is {}, expected 0 to {}", image, num_pictures - 1));
     if (first_step < 1 || first_step > last_step || last_step > request.num_inference_steps) {
       refuse(fmt::format("steps are {} to {}, expected a part of 1 to {}", first_step, last_step,
                          request.num_inference_steps));
@@ -39,7 +39,7 @@ ConditionPlan::ConditionPlan(const std::vector<Condition>& conditions, int64_t n
                              int num_inference_steps)
     : of_picture_(static_cast<size_t>(num_pictures)) {
   const auto add = [this](const Condition& condition) {
-    of_picture_[static_cast<size_t>(condition.picture)].push_back(condition);
+    of_picture_[static_cast<size_t>(condition.image)].push_back(condition);
     const auto row = static_cast<size_t>(condition.row);
     if (row >= last_steps_.size()) last_steps_.resize(row + 1);
     last_steps_[row] = std::max(last_steps_[row], condition.last_step);
@@ -47,7 +47,7 @@ ConditionPlan::ConditionPlan(const std::vector<Condition>& conditions, int64_t n
   for (const Condition& condition : conditions) add(condition);
   if (!conditions.empty()) return;
   for (int64_t i = 0; i < num_pictures; ++i)
-    add({.row = i, .picture = i, .first_step = 1, .last_step = num_inference_steps});
+    add({.row = i, .image = i, .first_step = 1, .last_step = num_inference_steps});
 }
 
 std::vector<WeightedRow> ConditionPlan::rows(int64_t picture, int step) const {

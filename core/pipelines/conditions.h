@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "pipelines/request.h"
+#include "options/requests.h"
 
 namespace kandinsky::pipelines {
 

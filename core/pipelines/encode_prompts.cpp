@@ -35,12 +35,15 @@ struct Sides {
 
 Sides sides_of(const PromptRequest& request) {
   Sides sides{.prompts = request.prompts,
-              .negatives = request.negative_prompts.value_or(Texts(request.prompts.size())),
+              .negatives = request.negative_prompts.empty() ? Texts(request.prompts.size())
+                                                            : request.negative_prompts,
               .wants_prompt = request.wants_embeds,
               .wants_negative = request.wants_negative_embeds};
-  sides.steered_away = request.negative_prior_prompts.value_or(sides.negatives);
-  sides.samples_negative = request.negative_image == NegativeImage::kPrior &&
-                           (request.negative_prompts || request.negative_prior_prompts);
+  sides.steered_away =
+      request.negative_prior_prompts.empty() ? sides.negatives : request.negative_prior_prompts;
+  sides.samples_negative =
+      request.negative_image == NegativeImage::kPrior &&
+      !(request.negative_prompts.empty() && request.negative_prior_prompts.empty());
   return sides;
 }
 
@@ -148,7 +151,7 @@ at::Tensor mean_of_chunks(const std::vector<at::Tensor>& runs, size_t first,
 
 /// What one picture's image embeddings depend on.
 PriorKey prior_key(const PromptRequest& request, const Sides& sides, size_t picture) {
-  const bool uses_away = request.guidance_scale > 1.0 || sides.wants_prior_negative();
+  const bool uses_away = request.prior_guidance_scale > 1.0 || sides.wants_prior_negative();
   return {.prompt = sides.wants_prompt ? sides.prompts[picture] : "",
           .steered_away = uses_away ? sides.steered_away[picture] : "",
           .options = text_options(request),
@@ -156,8 +159,8 @@ PriorKey prior_key(const PromptRequest& request, const Sides& sides, size_t pict
           .wants_negative = sides.wants_prior_negative(),
           .noise = sides.samples_negative ? PriorNoise::kPromptAndNegative : PriorNoise::kPrompt,
           .seed = request.seeds[picture],
-          .num_inference_steps = request.num_inference_steps,
-          .guidance_scale = request.guidance_scale};
+          .num_inference_steps = request.prior_num_inference_steps,
+          .guidance_scale = request.prior_guidance_scale};
 }
 
 /// The runs of the prior for these pictures.
@@ -257,7 +260,7 @@ Pipeline::EncodedPrompts encode_prompts(const PromptModels& models, const Prompt
                                         const ZeroImageEmbeds& zero_image_embeds,
                                         const Monitor& monitor) {
   const Sides sides = sides_of(request);
-  TextMap texts = needed_texts(sides, request.guidance_scale > 1.0);
+  TextMap texts = needed_texts(sides, request.prior_guidance_scale > 1.0);
   if (texts.empty()) return {};
   encode_texts(models, text_options(request), monitor, texts);
   PriorEmbeds images = sample_prior(models, request, sides, texts, monitor);

@@ -10,9 +10,9 @@
 #include "base/span.h"
 #include "io/image.h"
 #include "io/model_dir.h"
+#include "options/requests.h"
 #include "pipelines/embeds.h"
 #include "pipelines/monitor.h"
-#include "pipelines/request.h"
 #include "tensor/device.h"
 #include "text/tokens.h"
 

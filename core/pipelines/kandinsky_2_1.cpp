@@ -97,7 +97,7 @@ class Kandinsky21 : public Pipeline {
 
   void check(const PromptRequest& request) const override {
     request.check();
-    samplers::unclip_timesteps(prior_schedule_, request.num_inference_steps);
+    samplers::unclip_timesteps(prior_schedule_, request.prior_num_inference_steps);
   }
 
   void check(const DenoiseRequest& request) const override {
@@ -116,7 +116,7 @@ class Kandinsky21 : public Pipeline {
     const auto batch = static_cast<int64_t>(request.seeds.size());
     const std::vector<int64_t> latents{batch, geometry_.latent_channels, height, width};
     check_shape("noise", request.noise, latents);
-    check_shape("init latents", request.init_latents, latents);
+    check_shape("init_latents", request.init_latents, latents);
     check_shape("mask", request.mask, {batch, 1, height, width});
   }
 

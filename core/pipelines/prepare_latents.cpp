@@ -51,18 +51,22 @@ samplers::SamplerStart prepare_latents(const DenoiseRequest& request, const at::
 
 void check_init_noise(const DenoiseRequest& request) {
   if (request.init_noise == InitNoise::kMatched) return;
-  const std::string_view sampler = samplers::find_sampler(request.sampler).name;
-  if (sampler != "DDIM" && sampler != "DDPM") {
+  const samplers::Sampler& sampler = samplers::find_sampler(request.sampler);
+  if (!sampler.takes_reference_noise) {
+    std::string able;
+    for (const samplers::Sampler& other : samplers::samplers()) {
+      if (other.takes_reference_noise) able += (able.empty() ? "" : ", ") + std::string(other.name);
+    }
     throw Error(ErrorCode::kInvalidArgument,
-                fmt::format("the reference's noise on a picture works with the samplers DDIM and "
-                            "DDPM only, not with {}",
-                            sampler));
+                fmt::format("init_noise \"reference\" works with these samplers only: {}; not with "
+                            "{}",
+                            able, sampler.name));
   }
   // A strength that runs no step gives the picture back, whatever the noise.
   const bool runs = static_cast<int>(request.num_inference_steps * request.strength) > 0;
   if (runs && reference_timestep(request) < 0) {
     throw Error(ErrorCode::kInvalidArgument,
-                fmt::format("strength is {}; the reference's noise on a picture needs {} or more",
+                fmt::format("strength is {}; init_noise \"reference\" needs {} or more",
                             request.strength, kReferenceOffset / kReferenceTimesteps));
   }
 }

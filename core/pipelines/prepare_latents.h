@@ -2,7 +2,7 @@
 
 #include <ATen/core/Tensor.h>
 
-#include "pipelines/request.h"
+#include "options/requests.h"
 #include "samplers/sampler.h"
 
 namespace kandinsky::pipelines {

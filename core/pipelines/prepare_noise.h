@@ -2,8 +2,8 @@
 
 #include <ATen/core/Tensor.h>
 
+#include "options/requests.h"
 #include "pipelines/family.h"
-#include "pipelines/request.h"
 #include "tensor/noise.h"
 
 namespace kandinsky::pipelines {

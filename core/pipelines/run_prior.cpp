@@ -78,21 +78,21 @@ PriorOutput run_prior(const nn::PriorTransformer& prior, const samplers::UnclipS
                       const std::vector<PriorItem>& items, PriorNoise noise,
                       const PromptRequest& request, const Monitor& monitor) {
   const char* const stage = "prior";
-  const auto steps = static_cast<int>(items.size()) * request.num_inference_steps;
+  const auto steps = static_cast<int>(items.size()) * request.prior_num_inference_steps;
   PriorOutput output;
   monitor.report(stage, 0, steps);
   // One after the other: what the network keeps of all their texts would fill the memory.
   int begun = 0;
   for (const PriorItem& item : items) {
     TORCH_INTERNAL_ASSERT(noise == PriorNoise::kPromptAndNegative || item.negative == nullptr);
-    const Rows rows = make_rows(prior, item, request.guidance_scale > 1.0);
+    const Rows rows = make_rows(prior, item, request.prior_guidance_scale > 1.0);
     tensor::NoiseSource source({item.seed});
     const auto draw = [&] {
       return source.draw_all({static_cast<int64_t>(noise), prior.embedding_dim()});
     };
     const auto predictor = [&](const at::Tensor& latents, double timestep) {
       monitor.check_cancelled();
-      return predict(prior, rows, latents[0], timestep, request.guidance_scale).unsqueeze(0);
+      return predict(prior, rows, latents[0], timestep, request.prior_guidance_scale).unsqueeze(0);
     };
     const auto observer = [&](int step, const at::Tensor&) {
       // Once it is to end, the others end at their first step.
@@ -100,13 +100,13 @@ PriorOutput run_prior(const nn::PriorTransformer& prior, const samplers::UnclipS
         output.is_whole = begun + step == steps;
       return output.is_whole;
     };
-    const at::Tensor latents =
-        samplers::sample_unclip(schedule, request.num_inference_steps, draw, predictor, observer);
+    const at::Tensor latents = samplers::sample_unclip(schedule, request.prior_num_inference_steps,
+                                                       draw, predictor, observer);
     const at::Tensor embeds = prior.post_process_latents(latents).to(at::kCPU, at::kFloat)[0];
     output.image_embeds.push_back(rows.has_prompt ? embeds.slice(0, 0, 1) : at::Tensor());
     output.negative_image_embeds.push_back(rows.has_negative ? embeds.slice(0, 1, 2)
                                                              : at::Tensor());
-    begun += request.num_inference_steps;
+    begun += request.prior_num_inference_steps;
   }
   return output;
 }

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "nn/prior/prior_transformer.h"
+#include "options/requests.h"
 #include "pipelines/monitor.h"
-#include "pipelines/request.h"
 #include "samplers/unclip.h"
 
 namespace kandinsky::pipelines {

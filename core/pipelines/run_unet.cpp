@@ -25,8 +25,8 @@ namespace kandinsky::pipelines {
 namespace {
 
 bool shows_mask(const nn::UNet& unet, const Geometry& geometry, const DenoiseRequest& request) {
-  return pipelines::shows_mask(request.mask.defined(), request.mask_method,
-                               is_inpainting_unet(unet.config(), geometry.latent_channels));
+  return shows_mask(request.mask.defined(), request.mask_method,
+                    is_inpainting_unet(unet.config(), geometry.latent_channels));
 }
 
 /// Asks the UNet about each picture alone: rows of a larger batch would be rounded differently, and

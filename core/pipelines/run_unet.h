@@ -3,10 +3,10 @@
 #include <ATen/core/Tensor.h>
 
 #include "nn/unet/unet.h"
+#include "options/requests.h"
 #include "pipelines/embeds.h"
 #include "pipelines/family.h"
 #include "pipelines/monitor.h"
-#include "pipelines/request.h"
 #include "samplers/noise_schedule.h"
 
 namespace kandinsky::pipelines {

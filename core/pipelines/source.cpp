@@ -120,7 +120,7 @@ Source prepare_source(const Pipeline& pipeline, const SourceRequest& source,
                       const DenoiseRequest& request, const Monitor& monitor) {
   if (request.init_latents.defined() || request.mask.defined()) {
     throw Error(ErrorCode::kInvalidArgument,
-                "init latents and mask are made from the pictures to start from; give none");
+                "init_latents and mask are made from the images to start from; give none");
   }
   check_batch_size(static_cast<int64_t>(request.seeds.size()));
   source.check(request.seeds.size());
@@ -131,7 +131,7 @@ Source prepare_source(const Pipeline& pipeline, const SourceRequest& source,
   const auto width = static_cast<int>(request.width);
   const auto height = static_cast<int>(request.height);
   const auto [latent_height, latent_width] = geometry.latent_size(width, height);
-  const Distinct pictures = find_distinct(source.pictures, request.seeds.size());
+  const Distinct pictures = find_distinct(source.images, request.seeds.size());
   const Distinct masks = find_distinct(source.masks, request.seeds.size());
   Source prepared;
   prepared.mask_fill = source.mask_fill;

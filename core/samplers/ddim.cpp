@@ -32,6 +32,8 @@ Levels ddim_levels(const NoiseSchedule& schedule, int num_inference_steps) {
   return levels;
 }
 
+/// Denoising diffusion implicit models (Song et al. 2020), deterministic (eta 0). Source:
+/// diffusers, DDIMScheduler.step.
 at::Tensor sample_ddim(const SamplerInput& input, const Levels& levels) {
   at::Tensor x = start_latents(input, levels.front());
   for (size_t i = 0; i + 1 < levels.size(); ++i) {

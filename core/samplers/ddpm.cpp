@@ -61,6 +61,9 @@ Levels ddpm_levels(const NoiseSchedule& schedule, int num_inference_steps) {
   return levels;
 }
 
+/// Denoising diffusion probabilistic models (Ho et al. 2020) with the variance that the network
+/// predicts (Nichol and Dhariwal 2021) and dynamic thresholding (Saharia et al. 2022), as
+/// NoiseSchedule::ddpm says. Source: diffusers, DDPMScheduler.step.
 at::Tensor sample_ddpm(const SamplerInput& input, const Levels& levels) {
   const DdpmConfig& config = input.schedule.ddpm;
   at::Tensor x = start_latents(input, levels.front());

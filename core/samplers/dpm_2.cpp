@@ -6,6 +6,7 @@
 
 namespace kandinsky::samplers {
 
+/// Midpoints as in DPM-Solver-2 (Lu et al. 2022). Source: k-diffusion, sample_dpm_2.
 at::Tensor sample_dpm_2(const SamplerInput& input, const Levels& levels) {
   at::Tensor x = start_sigma_latents(input, levels.front());
   for (size_t i = 0; i + 1 < levels.size(); ++i) {

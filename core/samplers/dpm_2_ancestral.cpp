@@ -6,6 +6,7 @@
 
 namespace kandinsky::samplers {
 
+/// Source: k-diffusion, sample_dpm_2_ancestral.
 at::Tensor sample_dpm_2_ancestral(const SamplerInput& input, const Levels& levels) {
   at::Tensor x = start_sigma_latents(input, levels.front());
   for (size_t i = 0; i + 1 < levels.size(); ++i) {

@@ -6,6 +6,7 @@
 
 namespace kandinsky::samplers {
 
+/// DPM-Solver++(2M) (Lu et al. 2022). Source: k-diffusion, sample_dpmpp_2m.
 at::Tensor sample_dpmpp_2m(const SamplerInput& input, const Levels& levels) {
   at::Tensor x = start_sigma_latents(input, levels.front());
   at::Tensor old_denoised;

@@ -6,6 +6,8 @@
 
 namespace kandinsky::samplers {
 
+/// DPM-Solver++(2M) SDE, midpoint, eta 1. Source: k-diffusion, sample_dpmpp_2m_sde; the noise is
+/// another, see draw_like.
 at::Tensor sample_dpmpp_2m_sde(const SamplerInput& input, const Levels& levels) {
   at::Tensor x = start_sigma_latents(input, levels.front());
   at::Tensor old_denoised;

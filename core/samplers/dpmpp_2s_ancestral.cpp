@@ -6,6 +6,8 @@
 
 namespace kandinsky::samplers {
 
+/// DPM-Solver++(2S) (Lu et al. 2022) with ancestral noise. Source: k-diffusion,
+/// sample_dpmpp_2s_ancestral.
 at::Tensor sample_dpmpp_2s_ancestral(const SamplerInput& input, const Levels& levels) {
   at::Tensor x = start_sigma_latents(input, levels.front());
   for (size_t i = 0; i + 1 < levels.size(); ++i) {

@@ -6,6 +6,8 @@
 
 namespace kandinsky::samplers {
 
+/// DPM-Solver++(3M) SDE, eta 1. Source: k-diffusion, sample_dpmpp_3m_sde; the noise is another, see
+/// draw_like.
 at::Tensor sample_dpmpp_3m_sde(const SamplerInput& input, const Levels& levels) {
   at::Tensor x = start_sigma_latents(input, levels.front());
   at::Tensor denoised_1;  // one step back, and two

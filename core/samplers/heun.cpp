@@ -6,6 +6,7 @@
 
 namespace kandinsky::samplers {
 
+/// Algorithm 2 of Karras et al. 2022 without churn. Source: k-diffusion, sample_heun.
 at::Tensor sample_heun(const SamplerInput& input, const Levels& levels) {
   at::Tensor x = start_sigma_latents(input, levels.front());
   for (size_t i = 0; i + 1 < levels.size(); ++i) {

@@ -33,6 +33,7 @@ double linear_multistep_coeff(const Levels& levels, size_t order, size_t i, size
 
 }  // namespace
 
+/// Linear multistep of order 4. Source: k-diffusion, sample_lms.
 at::Tensor sample_lms(const SamplerInput& input, const Levels& levels) {
   at::Tensor x = start_sigma_latents(input, levels.front());
   std::deque<at::Tensor> derivatives;  // the newest first

@@ -56,15 +56,16 @@ struct SamplerInput {
 using SamplerFunction = at::Tensor (*)(const SamplerInput& input, const Levels& levels);
 
 struct Sampler {
-  const char* name;         ///< as hosts spell it
-  const char* description;  ///< one line for the person who chooses
   SamplerFunction run;
+  const char* name;           ///< as hosts spell it
+  const char* description;    ///< one line for the person who chooses
   LevelsFunction own_levels;  ///< what the scheduler "Automatic" stands for
   /// A scheduler gives one level more, and the least noisy one is left out, as hosts do for
   /// solvers that take that step badly.
   bool discards_next_to_last_sigma = false;
-  int model_calls = 1;       ///< of the network, in every step but the last
-  bool draws_noise = false;  ///< in its steps, so that it never settles with more of them
+  int model_calls = 1;                 ///< of the network, in every step but the last
+  bool draws_noise = false;            ///< in its steps, so that it never settles with more of them
+  bool takes_reference_noise = false;  ///< can start on InitNoise::kReference
 
   /// Runs the loop. Throws Error(kInvalidArgument) as levels() does, and for skipped steps out of
   /// range or two starts at once.

@@ -81,6 +81,8 @@ Levels unipc_levels(const NoiseSchedule& schedule, int num_inference_steps) {
   return levels;
 }
 
+/// UniPC (Zhao et al. 2023) of order 2, B2(h), predicting clean latents. Source: diffusers,
+/// UniPCMultistepScheduler.
 at::Tensor sample_unipc(const SamplerInput& input, const Levels& levels) {
   at::Tensor x = start_latents(input, levels.front());
   at::Tensor x_before;  // x and model of the step before

@@ -56,9 +56,9 @@ constexpr std::array kSpeedups{
 
 Span<const SpeedupInfo> speedups() { return {kSpeedups.data(), kSpeedups.size()}; }
 
-Speedups speedups_without(const std::vector<std::string_view>& names) {
+Speedups speedups_without(const std::vector<std::string>& names) {
   Speedups result;
-  for (const std::string_view name : names) {
+  for (const std::string& name : names) {
     const auto* const row =
         std::find_if(kSpeedups.begin(), kSpeedups.end(),
                      [&](const SpeedupInfo& speedup) { return speedup.name == name; });

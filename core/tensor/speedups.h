@@ -2,7 +2,7 @@
 /// rounding. Each can be left out, for measuring and for looking for faults.
 #pragma once
 
-#include <string_view>
+#include <string>
 #include <vector>
 
 #include "base/span.h"
@@ -35,6 +35,6 @@ struct SpeedupInfo {
 Span<const SpeedupInfo> speedups();
 
 /// All but these. Throws Error(kInvalidArgument) for an unknown name, listing the known ones.
-Speedups speedups_without(const std::vector<std::string_view>& names);
+Speedups speedups_without(const std::vector<std::string>& names);
 
 }  // namespace kandinsky::tensor

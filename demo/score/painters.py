@@ -83,7 +83,7 @@ class EnginePainter:
         self._model, self._precision = model, precision
 
     def samplers(self) -> list[str]:
-        return [getattr(row, "name", row) for row in self._package.samplers()]
+        return list(self._package.samplers())
 
     def paint(self, prompts: Sequence[str], seeds: Sequence[int], how: Settings) -> Pictures:
         out: Pictures = []
@@ -124,7 +124,7 @@ class EnginePainter:
                 precision=self._precision,
             )
         return self._inpaint.image_to_image(
-            [prompt], pictures=[pixels], masks=[mask_of(box, pixels)], seeds=[seed], strength=1.0,
+            [prompt], images=[pixels], masks=[mask_of(box, pixels)], seeds=[seed], strength=1.0,
             width=pixels.shape[1], height=pixels.shape[0],
             prior_num_inference_steps=how.prior_steps, prior_guidance_scale=how.prior_guidance,
             **self._sampling(how),
@@ -138,7 +138,7 @@ class EnginePainter:
             [prompt], seeds=[seed], prior_guidance_scale=how.prior_guidance
         )
         return [
-            self._engine.paint(
+            self._engine.generate(
                 self._package.Embeds.combine([picture, text], [1 - weight, weight]), negative,
                 seeds=[seed], width=how.width, height=how.height, **self._sampling(how),
             )[0]

@@ -1,4 +1,4 @@
-"""The table of controls: one row is one widget, one argument of the web API, one key in a picture's
+"""The table of controls: one row is one widget, one argument of the web API, one key in an image's
 metadata.
 
 The order of the rows is the order of the API's `script_args`: add rows at the end only. A default,
@@ -9,7 +9,7 @@ it can only be changed together with the label.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
 from kandinsky_ext.rows import Choice, Control, Picture, Slider, Switch
@@ -22,52 +22,35 @@ AUTOMATIC_MODEL = "Automatic"
 A word and not a folder's name, so that it is a valid default on every machine.
 """
 HOST_CHOICE = "Use the host's"
-"""The host has a field for it, too."""
+"""A default of our own: the host has a field for it, too."""
 AUTOMATIC_MIX = "Automatic"
 PROMPT_AND_PICTURE = "Prompt + picture"
 PICTURE_AND_PICTURE = "Picture + picture"
 
 
-@dataclass(frozen=True)
-class Settings:
-    """What the controls say, checked. The fields are the rows of CONTROLS."""
+class Settings(SimpleNamespace):
+    """What the controls say, checked: a field for each row of CONTROLS."""
 
-    prior_steps: int
-    prior_cfg_scale: float
-    model: str
-    precision: str
-    sampler: str
-    scheduler: str
-    negative_image: str
-    long_prompts: bool
-    guidance_rescale: float
-    guidance_start: float
-    guidance_end: float
-    inpaint_method: str
-    mix: bool
-    mix_picture_1: Any
-    mix_picture_2: Any
-    mix_strength_1: float
-    mix_strength_2: float
-    mix_items: str
-    mix_method: str
-    cache_interval: int
-    int8_weights: bool
+    def options(self) -> dict[str, Any]:
+        """The engine's options among them."""
+        return {row.option: getattr(self, row.field) for row in CONTROLS if row.option}
 
 
 CONTROLS: tuple[Control, ...] = (
     Slider(
         field="prior_steps",
+        option="prior_num_inference_steps",
         label="Prior inference steps",
         infotext="Kandinsky prior steps",
         default=25,
         minimum=2,
         maximum=1000,
         step=1,
-        info="Steps from the prompt to the idea of a picture.",
+        info="Steps from the prompt to the idea of an image.",
     ),
     Slider(
         field="prior_cfg_scale",
+        option="prior_guidance_scale",
         label="Prior CFG scale",
         infotext="Kandinsky prior CFG scale",
         default=4.0,
@@ -87,6 +70,7 @@ CONTROLS: tuple[Control, ...] = (
     ),
     Choice(
         field="precision",
+        option="precision",
         label="Kandinsky precision",
         infotext="Kandinsky precision",
         default="auto",
@@ -95,6 +79,7 @@ CONTROLS: tuple[Control, ...] = (
     ),
     Choice(
         field="sampler",
+        option="sampler",
         label="Kandinsky sampler",
         infotext="Kandinsky sampler",
         default=HOST_CHOICE,
@@ -105,6 +90,7 @@ CONTROLS: tuple[Control, ...] = (
     ),
     Choice(
         field="scheduler",
+        option="scheduler",
         label="Kandinsky schedule type",
         infotext="Kandinsky schedule type",
         default=HOST_CHOICE,
@@ -115,6 +101,7 @@ CONTROLS: tuple[Control, ...] = (
     ),
     Choice(
         field="negative_image",
+        option="negative_image",
         label="Negative prompt on the image side",
         infotext="Kandinsky negative image",
         default="zero",
@@ -124,6 +111,7 @@ CONTROLS: tuple[Control, ...] = (
     ),
     Switch(
         field="long_prompts",
+        option="long_prompts",
         label="Read long prompts whole",
         infotext="Kandinsky long prompts",
         info="In chunks of 75 tokens; else the rest is cut off.",
@@ -131,6 +119,7 @@ CONTROLS: tuple[Control, ...] = (
     ),
     Slider(
         field="guidance_rescale",
+        option="guidance_rescale",
         label="Guidance rescale",
         infotext="Kandinsky guidance rescale",
         default=0.0,
@@ -142,6 +131,7 @@ CONTROLS: tuple[Control, ...] = (
     ),
     Slider(
         field="guidance_start",
+        option="guidance_start",
         label="Guidance start",
         infotext="Kandinsky guidance start",
         default=0.0,
@@ -153,6 +143,7 @@ CONTROLS: tuple[Control, ...] = (
     ),
     Slider(
         field="guidance_end",
+        option="guidance_end",
         label="Guidance end",
         infotext="Kandinsky guidance end",
         default=1.0,
@@ -164,6 +155,7 @@ CONTROLS: tuple[Control, ...] = (
     ),
     Choice(
         field="inpaint_method",
+        option="mask_method",
         label="Inpainting method",
         infotext="Kandinsky inpaint",
         default="auto",
@@ -175,7 +167,6 @@ CONTROLS: tuple[Control, ...] = (
         field="mix",
         label="Image Mixing",
         infotext="Kandinsky mix",
-        info="",
         panel="mixing",
     ),
     Picture(
@@ -198,7 +189,7 @@ CONTROLS: tuple[Control, ...] = (
         minimum=-2.0,
         maximum=2.0,
         step=0.05,
-        info="Of the prompt, or of the picture in its place.",
+        info="Of the prompt, or of the image in its place.",
         panel="mixing",
     ),
     Slider(
@@ -217,7 +208,7 @@ CONTROLS: tuple[Control, ...] = (
         label="What is mixed",
         infotext="Kandinsky mix of",
         default=AUTOMATIC_MIX,
-        info="Automatic: image 1, or img2img's own picture, or else the prompt, with image 2.",
+        info="Automatic: image 1, or img2img's own, or else the prompt, with image 2.",
         choices=(AUTOMATIC_MIX, PROMPT_AND_PICTURE, PICTURE_AND_PICTURE),
         panel="mixing",
     ),
@@ -232,20 +223,22 @@ CONTROLS: tuple[Control, ...] = (
     ),
     Slider(
         field="cache_interval",
+        option="cache_interval",
         label="Feature cache interval",
         infotext="Kandinsky cache interval",
         default=1,
         minimum=1,
         maximum=10,
         step=1,
-        info="Faster, other pictures: the inner levels run in every so many steps only. 1: off.",
+        info="Faster, other images: the inner levels run in every so many steps only. 1: off.",
         panel="advanced",
     ),
     Switch(
         field="int8_weights",
+        option="int8_weights",
         label="8-bit prior and text encoder",
         infotext="Kandinsky int8 weights",
-        info="Less memory, other pictures.",
+        info="Less memory, other images.",
         panel="advanced",
     ),
 )
@@ -257,9 +250,5 @@ def read(values: Sequence[Any]) -> Settings:
     Missing values take their default, so that callers written for fewer controls keep working;
     superfluous ones are ignored. Raises UserError naming the control whose value is not allowed.
     """
-    given = dict(zip((control.field for control in CONTROLS), values, strict=False))
-    checked: dict[str, Any] = {
-        control.field: control.check(given.get(control.field, control.default))
-        for control in CONTROLS
-    }
-    return Settings(**checked)
+    given = dict(zip((row.field for row in CONTROLS), values, strict=False))
+    return Settings(**{row.field: row.check(given.get(row.field, row.default)) for row in CONTROLS})

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import importlib
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 from types import ModuleType
-from typing import Literal
+from typing import Any, Literal
 
 from kandinsky_ext import preview
 from kandinsky_ext.engine_folder import PACKAGE, ROOT, engine_folder, python_tag, torch_version
@@ -85,11 +86,20 @@ class EngineKey:
     """What an engine was opened with; another key needs another engine, but see `Keeper`."""
 
     model_dir: Path
-    device: str
     precision: str
-    max_memory: int = 0
-    """Bytes; 0: what is free."""
-    int8_weights: bool = False
+    others: tuple[tuple[str, Any], ...]
+
+    @classmethod
+    def of(cls, model_dir: Path, **options: Any) -> EngineKey:
+        """options: any of the engine's; those that only jobs take do not count."""
+        own = taken(load_package(), "engine", options)
+        return cls(model_dir, own.pop("precision"), tuple(sorted(own.items())))
+
+
+def taken(package: ModuleType, operation: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of the options that an operation of the engine has."""
+    known = (option.name for option in package.options(operation))
+    return {name: options[name] for name in known if name in options}
 
 
 class OpenEngine:
@@ -102,11 +112,7 @@ class OpenEngine:
         self.package = package
         self.key = key
         self.engine = package.Engine(
-            str(key.model_dir),
-            device=key.device,
-            precision=key.precision,
-            max_memory=key.max_memory,
-            int8_weights=key.int8_weights,
+            str(key.model_dir), precision=key.precision, **dict(key.others)
         )
         self.embedder = Embedder(self.engine)
         self.encoded = EncodedPictures(self.engine)

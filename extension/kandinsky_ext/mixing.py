@@ -59,7 +59,7 @@ def make(
         return None
     if picture_2 is None:
         raise UserError(
-            f'Image Mixing needs a picture in "{LABELS["mix_picture_2"]}". Metadata hold only its '
+            f'Image Mixing needs an image in "{LABELS["mix_picture_2"]}". Metadata hold only its '
             "hash, so after pasting please choose it again."
         )
     firsts = [picture_1] if picture_1 is not None else list(init_images)
@@ -68,7 +68,7 @@ def make(
     )
     if of_pictures and not firsts:
         raise UserError(
-            f'Image Mixing of "{PICTURE_AND_PICTURE}" needs a picture in '
+            f'Image Mixing of "{PICTURE_AND_PICTURE}" needs an image in '
             f'"{LABELS["mix_picture_1"]}", or image to image.'
         )
     return Mix(

@@ -30,18 +30,18 @@ class Start:
     """What a run that does not start from noise starts from.
 
     latents: [B, 4, latent height, latent width]. mask: [B, 1, latent height, latent width], 1 is
-    repainted, or None for everything.
+    inpainted, or None for everything.
     """
 
     latents: Floats
     mask: Floats | None
     steps: Steps
 
-    def kept_around(self, painted: Floats) -> Floats:
-        """The painted latents where the mask says so, and these around it."""
+    def kept_around(self, made: Floats) -> Floats:
+        """These latents where the mask says so, and its own around them."""
         if self.mask is None:
-            return painted
-        return self.mask * painted + (1 - self.mask) * self.latents
+            return made
+        return self.mask * made + (1 - self.mask) * self.latents
 
     def strength(self) -> float:
         """The part of the schedule that makes the engine run just so many steps.
@@ -52,37 +52,24 @@ class Start:
             return 1.0
         return (self.steps.running + 0.5) / self.steps.total
 
+    def options(self) -> dict[str, Any]:
+        """For the engine."""
+        return {"init_latents": self.latents, "strength": self.strength(), "mask": self.mask}
+
 
 @dataclass(frozen=True)
 class Request:
     """One batch in the engine's words.
 
-    positives, negatives: the phrases of each picture; an empty negative prompt means: absent.
-    noise: float32 [B, 4, latent height, latent width] or None for the noise of the seeds.
+    positives, negatives: the phrases of each image; an empty negative prompt means: absent.
+    options: the engine's, but for texts, embeds, seeds and conditions.
     """
 
     positives: tuple[tuple[Phrase, ...], ...]
     negatives: tuple[tuple[Phrase, ...], ...]
     seeds: tuple[int, ...]
-    prior_num_inference_steps: int
-    prior_guidance_scale: float
-    negative_image: str
-    parse_weights: bool
-    long_prompts: bool
-    width: int
-    height: int
-    sampler: str
-    scheduler: str
     steps: Steps
-    guidance_scale: float
-    guidance_rescale: float
-    guidance_start: float
-    guidance_end: float
-    tiling: bool
-    cache_interval: int
-    mask_method: str
-    noise: Floats | None = None
-    start: Start | None = None
+    options: dict[str, Any]
     mix: Mix | None = None
 
     def __len__(self) -> int:
@@ -94,41 +81,6 @@ class Request:
     def negative_guide(self) -> Guide:
         return negative_guide(self.positives, self.negatives, self.seeds)
 
-    def prompt_options(self) -> dict[str, Any]:
-        """For Engine.encode_prompts, beside the texts and their seeds."""
-        return {
-            "prior_num_inference_steps": self.prior_num_inference_steps,
-            "prior_guidance_scale": self.prior_guidance_scale,
-            "negative_image": self.negative_image,
-            "parse_weights": self.parse_weights,
-            "long_prompts": self.long_prompts,
-        }
-
-    def denoise_options(self) -> dict[str, Any]:
-        """For Engine.denoise, beside the embeds and their conditions."""
-        options: dict[str, Any] = {
-            "width": self.width,
-            "height": self.height,
-            "seeds": list(self.seeds),
-            "sampler": self.sampler,
-            "scheduler": self.scheduler,
-            "num_inference_steps": self.steps.total,
-            "guidance_scale": self.guidance_scale,
-            "guidance_rescale": self.guidance_rescale,
-            "guidance_start": self.guidance_start,
-            "guidance_end": self.guidance_end,
-            "tiling": self.tiling,
-            "cache_interval": self.cache_interval,
-            "noise": self.noise,
-        }
-        if self.start is not None:
-            options["init_latents"] = self.start.latents
-            options["strength"] = self.start.strength()
-            if self.start.mask is not None:
-                options["mask"] = self.start.mask
-                options["mask_method"] = self.mask_method
-        return options
-
 
 def make(
     p: Any,
@@ -136,41 +88,31 @@ def make(
     *,
     positives: Sequence[Sequence[Phrase]],
     negatives: Sequence[Sequence[Phrase]],
-    width: int,
-    height: int,
-    sampler: str,
-    scheduler: str,
     steps: Steps,
-    tiling: bool = False,
-    parse_weights: bool = True,
-    noise: Floats | None = None,
     start: Start | None = None,
     mix: Mix | None = None,
+    **options: Any,
 ) -> Request:
-    """The request for the batch that the host's processing object `p` is at."""
+    """The request for the batch that the host's processing object `p` is at.
+
+    options: those of the engine that the host's own fields say, or that follow from them.
+    """
+    asked = {
+        **settings.options(),
+        "num_inference_steps": steps.total,
+        "guidance_scale": guidance_scale(p),
+        **options,
+        **({} if start is None else start.options()),
+    }
+    if asked.get("mask") is None:
+        # The engine would insist on an inpainting model.
+        del asked["mask_method"]
     return Request(
         positives=tuple(tuple(part) for part in positives),
         negatives=tuple(tuple(part) for part in negatives),
         seeds=tuple(int(seed) & SEED_MASK for seed in p.seeds),
-        prior_num_inference_steps=settings.prior_steps,
-        prior_guidance_scale=settings.prior_cfg_scale,
-        negative_image=settings.negative_image,
-        parse_weights=parse_weights,
-        long_prompts=settings.long_prompts,
-        width=width,
-        height=height,
-        sampler=sampler,
-        scheduler=scheduler,
         steps=steps,
-        guidance_scale=guidance_scale(p),
-        guidance_rescale=settings.guidance_rescale,
-        guidance_start=settings.guidance_start,
-        guidance_end=settings.guidance_end,
-        tiling=tiling,
-        cache_interval=settings.cache_interval,
-        mask_method=settings.inpaint_method,
-        noise=noise,
-        start=start,
+        options=asked,
         mix=mix,
     )
 
@@ -231,11 +173,11 @@ def guidance_scale(p: Any) -> float:
 
 
 def size_remark(width: int, height: int, native: int) -> str | None:
-    """A remark if the picture is far from the size that the model was trained on, in pixels."""
+    """A remark if the image is far from the size that the model was trained on, in pixels."""
     if native <= 0 or 0.5 <= (width * height) / (native * native) <= 2:
         return None
     return (
-        f"Size: this model was trained on pictures of {native}x{native}; "
+        f"Size: this model was trained on images of {native}x{native}; "
         f"at {width}x{height} expect repeated or broken shapes."
     )
 

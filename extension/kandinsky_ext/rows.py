@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -11,22 +12,37 @@ Panel = Literal["main", "advanced", "mixing"]
 """Where a widget is drawn."""
 
 
-@dataclass(frozen=True)
-class Slider:
-    """A number. `field` is the name in `Settings`, `infotext` the key in a picture's metadata."""
+@dataclass(frozen=True, kw_only=True)
+class Control(ABC):
+    """What all rows have.
+
+    field: the name in `Settings`. infotext: the key in an image's metadata. option: the engine's
+    option that the value is for, as kandinsky_engine.options() names it; "" for none.
+    """
 
     field: str
     label: str
     infotext: str
+    info: str = ""
+    option: str = ""
+    panel: Panel = "main"
+    default: Any = None
+
+    @abstractmethod
+    def check(self, value: Any) -> Any:
+        """Returns the value as the default's type. Raises UserError for one that is not allowed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Slider(Control):
+    """A number."""
+
     default: float
     minimum: float
     maximum: float
     step: float
-    info: str
-    panel: Panel = "main"
 
     def check(self, value: Any) -> Any:
-        """Returns the value as the default's type. Raises UserError for anything out of range."""
         kind = type(self.default)
         try:
             number = float(value)
@@ -41,40 +57,28 @@ class Slider:
         return kind(number)
 
 
-@dataclass(frozen=True)
-class Choice:
+@dataclass(frozen=True, kw_only=True)
+class Choice(Control):
     """One of some words: those of `choices`, and those that `source` knows when a run begins."""
 
-    field: str
-    label: str
-    infotext: str
     default: str
-    info: str
     choices: tuple[str, ...] = ()
     source: Literal["", "models", "samplers", "schedulers"] = ""
-    panel: Panel = "main"
 
     def check(self, value: Any) -> str:
-        """Returns the word. Raises UserError if it is none, or none of the choices."""
         if not isinstance(value, str) or not (self.source or value in self.choices):
             expected = "a name" if self.source else ", ".join(self.choices)
             raise UserError(f'"{self.label}" is {value!r}: expected {expected}')
         return value
 
 
-@dataclass(frozen=True)
-class Switch:
+@dataclass(frozen=True, kw_only=True)
+class Switch(Control):
     """On or off. Off is the default of all of them."""
 
-    field: str
-    label: str
-    infotext: str
-    info: str
-    panel: Panel = "main"
     default: bool = False
 
     def check(self, value: Any) -> bool:
-        """Returns whether it is on. Raises UserError for anything but a truth value."""
         if isinstance(value, str) and value.lower() in ("true", "false"):
             return value.lower() == "true"
         if not isinstance(value, (bool, int)) or value not in (0, 1):
@@ -82,24 +86,13 @@ class Switch:
         return bool(value)
 
 
-@dataclass(frozen=True)
-class Picture:
-    """A picture: what a page hands over, or an API call's base64 text. None: no picture.
+@dataclass(frozen=True, kw_only=True)
+class Picture(Control):
+    """An image: what a page hands over, or an API call's base64 text, for the host to read. None:
+    no image.
 
-    `infotext` is the key of its hash: the picture itself does not fit into metadata.
+    `infotext` is the key of its hash: the image itself does not fit into metadata.
     """
 
-    field: str
-    label: str
-    infotext: str
-    panel: Panel = "main"
-    default: None = None
-
     def check(self, value: Any) -> Any:
-        """Returns it as it is, for the host to read. An empty text is no picture."""
-        if value is None or (isinstance(value, str) and not value.strip()):
-            return None
-        return value
-
-
-Control = Slider | Choice | Switch | Picture
+        return None if isinstance(value, str) and not value.strip() else value

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kandinsky_ext.conditions import Guide
-from kandinsky_ext.engine import OpenEngine
+from kandinsky_ext.engine import OpenEngine, taken
 from kandinsky_ext.mixing import Mix
 from kandinsky_ext.preview import Projection
 from kandinsky_ext.request import Request
@@ -21,9 +21,9 @@ Pixels = npt.NDArray[np.uint8]
 STAGE_TEXTS = {
     "load": "Kandinsky: loading weights",
     "text_encoder": "Kandinsky: reading the prompt",
-    "image_encoder": "Kandinsky: looking at the picture",
+    "image_encoder": "Kandinsky: looking at the image",
     "prior": "Kandinsky: prior",
-    "denoise": "Kandinsky: painting",
+    "denoise": "Kandinsky: denoising",
     "encode": "Kandinsky: encoding",
     "decode": "Kandinsky: decoding",
 }
@@ -77,9 +77,9 @@ class Runner:
         """
         positive, negative = request.positive_guide(), request.negative_guide()
         rows = [*positive.rows, *negative.rows]
-        options = request.prompt_options()
+        options = taken(self._opened.package, "encode_prompts", request.options)
         groups = self._opened.embedder.calls(rows, options)
-        prior_steps = request.prior_num_inference_steps
+        prior_steps = options["prior_num_inference_steps"]
         self._begin(len(groups) * prior_steps + request.steps.running + len(request))
         self._engine.on_progress = self._while_painting
         try:
@@ -179,8 +179,9 @@ class Runner:
             embeds,
             negative_embeds,
             conditions=self._conditions(positive),
+            seeds=list(request.seeds),
             negative_conditions=self._conditions(negative),
-            **request.denoise_options(),
+            **taken(self._opened.package, "denoise", request.options),
         )
         self._done = end
         return latents

@@ -104,6 +104,7 @@ def _widget(
             value=control.default,
             **shared,
         )
+    assert isinstance(control, Choice)
     return gr.Dropdown(
         choices=sources[control.source]() if control.source else list(control.choices),
         value=control.default,

@@ -1,6 +1,7 @@
 """What the contract tests share: the repository, the built library, the checks in support/."""
 
 import ctypes
+import re
 import sys
 from pathlib import Path
 
@@ -25,6 +26,15 @@ def library_path(root: Path) -> Path:
     path = root / "build/libkandinsky.so"
     assert path.is_file(), f"{path} is missing: run `make build` first"
     return path
+
+
+@pytest.fixture(scope="session")
+def torch_lib(library_path: Path) -> Path:
+    """Where the LibTorch is that the library was built with."""
+    cache = (library_path.parent / "CMakeCache.txt").read_text(encoding="utf-8")
+    folder = re.search(r"(?m)^KANDINSKY_TORCH_LIB_DIR:INTERNAL=(.*)$", cache)
+    assert folder
+    return Path(folder[1])
 
 
 @pytest.fixture(scope="session")

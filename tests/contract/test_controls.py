@@ -4,7 +4,6 @@ metadata.
 
 from __future__ import annotations
 
-import dataclasses
 import importlib
 import sys
 from pathlib import Path
@@ -13,12 +12,16 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from PIL import Image
+from support import built
+
+built.use_built_package()
+
+import kandinsky_engine as kandinsky  # noqa: E402  the one in the build folder
 
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.fixture(scope="module")
-def ext():
+def load():
     sys.path.insert(0, str(ROOT / "extension"))
     try:
         names = (
@@ -32,46 +35,67 @@ def ext():
         sys.path.pop(0)
 
 
+MODULES = load()
+ROWS = MODULES.controls.CONTROLS
 RED = Image.new("RGB", (8, 8), "red")
-OTHER = {
-    "prior_steps": 31,
-    "prior_cfg_scale": 7.5,
-    "model": "mine",
-    "precision": "bf16",
-    "sampler": "Heun",
-    "scheduler": "Karras",
-    "negative_image": "prior",
-    "long_prompts": True,
-    "guidance_rescale": 0.7,
-    "guidance_start": 0.2,
-    "guidance_end": 0.8,
-    "inpaint_method": "blend",
-    "mix": True,
-    "mix_picture_1": Image.new("RGB", (8, 8), "blue"),
-    "mix_picture_2": RED,
-    "mix_strength_1": -1.5,
-    "mix_strength_2": 1.25,
-    "mix_items": "Picture + picture",
-    "mix_method": "slerp",
-    "cache_interval": 3,
-    "int8_weights": True,
-}
-"""A value that is allowed and not the default, for each control."""
+ORDER = [
+    *("prior_steps", "prior_cfg_scale", "model", "precision", "sampler", "scheduler"),
+    *("negative_image", "long_prompts", "guidance_rescale", "guidance_start", "guidance_end"),
+    *("inpaint_method", "mix", "mix_picture_1", "mix_picture_2", "mix_strength_1"),
+    *("mix_strength_2", "mix_items", "mix_method", "cache_interval", "int8_weights"),
+]
 NEEDED = {"mix_strength_1", "mix_strength_2", "mix_items", "mix_method", "mix_picture_1"}
 """Controls that only count when mixing is on."""
-ORDER = list(OTHER)
 SAMPLERS, SCHEDULERS = ["DDIM", "Heun"], ["Automatic", "Karras"]
+NAMES = {"models": "mine", "samplers": "Heun", "schedulers": "Karras"}
 
 
-def test_the_other_values_cover_the_table(ext):
-    assert set(OTHER) == {control.field for control in ext.controls.CONTROLS}
-    defaults = dataclasses.asdict(ext.controls.read([]))
+def other(row):
+    """A value that is allowed and not the default."""
+    match type(row).__name__:
+        case "Slider":
+            return row.maximum if row.maximum != row.default else row.minimum
+        case "Choice":
+            return NAMES[row.source] if row.source else row.choices[-1]
+        case "Switch":
+            return True
+        case "Picture":
+            return RED if row.field == "mix_picture_2" else Image.new("RGB", (8, 8), "blue")
+
+
+OTHER = {row.field: other(row) for row in ROWS}
+OPTIONS = {
+    option.name: option
+    for operation in ("engine", "encode_prompts", "denoise")
+    for option in kandinsky.options(operation)
+}
+"""Of what the extension calls."""
+
+
+@pytest.fixture
+def ext():
+    return MODULES
+
+
+@pytest.mark.parametrize("row", [row for row in ROWS if row.option], ids=lambda row: row.field)
+def test_a_row_agrees_with_the_engines_option(ext, row):
+    option = OPTIONS[row.option]
+    if isinstance(row, ext.rows.Switch):
+        assert (option.type, option.default) == ("flag", "false")
+    elif isinstance(row, ext.rows.Slider):
+        assert option.type == ("integer" if isinstance(row.default, int) else "number")
+        assert option.minimum <= row.minimum <= row.default == float(option.default)
+        assert row.default <= row.maximum <= option.maximum
+    else:
+        offered = getattr(kandinsky, row.source)() if row.source else row.choices
+        assert list(offered) == option.words
+        assert row.default in (option.default, ext.controls.HOST_CHOICE)
+
+
+def test_the_other_values_are_none_of_the_defaults(ext):
+    defaults = vars(ext.controls.read([]))
+    assert list(defaults) == list(OTHER)
     assert all(OTHER[name] != defaults[name] for name in OTHER)
-
-
-def test_the_table_and_the_settings_agree(ext):
-    fields = [field.name for field in dataclasses.fields(ext.controls.Settings)]
-    assert fields == [control.field for control in ext.controls.CONTROLS]
 
 
 def test_labels_fields_and_keys_are_unique_and_prefixed(ext):
@@ -80,6 +104,7 @@ def test_labels_fields_and_keys_are_unique_and_prefixed(ext):
         [row.field for row in rows],
         [row.label for row in rows],
         [row.infotext for row in rows],
+        [row.option for row in rows if row.option],
     ):
         assert len(values) == len(set(values))
     assert all(row.infotext.startswith("Kandinsky ") for row in rows)
@@ -122,8 +147,6 @@ def arguments(ext, settings, name):
         settings,
         positives=[[phrase]],
         negatives=[[phrase]],
-        width=64,
-        height=64,
         sampler=chosen.sampler,
         scheduler=chosen.scheduler,
         steps=steps,
@@ -131,13 +154,19 @@ def arguments(ext, settings, name):
         # With the items named, so that image to image does not choose them.
         mix=mixed_with(ext, settings, init_images=[RED] if name == "mix_items" else []),
     )
-    key = ext.engine.EngineKey(
-        Path(settings.model), "cpu", settings.precision, int8_weights=settings.int8_weights
-    )
-    mix = {"mix": repr(request.mix)} if settings.mix else {"mix": None}
-    denoise = {k: v for k, v in request.denoise_options().items() if k not in ("mask", "noise")}
-    denoise.pop("init_latents")
-    return {**request.prompt_options(), **denoise, **mix, **key.__dict__}
+    key = ext.engine.EngineKey.of(Path(settings.model), **settings.options(), device="cpu")
+    jobs = [
+        ext.engine.taken(kandinsky, operation, request.options)
+        for operation in ("encode_prompts", "denoise")
+    ]
+    told = {**jobs[0], **jobs[1], **dict(key.others)}
+    arrays = ("init_latents", "mask")
+    return {
+        **{name: value for name, value in told.items() if name not in arrays},
+        "model_dir": key.model_dir,
+        "precision": key.precision,
+        "mix": repr(request.mix) if settings.mix else None,
+    }
 
 
 def values_with(ext, name):
@@ -168,6 +197,8 @@ def test_each_control_reaches_the_engine(ext, name):
     )
     different = [key for key in plain if plain[key] != changed[key]]
     assert len(different) == 1
+    row = next(row for row in ROWS if row.field == name)
+    assert different == [row.option or different[0]]
     if not name.startswith("mix"):
         value = changed[different[0]]
         assert value == (Path(OTHER[name]) if name == "model" else OTHER[name])

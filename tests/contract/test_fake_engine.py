@@ -85,7 +85,7 @@ def test_methods_have_the_real_parameters(owner, name):
     )
 
 
-@pytest.mark.parametrize("name", ["samplers", "schedulers"])
+@pytest.mark.parametrize("name", ["options", "samplers", "schedulers"])
 def test_functions_have_the_real_parameters(name):
     assert parameters(fake_functions[name]) == parameters(real_functions[name])
 
@@ -93,7 +93,7 @@ def test_functions_have_the_real_parameters(name):
 @pytest.mark.parametrize(
     ("name", "file", "row"),
     [
-        ("SAMPLERS", "registry.cpp", r'\.name = "([^"]+)"'),
+        ("SAMPLERS", "samplers.def", r'\.name = "([^"]+)"'),
         ("SCHEDULERS", "schedulers.cpp", r'Scheduler\{"([^"]+)"'),
     ],
 )
@@ -103,7 +103,7 @@ def test_the_tables_have_the_real_names(name, file, row):
 
 
 def test_automatic_is_the_real_samplers_own_schedule():
-    source = (ROOT / "core" / "samplers" / "registry.cpp").read_text(encoding="utf-8")
+    source = (ROOT / "core" / "samplers" / "samplers.def").read_text(encoding="utf-8")
     own = re.findall(r'\.name = "([^"]+)".*?\.own_levels = (\w+)_levels', source, re.DOTALL)
     schedules = {"uniform", "karras", "exponential"}
     expected = {name: levels.title() if levels in schedules else "" for name, levels in own}

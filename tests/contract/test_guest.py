@@ -76,8 +76,8 @@ def kandinsky():
         ["a red circle"], seeds=[1], width=64, height=64, num_inference_steps=2,
         prior_num_inference_steps=2, guidance_scale=2)
     for name in ("a.png", "a.jpg", "a.webp"):
-        kandinsky_engine.save_picture(f"{FOLDER}/{name}", images[0])
-        report[name] = float(kandinsky_engine.load_picture(f"{FOLDER}/{name}").mean())
+        kandinsky_engine.save_image(f"{FOLDER}/{name}", images[0])
+        report[name] = float(kandinsky_engine.load_image(f"{FOLDER}/{name}").mean())
     report["mean"] = float(images.mean())
     engine.close()
     look("ran")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from support import built
 
-FEWEST_CALLS = 300
+FEWEST_CALLS = 1000
 
 
 def test_hostile_values_are_refused(library_path: Path, tmp_path: Path, root: Path) -> None:

@@ -84,7 +84,7 @@ class TestFiles:
         assert code in {INVALID, CORRUPT, UNSUPPORTED}
         assert "bad.png" in line
         with pytest.raises(kandinsky.KandinskyError, match=r"bad\.png") as caught:
-            kandinsky.load_picture(path)
+            kandinsky.load_image(path)
         assert not isinstance(caught.value, kandinsky.InternalError)
         assert f"kandinsky: {caught.value}\n" == line
 
@@ -97,7 +97,7 @@ class TestFiles:
         assert code == NOT_FOUND
         assert "none.png" in line
         with pytest.raises(kandinsky.NotFoundError):
-            kandinsky.load_picture(tmp_path / "none.png")
+            kandinsky.load_image(tmp_path / "none.png")
 
     def test_a_folder(self, model: Path, tmp_path: Path) -> None:
         code, line = run(model, tmp_path / "x.png", "img2img", "--prompt", "a", "--image", tmp_path)
@@ -110,7 +110,7 @@ class TestFiles:
         frames = [Image.fromarray(scene()), Image.fromarray(255 - scene())]
         path = tmp_path / f"a.{kind}"
         frames[0].save(path, save_all=True, append_images=frames[1:], lossless=True)
-        assert np.array_equal(kandinsky.load_picture(path)[..., :3], scene())
+        assert np.array_equal(kandinsky.load_image(path)[..., :3], scene())
         words = ("--prompt", "a", "--image", path, "--strength=0")
         assert run(model, tmp_path / "x.png", "img2img", *words) == (0, "")
 
@@ -134,7 +134,7 @@ class TestShapes:
         assert run(model, tmp_path / "x.png", "img2img", *words) == (0, "")
         for resize in ("stretch", "crop", "fill"):
             painted = engine.image_to_image(
-                ["a"], pictures=[picture], resize=resize, prior_num_inference_steps=2, **OPTIONS
+                ["a"], images=[picture], resize=resize, prior_num_inference_steps=2, **OPTIONS
             )
             assert painted.shape == (1, NATIVE_SIZE, NATIVE_SIZE, 3)
 
@@ -157,7 +157,7 @@ class TestShapes:
         assert f"{size[0]} x {size[1]}" in line
         with pytest.raises(kandinsky.InvalidArgumentError, match=f"{size[0]} x {size[1]}"):
             engine.image_to_image(
-                ["a"], pictures=[scene()], masks=[np.zeros(size[::-1], np.uint8)], **OPTIONS
+                ["a"], images=[scene()], masks=[np.zeros(size[::-1], np.uint8)], **OPTIONS
             )
 
     def test_a_black_mask_gives_the_picture_back_and_says_so(self, engine: Engine) -> None:
@@ -165,7 +165,7 @@ class TestShapes:
         engine.on_message = messages.append
         black = np.zeros((NATIVE_SIZE, NATIVE_SIZE), np.uint8)
         painted = engine.image_to_image(
-            ["a"], pictures=[scene()], masks=[black], prior_num_inference_steps=2, **OPTIONS
+            ["a"], images=[scene()], masks=[black], prior_num_inference_steps=2, **OPTIONS
         )
         engine.on_message = None
         assert np.array_equal(painted[0], scene())
@@ -185,8 +185,8 @@ class TestShapes:
 
     @pytest.mark.parametrize("count", [0, 2, 3])
     def test_as_many_pictures_as_results_or_one(self, engine: Engine, count: int) -> None:
-        with pytest.raises(kandinsky.InvalidArgumentError, match="picture"):
-            engine.image_to_image(["a"], pictures=[scene()] * count, **OPTIONS)
+        with pytest.raises(kandinsky.InvalidArgumentError, match="image"):
+            engine.image_to_image(["a"], images=[scene()] * count, **OPTIONS)
 
 
 class TestMixes:
@@ -279,4 +279,4 @@ class TestSettings:
     )
     def test_values_that_make_no_sense(self, engine: Engine, options: dict[str, Any]) -> None:
         with pytest.raises(kandinsky.InvalidArgumentError):
-            engine.image_to_image(["a"], pictures=[scene()], **OPTIONS, **options)
+            engine.image_to_image(["a"], images=[scene()], **OPTIONS, **options)

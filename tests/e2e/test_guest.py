@@ -39,7 +39,7 @@ def painted(model: Path, output: Path, **variables: str) -> np.ndarray:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    return kandinsky.load_picture(output).astype(int)
+    return kandinsky.load_image(output).astype(int)
 
 
 def run_python(source: str, *arguments: str | Path, **variables: str) -> str:

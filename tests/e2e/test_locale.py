@@ -72,7 +72,7 @@ def test_messages_of_the_system(tmp_path: Path, turkish: dict[str, str]) -> None
 if is_turkish:
     assert "File name too long" not in os.strerror(36)
 try:
-    kandinsky.save_picture(f"{sys.argv[1]}/{'x' * 252}.png", numpy.zeros((8, 8, 3), numpy.uint8))
+    kandinsky.save_image(f"{sys.argv[1]}/{'x' * 252}.png", numpy.zeros((8, 8, 3), numpy.uint8))
 except kandinsky.IoError as error:
     print(error)
 """

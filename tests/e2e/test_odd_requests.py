@@ -68,7 +68,7 @@ class TestRequests:
         )
         assert done.returncode == INVALID, done.stderr
         assert done.stderr.splitlines() == [
-            "kandinsky: the picture: 16384 x 8193 pixels are too many, "
+            "kandinsky: the image: 16384 x 8193 pixels are too many, "
             "at most 65535 a side and 134217728 in all"
         ]
         assert list(tmp_path.iterdir()) == []

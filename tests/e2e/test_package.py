@@ -246,12 +246,12 @@ class TestPictureFiles:
     def test_parameters_text(self, tmp_path: Path) -> None:
         picture = np.random.default_rng(0).integers(0, 256, (5, 7, 3), dtype=np.uint8)
         text = 'красный круг\nNegative prompt: 円\nSteps: 2, Model: "a, b"'
-        kandinsky.save_picture(tmp_path / "x.png", picture, text)
+        kandinsky.save_image(tmp_path / "x.png", picture, text)
         with Image.open(tmp_path / "x.png") as opened:
             assert np.array_equal(np.asarray(opened), picture)
             assert opened.info["parameters"] == text
 
     def test_latin_text_reads_in_every_host(self, tmp_path: Path) -> None:
-        kandinsky.save_picture(tmp_path / "x.png", np.zeros((2, 2, 3), np.uint8), "a, b: c")
+        kandinsky.save_image(tmp_path / "x.png", np.zeros((2, 2, 3), np.uint8), "a, b: c")
         with Image.open(tmp_path / "x.png") as opened:
             assert opened.text["parameters"] == "a, b: c"  # type: ignore[attr-defined]

@@ -35,15 +35,15 @@ while not opened:
     "pictures are read": """
 import numpy
 path = os.path.join(sys.argv[2], "a.png")
-kandinsky.save_picture(path, numpy.zeros((2000, 2000, 3), numpy.uint8))
+kandinsky.save_image(path, numpy.zeros((2000, 2000, 3), numpy.uint8))
 for _ in range(4):
-    start(lambda: [kandinsky.load_picture(path) for _ in range(1000)])
+    start(lambda: [kandinsky.load_image(path) for _ in range(1000)])
 time.sleep(0.2)
 """,
     "a pipe is read": """
 path = os.path.join(sys.argv[2], "pipe")
 os.mkfifo(path)
-start(lambda: kandinsky.load_picture(path))
+start(lambda: kandinsky.load_image(path))
 time.sleep(0.2)
 """,
     "several engines": """

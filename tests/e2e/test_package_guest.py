@@ -113,9 +113,9 @@ engine = kandinsky.Engine(sys.argv[1], precision="fp32")
 same("after opening")
 picture = engine.text_to_image(["a"], **few)[0]
 same("after a run")
-kandinsky.save_picture(sys.argv[3], picture, "text")
-kandinsky.load_picture(sys.argv[3])
-engine.image_to_image(["a"], pictures=[picture], masks=[picture[..., 0]], **few)
+kandinsky.save_image(sys.argv[3], picture, "text")
+kandinsky.load_image(sys.argv[3])
+engine.image_to_image(["a"], images=[picture], masks=[picture[..., 0]], **few)
 try:
     engine.text_to_image(["a"], **{**few, "width": 0})
 except kandinsky.InvalidArgumentError:

@@ -74,13 +74,13 @@ class TestForms:
         change = FORMS[form]
 
         def results(change: Callable[[np.ndarray], Any]) -> list[np.ndarray]:
-            kandinsky.save_picture(tmp_path / "a.png", change(picture))
+            kandinsky.save_image(tmp_path / "a.png", change(picture))
             return [
-                kandinsky.load_picture(tmp_path / "a.png"),
+                kandinsky.load_image(tmp_path / "a.png"),
                 engine.encode(change(batch)),
                 engine.encode_images([change(mask), change(picture)]).tensor("image_embeds"),
                 engine.image_to_image(
-                    ["a"], pictures=[change(batch[0])], masks=[change(mask)], seeds=[1],
+                    ["a"], images=[change(batch[0])], masks=[change(mask)], seeds=[1],
                     **SIZE, **FEW,
                 ),
             ]  # fmt: skip
@@ -131,7 +131,7 @@ class TestPillow:
     def test_files(self, engine: Engine, tmp_path: Path) -> None:
         """Pillow reads them when it is asked for the pixels."""
         path = tmp_path / "a.png"
-        kandinsky.save_picture(path, Image.fromarray(scene(20, 30, 3)))
+        kandinsky.save_image(path, Image.fromarray(scene(20, 30, 3)))
         with Image.open(path) as image:
             whole = engine.encode_images([image]).tensor("image_embeds")
         assert np.array_equal(
@@ -140,21 +140,21 @@ class TestPillow:
         path.write_bytes(path.read_bytes()[:600])
         with (
             Image.open(path) as image,
-            pytest.raises(kandinsky.InvalidArgumentError, match=r"pictures\[0\].*PngImageFile"),
+            pytest.raises(kandinsky.InvalidArgumentError, match=r"images\[0\].*PngImageFile"),
         ):
             engine.encode_images([image])
 
     @pytest.mark.parametrize("mode", ["I", "I;16", "F"])
     def test_deep_ones_are_refused(self, engine: Engine, mode: str) -> None:
         image = Image.new(mode, (8, 8))
-        with pytest.raises(kandinsky.InvalidArgumentError, match=f'mode "{mode}".*load_picture'):
+        with pytest.raises(kandinsky.InvalidArgumentError, match=f'mode "{mode}".*load_image'):
             engine.encode_images([image])
 
 
 class TestMasks:
     def paint(self, engine: Engine, mask: Any) -> np.ndarray:
         return engine.image_to_image(
-            ["a"], pictures=[scene(64, 64, 3)], masks=[mask], mask_blur=0, seeds=[1], **SIZE, **FEW
+            ["a"], images=[scene(64, 64, 3)], masks=[mask], mask_blur=0, seeds=[1], **SIZE, **FEW
         )
 
     def test_true_is_white(self, engine: Engine) -> None:
@@ -198,9 +198,9 @@ class TestLists:
         expected = engine.text_to_image(["a", "b"], ["c", ""], seeds=[3, 4], **options)
         got = engine.text_to_image(iter("ab"), (t for t in ("c", "")), seeds=seeds(), **options)
         assert np.array_equal(got, expected)
-        expected = engine.image_to_image(["a", "b"], pictures=pictures, seeds=[3, 4], **options)
+        expected = engine.image_to_image(["a", "b"], images=pictures, seeds=[3, 4], **options)
         got = engine.image_to_image(
-            np.array(["a", "b"]), pictures=iter(pictures), seeds=seeds(), **options
+            np.array(["a", "b"]), images=iter(pictures), seeds=seeds(), **options
         )
         assert np.array_equal(got, expected)
 
@@ -222,8 +222,8 @@ class TestPaths:
         copied = copy_models(model, folder)
         prior = shutil.move(f"{copied}-prior", folder / "other")
         path = form(os.fsencode(folder / "a.png"))
-        kandinsky.save_picture(path, scene(8, 8, 3), "text")
-        assert np.array_equal(kandinsky.load_picture(path), scene(8, 8, 3))
+        kandinsky.save_image(path, scene(8, 8, 3), "text")
+        assert np.array_equal(kandinsky.load_image(path), scene(8, 8, 3))
         assert kandinsky.describe_folder(form(os.fsencode(copied))).family
         with Engine(form(os.fsencode(copied)), form(os.fsencode(prior))) as engine:
             assert Path(engine.info.prior_dir) == Path(prior)
@@ -232,7 +232,7 @@ class TestPaths:
         again = Embeds.load(form(os.fsencode(folder / "a.safetensors")))
         assert np.array_equal(embeds.tensor("image_embeds"), again.tensor("image_embeds"))
         with pytest.raises(kandinsky.NotFoundError, match="none"):
-            kandinsky.load_picture(form(os.fsencode(folder / "none.png")))
+            kandinsky.load_image(form(os.fsencode(folder / "none.png")))
 
 
 class TestCopies:

@@ -16,9 +16,9 @@ import kandinsky_engine as kandinsky
 class TestSystemErrors:
     def test_a_name_that_is_too_long(self, tmp_path: Path) -> None:
         pixels = np.zeros((8, 8, 3), np.uint8)
-        kandinsky.save_picture(tmp_path / f"{'x' * 251}.png", pixels)
+        kandinsky.save_image(tmp_path / f"{'x' * 251}.png", pixels)
         with pytest.raises(kandinsky.IoError, match="File name too long") as caught:
-            kandinsky.save_picture(tmp_path / f"{'x' * 252}.png", pixels)
+            kandinsky.save_image(tmp_path / f"{'x' * 252}.png", pixels)
         assert isinstance(caught.value, OSError)
         assert [path.name for path in tmp_path.iterdir()] == [f"{'x' * 251}.png"]
 

@@ -51,12 +51,12 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
                     "a number is in its range");
   } else if (kind == 2) {
     std::pair<std::int32_t, std::int32_t> value;
-    if (accepts([&] { value = cli::parse_size("--option", text); })) {
+    if (accepts([&] { value = cli::parse_size("--option", text, 16384); })) {
       fuzz::require(
           std::min(value.first, value.second) >= 1 && std::max(value.first, value.second) <= 16384,
           "a side is in its range");
-      fuzz::require(cli::parse_size("--option", std::to_string(value.first) + "x" +
-                                                    std::to_string(value.second)) == value,
+      const std::string written = std::to_string(value.first) + "x" + std::to_string(value.second);
+      fuzz::require(cli::parse_size("--option", written, 16384) == value,
                     "a size is read as it is written");
     }
   } else if (kind == 3) {

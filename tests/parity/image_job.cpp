@@ -33,12 +33,12 @@ ImageJob read_image_job(const Reference& reference, const std::vector<std::strin
   ImageJob job{.embeds = read_embeds(reference, names, ""),
                .negative_embeds = read_embeds(reference, names, "negative_"),
                .request = {}};
-  pipelines::DenoiseRequest& request = job.request;
+  DenoiseRequest& request = job.request;
   for (const std::string& name : names)
     request.seeds.push_back(static_cast<uint64_t>(reference.integer(name + "/seed")));
   const std::string& first = names.front();
-  request.width = reference.integer(first + "/width");
-  request.height = reference.integer(first + "/height");
+  request.width = static_cast<int>(reference.integer(first + "/width"));
+  request.height = static_cast<int>(reference.integer(first + "/height"));
   request.sampler = reference.text(first + "/sampler");
   request.num_inference_steps = static_cast<int>(reference.integer(first + "/num_inference_steps"));
   request.guidance_scale = reference.real(first + "/guidance_scale");
@@ -49,7 +49,7 @@ ImageJob read_image_job(const Reference& reference, const std::vector<std::strin
 }
 
 engine::Engine open_engine(const std::string& folder) {
-  engine::EngineOptions options;
+  EngineOptions options;
   options.model_dir = folder;
   options.device = "cpu";
   options.precision = "fp32";

@@ -13,7 +13,7 @@ namespace kandinsky::parity {
 struct ImageJob {
   pipelines::Embeds embeds;
   pipelines::Embeds negative_embeds;
-  pipelines::DenoiseRequest request;
+  DenoiseRequest request;
 };
 
 /// The recorded cases as one batch. They agree on all but embeds, seeds, latents and masks.

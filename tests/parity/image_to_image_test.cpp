@@ -10,7 +10,7 @@ void expect_reference_runs(const std::string& folder, const Reference& reference
   engine::Engine engine = open_engine(folder);
   for (const std::string& name : reference.cases()) {
     ImageJob job = read_image_job(reference, {name});
-    job.request.init_noise = pipelines::InitNoise::kReference;
+    job.request.init_noise = InitNoise::kReference;
     expect_reference_picture(engine, reference, name, job);
     const at::Tensor encoded = encode_source(engine, reference, name);
     expect_close(kMovqEncode, name, encoded, job.request.init_latents);
@@ -32,7 +32,7 @@ TEST(ImageToImageParity, BatchesAreSinglePictures) {
   engine::Engine engine = open_engine(tiny_folder("tiny-2-1"));
   const std::vector<std::string> names{"strength_0.75", "negative", "strength_0.75"};
   ImageJob job = read_image_job(reference, names);
-  job.request.init_noise = pipelines::InitNoise::kReference;
+  job.request.init_noise = InitNoise::kReference;
   const at::Tensor latents = engine.denoise(job.embeds, &job.negative_embeds, job.request);
   for (size_t i = 0; i < names.size(); ++i) {
     const auto row = static_cast<int64_t>(i);

@@ -10,7 +10,7 @@ namespace {
 ImageJob read_inpaint_job(const Reference& reference, const std::vector<std::string>& names) {
   ImageJob job = read_image_job(reference, names);
   job.request.strength = 1.0;
-  job.request.mask_method = pipelines::MaskMethod::kModel;
+  job.request.mask_method = MaskMethod::kModel;
   return job;
 }
 
@@ -50,7 +50,7 @@ TEST(InpaintParity, TheInpaintingFolderAsTheModel) {
   const Reference reference("inpaint.tiny-2-1-inpaint");
   const std::string model = tiny_folder("tiny-2-1-inpaint");
   const std::string prior = tiny_folder("tiny-2-1-prior");
-  engine::EngineOptions options;
+  EngineOptions options;
   options.model_dir = model;
   options.prior_dir = prior;
   options.device = "cpu";

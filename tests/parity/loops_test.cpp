@@ -35,12 +35,12 @@ TEST(LoopsParity, Prior) {
     if (!reference.has(name + "/seed")) continue;
     const bool has_negative = reference.has(name + "/negative_prompt");
     const bool is_bad = has_negative && reference.text(name + "/negative_prompt") == "bad";
-    pipelines::PromptRequest request;
+    PromptRequest request;
     request.prompts = {reference.text(name + "/prompt")};
     request.seeds = {static_cast<uint64_t>(reference.integer(name + "/seed"))};
-    request.num_inference_steps =
+    request.prior_num_inference_steps =
         static_cast<int>(reference.integer(name + "/prior_num_inference_steps"));
-    request.guidance_scale = reference.real(name + "/prior_guidance_scale");
+    request.prior_guidance_scale = reference.real(name + "/prior_guidance_scale");
     const PriorText& negative = is_bad ? bad : empty;
     const pipelines::PriorItem item{.seed = request.seeds[0],
                                     .prompt = &prompt,
@@ -85,7 +85,7 @@ TEST(LoopsParity, Denoise) {
     const at::Tensor expected = reference.tensor(name + "/latents");
     const pipelines::Embeds embeds = read_embeds(reference, name, "");
     const pipelines::Embeds negative_embeds = read_embeds(reference, name, "negative_");
-    pipelines::DenoiseRequest request;
+    DenoiseRequest request;
     request.width = reference.integer(name + "/width");
     request.height = reference.integer(name + "/height");
     request.seeds = {static_cast<uint64_t>(reference.integer(name + "/seed"))};

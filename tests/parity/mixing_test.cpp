@@ -9,8 +9,6 @@ namespace kandinsky::parity {
 namespace {
 
 using pipelines::Embeds;
-using pipelines::NegativeImage;
-using pipelines::PromptRequest;
 
 /// One model, and what was recorded of it.
 class Recorded {
@@ -43,11 +41,11 @@ class Recorded {
     PromptRequest request;
     request.prompts = {prompt};
     if (reference.has(name + "/negative_prior_prompt"))
-      request.negative_prior_prompts = {{reference.text(name + "/negative_prior_prompt")}};
+      request.negative_prior_prompts = {reference.text(name + "/negative_prior_prompt")};
     request.seeds = {seed(name)};
-    request.num_inference_steps =
+    request.prior_num_inference_steps =
         static_cast<int>(reference.integer(name + "/prior_num_inference_steps"));
-    request.guidance_scale = reference.real(name + "/prior_guidance_scale");
+    request.prior_guidance_scale = reference.real(name + "/prior_guidance_scale");
     request.negative_image = NegativeImage::kPrior;
     return engine.encode_prompts(request);
   }
@@ -124,16 +122,15 @@ void expect_mixes(Recorded recorded) {
     const double whole[] = {1.0};
     const Embeds negative = combine_embeds(sides, whole, &picture, pipelines::MixMethod::kSum);
     const at::Tensor expected = reference.tensor(name + "/painted");
-    pipelines::DenoiseRequest request;
-    request.height = expected.size(0);
-    request.width = expected.size(1);
+    DenoiseRequest request;
+    request.height = static_cast<int>(expected.size(0));
+    request.width = static_cast<int>(expected.size(1));
     request.seeds = {recorded.seed(name)};
     request.num_inference_steps =
         static_cast<int>(reference.integer(name + "/prior_num_inference_steps"));
     request.guidance_scale = reference.real(name + "/prior_guidance_scale");
     at::Tensor result = at::empty(expected.sizes(), at::kByte);
-    recorded.engine.paint(mix, &negative, request, std::nullopt,
-                          result.mutable_data_ptr<uint8_t>());
+    recorded.engine.paint(mix, &negative, request, nullptr, result.mutable_data_ptr<uint8_t>());
     expect_same_picture(name, result, expected);
     ++painted;
   }

@@ -7,9 +7,6 @@
 namespace kandinsky::parity {
 namespace {
 
-using pipelines::DenoiseRequest;
-using pipelines::PromptRequest;
-
 /// What one job asks for: the recorded cases as one batch. They agree on all but texts and seeds.
 struct Job {
   PromptRequest prompts;
@@ -20,20 +17,18 @@ Job read_job(const Reference& reference, const std::vector<std::string>& names) 
   Job job;
   for (const std::string& name : names) {
     job.prompts.prompts.push_back(reference.text(name + "/prompt"));
-    if (reference.has(name + "/negative_prompt")) {
-      if (!job.prompts.negative_prompts) job.prompts.negative_prompts.emplace();
-      job.prompts.negative_prompts->push_back(reference.text(name + "/negative_prompt"));
-    }
+    if (reference.has(name + "/negative_prompt"))
+      job.prompts.negative_prompts.push_back(reference.text(name + "/negative_prompt"));
     job.prompts.seeds.push_back(static_cast<uint64_t>(reference.integer(name + "/seed")));
   }
   const std::string& first = names.front();
-  job.prompts.num_inference_steps =
+  job.prompts.prior_num_inference_steps =
       static_cast<int>(reference.integer(first + "/prior_num_inference_steps"));
-  job.prompts.guidance_scale = reference.real(first + "/prior_guidance_scale");
-  job.prompts.negative_image = pipelines::NegativeImage::kPrior;
+  job.prompts.prior_guidance_scale = reference.real(first + "/prior_guidance_scale");
+  job.prompts.negative_image = NegativeImage::kPrior;
   job.denoise.seeds = job.prompts.seeds;
-  job.denoise.width = reference.integer(first + "/width");
-  job.denoise.height = reference.integer(first + "/height");
+  job.denoise.width = static_cast<int>(reference.integer(first + "/width"));
+  job.denoise.height = static_cast<int>(reference.integer(first + "/height"));
   job.denoise.num_inference_steps =
       static_cast<int>(reference.integer(first + "/num_inference_steps"));
   job.denoise.guidance_scale = reference.real(first + "/guidance_scale");
@@ -41,7 +36,7 @@ Job read_job(const Reference& reference, const std::vector<std::string>& names) 
 }
 
 engine::Engine open_engine(const std::string& folder) {
-  engine::EngineOptions options;
+  EngineOptions options;
   options.model_dir = folder;
   options.device = "cpu";
   options.precision = "fp32";

@@ -5,13 +5,16 @@ import subprocess
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 _COMMENTS = re.compile(r"/\*.*?\*/|//[^\n]*", re.DOTALL)
 _STRUCT = re.compile(r"typedef\s+struct\s+(\w+)\s*\{(.*?)\}\s*\1\s*;", re.DOTALL)
 _FIELD = re.compile(r"(\w+)\s*(?:\[[^\]]*\]\s*)*$")
 _FUNCTION = re.compile(r"^\s*KANDINSKY_API\b[^;(]*?(\w+)\s*\(", re.MULTILINE)
 _MACRO = re.compile(r"^\s*#\s*define\b(?:[^\n]*\\\n)*[^\n]*", re.MULTILINE)
-_PROTOTYPE = re.compile(r"^\s*KANDINSKY_API\b[^;(]*?(\w+)\s*\(([^)]*)\)\s*;", re.MULTILINE)
+_PROTOTYPE = re.compile(r"^\s*KANDINSKY_API\b([^;(]*?)(\w+)\s*\(([^)]*)\)\s*;", re.MULTILINE)
+_CALLBACK = re.compile(r"^\s*typedef\b([^;(]*)\(\*(\w+)\)\s*\(([^)]*)\)\s*;", re.MULTILINE)
+_ENUM = re.compile(r"typedef\s+enum\s+(\w+)\s*\{(.*?)\}\s*\1\s*;", re.DOTALL)
 _INIT = re.compile(r"^KANDINSKY_INIT\((\w+)\)", re.MULTILINE)
 
 
@@ -34,6 +37,13 @@ def compile_errors(source: str, language: str, flags: list[str]) -> str:
         check=False,
     )
     return done.stderr if done.returncode else ""
+
+
+def abi_version(header: str) -> int:
+    """The KANDINSKY_ABI_VERSION of a header's text."""
+    found = re.search(r"(?m)^#define KANDINSKY_ABI_VERSION (\d+)$", header)
+    assert found
+    return int(found[1])
 
 
 def functions(header: str) -> set[str]:
@@ -63,9 +73,24 @@ def structs(header: str) -> dict[str, list[str]]:
 def prototypes(header: str) -> dict[str, list[tuple[str, str]]]:
     """Type and name of each parameter of the exported functions, but for those of the `*_init`s."""
     text = _MACRO.sub("", _COMMENTS.sub("", header))
+    return {name: _parameters(listed) for _, name, listed in _PROTOTYPE.findall(text)}
+
+
+def signatures(header: str) -> dict[str, str]:
+    """Exported functions and types of callbacks: what they return, and their parameters' types."""
+    text = _MACRO.sub("", _COMMENTS.sub("", header))
     return {
-        name: [_declared(part) for part in parameters.split(",") if part.strip() != "void"]
-        for name, parameters in _PROTOTYPE.findall(text)
+        name: f"{_type(returned)}({', '.join(kind for kind, _ in _parameters(listed))})"
+        for pattern in (_PROTOTYPE, _CALLBACK)
+        for returned, name, listed in pattern.findall(text)
+    }
+
+
+def enums(header: str) -> dict[str, dict[str, int]]:
+    """The enumerations, each with its names and their numbers."""
+    return {
+        name: {key: int(value) for key, value in re.findall(r"(\w+)\s*=\s*(\d+)", body)}
+        for name, body in _ENUM.findall(_COMMENTS.sub("", header))
     }
 
 
@@ -77,11 +102,20 @@ def members(header: str) -> dict[str, list[tuple[str, str]]]:
     }
 
 
+def _type(text: str) -> str:
+    """Without blanks around stars."""
+    return re.sub(r"\s*\*", "*", " ".join(text.split()))
+
+
+def _parameters(listed: str) -> list[tuple[str, str]]:
+    return [_declared(part) for part in listed.split(",") if part.strip() != "void"]
+
+
 def _declared(text: str) -> tuple[str, str]:
-    """`const char* const* prompts` -> its type, without blanks around stars, and its name."""
+    """`const char* const* prompts` -> its type and its name."""
     match = re.match(r"(.*?)(\w+)\s*((?:\[\d+\])?)$", " ".join(text.split()))
     assert match, text
-    return re.sub(r"\s*\*", "*", match.group(1)).strip() + match.group(3), match.group(2)
+    return _type(match.group(1)) + match.group(3), match.group(2)
 
 
 def layouts(header: Path, folder: Path) -> dict[str, list[Field]]:
@@ -115,30 +149,35 @@ def layouts(header: Path, folder: Path) -> dict[str, list[Field]]:
 
 
 def layout_changes(
-    recorded: dict[str, list[Field]],
+    frozen: dict[str, list[Field]],
     actual: dict[str, list[Field]],
     fixed: AbstractSet[str] = frozenset(),
 ) -> list[str]:
-    """What a program made for the recorded layouts would trip over, and what is not recorded.
+    """What a program made for the frozen layouts would trip over.
 
     fixed: structs that cannot grow, so that they need no struct_size.
     """
     problems = []
-    for struct, fields in recorded.items():
-        if struct not in actual:
-            problems.append(f"{struct} is gone")
-            continue
-        now = actual[struct]
+    for struct, fields in frozen.items():
+        now = actual.get(struct, [])
         for position, field in enumerate(fields):
             if position >= len(now) or now[position] != field:
                 got = now[position] if position < len(now) else "nothing"
-                problems.append(f"{struct}: {field} was recorded, but there is {got}")
-        advice = f", but {struct} cannot grow" if struct in fixed else "; record it"
-        problems += [f"{struct}: {field} is new{advice}" for field in now[len(fields) :]]
-    problems += [f"{struct} is new; record it" for struct in actual if struct not in recorded]
+                problems.append(f"{struct}: {field} was promised, but there is {got}")
+        if struct in fixed:
+            problems += [f"{struct}: {field} is new" for field in now[len(fields) :]]
     problems += [
         f"{struct} does not start with uint32_t struct_size"
         for struct, fields in actual.items()
         if struct not in fixed and (not fields or fields[0] != Field("struct_size", 0, 4))
     ]
     return problems
+
+
+def changes(frozen: dict[str, Any], actual: dict[str, Any]) -> list[str]:
+    """What was promised under a name, and is now something else or gone."""
+    return [
+        f"{name}: {promised} was promised, but there is {actual.get(name, 'nothing')}"
+        for name, promised in frozen.items()
+        if actual.get(name) != promised
+    ]

@@ -37,8 +37,10 @@ MAY_INCLUDE: dict[str, tuple[str, ...]] = {
     "nn/unet": STAGE,
     "nn/movq": STAGE,
     "samplers": ("tensor", "io", "base"),
-    "pipelines": BELOW_PIPELINES,
-    "engine": ("include", "pipelines", *BELOW_PIPELINES),
+    # names of samplers and speed-ups are words of options
+    "options": ("samplers", "images", "tensor", "text", "io", "base"),
+    "pipelines": ("options", *BELOW_PIPELINES),
+    "engine": ("include", "pipelines", "options", *BELOW_PIPELINES),
     "cli": ("include",),
     "bindings": ("include",),
 }

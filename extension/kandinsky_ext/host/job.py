@@ -239,8 +239,8 @@ class RunJob:
             sampler,
             scheduler,
             self._settings,
-            samplers=package.samplers(),
-            schedulers=package.schedulers(),
+            samplers=list(package.samplers()),
+            schedulers=list(package.schedulers()),
         )
 
     def _noise(self, p: Any, x: torch.Tensor, size: tuple[int, int]) -> Floats | None:

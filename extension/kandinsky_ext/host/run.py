@@ -40,12 +40,9 @@ def make_job(p: Any, settings: Settings) -> RunJob:
     device, _ = tools.device()
     shared.state.textinfo = "Kandinsky: opening the model"
     opened = keeper.get(
-        EngineKey(
+        EngineKey.of(
             model.folder,
-            device,
-            settings.precision,
-            max_memory=options.max_memory(p),
-            int8_weights=settings.int8_weights,
+            **{**settings.options(), "device": device, "max_memory": options.max_memory(p)},
         )
     )
     return RunJob(opened, settings, model_name=model.name)

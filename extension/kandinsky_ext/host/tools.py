@@ -37,7 +37,7 @@ def device() -> tuple[str, str | None]:
     chosen = devices.device
     if chosen.type in ("cpu", "cuda"):
         return str(chosen), None
-    return "cpu", f'Device: Kandinsky cannot use "{chosen}" and painted on the CPU.'
+    return "cpu", f'Device: Kandinsky cannot use "{chosen}" and computes on the CPU.'
 
 
 def sampler_names() -> set[str]:

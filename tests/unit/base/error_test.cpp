@@ -21,9 +21,9 @@ TEST(Error, KeepsCodeAndMessage) {
 }
 
 TEST(Error, ALongMessageIsCutBetweenCharacters) {
-  std::string text(limits::kMaxMessageBytes, 'a');
-  EXPECT_EQ(Error(ErrorCode::kCorruptFile, text).what(), text);
-  text = "x";
+  const std::string longest(limits::kMaxMessageBytes, 'a');
+  EXPECT_EQ(Error(ErrorCode::kCorruptFile, longest).what(), longest);
+  std::string text("x");
   while (text.size() < 2 * limits::kMaxMessageBytes) text += "\u20AC";
   const std::string cut = Error(ErrorCode::kCorruptFile, text).what();
   EXPECT_LE(cut.size(), limits::kMaxMessageBytes);

@@ -51,7 +51,7 @@ def encoded(image: Image.Image, kind: str, **options: Any) -> bytes:
 def read(tmp_path: Path, file: bytes) -> np.ndarray:
     """As RGBA, by the engine."""
     (tmp_path / "file").write_bytes(file)
-    pixels = kandinsky.load_picture(tmp_path / "file")
+    pixels = kandinsky.load_image(tmp_path / "file")
     if pixels.shape[2] == 1:
         pixels = np.repeat(pixels, 3, axis=2)
     if pixels.shape[2] == 3:

@@ -26,6 +26,9 @@ def from_stub() -> Signatures:
                         for decorator in member.decorator_list
                     )
                     names = [argument.arg for argument in member.args.args]
+                    if member.args.posonlyargs:
+                        count = len(member.args.posonlyargs) - 1
+                        names = ["self", *(f"arg{i}" for i in range(count)), *names]
                     found[f"{node.name}.{member.name}"] = None if is_property else names
                 elif isinstance(member, ast.AnnAssign) and isinstance(member.target, ast.Name):
                     found[f"{node.name}.{member.target.id}"] = None

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from support.built import run_program
 
+import kandinsky_engine as kandinsky
+
 INVALID, NOT_FOUND, IO = 2, 3, 11
 PAINT = ("txt2img", "--model", "no-such-model", "--prompt", "a red circle")
 
@@ -26,25 +28,48 @@ def refused(code: int, *arguments: str | bytes | Path) -> str:
     return lines[0]
 
 
-COMMON = (
-    "--model --prior --precision --device --prior-device --int8-weights --max-memory --threads "
-    "--without --prompt --negative-prompt --negative-prior-prompt "
-    "--negative-image --prior-steps --prior-cfg-scale --plain-prompt --long-prompts --sampler "
-    "--scheduler --steps --cfg-scale --cfg-rescale --guidance-start --guidance-end "
-    "--cache-interval --tiling "
-    "--width --height --seed --batch-size --variation-seed --variation-strength --seed-resize "
-    "--output --save-embeds --quiet"
-)
-IMAGE = "--strength --resize --reference-noise"
-MASK = (
-    "--mask --invert-mask --mask-blur --mask-fill --mask-method --inpaint --no-erosion "
-    "--no-composite"
-)
+# Options of the engine whose flags have names of their own.
+NAMES = {
+    "model_dir": "--model",
+    "prior_dir": "--prior",
+    "inpaint_dir": "--inpaint",
+    "parse_weights": "--plain-prompt",
+    "prior_num_inference_steps": "--prior-steps",
+    "prior_guidance_scale": "--prior-cfg-scale",
+    "num_inference_steps": "--steps",
+    "guidance_scale": "--cfg-scale",
+    "guidance_rescale": "--cfg-rescale",
+    "seed_resize_width": "--seed-resize",
+    "seed_resize_height": "--seed-resize",
+    "erode_mask": "--no-erosion",
+}
+
+
+def flags(operation: str, *groups: str) -> set[str]:
+    """Of the options of which one word is one value, or some known names."""
+    found = set()
+    for option in kandinsky.options(operation):
+        is_list = option.type in ("texts", "seeds", "floats", "images", "conditions")
+        if (not is_list or option.words) and (not groups or option.group in groups):
+            usual = ("--no-" if option.default == "true" else "--") + option.name.replace("_", "-")
+            found.add(NAMES.get(option.name, usual))
+    return found
+
+
+COMMON = {
+    *("--threads", "--prompt", "--negative-prompt", "--negative-prior-prompt", "--seed"),
+    *("--batch-size", "--variation-seed", "--output", "--save-embeds", "--quiet"),
+    *flags("engine"),
+    *flags("text_to_image"),
+}
+IMAGE = {"--image", *flags("image_to_image", "Image")}
+MASK = {"--mask", *flags("image_to_image", "Mask")}
+MIX = {"--text", "--embeds", "--weight", "--slerp", "--init-image"}
 COMMANDS = {
     "txt2img": COMMON,
-    "img2img": f"{COMMON} --image {IMAGE}",
-    "inpaint": f"{COMMON} --image {IMAGE} {MASK}",
-    "mix": f"{COMMON} --text --image --embeds --weight --slerp --init-image {IMAGE} {MASK}",
+    "img2img": COMMON | IMAGE,
+    "inpaint": COMMON | IMAGE | MASK,
+    "mix": COMMON | IMAGE | MASK | MIX,
 }
 
 
@@ -54,7 +79,7 @@ def test_help_names_every_option_and_an_example(command: str) -> None:
     assert done.returncode == 0
     assert done.stderr == ""
     listed = set(re.findall(rf"(?m)^{INDENT}(--[a-z0-9-]+)", done.stdout))
-    assert listed == {*COMMANDS[command].split()}
+    assert listed == COMMANDS[command]
     assert f"kandinsky {command} --model models/" in done.stdout
     for names in ("samplers", "schedulers"):
         for line in run_program(names).stdout.splitlines():
@@ -64,14 +89,14 @@ def test_help_names_every_option_and_an_example(command: str) -> None:
 @pytest.mark.parametrize(
     ("option", "default", "values"),
     [
-        ("--steps", "50", "(1 to 1000)"),
+        ("--steps", "50", "(1 to 1000 steps)"),
         ("--cfg-scale", "4", "(0 to 100)"),
         ("--cfg-rescale", "0", "(0 to 1)"),
         ("--strength", "0.75", "(0 to 1)"),
         ("--resize", "stretch", "One of: stretch, crop, fill"),
         ("--sampler", "DDIM", "One of: DDIM"),
         ("--seed-resize", "", "(1x1 to 16384x16384)"),
-        ("--max-memory", "", "such as 3GB"),
+        ("--max-memory", "", "Such as 3GB"),
         ("--threads", "", "(1 to 1024)"),
     ],
 )
@@ -104,10 +129,12 @@ def test_version_names_both_libraries() -> None:
 
 
 def test_samplers_and_schedulers_are_listed_one_by_line() -> None:
-    assert "DDIM" in run_program("samplers").stdout.splitlines()
-    lines = run_program("schedulers").stdout.splitlines()
-    assert lines[0].startswith("Automatic ")
-    assert all(len(line.split("  ", 1)) == 2 for line in lines)
+    for command, known in (
+        ("samplers", kandinsky.samplers()),
+        ("schedulers", kandinsky.schedulers()),
+    ):
+        lines = run_program(command).stdout.splitlines()
+        assert [re.split(" {2,}", line) for line in lines] == [[*row] for row in known.items()]
 
 
 def test_no_command_shows_help_and_fails() -> None:
@@ -195,7 +222,7 @@ def test_wrong_usage(arguments: tuple[str, ...], words: tuple[str, ...]) -> None
     ],
 )
 def test_bad_values_name_the_option(option: str, value: str, reason: str) -> None:
-    line = refused(INVALID, *PAINT, "--output", "picture.png", option, value)
+    line = refused(INVALID, *PAINT, "--output", "image.png", option, value)
     assert line.startswith(f"kandinsky: {option}: ")
     assert reason in line
 
@@ -212,7 +239,7 @@ def test_bad_values_name_the_option(option: str, value: str, reason: str) -> Non
         ("--mask-method", "magic", "auto, model, blend"),
     ],
 )
-def test_bad_values_about_pictures_name_the_option(option: str, value: str, reason: str) -> None:
+def test_bad_values_about_images_name_the_option(option: str, value: str, reason: str) -> None:
     words = ("inpaint", *PAINT[1:], "--image", "a.png", "--mask", "b.png", "--output", "x.png")
     line = refused(INVALID, *words, option, value)
     assert line.startswith(f"kandinsky: {option}: ")
@@ -242,7 +269,7 @@ def test_mix_refuses(words: tuple[str, ...], reason: str) -> None:
 
 
 @pytest.mark.parametrize("command", ["img2img", "inpaint"])
-def test_missing_pictures_are_told_before_the_model_is_opened(command: str) -> None:
+def test_missing_images_are_told_before_the_model_is_opened(command: str) -> None:
     mask = ("--mask", "no-such-mask.png") if command == "inpaint" else ()
     line = refused(
         NOT_FOUND, command, *PAINT[1:], "--image", "no-such.png", *mask, "--output", "x.png"
@@ -323,7 +350,7 @@ class TestOutput:
         assert list(tmp_path.iterdir()) == []
 
     def test_missing_folder(self, tmp_path: Path) -> None:
-        line = refused(NOT_FOUND, *PAINT, "--output", tmp_path / "none" / "picture.png")
+        line = refused(NOT_FOUND, *PAINT, "--output", tmp_path / "none" / "image.png")
         assert f"no folder {tmp_path / 'none'}" in line
 
     def test_below_a_file(self, tmp_path: Path) -> None:
@@ -345,7 +372,7 @@ class TestOutput:
     @pytest.mark.skipif(os.geteuid() == 0, reason="the superuser may write everywhere")
     def test_no_permission(self, tmp_path: Path) -> None:
         tmp_path.chmod(0o500)
-        assert str(tmp_path) in refused(IO, *PAINT, "--output", tmp_path / "picture.png")
+        assert str(tmp_path) in refused(IO, *PAINT, "--output", tmp_path / "image.png")
         assert str(tmp_path) in refused(IO, *PAINT, "--output", tmp_path)
 
     def test_too_long_a_name(self, tmp_path: Path) -> None:

@@ -8,60 +8,24 @@
 #include <atomic>
 #include <chrono>
 #include <cmath>
-#include <filesystem>
 #include <map>
-#include <string>
 #include <thread>
-#include <vector>
 
-#include "kandinsky.hpp"
+#include "unit/engine/jobs.h"
 #include "unit/support.h"
 
+namespace kandinsky::test {
 namespace {
 
-using kandinsky::DenoiseOptions;
-using kandinsky::Embeds;
-using kandinsky::Engine;
-using kandinsky::PromptOptions;
-using kandinsky::StatusError;
 using testing::HasSubstr;
 
-const std::string kModel = KANDINSKY_TINY_MODELS_DIR "/tiny-2-1";
-
-PromptOptions prompts(const std::vector<std::string>& texts, uint64_t seed = 1) {
-  PromptOptions options;
-  options.prompts = texts;
-  for (size_t i = 0; i < texts.size(); ++i) options.seeds.push_back(seed + i);
-  options.prior_num_inference_steps = 3;
-  return options;
-}
-
-DenoiseOptions denoise(size_t batch_size, uint64_t seed = 1) {
-  DenoiseOptions options;
-  options.width = 64;
-  options.height = 64;
-  options.num_inference_steps = 3;
-  for (size_t i = 0; i < batch_size; ++i) options.seeds.push_back(seed + i);
-  return options;
-}
-
-kandinsky_status status_of(const std::function<void()>& body, std::string* message = nullptr) {
-  try {
-    body();
-  } catch (const StatusError& error) {
-    if (message != nullptr) *message = error.what();
-    return error.status();
-  }
-  return KANDINSKY_OK;
-}
-
 TEST(CApiTest, NamesAreThere) {
-  EXPECT_THAT(kandinsky::sampler_names(), testing::Contains("DDIM"));
-  EXPECT_THAT(kandinsky::family_names(), testing::Contains("kandinsky-2-1"));
+  EXPECT_THAT(sampler_names(), testing::Contains("DDIM"));
+  EXPECT_THAT(family_names(), testing::Contains("kandinsky-2-1"));
   EXPECT_EQ(kandinsky_sampler_name(kandinsky_sampler_count()), nullptr);
   EXPECT_EQ(kandinsky_family_name(kandinsky_family_count()), nullptr);
-  EXPECT_THAT(kandinsky::scheduler_names(), testing::Contains("Automatic"));
-  EXPECT_EQ(kandinsky::scheduler_names().size(), kandinsky::scheduler_descriptions().size());
+  EXPECT_THAT(scheduler_names(), testing::Contains("Automatic"));
+  EXPECT_EQ(scheduler_names().size(), scheduler_descriptions().size());
   EXPECT_EQ(kandinsky_scheduler_name(kandinsky_scheduler_count()), nullptr);
   EXPECT_EQ(kandinsky_scheduler_description(kandinsky_scheduler_count()), nullptr);
   EXPECT_STREQ(kandinsky_status_name(KANDINSKY_OK), "ok");
@@ -70,21 +34,21 @@ TEST(CApiTest, NamesAreThere) {
 }
 
 TEST(CApiTest, NullIsAnAnswerNotACrash) {
-  kandinsky_engine_options options;
-  kandinsky_engine_options_init(&options);
+  const Options options("engine");
   kandinsky_engine* engine = nullptr;
   EXPECT_EQ(kandinsky_engine_open(nullptr, &engine), KANDINSKY_INVALID_ARGUMENT);
-  EXPECT_EQ(kandinsky_engine_open(&options, &engine), KANDINSKY_INVALID_ARGUMENT);
+  EXPECT_EQ(kandinsky_engine_open(options.get(), &engine), KANDINSKY_INVALID_ARGUMENT);
+  EXPECT_THAT(kandinsky_last_error(), HasSubstr("model"));
   // Before the folder is looked at.
-  options.model_dir = "nowhere";
-  EXPECT_EQ(kandinsky_engine_open(&options, nullptr), KANDINSKY_INVALID_ARGUMENT);
+  EXPECT_EQ(kandinsky_engine_open(Options("engine").set("model_dir", "nowhere").get(), nullptr),
+            KANDINSKY_INVALID_ARGUMENT);
   EXPECT_EQ(kandinsky_folder_open("nowhere", nullptr), KANDINSKY_INVALID_ARGUMENT);
   EXPECT_EQ(kandinsky_folder_open(nullptr, nullptr), KANDINSKY_INVALID_ARGUMENT);
   EXPECT_EQ(kandinsky_engine_unload(nullptr), KANDINSKY_INVALID_ARGUMENT);
   EXPECT_EQ(kandinsky_embeds_combine(nullptr, nullptr, 0, nullptr, "sum", nullptr),
             KANDINSKY_INVALID_ARGUMENT);
   EXPECT_EQ(kandinsky_embeds_load(nullptr, nullptr), KANDINSKY_INVALID_ARGUMENT);
-  EXPECT_EQ(kandinsky_picture_save(nullptr, nullptr, 1, 1, nullptr), KANDINSKY_INVALID_ARGUMENT);
+  EXPECT_EQ(kandinsky_image_save(nullptr, nullptr, 1, 1, nullptr), KANDINSKY_INVALID_ARGUMENT);
   kandinsky_engine_free(nullptr);
   kandinsky_embeds_free(nullptr);
   kandinsky_folder_free(nullptr);
@@ -92,39 +56,24 @@ TEST(CApiTest, NullIsAnAnswerNotACrash) {
   EXPECT_EQ(engine, nullptr);
 }
 
-TEST(CApiTest, StructsOfAnotherSizeAreToldApart) {
-  kandinsky_engine_options options;
-  kandinsky_engine_options_init(&options);
-  const std::string model = kModel;
-  options.model_dir = model.c_str();
-  kandinsky_engine* engine = nullptr;
-  options.struct_size = 0;
-  EXPECT_EQ(kandinsky_engine_open(&options, &engine), KANDINSKY_INVALID_ARGUMENT);
-  EXPECT_THAT(kandinsky_last_error(), HasSubstr("_init"));
-  options.struct_size = sizeof(options) + 8;
-  EXPECT_EQ(kandinsky_engine_open(&options, &engine), KANDINSKY_INCOMPATIBLE);
-}
-
 TEST(CApiTest, ErrorsNameTheThing) {
-  std::string message;
-  EXPECT_EQ(status_of([] { Engine({.model_dir = "/nowhere/at/all"}); }, &message),
-            KANDINSKY_NOT_FOUND);
-  EXPECT_THAT(message, HasSubstr("/nowhere/at/all"));
-  EXPECT_EQ(status_of([] { Engine({.model_dir = kModel, .device = "toaster"}); }, &message),
-            KANDINSKY_INVALID_ARGUMENT);
-  EXPECT_THAT(message, HasSubstr("toaster"));
-  EXPECT_EQ(status_of([] { Engine({.model_dir = kModel, .device = "cpu", .precision = "fp16"}); }),
-            KANDINSKY_UNSUPPORTED);
-  EXPECT_EQ(status_of([] { Engine({.model_dir = kModel + "-prior"}); }, &message),
-            KANDINSKY_INVALID_ARGUMENT);
-  EXPECT_THAT(message, HasSubstr("is a prior folder"));
-  EXPECT_EQ(status_of([] { Engine({.model_dir = kModel, .prior_dir = kModel}); }, &message),
-            KANDINSKY_INCOMPATIBLE);
-  EXPECT_THAT(message, HasSubstr("no Kandinsky 2.1 prior"));
+  const auto refused = [](const Options& options, kandinsky_status status, const char* word) {
+    std::string message;
+    EXPECT_EQ(status_of([&] { Engine engine(options); }, &message), status) << word;
+    EXPECT_THAT(message, HasSubstr(word));
+  };
+  refused(model_options().set("model_dir", "/nowhere/at/all"), KANDINSKY_NOT_FOUND,
+          "/nowhere/at/all");
+  refused(model_options("toaster"), KANDINSKY_INVALID_ARGUMENT, "toaster");
+  refused(model_options("cpu", "fp16"), KANDINSKY_UNSUPPORTED, "fp16");
+  refused(model_options().set("model_dir", kModel + "-prior"), KANDINSKY_INVALID_ARGUMENT,
+          "is a prior folder");
+  refused(model_options().set("prior_dir", kModel), KANDINSKY_INCOMPATIBLE,
+          "no Kandinsky 2.1 prior");
 }
 
 TEST(CApiTest, FolderIsDescribedWithoutLoading) {
-  const kandinsky::Folder folder(kModel);
+  const Folder folder(kModel);
   EXPECT_EQ(folder.pipeline(), "KandinskyPipeline");
   EXPECT_EQ(folder.family(), "kandinsky-2-1");
   EXPECT_GT(folder.native_size(), 0);
@@ -137,7 +86,7 @@ TEST(CApiTest, FolderIsDescribedWithoutLoading) {
 
 class EngineTest : public testing::Test {
  protected:
-  Engine engine_{{.model_dir = kModel, .device = "cpu", .precision = "fp32"}};
+  Engine engine_{model_options()};
 };
 
 TEST_F(EngineTest, InfoSaysWhatWasChosen) {
@@ -151,73 +100,68 @@ TEST_F(EngineTest, InfoSaysWhatWasChosen) {
   EXPECT_THAT(info.prior_dir, HasSubstr("tiny-2-1-prior"));
 }
 
-TEST_F(EngineTest, PictureOfABatchIsThePictureAlone) {
-  const auto batch = engine_.text_to_image(prompts({"a cat", "a dog", "a cat"}, 7), denoise(3, 7));
-  const size_t one = 64 * 64 * 3;
-  const std::vector<std::string> texts{"a cat", "a dog", "a cat"};
+TEST_F(EngineTest, ImageOfABatchIsTheImageAlone) {
+  const Texts texts{"a cat", "a dog", "a cat"};
+  const Pixels batch = text_to_image(engine_, job("text_to_image", texts, 7), 3 * kPixels);
   for (size_t i = 0; i < 3; ++i) {
-    const auto alone = engine_.text_to_image(prompts({texts[i]}, 7 + i), denoise(1, 7 + i));
+    const Pixels alone = text_to_image(engine_, job("text_to_image", {texts[i]}, 7 + i));
     EXPECT_TRUE(std::equal(alone.begin(), alone.end(),
-                           batch.begin() + static_cast<std::ptrdiff_t>(i * one)))
+                           batch.begin() + static_cast<std::ptrdiff_t>(i * kPixels)))
         << i;
   }
-  EXPECT_FALSE(std::equal(batch.begin(), batch.begin() + one, batch.begin() + 2 * one))
+  EXPECT_FALSE(std::equal(batch.begin(), batch.begin() + kPixels, batch.begin() + 2 * kPixels))
       << "the seed has no effect";
 }
 
-TEST_F(EngineTest, StagesMakeTheSamePictureAsTheTask) {
-  const auto [embeds, negative] = engine_.encode_prompts(prompts({"a cat"}));
-  const auto latents = engine_.denoise(embeds, negative, denoise(1));
-  EXPECT_EQ(engine_.decode(latents, 1, 64, 64),
-            engine_.text_to_image(prompts({"a cat"}), denoise(1)));
+TEST_F(EngineTest, StagesMakeTheSameImageAsTheTask) {
+  const auto [embeds, negative] = engine_.encode_prompts(job("encode_prompts"));
+  EXPECT_EQ(decode(engine_, denoise(engine_, embeds, negative)), text_to_image(engine_));
+  EXPECT_EQ(generate(engine_, embeds, negative), text_to_image(engine_));
 }
 
-TEST_F(EngineTest, GivenNoiseOfTheSeedIsTheSeedsPicture) {
-  const auto [embeds, negative] = engine_.encode_prompts(prompts({"a cat"}));
-  DenoiseOptions options = denoise(1);
-  const auto expected = engine_.denoise(embeds, negative, options);
-  options.noise.assign(4 * 8 * 8, 0.25F);
-  EXPECT_NE(engine_.denoise(embeds, negative, options), expected);
-  options.noise.resize(5);
-  EXPECT_EQ(status_of([&] { engine_.denoise(embeds, negative, options); }),
+TEST_F(EngineTest, GivenNoiseTakesThePlaceOfTheSeeds) {
+  const auto [embeds, negative] = engine_.encode_prompts(job("encode_prompts"));
+  Options options = job("denoise");
+  const Floats expected = denoise(engine_, embeds, negative, options);
+  options.set("noise", Floats(kLatents, 0.25F), {1, 4, 8, 8});
+  EXPECT_NE(denoise(engine_, embeds, negative, options), expected);
+  options.set("noise", Floats(5), {1, 1, 1, 5});
+  std::string message;
+  EXPECT_EQ(status_of([&] { denoise(engine_, embeds, negative, options); }, &message),
             KANDINSKY_INVALID_ARGUMENT);
+  EXPECT_THAT(message, HasSubstr("[1, 1, 1, 5]"));
 }
 
 TEST_F(EngineTest, SizesAreRoundedUpInsideAndCroppedBack) {
   EXPECT_EQ(engine_.latent_size(70, 100), std::pair(16, 16));
   EXPECT_EQ(engine_.latent_size(1, 65), std::pair(8, 16));
-  DenoiseOptions odd = denoise(1);
-  odd.width = 70;
-  odd.height = 100;
-  DenoiseOptions whole = odd;
-  whole.width = whole.height = 128;
-  const auto cropped = engine_.text_to_image(prompts({"a cat"}), odd);
-  const auto full = engine_.text_to_image(prompts({"a cat"}), whole);
-  for (size_t y = 0; y < 100; ++y) {
-    const auto row = cropped.begin() + static_cast<std::ptrdiff_t>(y * 70 * 3);
-    EXPECT_TRUE(
-        std::equal(row, row + 70 * 3, full.begin() + static_cast<std::ptrdiff_t>(y * 128 * 3)))
-        << y;
+  Options options = job("text_to_image");
+  const Pixels cropped =
+      text_to_image(engine_, options.set("width", 70).set("height", 100), size_t{70} * 100 * 3);
+  const Pixels full =
+      text_to_image(engine_, options.set("width", 128).set("height", 128), size_t{128} * 128 * 3);
+  for (std::ptrdiff_t y = 0; y < 100; ++y) {
+    const auto row = cropped.begin() + y * 70 * 3;
+    EXPECT_TRUE(std::equal(row, row + 70 * 3, full.begin() + y * 128 * 3)) << y;
   }
 }
 
 TEST_F(EngineTest, NegativePromptAbsentAndEmptyDifferOnTheImageSideOfThePrior) {
   for (const std::string image : {"zero", "prior"}) {
-    PromptOptions absent = prompts({"a cat"});
-    absent.negative_image = image;
-    PromptOptions empty = absent;
-    empty.negative_prompts = std::vector<std::string>{""};
-    EXPECT_EQ(engine_.text_to_image(absent, denoise(1)) == engine_.text_to_image(empty, denoise(1)),
-              image == "zero")
-        << image;
+    Options options = job("text_to_image");
+    const Pixels absent = text_to_image(engine_, options.set("negative_image", image));
+    const Pixels empty = text_to_image(engine_, options.set("negative_prompts", Texts{""}));
+    EXPECT_EQ(absent == empty, image == "zero") << image;
   }
 }
 
-TEST_F(EngineTest, EncodeAndDecodeKeepShapes) {
-  std::vector<uint8_t> picture(30 * 50 * 3, 90);
-  const auto latents = engine_.encode(picture, 1, 30, 50);
-  EXPECT_EQ(latents.size(), 4U * 8 * 8);
-  EXPECT_EQ(engine_.decode(latents, 1, 30, 50).size(), picture.size());
+TEST_F(EngineTest, EncodeAndDecodeTakeAnySize) {
+  const Pixels image(size_t{30} * 50 * 3, 90);
+  Options options = job("encode");
+  const Floats latents = encode(engine_, image, options.set("width", 30).set("height", 50));
+  options = job("decode");
+  EXPECT_NO_THROW(
+      decode(engine_, latents, options.set("width", 30).set("height", 50), image.size()));
 }
 
 TEST_F(EngineTest, ProgressCountsEveryStage) {
@@ -233,7 +177,7 @@ TEST_F(EngineTest, ProgressCountsEveryStage) {
     }
     return KANDINSKY_CONTINUE;
   });
-  engine_.text_to_image(prompts({"a", "b"}), denoise(2));
+  text_to_image(engine_, job("text_to_image", {"a", "b"}), 2 * kPixels);
   using Steps = std::vector<std::pair<int, int>>;
   EXPECT_EQ(seen.at("prior"), (Steps{{0, 6}, {1, 6}, {2, 6}, {3, 6}, {4, 6}, {5, 6}, {6, 6}}));
   EXPECT_EQ(seen.at("denoise"), (Steps{{0, 3}, {1, 3}, {2, 3}, {3, 3}}));
@@ -246,13 +190,13 @@ TEST_F(EngineTest, ProgressCountsEveryStage) {
 }
 
 TEST_F(EngineTest, CanBeCancelledAtEveryCallAndStaysUsable) {
-  const auto expected = engine_.text_to_image(prompts({"a cat"}), denoise(1));
+  const auto expected = text_to_image(engine_);
   int calls = 0;
   engine_.set_progress([&](const kandinsky_progress&) {
     ++calls;
     return KANDINSKY_CONTINUE;
   });
-  engine_.text_to_image(prompts({"a cat"}), denoise(1));
+  text_to_image(engine_);
   const int all = calls;
   ASSERT_GT(all, 8);
   for (int stop_at = 1; stop_at <= all; ++stop_at) {
@@ -260,61 +204,49 @@ TEST_F(EngineTest, CanBeCancelledAtEveryCallAndStaysUsable) {
     engine_.set_progress([&](const kandinsky_progress&) {
       return ++call == stop_at ? KANDINSKY_CANCEL : KANDINSKY_CONTINUE;
     });
-    EXPECT_EQ(status_of([&] { engine_.text_to_image(prompts({"a cat"}), denoise(1)); }),
-              KANDINSKY_CANCELLED)
-        << stop_at;
+    EXPECT_EQ(status_of([&] { text_to_image(engine_); }), KANDINSKY_CANCELLED) << stop_at;
     EXPECT_EQ(call, stop_at);
   }
   engine_.set_progress(nullptr);
-  EXPECT_EQ(engine_.text_to_image(prompts({"a cat"}), denoise(1)), expected);
+  EXPECT_EQ(text_to_image(engine_), expected);
 }
 
-TEST_F(EngineTest, FinishEndsALoopWithAPicture) {
+TEST_F(EngineTest, FinishEndsALoopWithAnImage) {
   int steps = 0;
   engine_.set_progress([&](const kandinsky_progress& progress) {
     if (std::string(progress.stage) != "denoise") return KANDINSKY_CONTINUE;
     steps = progress.step;
     return progress.step == 1 ? KANDINSKY_FINISH : KANDINSKY_CONTINUE;
   });
-  EXPECT_EQ(engine_.text_to_image(prompts({"a cat"}), denoise(1)).size(), 64U * 64 * 3);
+  text_to_image(engine_);
   EXPECT_EQ(steps, 1);
 }
 
-TEST_F(EngineTest, FinishEndsThePriorOfAllPictures) {
+TEST_F(EngineTest, FinishEndsThePriorOfAllImages) {
   std::vector<int> steps;
   engine_.set_progress([&](const kandinsky_progress& progress) {
     if (std::string(progress.stage) != "prior") return KANDINSKY_CONTINUE;
     steps.push_back(progress.step);
     return progress.step == 1 ? KANDINSKY_FINISH : KANDINSKY_CONTINUE;
   });
-  EXPECT_EQ(engine_.text_to_image(prompts({"a cat", "a dog"}), denoise(2)).size(),
-            2U * 64 * 64 * 3);
+  text_to_image(engine_, job("text_to_image", {"a cat", "a dog"}), 2 * kPixels);
   EXPECT_EQ(steps, (std::vector{0, 1}));
 }
 
-TEST(CApiTest, AMissingPlaceForTheResultIsToldBeforeTheWork) {
-  kandinsky_engine_options options;
-  kandinsky_engine_options_init(&options);
-  options.model_dir = kModel.c_str();
-  kandinsky_engine* engine = nullptr;
-  ASSERT_EQ(kandinsky_engine_open(&options, &engine), KANDINSKY_OK) << kandinsky_last_error();
+TEST_F(EngineTest, AMissingPlaceForTheResultIsToldBeforeTheWork) {
   int calls = 0;
-  const auto count = [](const kandinsky_progress*, void* user_data) {
-    ++*static_cast<int*>(user_data);
+  engine_.set_progress([&](const kandinsky_progress&) {
+    ++calls;
     return KANDINSKY_CONTINUE;
-  };
-  EXPECT_EQ(kandinsky_engine_set_progress(engine, count, &calls), KANDINSKY_OK);
-  kandinsky_decode_options encoding;
-  kandinsky_decode_options_init(&encoding);
-  encoding.batch_size = 1;
-  encoding.width = encoding.height = 64;
-  const std::vector<uint8_t> picture(size_t{64} * 64 * 3);
-  EXPECT_EQ(kandinsky_encode(engine, &encoding, picture.data(), picture.size(), nullptr,
-                             size_t{4} * 8 * 8),
-            KANDINSKY_INVALID_ARGUMENT);
-  EXPECT_THAT(kandinsky_last_error(), HasSubstr("latents"));
+  });
+  const Pixels image(kPixels);
+  std::string message;
+  EXPECT_EQ(
+      status_of([&] { engine_.encode(job("encode"), image.data(), kPixels, nullptr, kLatents); },
+                &message),
+      KANDINSKY_INVALID_ARGUMENT);
+  EXPECT_THAT(message, HasSubstr("latents"));
   EXPECT_EQ(calls, 0);
-  kandinsky_engine_free(engine);
 }
 
 TEST_F(EngineTest, CancelFromAnotherThreadEndsTheJob) {
@@ -327,41 +259,36 @@ TEST_F(EngineTest, CancelFromAnotherThreadEndsTheJob) {
     while (!started) std::this_thread::yield();
     engine_.cancel();
   });
-  DenoiseOptions endless = denoise(1);
-  endless.num_inference_steps = 999;
-  EXPECT_EQ(status_of([&] { engine_.text_to_image(prompts({"a cat"}), endless); }),
-            KANDINSKY_CANCELLED);
+  Options endless = job("text_to_image");
+  endless.set("num_inference_steps", 999);
+  EXPECT_EQ(status_of([&] { text_to_image(engine_, endless); }), KANDINSKY_CANCELLED);
   other.join();
 }
 
 TEST_F(EngineTest, ACancelThatComesBeforeTheThreadsJobEndsIt) {
-  DenoiseOptions endless = denoise(1);
-  endless.num_inference_steps = 999;
+  Options endless = job("text_to_image");
+  endless.set("num_inference_steps", 999);
   for (int i = 0; i < 20; ++i) {
     std::thread worker([&] {
-      EXPECT_EQ(status_of([&] { engine_.text_to_image(prompts({"a cat"}), endless); }),
-                KANDINSKY_CANCELLED);
+      EXPECT_EQ(status_of([&] { text_to_image(engine_, endless); }), KANDINSKY_CANCELLED);
     });
     engine_.cancel();
     worker.join();
   }
   engine_.cancel();
-  EXPECT_EQ(status_of([&] { engine_.text_to_image(prompts({"a cat"}), denoise(1)); }), KANDINSKY_OK)
-      << "this thread's own wish";
+  EXPECT_EQ(status_of([&] { text_to_image(engine_); }), KANDINSKY_OK) << "this thread's own wish";
   engine_.cancel();
   std::this_thread::sleep_for(std::chrono::milliseconds(1100));
   std::thread([&] {
-    EXPECT_EQ(status_of([&] { engine_.text_to_image(prompts({"a cat"}), denoise(1)); }),
-              KANDINSKY_OK)
-        << "too late";
+    EXPECT_EQ(status_of([&] { text_to_image(engine_); }), KANDINSKY_OK) << "too late";
   }).join();
 }
 
 TEST_F(EngineTest, AJobInAForkedChildIsRefusedAtOnceAndTheParentGoesOn) {
-  const auto expected = engine_.text_to_image(prompts({"a cat"}), denoise(1));
+  const auto expected = text_to_image(engine_);
   std::atomic<bool> is_busy = false;
-  DenoiseOptions endless = denoise(1);
-  endless.num_inference_steps = 999;
+  Options endless = job("text_to_image");
+  endless.set("num_inference_steps", 999);
   for (const bool while_working : {false, true}) {
     std::thread worker;
     if (while_working) {
@@ -369,16 +296,15 @@ TEST_F(EngineTest, AJobInAForkedChildIsRefusedAtOnceAndTheParentGoesOn) {
         is_busy = true;
         return KANDINSKY_CONTINUE;
       });
-      worker = std::thread(
-          [&] { status_of([&] { engine_.text_to_image(prompts({"a cat"}), endless); }); });
+      worker = std::thread([&] { status_of([&] { text_to_image(engine_, endless); }); });
       while (!is_busy) std::this_thread::yield();
     }
     const pid_t child = ::fork();
     if (child == 0) {
       ::alarm(20);
       std::string message;
-      const kandinsky_status status = status_of(
-          [&] { engine_.encode(std::vector<uint8_t>(64 * 64 * 3), 1, 64, 64); }, &message);
+      const kandinsky_status status =
+          status_of([&] { encode(engine_, Pixels(kPixels)); }, &message);
       const bool is_told = message.find("forked") != std::string::npos;
       engine_.cancel();
       ::_exit(status == KANDINSKY_INCOMPATIBLE && is_told ? 0 : 1);
@@ -391,33 +317,26 @@ TEST_F(EngineTest, AJobInAForkedChildIsRefusedAtOnceAndTheParentGoesOn) {
     worker.join();
     engine_.set_progress(nullptr);
   }
-  EXPECT_EQ(engine_.text_to_image(prompts({"a cat"}), denoise(1)), expected);
+  EXPECT_EQ(text_to_image(engine_), expected);
 }
 
 TEST_F(EngineTest, AMessagesExceptionEndsTheJobWithoutAProgressCallbackToo) {
   std::string text;
   for (int i = 0; i < 1000; ++i) text += "word ";
   engine_.set_message([](const char*) { throw std::domain_error("mine"); });
-  DenoiseOptions endless = denoise(1);
-  endless.num_inference_steps = 999;
-  endless.width = endless.height = 256;
+  Options endless = job("text_to_image", {text});
+  endless.set("num_inference_steps", 999).set("width", 256).set("height", 256);
   const auto start = std::chrono::steady_clock::now();
-  EXPECT_THROW(engine_.text_to_image(prompts({text}), endless), std::domain_error);
+  EXPECT_THROW(text_to_image(engine_, endless, 16 * kPixels), std::domain_error);
   EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(10));
   engine_.set_message(nullptr);
-  EXPECT_EQ(status_of([&] { engine_.text_to_image(prompts({text}), denoise(1)); }), KANDINSKY_OK);
+  EXPECT_NO_THROW(text_to_image(engine_, job("text_to_image", {text})));
 }
 
 TEST_F(EngineTest, LatentsThatAreNoneAreNotBlamedOnTheWeights) {
-  const auto [embeds, negative] = engine_.encode_prompts(prompts({"a cat"}));
   for (const float odd : {1e20F, 3e38F, INFINITY, NAN}) {
     std::string message;
-    DenoiseOptions options = denoise(1);
-    options.init_latents.assign(4 * 8 * 8, odd);
-    EXPECT_EQ(status_of([&] { engine_.denoise(embeds, negative, options); }, &message),
-              KANDINSKY_INVALID_ARGUMENT);
-    EXPECT_THAT(message, HasSubstr("init_latents"));
-    EXPECT_EQ(status_of([&] { engine_.decode(options.init_latents, 1, 64, 64); }, &message),
+    EXPECT_EQ(status_of([&] { decode(engine_, Floats(kLatents, odd)); }, &message),
               KANDINSKY_INVALID_ARGUMENT);
     EXPECT_THAT(message, HasSubstr("latents"));
   }
@@ -427,11 +346,11 @@ TEST_F(EngineTest, ASecondJobIsAnsweredBusy) {
   kandinsky_status inner = KANDINSKY_OK;
   kandinsky_status unload = KANDINSKY_OK;
   engine_.set_progress([&](const kandinsky_progress&) {
-    inner = status_of([&] { engine_.encode(std::vector<uint8_t>(64 * 64 * 3), 1, 64, 64); });
+    inner = status_of([&] { encode(engine_, Pixels(kPixels)); });
     unload = status_of([&] { engine_.unload(); });
     return KANDINSKY_CONTINUE;
   });
-  engine_.text_to_image(prompts({"a cat"}), denoise(1));
+  text_to_image(engine_);
   EXPECT_EQ(inner, KANDINSKY_BUSY);
   EXPECT_EQ(unload, KANDINSKY_BUSY);
 }
@@ -439,14 +358,14 @@ TEST_F(EngineTest, ASecondJobIsAnsweredBusy) {
 TEST_F(EngineTest, ACallbacksExceptionComesOutUnchanged) {
   engine_.set_progress(
       [](const kandinsky_progress&) -> kandinsky_action { throw std::domain_error("mine"); });
-  EXPECT_THROW(engine_.text_to_image(prompts({"a cat"}), denoise(1)), std::domain_error);
+  EXPECT_THROW(text_to_image(engine_), std::domain_error);
 }
 
 TEST_F(EngineTest, WorksOnAnyThreadAndAfterUnloading) {
-  const auto expected = engine_.text_to_image(prompts({"a cat"}), denoise(1));
+  const auto expected = text_to_image(engine_);
   engine_.unload();
-  std::vector<uint8_t> there;
-  std::thread([&] { there = engine_.text_to_image(prompts({"a cat"}), denoise(1)); }).join();
+  Pixels there;
+  std::thread([&] { there = text_to_image(engine_); }).join();
   EXPECT_EQ(there, expected);
 }
 
@@ -456,57 +375,56 @@ TEST_F(EngineTest, WrongSettingsAreRefusedBeforeAnyStep) {
     ++calls;
     return KANDINSKY_CONTINUE;
   });
-  const auto refused = [&](const std::function<void(PromptOptions&, DenoiseOptions&)>& spoil,
-                           const char* word) {
-    PromptOptions text = prompts({"a cat"});
-    DenoiseOptions options = denoise(1);
-    spoil(text, options);
+  const auto refused = [&](const char* word, const std::function<void(Options&)>& spoil) {
     std::string message;
-    EXPECT_EQ(status_of([&] { engine_.text_to_image(text, options); }, &message),
+    EXPECT_EQ(status_of(
+                  [&] {
+                    Options options = job("text_to_image");
+                    spoil(options);
+                    text_to_image(engine_, options);
+                  },
+                  &message),
               KANDINSKY_INVALID_ARGUMENT)
         << word;
     EXPECT_THAT(message, HasSubstr(word));
   };
-  for (const int steps : {0, -1, 1000, 5000}) {
-    refused([&](PromptOptions&, DenoiseOptions& o) { o.num_inference_steps = steps; }, "steps");
+  for (const auto& [name, values] :
+       {std::pair("num_inference_steps", std::vector{0., -1., 5000.}),
+        std::pair("prior_num_inference_steps", std::vector{0., 1., 5000.}),
+        std::pair("width", std::vector{0., -8., 20000.}),
+        std::pair("height", std::vector{0., -8., 20000.})}) {
+    for (const double value : values)
+      refused(name, [&](Options& o) { o.set(name, static_cast<int64_t>(value)); });
   }
-  for (const int steps : {0, 1, 5000}) {
-    refused([&](PromptOptions& p, DenoiseOptions&) { p.prior_num_inference_steps = steps; },
-            "prior steps");
+  for (const char* name : {"guidance_scale", "prior_guidance_scale"}) {
+    for (const double scale : {-1.0, 1e9, std::nan("")})
+      refused(name, [&](Options& o) { o.set(name, scale); });
   }
-  for (const int side : {0, -8, 20000}) {
-    refused([&](PromptOptions&, DenoiseOptions& o) { o.width = side; }, "width");
-    refused([&](PromptOptions&, DenoiseOptions& o) { o.height = side; }, "height");
-  }
-  for (const double scale : {-1.0, 1e9, std::nan("")}) {
-    refused([&](PromptOptions&, DenoiseOptions& o) { o.guidance_scale = scale; }, "guidance scale");
-    refused([&](PromptOptions& p, DenoiseOptions&) { p.prior_guidance_scale = scale; },
-            "prior guidance scale");
-  }
-  refused([](PromptOptions&, DenoiseOptions& o) { o.sampler = "Sketch"; }, "known are");
-  refused([](PromptOptions&, DenoiseOptions& o) { o.seeds.clear(); }, "batch size");
+  refused("expected one of", [](Options& o) { o.set("sampler", "Sketch"); });
+  refused("batch size", [](Options& o) { o.set("seeds", Seeds{}); });
+  refused("steps", [](Options& o) { o.set("num_inference_steps", 1000); });
+  refused("prompts[0] is not UTF-8", [](Options& o) { o.set("prompts", Texts{"a \xff cat"}); });
   EXPECT_EQ(calls, 0);
-  refused([](PromptOptions& p, DenoiseOptions&) { p.prompts = {"a \xff cat"}; }, "UTF-8");
 }
 
 TEST_F(EngineTest, AVeryLongPromptIsCutAndSaidSo) {
   std::string text;
   for (int i = 0; i < 100'000; ++i) text += "word ";
-  std::vector<std::string> messages;
+  Texts messages;
   engine_.set_message([&](const char* message) { messages.emplace_back(message); });
-  engine_.text_to_image(prompts({text}), denoise(1));
+  text_to_image(engine_, job("text_to_image", {text}));
   ASSERT_EQ(messages.size(), 2U);
   EXPECT_THAT(messages[0], HasSubstr("left out"));
   EXPECT_LT(messages[0].size(), 300U);
 }
 
 TEST_F(EngineTest, EmbedsAreKeptCombinedAndSaved) {
-  const kandinsky::test::TempFolder folder;
-  const auto [a, negative] = engine_.encode_prompts(prompts({"a cat"}));
-  const auto [b, unused] = engine_.encode_prompts(prompts({"a dog"}));
+  const TempFolder folder;
+  const auto [a, negative] = engine_.encode_prompts(job("encode_prompts"));
+  const auto [b, unused] = engine_.encode_prompts(job("encode_prompts", {"a dog"}));
   a.save(folder.path("a.safetensors"));
   const Embeds again = Embeds::load(folder.path("a.safetensors"));
-  EXPECT_EQ(engine_.denoise(again, negative, denoise(1)), engine_.denoise(a, negative, denoise(1)));
+  EXPECT_EQ(denoise(engine_, again, negative), denoise(engine_, a, negative));
 
   const Embeds alone = Embeds::combine({&a, &b}, {1.0, 0.0});
   int64_t shape[3];
@@ -527,18 +445,19 @@ TEST_F(EngineTest, EmbedsAreKeptCombinedAndSaved) {
 }
 
 TEST_F(EngineTest, GuidanceOffNeedsNoNegative) {
-  const auto [embeds, negative] = engine_.encode_prompts(prompts({"a cat"}));
-  DenoiseOptions options = denoise(1);
-  EXPECT_EQ(status_of([&] { engine_.denoise(embeds, Embeds(), options); }),
+  const auto [embeds, negative] = engine_.encode_prompts(job("encode_prompts"));
+  Options options = job("denoise");
+  EXPECT_EQ(status_of([&] { denoise(engine_, embeds, Embeds(), options); }),
             KANDINSKY_INVALID_ARGUMENT);
-  options.guidance_scale = 1.0;
-  EXPECT_EQ(engine_.denoise(embeds, Embeds(), options), engine_.denoise(embeds, negative, options));
+  options.set("guidance_scale", 1);
+  EXPECT_EQ(denoise(engine_, embeds, Embeds(), options),
+            denoise(engine_, embeds, negative, options));
 }
 
 TEST_F(EngineTest, BrainFloatComesClose) {
-  Engine coarse({.model_dir = kModel, .device = "cpu", .precision = "bf16"});
-  const auto exact = engine_.text_to_image(prompts({"a cat"}), denoise(1));
-  const auto rounded = coarse.text_to_image(prompts({"a cat"}), denoise(1));
+  Engine coarse(model_options("cpu", "bf16"));
+  const Pixels exact = text_to_image(engine_);
+  const Pixels rounded = text_to_image(coarse);
   double squares = 0;
   for (size_t i = 0; i < exact.size(); ++i)
     squares += std::pow(double(exact[i]) - double(rounded[i]), 2);
@@ -547,3 +466,4 @@ TEST_F(EngineTest, BrainFloatComesClose) {
 }
 
 }  // namespace
+}  // namespace kandinsky::test

@@ -8,38 +8,26 @@
 #include <thread>
 #include <vector>
 
-#include "kandinsky.hpp"
+#include "unit/engine/jobs.h"
 
+namespace kandinsky {
 namespace {
 
-using kandinsky::DenoiseOptions;
-using kandinsky::Engine;
-using kandinsky::PromptOptions;
-using kandinsky::StatusError;
+using test::Pixels;
 
-const std::string kModel = KANDINSKY_TINY_MODELS_DIR "/tiny-2-1";
-
-Engine open() { return Engine({.model_dir = kModel, .device = "cpu", .precision = "fp32"}); }
-
-std::vector<uint8_t> generate(Engine& engine, const std::string& prompt) {
-  PromptOptions prompts;
-  prompts.prompts = {prompt};
-  prompts.seeds = {1};
-  prompts.prior_num_inference_steps = 2;
-  DenoiseOptions denoise;
-  denoise.width = denoise.height = 64;
-  denoise.num_inference_steps = 2;
-  denoise.seeds = {1};
-  return engine.text_to_image(prompts, denoise);
+Pixels generate(Engine& engine, const std::string& prompt) {
+  return test::text_to_image(engine, test::job("text_to_image", {prompt}));
 }
+
+Engine open() { return Engine(test::model_options()); }
 
 TEST(CApiThreads, EnginesWorkAtTheSameTime) {
   const std::vector<std::string> prompts = {"a cat", "a dog", "a red circle"};
-  std::vector<std::vector<uint8_t>> expected;
+  std::vector<Pixels> expected;
   Engine alone = open();
   for (const std::string& prompt : prompts) expected.push_back(generate(alone, prompt));
 
-  std::vector<std::vector<uint8_t>> images(prompts.size());
+  std::vector<Pixels> images(prompts.size());
   std::vector<std::thread> threads;
   for (size_t i = 0; i < prompts.size(); ++i) {
     threads.emplace_back([&, i] {
@@ -53,7 +41,7 @@ TEST(CApiThreads, EnginesWorkAtTheSameTime) {
 
 TEST(CApiThreads, OneEngineTakesCallsFromAll) {
   Engine engine = open();
-  const std::vector<uint8_t> expected = generate(engine, "a cat");
+  const Pixels expected = generate(engine, "a cat");
   std::atomic<int> finished{0};
   std::atomic<int> refused{0};
   std::atomic<int> wrong{0};
@@ -78,7 +66,7 @@ TEST(CApiThreads, OneEngineTakesCallsFromAll) {
     while (!done) {
       engine.cancel();
       if (engine.info().latent_factor != 8) ++wrong;
-      if (kandinsky::sampler_names().empty()) ++wrong;
+      if (sampler_names().empty()) ++wrong;
       std::this_thread::sleep_for(std::chrono::milliseconds(5));
     }
   });
@@ -92,3 +80,4 @@ TEST(CApiThreads, OneEngineTakesCallsFromAll) {
 }
 
 }  // namespace
+}  // namespace kandinsky

@@ -196,7 +196,7 @@ def stop_at(host, monkeypatch, text):
     monkeypatch.setattr(host.ext("host.watcher").HostWatcher, "advance", pressing)
 
 
-@pytest.mark.parametrize("at", ["prior, step 2 ", "painting, step 0 "])
+@pytest.mark.parametrize("at", ["prior, step 2 ", "denoising, step 0 "])
 def test_a_stop_before_the_first_step_gives_the_picture_back(host, monkeypatch, at):
     stop_at(host, monkeypatch, at)
     given = picture()
@@ -207,7 +207,7 @@ def test_a_stop_before_the_first_step_gives_the_picture_back(host, monkeypatch, 
 
 @pytest.mark.parametrize("step", range(1, 12))
 def test_a_stop_at_any_step_gives_what_there_is(host, monkeypatch, step):
-    stop_at(host, monkeypatch, f"painting, step {step} ")
+    stop_at(host, monkeypatch, f"denoising, step {step} ")
     processed = host.img2img(picture(), steps=20, denoising_strength=0.5, n_iter=2)
     assert len(processed.images) == 1
     assert len(host.called("denoise")) == 1

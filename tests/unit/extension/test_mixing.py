@@ -118,7 +118,7 @@ def test_pictures_as_arrays(host):
 
 @pytest.mark.parametrize("given", ["no base64!", "aGVsbG8=", 7, [["x"]]])
 def test_what_is_no_picture_is_said(host, given):
-    with pytest.raises(host.ext("errors").UserError, match=r'"Extra image .*" is no picture'):
+    with pytest.raises(host.ext("errors").UserError, match=r'"Extra image .*" is no image'):
         host.txt2img(args=mixed(host, mix_picture_2=given))
     assert host.called("encode_prompts") == []
 

@@ -4,7 +4,7 @@ import pytest
 
 
 def conditions(call, side="conditions"):
-    return [(c.row, c.picture, c.first_step, c.last_step, c.weight) for c in call[side] or []]
+    return [(c.row, c.image, c.first_step, c.last_step, c.weight) for c in call[side] or []]
 
 
 def test_editing(host):

@@ -290,7 +290,7 @@ def test_progress_counts_every_step_once(host, monkeypatch):
     assert {total for _, total, _ in seen} == {12}
     assert host.shared.total_tqdm.updates == 12
     texts = " / ".join(text for _, _, text in seen)
-    for words in ("reading the prompt", "prior, step 3 of 6", "painting, step 4 of 4", "decoding"):
+    for words in ("reading the prompt", "prior, step 3 of 6", "denoising, step 4 of 4", "decoding"):
         assert words in texts
     seen.clear()
     host.txt2img(steps=4, batch_size=2, args=(6,))
@@ -314,7 +314,7 @@ def stop_at(host, monkeypatch, stage, step, flag):
 
 
 def test_interrupt_while_painting_gives_what_there_is(host, monkeypatch):
-    after = stop_at(host, monkeypatch, "painting", 3, "interrupted")
+    after = stop_at(host, monkeypatch, "denoising", 3, "interrupted")
     processed = host.txt2img(prompt="x", steps=20, n_iter=3)
     assert len(processed.images) == 1
     assert all("decoding" in text for text in after), after
@@ -322,7 +322,7 @@ def test_interrupt_while_painting_gives_what_there_is(host, monkeypatch):
     assert host.processing.saved(host.out / "samples") == []
 
 
-@pytest.mark.parametrize(("stage", "step"), [("prior", 0), ("prior", 5), ("painting", 0)])
+@pytest.mark.parametrize(("stage", "step"), [("prior", 0), ("prior", 5), ("denoising", 0)])
 def test_interrupt_before_there_is_anything_is_quick(host, monkeypatch, stage, step):
     stop_at(host, monkeypatch, stage, step, "interrupted")
     processed = host.txt2img(prompt="x", width=192, batch_size=2, n_iter=3)
@@ -347,7 +347,7 @@ def test_skip_goes_on_with_the_next_batch(host, monkeypatch):
 
     def pressing(self, done, text):
         advance(self, done, text)
-        if state.job_no == 0 and "painting, step 2 " in text:
+        if state.job_no == 0 and "denoising, step 2 " in text:
             state.skipped = True
 
     monkeypatch.setattr(host.ext("host.watcher").HostWatcher, "advance", pressing)
@@ -357,10 +357,10 @@ def test_skip_goes_on_with_the_next_batch(host, monkeypatch):
 
 
 def test_stop_after_this_picture_finishes_it(host, monkeypatch):
-    after = stop_at(host, monkeypatch, "painting", 2, "stopping_generation")
+    after = stop_at(host, monkeypatch, "denoising", 2, "stopping_generation")
     processed = host.txt2img(prompt="x", steps=5, n_iter=3)
     assert len(processed.images) == 1
-    assert any("painting, step 5 of 5" in text for text in after)
+    assert any("denoising, step 5 of 5" in text for text in after)
     assert len(host.processing.saved(host.out / "samples")) == 1
 
 
@@ -407,7 +407,7 @@ def test_the_settings_of_previews_may_change_meanwhile(host, monkeypatch, option
     advance = host.ext("host.watcher").HostWatcher.advance
 
     def changing(self, done, text):
-        if "painting, step 5 " in text:
+        if "denoising, step 5 " in text:
             setattr(opts, option, value)
         advance(self, done, text)
 

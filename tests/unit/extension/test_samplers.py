@@ -134,8 +134,8 @@ SCHEDULERS = [
 
 
 def test_the_lists_are_the_engines(host):
-    assert host.engine.samplers() == SAMPLERS
-    assert host.engine.schedulers() == SCHEDULERS
+    assert list(host.engine.samplers()) == SAMPLERS
+    assert list(host.engine.schedulers()) == SCHEDULERS
 
 
 def asked(host):

@@ -26,9 +26,9 @@ def test_drawing_is_repeatable_and_opens_nothing(host):
 
 
 ROWS = {
-    "Slider": {"default": 1, "minimum": 0, "maximum": 2, "step": 1, "info": ""},
-    "Choice": {"default": "a", "info": "", "choices": ("a", "b")},
-    "Switch": {"info": ""},
+    "Slider": {"default": 1, "minimum": 0, "maximum": 2, "step": 1},
+    "Choice": {"default": "a", "choices": ("a", "b")},
+    "Switch": {},
     "Picture": {},
 }
 
@@ -37,7 +37,7 @@ ROWS = {
 @pytest.mark.parametrize("panel", ["main", "advanced", "mixing"])
 def test_a_row_of_any_kind_is_drawn_on_any_panel(host, monkeypatch, kind, panel):
     rows, table = host.ext("rows"), host.ext("controls").CONTROLS
-    assert set(ROWS) == {row.__name__ for row in typing.get_args(rows.Control)}
+    assert set(ROWS) == {kind.__name__ for kind in rows.Control.__subclasses__()}
     assert {"main", "advanced", "mixing"} == set(typing.get_args(rows.Panel))
     row = getattr(rows, kind)(field="new", label="New", infotext="N", panel=panel, **ROWS[kind])
     for module in ("controls", "infotext", "ui"):
@@ -45,6 +45,18 @@ def test_a_row_of_any_kind_is_drawn_on_any_panel(host, monkeypatch, kind, panel)
     _, components = draw(host)
     assert components[-1].label == "New"
     assert len(components) == len(table) + 1
+
+
+def test_a_row_is_all_that_an_option_needs(host, monkeypatch):
+    rows, table = host.ext("rows"), host.ext("controls").CONTROLS
+    row = rows.Slider(
+        field="new", option="variation_strength", label="New", infotext="N", **ROWS["Slider"]
+    )
+    for module in ("controls", "infotext", "ui"):
+        monkeypatch.setattr(host.ext(module), "CONTROLS", (*table, row))
+    processed = host.txt2img(prompt="x", args=host.settings(new=2))
+    assert host.called("denoise")[0]["variation_strength"] == 2
+    assert ", N: 2" in processed.infotexts[0]
 
 
 def test_ids_and_labels_are_unique(host):

@@ -221,7 +221,7 @@ TEST_F(ConditionsTest, RefusesWhatLeavesAPictureUnguided) {
   refused("row is 1024", [](R& r) { r.conditions[0].row = 1024; });
   refused("row is -1", [](R& r) { r.conditions[0].row = -1; });
   refused("a condition names row 3, but there are 3", [](R& r) { r.conditions[0].row = 3; });
-  refused("negative condition 1: picture is 1", [](R& r) { r.negative_conditions[0].picture = 1; });
+  refused("negative condition 1: image is 1", [](R& r) { r.negative_conditions[0].image = 1; });
   refused("steps are 0 to 4", [](R& r) { r.conditions[0].first_step = 0; });
   refused("steps are 3 to 2", [](R& r) {
     r.conditions[0].first_step = 3;
@@ -234,7 +234,6 @@ TEST_F(ConditionsTest, RefusesWhatLeavesAPictureUnguided) {
     r.guidance_scale = 1.0;
     r.conditions[0].weight = 0.0;
   });
-  refused("guidance rescale is 1.5", [](R& r) { r.guidance_rescale = 1.5; });
   refused("guidance starts at 0.6", [](R& r) {
     r.guidance_start = 0.6;
     r.guidance_end = 0.5;

@@ -116,8 +116,8 @@ TEST_F(DenoiseModesTest, APictureDoesNotDependOnItsNeighbours) {
     row(alone.init_latents);
     row(alone.mask);
     const auto of_last = [](std::vector<Condition>& conditions) {
-      std::erase_if(conditions, [](const Condition& c) { return c.picture != 2; });
-      for (Condition& condition : conditions) condition.picture = 0;
+      std::erase_if(conditions, [](const Condition& c) { return c.image != 2; });
+      for (Condition& condition : conditions) condition.image = 0;
     };
     of_last(alone.conditions);
     of_last(alone.negative_conditions);

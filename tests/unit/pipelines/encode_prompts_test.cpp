@@ -94,7 +94,7 @@ TEST_F(EncodePromptsTest, ASideThatIsNotWantedCostsNothing) {
 
 TEST_F(EncodePromptsTest, WithoutGuidanceNothingSteersThePrior) {
   PromptRequest off = request({"a red circle"});
-  off.guidance_scale = 1.0;
+  off.prior_guidance_scale = 1.0;
   const at::Tensor expected = image(off);
   off.negative_prompts = Texts{"bad"};
   EXPECT_TRUE(image(off).equal(expected));

@@ -30,10 +30,10 @@ TEST_F(PromptMemoryTest, WhateverTheImageDependsOnRunsItAgain) {
   };
   EXPECT_TRUE(runs_again([](PromptRequest& r) { r.prompts = {"a blue square"}; }));
   EXPECT_TRUE(runs_again([](PromptRequest& r) { r.seeds = {77}; }));
-  EXPECT_TRUE(runs_again([](PromptRequest& r) { r.num_inference_steps = 4; }));
-  EXPECT_TRUE(runs_again([](PromptRequest& r) { r.guidance_scale = 2.0; }));
-  EXPECT_TRUE(runs_again([](PromptRequest& r) { r.negative_prompts = {{"ugly"}}; }));
-  EXPECT_TRUE(runs_again([](PromptRequest& r) { r.negative_prior_prompts = {{"dull"}}; }));
+  EXPECT_TRUE(runs_again([](PromptRequest& r) { r.prior_num_inference_steps = 4; }));
+  EXPECT_TRUE(runs_again([](PromptRequest& r) { r.prior_guidance_scale = 2.0; }));
+  EXPECT_TRUE(runs_again([](PromptRequest& r) { r.negative_prompts = {"ugly"}; }));
+  EXPECT_TRUE(runs_again([](PromptRequest& r) { r.negative_prior_prompts = {"dull"}; }));
   EXPECT_TRUE(runs_again([](PromptRequest& r) { r.negative_image = NegativeImage::kPrior; }));
   EXPECT_TRUE(runs_again([](PromptRequest& r) { r.parse_weights = false; }));
   EXPECT_FALSE(runs_again([](PromptRequest&) {}));

@@ -22,7 +22,7 @@ inline std::string tiny_folder(std::string_view path) {
 class TinyEncodingTest : public testing::Test {
  protected:
   /// without: names of speed-ups to leave out.
-  static std::unique_ptr<Pipeline> open(const std::vector<std::string_view>& without = {}) {
+  static std::unique_ptr<Pipeline> open(const std::vector<std::string>& without = {}) {
     const io::ModelDir model = io::ModelDir::open(tiny_folder("tiny-2-1"));
     tensor::Placement placement;
     placement.speedups = tensor::speedups_without(without);
@@ -38,7 +38,7 @@ class TinyEncodingTest : public testing::Test {
     PromptRequest request;
     request.prompts = prompts;
     for (size_t i = 0; i < prompts.size(); ++i) request.seeds.push_back(seed + i);
-    request.num_inference_steps = 3;
+    request.prior_num_inference_steps = 3;
     return request;
   }
 

@@ -1,7 +1,7 @@
-"""The engine's Python interface without an engine: fast, plain pictures that depend on all that
+"""The engine's Python interface without an engine: fast, plain images that depend on all that
 should matter.
 
-Every call is recorded in Engine.calls. Latents hold a picture directly: channels 0..2 are its
+Every call is recorded in Engine.calls. Latents hold an image directly: channels 0..2 are its
 colours / 255, one number for 8 x 8 pixels, channel 3 is noise.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import enum
 import hashlib
+import inspect
 import os
 import time
 from dataclasses import dataclass
@@ -67,7 +68,7 @@ class Info:
 @dataclass(frozen=True)
 class Condition:
     row: int
-    picture: int
+    image: int
     first_step: int
     last_step: int
     weight: float = 1.0
@@ -134,12 +135,12 @@ SCHEDULERS = [
 ]
 
 
-def samplers() -> list[str]:
-    return list(SAMPLERS)
+def samplers() -> dict[str, str]:
+    return {name: f"What {name} is." for name in SAMPLERS}
 
 
-def schedulers() -> list[str]:
-    return list(SCHEDULERS)
+def schedulers() -> dict[str, str]:
+    return {name: f"What {name} is." for name in SCHEDULERS}
 
 
 def levels(sampler: str, scheduler: str) -> str:
@@ -160,6 +161,7 @@ class Engine:
         self,
         model_dir,
         prior_dir=None,
+        *,
         device="auto",
         precision="auto",
         inpaint_dir=None,
@@ -247,15 +249,15 @@ class Engine:
         negative_texts = [_digest(text or "")[:3] for text in negative_prompts or absent]
         return Embeds(rows, texts), Embeds(negative_rows, negative_texts)
 
-    def encode_images(self, pictures):
-        self._record("encode_images", shapes=[picture.shape for picture in pictures])
-        for picture in pictures:
-            assert picture.dtype == np.uint8
-            assert picture.ndim == 2 or picture.shape[2] in (1, 3, 4)
+    def encode_images(self, images):
+        self._record("encode_images", shapes=[image.shape for image in images])
+        for image in images:
+            assert image.dtype == np.uint8
+            assert image.ndim == 2 or image.shape[2] in (1, 3, 4)
         self._steps("image_encoder", 1)
         colours = []
-        for picture in pictures:
-            deep = picture.reshape(*picture.shape[:2], -1)[..., :3]
+        for image in images:
+            deep = image.reshape(*image.shape[:2], -1)[..., :3]
             colours.append(np.broadcast_to(deep.mean(axis=(0, 1)), 3))
         return Embeds(colours, np.zeros((len(colours), 3)))
 
@@ -336,19 +338,19 @@ class Engine:
         assert latents.flags.c_contiguous
         assert latents.shape[:1:-1] == self.latent_size(width, height)
         self._steps("decode", 1)
-        pictures = np.moveaxis(latents[:, :3], 1, -1) * 255
-        large = pictures.repeat(8, axis=1).repeat(8, axis=2)
+        images = np.moveaxis(latents[:, :3], 1, -1) * 255
+        large = images.repeat(8, axis=1).repeat(8, axis=2)
         return np.clip(large + 0.5, 0, 255).astype(np.uint8)[:, :height, :width]
 
-    def encode(self, pictures, *, tiling=False):
-        self._record("encode", shape=pictures.shape, tiling=tiling)
-        assert pictures.dtype == np.uint8
-        assert pictures.flags.c_contiguous
+    def encode(self, images, *, tiling=False):
+        self._record("encode", shape=images.shape, tiling=tiling)
+        assert images.dtype == np.uint8
+        assert images.flags.c_contiguous
         self._steps("encode", 1)
-        batch, height, width, _ = pictures.shape
+        batch, height, width, _ = images.shape
         lw, lh = self.latent_size(width, height)
         missing = ((0, 0), (0, lh * 8 - height), (0, lw * 8 - width), (0, 0))
-        filled = np.pad(pictures, missing, mode="edge")
+        filled = np.pad(images, missing, mode="edge")
         blocks = filled.reshape(batch, lh, 8, lw, 8, 3).mean(axis=(2, 4))
         latents = np.zeros((batch, 4, lh, lw), dtype=np.float32)
         latents[:, :3] = np.moveaxis(blocks, -1, 1) / 255
@@ -380,8 +382,25 @@ class Engine:
         return False
 
 
+@dataclass(frozen=True)
+class Option:
+    name: str
+
+
+# Now, as a test may put its own functions in place of these.
+OPTIONS = {
+    operation: [Option(name) for name in inspect.signature(method).parameters]
+    for operation, method in {**vars(Engine), "engine": Engine.__init__}.items()
+    if inspect.isfunction(method)
+}
+
+
+def options(operation: str) -> list[Option]:
+    return OPTIONS[operation]
+
+
 def _guided(embeds, conditions, batch, steps, skipped):
-    """A colour for each picture: the mean over the steps that run of what guides it then."""
+    """A colour for each image: the mean over the steps that run of what guides it then."""
     colours = (embeds.image * 0.75 + embeds.text * 0.25) if embeds is not None else None
     if colours is None:
         return np.zeros((batch, 3))
@@ -393,8 +412,8 @@ def _guided(embeds, conditions, batch, steps, skipped):
     for condition in conditions:
         assert 1 <= condition.first_step <= condition.last_step <= steps
         assert 0 <= condition.row < len(colours)
-        covered[condition.picture, condition.first_step : condition.last_step + 1] = True
+        covered[condition.image, condition.first_step : condition.last_step + 1] = True
         ran = max(0, condition.last_step - max(condition.first_step - 1, skipped))
-        sums[condition.picture] += colours[condition.row] * condition.weight * ran
+        sums[condition.image] += colours[condition.row] * condition.weight * ran
     assert covered[:, 1:].all(), "a step without a condition"
     return sums / max(1, steps - skipped)

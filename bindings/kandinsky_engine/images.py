@@ -1,4 +1,4 @@
-"""Picture files."""
+"""Image files."""
 
 from __future__ import annotations
 
@@ -7,25 +7,26 @@ from numpy.typing import NDArray
 
 from kandinsky_engine import _arguments, _arrays
 from kandinsky_engine._load import core
-from kandinsky_engine.options import Picture
 
 
-def load_picture(path: _arguments.AnyPath) -> NDArray[np.uint8]:
+def load_image(path: _arguments.AnyPath) -> NDArray[np.uint8]:
     """Reads a PNG, JPEG or WebP file: uint8 [H, W, C], C 1 (grey), 3 (RGB) or 4 (RGBA).
 
-    It is turned upright by its orientation tag; of an animation the first picture is read. Raises
+    It is turned upright by its orientation tag; of an animation the first image is read. Raises
     NotFoundError, CorruptFileError, UnsupportedError.
     """
-    return np.asarray(core.load_picture(_arguments.path("path", path)))
+    return np.asarray(core.load_image(_arguments.path("path", path)))
 
 
-def save_picture(path: _arguments.AnyPath, array: Picture, parameters: str | None = None) -> None:
+def save_image(
+    path: _arguments.AnyPath, array: _arrays.AnyArray, parameters: str | None = None
+) -> None:
     """Writes uint8 [H, W, 3] as PNG, JPEG or WebP by the path's ending.
 
     parameters: text for a PNG, as hosts write and read it. An existing file is replaced whole or
     not at all.
     """
-    core.save_picture(
+    core.save_image(
         _arguments.path("path", path),
         _arrays.pixels("array", array),
         "" if parameters is None else _arguments.text("parameters", parameters),

@@ -1,0 +1,405 @@
+"""The keywords of Engine and its methods, from the engine's table of options.
+
+Made by tests/tools/make_keywords.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import SupportsFloat, SupportsIndex, TypedDict
+
+from kandinsky_engine._arguments import AnyPath
+from kandinsky_engine._arrays import AnyArray
+from kandinsky_engine.conditions import Condition
+
+
+class EngineOptions(TypedDict, total=False):
+    """The keywords of Engine()."""
+
+    inpaint_dir: AnyPath | None
+    """Inpainting model's folder. Default: the folder beside the model named <model>-inpaint, if
+    there is one; "": none."""
+    device: str
+    """Where to compute: cpu, cuda, cuda:1, ..., or auto: an accelerator if there is one. Default
+    "auto"."""
+    precision: str
+    """Type of weights and activations. auto: what suits the device; fp16 is not for a CPU. "auto",
+    "fp32", "bf16", "fp16". Default "auto"."""
+    prior_device: str | None
+    """Where the prior, the text encoder and the image encoder compute, in the precision that suits
+    it, such as cpu beside a small GPU. Default: device."""
+    int8_weights: bool
+    """The prior and the text encoder hold their matrices in int8 with a scale for each row: half
+    the memory of bf16, other images. Weights that are read layer by layer stay exact. Default
+    False."""
+    max_memory: SupportsIndex
+    """Memory that a job may hold, libraries included; where it is little, weights are loaded when
+    they are needed, or read layer by layer. 0: what is free when the job begins. Without effect on
+    an accelerator. 0 or more bytes. Default 0."""
+    without: Iterable[str] | None
+    """Names of speed-ups to leave out, for measuring and for looking for faults. "packed-weights",
+    "fused-operations", "fused-norms", "row-bands", "latent-grid-norms", "winograd",
+    "split-upsampling", "batched-attention", "prior-prefix-cache", "context-projections",
+    "shared-start", "pictures-at-once", "kept-embeds"."""
+
+
+class EncodePromptsOptions(TypedDict, total=False):
+    """The keywords of Engine.encode_prompts()."""
+
+    negative_prior_prompts: Iterable[str] | None
+    """What the prior guides each image embedding away from. Default: negative_prompts."""
+    negative_image: str
+    """Image side of the negative embeds. zero: the embedding of an image of zeros, which leaves
+    colours alone; prior: the prior's result for the negative prompt, even an empty one, and zero
+    without one, as diffusers does. "zero", "prior". Default "zero". Source: diffusers,
+    KandinskyPriorPipeline."""
+    prior_num_inference_steps: SupportsIndex
+    """Denoising steps of the diffusion prior (prompt -> image embedding). 2 to 1000 steps. Default
+    25. Source: diffusers, KandinskyPriorPipeline."""
+    prior_guidance_scale: SupportsFloat
+    """Classifier-free guidance of the diffusion prior; 1 and less: off. 0 to 100. Default 4.
+    Source: diffusers, KandinskyPriorPipeline."""
+    parse_weights: bool
+    """(word), (word:1.3), [word] and BREAK weigh prompts as in web UIs; off: they are plain text.
+    Default True. Source: Automatic1111, parse_prompt_attention."""
+    long_prompts: bool
+    """Read prompts in chunks of 75 tokens; off: what comes after the first 75 is left out. Default
+    False. Source: Automatic1111."""
+
+
+class DenoiseOptions(TypedDict, total=False):
+    """The keywords of Engine.denoise()."""
+
+    tiling: bool
+    """Opposite borders fit; width and height must be multiples of size_multiple (64). Default
+    False."""
+    sampler: str
+    """Algorithm that denoises the latents, in any case. "DDIM", "DDPM", "Euler", "Euler a", "Heun",
+    "LMS", "DPM2", "DPM2 a", "DPM++ 2S a", "DPM++ 2M", "DPM++ SDE", "DPM++ 2M SDE", "DPM++ 3M SDE",
+    "UniPC". Default "DDIM"."""
+    scheduler: str
+    """Spacing of the sampler's noise levels, in any case. "Automatic", "Uniform", "Karras",
+    "Exponential", "Polyexponential", "SGM Uniform", "Beta". Default "Automatic"."""
+    num_inference_steps: SupportsIndex
+    """Denoising steps of the decoder; some samplers take 999 at most. 1 to 1000 steps. Default
+    50."""
+    guidance_scale: SupportsFloat
+    """Classifier-free guidance of the decoder; 1 and less: off. 0 to 100. Default 4. Source:
+    arXiv:2207.12598."""
+    guidance_rescale: SupportsFloat
+    """How much of the guided prediction's contrast is brought back to that of the conditional one;
+    0: off. 0 to 1. Default 0. Source: diffusers, rescale_noise_cfg."""
+    guidance_start: SupportsFloat
+    """Fraction of the steps before which there is no guidance. 0 to 1. Default 0."""
+    guidance_end: SupportsFloat
+    """Fraction of the steps after which there is no guidance. 0 to 1. Default 1."""
+    cache_interval: SupportsIndex
+    """Evaluations of the UNet that one run of its inner levels serves; an approximation: 2 takes
+    about three fifths of the time. 1: off. 1 to 100 evaluations. Default 1. Source: DeepCache (CVPR
+    2024)."""
+    conditions: Iterable[Condition] | None
+    """Rows of embeds that guide an image during some steps. Default: row i guides image i in all of
+    them. Source: arXiv:2206.01714 (composable diffusion)."""
+    negative_conditions: Iterable[Condition] | None
+    """Likewise of the negative embeds."""
+    noise: AnyArray | None
+    """Unit normal noise to start from, [batch, channels, latent height, latent width]. Default:
+    that of the seeds."""
+    variation_seeds: Iterable[SupportsIndex] | None
+    """Seed of each image whose noise is mixed in. Source: Automatic1111."""
+    variation_strength: SupportsFloat
+    """How far from the seeds' noise to that of variation_seeds; 0: off. 0 to 1. Default 0. Source:
+    Automatic1111."""
+    seed_resize_width: SupportsIndex
+    """Draw the noise of an image of this size and centre it, so that a seed keeps its composition.
+    Default: off. 0 to 16384 pixels. Default 0. Source: Automatic1111."""
+    seed_resize_height: SupportsIndex
+    """Likewise. 0 to 16384 pixels. Default 0."""
+    strength: SupportsFloat
+    """Fraction of the schedule that runs on the images to start from; 0: they come back unchanged,
+    1: nothing of them is left. 0 to 1. Default 0.75. Source: diffusers,
+    KandinskyImg2ImgPipeline."""
+    init_noise: str
+    """Noise level at which image to image starts. matched: that of the first step that runs;
+    reference: as diffusers, which is noisier and which few samplers take. "matched", "reference".
+    Default "matched". Source: diffusers, KandinskyImg2ImgPipeline."""
+    mask_method: str
+    """How a mask is inpainted. model: the inpainting model; blend: the model itself, with what is
+    kept put back at each step; auto: model if there is one, else blend. "auto", "model", "blend".
+    Default "auto". Source: diffusers, KandinskyInpaintPipeline."""
+    init_latents: AnyArray | None
+    """Latents to start from, [batch, channels, latent height, latent width]. Default: text to
+    image."""
+    mask: AnyArray | None
+    """Where to inpaint init_latents, [batch, 1, latent height, latent width]: 1: inpaint, 0:
+    keep."""
+
+
+class DecodeOptions(TypedDict, total=False):
+    """The keywords of Engine.decode()."""
+
+    tiling: bool
+    """Opposite borders fit; width and height must be multiples of size_multiple (64). Default
+    False."""
+
+
+class EncodeOptions(TypedDict, total=False):
+    """The keywords of Engine.encode()."""
+
+    tiling: bool
+    """Opposite borders fit; width and height must be multiples of size_multiple (64). Default
+    False."""
+
+
+class TextToImageOptions(TypedDict, total=False):
+    """The keywords of Engine.text_to_image()."""
+
+    negative_prior_prompts: Iterable[str] | None
+    """What the prior guides each image embedding away from. Default: negative_prompts."""
+    negative_image: str
+    """Image side of the negative embeds. zero: the embedding of an image of zeros, which leaves
+    colours alone; prior: the prior's result for the negative prompt, even an empty one, and zero
+    without one, as diffusers does. "zero", "prior". Default "zero". Source: diffusers,
+    KandinskyPriorPipeline."""
+    prior_num_inference_steps: SupportsIndex
+    """Denoising steps of the diffusion prior (prompt -> image embedding). 2 to 1000 steps. Default
+    25. Source: diffusers, KandinskyPriorPipeline."""
+    prior_guidance_scale: SupportsFloat
+    """Classifier-free guidance of the diffusion prior; 1 and less: off. 0 to 100. Default 4.
+    Source: diffusers, KandinskyPriorPipeline."""
+    parse_weights: bool
+    """(word), (word:1.3), [word] and BREAK weigh prompts as in web UIs; off: they are plain text.
+    Default True. Source: Automatic1111, parse_prompt_attention."""
+    long_prompts: bool
+    """Read prompts in chunks of 75 tokens; off: what comes after the first 75 is left out. Default
+    False. Source: Automatic1111."""
+    tiling: bool
+    """Opposite borders fit; width and height must be multiples of size_multiple (64). Default
+    False."""
+    sampler: str
+    """Algorithm that denoises the latents, in any case. "DDIM", "DDPM", "Euler", "Euler a", "Heun",
+    "LMS", "DPM2", "DPM2 a", "DPM++ 2S a", "DPM++ 2M", "DPM++ SDE", "DPM++ 2M SDE", "DPM++ 3M SDE",
+    "UniPC". Default "DDIM"."""
+    scheduler: str
+    """Spacing of the sampler's noise levels, in any case. "Automatic", "Uniform", "Karras",
+    "Exponential", "Polyexponential", "SGM Uniform", "Beta". Default "Automatic"."""
+    num_inference_steps: SupportsIndex
+    """Denoising steps of the decoder; some samplers take 999 at most. 1 to 1000 steps. Default
+    50."""
+    guidance_scale: SupportsFloat
+    """Classifier-free guidance of the decoder; 1 and less: off. 0 to 100. Default 4. Source:
+    arXiv:2207.12598."""
+    guidance_rescale: SupportsFloat
+    """How much of the guided prediction's contrast is brought back to that of the conditional one;
+    0: off. 0 to 1. Default 0. Source: diffusers, rescale_noise_cfg."""
+    guidance_start: SupportsFloat
+    """Fraction of the steps before which there is no guidance. 0 to 1. Default 0."""
+    guidance_end: SupportsFloat
+    """Fraction of the steps after which there is no guidance. 0 to 1. Default 1."""
+    cache_interval: SupportsIndex
+    """Evaluations of the UNet that one run of its inner levels serves; an approximation: 2 takes
+    about three fifths of the time. 1: off. 1 to 100 evaluations. Default 1. Source: DeepCache (CVPR
+    2024)."""
+    conditions: Iterable[Condition] | None
+    """Rows of embeds that guide an image during some steps. Default: row i guides image i in all of
+    them. Source: arXiv:2206.01714 (composable diffusion)."""
+    negative_conditions: Iterable[Condition] | None
+    """Likewise of the negative embeds."""
+    noise: AnyArray | None
+    """Unit normal noise to start from, [batch, channels, latent height, latent width]. Default:
+    that of the seeds."""
+    variation_seeds: Iterable[SupportsIndex] | None
+    """Seed of each image whose noise is mixed in. Source: Automatic1111."""
+    variation_strength: SupportsFloat
+    """How far from the seeds' noise to that of variation_seeds; 0: off. 0 to 1. Default 0. Source:
+    Automatic1111."""
+    seed_resize_width: SupportsIndex
+    """Draw the noise of an image of this size and centre it, so that a seed keeps its composition.
+    Default: off. 0 to 16384 pixels. Default 0. Source: Automatic1111."""
+    seed_resize_height: SupportsIndex
+    """Likewise. 0 to 16384 pixels. Default 0."""
+
+
+class ImageToImageOptions(TypedDict, total=False):
+    """The keywords of Engine.image_to_image()."""
+
+    negative_prior_prompts: Iterable[str] | None
+    """What the prior guides each image embedding away from. Default: negative_prompts."""
+    negative_image: str
+    """Image side of the negative embeds. zero: the embedding of an image of zeros, which leaves
+    colours alone; prior: the prior's result for the negative prompt, even an empty one, and zero
+    without one, as diffusers does. "zero", "prior". Default "zero". Source: diffusers,
+    KandinskyPriorPipeline."""
+    prior_num_inference_steps: SupportsIndex
+    """Denoising steps of the diffusion prior (prompt -> image embedding). 2 to 1000 steps. Default
+    25. Source: diffusers, KandinskyPriorPipeline."""
+    prior_guidance_scale: SupportsFloat
+    """Classifier-free guidance of the diffusion prior; 1 and less: off. 0 to 100. Default 4.
+    Source: diffusers, KandinskyPriorPipeline."""
+    parse_weights: bool
+    """(word), (word:1.3), [word] and BREAK weigh prompts as in web UIs; off: they are plain text.
+    Default True. Source: Automatic1111, parse_prompt_attention."""
+    long_prompts: bool
+    """Read prompts in chunks of 75 tokens; off: what comes after the first 75 is left out. Default
+    False. Source: Automatic1111."""
+    tiling: bool
+    """Opposite borders fit; width and height must be multiples of size_multiple (64). Default
+    False."""
+    sampler: str
+    """Algorithm that denoises the latents, in any case. "DDIM", "DDPM", "Euler", "Euler a", "Heun",
+    "LMS", "DPM2", "DPM2 a", "DPM++ 2S a", "DPM++ 2M", "DPM++ SDE", "DPM++ 2M SDE", "DPM++ 3M SDE",
+    "UniPC". Default "DDIM"."""
+    scheduler: str
+    """Spacing of the sampler's noise levels, in any case. "Automatic", "Uniform", "Karras",
+    "Exponential", "Polyexponential", "SGM Uniform", "Beta". Default "Automatic"."""
+    num_inference_steps: SupportsIndex
+    """Denoising steps of the decoder; some samplers take 999 at most. 1 to 1000 steps. Default
+    50."""
+    guidance_scale: SupportsFloat
+    """Classifier-free guidance of the decoder; 1 and less: off. 0 to 100. Default 4. Source:
+    arXiv:2207.12598."""
+    guidance_rescale: SupportsFloat
+    """How much of the guided prediction's contrast is brought back to that of the conditional one;
+    0: off. 0 to 1. Default 0. Source: diffusers, rescale_noise_cfg."""
+    guidance_start: SupportsFloat
+    """Fraction of the steps before which there is no guidance. 0 to 1. Default 0."""
+    guidance_end: SupportsFloat
+    """Fraction of the steps after which there is no guidance. 0 to 1. Default 1."""
+    cache_interval: SupportsIndex
+    """Evaluations of the UNet that one run of its inner levels serves; an approximation: 2 takes
+    about three fifths of the time. 1: off. 1 to 100 evaluations. Default 1. Source: DeepCache (CVPR
+    2024)."""
+    conditions: Iterable[Condition] | None
+    """Rows of embeds that guide an image during some steps. Default: row i guides image i in all of
+    them. Source: arXiv:2206.01714 (composable diffusion)."""
+    negative_conditions: Iterable[Condition] | None
+    """Likewise of the negative embeds."""
+    noise: AnyArray | None
+    """Unit normal noise to start from, [batch, channels, latent height, latent width]. Default:
+    that of the seeds."""
+    variation_seeds: Iterable[SupportsIndex] | None
+    """Seed of each image whose noise is mixed in. Source: Automatic1111."""
+    variation_strength: SupportsFloat
+    """How far from the seeds' noise to that of variation_seeds; 0: off. 0 to 1. Default 0. Source:
+    Automatic1111."""
+    seed_resize_width: SupportsIndex
+    """Draw the noise of an image of this size and centre it, so that a seed keeps its composition.
+    Default: off. 0 to 16384 pixels. Default 0. Source: Automatic1111."""
+    seed_resize_height: SupportsIndex
+    """Likewise. 0 to 16384 pixels. Default 0."""
+    strength: SupportsFloat
+    """Fraction of the schedule that runs on the images to start from; 0: they come back unchanged,
+    1: nothing of them is left. 0 to 1. Default 0.75. Source: diffusers,
+    KandinskyImg2ImgPipeline."""
+    init_noise: str
+    """Noise level at which image to image starts. matched: that of the first step that runs;
+    reference: as diffusers, which is noisier and which few samplers take. "matched", "reference".
+    Default "matched". Source: diffusers, KandinskyImg2ImgPipeline."""
+    mask_method: str
+    """How a mask is inpainted. model: the inpainting model; blend: the model itself, with what is
+    kept put back at each step; auto: model if there is one, else blend. "auto", "model", "blend".
+    Default "auto". Source: diffusers, KandinskyInpaintPipeline."""
+    resize: str
+    """How an image of another size is brought to width x height. crop: cut off what overlaps; fill:
+    add what is missing by repeating the border. "stretch", "crop", "fill". Default "stretch".
+    Source: Automatic1111."""
+    masks: Iterable[AnyArray] | None
+    """Masks: none, 1 for the whole batch, or one for each, as large as its image. White: inpaint,
+    black and transparent: keep."""
+    invert_mask: bool
+    """Black: inpaint, white: keep. Default False."""
+    mask_blur: SupportsIndex
+    """Standard deviation of the blur of the mask's border. 0 to 64 pixels. Default 4. Source:
+    Automatic1111."""
+    mask_fill: str
+    """What the masked part holds before denoising; fill: colours from around. "original", "fill",
+    "latent noise", "latent nothing". Default "original". Source: Automatic1111."""
+    erode_mask: bool
+    """Keep only latents whose neighbours are kept, too; off: all latents outside the mask. Default
+    True. Source: diffusers, prepare_mask."""
+    composite: bool
+    """Outside the mask the images' own pixels, bit for bit; off: as the model decoded them. Default
+    True."""
+
+
+class GenerateOptions(TypedDict, total=False):
+    """The keywords of Engine.generate()."""
+
+    tiling: bool
+    """Opposite borders fit; width and height must be multiples of size_multiple (64). Default
+    False."""
+    sampler: str
+    """Algorithm that denoises the latents, in any case. "DDIM", "DDPM", "Euler", "Euler a", "Heun",
+    "LMS", "DPM2", "DPM2 a", "DPM++ 2S a", "DPM++ 2M", "DPM++ SDE", "DPM++ 2M SDE", "DPM++ 3M SDE",
+    "UniPC". Default "DDIM"."""
+    scheduler: str
+    """Spacing of the sampler's noise levels, in any case. "Automatic", "Uniform", "Karras",
+    "Exponential", "Polyexponential", "SGM Uniform", "Beta". Default "Automatic"."""
+    num_inference_steps: SupportsIndex
+    """Denoising steps of the decoder; some samplers take 999 at most. 1 to 1000 steps. Default
+    50."""
+    guidance_scale: SupportsFloat
+    """Classifier-free guidance of the decoder; 1 and less: off. 0 to 100. Default 4. Source:
+    arXiv:2207.12598."""
+    guidance_rescale: SupportsFloat
+    """How much of the guided prediction's contrast is brought back to that of the conditional one;
+    0: off. 0 to 1. Default 0. Source: diffusers, rescale_noise_cfg."""
+    guidance_start: SupportsFloat
+    """Fraction of the steps before which there is no guidance. 0 to 1. Default 0."""
+    guidance_end: SupportsFloat
+    """Fraction of the steps after which there is no guidance. 0 to 1. Default 1."""
+    cache_interval: SupportsIndex
+    """Evaluations of the UNet that one run of its inner levels serves; an approximation: 2 takes
+    about three fifths of the time. 1: off. 1 to 100 evaluations. Default 1. Source: DeepCache (CVPR
+    2024)."""
+    conditions: Iterable[Condition] | None
+    """Rows of embeds that guide an image during some steps. Default: row i guides image i in all of
+    them. Source: arXiv:2206.01714 (composable diffusion)."""
+    negative_conditions: Iterable[Condition] | None
+    """Likewise of the negative embeds."""
+    noise: AnyArray | None
+    """Unit normal noise to start from, [batch, channels, latent height, latent width]. Default:
+    that of the seeds."""
+    variation_seeds: Iterable[SupportsIndex] | None
+    """Seed of each image whose noise is mixed in. Source: Automatic1111."""
+    variation_strength: SupportsFloat
+    """How far from the seeds' noise to that of variation_seeds; 0: off. 0 to 1. Default 0. Source:
+    Automatic1111."""
+    seed_resize_width: SupportsIndex
+    """Draw the noise of an image of this size and centre it, so that a seed keeps its composition.
+    Default: off. 0 to 16384 pixels. Default 0. Source: Automatic1111."""
+    seed_resize_height: SupportsIndex
+    """Likewise. 0 to 16384 pixels. Default 0."""
+    strength: SupportsFloat
+    """Fraction of the schedule that runs on the images to start from; 0: they come back unchanged,
+    1: nothing of them is left. 0 to 1. Default 0.75. Source: diffusers,
+    KandinskyImg2ImgPipeline."""
+    init_noise: str
+    """Noise level at which image to image starts. matched: that of the first step that runs;
+    reference: as diffusers, which is noisier and which few samplers take. "matched", "reference".
+    Default "matched". Source: diffusers, KandinskyImg2ImgPipeline."""
+    mask_method: str
+    """How a mask is inpainted. model: the inpainting model; blend: the model itself, with what is
+    kept put back at each step; auto: model if there is one, else blend. "auto", "model", "blend".
+    Default "auto". Source: diffusers, KandinskyInpaintPipeline."""
+    resize: str
+    """How an image of another size is brought to width x height. crop: cut off what overlaps; fill:
+    add what is missing by repeating the border. "stretch", "crop", "fill". Default "stretch".
+    Source: Automatic1111."""
+    masks: Iterable[AnyArray] | None
+    """Masks: none, 1 for the whole batch, or one for each, as large as its image. White: inpaint,
+    black and transparent: keep."""
+    invert_mask: bool
+    """Black: inpaint, white: keep. Default False."""
+    mask_blur: SupportsIndex
+    """Standard deviation of the blur of the mask's border. 0 to 64 pixels. Default 4. Source:
+    Automatic1111."""
+    mask_fill: str
+    """What the masked part holds before denoising; fill: colours from around. "original", "fill",
+    "latent noise", "latent nothing". Default "original". Source: Automatic1111."""
+    erode_mask: bool
+    """Keep only latents whose neighbours are kept, too; off: all latents outside the mask. Default
+    True. Source: diffusers, prepare_mask."""
+    composite: bool
+    """Outside the mask the images' own pixels, bit for bit; off: as the model decoded them. Default
+    True."""

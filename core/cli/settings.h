@@ -1,0 +1,43 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "kandinsky.hpp"
+
+namespace kandinsky::cli {
+
+/// What is known about an option of the engine or of a task. Throws StatusError for any other name.
+const kandinsky_option_info& option_info(const std::string& name);
+
+/// Values of the library's options, by name.
+class Settings {
+ public:
+  using Value = std::variant<bool, std::int64_t, double, std::string, std::vector<std::string>,
+                             std::vector<std::uint64_t>>;
+
+  void set(const std::string& name, Value value) { values_[name] = std::move(value); }
+
+  bool has(const std::string& name) const { return values_.count(name) > 0; }
+
+  /// Whether it was set to something else than the default.
+  bool is_changed(const std::string& name) const { return text(name) != default_text(name); }
+
+  /// As text, e.g. "7.5" or "true". What was not set has its default.
+  std::string text(const std::string& name) const;
+
+  double number(const std::string& name) const;
+
+  /// Those that the operation has; the others keep their defaults.
+  Options options(const std::string& operation) const;
+
+ private:
+  static std::string default_text(const std::string& name);
+
+  std::map<std::string, Value> values_;
+};
+
+}  // namespace kandinsky::cli

@@ -1,0 +1,44 @@
+/// kandinsky_options, and the caller's buffers.
+#pragma once
+
+#include <array>
+
+#include "engine/c_api_guard.h"
+#include "engine/engine.h"
+#include "kandinsky.h"
+#include "options/table.h"
+
+struct kandinsky_options {
+  kandinsky::Options options;
+};
+
+namespace kandinsky::engine {
+
+/// The values, if they are options of that operation. Throws Error(kInvalidArgument) if not.
+const OptionValues& read_options(const kandinsky_options* from, const char* operation);
+
+/// Requests made of the values, with what is said once for all stages. Throws
+/// Error(kInvalidArgument) for a batch that is empty or too large.
+PromptRequest prompt_request(const OptionValues& values);
+DenoiseRequest denoise_request(const OptionValues& values);
+
+/// A caller's floats as a tensor. Throws for numbers that are not finite, and for such as no
+/// latents have.
+at::Tensor read_latents(const float* data, const std::array<int64_t, 4>& shape);
+
+/// The image's pixels, copied.
+io::Image read_image(const kandinsky_image& from, const char* name);
+
+/// Throws unless the caller's buffer has just the size that is needed.
+void check_buffer(const char* name, size_t size, int64_t expected);
+
+/// [batch_size, channels, height, width] of the latents of such images.
+std::array<int64_t, 4> latents_shape(const Engine& engine, int64_t batch_size, int64_t width,
+                                     int64_t height);
+
+int64_t count(const std::array<int64_t, 4>& shape);
+
+/// Bytes of one RGB image. Throws for sides out of range.
+int64_t image_size(int64_t width, int64_t height);
+
+}  // namespace kandinsky::engine

@@ -1,0 +1,408 @@
+#include "options/table.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
+#include <numeric>
+#include <type_traits>
+#include <utility>
+
+#include "base/ascii.h"
+#include "base/error.h"
+#include "base/utf8.h"
+#include "samplers/sampler.h"
+#include "samplers/schedulers.h"
+#include "tensor/bridge.h"
+#include "tensor/device.h"
+#include "tensor/speedups.h"
+#include "tensor/team.h"
+
+namespace kandinsky {
+namespace {
+
+constexpr double kMostBytes = 9007199254740992.0;  ///< 2^53: all below are exact as numbers
+
+/// Latents lie within 30 or so, and samplers start from some hundreds.
+constexpr float kLargestLatent = 1e4F;
+
+/// On one side: one for each of 64 images in each of 1000 steps, and some more.
+constexpr double kMaxConditions = 65536;
+
+[[noreturn]] void refuse(const std::string& message) {
+  throw Error(ErrorCode::kInvalidArgument, message);
+}
+
+// ---- Rows ----
+
+struct Limits {
+  double minimum = -std::numeric_limits<double>::infinity();
+  double maximum = std::numeric_limits<double>::infinity();
+  const std::vector<std::string>* names = nullptr;
+};
+
+/// What the type itself allows.
+template <typename Type>
+constexpr double kMost = std::numeric_limits<double>::infinity();
+template <>
+constexpr double kMost<type::Texts> = kMaxBatchSize;
+template <>
+constexpr double kMost<type::Seeds> = kMaxBatchSize;
+template <>
+constexpr double kMost<type::Images> = kMaxBatchSize;
+template <>
+constexpr double kMost<type::Conditions> = kMaxConditions;
+
+Limits unlimited() { return {}; }
+Limits range(double minimum, double maximum) { return {.minimum = minimum, .maximum = maximum}; }
+Limits names_of(const std::vector<std::string>& (*names)()) { return {.names = &names()}; }
+
+template <typename Type>
+constexpr OptionType kType = OptionType::kText;  // a Word
+template <>
+constexpr OptionType kType<type::Flag> = OptionType::kFlag;
+template <>
+constexpr OptionType kType<type::Integer> = OptionType::kInteger;
+template <>
+constexpr OptionType kType<type::Bytes> = OptionType::kInteger;
+template <>
+constexpr OptionType kType<type::Number> = OptionType::kNumber;
+template <>
+constexpr OptionType kType<type::Text> = OptionType::kText;
+template <>
+constexpr OptionType kType<type::Path> = OptionType::kPath;
+template <>
+constexpr OptionType kType<type::OptionalPath> = OptionType::kPath;
+template <>
+constexpr OptionType kType<type::Texts> = OptionType::kTexts;
+template <>
+constexpr OptionType kType<type::Seeds> = OptionType::kSeeds;
+template <>
+constexpr OptionType kType<type::Floats> = OptionType::kFloats;
+template <>
+constexpr OptionType kType<type::Images> = OptionType::kImages;
+template <>
+constexpr OptionType kType<type::Conditions> = OptionType::kConditions;
+
+template <typename Value>
+OptionField to_field(Value& value) {
+  if constexpr (std::is_enum_v<Value>) {
+    return WordField{
+        .value = &value,
+        .set = [](void* to, size_t word) { *static_cast<Value*>(to) = static_cast<Value>(word); },
+        .get = [](const void* of) { return static_cast<size_t>(*static_cast<const Value*>(of)); }};
+  } else {
+    return &value;
+  }
+}
+
+std::optional<std::string> as_text(const OptionField& field,
+                                   const std::vector<const char*>& words) {
+  return std::visit(
+      [&](const auto& value) -> std::optional<std::string> {
+        using Pointer = std::decay_t<decltype(value)>;
+        if constexpr (std::is_same_v<Pointer, WordField>) {
+          return words[value.get(value.value)];
+        } else if constexpr (std::is_same_v<Pointer, bool*> || std::is_same_v<Pointer, int*> ||
+                             std::is_same_v<Pointer, int64_t*> ||
+                             std::is_same_v<Pointer, double*> ||
+                             std::is_same_v<Pointer, std::string*>) {
+          return fmt::format("{}", *value);
+        } else {
+          return std::nullopt;
+        }
+      },
+      field);
+}
+
+template <typename Type>
+OptionRow make_row(OptionGroup group, const char* name, const Limits& limits, const char* unit,
+                   const char* help, const char* source, OptionField (*field)(OptionValues&)) {
+  OptionRow row{.group = group,
+                .type = kType<Type>,
+                .name = name,
+                .minimum = limits.minimum,
+                .maximum = std::min(limits.maximum, kMost<Type>),
+                .words = {},
+                .unit = unit,
+                .help = help,
+                .source = source,
+                .field = field,
+                .default_value = {}};
+  if constexpr (std::is_enum_v<typename Type::Value>) {
+    row.words.assign(kWords<typename Type::Value>.begin(), kWords<typename Type::Value>.end());
+  } else if (limits.names != nullptr) {
+    for (const std::string& word : *limits.names) row.words.push_back(word.c_str());
+  }
+  OptionValues defaults;
+  row.default_value = as_text(field(defaults), row.words);
+  return row;
+}
+
+const std::vector<OptionRow>& rows() {
+#define KANDINSKY_ROW(part, group, Type, name, value, limits, unit, help, source) \
+  make_row<type::Type>(OptionGroup::group, #name, limits, unit, help, source,     \
+                       [](OptionValues& values) { return to_field(values.part.name); }),
+  static const std::vector<OptionRow> all{
+#define ENGINE_ROW(...) KANDINSKY_ROW(engine, __VA_ARGS__)
+#define PROMPT_ROW(...) KANDINSKY_ROW(prompt, __VA_ARGS__)
+#define DENOISE_ROW(...) KANDINSKY_ROW(denoise, __VA_ARGS__)
+#define SOURCE_ROW(...) KANDINSKY_ROW(source, __VA_ARGS__)
+#include "options/options.def"
+  };
+#undef KANDINSKY_ROW
+  return all;
+}
+
+template <typename Table>
+std::vector<std::string> names_in(const Table& table) {
+  std::vector<std::string> names;
+  for (const auto& row : table) names.emplace_back(row.name);
+  return names;
+}
+
+// ---- Checks ----
+
+/// How many letters have to be changed, added or taken away. Source: Levenshtein distance.
+size_t distance(std::string_view from, std::string_view to) {
+  std::vector<size_t> costs(to.size() + 1);
+  std::iota(costs.begin(), costs.end(), size_t{0});
+  for (const char letter : from) {
+    size_t diagonal = costs[0]++;
+    for (size_t i = 0; i < to.size(); ++i) {
+      const size_t replaced = diagonal + (letter == to[i] ? 0 : 1);
+      diagonal = costs[i + 1];
+      costs[i + 1] = std::min({replaced, costs[i + 1] + 1, costs[i] + 1});
+    }
+  }
+  return costs.back();
+}
+
+const char* type_name(OptionType type) {
+  constexpr std::array kNames{"a flag", "an integer",      "a number",        "a text",
+                              "a path", "a list of texts", "a list of seeds", "a list of floats",
+                              "images", "conditions"};
+  return kNames[static_cast<size_t>(type)];
+}
+
+void check_range(const OptionRow& row, double value) {
+  // Also false for NaN.
+  if (value >= row.minimum && value <= row.maximum) return;
+  refuse(fmt::format("{} is {}{}{}, expected {} to {}", row.name, value,
+                     *row.unit == '\0' ? "" : " ", row.unit, row.minimum, row.maximum));
+}
+
+/// The place of a word in its row, in any case.
+size_t find_word(const OptionRow& row, std::string_view word) {
+  const auto found =
+      std::ranges::find_if(row.words, [&](const char* known) { return same_word(known, word); });
+  if (found != row.words.end()) return static_cast<size_t>(found - row.words.begin());
+  std::string known;
+  for (const char* other : row.words)
+    known += fmt::format("{}\"{}\"", known.empty() ? "" : ", ", other);
+  refuse(fmt::format("{} is \"{}\", expected one of: {}", row.name, word, known));
+}
+
+void check_count(const OptionRow& row, size_t count) {
+  if (static_cast<double>(count) > row.maximum)
+    refuse(fmt::format("there are {} {}, expected at most {}", count, row.name, row.maximum));
+}
+
+}  // namespace
+
+const std::vector<std::string>& sampler_names() {
+  static const std::vector<std::string> names = names_in(samplers::samplers());
+  return names;
+}
+
+const std::vector<std::string>& scheduler_names() {
+  static const std::vector<std::string> names = names_in(samplers::schedulers());
+  return names;
+}
+
+const std::vector<std::string>& speedup_names() {
+  static const std::vector<std::string> names = names_in(tensor::speedups());
+  return names;
+}
+
+const std::vector<std::string>& precision_names() {
+  static const std::vector<std::string> names{"auto", "fp32", "bf16", "fp16"};
+  return names;
+}
+
+const char* group_title(OptionGroup group) {
+  constexpr std::array kTitles{"Model", "Prompt",  "Noise", "Size", "Sampling", "Noise",
+                               "Image", "Latents", "Image", "Mask", "Mask"};
+  return kTitles[static_cast<size_t>(group)];
+}
+
+Span<const Operation> operations() {
+  using enum OptionGroup;
+  static const std::vector<Operation> all = [] {
+    std::vector<Operation> operations{
+        {"engine", {kModel}, {}},
+        {"encode_prompts", {kPrompt, kSeeds}, {}},
+        {"denoise", {kSeeds, kSize, kSampling, kNoise, kStart, kInpaint, kLatents}, {}},
+        {"decode", {kSize}, {}},
+        {"encode", {kSize}, {}},
+        {"text_to_image", {kPrompt, kSeeds, kSize, kSampling, kNoise}, {}},
+        {"image_to_image",
+         {kPrompt, kSeeds, kSize, kSampling, kNoise, kStart, kSource, kInpaint, kMask},
+         {}},
+        {"generate", {kSeeds, kSize, kSampling, kNoise, kStart, kSource, kInpaint, kMask}, {}},
+    };
+    for (Operation& operation : operations) {
+      for (const OptionRow& row : rows()) {
+        if (std::ranges::find(operation.groups, row.group) != operation.groups.end())
+          operation.rows.push_back(&row);
+      }
+    }
+    return operations;
+  }();
+  return all;
+}
+
+const Operation& find_operation(std::string_view name) {
+  std::string known;
+  for (const Operation& operation : operations()) {
+    if (name == operation.name) return operation;
+    known += (known.empty() ? "" : ", ") + std::string(operation.name);
+  }
+  refuse(fmt::format("there is no operation \"{}\", expected one of: {}", name, known));
+}
+
+void check_floats(const char* name, Span<const float> values) {
+  float largest = 0;
+  for (const float value : values) {
+    if (!std::isfinite(value))
+      refuse(fmt::format("{} has values that are not finite numbers", name));
+    largest = std::max(largest, std::abs(value));
+  }
+  if (largest > kLargestLatent) {
+    refuse(fmt::format("{} has values up to {:g}, expected at most {:g}", name, largest,
+                       kLargestLatent));
+  }
+}
+
+const OptionValues& Options::values_for(std::string_view operation) const {
+  if (operation == operation_.name) return values_;
+  refuse(fmt::format("options of {} are needed, these are of {}", operation, operation_.name));
+}
+
+const OptionRow& Options::find(std::string_view name) const {
+  const OptionRow* nearest = nullptr;
+  size_t least = std::numeric_limits<size_t>::max();
+  // More letters than any option has are not worth comparing.
+  const std::string_view compared = name.substr(0, 64);
+  for (const OptionRow* row : operation_.rows) {
+    if (name == row->name) return *row;
+    const size_t letters = distance(compared, row->name);
+    if (letters < least) {
+      least = letters;
+      nearest = row;
+    }
+  }
+  refuse(fmt::format("{} has no option \"{}\"; did you mean \"{}\"?", operation_.name, compared,
+                     nearest->name));
+}
+
+template <typename Value>
+Value& Options::field(const OptionRow& row, const char* setter) {
+  const OptionField field = row.field(values_);
+  if (Value* const* value = std::get_if<Value*>(&field)) return **value;
+  refuse(fmt::format("{} is {}, not {}", row.name, type_name(row.type), setter));
+}
+
+void Options::set_flag(std::string_view name, bool value) {
+  field<bool>(find(name), "a flag") = value;
+}
+
+void Options::set_integer(std::string_view name, int64_t value) {
+  const OptionRow& row = find(name);
+  if (row.type == OptionType::kNumber) return set_number(name, static_cast<double>(value));
+  const OptionField field_of = row.field(values_);
+  if (int* const* small = std::get_if<int*>(&field_of)) {
+    check_range(row, static_cast<double>(value));
+    **small = static_cast<int>(value);
+    return;
+  }
+  int64_t& to = field<int64_t>(row, "an integer");
+  check_range(row, static_cast<double>(value));
+  to = value;
+}
+
+void Options::set_number(std::string_view name, double value) {
+  const OptionRow& row = find(name);
+  double& to = field<double>(row, "a number");
+  check_range(row, value);
+  to = value;
+}
+
+void Options::set_text(std::string_view name, std::string_view value) {
+  const OptionRow& row = find(name);
+  if (row.type == OptionType::kText && find_invalid_utf8(value) != std::string_view::npos)
+    refuse(fmt::format("{} is not UTF-8", row.name));
+  const OptionField field_of = row.field(values_);
+  if (const WordField* word = std::get_if<WordField>(&field_of)) {
+    word->set(word->value, find_word(row, value));
+  } else if (std::optional<std::string>* const* path =
+                 std::get_if<std::optional<std::string>*>(&field_of)) {
+    **path = value;
+  } else {
+    std::string& to = field<std::string>(row, "a text");
+    to = row.words.empty() ? value : row.words[find_word(row, value)];
+  }
+}
+
+void Options::set_texts(std::string_view name, std::vector<std::string> values) {
+  const OptionRow& row = find(name);
+  std::vector<std::string>& to = field<std::vector<std::string>>(row, "a list of texts");
+  check_count(row, values.size());
+  for (size_t i = 0; i < values.size(); ++i) {
+    if (find_invalid_utf8(values[i]) != std::string_view::npos)
+      refuse(fmt::format("{}[{}] is not UTF-8", row.name, i));
+    if (!row.words.empty()) values[i] = row.words[find_word(row, values[i])];
+  }
+  to = std::move(values);
+}
+
+void Options::set_seeds(std::string_view name, std::vector<uint64_t> values) {
+  const OptionRow& row = find(name);
+  std::vector<uint64_t>& to = field<std::vector<uint64_t>>(row, "a list of seeds");
+  check_count(row, values.size());
+  to = std::move(values);
+}
+
+void Options::set_floats(std::string_view name, Span<const float> values,
+                         const std::array<int64_t, 4>& shape) {
+  const OptionRow& row = find(name);
+  at::Tensor& to = field<at::Tensor>(row, "a list of floats");
+  check_floats(row.name, values);
+  if (values.empty()) {
+    to = at::Tensor();
+    return;
+  }
+  const tensor::TeamGuard team;
+  const tensor::JobGuard guard;
+  to = tensor::from_floats(values.data(), shape);
+}
+
+void Options::set_images(std::string_view name, std::vector<io::Image> values) {
+  const OptionRow& row = find(name);
+  std::vector<io::Image>& to = field<std::vector<io::Image>>(row, "images");
+  check_count(row, values.size());
+  for (size_t i = 0; i < values.size(); ++i)
+    io::check_image(values[i], fmt::format("{}[{}]", row.name, i));
+  to = std::move(values);
+}
+
+void Options::set_conditions(std::string_view name, std::vector<Condition> values) {
+  const OptionRow& row = find(name);
+  std::vector<Condition>& to = field<std::vector<Condition>>(row, "conditions");
+  check_count(row, values.size());
+  to = std::move(values);
+}
+
+}  // namespace kandinsky

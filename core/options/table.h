@@ -1,0 +1,131 @@
+/// The rows of options.def at run time: options by name, checked as they are set.
+#pragma once
+
+#include <array>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "base/span.h"
+#include "options/requests.h"
+
+namespace kandinsky {
+
+enum class OptionGroup : int {
+  kModel,
+  kPrompt,
+  kSeeds,
+  kSize,
+  kSampling,
+  kNoise,
+  kStart,
+  kLatents,
+  kSource,
+  kInpaint,
+  kMask,
+};
+
+/// In the order of kandinsky_option_type.
+enum class OptionType : int {
+  kFlag,
+  kInteger,
+  kNumber,
+  kText,
+  kPath,
+  kTexts,
+  kSeeds,
+  kFloats,
+  kImages,
+  kConditions,
+};
+
+/// The values of all options; an operation uses those of its groups.
+struct OptionValues {
+  EngineOptions engine;
+  PromptRequest prompt;
+  DenoiseRequest denoise;
+  SourceRequest source;
+};
+
+/// A field of an enumeration, by the place of its word.
+struct WordField {
+  void* value;
+  void (*set)(void* value, size_t word);
+  size_t (*get)(const void* value);
+};
+
+using OptionField =
+    std::variant<bool*, int*, int64_t*, double*, std::string*, std::optional<std::string>*,
+                 std::vector<std::string>*, std::vector<uint64_t>*, at::Tensor*,
+                 std::vector<io::Image>*, std::vector<Condition>*, WordField>;
+
+struct OptionRow {
+  OptionGroup group;
+  OptionType type;
+  const char* name;
+  double minimum;                  ///< of integers and numbers
+  double maximum;                  ///< likewise; of lists: how many there may be
+  std::vector<const char*> words;  ///< empty: any text
+  const char* unit;
+  const char* help;
+  const char* source;
+  OptionField (*field)(OptionValues& values);
+  std::optional<std::string> default_value;  ///< as text; absent where no value stands for it
+};
+
+/// A call that takes options, and which.
+struct Operation {
+  const char* name;
+  std::vector<OptionGroup> groups;
+  std::vector<const OptionRow*> rows;  ///< those of the groups, in the order of options.def
+};
+
+/// The table of all operations.
+Span<const Operation> operations();
+
+/// Throws Error(kInvalidArgument) listing the known ones.
+const Operation& find_operation(std::string_view name);
+
+/// The title of a group in help texts, e.g. "Sampling".
+const char* group_title(OptionGroup group);
+
+/// Throws Error(kInvalidArgument) for numbers that are not finite, and for such as no latents have.
+void check_floats(const char* name, Span<const float> values);
+
+/// The options of one operation. All setters copy, and throw Error(kInvalidArgument) for a name
+/// that the operation does not have, naming the nearest one, for a value of another type, and for
+/// one out of range. What depends on several options or on the model is checked by the job.
+class Options {
+ public:
+  explicit Options(std::string_view operation) : operation_(find_operation(operation)) {}
+
+  void set_flag(std::string_view name, bool value);
+  void set_integer(std::string_view name, int64_t value);  ///< a number takes it, too
+  void set_number(std::string_view name, double value);
+  void set_text(std::string_view name, std::string_view value);  ///< texts, paths and words
+  void set_texts(std::string_view name, std::vector<std::string> values);
+  void set_seeds(std::string_view name, std::vector<uint64_t> values);
+  /// [batch, channels, height, width]; none: the default
+  void set_floats(std::string_view name, Span<const float> values,
+                  const std::array<int64_t, 4>& shape);
+  void set_images(std::string_view name, std::vector<io::Image> values);
+  void set_conditions(std::string_view name, std::vector<Condition> values);
+
+  const Operation& operation() const { return operation_; }
+  const OptionValues& values() const { return values_; }
+
+  /// Throws Error(kInvalidArgument) unless they are options of that operation.
+  const OptionValues& values_for(std::string_view operation) const;
+
+ private:
+  const OptionRow& find(std::string_view name) const;
+  template <typename Value>
+  Value& field(const OptionRow& row, const char* setter);
+
+  const Operation& operation_;
+  OptionValues values_;
+};
+
+}  // namespace kandinsky

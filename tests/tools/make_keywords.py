@@ -1,0 +1,158 @@
+"""Writes what is made from the engine's table of options: the Python keywords and their document.
+
+python tests/tools/make_keywords.py    with the built package on the path: PYTHONPATH=build/python
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import kandinsky_engine as kandinsky
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+KEYWORDS = ROOT / "bindings/kandinsky_engine/keywords.py"
+DOCUMENT = ROOT / "docs/options.md"
+
+TYPES = {
+    "flag": "bool",
+    "integer": "SupportsIndex",
+    "number": "SupportsFloat",
+    "text": "str",
+    "path": "AnyPath",
+    "texts": "Iterable[str]",
+    "seeds": "Iterable[SupportsIndex]",
+    "floats": "AnyArray",
+    "images": "Iterable[AnyArray]",
+    "conditions": "Iterable[Condition]",
+}
+# Arguments that the methods name themselves.
+NAMED = {
+    "model_dir",
+    "prior_dir",
+    "prompts",
+    "negative_prompts",
+    "seeds",
+    "width",
+    "height",
+    "images",
+}
+
+
+def class_name(operation: str) -> str:
+    return "".join(word.capitalize() for word in operation.split("_")) + "Options"
+
+
+def annotation(option: kandinsky.Option) -> str:
+    kind = TYPES[option.type]
+    return kind if option.default else f"{kind} | None"
+
+
+def allowed(option: kandinsky.Option) -> str:
+    """The range or the words, or nothing."""
+    if option.words:
+        return ", ".join(f'"{word}"' for word in option.words)
+    if option.unit == "bytes":
+        return "0 or more bytes"
+    if option.minimum is not None and option.maximum is not None:
+        unit = f" {option.unit}" if option.unit else ""
+        return f"{option.minimum:.17g} to {option.maximum:.17g}{unit}"
+    return ""
+
+
+def default(option: kandinsky.Option) -> str:
+    if not option.default:
+        return ""
+    if option.type == "flag":
+        return option.default.capitalize()
+    return f'"{option.default}"' if option.type in ("text", "path") else option.default
+
+
+def explanation(option: kandinsky.Option) -> str:
+    text = option.help.rstrip(".") + "."
+    if allowed(option):
+        text += f" {allowed(option)}."
+    if option.default:
+        text += f" Default {default(option)}."
+    if option.source:
+        text += f" Source: {option.source}."
+    return text
+
+
+def wrapped(text: str, width: int = 96) -> str:
+    """A docstring below a keyword."""
+    lines = [""]
+    for word in f'"""{text}"""'.split(" "):
+        if lines[-1] and len(lines[-1]) + 1 + len(word) > width:
+            lines.append(word)
+        else:
+            lines[-1] += f" {word}" if lines[-1] else word
+    return "\n".join(f"    {line}" for line in lines)
+
+
+def keywords() -> str:
+    """The text of keywords.py."""
+    parts = [
+        '"""The keywords of Engine and its methods, from the engine\'s table of options.\n\n'
+        'Made by tests/tools/make_keywords.py.\n"""\n\n'
+        "from __future__ import annotations\n\n"
+        "from collections.abc import Iterable\n"
+        "from typing import SupportsFloat, SupportsIndex, TypedDict\n\n"
+        "from kandinsky_engine._arguments import AnyPath\n"
+        "from kandinsky_engine._arrays import AnyArray\n"
+        "from kandinsky_engine.conditions import Condition\n"
+    ]
+    for operation in kandinsky.operations():
+        owner = "Engine()" if operation == "engine" else f"Engine.{operation}()"
+        fields = [
+            f"    {option.name}: {annotation(option)}\n{wrapped(explanation(option))}\n"
+            for option in kandinsky.options(operation)
+            if option.name not in NAMED
+        ]
+        parts.append(
+            f"\n\nclass {class_name(operation)}(TypedDict, total=False):\n"
+            f'    """The keywords of {owner}."""\n\n' + "".join(fields)
+        )
+    return "".join(parts)
+
+
+def document() -> str:
+    """The text of options.md."""
+    calls: dict[str, list[str]] = {}
+    table: dict[str, kandinsky.Option] = {}
+    for operation in kandinsky.operations():
+        for option in kandinsky.options(operation):
+            calls.setdefault(option.name, []).append(operation)
+            table.setdefault(option.name, option)
+    groups: dict[str, list[kandinsky.Option]] = {}
+    for option in table.values():
+        groups.setdefault(option.group, []).append(option)
+    text = (
+        "# Options\n\n"
+        "All options of the engine, by the names that C, C++ and Python know them by; "
+        "`kandinsky txt2img --help` tells the command line's flags.\n"
+        "Made from `core/options/options.def` by `tests/tools/make_keywords.py`.\n"
+    )
+    for group, options in groups.items():
+        text += f"\n## {group}\n\n| Option | Type | Default | Values | Meaning | Calls |\n"
+        text += "|---|---|---|---|---|---|\n"
+        for option in options:
+            source = f" Source: {option.source}." if option.source else ""
+            cells = (
+                f"`{option.name}`",
+                option.type,
+                default(option),
+                allowed(option),
+                option.help.rstrip(".") + "." + source,
+                ", ".join(calls[option.name]),
+            )
+            text += f"| {' | '.join(cells)} |\n"
+    return text
+
+
+def main() -> None:
+    KEYWORDS.write_text(keywords(), encoding="utf-8")
+    DOCUMENT.write_text(document(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
