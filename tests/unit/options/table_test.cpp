@@ -99,7 +99,7 @@ TEST(OptionTable, ANumberIsWithinItsRangeOrRefused) {
 TEST(OptionTable, AnUnknownNameIsAnsweredWithTheNearest) {
   refused("image_to_image has no option \"guidance_scal\"; did you mean \"guidance_scale\"?",
           [](Options& o) { o.set_number("guidance_scal", 1); });
-  refused("did you mean \"mask_blur\"?", [](Options& o) { o.set_integer("blur_mask", 1); });
+  refused("did you mean \"mask_blur\"?", [](Options& o) { o.set_integer("mask_blurr", 1); });
   refused(
       "text_to_image has no option \"strength\"", [](Options& o) { o.set_number("strength", 1); },
       "text_to_image");
