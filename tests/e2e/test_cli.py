@@ -401,6 +401,8 @@ class TestInterrupt:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            # nohup, under which the tests may run, has it ignored
+            preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),  # noqa: PLW1509
         )
         assert process.stderr is not None
         seen = []
