@@ -1,43 +1,31 @@
 #include "base/utf8.h"
 
+#include <utf8proc.h>
+
 #include <algorithm>
-#include <array>
 #include <cstdint>
 
 namespace kandinsky {
 
+namespace {
+
+/// The character at the front of the text, and how many bytes it takes; 0 of what is no UTF-8.
+std::size_t first_character(std::string_view text, utf8proc_int32_t* character) noexcept {
+  const utf8proc_ssize_t size =
+      utf8proc_iterate(reinterpret_cast<const utf8proc_uint8_t*>(text.data()),
+                       static_cast<utf8proc_ssize_t>(text.size()), character);
+  return size > 0 ? static_cast<std::size_t>(size) : 0;
+}
+
+}  // namespace
+
 std::size_t find_invalid_utf8(std::string_view text) noexcept {
-  // The ranges are table 3-7 of the Unicode standard.
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const auto is_tail = [&](std::size_t i) { return i < text.size() && (byte(i) & 0xC0U) == 0x80U; };
-  std::size_t i = 0;
-  while (i < text.size()) {
-    const unsigned char lead = byte(i);
-    if (lead < 0x80) {
-      ++i;
-      continue;
-    }
-    std::size_t length = 0;
-    unsigned char low = 0x80;
-    unsigned char high = 0xBF;
-    if (lead >= 0xC2 && lead <= 0xDF) {
-      length = 2;
-    } else if (lead >= 0xE0 && lead <= 0xEF) {
-      length = 3;
-      if (lead == 0xE0) low = 0xA0;
-      if (lead == 0xED) high = 0x9F;
-    } else if (lead >= 0xF0 && lead <= 0xF4) {
-      length = 4;
-      if (lead == 0xF0) low = 0x90;
-      if (lead == 0xF4) high = 0x8F;
-    } else {
-      return i;
-    }
-    if (i + 1 >= text.size() || byte(i + 1) < low || byte(i + 1) > high) return i;
-    for (std::size_t k = 2; k < length; ++k) {
-      if (!is_tail(i + k)) return i;
-    }
-    i += length;
+  std::size_t at = 0;
+  while (at < text.size()) {
+    utf8proc_int32_t character = 0;
+    const std::size_t size = first_character(text.substr(at), &character);
+    if (size == 0) return at;
+    at += size;
   }
   return std::string_view::npos;
 }
@@ -57,17 +45,10 @@ std::vector<char> replace_invalid_utf8(std::string_view text) {
 std::vector<char32_t> decode_utf8(std::string_view text) {
   std::vector<char32_t> result;
   result.reserve(text.size());
-  std::size_t i = 0;
-  while (i < text.size()) {
-    const auto lead = static_cast<unsigned char>(text[i]);
-    const std::size_t length = lead < 0x80 ? 1 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
-    constexpr std::array<unsigned char, 5> kLeadMask = {0, 0x7F, 0x1F, 0x0F, 0x07};
-    char32_t c = lead & kLeadMask[length];
-    for (std::size_t k = 1; k < length; ++k) {
-      c = c << 6U | (static_cast<unsigned char>(text[i + k]) & 0x3FU);
-    }
-    result.push_back(c);
-    i += length;
+  utf8proc_int32_t character = 0;
+  while (const std::size_t size = text.empty() ? 0 : first_character(text, &character)) {
+    result.push_back(static_cast<char32_t>(character));
+    text.remove_prefix(size);
   }
   return result;
 }
@@ -114,30 +95,7 @@ std::vector<char> quote_controls(std::string_view text) {
 }
 
 std::size_t encode_utf8(char32_t c, unsigned char* bytes) noexcept {
-  const auto value = static_cast<std::uint32_t>(c);
-  const auto tail = [&](unsigned shift) {
-    return static_cast<unsigned char>(0x80U | ((value >> shift) & 0x3FU));
-  };
-  if (value < 0x80) {
-    bytes[0] = static_cast<unsigned char>(value);
-    return 1;
-  }
-  if (value < 0x800) {
-    bytes[0] = static_cast<unsigned char>(0xC0U | value >> 6U);
-    bytes[1] = tail(0);
-    return 2;
-  }
-  if (value < 0x10000) {
-    bytes[0] = static_cast<unsigned char>(0xE0U | value >> 12U);
-    bytes[1] = tail(6);
-    bytes[2] = tail(0);
-    return 3;
-  }
-  bytes[0] = static_cast<unsigned char>(0xF0U | value >> 18U);
-  bytes[1] = tail(12);
-  bytes[2] = tail(6);
-  bytes[3] = tail(0);
-  return 4;
+  return static_cast<std::size_t>(utf8proc_encode_char(static_cast<utf8proc_int32_t>(c), bytes));
 }
 
 }  // namespace kandinsky

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <iterator>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -12,8 +12,8 @@
 #include "cli/commands.h"
 #include "cli/declare.h"
 #include "cli/marked.h"
-#include "cli/parameters.h"
 #include "cli/settings.h"
+#include "cli/streams.h"
 #include "kandinsky.hpp"
 
 namespace kandinsky::cli {
@@ -112,37 +112,41 @@ void print_text(const Folder& folder, const Components& components,
   fmt::print("plan         {}\n", memory->text);
 }
 
-std::string memory_json(const Memory& memory) {
-  return fmt::format(
-      "{{\"width\": {}, \"height\": {}, \"precision\": {}, \"budget\": {}, \"peak\": {}, "
-      "\"least\": {}, \"holds_everything\": {}, \"text\": {}}}",
-      memory.width, memory.height, json_string(memory.precision), memory.plan.budget,
-      memory.plan.peak, memory.plan.least, memory.plan.holds_everything != 0,
-      json_string(memory.text));
-}
-
+/// Names come from the folder's files: bytes that are no UTF-8 are replaced.
 void print_json(const Folder& folder, const Components& components,
                 const std::optional<Memory>& memory) {
-  std::string text = fmt::format(
-      "{{\n  \"pipeline\": {},\n  \"family\": {},\n  \"native_size\": {},\n  \"components\": [",
-      json_string(folder.pipeline()), json_string(folder.family()), folder.native_size());
+  nlohmann::ordered_json json{{"pipeline", folder.pipeline()},
+                              {"family", folder.family()},
+                              {"native_size", folder.native_size()},
+                              {"components", nlohmann::ordered_json::array()},
+                              {"parameters", 0},
+                              {"bytes", 0}};
   std::uint64_t parameters = 0;
   std::uint64_t bytes = 0;
-  const char* separator = "\n";
   for (const kandinsky_component_info& component : components) {
-    fmt::format_to(std::back_inserter(text),
-                   "{}    {{\"name\": {}, \"class_name\": {}, \"dtype\": {}, \"tensors\": {}, "
-                   "\"parameters\": {}, \"bytes\": {}, \"checked\": {}}}",
-                   separator, json_string(component.name), json_string(component.class_name),
-                   json_string(component.dtype), component.tensors, component.parameters,
-                   component.bytes, component.is_checked != 0);
-    separator = ",\n";
+    json["components"].push_back({{"name", component.name},
+                                  {"class_name", component.class_name},
+                                  {"dtype", component.dtype},
+                                  {"tensors", component.tensors},
+                                  {"parameters", component.parameters},
+                                  {"bytes", component.bytes},
+                                  {"checked", component.is_checked != 0}});
     parameters += component.parameters;
     bytes += component.bytes;
   }
-  fmt::print("{}\n  ],\n  \"parameters\": {},\n  \"bytes\": {}", text, parameters, bytes);
-  if (memory) fmt::print(",\n  \"memory\": {}", memory_json(*memory));
-  fmt::print("\n}}\n");
+  json["parameters"] = parameters;
+  json["bytes"] = bytes;
+  if (memory) {
+    json["memory"] = {{"width", memory->width},
+                      {"height", memory->height},
+                      {"precision", memory->precision},
+                      {"budget", memory->plan.budget},
+                      {"peak", memory->plan.peak},
+                      {"least", memory->plan.least},
+                      {"holds_everything", memory->plan.holds_everything != 0},
+                      {"text", memory->text}};
+  }
+  print(json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
 }
 
 }  // namespace

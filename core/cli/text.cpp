@@ -1,5 +1,7 @@
 #include "cli/text.h"
 
+#include <utf8proc.h>
+
 #include <algorithm>
 
 namespace kandinsky::cli {
@@ -14,23 +16,13 @@ constexpr std::string_view kBlanks[] = {"\t",     "\n",     "\v",     "\f",     
 
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
-/// Length of the UTF-8 sequence at the front of `text`, 0 if there is none: overlong forms,
-/// surrogates and code points over U+10FFFF are none.
+/// Length of the UTF-8 sequence at the front of `text`, 0 if there is none.
 std::size_t sequence_length(std::string_view text) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned char first = byte(0);
-  if (first < 0x80) return 1;
-  const std::size_t length = first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : 2;
-  if (first < 0xC2 || first > 0xF4 || text.size() < length) return 0;
-  for (std::size_t i = 1; i < length; ++i) {
-    if ((byte(i) & 0xC0) != 0x80) return 0;
-  }
-  const unsigned char second = byte(1);
-  if (first == 0xE0 && second < 0xA0) return 0;
-  if (first == 0xED && second > 0x9F) return 0;
-  if (first == 0xF0 && second < 0x90) return 0;
-  if (first == 0xF4 && second > 0x8F) return 0;
-  return length;
+  utf8proc_int32_t character = 0;
+  const utf8proc_ssize_t length =
+      utf8proc_iterate(reinterpret_cast<const utf8proc_uint8_t*>(text.data()),
+                       static_cast<utf8proc_ssize_t>(text.size()), &character);
+  return length > 0 ? static_cast<std::size_t>(length) : 0;
 }
 
 }  // namespace

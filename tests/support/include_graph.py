@@ -46,7 +46,8 @@ MAY_INCLUDE: dict[str, tuple[str, ...]] = {
 }
 
 TORCH = ("torch/", "ATen/", "c10/", "caffe2/")
-PARSERS = ("nlohmann/", "sentencepiece", "opencv2/", "png.h", "jpeglib.h", "webp/")
+JSON = ("nlohmann/",)
+PARSERS = (*JSON, "sentencepiece", "opencv2/", "png.h", "jpeglib.h", "webp/")
 # Torch-free code is compiled with another string layout than torch code, so neither sees the
 # other's libraries.
 NEVER: dict[str, tuple[str, ...]] = {
@@ -54,7 +55,7 @@ NEVER: dict[str, tuple[str, ...]] = {
     "base": TORCH,
     "io": TORCH,
     "text": TORCH,
-    "cli": (*TORCH, *PARSERS),
+    "cli": (*TORCH, *(name for name in PARSERS if name not in JSON)),
     "bindings": (*TORCH, *PARSERS),
 }
 
