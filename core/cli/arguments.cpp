@@ -117,7 +117,9 @@ std::uint64_t parse_bytes(std::string_view option, std::string_view text) {
     refuse(fmt::format("{}: {} is out of range, the number must be above 0 and up to {}", option,
                        text, kMost));
   }
-  return static_cast<std::uint64_t>(number * found->bytes);
+  const double bytes = number * found->bytes;
+  if (bytes < 1) refuse(fmt::format("{}: {} is less than one byte", option, text));
+  return static_cast<std::uint64_t>(bytes);
 }
 
 std::string parse_word(std::string_view option, std::string_view text,
