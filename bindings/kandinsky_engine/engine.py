@@ -235,6 +235,9 @@ class Engine:
         Sizes that are no multiple of info.size_multiple are filled up by repeating the border. More
         keywords: EncodeOptions.
         """
+        for name in ("width", "height"):
+            if name in options:
+                raise TypeError(f"encode() takes no keyword argument {name!r}: the images have it")
         raw = make_options("encode", options)
         return np.asarray(self._raw.encode(raw, _arrays.pixels("images", images), *self._reports))
 

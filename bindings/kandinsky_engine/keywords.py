@@ -13,9 +13,7 @@ from kandinsky_engine._arrays import AnyArray
 from kandinsky_engine.conditions import Condition
 
 
-class EngineOptions(TypedDict, total=False):
-    """The keywords of Engine()."""
-
+class _Engine(TypedDict, total=False):
     inpaint_dir: AnyPath | None
     """Inpainting model's folder. Default: the folder beside the model named <model>-inpaint, if
     there is one; "": none."""
@@ -43,9 +41,7 @@ class EngineOptions(TypedDict, total=False):
     "shared-start", "pictures-at-once", "kept-embeds"."""
 
 
-class EncodePromptsOptions(TypedDict, total=False):
-    """The keywords of Engine.encode_prompts()."""
-
+class _EncodePromptsTextToImageImageToImage(TypedDict, total=False):
     negative_prior_prompts: Iterable[str] | None
     """What the prior guides each image embedding away from. Default: negative_prompts."""
     negative_image: str
@@ -67,12 +63,13 @@ class EncodePromptsOptions(TypedDict, total=False):
     False. Source: Automatic1111."""
 
 
-class DenoiseOptions(TypedDict, total=False):
-    """The keywords of Engine.denoise()."""
-
+class _DenoiseDecodeEncodeTextToImageImageToImageGenerate(TypedDict, total=False):
     tiling: bool
     """Opposite borders fit; width and height must be multiples of size_multiple (64). Default
     False."""
+
+
+class _DenoiseTextToImageImageToImageGenerate(TypedDict, total=False):
     sampler: str
     """Algorithm that denoises the latents, in any case. "DDIM", "DDPM", "Euler", "Euler a", "Heun",
     "LMS", "DPM2", "DPM2 a", "DPM++ 2S a", "DPM++ 2M", "DPM++ SDE", "DPM++ 2M SDE", "DPM++ 3M SDE",
@@ -115,6 +112,9 @@ class DenoiseOptions(TypedDict, total=False):
     Default: off. 0 to 16384 pixels. Default 0. Source: Automatic1111."""
     seed_resize_height: SupportsIndex
     """Likewise. 0 to 16384 pixels. Default 0."""
+
+
+class _DenoiseImageToImageGenerate(TypedDict, total=False):
     strength: SupportsFloat
     """Fraction of the schedule that runs on the images to start from; 0: they come back unchanged,
     1: nothing of them is left. 0 to 1. Default 0.75. Source: diffusers,
@@ -127,6 +127,9 @@ class DenoiseOptions(TypedDict, total=False):
     """How a mask is inpainted. model: the inpainting model; blend: the model itself, with what is
     kept put back at each step; auto: model if there is one, else blend. "auto", "model", "blend".
     Default "auto". Source: diffusers, KandinskyInpaintPipeline."""
+
+
+class _Denoise(TypedDict, total=False):
     init_latents: AnyArray | None
     """Latents to start from, [batch, channels, latent height, latent width]. Default: text to
     image."""
@@ -135,271 +138,81 @@ class DenoiseOptions(TypedDict, total=False):
     keep."""
 
 
-class DecodeOptions(TypedDict, total=False):
+class _ImageToImageGenerate(TypedDict, total=False):
+    resize: str
+    """How an image of another size is brought to width x height. crop: cut off what overlaps; fill:
+    add what is missing by repeating the border. "stretch", "crop", "fill". Default "stretch".
+    Source: Automatic1111."""
+    masks: Iterable[AnyArray] | None
+    """Masks: none, 1 for the whole batch, or one for each, as large as its image. White: inpaint,
+    black and transparent: keep."""
+    invert_mask: bool
+    """Black: inpaint, white: keep. Default False."""
+    mask_blur: SupportsIndex
+    """Standard deviation of the blur of the mask's border. 0 to 64 pixels. Default 4. Source:
+    Automatic1111."""
+    mask_fill: str
+    """What the masked part holds before denoising; fill: colours from around. "original", "fill",
+    "latent noise", "latent nothing". Default "original". Source: Automatic1111."""
+    erode_mask: bool
+    """Keep only latents whose neighbours are kept, too; off: all latents outside the mask. Default
+    True. Source: diffusers, prepare_mask."""
+    composite: bool
+    """Outside the mask the images' own pixels, bit for bit; off: as the model decoded them. Default
+    True."""
+
+
+class EngineOptions(_Engine, total=False):
+    """The keywords of Engine()."""
+
+
+class EncodePromptsOptions(_EncodePromptsTextToImageImageToImage, total=False):
+    """The keywords of Engine.encode_prompts()."""
+
+
+class DenoiseOptions(
+    _DenoiseDecodeEncodeTextToImageImageToImageGenerate,
+    _DenoiseTextToImageImageToImageGenerate,
+    _DenoiseImageToImageGenerate,
+    _Denoise,
+    total=False,
+):
+    """The keywords of Engine.denoise()."""
+
+
+class DecodeOptions(_DenoiseDecodeEncodeTextToImageImageToImageGenerate, total=False):
     """The keywords of Engine.decode()."""
 
-    tiling: bool
-    """Opposite borders fit; width and height must be multiples of size_multiple (64). Default
-    False."""
 
-
-class EncodeOptions(TypedDict, total=False):
+class EncodeOptions(_DenoiseDecodeEncodeTextToImageImageToImageGenerate, total=False):
     """The keywords of Engine.encode()."""
 
-    tiling: bool
-    """Opposite borders fit; width and height must be multiples of size_multiple (64). Default
-    False."""
 
-
-class TextToImageOptions(TypedDict, total=False):
+class TextToImageOptions(
+    _EncodePromptsTextToImageImageToImage,
+    _DenoiseDecodeEncodeTextToImageImageToImageGenerate,
+    _DenoiseTextToImageImageToImageGenerate,
+    total=False,
+):
     """The keywords of Engine.text_to_image()."""
 
-    negative_prior_prompts: Iterable[str] | None
-    """What the prior guides each image embedding away from. Default: negative_prompts."""
-    negative_image: str
-    """Image side of the negative embeds. zero: the embedding of an image of zeros, which leaves
-    colours alone; prior: the prior's result for the negative prompt, even an empty one, and zero
-    without one, as diffusers does. "zero", "prior". Default "zero". Source: diffusers,
-    KandinskyPriorPipeline."""
-    prior_num_inference_steps: SupportsIndex
-    """Denoising steps of the diffusion prior (prompt -> image embedding). 2 to 1000 steps. Default
-    25. Source: diffusers, KandinskyPriorPipeline."""
-    prior_guidance_scale: SupportsFloat
-    """Classifier-free guidance of the diffusion prior; 1 and less: off. 0 to 100. Default 4.
-    Source: diffusers, KandinskyPriorPipeline."""
-    parse_weights: bool
-    """(word), (word:1.3), [word] and BREAK weigh prompts as in web UIs; off: they are plain text.
-    Default True. Source: Automatic1111, parse_prompt_attention."""
-    long_prompts: bool
-    """Read prompts in chunks of 75 tokens; off: what comes after the first 75 is left out. Default
-    False. Source: Automatic1111."""
-    tiling: bool
-    """Opposite borders fit; width and height must be multiples of size_multiple (64). Default
-    False."""
-    sampler: str
-    """Algorithm that denoises the latents, in any case. "DDIM", "DDPM", "Euler", "Euler a", "Heun",
-    "LMS", "DPM2", "DPM2 a", "DPM++ 2S a", "DPM++ 2M", "DPM++ SDE", "DPM++ 2M SDE", "DPM++ 3M SDE",
-    "UniPC". Default "DDIM"."""
-    scheduler: str
-    """Spacing of the sampler's noise levels, in any case. "Automatic", "Uniform", "Karras",
-    "Exponential", "Polyexponential", "SGM Uniform", "Beta". Default "Automatic"."""
-    num_inference_steps: SupportsIndex
-    """Denoising steps of the decoder; some samplers take 999 at most. 1 to 1000 steps. Default
-    50."""
-    guidance_scale: SupportsFloat
-    """Classifier-free guidance of the decoder; 1 and less: off. 0 to 100. Default 4. Source:
-    arXiv:2207.12598."""
-    guidance_rescale: SupportsFloat
-    """How much of the guided prediction's contrast is brought back to that of the conditional one;
-    0: off. 0 to 1. Default 0. Source: diffusers, rescale_noise_cfg."""
-    guidance_start: SupportsFloat
-    """Fraction of the steps before which there is no guidance. 0 to 1. Default 0."""
-    guidance_end: SupportsFloat
-    """Fraction of the steps after which there is no guidance. 0 to 1. Default 1."""
-    cache_interval: SupportsIndex
-    """Evaluations of the UNet that one run of its inner levels serves; an approximation: 2 takes
-    about three fifths of the time. 1: off. 1 to 100 evaluations. Default 1. Source: DeepCache (CVPR
-    2024)."""
-    conditions: Iterable[Condition] | None
-    """Rows of embeds that guide an image during some steps. Default: row i guides image i in all of
-    them. Source: arXiv:2206.01714 (composable diffusion)."""
-    negative_conditions: Iterable[Condition] | None
-    """Likewise of the negative embeds."""
-    noise: AnyArray | None
-    """Unit normal noise to start from, [batch, channels, latent height, latent width]. Default:
-    that of the seeds."""
-    variation_seeds: Iterable[SupportsIndex] | None
-    """Seed of each image whose noise is mixed in. Source: Automatic1111."""
-    variation_strength: SupportsFloat
-    """How far from the seeds' noise to that of variation_seeds; 0: off. 0 to 1. Default 0. Source:
-    Automatic1111."""
-    seed_resize_width: SupportsIndex
-    """Draw the noise of an image of this size and centre it, so that a seed keeps its composition.
-    Default: off. 0 to 16384 pixels. Default 0. Source: Automatic1111."""
-    seed_resize_height: SupportsIndex
-    """Likewise. 0 to 16384 pixels. Default 0."""
 
-
-class ImageToImageOptions(TypedDict, total=False):
+class ImageToImageOptions(
+    _EncodePromptsTextToImageImageToImage,
+    _DenoiseDecodeEncodeTextToImageImageToImageGenerate,
+    _DenoiseTextToImageImageToImageGenerate,
+    _DenoiseImageToImageGenerate,
+    _ImageToImageGenerate,
+    total=False,
+):
     """The keywords of Engine.image_to_image()."""
 
-    negative_prior_prompts: Iterable[str] | None
-    """What the prior guides each image embedding away from. Default: negative_prompts."""
-    negative_image: str
-    """Image side of the negative embeds. zero: the embedding of an image of zeros, which leaves
-    colours alone; prior: the prior's result for the negative prompt, even an empty one, and zero
-    without one, as diffusers does. "zero", "prior". Default "zero". Source: diffusers,
-    KandinskyPriorPipeline."""
-    prior_num_inference_steps: SupportsIndex
-    """Denoising steps of the diffusion prior (prompt -> image embedding). 2 to 1000 steps. Default
-    25. Source: diffusers, KandinskyPriorPipeline."""
-    prior_guidance_scale: SupportsFloat
-    """Classifier-free guidance of the diffusion prior; 1 and less: off. 0 to 100. Default 4.
-    Source: diffusers, KandinskyPriorPipeline."""
-    parse_weights: bool
-    """(word), (word:1.3), [word] and BREAK weigh prompts as in web UIs; off: they are plain text.
-    Default True. Source: Automatic1111, parse_prompt_attention."""
-    long_prompts: bool
-    """Read prompts in chunks of 75 tokens; off: what comes after the first 75 is left out. Default
-    False. Source: Automatic1111."""
-    tiling: bool
-    """Opposite borders fit; width and height must be multiples of size_multiple (64). Default
-    False."""
-    sampler: str
-    """Algorithm that denoises the latents, in any case. "DDIM", "DDPM", "Euler", "Euler a", "Heun",
-    "LMS", "DPM2", "DPM2 a", "DPM++ 2S a", "DPM++ 2M", "DPM++ SDE", "DPM++ 2M SDE", "DPM++ 3M SDE",
-    "UniPC". Default "DDIM"."""
-    scheduler: str
-    """Spacing of the sampler's noise levels, in any case. "Automatic", "Uniform", "Karras",
-    "Exponential", "Polyexponential", "SGM Uniform", "Beta". Default "Automatic"."""
-    num_inference_steps: SupportsIndex
-    """Denoising steps of the decoder; some samplers take 999 at most. 1 to 1000 steps. Default
-    50."""
-    guidance_scale: SupportsFloat
-    """Classifier-free guidance of the decoder; 1 and less: off. 0 to 100. Default 4. Source:
-    arXiv:2207.12598."""
-    guidance_rescale: SupportsFloat
-    """How much of the guided prediction's contrast is brought back to that of the conditional one;
-    0: off. 0 to 1. Default 0. Source: diffusers, rescale_noise_cfg."""
-    guidance_start: SupportsFloat
-    """Fraction of the steps before which there is no guidance. 0 to 1. Default 0."""
-    guidance_end: SupportsFloat
-    """Fraction of the steps after which there is no guidance. 0 to 1. Default 1."""
-    cache_interval: SupportsIndex
-    """Evaluations of the UNet that one run of its inner levels serves; an approximation: 2 takes
-    about three fifths of the time. 1: off. 1 to 100 evaluations. Default 1. Source: DeepCache (CVPR
-    2024)."""
-    conditions: Iterable[Condition] | None
-    """Rows of embeds that guide an image during some steps. Default: row i guides image i in all of
-    them. Source: arXiv:2206.01714 (composable diffusion)."""
-    negative_conditions: Iterable[Condition] | None
-    """Likewise of the negative embeds."""
-    noise: AnyArray | None
-    """Unit normal noise to start from, [batch, channels, latent height, latent width]. Default:
-    that of the seeds."""
-    variation_seeds: Iterable[SupportsIndex] | None
-    """Seed of each image whose noise is mixed in. Source: Automatic1111."""
-    variation_strength: SupportsFloat
-    """How far from the seeds' noise to that of variation_seeds; 0: off. 0 to 1. Default 0. Source:
-    Automatic1111."""
-    seed_resize_width: SupportsIndex
-    """Draw the noise of an image of this size and centre it, so that a seed keeps its composition.
-    Default: off. 0 to 16384 pixels. Default 0. Source: Automatic1111."""
-    seed_resize_height: SupportsIndex
-    """Likewise. 0 to 16384 pixels. Default 0."""
-    strength: SupportsFloat
-    """Fraction of the schedule that runs on the images to start from; 0: they come back unchanged,
-    1: nothing of them is left. 0 to 1. Default 0.75. Source: diffusers,
-    KandinskyImg2ImgPipeline."""
-    init_noise: str
-    """Noise level at which image to image starts. matched: that of the first step that runs;
-    reference: as diffusers, which is noisier and which few samplers take. "matched", "reference".
-    Default "matched". Source: diffusers, KandinskyImg2ImgPipeline."""
-    mask_method: str
-    """How a mask is inpainted. model: the inpainting model; blend: the model itself, with what is
-    kept put back at each step; auto: model if there is one, else blend. "auto", "model", "blend".
-    Default "auto". Source: diffusers, KandinskyInpaintPipeline."""
-    resize: str
-    """How an image of another size is brought to width x height. crop: cut off what overlaps; fill:
-    add what is missing by repeating the border. "stretch", "crop", "fill". Default "stretch".
-    Source: Automatic1111."""
-    masks: Iterable[AnyArray] | None
-    """Masks: none, 1 for the whole batch, or one for each, as large as its image. White: inpaint,
-    black and transparent: keep."""
-    invert_mask: bool
-    """Black: inpaint, white: keep. Default False."""
-    mask_blur: SupportsIndex
-    """Standard deviation of the blur of the mask's border. 0 to 64 pixels. Default 4. Source:
-    Automatic1111."""
-    mask_fill: str
-    """What the masked part holds before denoising; fill: colours from around. "original", "fill",
-    "latent noise", "latent nothing". Default "original". Source: Automatic1111."""
-    erode_mask: bool
-    """Keep only latents whose neighbours are kept, too; off: all latents outside the mask. Default
-    True. Source: diffusers, prepare_mask."""
-    composite: bool
-    """Outside the mask the images' own pixels, bit for bit; off: as the model decoded them. Default
-    True."""
 
-
-class GenerateOptions(TypedDict, total=False):
+class GenerateOptions(
+    _DenoiseDecodeEncodeTextToImageImageToImageGenerate,
+    _DenoiseTextToImageImageToImageGenerate,
+    _DenoiseImageToImageGenerate,
+    _ImageToImageGenerate,
+    total=False,
+):
     """The keywords of Engine.generate()."""
-
-    tiling: bool
-    """Opposite borders fit; width and height must be multiples of size_multiple (64). Default
-    False."""
-    sampler: str
-    """Algorithm that denoises the latents, in any case. "DDIM", "DDPM", "Euler", "Euler a", "Heun",
-    "LMS", "DPM2", "DPM2 a", "DPM++ 2S a", "DPM++ 2M", "DPM++ SDE", "DPM++ 2M SDE", "DPM++ 3M SDE",
-    "UniPC". Default "DDIM"."""
-    scheduler: str
-    """Spacing of the sampler's noise levels, in any case. "Automatic", "Uniform", "Karras",
-    "Exponential", "Polyexponential", "SGM Uniform", "Beta". Default "Automatic"."""
-    num_inference_steps: SupportsIndex
-    """Denoising steps of the decoder; some samplers take 999 at most. 1 to 1000 steps. Default
-    50."""
-    guidance_scale: SupportsFloat
-    """Classifier-free guidance of the decoder; 1 and less: off. 0 to 100. Default 4. Source:
-    arXiv:2207.12598."""
-    guidance_rescale: SupportsFloat
-    """How much of the guided prediction's contrast is brought back to that of the conditional one;
-    0: off. 0 to 1. Default 0. Source: diffusers, rescale_noise_cfg."""
-    guidance_start: SupportsFloat
-    """Fraction of the steps before which there is no guidance. 0 to 1. Default 0."""
-    guidance_end: SupportsFloat
-    """Fraction of the steps after which there is no guidance. 0 to 1. Default 1."""
-    cache_interval: SupportsIndex
-    """Evaluations of the UNet that one run of its inner levels serves; an approximation: 2 takes
-    about three fifths of the time. 1: off. 1 to 100 evaluations. Default 1. Source: DeepCache (CVPR
-    2024)."""
-    conditions: Iterable[Condition] | None
-    """Rows of embeds that guide an image during some steps. Default: row i guides image i in all of
-    them. Source: arXiv:2206.01714 (composable diffusion)."""
-    negative_conditions: Iterable[Condition] | None
-    """Likewise of the negative embeds."""
-    noise: AnyArray | None
-    """Unit normal noise to start from, [batch, channels, latent height, latent width]. Default:
-    that of the seeds."""
-    variation_seeds: Iterable[SupportsIndex] | None
-    """Seed of each image whose noise is mixed in. Source: Automatic1111."""
-    variation_strength: SupportsFloat
-    """How far from the seeds' noise to that of variation_seeds; 0: off. 0 to 1. Default 0. Source:
-    Automatic1111."""
-    seed_resize_width: SupportsIndex
-    """Draw the noise of an image of this size and centre it, so that a seed keeps its composition.
-    Default: off. 0 to 16384 pixels. Default 0. Source: Automatic1111."""
-    seed_resize_height: SupportsIndex
-    """Likewise. 0 to 16384 pixels. Default 0."""
-    strength: SupportsFloat
-    """Fraction of the schedule that runs on the images to start from; 0: they come back unchanged,
-    1: nothing of them is left. 0 to 1. Default 0.75. Source: diffusers,
-    KandinskyImg2ImgPipeline."""
-    init_noise: str
-    """Noise level at which image to image starts. matched: that of the first step that runs;
-    reference: as diffusers, which is noisier and which few samplers take. "matched", "reference".
-    Default "matched". Source: diffusers, KandinskyImg2ImgPipeline."""
-    mask_method: str
-    """How a mask is inpainted. model: the inpainting model; blend: the model itself, with what is
-    kept put back at each step; auto: model if there is one, else blend. "auto", "model", "blend".
-    Default "auto". Source: diffusers, KandinskyInpaintPipeline."""
-    resize: str
-    """How an image of another size is brought to width x height. crop: cut off what overlaps; fill:
-    add what is missing by repeating the border. "stretch", "crop", "fill". Default "stretch".
-    Source: Automatic1111."""
-    masks: Iterable[AnyArray] | None
-    """Masks: none, 1 for the whole batch, or one for each, as large as its image. White: inpaint,
-    black and transparent: keep."""
-    invert_mask: bool
-    """Black: inpaint, white: keep. Default False."""
-    mask_blur: SupportsIndex
-    """Standard deviation of the blur of the mask's border. 0 to 64 pixels. Default 4. Source:
-    Automatic1111."""
-    mask_fill: str
-    """What the masked part holds before denoising; fill: colours from around. "original", "fill",
-    "latent noise", "latent nothing". Default "original". Source: Automatic1111."""
-    erode_mask: bool
-    """Keep only latents whose neighbours are kept, too; off: all latents outside the mask. Default
-    True. Source: diffusers, prepare_mask."""
-    composite: bool
-    """Outside the mask the images' own pixels, bit for bit; off: as the model decoded them. Default
-    True."""

@@ -16,7 +16,6 @@
 using kandinsky::DenoiseRequest;
 using kandinsky::Error;
 using kandinsky::ErrorCode;
-using kandinsky::OptionValues;
 using kandinsky::PromptRequest;
 using kandinsky::engine::check_buffer;
 using kandinsky::engine::check_count;
@@ -33,6 +32,7 @@ using kandinsky::engine::read_latents;
 using kandinsky::engine::read_options;
 using kandinsky::engine::required;
 using kandinsky::engine::write_info;
+using kandinsky::options::OptionValues;
 using kandinsky::pipelines::Embeds;
 
 struct kandinsky_engine {

@@ -12,7 +12,6 @@
 
 using kandinsky::Error;
 using kandinsky::ErrorCode;
-using kandinsky::OptionRow;
 using kandinsky::Span;
 using kandinsky::engine::check_count;
 using kandinsky::engine::guarded;
@@ -20,6 +19,7 @@ using kandinsky::engine::init_info;
 using kandinsky::engine::read_image;
 using kandinsky::engine::required;
 using kandinsky::engine::write_info;
+using kandinsky::options::OptionRow;
 
 namespace {
 
@@ -41,10 +41,11 @@ kandinsky_status set_option(kandinsky_options* options, const char* name, const 
   return guarded([&] { set(required(options, "options").options, &required(name, "name")); });
 }
 
-static_assert(static_cast<int>(kandinsky::OptionType::kFlag) == KANDINSKY_FLAG);
-static_assert(static_cast<int>(kandinsky::OptionType::kText) == KANDINSKY_TEXT);
-static_assert(static_cast<int>(kandinsky::OptionType::kFloats) == KANDINSKY_FLOATS);
-static_assert(static_cast<int>(kandinsky::OptionType::kConditions) == KANDINSKY_CONDITIONS);
+static_assert(static_cast<int>(kandinsky::options::OptionType::kFlag) == KANDINSKY_FLAG);
+static_assert(static_cast<int>(kandinsky::options::OptionType::kText) == KANDINSKY_TEXT);
+static_assert(static_cast<int>(kandinsky::options::OptionType::kFloats) == KANDINSKY_FLOATS);
+static_assert(static_cast<int>(kandinsky::options::OptionType::kConditions) ==
+              KANDINSKY_CONDITIONS);
 
 }  // namespace
 
@@ -53,7 +54,7 @@ extern "C" {
 kandinsky_status kandinsky_options_new(const char* operation, kandinsky_options** out) {
   return guarded([&] {
     required(out, "out");
-    *out = new kandinsky_options{kandinsky::Options(&required(operation, "operation"))};
+    *out = new kandinsky_options{kandinsky::options::Options(&required(operation, "operation"))};
   });
 }
 
@@ -61,7 +62,7 @@ void kandinsky_options_free(kandinsky_options* options) { delete options; }
 
 kandinsky_status kandinsky_options_set_flag(kandinsky_options* options, const char* name,
                                             int32_t value) {
-  return set_option(options, name, [&](kandinsky::Options& to, std::string_view key) {
+  return set_option(options, name, [&](kandinsky::options::Options& to, std::string_view key) {
     if (value != 0 && value != 1) {
       throw Error(ErrorCode::kInvalidArgument,
                   fmt::format("{} is {}, expected 0 or 1", key, value));
@@ -72,28 +73,28 @@ kandinsky_status kandinsky_options_set_flag(kandinsky_options* options, const ch
 
 kandinsky_status kandinsky_options_set_integer(kandinsky_options* options, const char* name,
                                                int64_t value) {
-  return set_option(options, name, [&](kandinsky::Options& to, std::string_view key) {
+  return set_option(options, name, [&](kandinsky::options::Options& to, std::string_view key) {
     to.set_integer(key, value);
   });
 }
 
 kandinsky_status kandinsky_options_set_number(kandinsky_options* options, const char* name,
                                               double value) {
-  return set_option(options, name, [&](kandinsky::Options& to, std::string_view key) {
+  return set_option(options, name, [&](kandinsky::options::Options& to, std::string_view key) {
     to.set_number(key, value);
   });
 }
 
 kandinsky_status kandinsky_options_set_text(kandinsky_options* options, const char* name,
                                             const char* value) {
-  return set_option(options, name, [&](kandinsky::Options& to, std::string_view key) {
+  return set_option(options, name, [&](kandinsky::options::Options& to, std::string_view key) {
     to.set_text(key, &required(value, "value"));
   });
 }
 
 kandinsky_status kandinsky_options_set_texts(kandinsky_options* options, const char* name,
                                              const char* const* values, size_t count) {
-  return set_option(options, name, [&](kandinsky::Options& to, std::string_view key) {
+  return set_option(options, name, [&](kandinsky::options::Options& to, std::string_view key) {
     std::vector<std::string> texts;
     for (const char* text : items(values, count, name)) texts.emplace_back(&required(text, name));
     to.set_texts(key, std::move(texts));
@@ -102,7 +103,7 @@ kandinsky_status kandinsky_options_set_texts(kandinsky_options* options, const c
 
 kandinsky_status kandinsky_options_set_seeds(kandinsky_options* options, const char* name,
                                              const uint64_t* values, size_t count) {
-  return set_option(options, name, [&](kandinsky::Options& to, std::string_view key) {
+  return set_option(options, name, [&](kandinsky::options::Options& to, std::string_view key) {
     const auto seeds = items(values, count, name);
     to.set_seeds(key, {seeds.begin(), seeds.end()});
   });
@@ -110,7 +111,7 @@ kandinsky_status kandinsky_options_set_seeds(kandinsky_options* options, const c
 
 kandinsky_status kandinsky_options_set_floats(kandinsky_options* options, const char* name,
                                               const float* values, const int64_t shape[4]) {
-  return set_option(options, name, [&](kandinsky::Options& to, std::string_view key) {
+  return set_option(options, name, [&](kandinsky::options::Options& to, std::string_view key) {
     if (values == nullptr) {
       to.set_floats(key, {}, {});
       return;
@@ -133,7 +134,7 @@ kandinsky_status kandinsky_options_set_floats(kandinsky_options* options, const 
 
 kandinsky_status kandinsky_options_set_images(kandinsky_options* options, const char* name,
                                               const kandinsky_image* values, size_t count) {
-  return set_option(options, name, [&](kandinsky::Options& to, std::string_view key) {
+  return set_option(options, name, [&](kandinsky::options::Options& to, std::string_view key) {
     std::vector<kandinsky::io::Image> images;
     for (const kandinsky_image& image : items(values, count, name, kandinsky::kMaxBatchSize))
       images.push_back(read_image(image, name));
@@ -143,7 +144,7 @@ kandinsky_status kandinsky_options_set_images(kandinsky_options* options, const 
 
 kandinsky_status kandinsky_options_set_conditions(kandinsky_options* options, const char* name,
                                                   const kandinsky_condition* values, size_t count) {
-  return set_option(options, name, [&](kandinsky::Options& to, std::string_view key) {
+  return set_option(options, name, [&](kandinsky::options::Options& to, std::string_view key) {
     std::vector<kandinsky::Condition> conditions;
     for (const kandinsky_condition& from : items(values, count, name)) {
       conditions.push_back({.row = from.row,
@@ -160,14 +161,15 @@ void kandinsky_option_info_init_sized(kandinsky_option_info* info, size_t size) 
   init_info(info, size);
 }
 
-size_t kandinsky_operation_count(void) { return kandinsky::operations().size(); }
+size_t kandinsky_operation_count(void) { return kandinsky::options::operations().size(); }
 
 const char* kandinsky_operation_name(size_t index) {
-  return index < kandinsky_operation_count() ? kandinsky::operations()[index].name : nullptr;
+  return index < kandinsky_operation_count() ? kandinsky::options::operations()[index].name
+                                             : nullptr;
 }
 
 size_t kandinsky_option_count(const char* operation) {
-  for (const kandinsky::Operation& known : kandinsky::operations()) {
+  for (const kandinsky::options::Operation& known : kandinsky::options::operations()) {
     if (operation != nullptr && std::string_view(operation) == known.name) return known.rows.size();
   }
   return 0;
@@ -176,7 +178,7 @@ size_t kandinsky_option_count(const char* operation) {
 kandinsky_status kandinsky_option_get_info(const char* operation, size_t index,
                                            kandinsky_option_info* info) {
   return guarded([&] {
-    const auto& rows = kandinsky::find_operation(&required(operation, "operation")).rows;
+    const auto& rows = kandinsky::options::find_operation(&required(operation, "operation")).rows;
     if (index >= rows.size()) {
       throw Error(ErrorCode::kInvalidArgument, fmt::format("there is no option {} of {}, only {}",
                                                            index, operation, rows.size()));
@@ -185,7 +187,7 @@ kandinsky_status kandinsky_option_get_info(const char* operation, size_t index,
     write_info({.struct_size = 0,
                 .type = static_cast<kandinsky_option_type>(row.type),
                 .name = row.name,
-                .group = kandinsky::group_title(row.group),
+                .group = kandinsky::options::group_title(row.group),
                 .default_value = row.default_value ? row.default_value->c_str() : nullptr,
                 .minimum = row.minimum,
                 .maximum = row.maximum,
@@ -203,6 +205,13 @@ kandinsky_status kandinsky_option_get_info(const char* operation, size_t index,
 namespace kandinsky::engine {
 namespace {
 
+/// Of what has one for each image.
+void check_given(const char* name, size_t count) {
+  if (count > 0) return;
+  throw Error(ErrorCode::kInvalidArgument,
+              fmt::format("{}: none are given, one is needed for each image", name));
+}
+
 /// Samplers may work in place.
 at::Tensor copy_of(const at::Tensor& floats) {
   return floats.defined() ? floats.clone() : at::Tensor();
@@ -210,19 +219,20 @@ at::Tensor copy_of(const at::Tensor& floats) {
 
 }  // namespace
 
-const OptionValues& read_options(const kandinsky_options* from, const char* operation) {
+const options::OptionValues& read_options(const kandinsky_options* from, const char* operation) {
   return required(from, "options").options.values_for(operation);
 }
 
-PromptRequest prompt_request(const OptionValues& values) {
+PromptRequest prompt_request(const options::OptionValues& values) {
+  check_given("prompts", values.prompt.prompts.size());
   PromptRequest request = values.prompt;
   request.seeds = values.denoise.seeds;
   return request;
 }
 
-DenoiseRequest denoise_request(const OptionValues& values) {
+DenoiseRequest denoise_request(const options::OptionValues& values) {
+  check_given("seeds", values.denoise.seeds.size());
   DenoiseRequest request = values.denoise;
-  check_batch_size(static_cast<int64_t>(request.seeds.size()));
   const tensor::TeamGuard team;
   const tensor::JobGuard guard;
   request.noise = copy_of(request.noise);
@@ -232,7 +242,7 @@ DenoiseRequest denoise_request(const OptionValues& values) {
 }
 
 at::Tensor read_latents(const float* data, const std::array<int64_t, 4>& shape) {
-  check_floats("latents", {data, static_cast<size_t>(count(shape))});
+  options::check_floats("latents", {data, static_cast<size_t>(count(shape))});
   const tensor::TeamGuard team;
   const tensor::JobGuard guard;
   return tensor::from_floats(data, shape);

@@ -9,18 +9,18 @@
 #include "options/table.h"
 
 struct kandinsky_options {
-  kandinsky::Options options;
+  kandinsky::options::Options options;
 };
 
 namespace kandinsky::engine {
 
 /// The values, if they are options of that operation. Throws Error(kInvalidArgument) if not.
-const OptionValues& read_options(const kandinsky_options* from, const char* operation);
+const options::OptionValues& read_options(const kandinsky_options* from, const char* operation);
 
 /// Requests made of the values, with what is said once for all stages. Throws
-/// Error(kInvalidArgument) for a batch that is empty or too large.
-PromptRequest prompt_request(const OptionValues& values);
-DenoiseRequest denoise_request(const OptionValues& values);
+/// Error(kInvalidArgument) for an empty batch.
+PromptRequest prompt_request(const options::OptionValues& values);
+DenoiseRequest denoise_request(const options::OptionValues& values);
 
 /// A caller's floats as a tensor. Throws for numbers that are not finite, and for such as no
 /// latents have.

@@ -46,8 +46,7 @@ void check_size(int64_t width, int64_t height) {
 void check_batch_size(int64_t batch_size) {
   if (batch_size >= 1 && batch_size <= kMaxBatchSize) return;
   throw Error(ErrorCode::kInvalidArgument,
-              fmt::format("batch size is {}, expected 1 to {} (as many prompts and seeds)",
-                          batch_size, kMaxBatchSize));
+              fmt::format("batch size is {}, expected 1 to {}", batch_size, kMaxBatchSize));
 }
 
 void PromptRequest::check() const {

@@ -20,7 +20,7 @@
 #include "tensor/speedups.h"
 #include "tensor/team.h"
 
-namespace kandinsky {
+namespace kandinsky::options {
 namespace {
 
 constexpr double kMostBytes = 9007199254740992.0;  ///< 2^53: all below are exact as numbers
@@ -187,9 +187,11 @@ const char* type_name(OptionType type) {
   return kNames[static_cast<size_t>(type)];
 }
 
-void check_range(const OptionRow& row, double value) {
+/// Integers are compared as such: above 2^53 they are not numbers exactly.
+template <typename Value>
+void check_range(const OptionRow& row, Value value) {
   // Also false for NaN.
-  if (value >= row.minimum && value <= row.maximum) return;
+  if (value >= static_cast<Value>(row.minimum) && value <= static_cast<Value>(row.maximum)) return;
   refuse(fmt::format("{} is {}{}{}, expected {} to {}", row.name, value,
                      *row.unit == '\0' ? "" : " ", row.unit, row.minimum, row.maximum));
 }
@@ -324,12 +326,12 @@ void Options::set_integer(std::string_view name, int64_t value) {
   if (row.type == OptionType::kNumber) return set_number(name, static_cast<double>(value));
   const OptionField field_of = row.field(values_);
   if (int* const* small = std::get_if<int*>(&field_of)) {
-    check_range(row, static_cast<double>(value));
+    check_range(row, value);
     **small = static_cast<int>(value);
     return;
   }
   int64_t& to = field<int64_t>(row, "an integer");
-  check_range(row, static_cast<double>(value));
+  check_range(row, value);
   to = value;
 }
 
@@ -405,4 +407,4 @@ void Options::set_conditions(std::string_view name, std::vector<Condition> value
   to = std::move(values);
 }
 
-}  // namespace kandinsky
+}  // namespace kandinsky::options

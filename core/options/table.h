@@ -11,7 +11,7 @@
 #include "base/span.h"
 #include "options/requests.h"
 
-namespace kandinsky {
+namespace kandinsky::options {
 
 enum class OptionGroup : int {
   kModel,
@@ -128,4 +128,4 @@ class Options {
   OptionValues values_;
 };
 
-}  // namespace kandinsky
+}  // namespace kandinsky::options

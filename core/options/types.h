@@ -72,11 +72,15 @@ inline constexpr std::array kWords<MaskFill>{"original", "fill", "latent noise",
 template <>
 inline constexpr std::array kWords<ResizeMode>{"stretch", "crop", "fill"};
 
+namespace options {
+
 /// The names that an option takes which names something in a table; the first is the default.
 const std::vector<std::string>& sampler_names();
 const std::vector<std::string>& scheduler_names();
 const std::vector<std::string>& speedup_names();
 const std::vector<std::string>& precision_names();
+
+}  // namespace options
 
 /// The types of options, each with that of the field which holds the value.
 namespace type {

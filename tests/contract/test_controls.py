@@ -280,3 +280,9 @@ def test_whole_floats_are_fine_for_whole_numbers(ext):
 def test_switches_take_what_callers_write(ext, given, value):
     row = next(row for row in ext.controls.CONTROLS if row.field == "long_prompts")
     assert row.check(given) is value
+
+
+def test_what_is_taken_without_a_choice_is_the_engines_own() -> None:
+    choose_sampler = MODULES.choose_sampler
+    assert choose_sampler.DEFAULT_SAMPLER == next(iter(kandinsky.samplers()))
+    assert choose_sampler.DEFAULT_SCHEDULER == next(iter(kandinsky.schedulers()))

@@ -272,22 +272,8 @@ TEST_F(OnDeviceTest, APriorStepCopiesAsFew) {
 TEST_F(OnDeviceTest, CancelledAtEveryCallItStaysUsable) {
   const Pixels expected = text_to_image(there_);
   const int64_t held = device::allocated_bytes();
-  int all = 0;
-  there_.set_progress([&](const kandinsky_progress&) {
-    ++all;
-    return KANDINSKY_CONTINUE;
-  });
-  text_to_image(there_);
-  ASSERT_GT(all, 5);
-  for (int stop_at = 1; stop_at <= all; ++stop_at) {
-    int call = 0;
-    there_.set_progress([&](const kandinsky_progress&) {
-      return ++call == stop_at ? KANDINSKY_CANCEL : KANDINSKY_CONTINUE;
-    });
-    EXPECT_EQ(status_of([&] { text_to_image(there_); }), KANDINSKY_CANCELLED) << stop_at;
-    EXPECT_EQ(device::allocated_bytes(), held) << stop_at;
-  }
-  there_.set_progress(nullptr);
+  cancel_at_every_call(
+      there_, [&] { text_to_image(there_); }, [&] { EXPECT_EQ(device::allocated_bytes(), held); });
   EXPECT_EQ(text_to_image(there_), expected);
 }
 

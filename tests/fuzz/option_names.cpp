@@ -11,9 +11,9 @@ namespace tensor = kandinsky::tensor;
 
 namespace {
 
-using kandinsky::Operation;
-using kandinsky::Options;
-using kandinsky::OptionType;
+using kandinsky::options::Operation;
+using kandinsky::options::Options;
+using kandinsky::options::OptionType;
 
 /// Sets an option with the setter of that type, to a value made of the text.
 void set(Options* options, OptionType type, std::string_view name, std::string_view text) {
@@ -64,7 +64,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     });
     return 0;
   }
-  const auto operations = kandinsky::operations();
+  const auto operations = kandinsky::options::operations();
   const Operation& operation = operations[input.byte() % operations.size()];
   const auto type = static_cast<OptionType>(input.byte() % 10);
   // Half of the inputs name an option that there is.

@@ -41,14 +41,14 @@ class Place:
         self.cmake_log = folder / "cmake.log"
         for path in (self.tools, self.host, self.root / "extension" / "kandinsky_ext"):
             path.mkdir(parents=True)
-        text = (ROOT / "install.py").read_text(encoding="utf-8")
+        shutil.copy(ROOT / "install.py", self.root)
+        package = self.root / "extension" / "kandinsky_ext"
+        for name in ("__init__.py", "engine_folder.py", "progress.py", "wheels.py"):
+            shutil.copy(ROOT / "extension" / "kandinsky_ext" / name, package)
+        text = (package / "progress.py").read_text(encoding="utf-8")
         quick = text.replace("\nREPORT_SECONDS = 10\n", "\nREPORT_SECONDS = 0.25\n")
         assert quick != text
-        (self.root / "install.py").write_text(quick, encoding="utf-8")
-        for name in ("__init__.py", "engine_folder.py", "wheels.py"):
-            shutil.copy(
-                ROOT / "extension" / "kandinsky_ext" / name, self.root / "extension/kandinsky_ext"
-            )
+        (package / "progress.py").write_text(quick, encoding="utf-8")
         shutil.copy(ROOT / "extension" / "released-wheels.txt", self.root / "extension")
         for name in ("CMakeLists.txt", "pyproject.toml", "core/engine.cpp", "bindings/m.cpp"):
             (self.root / name).parent.mkdir(exist_ok=True)

@@ -5,6 +5,7 @@ python tests/tools/make_keywords.py    with the built package on the path: PYTHO
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
 
 import kandinsky_engine as kandinsky
@@ -25,17 +26,15 @@ TYPES = {
     "images": "Iterable[AnyArray]",
     "conditions": "Iterable[Condition]",
 }
-# Arguments that the methods name themselves.
-NAMED = {
-    "model_dir",
-    "prior_dir",
-    "prompts",
-    "negative_prompts",
-    "seeds",
-    "width",
-    "height",
-    "images",
-}
+FROM_IMAGES = {"encode": {"width", "height"}}
+WIDTH = 100
+"""Of a line, as ruff has it."""
+
+
+def named(operation: str) -> set[str]:
+    """What is no keyword of the method's: its own arguments, and what it finds out itself."""
+    method = kandinsky.Engine if operation == "engine" else getattr(kandinsky.Engine, operation)
+    return {*inspect.signature(method).parameters, *FROM_IMAGES.get(operation, ())}
 
 
 def class_name(operation: str) -> str:
@@ -78,7 +77,7 @@ def explanation(option: kandinsky.Option) -> str:
     return text
 
 
-def wrapped(text: str, width: int = 96) -> str:
+def wrapped(text: str, width: int = WIDTH - 4) -> str:
     """A docstring below a keyword."""
     lines = [""]
     for word in f'"""{text}"""'.split(" "):
@@ -101,17 +100,34 @@ def keywords() -> str:
         "from kandinsky_engine._arrays import AnyArray\n"
         "from kandinsky_engine.conditions import Condition\n"
     ]
+    # Options that belong to the same methods stand in one class.
+    users: dict[str, tuple[str, ...]] = {}
+    table: dict[str, kandinsky.Option] = {}
     for operation in kandinsky.operations():
-        owner = "Engine()" if operation == "engine" else f"Engine.{operation}()"
+        for option in kandinsky.options(operation):
+            if option.name not in named(operation):
+                users[option.name] = (*users.get(option.name, ()), operation)
+                table[option.name] = option
+    shared: dict[tuple[str, ...], list[kandinsky.Option]] = {}
+    for name, methods in users.items():
+        shared.setdefault(methods, []).append(table[name])
+    bases: dict[str, list[str]] = {operation: [] for operation in kandinsky.operations()}
+    for methods, options in shared.items():
+        base = "_" + "".join(class_name(method).removesuffix("Options") for method in methods)
         fields = [
             f"    {option.name}: {annotation(option)}\n{wrapped(explanation(option))}\n"
-            for option in kandinsky.options(operation)
-            if option.name not in NAMED
+            for option in options
         ]
-        parts.append(
-            f"\n\nclass {class_name(operation)}(TypedDict, total=False):\n"
-            f'    """The keywords of {owner}."""\n\n' + "".join(fields)
-        )
+        parts.append(f"\n\nclass {base}(TypedDict, total=False):\n{''.join(fields)}")
+        for method in methods:
+            bases[method].append(base)
+    for operation, own in bases.items():
+        owner = "Engine()" if operation == "engine" else f"Engine.{operation}()"
+        line = f"class {class_name(operation)}({', '.join(own)}, total=False):\n"
+        if len(line) > WIDTH + 1:
+            arguments = "".join(f"    {name},\n" for name in (*own, "total=False"))
+            line = f"class {class_name(operation)}(\n{arguments}):\n"
+        parts.append(f'\n\n{line}    """The keywords of {owner}."""\n')
     return "".join(parts)
 
 

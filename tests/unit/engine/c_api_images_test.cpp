@@ -265,23 +265,7 @@ TEST_F(ImagesTest, CanBeCancelledAtEveryCallAndStaysUsable) {
   Options options = from({scene()});
   options.set("masks", std::vector{mask(20)}).set("strength", 1);
   const Pixels expected = image_to_image(engine_, options);
-  int calls = 0;
-  engine_.set_progress([&](const kandinsky_progress&) {
-    ++calls;
-    return KANDINSKY_CONTINUE;
-  });
-  image_to_image(engine_, options);
-  const int all = calls;
-  ASSERT_GT(all, 8);
-  for (int stop_at = 1; stop_at <= all; ++stop_at) {
-    int call = 0;
-    engine_.set_progress([&](const kandinsky_progress&) {
-      return ++call == stop_at ? KANDINSKY_CANCEL : KANDINSKY_CONTINUE;
-    });
-    EXPECT_EQ(status_of([&] { image_to_image(engine_, options); }), KANDINSKY_CANCELLED) << stop_at;
-    EXPECT_EQ(call, stop_at);
-  }
-  engine_.set_progress(nullptr);
+  cancel_at_every_call(engine_, [&] { image_to_image(engine_, options); });
   EXPECT_EQ(image_to_image(engine_, options), expected);
 }
 

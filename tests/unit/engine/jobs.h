@@ -1,6 +1,8 @@
 /// Small jobs through kandinsky.hpp: their options, and results as vectors.
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -123,6 +125,31 @@ inline kandinsky_status status_of(const std::function<void()>& body,
     return error.status();
   }
   return KANDINSKY_OK;
+}
+
+/// Runs the job once to count its calls of the progress callback, then once for each of them, which
+/// cancels it there. after_each: what else is to hold then.
+inline void cancel_at_every_call(
+    Engine& engine, const std::function<void()>& job,
+    const std::function<void()>& after_each = [] {}) {
+  int all = 0;
+  engine.set_progress([&](const kandinsky_progress&) {
+    ++all;
+    return KANDINSKY_CONTINUE;
+  });
+  job();
+  ASSERT_GT(all, 8);
+  for (int stop_at = 1; stop_at <= all; ++stop_at) {
+    SCOPED_TRACE(stop_at);
+    int call = 0;
+    engine.set_progress([&](const kandinsky_progress&) {
+      return ++call == stop_at ? KANDINSKY_CANCEL : KANDINSKY_CONTINUE;
+    });
+    EXPECT_EQ(status_of(job), KANDINSKY_CANCELLED);
+    EXPECT_EQ(call, stop_at);
+    after_each();
+  }
+  engine.set_progress(nullptr);
 }
 
 }  // namespace kandinsky::test
