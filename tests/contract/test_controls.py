@@ -284,5 +284,5 @@ def test_switches_take_what_callers_write(ext, given, value):
 
 def test_what_is_taken_without_a_choice_is_the_engines_own() -> None:
     choose_sampler = MODULES.choose_sampler
-    assert choose_sampler.DEFAULT_SAMPLER == next(iter(kandinsky.samplers()))
-    assert choose_sampler.DEFAULT_SCHEDULER == next(iter(kandinsky.schedulers()))
+    assert next(iter(kandinsky.samplers())) == choose_sampler.DEFAULT_SAMPLER
+    assert next(iter(kandinsky.schedulers())) == choose_sampler.DEFAULT_SCHEDULER
