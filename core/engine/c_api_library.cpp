@@ -8,10 +8,10 @@
 
 #include "engine/c_api_guard.h"
 #include "io/atomic_file.h"
-#include "io/codec.h"
+#include "io/images/codec.h"
 #include "options/requests.h"
-#include "pipelines/family.h"
-#include "pipelines/folder.h"
+#include "pipelines/families/families.h"
+#include "pipelines/families/folder.h"
 #include "samplers/sampler.h"
 #include "samplers/schedulers.h"
 #include "tensor/speedups.h"

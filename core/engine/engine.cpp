@@ -11,8 +11,8 @@
 
 #include "base/error.h"
 #include "base/utf8.h"
-#include "pipelines/encode_text.h"
-#include "pipelines/paint.h"
+#include "engine/generate.h"
+#include "pipelines/text/encode_text.h"
 #include "tensor/bridge.h"
 #include "tensor/recycled.h"
 #include "tensor/team.h"
@@ -266,7 +266,7 @@ void Engine::text_to_image(const PromptRequest& prompts, const DenoiseRequest& r
     pipeline_->check(request);
     plan(with_texts(outline(request), prompts), monitor);
     const auto [embeds, negative_embeds] = pipeline_->encode_prompts(prompts, monitor);
-    pipelines::paint(*pipeline_, embeds, &negative_embeds, request, monitor, pictures);
+    engine::paint(*pipeline_, embeds, &negative_embeds, request, monitor, pictures);
   });
 }
 
@@ -280,8 +280,8 @@ void Engine::image_to_image(const PromptRequest& prompts, const DenoiseRequest& 
       plan(with_texts(outline(request, &source), prompts), monitor);
       encoded = pipeline_->encode_prompts(prompts, monitor);
     }
-    pipelines::paint_from(*pipeline_, prepared, encoded.embeds, &encoded.negative_embeds, request,
-                          monitor, pictures);
+    engine::paint_from(*pipeline_, prepared, encoded.embeds, &encoded.negative_embeds, request,
+                       monitor, pictures);
   });
 }
 
@@ -291,7 +291,7 @@ void Engine::paint(const Embeds& embeds, const Embeds* negative_embeds,
     if (source == nullptr) {
       pipeline_->check(embeds, negative_embeds, request);
       plan(with_embeds(outline(request), embeds, negative_embeds), monitor);
-      pipelines::paint(*pipeline_, embeds, negative_embeds, request, monitor, pictures);
+      engine::paint(*pipeline_, embeds, negative_embeds, request, monitor, pictures);
       return;
     }
     const Source prepared = pipelines::prepare_source(*pipeline_, *source, request, monitor);
@@ -300,8 +300,7 @@ void Engine::paint(const Embeds& embeds, const Embeds* negative_embeds,
                        pipelines::with_stand_ins(geometry(), *source, request));
       plan(with_embeds(outline(request, source), embeds, negative_embeds), monitor);
     }
-    pipelines::paint_from(*pipeline_, prepared, embeds, negative_embeds, request, monitor,
-                          pictures);
+    engine::paint_from(*pipeline_, prepared, embeds, negative_embeds, request, monitor, pictures);
   });
 }
 

@@ -10,7 +10,7 @@
 
 #include "base/cancel.h"
 #include "options/requests.h"
-#include "pipelines/family.h"
+#include "pipelines/families/families.h"
 #include "pipelines/monitor.h"
 
 namespace kandinsky::engine {

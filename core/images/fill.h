@@ -1,6 +1,6 @@
 #pragma once
 
-#include "io/image.h"
+#include "io/images/image.h"
 
 namespace kandinsky::images {
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "io/image.h"
+#include "io/images/image.h"
 
 /// Arithmetic on images. All of it gives the same bits on any number of threads.
 namespace kandinsky::images {

@@ -2,7 +2,7 @@
 
 #include <ATen/core/Tensor.h>
 
-#include "io/image.h"
+#include "io/images/image.h"
 
 namespace kandinsky::images {
 

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "images/resize.h"
-#include "io/image.h"
+#include "io/images/image.h"
 
 namespace kandinsky {
 

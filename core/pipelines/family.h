@@ -1,123 +1,15 @@
-/// What a model family is, and the table of all of them.
+/// What a model family is.
 #pragma once
 
 #include <memory>
 #include <optional>
-#include <string>
 #include <string_view>
-#include <vector>
 
-#include "base/span.h"
-#include "io/image.h"
 #include "io/model_dir.h"
-#include "options/requests.h"
-#include "pipelines/embeds.h"
-#include "pipelines/monitor.h"
+#include "pipelines/pipeline.h"
 #include "tensor/device.h"
-#include "text/tokens.h"
 
 namespace kandinsky::pipelines {
-
-/// Sizes that callers need before any weight is loaded.
-struct Geometry {
-  int64_t native_size = 0;  ///< side in pixels of the training pictures
-  int64_t latent_channels = 0;
-  int64_t latent_factor = 0;  ///< pixels per latent in each direction
-  int64_t size_multiple = 0;  ///< pixel sizes are rounded up to a multiple of this inside
-
-  /// {height, width} of the latents of a picture. Throws Error(kInvalidArgument) for sides out of
-  /// range.
-  std::pair<int64_t, int64_t> latent_size(int64_t width, int64_t height) const;
-
-  /// Throws Error(kInvalidArgument) unless opposite borders can fit: sides that are no multiples of
-  /// size_multiple are cropped.
-  void check_tiling(int64_t width, int64_t height) const;
-};
-
-/// What a job is going to do, as far as memory is concerned.
-struct JobOutline {
-  bool encodes_texts = false;
-  bool encodes_images = false;  ///< for their embeds
-  bool needs_zero_image = false;
-  bool denoises = false;
-  bool encodes = false;
-  bool decodes = false;
-  bool has_mask = false;
-  MaskMethod mask_method = MaskMethod::kAuto;
-  int64_t width = 0;  ///< pixels, as is height; unused by a job of embeds alone
-  int64_t height = 0;
-  int64_t batch_size = 1;
-  int64_t kept_features = 0;  ///< that the feature cache holds at most, each of a pair of samples
-  /// Rows of embeds that guide the pictures, and of negative ones.
-  int64_t rows = 1;
-  int64_t negative_rows = 1;
-  int64_t text_tokens = text::kDefaultMaxLength;  ///< of the longest row
-  int64_t prior_rows = 3;  ///< of one run of the prior: what it leads to, and away from
-};
-
-/// A memory plan in few words.
-struct MemorySummary {
-  int64_t budget = 0;  ///< bytes, as are the others
-  int64_t peak = 0;    ///< in memory at most, with what the process takes anyway
-  int64_t least = 0;   ///< the smallest budget with which the job would run
-  bool holds_everything = false;
-  std::string text;
-};
-
-/// One opened model: the arrows from texts to pictures. Weights are loaded by the first call that
-/// needs them. Not thread-safe. Latents and embeds are fp32 on the CPU; rows never influence each
-/// other.
-class Pipeline {
- public:
-  virtual ~Pipeline() = default;
-
-  virtual const Geometry& geometry() const = 0;
-  virtual std::string_view prior_path() const = 0;
-  /// The folder of the inpainting model; empty if there is none.
-  virtual std::string_view inpaint_path() const = 0;
-
-  struct EncodedPrompts {
-    Embeds embeds;
-    Embeds negative_embeds;
-  };
-  virtual void check(const PromptRequest& request) const = 0;
-  virtual EncodedPrompts encode_prompts(const PromptRequest& request, const Monitor& monitor) = 0;
-
-  /// Embeds of pictures instead of texts: image_embeds is what the image encoder sees, the text
-  /// part that of the empty text. One row per picture.
-  virtual Embeds encode_images(const std::vector<io::Image>& pictures, const Monitor& monitor) = 0;
-
-  /// Throws Error(kInvalidArgument) for settings with which denoise() would refuse, so that a whole
-  /// task fails before its first step.
-  virtual void check(const DenoiseRequest& request) const = 0;
-
-  /// The same, and for embeds that do not fit the request. negative_embeds may be null when
-  /// guidance is off.
-  virtual void check(const Embeds& embeds, const Embeds* negative_embeds,
-                     const DenoiseRequest& request) const = 0;
-
-  /// negative_embeds may be null when guidance is off. Returns latents [B, C, h, w].
-  virtual at::Tensor denoise(const Embeds& embeds, const Embeds* negative_embeds,
-                             const DenoiseRequest& request, const Monitor& monitor) = 0;
-
-  /// latents: [B, C, h, w] -> pixels [B, 3, H, W] in about [-1, 1]. tiling: opposite borders fit.
-  virtual at::Tensor decode(const at::Tensor& latents, bool tiling, const Monitor& monitor) = 0;
-
-  /// pixels: [B, 3, H, W] in [-1, 1], sides multiples of size_multiple -> latents.
-  virtual at::Tensor encode(const at::Tensor& pixels, bool tiling, const Monitor& monitor) = 0;
-
-  /// Plans what is in memory when, and keeps to it until the next plan; without one, weights stay
-  /// once they are loaded. max_memory: bytes that the process may hold for it, 0: what is free.
-  /// Says through the monitor when not everything stays loaded. Throws Error(kOutOfMemory) naming
-  /// the smallest possible budget for one that is too small.
-  virtual void plan_memory(const JobOutline& job, int64_t max_memory, const Monitor& monitor) = 0;
-
-  /// What that plan would be. Throws alike.
-  virtual MemorySummary describe_memory(const JobOutline& job, int64_t max_memory) const = 0;
-
-  /// Frees all weights.
-  virtual void unload() = 0;
-};
 
 /// Folders that belong to a model.
 struct CompanionDirs {
@@ -146,11 +38,5 @@ struct Family {
   /// Side in pixels of the training pictures; 0 for a prior folder. Throws Error for a bad config.
   int64_t (*native_size)(const io::ModelDir& model);
 };
-
-/// The table of all families.
-Span<const Family> families();
-
-/// The family of a folder, or null.
-const Family* find_family(const io::ModelDir& model);
 
 }  // namespace kandinsky::pipelines

@@ -5,7 +5,7 @@
 
 #include "fuzz/fuzz.h"
 #include "io/bytes.h"
-#include "io/codec.h"
+#include "io/images/codec.h"
 
 namespace fuzz = kandinsky::fuzz;
 namespace io = kandinsky::io;

@@ -2,7 +2,7 @@
 #include <cstdlib>
 
 #include "fuzz/fuzz.h"
-#include "io/codec.h"
+#include "io/images/codec.h"
 
 namespace fuzz = kandinsky::fuzz;
 namespace io = kandinsky::io;

@@ -1,5 +1,5 @@
 /// Which way is up, by EXIF and XMP data.
-#include "io/orientation.h"
+#include "io/images/orientation.h"
 
 #include "fuzz/fuzz.h"
 

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "fuzz/fuzz.h"
-#include "io/codec.h"
+#include "io/images/codec.h"
 
 namespace fuzz = kandinsky::fuzz;
 namespace io = kandinsky::io;

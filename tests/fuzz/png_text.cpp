@@ -7,7 +7,7 @@
 #include "base/limits.h"
 #include "fuzz/fuzz.h"
 #include "io/bytes.h"
-#include "io/codec.h"
+#include "io/images/codec.h"
 
 namespace fuzz = kandinsky::fuzz;
 namespace io = kandinsky::io;

@@ -2,8 +2,8 @@
 
 #include "base/cancel.h"
 #include "parity/reference.h"
-#include "pipelines/run_prior.h"
-#include "pipelines/run_unet.h"
+#include "pipelines/denoise/run_unet.h"
+#include "pipelines/text/run_prior.h"
 #include "tensor/device.h"
 
 namespace kandinsky::parity {

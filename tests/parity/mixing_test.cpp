@@ -3,7 +3,7 @@
 
 #include "parity/image_job.h"
 #include "parity/reference.h"
-#include "pipelines/encode_images.h"
+#include "pipelines/images/encode_images.h"
 
 namespace kandinsky::parity {
 namespace {

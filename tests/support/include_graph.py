@@ -4,21 +4,12 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-BELOW_PIPELINES = (
-    "base",
-    "io",
-    "text",
-    "images",
-    "tensor",
-    "nn",
-    "nn/layers",
-    "nn/encoders",
-    "nn/prior",
-    "nn/unet",
-    "nn/movq",
-    "samplers",
-)
+NETWORKS = ("nn/encoders", "nn/prior", "nn/unet", "nn/movq")
 STAGE = ("nn/layers", "nn", "tensor", "io", "base")
+BELOW_PIPELINES = (
+    "options",
+    *("base", "io", "io/images", "text", "images", "tensor", "nn/kernels", "samplers"),
+)
 
 # Each folder and the folders that it may see besides itself. Stages never see each other, samplers
 # never see a network, files never see text; the command line and the bindings see the public
@@ -27,20 +18,40 @@ MAY_INCLUDE: dict[str, tuple[str, ...]] = {
     "include": (),
     "base": (),
     "io": ("base",),
+    "io/images": ("io", "base"),
     "text": ("io", "base"),  # vocabularies are read by the same guarded readers as all other files
-    "images": ("io", "base"),
+    "images": ("io/images", "base"),
     "tensor": ("io", "base"),
     "nn": ("tensor", "io", "base"),  # the few files right in nn/, which every stage shares
-    "nn/layers": ("nn", "tensor", "io", "base"),
+    "nn/kernels": ("tensor", "base"),
+    "nn/layers": ("nn/kernels", "tensor", "base"),
     "nn/encoders": STAGE,
     "nn/prior": STAGE,
     "nn/unet": STAGE,
     "nn/movq": STAGE,
     "samplers": ("tensor", "io", "base"),
     # names of samplers and speed-ups are words of options
-    "options": ("samplers", "images", "tensor", "text", "io", "base"),
-    "pipelines": ("options", *BELOW_PIPELINES),
-    "engine": ("include", "pipelines", "options", *BELOW_PIPELINES),
+    "options": ("samplers", "images", "tensor", "text", "io/images", "io", "base"),
+    "pipelines": BELOW_PIPELINES,  # what its rooms share
+    "pipelines/memory": ("pipelines", *BELOW_PIPELINES),
+    "pipelines/text": (
+        "pipelines",
+        "pipelines/memory",
+        "nn/encoders",
+        "nn/prior",
+        *BELOW_PIPELINES,
+    ),
+    "pipelines/images": ("pipelines", "nn/encoders", *BELOW_PIPELINES),
+    "pipelines/denoise": ("pipelines", "pipelines/images", "nn/unet", *BELOW_PIPELINES),
+    "pipelines/families/kandinsky_2_1": (
+        *("pipelines/memory", "pipelines/text", "pipelines/images", "pipelines/denoise"),
+        *("pipelines", "nn", *NETWORKS, *BELOW_PIPELINES),
+    ),
+    "pipelines/families": ("pipelines/families/kandinsky_2_1", "pipelines", *BELOW_PIPELINES),
+    "engine": (
+        *("include", "pipelines/families", "pipelines/images", "pipelines/text"),
+        *("pipelines", *BELOW_PIPELINES),
+    ),
     "cli": ("include",),
     "bindings": ("include",),
 }
@@ -53,7 +64,8 @@ PARSERS = (*JSON, "sentencepiece", "opencv2/", "png.h", "jpeglib.h", "webp/")
 NEVER: dict[str, tuple[str, ...]] = {
     "include": (*TORCH, *PARSERS),
     "base": TORCH,
-    "io": TORCH,
+    "io": (*TORCH, *(name for name in PARSERS if name not in JSON)),
+    "io/images": (*TORCH, *JSON),
     "text": TORCH,
     "cli": (*TORCH, *(name for name in PARSERS if name not in JSON)),
     "bindings": (*TORCH, *PARSERS),
@@ -73,10 +85,7 @@ def _sources(root: Path) -> Iterator[tuple[str, Path]]:
 
 def folder_of(path: Path) -> str:
     """The table's name of a file's folder, e.g. "nn/unet" for core/nn/unet/unet.cpp."""
-    parts = path.parts
-    if parts[0] == "bindings":
-        return "bindings"
-    return "/".join(parts[1:3]) if parts[1] == "nn" and len(parts) > 3 else parts[1]
+    return "bindings" if path.parts[0] == "bindings" else "/".join(path.parts[1:-1])
 
 
 def _own_header(root: Path, source: Path, name: str) -> Path | None:

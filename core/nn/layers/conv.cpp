@@ -6,8 +6,8 @@
 
 #include <array>
 
+#include "nn/kernels/onednn.h"
 #include "nn/layers/map_tokens.h"
-#include "nn/layers/onednn.h"
 
 namespace kandinsky::nn {
 

@@ -4,9 +4,9 @@
 
 #include <optional>
 
+#include "nn/kernels/onednn.h"
+#include "nn/kernels/winograd.h"
 #include "nn/layers/linear.h"
-#include "nn/layers/onednn.h"
-#include "nn/layers/winograd.h"
 #include "tensor/weights.h"
 
 namespace kandinsky::nn {

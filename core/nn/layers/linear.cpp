@@ -5,7 +5,7 @@
 
 #include <array>
 
-#include "nn/layers/onednn.h"
+#include "nn/kernels/onednn.h"
 
 namespace kandinsky::nn {
 

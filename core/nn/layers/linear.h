@@ -4,8 +4,8 @@
 
 #include <optional>
 
+#include "nn/kernels/int8_weight.h"
 #include "nn/layers/activation.h"
-#include "nn/layers/int8_weight.h"
 #include "tensor/weights.h"
 
 namespace kandinsky::nn {

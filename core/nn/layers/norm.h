@@ -4,7 +4,7 @@
 
 #include <optional>
 
-#include "nn/layers/norm_kernels.h"
+#include "nn/kernels/norm_kernels.h"
 #include "nn/layers/row_bands.h"
 #include "tensor/weights.h"
 

@@ -7,8 +7,8 @@
 #include <cstdint>
 #include <functional>
 
+#include "nn/kernels/norm_kernels.h"
 #include "nn/layers/conv.h"
-#include "nn/layers/norm_kernels.h"
 
 namespace kandinsky::nn {
 

@@ -5,8 +5,8 @@
 #include <optional>
 #include <vector>
 
+#include "nn/kernels/winograd.h"
 #include "nn/layers/conv.h"
-#include "nn/layers/winograd.h"
 
 namespace kandinsky::nn {
 

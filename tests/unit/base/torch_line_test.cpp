@@ -8,7 +8,7 @@
 #include "base/cancel.h"
 #include "base/error.h"
 #include "base/utf8.h"
-#include "io/codec.h"
+#include "io/images/codec.h"
 #include "io/json_config.h"
 #include "io/model_dir.h"
 #include "io/safetensors.h"

@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "io/image.h"
+#include "io/images/image.h"
 
 namespace kandinsky::io {
 

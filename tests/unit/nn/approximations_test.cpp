@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "io/model_dir.h"
-#include "nn/layers/int8_weight.h"
+#include "nn/kernels/int8_weight.h"
 #include "nn/unet/unet.h"
 #include "tensor/noise.h"
 #include "unit/support.h"

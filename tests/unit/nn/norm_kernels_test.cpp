@@ -1,4 +1,4 @@
-#include "nn/layers/norm_kernels.h"
+#include "nn/kernels/norm_kernels.h"
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>

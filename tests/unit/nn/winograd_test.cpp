@@ -1,5 +1,5 @@
 /// Winograd's filtering gives what a convolution gives.
-#include "nn/layers/winograd.h"
+#include "nn/kernels/winograd.h"
 
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
@@ -9,9 +9,9 @@
 #include <string>
 #include <vector>
 
+#include "nn/kernels/onednn.h"
+#include "nn/kernels/tile_room.h"
 #include "nn/layers/conv.h"
-#include "nn/layers/onednn.h"
-#include "nn/layers/tile_room.h"
 #include "nn/layers/upsampled_conv.h"
 #include "tensor/noise.h"
 

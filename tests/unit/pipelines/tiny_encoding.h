@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "pipelines/family.h"
+#include "pipelines/families/families.h"
 #include "tensor/device.h"
 #include "unit/support.h"
 

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "base/cancel.h"
-#include "pipelines/kandinsky_2_1.h"
+#include "pipelines/families/kandinsky_2_1/pipeline.h"
 #include "tensor/device.h"
 #include "tensor/noise.h"
 

@@ -13,7 +13,7 @@
 #include <thread>
 
 #include "base/error.h"
-#include "nn/layers/onednn.h"
+#include "nn/kernels/onednn.h"
 #include "tensor/at_once.h"
 #include "tensor/device.h"
 

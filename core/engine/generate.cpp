@@ -1,0 +1,31 @@
+#include "engine/generate.h"
+
+#include "tensor/bridge.h"
+
+namespace kandinsky::engine {
+
+using pipelines::Embeds;
+using pipelines::Monitor;
+using pipelines::Pipeline;
+
+void paint(Pipeline& pipeline, const Embeds& embeds, const Embeds* negative_embeds,
+           const DenoiseRequest& request, const Monitor& monitor, uint8_t* pictures) {
+  pipeline.check(request);
+  const at::Tensor latents = pipeline.denoise(embeds, negative_embeds, request, monitor);
+  tensor::to_pictures(pipeline.decode(latents, request.tiling, monitor), request.height,
+                      request.width, pictures);
+}
+
+void paint_from(Pipeline& pipeline, const pipelines::Source& source, const Embeds& embeds,
+                const Embeds* negative_embeds, const DenoiseRequest& request,
+                const Monitor& monitor, uint8_t* pictures) {
+  if (!source.unchanged) {
+    DenoiseRequest started = request;
+    start_from(pipeline, source, &started, monitor);
+    paint(pipeline, embeds, negative_embeds, started, monitor, pictures);
+  }
+  // Nothing below can fail, so the caller's pictures are whole or untouched.
+  restore_pictures(source, pictures);
+}
+
+}  // namespace kandinsky::engine

@@ -1,0 +1,23 @@
+/// Whole tasks: from embeds, and pictures to start from, to pictures.
+#pragma once
+
+#include <cstdint>
+
+#include "pipelines/images/source.h"
+#include "pipelines/pipeline.h"
+
+namespace kandinsky::engine {
+
+/// Denoises and decodes. pictures: uint8 [B, height, width, 3], written once all are there.
+void paint(pipelines::Pipeline& pipeline, const pipelines::Embeds& embeds,
+           const pipelines::Embeds* negative_embeds, const DenoiseRequest& request,
+           const pipelines::Monitor& monitor, uint8_t* pictures);
+
+/// The same from the pictures of prepare_source(), which come back outside of their masks. A source
+/// that is unchanged needs no embeds.
+void paint_from(pipelines::Pipeline& pipeline, const pipelines::Source& source,
+                const pipelines::Embeds& embeds, const pipelines::Embeds* negative_embeds,
+                const DenoiseRequest& request, const pipelines::Monitor& monitor,
+                uint8_t* pictures);
+
+}  // namespace kandinsky::engine

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "nn/kernels/winograd_kernels.h"
+#include "tensor/device.h"
+
+namespace kandinsky::nn {
+
+/// A 3x3 convolution with less than half of the products, as matrix products of packed weights: see
+/// winograd_kernels.h. Its weights take the kernel's memory times the tiling's products by nine.
+class WinogradConv2d {
+ public:
+  /// In which tiles a convolution with a stride and a padding of 1 and weights of this shape, maybe
+  /// of a doubled map, is to be computed; none if it cannot be, LibTorch cannot pack the weights,
+  /// or the CPU has a faster way. Timing all ways would make what a seed gives depend on what else
+  /// the machine does.
+  static std::optional<kernels::Tiling> tiling_for(at::IntArrayRef weight_shape, bool is_doubled,
+                                                   const tensor::Placement& placement);
+
+  /// Of the above, what the shape tells: it is 3x3, and neither too narrow nor too wide.
+  static std::optional<kernels::Tiling> tiling_of(at::IntArrayRef weight_shape, bool is_doubled,
+                                                  bool small_tiles = false);
+
+  /// weight: [out, in, 3, 3]. bias: [out] or undefined.
+  WinogradConv2d(const at::Tensor& weight, const at::Tensor& bias, kernels::Tiling tiling);
+
+  /// x: [B, in, H, W], channels-last. residual: undefined, or what is added, of the result's shape.
+  /// Paddings: rows and columns of zeros on either side, 0 or 1.
+  at::Tensor operator()(const at::Tensor& x, const at::Tensor& residual, int64_t row_padding,
+                        int64_t column_padding) const;
+
+ private:
+  kernels::Tiling tiling_;
+  int64_t out_channels_;
+  std::vector<at::Tensor> weights_;  ///< of each product, packed
+  at::Tensor bias_;                  ///< fp32
+};
+
+}  // namespace kandinsky::nn

@@ -1,0 +1,24 @@
+#include "pipelines/denoise/feature_cache.h"
+
+#include <utility>
+
+namespace kandinsky::pipelines {
+
+void FeatureCache::begin(int64_t picture, std::vector<int64_t> rows) {
+  if (interval_ == 1) return;
+  Picture& kept = pictures_[static_cast<size_t>(picture)];
+  if (kept.evaluations == interval_ || kept.rows != rows) {
+    kept = {};
+    kept.rows = std::move(rows);
+  }
+  ++kept.evaluations;
+}
+
+at::Tensor* FeatureCache::at(int64_t picture, size_t call) {
+  if (interval_ == 1) return nullptr;
+  std::vector<at::Tensor>& features = pictures_[static_cast<size_t>(picture)].features;
+  if (call >= features.size()) features.resize(call + 1);
+  return &features[call];
+}
+
+}  // namespace kandinsky::pipelines

@@ -1,0 +1,222 @@
+#include "pipelines/denoise/run_unet.h"
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/zeros.h>
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "pipelines/check_finite.h"
+#include "pipelines/denoise/conditioning_rows.h"
+#include "pipelines/denoise/conditions.h"
+#include "pipelines/denoise/feature_cache.h"
+#include "pipelines/denoise/prepare_latents.h"
+#include "pipelines/denoise/prepare_noise.h"
+#include "pipelines/images/mask_blend.h"
+#include "samplers/guidance.h"
+#include "samplers/sampler.h"
+#include "tensor/at_once.h"
+#include "tensor/noise.h"
+
+namespace kandinsky::pipelines {
+namespace {
+
+bool shows_mask(const nn::UNet& unet, const Geometry& geometry, const DenoiseRequest& request) {
+  return shows_mask(request.mask.defined(), request.mask_method,
+                    is_inpainting_unet(unet.config(), geometry.latent_channels));
+}
+
+/// Asks the UNet about each picture alone: rows of a larger batch would be rounded differently, and
+/// a seed must mean the same picture in any batch.
+class PictureDenoiser {
+ public:
+  PictureDenoiser(const nn::UNet& unet, const Geometry& geometry, const Embeds& embeds,
+                  const Embeds* negative_embeds, const DenoiseRequest& request,
+                  const Monitor& monitor)
+      : unet_(unet),
+        latent_channels_(geometry.latent_channels),
+        request_(request),
+        monitor_(monitor),
+        plan_(request.conditions, num_pictures(), request.num_inference_steps),
+        negative_plan_(request.negative_conditions, num_pictures(), request.num_inference_steps),
+        rows_(unet, embeds, plan_),
+        features_(request.cache_interval, num_pictures()) {
+    if (negative_embeds != nullptr) negative_rows_.emplace(unet, *negative_embeds, negative_plan_);
+    if (!is_inpainting_unet(unet.config(), latent_channels_)) return;
+    // Without a mask to see, the whole picture is masked.
+    const auto [height, width] = geometry.latent_size(request.width, request.height);
+    inpaint_channels_ =
+        shows_mask(unet, geometry, request)
+            ? inpaint_channels(request.init_latents, hard_mask(request.mask))
+            : at::zeros({num_pictures(), latent_channels_ + 1, height, width}, at::kFloat);
+  }
+
+  /// step: counted from 1 over the whole schedule. latents: [B, C, h, w].
+  samplers::Prediction operator()(const at::Tensor& latents, double timestep, int step) {
+    if (step != step_) forget_after(step - 1);
+    step_ = step;
+    std::vector<samplers::Prediction> predictions(request_.seeds.size());
+    tensor::each_at_once(num_pictures(), [&](int64_t picture) {
+      predictions[static_cast<size_t>(picture)] = predict(latents, timestep, picture);
+    });
+    std::vector<at::Tensor> noise_preds;
+    std::vector<at::Tensor> variances;
+    for (samplers::Prediction& prediction : predictions) {
+      noise_preds.push_back(std::move(prediction.noise_pred));
+      if (prediction.predicted_variance.defined())
+        variances.push_back(std::move(prediction.predicted_variance));
+    }
+    return {.noise_pred = at::cat(noise_preds),
+            .predicted_variance = variances.empty() ? at::Tensor() : at::cat(variances)};
+  }
+
+ private:
+  struct RowOf {
+    ConditioningRows* rows;
+    int64_t row;
+
+    nn::UNet::Conditioning get() const { return rows->at(row); }
+    int64_t text_length() const { return rows->text_length(row); }
+  };
+
+  int64_t num_pictures() const { return static_cast<int64_t>(request_.seeds.size()); }
+
+  void forget_after(int step) {
+    rows_.forget_after(step);
+    if (negative_rows_) negative_rows_->forget_after(step);
+  }
+
+  samplers::Prediction predict(const at::Tensor& latents, double timestep, int64_t picture) {
+    const bool guided = is_guided(request_, step_);
+    std::vector<RowOf> conditionings;
+    // What guides this evaluation: the negative row first, or that there is none.
+    std::vector<int64_t> rows{guided ? 1 : 0};
+    if (guided) {
+      const WeightedRow negative = negative_plan_.rows(picture, step_).front();
+      conditionings.push_back({&*negative_rows_, negative.row});
+      rows.push_back(negative.row);
+    }
+    std::vector<double> weights;
+    for (const auto& [row, weight] : plan_.rows(picture, step_)) {
+      if (weight == 0.0) continue;
+      weights.push_back(weight);
+      conditionings.push_back({&rows_, row});
+      rows.push_back(row);
+    }
+    features_.begin(picture, std::move(rows));
+
+    at::Tensor sample = latents.slice(0, picture, picture + 1);
+    if (inpaint_channels_.defined())
+      sample = at::cat({sample, inpaint_channels_.slice(0, picture, picture + 1)}, 1);
+    const std::vector<samplers::Prediction> answers = ask(sample, timestep, picture, conditionings);
+
+    std::vector<samplers::ConditionPrediction> conditions;
+    for (size_t i = 0; i < weights.size(); ++i)
+      conditions.push_back({.prediction = answers[i + (guided ? 1 : 0)], .weight = weights[i]});
+    if (!guided) return samplers::without_guidance(conditions);
+    return samplers::guide(
+        answers.front(), conditions,
+        {.scale = request_.guidance_scale, .rescale = request_.guidance_rescale});
+  }
+
+  /// The UNet's answers for one sample under several conditionings, in pairs where all come in
+  /// such: more at a time would need memory that plain guidance does not.
+  std::vector<samplers::Prediction> ask(const at::Tensor& sample, double timestep, int64_t picture,
+                                        const std::vector<RowOf>& conditionings) {
+    std::vector<int64_t> lengths;
+    for (const RowOf& conditioning : conditionings) lengths.push_back(conditioning.text_length());
+    const bool in_pairs = are_pairs(lengths);
+    std::vector<samplers::Prediction> answers;
+    for (size_t i = 0; i < conditionings.size(); i += in_pairs ? 2 : 1) {
+      monitor_.check_cancelled();
+      const nn::UNet::Conditioning first = conditionings[i].get();
+      std::optional<nn::UNet::Conditioning> second;
+      if (in_pairs) second = conditionings[i + 1].get();
+      at::Tensor* const features = features_.at(picture, i);
+      at::Tensor output = second ? unet_(sample, timestep, nn::UNet::join({&first, &*second}),
+                                         padding_mode(), features)
+                                 : unet_(sample, timestep, first, padding_mode(), features);
+      output = output.to(at::kCPU, at::kFloat);
+      check_finite(output, "denoise", unet_.placement().dtype);
+      for (int64_t row = 0; row < output.size(0); ++row)
+        answers.push_back(split(output.slice(0, row, row + 1)));
+    }
+    return answers;
+  }
+
+  samplers::Prediction split(const at::Tensor& output) const {
+    samplers::Prediction prediction{.noise_pred = output.slice(1, 0, latent_channels_),
+                                    .predicted_variance = {}};
+    if (output.size(1) == 2 * latent_channels_)
+      prediction.predicted_variance = output.slice(1, latent_channels_);
+    return prediction;
+  }
+
+  nn::PaddingMode padding_mode() const {
+    return request_.tiling ? nn::PaddingMode::kCircular : nn::PaddingMode::kZeros;
+  }
+
+  const nn::UNet& unet_;
+  int64_t latent_channels_;
+  const DenoiseRequest& request_;
+  const Monitor& monitor_;
+  ConditionPlan plan_;
+  ConditionPlan negative_plan_;
+  ConditioningRows rows_;
+  std::optional<ConditioningRows> negative_rows_;
+  FeatureCache features_;
+  at::Tensor inpaint_channels_;
+  int step_ = 0;
+};
+
+}  // namespace
+
+bool is_inpainting_unet(const nn::UNetConfig& config, int64_t latent_channels) {
+  return config.in_channels == 2 * latent_channels + 1;
+}
+
+at::Tensor run_unet(const nn::UNet& unet, const samplers::NoiseSchedule& schedule,
+                    const Geometry& geometry, const Embeds& embeds, const Embeds* negative_embeds,
+                    const DenoiseRequest& request, const Monitor& monitor) {
+  const char* const stage = "denoise";
+  const samplers::Sampler& sampler = samplers::find_sampler(request.sampler);
+  const int running_steps = request.num_running_steps();
+  const int skipped_steps = request.num_inference_steps - running_steps;
+  const bool is_blended = request.mask.defined() && !shows_mask(unet, geometry, request);
+
+  PictureDenoiser picture_denoiser(unet, geometry, embeds, negative_embeds, request, monitor);
+  // Some samplers ask several times in a step, so the observer keeps count.
+  int step = skipped_steps + 1;
+  const samplers::Denoiser denoiser = [&](const at::Tensor& latents, double timestep) {
+    samplers::Prediction prediction = picture_denoiser(latents, timestep, step);
+    if (is_blended) {
+      prediction.noise_pred = blend_noise_pred(prediction.noise_pred, latents, request.init_latents,
+                                               request.mask, schedule.alpha_cumprod_at(timestep));
+    }
+    return prediction;
+  };
+  const samplers::StepObserver observer = [&](int done, const at::Tensor& pred_original_sample) {
+    step = std::min(skipped_steps + done + 1, request.num_inference_steps);
+    return monitor.report(stage, done, running_steps, pred_original_sample);
+  };
+
+  tensor::NoiseSource generator(request.seeds);
+  const at::Tensor noise = prepare_noise(request, geometry, generator);
+  monitor.report(stage, 0, running_steps);
+  const at::Tensor latents = sampler.sample({.schedule = schedule,
+                                             .scheduler = request.scheduler,
+                                             .num_inference_steps = request.num_inference_steps,
+                                             .start = prepare_latents(request, noise),
+                                             .noise = noise,
+                                             .generator = generator,
+                                             .denoiser = denoiser,
+                                             .observer = observer});
+  if (is_blended) return blend_latents(latents, request.init_latents, request.mask);
+  if (!request.mask.defined()) return latents;
+  return keep_unmasked_pictures(latents, request.init_latents, hard_mask(request.mask));
+}
+
+}  // namespace kandinsky::pipelines

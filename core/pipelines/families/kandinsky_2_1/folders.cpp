@@ -1,0 +1,305 @@
+#include "pipelines/families/kandinsky_2_1/folders.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <string>
+
+#include "base/error.h"
+#include "nn/config_checks.h"
+#include "nn/encoders/clip_text.h"
+#include "nn/encoders/clip_vision.h"
+#include "nn/encoders/mclip.h"
+#include "nn/movq/movq.h"
+#include "nn/prior/prior_transformer.h"
+#include "options/requests.h"
+#include "pipelines/denoise/run_unet.h"
+#include "pipelines/memory/component.h"
+#include "samplers/unclip.h"
+#include "text/clip_bpe.h"
+#include "text/tokens.h"
+#include "text/xlmr_unigram.h"
+
+namespace kandinsky::pipelines {
+namespace {
+
+constexpr std::string_view kPriorSuffix = "-prior";
+constexpr std::string_view kInpaintSuffix = "-inpaint";
+
+struct Width {
+  const io::ModelDir& folder;
+  const char* component;
+  const char* key;
+  int64_t fallback;
+};
+
+io::JsonConfig config(const io::ModelDir& folder, const char* component) {
+  return io::JsonConfig::load(folder.component(component).config_path());
+}
+
+int64_t read(const Width& width) {
+  return config(width.folder, width.component).get_int(width.key, width.fallback);
+}
+
+/// Only the UNet of an inpainting folder is used, with the model's own text encoder and MoVQ: the
+/// three were trained once, and the folder repeats them. So it has to fit them like the model's
+/// UNet does, and to expect the same noise.
+void check_inpaint(const io::ModelDir& model, const io::ModelDir& inpaint) {
+  if (!is_inpainting_dir(inpaint)) {
+    throw Error(ErrorCode::kInvalidArgument,
+                fmt::format("{} is no inpainting model: its unet takes {} channels", inpaint.path(),
+                            read({inpaint, "unet", "in_channels", 4})));
+  }
+  const nn::UNetConfig expected = nn::UNetConfig::from_json(config(model, "unet"));
+  const nn::UNetConfig actual = nn::UNetConfig::from_json(config(inpaint, "unet"));
+  check_channels(inpaint, actual, nn::MovqConfig::from_json(config(inpaint, "movq")));
+  const auto schedule = samplers::NoiseSchedule::from_json(config(model, "scheduler"));
+  const auto inpaint_schedule = samplers::NoiseSchedule::from_json(config(inpaint, "scheduler"));
+  const char* differing = nullptr;
+  if (actual.cross_attention_dim != expected.cross_attention_dim)
+    differing = "\"cross_attention_dim\" of unet";
+  else if (actual.encoder_hid_dim != expected.encoder_hid_dim)
+    differing = "\"encoder_hid_dim\" of unet";
+  else if (actual.block_out_channels.size() != expected.block_out_channels.size())
+    differing = "the number of \"block_out_channels\" of unet";
+  else if (nn::MovqConfig::from_json(config(inpaint, "movq")).latent_channels !=
+           nn::MovqConfig::from_json(config(model, "movq")).latent_channels)
+    differing = "\"latent_channels\" of movq";
+  else if (inpaint_schedule.alphas_cumprod != schedule.alphas_cumprod ||
+           inpaint_schedule.steps_offset != schedule.steps_offset ||
+           inpaint_schedule.final_alpha_cumprod != schedule.final_alpha_cumprod)
+    differing = "the noise schedule of scheduler";
+  if (differing != nullptr) {
+    throw Error(ErrorCode::kIncompatible,
+                fmt::format("{} and {} do not fit each other: {} is not the same", model.path(),
+                            inpaint.path(), differing));
+  }
+}
+
+}  // namespace
+
+io::ModelDir open_prior_dir(const io::ModelDir& model, std::string_view prior_dir) {
+  const auto open = [&] {
+    if (!prior_dir.empty()) return io::ModelDir::open(prior_dir);
+    if (auto sibling = model.sibling(kPriorSuffix)) return *sibling;
+    throw Error(ErrorCode::kNotFound,
+                fmt::format("{}: there is no prior folder {}{} beside it; put it there or name "
+                            "another one as the prior",
+                            model.path(), model.name(), kPriorSuffix));
+  };
+  const io::ModelDir prior = open();
+  if (prior.pipeline_class() != kPriorPipelineClass) {
+    throw Error(
+        ErrorCode::kIncompatible,
+        fmt::format("{} is no Kandinsky 2.1 prior: its model_index.json names {}, expected {}",
+                    prior.path(), prior.pipeline_class(), kPriorPipelineClass));
+  }
+  return prior;
+}
+
+std::optional<io::ModelDir> open_inpaint_dir(const io::ModelDir& model,
+                                             const std::optional<std::string_view>& inpaint_dir) {
+  // A model that is an inpainting one itself needs no other.
+  if (is_inpainting_dir(model)) return model;
+  std::optional<io::ModelDir> inpaint;
+  if (!inpaint_dir) {
+    inpaint = model.sibling(kInpaintSuffix);
+  } else if (!inpaint_dir->empty()) {
+    inpaint = io::ModelDir::open(*inpaint_dir);
+  }
+  if (inpaint) check_inpaint(model, *inpaint);
+  return inpaint;
+}
+
+void check_widths(const io::ModelDir& model, const io::ModelDir& prior) {
+  const Width unet{model, "unet", "cross_attention_dim", 768};
+  const int64_t expected = read(unet);
+  for (const Width& other : {Width{prior, "prior", "embedding_dim", 768},
+                             Width{prior, "text_encoder", "hidden_size", 512},
+                             Width{prior, "text_encoder", "projection_dim", 512},
+                             Width{prior, "image_encoder", "projection_dim", 512},
+                             Width{model, "text_encoder", "numDims", 768}}) {
+    if (read(other) == expected) continue;
+    throw Error(
+        ErrorCode::kIncompatible,
+        fmt::format("{} and {} do not fit each other: \"{}\" of {} is {}, but \"{}\" of {} is {}",
+                    model.path(), prior.path(), unet.key, unet.component, expected, other.key,
+                    other.component, read(other)));
+  }
+  const int64_t unet_hidden = read({model, "unet", "encoder_hid_dim", 1024});
+  const int64_t text_hidden = read({model, "text_encoder", "hidden_size", 1024});
+  if (unet_hidden != text_hidden) {
+    throw Error(ErrorCode::kIncompatible,
+                fmt::format("{}: the unet expects text of width {}, but the text_encoder gives {}",
+                            model.path(), unet_hidden, text_hidden));
+  }
+}
+
+void check_text_lengths(const io::ModelDir& model, const io::ModelDir& prior) {
+  constexpr int64_t kTokens = text::kDefaultMaxLength;
+  const auto refuse = [](const io::ModelDir& folder, const char* component,
+                         const std::string& what) {
+    throw Error(ErrorCode::kIncompatible, fmt::format("{}: {}, but texts come in rows of {} tokens",
+                                                      folder.component(component).config_path(),
+                                                      what, text::kDefaultMaxLength));
+  };
+  const int64_t clip = read({prior, "text_encoder", "max_position_embeddings", kTokens});
+  if (clip < kTokens)
+    refuse(prior, "text_encoder", fmt::format("\"max_position_embeddings\" is {}", clip));
+  const int64_t states = read({prior, "prior", "num_embeddings", kTokens});
+  if (states != kTokens) refuse(prior, "prior", fmt::format("\"num_embeddings\" is {}", states));
+  // Positions are counted from the one after padding's.
+  const int64_t positions = read({model, "text_encoder", "max_position_embeddings", 514});
+  const int64_t padding = read({model, "text_encoder", "pad_token_id", 1});
+  if (padding < 0 || padding >= positions - kTokens) {
+    refuse(model, "text_encoder",
+           fmt::format("\"max_position_embeddings\" is {} and \"pad_token_id\" {}", positions,
+                       padding));
+  }
+}
+
+void check_channels(const io::ModelDir& model, const nn::UNetConfig& unet,
+                    const nn::MovqConfig& movq) {
+  const int64_t latent_channels = movq.latent_channels;
+  if (movq.vq_embed_dim != latent_channels) {
+    throw Error(ErrorCode::kUnsupported,
+                fmt::format("{}: \"vq_embed_dim\" of its movq is {}, expected {} like its "
+                            "\"latent_channels\"",
+                            model.path(), movq.vq_embed_dim, latent_channels));
+  }
+  if (unet.in_channels != latent_channels && !is_inpainting_unet(unet, latent_channels)) {
+    throw Error(
+        ErrorCode::kUnsupported,
+        fmt::format("{}: its unet takes {} channels, expected {} or, for inpainting, {}",
+                    model.path(), unet.in_channels, latent_channels, 2 * latent_channels + 1));
+  }
+  if (unet.out_channels != latent_channels && unet.out_channels != 2 * latent_channels) {
+    throw Error(ErrorCode::kUnsupported,
+                fmt::format("{}: its unet gives {} channels, expected {} or, with a variance, {}",
+                            model.path(), unet.out_channels, latent_channels, 2 * latent_channels));
+  }
+}
+
+bool is_inpainting_dir(const io::ModelDir& model) {
+  const nn::UNetConfig unet = nn::UNetConfig::from_json(config(model, "unet"));
+  const nn::MovqConfig movq = nn::MovqConfig::from_json(config(model, "movq"));
+  return is_inpainting_unet(unet, movq.latent_channels);
+}
+
+void check_vocabulary(const io::JsonConfig& text_encoder, int64_t tokens) {
+  const int64_t vocab_size = text_encoder.get_int("vocab_size");
+  if (tokens <= vocab_size) return;
+  throw Error(ErrorCode::kIncompatible,
+              fmt::format("{}: \"vocab_size\" is {}, but the tokenizer beside it has {} tokens",
+                          text_encoder.source(), vocab_size, tokens));
+}
+
+samplers::NoiseSchedule read_schedule(const io::ModelDir& model) {
+  auto schedule = samplers::NoiseSchedule::from_json(config(model, "scheduler"));
+  // The index of hub models does not list it, and inpainting folders have none.
+  if (const auto ddpm = model.optional_component("ddpm_scheduler")) {
+    schedule.ddpm = samplers::DdpmConfig::from_json(io::JsonConfig::load(ddpm->config_path()));
+  }
+  return schedule;
+}
+
+ImageProcessor read_image_processor(const io::ModelDir& prior) {
+  return {config(prior, "image_processor"),
+          nn::get_size(config(prior, "image_encoder"), "image_size")};
+}
+
+int64_t kandinsky_2_1_native_size(const io::ModelDir& model) {
+  if (model.pipeline_class() == kPriorPipelineClass) return 0;
+  const io::JsonConfig unet = config(model, "unet");
+  const int64_t size = nn::UNetConfig::from_json(unet).sample_size *
+                       nn::MovqConfig::from_json(config(model, "movq")).factor();
+  if (size <= kMaxSide) return size;
+  throw Error(
+      ErrorCode::kCorruptFile,
+      fmt::format("{}: \"sample_size\" makes pictures of {} pixels a side, expected at most "
+                  "{}",
+                  unet.source(), size, kMaxSide));
+}
+
+namespace {
+
+/// Builds the network of stand-ins.
+template <typename Network, typename Config>
+void check_network(const io::ModelDir& folder, const char* component, const Config& read_config) {
+  const tensor::Weights weights = tensor::Weights::open(folder.weights(component), {});
+  Network(read_config(config(folder, component)), for_checks(weights));
+}
+
+template <typename Network>
+void check_network(const io::ModelDir& folder, const char* component) {
+  check_network<Network>(folder, component, [](const io::JsonConfig& json) { return json; });
+}
+
+struct ComponentCheck {
+  std::string_view name;
+  void (*check)(const io::ModelDir& folder);
+};
+
+constexpr std::array kDecoderChecks{
+    ComponentCheck{"unet",
+                   [](const io::ModelDir& folder) {
+                     check_network<nn::UNet>(folder, "unet", nn::UNetConfig::from_json);
+                   }},
+    ComponentCheck{"movq",
+                   [](const io::ModelDir& folder) {
+                     check_network<nn::Movq>(folder, "movq", nn::MovqConfig::from_json);
+                   }},
+    ComponentCheck{"text_encoder",
+                   [](const io::ModelDir& folder) {
+                     check_network<nn::MultilingualClip>(folder, "text_encoder");
+                   }},
+    ComponentCheck{"tokenizer",
+                   [](const io::ModelDir& folder) {
+                     const auto tokenizer =
+                         text::XlmrTokenizer::load(folder.component("tokenizer").folder());
+                     check_vocabulary(config(folder, "text_encoder"), tokenizer.vocab_size());
+                   }},
+    ComponentCheck{"scheduler", [](const io::ModelDir& folder) { read_schedule(folder); }},
+};
+
+constexpr std::array kPriorChecks{
+    ComponentCheck{
+        "prior",
+        [](const io::ModelDir& folder) { check_network<nn::PriorTransformer>(folder, "prior"); }},
+    ComponentCheck{"text_encoder",
+                   [](const io::ModelDir& folder) {
+                     check_network<nn::ClipTextEncoder>(folder, "text_encoder");
+                   }},
+    ComponentCheck{"image_encoder",
+                   [](const io::ModelDir& folder) {
+                     check_network<nn::ClipVisionEncoder>(folder, "image_encoder");
+                   }},
+    ComponentCheck{"tokenizer",
+                   [](const io::ModelDir& folder) {
+                     const auto tokenizer =
+                         text::ClipTokenizer::load(folder.component("tokenizer").folder());
+                     check_vocabulary(config(folder, "text_encoder"), tokenizer.vocab_size());
+                   }},
+    ComponentCheck{"scheduler",
+                   [](const io::ModelDir& folder) {
+                     samplers::UnclipSchedule::from_json(config(folder, "scheduler"));
+                   }},
+    ComponentCheck{"image_processor",
+                   [](const io::ModelDir& folder) { read_image_processor(folder); }},
+};
+
+}  // namespace
+
+bool check_kandinsky_2_1_component(const io::ModelDir& model, const io::ComponentInfo& component) {
+  const bool is_prior = model.pipeline_class() == kPriorPipelineClass;
+  const Span<const ComponentCheck> checks = is_prior ? Span<const ComponentCheck>(kPriorChecks)
+                                                     : Span<const ComponentCheck>(kDecoderChecks);
+  for (const ComponentCheck& known : checks) {
+    if (known.name != component.name) continue;
+    known.check(model);
+    return true;
+  }
+  return false;
+}
+
+}  // namespace kandinsky::pipelines

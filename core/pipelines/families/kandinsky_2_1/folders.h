@@ -1,0 +1,58 @@
+/// The folders that make up a Kandinsky 2.1 model, and whether they fit each other.
+#pragma once
+
+#include <optional>
+
+#include "io/json_config.h"
+#include "io/model_dir.h"
+#include "nn/movq/movq_config.h"
+#include "nn/unet/unet.h"
+#include "pipelines/family.h"
+#include "pipelines/images/encode_images.h"
+#include "samplers/noise_schedule.h"
+
+namespace kandinsky::pipelines {
+
+/// The prior's class in model_index.json.
+inline constexpr std::string_view kPriorPipelineClass = "KandinskyPriorPipeline";
+
+/// The folder named, or the one beside the model if the name is empty. Throws Error(kNotFound) if
+/// there is none, Error(kIncompatible) for a folder of another kind.
+io::ModelDir open_prior_dir(const io::ModelDir& model, std::string_view prior);
+
+/// Likewise; nothing if none is wanted or none was named and none is there. Throws
+/// Error(kInvalidArgument) for a folder whose UNet is none for inpainting, Error(kIncompatible) for
+/// one of other sizes than the model.
+std::optional<io::ModelDir> open_inpaint_dir(const io::ModelDir& model,
+                                             const std::optional<std::string_view>& inpaint);
+
+/// Throws Error(kIncompatible) unless every network of both folders agrees on the width of
+/// embeddings.
+void check_widths(const io::ModelDir& model, const io::ModelDir& prior);
+
+/// Throws Error(kIncompatible) unless every network that reads texts takes the rows of tokens that
+/// they come in.
+void check_text_lengths(const io::ModelDir& model, const io::ModelDir& prior);
+
+/// Throws Error(kUnsupported) unless the UNet takes and gives channels that fit the latents.
+void check_channels(const io::ModelDir& model, const nn::UNetConfig& unet,
+                    const nn::MovqConfig& movq);
+
+/// Throws Error(kIncompatible) for a tokenizer with more tokens than the text encoder beside it
+/// has.
+void check_vocabulary(const io::JsonConfig& text_encoder, int64_t tokens);
+
+/// The schedule of a decoder folder. Throws Error as its readers.
+samplers::NoiseSchedule read_schedule(const io::ModelDir& model);
+
+/// How a prior folder's image encoder wants its pictures. Throws Error as its reader.
+ImageProcessor read_image_processor(const io::ModelDir& prior);
+
+/// See Family.
+bool check_kandinsky_2_1_component(const io::ModelDir& model, const io::ComponentInfo& component);
+int64_t kandinsky_2_1_native_size(const io::ModelDir& model);
+
+/// Whether the folder's UNet is one for inpainting.
+bool is_inpainting_dir(const io::ModelDir& model);
+
+}  // namespace kandinsky::pipelines

@@ -1,0 +1,183 @@
+#include "pipelines/families/kandinsky_2_1/memory.h"
+
+#include <ATen/core/Tensor.h>
+
+#include <algorithm>
+#include <optional>
+
+#include "nn/unet/text_image_conditioning.h"
+#include "pipelines/denoise/conditioning_rows.h"
+#include "text/tokens.h"
+
+namespace kandinsky::pipelines {
+namespace {
+
+constexpr int64_t kMegabyte = 1'000'000;
+
+// Measured: the peak of a process (VmHWM) less what it held once the stage's weights were loaded,
+// with the full-size model's random weights in bf16, at 512 and 1024 pixels, on an AMD Zen 4 with 2
+// threads, as multiples of one map of the outermost level; rounded up. Other types are taken to
+// need as much by their size. "Fixed" holds what does not grow with the picture, most of it holes
+// in the heap.
+
+/// The libraries, the tokenizers' tables, and the C library's own, in the command line's process. A
+/// host's own memory comes on top.
+constexpr int64_t kBase = 220 * kMegabyte;
+
+/// The text encoders, the image encoder and the prior: some hundred rows, and the tensors that are
+/// converted and laid out anew while they are loaded.
+constexpr int64_t kRowsWork = 150 * kMegabyte;
+/// What rows of the prior that takes in: a prompt, what it steers away from, and a negative.
+constexpr int64_t kPriorRows = 3;
+
+/// What WinogradConv2d works on at a time: 256 tiles of its widest layer's channels, and their
+/// products, in fp32.
+constexpr int64_t kWinogradRoom = 100 * kMegabyte;
+
+/// The UNet, for a pair of samples and what guides them, which are rows of kTokens.
+constexpr int64_t kGuidingRows = 2;
+constexpr int64_t kTokens = nn::kImageTokens + text::kDefaultMaxLength;
+constexpr int64_t kUNetFixed = 170 * kMegabyte;
+constexpr int64_t kUNetMaps = 31;
+constexpr int64_t kUNetFrugalFixed = 110 * kMegabyte;
+constexpr int64_t kUNetFrugalMaps = 28;
+
+/// MoVQ's decoder; its encoder takes less. Maps as a whole: without bands of rows.
+constexpr int64_t kMovqFixed = 150 * kMegabyte;
+constexpr int64_t kMovqFrugalFixed = 100 * kMegabyte;
+constexpr double kMovqMaps = 3.2;
+constexpr int64_t kMovqWholeFixed = 550 * kMegabyte;
+constexpr double kMovqWholeMaps = 6.4;
+
+/// Another picture at the same time, besides its maps.
+constexpr int64_t kAnotherFixed = 50 * kMegabyte;
+
+/// Pixels of the whole batch on their way to the caller: fp32 twice, and bytes.
+constexpr int64_t kBytesPerPixel = 3 * (4 + 4 + 2);
+
+int64_t element_size(const tensor::Placement& placement) {
+  return static_cast<int64_t>(at::elementSize(placement.dtype));
+}
+
+/// Keys and values of one token of a text, in all attention units of the UNet.
+int64_t context_numbers(const nn::UNetConfig& unet) {
+  const auto levels = unet.block_out_channels.size();
+  int64_t channels = unet.block_out_channels.back();  // of the middle
+  for (size_t i = 0; i < levels; ++i) {
+    if (unet.down_attention[i]) channels += unet.layers_per_block * unet.block_out_channels[i];
+    if (unet.up_attention[i])
+      channels += (unet.layers_per_block + 1) * unet.block_out_channels[levels - 1 - i];
+  }
+  return 2 * channels;
+}
+
+/// What rows of embeds take beyond the usual two, as the UNet has them.
+int64_t more_rows(const ModelSizes& sizes, const JobOutline& job) {
+  const int64_t tokens = nn::kImageTokens + job.text_tokens;
+  const int64_t most = ConditioningRows::most_tokens(job.rows, tokens) +
+                       ConditioningRows::most_tokens(job.negative_rows, tokens);
+  return std::max<int64_t>(most - kGuidingRows * kTokens, 0) * context_numbers(sizes.unet) *
+         element_size(sizes.unet_placement);
+}
+
+/// What guides one picture at a time.
+int64_t pair_of_rows(const ModelSizes& sizes, const JobOutline& job) {
+  return 2 * (nn::kImageTokens + job.text_tokens) * context_numbers(sizes.unet) *
+         element_size(sizes.unet_placement);
+}
+
+}  // namespace
+
+WeightLayout clip_text_layout() { return {.layers = {"layers"}}; }
+
+WeightLayout clip_vision_layout() { return {.layers = {"layers"}}; }
+
+WeightLayout multilingual_clip_layout() {
+  return {.layers = {"layer"},
+          .unloaded = {"transformer.embeddings.word_embeddings.", "transformer.pooler."}};
+}
+
+WeightLayout prior_layout() { return {.layers = {"transformer_blocks"}}; }
+
+WeightLayout unet_layout() {
+  return {.layers = {"resnets", "attentions", "downsamplers", "upsamplers"},
+          .split = {"upsamplers.0.conv1.weight"}};
+}
+
+WeightLayout movq_layout() {
+  return {.unloaded = {"quantize."}, .split = {"upsamplers.0.conv.weight"}, .keeps_splits = true};
+}
+
+MemoryNeeds memory_needs(const std::vector<ComponentMemory>& components,
+                         const ModelIndices& indices, const ModelSizes& sizes,
+                         const JobOutline& job) {
+  MemoryNeeds needs{.components = components, .stages = {}, .base = kBase};
+  const auto small_tiles_work = [&](const std::vector<size_t>& used,
+                                    int64_t work) -> std::optional<int64_t> {
+    int64_t saved = 0;
+    for (const size_t index : used)
+      saved += components[index].spread - components[index].small_tiles_spread;
+    if (saved == 0) return {};
+    return work - saved;
+  };
+  const auto add = [&](const char* name, const std::vector<size_t>& used, int64_t work,
+                       int64_t least_work, int64_t work_of_another = 0) {
+    needs.stages.push_back({.name = name,
+                            .components = used,
+                            .work = work,
+                            .least_work = std::min(work, least_work),
+                            .small_tiles_work = small_tiles_work(used, work),
+                            .at_once_work = (sizes.pictures_at_once - 1) * work_of_another});
+  };
+  // A frugal network is loaded without what takes more memory.
+  const auto freed = [&](size_t index) {
+    return components[index].spread - components[index].frugal_spread;
+  };
+  const auto room = [&](size_t index) { return components[index].spread > 0 ? kWinogradRoom : 0; };
+  if (job.encodes_texts || job.encodes_images) {
+    add("text encoders", {indices.prior_text_encoder, indices.text_encoder}, kRowsWork, kRowsWork);
+  }
+  if (job.encodes_texts) {
+    const int64_t more = std::max<int64_t>(job.prior_rows - kPriorRows, 0) *
+                         sizes.prior_row_numbers * element_size(sizes.prior_placement);
+    add("prior", {indices.prior}, kRowsWork + more, kRowsWork + more);
+  }
+  if (job.encodes_images || job.needs_zero_image)
+    add("image encoder", {indices.image_encoder}, kRowsWork, kRowsWork);
+
+  const bool has_size = job.denoises || job.encodes || job.decodes;
+  const auto [height, width] = has_size ? sizes.geometry.latent_size(job.width, job.height)
+                                        : std::pair<int64_t, int64_t>(0, 0);
+  if (job.denoises) {
+    const int64_t map = 2 * sizes.unet.block_out_channels.front() * height * width *
+                        element_size(sizes.unet_placement);
+    // Kept features enter the outermost level with the width of the next one.
+    const auto& widths = sizes.unet.block_out_channels;
+    const int64_t kept = job.kept_features * map * widths[widths.size() > 1 ? 1 : 0] / widths[0] +
+                         more_rows(sizes, job);
+    add("denoising", {indices.unet}, kUNetFixed + room(indices.unet) + kUNetMaps * map + kept,
+        kUNetFrugalFixed + kUNetFrugalMaps * map + kept - freed(indices.unet),
+        kAnotherFixed + room(indices.unet) + kUNetMaps * map + pair_of_rows(sizes, job));
+    // A step takes half as long again without the filtering; loading all others, as long as one.
+    needs.stages.back().repeats = true;
+  }
+  if (job.encodes || job.decodes) {
+    const int64_t factor = sizes.geometry.latent_factor;
+    const int64_t pixels = height * width * factor * factor;
+    const tensor::Placement& placement = sizes.movq_placement;
+    const bool has_bands = placement.speedups.row_bands && placement.speedups.fused_norms &&
+                           placement.dtype != at::kHalf;
+    const auto maps =
+        static_cast<int64_t>((has_bands ? kMovqMaps : kMovqWholeMaps) *
+                             static_cast<double>(sizes.movq.block_out_channels.front() * pixels *
+                                                 element_size(placement)));
+    const int64_t pictures = kBytesPerPixel * pixels * job.batch_size;
+    add(job.decodes ? "decoding" : "encoding", {indices.movq},
+        (has_bands ? kMovqFixed : kMovqWholeFixed) + room(indices.movq) + pictures + maps,
+        kMovqFrugalFixed + pictures + maps - freed(indices.movq),
+        kAnotherFixed + room(indices.movq) + maps);
+  }
+  return needs;
+}
+
+}  // namespace kandinsky::pipelines

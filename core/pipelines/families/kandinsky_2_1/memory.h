@@ -1,0 +1,51 @@
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <vector>
+
+#include "nn/movq/movq_config.h"
+#include "nn/unet/unet.h"
+#include "pipelines/memory/memory_plan.h"
+#include "pipelines/pipeline.h"
+#include "tensor/device.h"
+
+namespace kandinsky::pipelines {
+
+/// How the weights of the model's networks are held.
+WeightLayout clip_text_layout();
+WeightLayout clip_vision_layout();
+WeightLayout multilingual_clip_layout();
+WeightLayout prior_layout();
+WeightLayout unet_layout();
+WeightLayout movq_layout();
+
+/// The components' places in a residency.
+struct ModelIndices {
+  size_t prior_text_encoder = 0;
+  size_t text_encoder = 0;
+  size_t prior = 0;
+  size_t image_encoder = 0;
+  size_t unet = 0;  ///< the one that paints
+  size_t movq = 0;
+};
+
+/// What the work of the stages depends on, besides the job.
+struct ModelSizes {
+  nn::UNetConfig unet;
+  nn::MovqConfig movq;
+  Geometry geometry;
+  int64_t prior_row_numbers = 0;  ///< that the prior keeps of each row's text
+  int64_t pictures_at_once = 1;   ///< where there is room for them
+  tensor::Placement prior_placement;
+  tensor::Placement unet_placement;
+  tensor::Placement movq_placement;
+};
+
+/// The stages of a job with what they take besides weights, and what the process takes anyway.
+/// Throws Error(kInvalidArgument) for a picture size out of range.
+MemoryNeeds memory_needs(const std::vector<ComponentMemory>& components,
+                         const ModelIndices& indices, const ModelSizes& sizes,
+                         const JobOutline& job);
+
+}  // namespace kandinsky::pipelines

@@ -1,0 +1,24 @@
+#pragma once
+
+#include <cstdint>
+#include <utility>
+
+namespace kandinsky::pipelines {
+
+/// Sizes that callers need before any weight is loaded.
+struct Geometry {
+  int64_t native_size = 0;  ///< side in pixels of the training pictures
+  int64_t latent_channels = 0;
+  int64_t latent_factor = 0;  ///< pixels per latent in each direction
+  int64_t size_multiple = 0;  ///< pixel sizes are rounded up to a multiple of this inside
+
+  /// {height, width} of the latents of a picture. Throws Error(kInvalidArgument) for sides out of
+  /// range.
+  std::pair<int64_t, int64_t> latent_size(int64_t width, int64_t height) const;
+
+  /// Throws Error(kInvalidArgument) unless opposite borders can fit: sides that are no multiples of
+  /// size_multiple are cropped.
+  void check_tiling(int64_t width, int64_t height) const;
+};
+
+}  // namespace kandinsky::pipelines

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <array>
+#include <vector>
+
+#include "io/images/image.h"
+#include "io/json_config.h"
+#include "nn/encoders/clip_vision.h"
+#include "pipelines/monitor.h"
+
+namespace kandinsky::pipelines {
+
+/// Pictures of any size -> what the image encoder takes.
+class ImageProcessor {
+ public:
+  /// json: preprocessor_config.json; image_size: the encoder's. Throws Error(kIncompatible) if they
+  /// disagree, Error(kUnsupported) for another way of processing than CLIP's.
+  ImageProcessor(const io::JsonConfig& json, int64_t image_size);
+
+  /// Returns [1, 3, image_size, image_size]: the short side resized to image_size, the middle of
+  /// the long one, normalised. RGBA is put on white. Bit for bit what the source does with the RGB
+  /// picture, but also for shapes where that runs out of memory. Throws Error(kInvalidArgument) as
+  /// io::check_image. Source: transformers, CLIPImageProcessor.preprocess.
+  at::Tensor operator()(const io::Image& picture) const;
+
+ private:
+  int64_t image_size_;
+  double rescale_factor_;
+  std::array<float, 3> mean_;
+  std::array<float, 3> std_;
+};
+
+/// Returns image_embeds [B, E], one row for each picture, fp32 on the CPU.
+at::Tensor encode_images(const nn::ClipVisionEncoder& encoder, const ImageProcessor& processor,
+                         const std::vector<io::Image>& pictures, const Monitor& monitor);
+
+}  // namespace kandinsky::pipelines

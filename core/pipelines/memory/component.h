@@ -1,0 +1,170 @@
+#pragma once
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/memory.h"
+#include "io/model_dir.h"
+#include "nn/kernels/tile_room.h"
+#include "nn/kernels/winograd.h"
+#include "pipelines/check_finite.h"
+#include "pipelines/memory/memory_plan.h"
+#include "pipelines/memory/residency.h"
+#include "pipelines/monitor.h"
+#include "tensor/at_once.h"
+#include "tensor/block_end.h"
+#include "tensor/weights.h"
+
+namespace kandinsky::pipelines {
+
+/// Weights of which a network can be built at no cost, only to see whether they fit its config.
+inline tensor::Weights for_checks(const tensor::Weights& weights) {
+  return weights.anew(tensor::with_streamed_weights({})).without_values();
+}
+
+/// A network that is loaded when it is first used and stays until it is freed.
+template <typename Network>
+class Component : public Resident {
+ public:
+  using Build = std::function<Network(const tensor::Weights& weights)>;
+
+  /// Opens the weight files and checks the names and shapes in their headers, so that a bad folder
+  /// is refused before any work. They stay open, so that what is loaded later is what was checked.
+  /// `layout` must be that
+  /// of what `build` makes.
+  Component(const io::ComponentFiles& files, tensor::Placement placement, WeightLayout layout,
+            Build build)
+      : placement_(placement),
+        layout_(std::move(layout)),
+        build_(std::move(build)),
+        weights_(tensor::Weights::open(files, placement_)),
+        sizes_(weights_.sizes()) {
+    build_(for_checks(weights_));
+  }
+
+  /// Puts the component under a residency's plans. It must stay where it is from then on.
+  void join(Residency& residency, std::string name) {
+    index_ = residency.add(*this, measure(std::move(name)));
+    residency_ = &residency;
+  }
+  size_t index() const { return index_; }
+
+  /// Valid until another component of the same residency is asked for.
+  const Network& get(const Monitor& monitor) {
+    const bool streamed = residency_ != nullptr && residency_->make_room(index_);
+    const Layout layout = streamed ? Layout::kFull : wanted_layout();
+    // One that was loaded plain would stay slow, and a seed would depend on earlier jobs.
+    if (network_ && (streamed != is_streamed_ || layout != loaded_layout_)) unload();
+    if (!network_) {
+      monitor.report("load", 0, 1);
+      tensor::Placement placement =
+          streamed ? tensor::with_streamed_weights(placement_) : placement_;
+      placement.small_tiles = layout == Layout::kSmallTiles;
+      if (layout == Layout::kPlain) {
+        placement.speedups.winograd = false;
+        if (!layout_.keeps_splits) placement.speedups.split_upsampling = false;
+      }
+      {
+        const nn::TileRoomGuard room;
+        network_ = std::make_unique<Network>(build_(weights_.anew(placement)));
+      }
+      is_streamed_ = streamed;
+      loaded_layout_ = layout;
+      trim_heap();
+      monitor.report("load", 1, 1);
+    }
+    return *network_;
+  }
+
+  /// Runs run(network), saving memory if the plan says so. It checks that its result is finite. If
+  /// it is not, the component is loaded again in fp32, stays so, and runs once more.
+  template <typename Run>
+  auto run_finite(const Monitor& monitor, const Run& run) {
+    const tensor::BlockCheckGuard check([&monitor] { monitor.check_cancelled(); });
+    const auto attempt = [&] {
+      const tensor::FrugalGuard frugal(is_frugal());
+      const tensor::AtOnceGuard at_once(residency_ != nullptr && residency_->is_at_once(index_));
+      return run(get(monitor));
+    };
+    try {
+      return attempt();
+    } catch (const NotFiniteError& error) {
+      if (placement_.dtype == at::kFloat) throw;
+      monitor.say(
+          fmt::format("{}: from now on this stage runs in fp32, which is slower.", error.what()));
+    }
+    use_fp32();
+    return attempt();
+  }
+
+  const tensor::Placement& placement() const { return placement_; }
+
+  Holding holding() const override {
+    if (!network_) return Holding::kFreed;
+    return is_streamed_ ? Holding::kStreamed : Holding::kWhole;
+  }
+  int64_t held_bytes(const ComponentMemory& memory) const override {
+    const int64_t bytes = size_of(memory, holding());
+    if (!network_ || loaded_layout_ == Layout::kFull) return bytes;
+    return bytes - memory.spread +
+           (loaded_layout_ == Layout::kPlain ? memory.frugal_spread : memory.small_tiles_spread);
+  }
+  void unload() override { network_.reset(); }
+
+ private:
+  bool is_frugal() const { return residency_ != nullptr && residency_->is_frugal(index_); }
+
+  /// Of convolutions that could be laid out for speed.
+  enum class Layout : int {
+    kFull,
+    kSmallTiles,
+    kPlain,
+  };
+
+  Layout wanted_layout() const {
+    if (residency_ == nullptr) return Layout::kFull;
+    const ComponentMemory& memory = residency_->components()[index_];
+    if (is_frugal() && memory.spread > memory.frugal_spread) return Layout::kPlain;
+    const bool has_small_tiles =
+        residency_->has_small_tiles(index_) && memory.spread > memory.small_tiles_spread;
+    return has_small_tiles ? Layout::kSmallTiles : Layout::kFull;
+  }
+
+  void use_fp32() {
+    unload();
+    placement_.dtype = at::kFloat;  // before the sizes, which depend on it
+    if (residency_ != nullptr) residency_->resize(index_, measure(residency_->name(index_)));
+  }
+
+  ComponentMemory measure(std::string name) const {
+    return measure_component(
+        std::move(name), sizes_, layout_,
+        {.element_size = static_cast<int64_t>(at::elementSize(placement_.dtype)),
+         .splits = placement_.speedups.split_upsampling,
+         .winograd = std::ranges::any_of(
+             sizes_,
+             [&](const tensor::TensorSize& size) {
+               return nn::WinogradConv2d::tiling_for(size.shape, false, placement_).has_value();
+             }),
+         .int8_weights = placement_.int8_weights});
+  }
+
+  tensor::Placement placement_;
+  WeightLayout layout_;
+  Build build_;
+  tensor::Weights weights_;
+  std::vector<tensor::TensorSize> sizes_;
+  std::unique_ptr<Network> network_;
+  bool is_streamed_ = false;
+  Layout loaded_layout_ = Layout::kFull;
+  Residency* residency_ = nullptr;
+  size_t index_ = 0;
+};
+
+}  // namespace kandinsky::pipelines

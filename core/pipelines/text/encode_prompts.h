@@ -1,0 +1,47 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <functional>
+
+#include "pipelines/memory/component.h"
+#include "pipelines/pipeline.h"
+#include "pipelines/text/encode_text.h"
+#include "pipelines/text/prompt_memory.h"
+#include "pipelines/text/run_prior.h"
+
+namespace kandinsky::pipelines {
+
+/// What a model reads prompts with. All of it belongs to the caller.
+struct PromptModels {
+  const text::ClipTokenizer& prior_tokenizer;
+  const text::XlmrTokenizer& tokenizer;
+  Component<nn::ClipTextEncoder>& prior_text_encoder;
+  Component<nn::MultilingualClip>& text_encoder;
+  Component<nn::PriorTransformer>& prior;
+  const samplers::UnclipSchedule& prior_schedule;
+  PromptMemory* memory = nullptr;  ///< null: nothing is kept
+};
+
+/// The image embedding [1, E] of an empty picture, fp32 on the CPU; called where it is needed.
+using ZeroImageEmbeds = std::function<at::Tensor()>;
+
+/// Texts -> both text encoders -> prior -> embeds; a side that is not wanted stays empty, and no
+/// network is loaded for it alone. Each distinct text is encoded once, and what is in `memory` is
+/// not computed again.
+///
+/// A prompt of several chunks runs the prior once for each, every time from a fresh generator of
+/// the picture's seed, and takes the mean of the image embeddings by their tokens. Noise is drawn
+/// for the negative too only for NegativeImage::kPrior with a negative prompt, whether or not that
+/// side is wanted, so that the other one does not depend on it; its image is then the prior's
+/// result for the text that the prior steers away from. Source: diffusers,
+/// KandinskyPriorPipeline.__call__ and KandinskyPipeline._encode_prompt.
+Pipeline::EncodedPrompts encode_prompts(const PromptModels& models, const PromptRequest& request,
+                                        const ZeroImageEmbeds& zero_image_embeds,
+                                        const Monitor& monitor);
+
+/// Embeds with these image embeddings [B, E] and the text part of an empty text.
+Embeds embeds_without_text(const PromptModels& models, const at::Tensor& image_embeds,
+                           const Monitor& monitor);
+
+}  // namespace kandinsky::pipelines

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "pipelines/text/encode_text.h"
+#include "pipelines/text/recently_used.h"
+#include "pipelines/text/run_prior.h"
+
+namespace kandinsky::pipelines {
+
+/// A text as both encoders read it, with what they remarked about it.
+template <typename Result>
+struct ReadText {
+  Result result;
+  std::vector<std::string> remarks;
+};
+
+struct TextKey {
+  std::string text;
+  TextOptions options;
+  bool operator==(const TextKey&) const = default;
+};
+
+/// All that one picture's image embeddings depend on.
+struct PriorKey {
+  std::string prompt;
+  std::string steered_away;
+  TextOptions options;
+  bool wants_prompt = false;
+  bool wants_negative = false;
+  PriorNoise noise = PriorNoise::kPrompt;
+  uint64_t seed = 0;
+  int num_inference_steps = 0;
+  double guidance_scale = 0.0;
+  bool operator==(const PriorKey&) const = default;
+};
+
+/// Undefined for a side that was not wanted.
+struct PriorImages {
+  at::Tensor prompt;    ///< [1, E]
+  at::Tensor negative;  ///< [1, E]
+};
+
+/// What was encoded lately, by value: changing other settings of a picture does not encode its
+/// prompt again. A full-size text takes half a megabyte.
+struct PromptMemory {
+  static constexpr size_t kTexts = 64;
+  static constexpr size_t kImages = 256;
+  RecentlyUsed<TextKey, ReadText<std::vector<PriorText>>> prior_texts{kTexts};
+  RecentlyUsed<TextKey, ReadText<DecoderText>> decoder_texts{kTexts};
+  RecentlyUsed<PriorKey, PriorImages> images{kImages};
+};
+
+}  // namespace kandinsky::pipelines

@@ -1,0 +1,131 @@
+#include "pipelines/images/encode_images.h"
+
+#include "unit/pipelines/tiny_encoding.h"
+
+namespace kandinsky::pipelines {
+namespace {
+
+constexpr int64_t kSize = 56;
+
+io::Image picture(int width, int height, int channels) {
+  io::Image image{width, height, channels, {}};
+  for (int i = 0; i < width * height * channels; ++i) {
+    image.pixels.push_back(static_cast<std::uint8_t>(i * 37 % 251));
+  }
+  return image;
+}
+
+ImageProcessor processor(std::string_view json = "{}") {
+  return {io::JsonConfig::parse(json, "preprocessor_config.json"), kSize};
+}
+
+TEST(ImageProcessor, GreyAndOpaquePicturesAreTheirRgb) {
+  const io::Image grey = picture(30, 20, 1);
+  io::Image rgb{30, 20, 3, {}};
+  io::Image rgba{30, 20, 4, {}};
+  for (const std::uint8_t value : grey.pixels) {
+    rgb.pixels.insert(rgb.pixels.end(), {value, value, value});
+    rgba.pixels.insert(rgba.pixels.end(), {value, value, value, 255});
+  }
+  const at::Tensor expected = processor()(rgb);
+  EXPECT_EQ(expected.sizes(), (at::IntArrayRef{1, 3, kSize, kSize}));
+  EXPECT_TRUE(processor()(grey).equal(expected));
+  EXPECT_TRUE(processor()(rgba).equal(expected));
+}
+
+TEST(ImageProcessor, TransparentPlacesAreWhite) {
+  io::Image clear = picture(30, 20, 4);
+  for (size_t i = 3; i < clear.pixels.size(); i += 4) clear.pixels[i] = 0;
+  const io::Image white{30, 20, 3, std::vector<std::uint8_t>(30 * 20 * 3, 255)};
+  EXPECT_TRUE(processor()(clear).equal(processor()(white)));
+}
+
+TEST(ImageProcessor, AnyShapeIsTaken) {
+  for (const auto& [width, height] : {std::pair{1, 1}, std::pair{1, 9000}, std::pair{9000, 1},
+                                      std::pair{65535, 3}, std::pair{57, 56}}) {
+    const at::Tensor pixels = processor()(picture(width, height, 3));
+    EXPECT_EQ(pixels.sizes(), (at::IntArrayRef{1, 3, kSize, kSize}));
+    EXPECT_TRUE(pixels.isfinite().all().item<bool>());
+  }
+}
+
+TEST(ImageProcessor, NormalisesByItsConfig) {
+  const io::Image white{2, 2, 3, std::vector<std::uint8_t>(12, 255)};
+  const at::Tensor pixels =
+      processor(R"({"image_mean": [0.5, 0.25, 0], "image_std": [0.5, 1, 2]})")(white);
+  const at::Tensor expected = at::tensor({1.0F, 0.75F, 0.5F}).view({1, 3, 1, 1});
+  EXPECT_TRUE(at::allclose(pixels, expected.expand_as(pixels), 0, 1e-6));
+}
+
+TEST(ImageProcessor, RefusesAnotherWayOfProcessing) {
+  const auto refuse = [](ErrorCode code, std::string_view part, std::string_view json) {
+    test::expect_error(code, part, [&] { (void)processor(json); });
+  };
+  refuse(ErrorCode::kIncompatible,
+         "pictures of side 224 cut to 56, but the image_encoder beside it takes 56",
+         R"({"size": {"shortest_edge": 224}})");
+  refuse(ErrorCode::kIncompatible, "cut to 60", R"({"crop_size": 60})");
+  refuse(ErrorCode::kUnsupported, "\"resample\" is 2", R"({"resample": 2})");
+  refuse(ErrorCode::kUnsupported, "\"do_center_crop\" is false", R"({"do_center_crop": false})");
+  refuse(ErrorCode::kCorruptFile, "\"image_std\" has 2 numbers", R"({"image_std": [1, 1]})");
+  refuse(ErrorCode::kCorruptFile, "shortest_edge", R"({"size": {"height": 56}})");
+}
+
+class EncodeImagesTest : public TinyEncodingTest {
+ protected:
+  Embeds images(const std::vector<io::Image>& pictures) {
+    stages_.clear();
+    return pipeline_->encode_images(pictures, monitor_);
+  }
+};
+
+TEST_F(EncodeImagesTest, RowsAreThoseOfEachPictureAlone) {
+  const std::vector<io::Image> pictures{picture(60, 40, 3), picture(5, 80, 4), picture(1, 1, 1)};
+  const Embeds all = images(pictures);
+  ASSERT_EQ(all.batch_size(), 3);
+  for (int64_t i = 0; i < 3; ++i) {
+    expect_same(row(all, i), images({pictures[static_cast<size_t>(i)]}));
+  }
+  EXPECT_FALSE(all.at("image_embeds")[0].equal(all.at("image_embeds")[1]));
+}
+
+TEST_F(EncodeImagesTest, TheTextIsTheEmptyOne) {
+  const Embeds image = images({picture(60, 40, 3)});
+  EXPECT_EQ(began("image_encoder"), 1);
+  const Embeds text = encode(request({""})).embeds;
+  EXPECT_TRUE(image.at("prompt_embeds").equal(text.at("prompt_embeds")));
+  EXPECT_TRUE(image.at("text_encoder_hidden_states").equal(text.at("text_encoder_hidden_states")));
+  EXPECT_FALSE(image.at("image_embeds").equal(text.at("image_embeds")));
+}
+
+TEST_F(EncodeImagesTest, TheTowerStaysWhilePicturesAreEncoded) {
+  const std::vector<io::Image> pictures{picture(8, 8, 3)};
+  (void)images(pictures);
+  EXPECT_EQ(began("load"), 2);  // the tower, and the text encoder for the empty text
+  (void)images(pictures);
+  EXPECT_EQ(began("load"), 0);
+  (void)encode(request({"a"}));  // needs the empty picture
+  EXPECT_EQ(began("image_encoder"), 1);
+  (void)images(pictures);
+  EXPECT_EQ(began("load"), 0);
+  pipeline_->unload();
+  (void)images(pictures);
+  EXPECT_EQ(began("load"), 1);  // the empty text is kept by value
+}
+
+TEST_F(EncodeImagesTest, RefusesWhatIsNoPicture) {
+  const auto refuse = [&](std::string_view part, const std::vector<io::Image>& pictures) {
+    test::expect_error(ErrorCode::kInvalidArgument, part, [&] { (void)images(pictures); });
+    EXPECT_EQ(began("load"), 0);
+  };
+  refuse("batch size is 0", {});
+  refuse("batch size is 65", std::vector(65, picture(1, 1, 1)));
+  refuse("0 x 3 pixels", {picture(2, 2, 3), picture(0, 3, 3)});
+  refuse("2 channels", {picture(2, 2, 2)});
+  io::Image torn = picture(4, 4, 3);
+  torn.pixels.pop_back();
+  refuse("47 values", {torn});
+}
+
+}  // namespace
+}  // namespace kandinsky::pipelines
