@@ -74,7 +74,7 @@ bench-docs: ## put what make bench measured last into README.md and docs/perform
 	.venv-bench/bin/python tests/bench/publish.py
 
 growth: ## draw how cost grows with pixels, steps and batch, from what make bench measured last
-	.venv-bench/bin/python tests/bench/growth.py build/bench/bench.json --picture build/bench/growth.png
+	.venv-bench/bin/python tests/bench/growth.py build/bench/bench.json --image build/bench/growth.png
 
 references: setup ## record the parity references again, in an environment of their own
 	tests/tools/references.sh

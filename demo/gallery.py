@@ -29,10 +29,10 @@ PROMPT = "a red circle on a white background"
 OTHER = "a blue square on a white background"
 STEPS = 20
 SAMPLER = "DPM++ 2M"
-SIDE = 128  # of a picture on a sheet, in pixels, at least
+SIDE = 128  # of an image on a sheet, in pixels, at least
 
 Cell = tuple[str, np.ndarray]
-"""A caption and its picture, uint8 [H, W, 3]."""
+"""A caption and its image, uint8 [H, W, 3]."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Painter:
     size: int
 
     def options(self, seed: int = 1, **changes: Any) -> dict[str, Any]:
-        """Settings that all pictures share, with changes."""
+        """Settings that all images share, with changes."""
         shared = {"width": self.size, "height": self.size, "seeds": [seed], "sampler": SAMPLER}
         return {**shared, "num_inference_steps": STEPS, **changes}
 
@@ -56,21 +56,21 @@ class Painter:
 
     @cached_property
     def source(self) -> np.ndarray:
-        """The picture that image to image, inpainting and mixing start from."""
+        """The image that image to image, inpainting and mixing start from."""
         return self.text(PROMPT, num_inference_steps=50)
 
 
 def samplers(painter: Painter) -> Iterator[Cell]:
     for sampler in painter.package.samplers():
         for steps in (10, 20, 50):
-            picture = painter.text(PROMPT, sampler=sampler, num_inference_steps=steps)
-            yield f"{sampler}, {steps} steps", picture
+            image = painter.text(PROMPT, sampler=sampler, num_inference_steps=steps)
+            yield f"{sampler}, {steps} steps", image
 
 
 def schedulers(painter: Painter) -> Iterator[Cell]:
     for scheduler in painter.package.schedulers():
-        picture = painter.text(PROMPT, scheduler=scheduler, num_inference_steps=10)
-        yield f"{SAMPLER} {scheduler}, 10 steps", picture
+        image = painter.text(PROMPT, scheduler=scheduler, num_inference_steps=10)
+        yield f"{SAMPLER} {scheduler}, 10 steps", image
 
 
 def image_to_image(painter: Painter) -> Iterator[Cell]:
@@ -118,8 +118,8 @@ def variations(painter: Painter) -> Iterator[Cell]:
         painted = painter.engine.generate(seen, negative, **painter.options(seed))
         yield f"variation without a text, seed {seed}", painted[0]
     for strength in (0.1, 0.2, 0.4, 0.6, 1.0):
-        picture = painter.text(PROMPT, variation_seeds=[9], variation_strength=strength)
-        yield f"seed 1 towards seed 9 by {strength}", picture
+        image = painter.text(PROMPT, variation_seeds=[9], variation_strength=strength)
+        yield f"seed 1 towards seed 9 by {strength}", image
 
 
 def prompts(painter: Painter) -> Iterator[Cell]:
@@ -151,15 +151,15 @@ def guidance(painter: Painter) -> Iterator[Cell]:
     for scale in (1.0, 2.0, 4.0, 8.0):
         yield f"CFG scale {scale}", painter.text(PROMPT, guidance_scale=scale)
     yield "CFG scale 8, rescale 0.7", painter.text(PROMPT, guidance_scale=8.0, guidance_rescale=0.7)
-    picture = painter.text(PROMPT, guidance_start=0.2, guidance_end=0.8)
-    yield "CFG scale 4 from 20 % to 80 % of the steps", picture
+    image = painter.text(PROMPT, guidance_start=0.2, guidance_end=0.8)
+    yield "CFG scale 4 from 20 % to 80 % of the steps", image
 
 
 def tiling(painter: Painter) -> Iterator[Cell]:
     for seed in (1, 2):
         for on in (False, True):
-            picture = painter.text("a composition in the style of Kandinsky", seed, tiling=on)
-            tiled = np.tile(picture, (2, 2, 1))[::2, ::2]
+            image = painter.text("a composition in the style of Kandinsky", seed, tiling=on)
+            tiled = np.tile(image, (2, 2, 1))[::2, ::2]
             yield f"2 x 2, tiling {'on' if on else 'off'}, seed {seed}", tiled
 
 
@@ -202,13 +202,13 @@ def main() -> None:
             for name in chosen.sheets or SHEETS:
                 paint_sheet, columns = SHEETS[name]
                 began = time.monotonic()
-                captions, pictures = zip(*paint_sheet(painter), strict=True)
+                captions, images = zip(*paint_sheet(painter), strict=True)
                 sheet = contact_sheet(
-                    [Image.fromarray(p) for p in pictures], captions, columns, SIDE
+                    [Image.fromarray(p) for p in images], captions, columns, SIDE
                 )
                 path = chosen.output / f"{name}.webp"
                 sheet.save(path, quality=90)
-                print(f"{path}: {len(pictures)} images, {time.monotonic() - began:.1f} s")
+                print(f"{path}: {len(images)} images, {time.monotonic() - began:.1f} s")
     except kandinsky.KandinskyError as error:
         sys.exit(f"gallery.py: {error}")
 

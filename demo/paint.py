@@ -1,4 +1,4 @@
-"""Paints a contact sheet: one picture for each prompt, with the prompt below it.
+"""Paints a contact sheet: one image for each prompt, with the prompt below it.
 
     .venv/bin/python demo/paint.py
     .venv/bin/python demo/paint.py --seed 7 --output sheet.png "a red circle" "синий квадрат"
@@ -29,7 +29,7 @@ PROMPTS = (
     "a composition in the style of Kandinsky",
 )
 FONT = "DejaVuSans.ttf"  # has Latin and Cyrillic letters; Debian's fonts-dejavu-core
-SHORTEST_SIDE = 256  # of a picture on the sheet, in pixels
+SHORTEST_SIDE = 256  # of an image on the sheet, in pixels
 MARGIN = 12
 LINES = 3  # of a caption
 INK, PAPER = (40, 40, 40), (255, 255, 255)
@@ -63,25 +63,25 @@ def wrap(text: str, font: ImageFont.FreeTypeFont, width: float, lines: int) -> l
 
 
 def contact_sheet(
-    pictures: Sequence[Image.Image],
+    images: Sequence[Image.Image],
     captions: Sequence[str],
     columns: int = 4,
     shortest_side: int = SHORTEST_SIDE,
 ) -> Image.Image:
-    """Pictures of one size in rows, enlarged to the shortest side, each with its caption below."""
-    factor = -(-shortest_side // min(pictures[0].size))
-    width, height = (side * factor for side in pictures[0].size)
-    columns = min(columns, len(pictures))
-    rows = -(-len(pictures) // columns)
+    """Images of one size in rows, enlarged to the shortest side, each with its caption below."""
+    factor = -(-shortest_side // min(images[0].size))
+    width, height = (side * factor for side in images[0].size)
+    columns = min(columns, len(images))
+    rows = -(-len(images) // columns)
     font = load_font(14)
     line_height = sum(font.getmetrics()) + 2
     cell = (width + MARGIN, height + MARGIN + LINES * line_height)
     sheet = Image.new("RGB", (columns * cell[0] + MARGIN, rows * cell[1] + MARGIN), PAPER)
     draw = ImageDraw.Draw(sheet)
-    for index, (picture, caption) in enumerate(zip(pictures, captions, strict=True)):
+    for index, (image, caption) in enumerate(zip(images, captions, strict=True)):
         x = MARGIN + index % columns * cell[0]
         y = MARGIN + index // columns * cell[1]
-        sheet.paste(picture.resize((width, height), Image.Resampling.BICUBIC), (x, y))
+        sheet.paste(image.resize((width, height), Image.Resampling.BICUBIC), (x, y))
         for number, line in enumerate(wrap(caption, font, width, LINES)):
             top = y + height + 4 + number * line_height
             draw.text((x, top), line, fill=INK, font=font)
@@ -94,7 +94,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--model", type=Path, default=ROOT / "demo/model/kandinsky-demo")
     parser.add_argument("--output", type=Path, default=ROOT / "build/demo/contact-sheet.png")
     parser.add_argument(
-        "--seed", type=int, default=1, help="of the first picture; the next has + 1"
+        "--seed", type=int, default=1, help="of the first image; the next has + 1"
     )
     parser.add_argument("--steps", type=int, default=50)
     # Kandinsky's 4 overdoes what tells one shape of the demo model from others.
@@ -114,7 +114,7 @@ def main() -> None:
         native = engine.info.native_size
         size = options.size or native
         print(f"The model paints best at {native} x {native} pixels; painting {size} x {size}.")
-        pictures = []
+        images = []
         for index, prompt in enumerate(options.prompts):
             began = time.monotonic()
             painted = engine.text_to_image(
@@ -125,17 +125,17 @@ def main() -> None:
                 num_inference_steps=options.steps,
                 guidance_scale=options.cfg_scale,
             )
-            pictures.append(Image.fromarray(painted[0]))
+            images.append(Image.fromarray(painted[0]))
             seconds = time.monotonic() - began
             print(f"{index + 1}/{len(options.prompts)}  {seconds:5.1f} s  {prompt}", flush=True)
     except KandinskyError as error:
         sys.exit(f"paint.py: {error}")
     seconds = time.monotonic() - started
     options.output.parent.mkdir(parents=True, exist_ok=True)
-    contact_sheet(pictures, options.prompts).save(options.output)
+    contact_sheet(images, options.prompts).save(options.output)
     print(
-        f"{len(pictures)} pictures of {size} x {size} pixels in {seconds:.1f} s, "
-        f"{seconds / len(pictures):.1f} s each (the first one loads the model)."
+        f"{len(images)} images of {size} x {size} pixels in {seconds:.1f} s, "
+        f"{seconds / len(images):.1f} s each (the first one loads the model)."
     )
     print(f"The contact sheet is at {options.output}")
 

@@ -22,7 +22,7 @@ print(";".join([include, os.path.join(include, "torch", "csrc", "api", "include"
     message(FATAL_ERROR "${KANDINSKY_PYTHON_EXECUTABLE} has no usable torch. Ways out:\n"
       "  - install torch into it\n"
       "  - -DKANDINSKY_PYTHON=<python> to build against another Python's torch\n"
-      "  - -DKANDINSKY_TORCH=OFF to build files, pictures and tokenizers only\n${complaint}")
+      "  - -DKANDINSKY_TORCH=OFF to build files, images and tokenizers only\n${complaint}")
   endif()
   string(REPLACE ";" "|" answer "${answer}")
   string(REPLACE "\n" ";" answer "${answer}")

@@ -1,4 +1,4 @@
-"""What guides pictures: the result of Engine.encode_prompts() and Engine.encode_images()."""
+"""What guides images: the result of Engine.encode_prompts() and Engine.encode_images()."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _PICKLED = "embeds.safetensors"
 
 
 class Embeds:
-    """One side's (positive or negative) guidance for a batch of pictures, in ordinary memory.
+    """One side's (positive or negative) guidance for a batch of images, in ordinary memory.
 
-    One row for each picture. Independent of the engine that made it, so it can be kept, mixed,
+    One row for each image. Independent of the engine that made it, so it can be kept, mixed,
     saved, pickled and sent to other processes. It never changes, so copies of it are itself.
     """
 
@@ -107,7 +107,7 @@ class Embeds:
             return _unpickle, (path.read_bytes(),)
 
     def __repr__(self) -> str:
-        return f"<Embeds for {self.batch_size} pictures>"
+        return f"<Embeds for {self.batch_size} images>"
 
 
 def _unpickle(content: bytes) -> Embeds:

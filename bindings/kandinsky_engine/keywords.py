@@ -38,7 +38,7 @@ class _Engine(TypedDict, total=False):
     """Names of speed-ups to leave out, for measuring and for looking for faults. "packed-weights",
     "fused-operations", "fused-norms", "row-bands", "latent-grid-norms", "winograd",
     "split-upsampling", "batched-attention", "prior-prefix-cache", "context-projections",
-    "shared-start", "pictures-at-once", "kept-embeds"."""
+    "shared-start", "images-at-once", "kept-embeds"."""
 
 
 class _EncodePromptsTextToImageImageToImage(TypedDict, total=False):

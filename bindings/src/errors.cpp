@@ -48,7 +48,7 @@ void register_errors(py::module_& /*module*/) {
       set_error(error.status(), error.what());
     } catch (const std::bad_alloc&) {
       set_error(KANDINSKY_OUT_OF_MEMORY,
-                "there is not enough memory for pictures of that size and number");
+                "there is not enough memory for images of that size and number");
     }
   });
 }

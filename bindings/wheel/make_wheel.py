@@ -6,7 +6,7 @@
 The wheel's version names the torch that it was built for, which is the one that it needs:
 kandinsky_engine-1.0.0+torch2.6-cp312-cp312-manylinux_2_34_x86_64.whl. auditwheel checks that it
 needs no library but torch's and the system's, and names the oldest system that it can run on. It is
-then installed into a new environment with torch and no compiler, where it has to paint; the picture
+then installed into a new environment with torch and no compiler, where it has to paint; the image
 stays in build/wheel/.
 """
 
@@ -33,13 +33,13 @@ OF_TORCH = ("libtorch_cpu.so", "libc10.so")
 PAINT = """
 import sys
 import kandinsky_engine as kandinsky
-package, model, picture = sys.argv[1:]
+package, model, image = sys.argv[1:]
 assert kandinsky.__file__.startswith(package), kandinsky.__file__
 with kandinsky.Engine(model) as engine:
     images = engine.text_to_image(
         ["a red circle on a white background"], seeds=[1], width=128, height=128,
         num_inference_steps=20, prior_num_inference_steps=10, guidance_scale=2)
-kandinsky.save_image(picture, images[0])
+kandinsky.save_image(image, images[0])
 left, middle = images[0, 4, 4].astype(int), images[0, 64, 64].astype(int)
 assert left.min() > 200, f"the background is {left}, not white"
 assert middle[0] > 150 and middle[1:].max() < 120, f"the middle is {middle}, not red"

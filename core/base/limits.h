@@ -49,7 +49,7 @@ inline constexpr std::size_t kMaxWeightFiles = 100;
 /// letter; the tokenizers need up to about 200 bytes of memory for each byte of text.
 inline constexpr std::size_t kMaxPromptBytes = 2U << 20U;
 
-/// What the weight of a word in a prompt may come to, either way. Hosts know no limit; pictures
+/// What the weight of a word in a prompt may come to, either way. Hosts know no limit; images
 /// fall apart at 3, and 48 nested brackets come to 97.
 inline constexpr double kMaxPromptWeight = 100.0;
 
@@ -64,7 +64,7 @@ inline constexpr std::size_t kMaxPromptChunks = 8;
 /// Items of one mix.
 inline constexpr std::size_t kMaxMixItems = 64;
 
-/// Rows of one set of embeds: many conditions for each picture of the largest batch.
+/// Rows of one set of embeds: many conditions for each image of the largest batch.
 inline constexpr std::int64_t kMaxEmbedsRows = 1024;
 
 /// Side of an image, in pixels: the most that JPEG can hold.
@@ -104,7 +104,7 @@ inline constexpr int kMaxImageSeconds = 15;
 /// may be as long as the file.
 inline constexpr std::size_t kMaxMessageBytes = 10'000;
 
-/// Text stored in a picture, in bytes: a prompt twice over (positive and negative) and its
+/// Text stored in an image, in bytes: a prompt twice over (positive and negative) and its
 /// settings.
 inline constexpr std::size_t kMaxImageTextBytes = 2 * kMaxPromptBytes + (1U << 16U);
 

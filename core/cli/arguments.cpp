@@ -140,7 +140,7 @@ std::uint64_t parse_seed(std::string_view option, std::string_view text, std::in
       parse<std::uint64_t>(option, text, "seed: a whole number from 0, or -1 for a random one");
   const auto last = static_cast<std::uint64_t>(batch_size) - 1;
   if (seed > std::numeric_limits<std::uint64_t>::max() - last) {
-    refuse(fmt::format("{}: {} is too large, picture i of a batch has seed + i", option, text));
+    refuse(fmt::format("{}: {} is too large, image i of a batch has seed + i", option, text));
   }
   return seed;
 }

@@ -16,7 +16,7 @@ struct Size {
 };
 
 /// The size to generate. What was asked for; else, from a text, the model's native size; else, from
-/// a image, the image's own size, scaled down to an area of four native ones if it has more, and
+/// an image, the image's own size, scaled down to an area of four native ones if it has more, and
 /// one side that was asked for keeps the shape. `multiple`: sides that were not asked for are
 /// rounded to multiples of it. source: the image to start from, or null.
 Size choose_size(std::optional<std::int32_t> width, std::optional<std::int32_t> height,

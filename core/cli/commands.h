@@ -9,13 +9,13 @@ namespace kandinsky::cli {
 /// "txt2img": paints from a text.
 void add_txt2img(CLI::App& app);
 
-/// "img2img": paints from a picture and a text.
+/// "img2img": paints from an image and a text.
 void add_img2img(CLI::App& app);
 
-/// "inpaint": repaints the masked part of a picture.
+/// "inpaint": repaints the masked part of an image.
 void add_inpaint(CLI::App& app);
 
-/// "mix": paints from texts and pictures with weights.
+/// "mix": paints from texts and images with weights.
 void add_mix(CLI::App& app);
 
 /// "info": tells what a model folder holds.

@@ -24,7 +24,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// What kandinsky_picture_save() writes.
+/// What kandinsky_image_save() writes.
 constexpr std::array<std::string_view, 4> kSuffixes = {".png", ".jpg", ".jpeg", ".webp"};
 constexpr std::size_t kNumberDigits = 5;
 constexpr std::size_t kMostNumberDigits = 15;  // what has more is not a number of ours
@@ -133,7 +133,7 @@ OutputPlace::OutputPlace(const std::string& output, std::int32_t batch_size) : p
   }
   if (batch_size > 1) {
     refuse(KANDINSKY_INVALID_ARGUMENT,
-           fmt::format("--output {}: {} pictures need a folder, such as {}/", output, batch_size,
+           fmt::format("--output {}: {} images need a folder, such as {}/", output, batch_size,
                        (path_.parent_path() / path_.stem()).string()));
   }
   check_file_place(kOption, path_);

@@ -30,19 +30,19 @@ class NewFile {
   bool is_claimed_;
 };
 
-/// Where a batch of pictures goes: one file, or a folder with numbered files. Everything that can
+/// Where a batch of images goes: one file, or a folder with numbered files. Everything that can
 /// be told beforehand is checked when it is made, so that no work is lost to a spelling mistake.
 class OutputPlace {
  public:
   /// `output`: FILE.png (.jpg, .jpeg, .webp) in a folder that exists, or a folder: an existing one,
   /// or a name that ends in "/", which is made. Throws StatusError: KANDINSKY_INVALID_ARGUMENT for
-  /// another ending or a file for more than one picture; else as check_file_place.
+  /// another ending or a file for more than one image; else as check_file_place.
   OutputPlace(const std::string& output, std::int32_t batch_size);
 
   /// False for formats without a place for the parameters text.
   bool keeps_parameters() const;
 
-  /// The next picture's file: the one that was named, or "<folder>/<number>-<seed>.png", claimed
+  /// The next image's file: the one that was named, or "<folder>/<number>-<seed>.png", claimed
   /// under a number that nothing in the folder has, nor another run that writes there meanwhile.
   NewFile next_file(std::uint64_t seed);
 

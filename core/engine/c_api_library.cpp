@@ -1,4 +1,4 @@
-/// The part of kandinsky.h that needs no engine: lists, picture files, folders.
+/// The part of kandinsky.h that needs no engine: lists, image files, folders.
 #include <ATen/Parallel.h>
 #include <torch/version.h>
 

@@ -28,13 +28,13 @@ using pipelines::Source;
 
 namespace {
 
-/// With more conditions a picture has more calls of the UNet, each of one at least.
+/// With more conditions an image has more calls of the UNet, each of one at least.
 int64_t kept_features(const DenoiseRequest& request) {
   if (request.cache_interval == 1) return 0;
   return static_cast<int64_t>(std::max(request.seeds.size(), request.conditions.size()));
 }
 
-/// A job that paints, and may start from pictures.
+/// A job that paints, and may start from images.
 JobOutline outline(const DenoiseRequest& request, const SourceRequest* source = nullptr) {
   const auto batch_size = static_cast<int64_t>(request.seeds.size());
   return {.denoises = true,
@@ -217,10 +217,10 @@ Pipeline::EncodedPrompts Engine::encode_prompts(const PromptRequest& request) {
   });
 }
 
-Embeds Engine::encode_images(const std::vector<io::Image>& pictures) {
+Embeds Engine::encode_images(const std::vector<io::Image>& images) {
   return run([&](const Monitor& monitor) {
     plan({.encodes_images = true}, monitor);
-    return pipeline_->encode_images(pictures, monitor);
+    return pipeline_->encode_images(images, monitor);
   });
 }
 
@@ -236,22 +236,22 @@ at::Tensor Engine::denoise(const Embeds& embeds, const Embeds* negative_embeds,
 }
 
 void Engine::decode(const at::Tensor& latents, int64_t width, int64_t height, bool tiling,
-                    uint8_t* pictures) {
+                    uint8_t* images) {
   run([&](const Monitor& monitor) {
     if (tiling) geometry().check_tiling(width, height);
     plan({.decodes = true, .width = width, .height = height, .batch_size = latents.size(0)},
          monitor);
-    tensor::to_pictures(pipeline_->decode(latents, tiling, monitor), height, width, pictures);
+    tensor::to_images(pipeline_->decode(latents, tiling, monitor), height, width, images);
   });
 }
 
-at::Tensor Engine::encode(const uint8_t* pictures, int64_t batch_size, int64_t width,
+at::Tensor Engine::encode(const uint8_t* images, int64_t batch_size, int64_t width,
                           int64_t height, bool tiling) {
   return run([&](const Monitor& monitor) {
     if (tiling) geometry().check_tiling(width, height);
     const auto [latent_height, latent_width] = geometry().latent_size(width, height);
     plan({.encodes = true, .width = width, .height = height, .batch_size = batch_size}, monitor);
-    const at::Tensor pixels = tensor::from_pictures(pictures, batch_size, height, width);
+    const at::Tensor pixels = tensor::from_images(images, batch_size, height, width);
     const int64_t factor = geometry().latent_factor;
     const at::Tensor whole =
         tensor::extend_border(pixels, latent_height * factor, latent_width * factor);
@@ -260,18 +260,18 @@ at::Tensor Engine::encode(const uint8_t* pictures, int64_t batch_size, int64_t w
 }
 
 void Engine::text_to_image(const PromptRequest& prompts, const DenoiseRequest& request,
-                           uint8_t* pictures) {
+                           uint8_t* images) {
   run([&](const Monitor& monitor) {
     pipeline_->check(prompts);
     pipeline_->check(request);
     plan(with_texts(outline(request), prompts), monitor);
     const auto [embeds, negative_embeds] = pipeline_->encode_prompts(prompts, monitor);
-    engine::paint(*pipeline_, embeds, &negative_embeds, request, monitor, pictures);
+    engine::paint(*pipeline_, embeds, &negative_embeds, request, monitor, images);
   });
 }
 
 void Engine::image_to_image(const PromptRequest& prompts, const DenoiseRequest& request,
-                            const SourceRequest& source, uint8_t* pictures) {
+                            const SourceRequest& source, uint8_t* images) {
   run([&](const Monitor& monitor) {
     pipeline_->check(prompts);
     const Source prepared = pipelines::prepare_source(*pipeline_, source, request, monitor);
@@ -281,17 +281,17 @@ void Engine::image_to_image(const PromptRequest& prompts, const DenoiseRequest& 
       encoded = pipeline_->encode_prompts(prompts, monitor);
     }
     engine::paint_from(*pipeline_, prepared, encoded.embeds, &encoded.negative_embeds, request,
-                       monitor, pictures);
+                       monitor, images);
   });
 }
 
 void Engine::paint(const Embeds& embeds, const Embeds* negative_embeds,
-                   const DenoiseRequest& request, const SourceRequest* source, uint8_t* pictures) {
+                   const DenoiseRequest& request, const SourceRequest* source, uint8_t* images) {
   run([&](const Monitor& monitor) {
     if (source == nullptr) {
       pipeline_->check(embeds, negative_embeds, request);
       plan(with_embeds(outline(request), embeds, negative_embeds), monitor);
-      engine::paint(*pipeline_, embeds, negative_embeds, request, monitor, pictures);
+      engine::paint(*pipeline_, embeds, negative_embeds, request, monitor, images);
       return;
     }
     const Source prepared = pipelines::prepare_source(*pipeline_, *source, request, monitor);
@@ -300,7 +300,7 @@ void Engine::paint(const Embeds& embeds, const Embeds* negative_embeds,
                        pipelines::with_stand_ins(geometry(), *source, request));
       plan(with_embeds(outline(request, source), embeds, negative_embeds), monitor);
     }
-    engine::paint_from(*pipeline_, prepared, embeds, negative_embeds, request, monitor, pictures);
+    engine::paint_from(*pipeline_, prepared, embeds, negative_embeds, request, monitor, images);
   });
 }
 

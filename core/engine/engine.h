@@ -58,26 +58,26 @@ class Engine {
   void set_message_sink(pipelines::Monitor::MessageSink sink);
 
   pipelines::Pipeline::EncodedPrompts encode_prompts(const PromptRequest& request);
-  pipelines::Embeds encode_images(const std::vector<io::Image>& pictures);
+  pipelines::Embeds encode_images(const std::vector<io::Image>& images);
   at::Tensor denoise(const pipelines::Embeds& embeds, const pipelines::Embeds* negative_embeds,
                      const DenoiseRequest& request);
-  /// latents -> uint8 pictures [B, height, width, 3], written to `pictures` once all are there.
+  /// latents -> uint8 images [B, height, width, 3], written to `images` once all are there.
   void decode(const at::Tensor& latents, int64_t width, int64_t height, bool tiling,
-              uint8_t* pictures);
-  /// uint8 pictures [B, height, width, 3] -> latents; sides are filled up to the size multiple by
+              uint8_t* images);
+  /// uint8 images [B, height, width, 3] -> latents; sides are filled up to the size multiple by
   /// repeating the border.
-  at::Tensor encode(const uint8_t* pictures, int64_t batch_size, int64_t width, int64_t height,
+  at::Tensor encode(const uint8_t* images, int64_t batch_size, int64_t width, int64_t height,
                     bool tiling);
   void text_to_image(const PromptRequest& prompts, const DenoiseRequest& request,
-                     uint8_t* pictures);
+                     uint8_t* images);
   void image_to_image(const PromptRequest& prompts, const DenoiseRequest& request,
-                      const SourceRequest& source, uint8_t* pictures);
+                      const SourceRequest& source, uint8_t* images);
   /// From embeds; without a source from noise.
   void paint(const pipelines::Embeds& embeds, const pipelines::Embeds* negative_embeds,
-             const DenoiseRequest& request, const SourceRequest* source, uint8_t* pictures);
+             const DenoiseRequest& request, const SourceRequest* source, uint8_t* images);
   void unload();
 
-  /// What the plan for a whole picture from texts would be. Throws Error(kOutOfMemory) where the
+  /// What the plan for a whole image from texts would be. Throws Error(kOutOfMemory) where the
   /// job would, Error(kUnsupported) on an accelerator.
   pipelines::MemorySummary describe_memory(int64_t width, int64_t height, int64_t batch_size);
 

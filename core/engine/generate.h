@@ -1,4 +1,4 @@
-/// Whole tasks: from embeds, and pictures to start from, to pictures.
+/// Whole tasks: from embeds, and images to start from, to images.
 #pragma once
 
 #include <cstdint>
@@ -8,16 +8,16 @@
 
 namespace kandinsky::engine {
 
-/// Denoises and decodes. pictures: uint8 [B, height, width, 3], written once all are there.
+/// Denoises and decodes. images: uint8 [B, height, width, 3], written once all are there.
 void paint(pipelines::Pipeline& pipeline, const pipelines::Embeds& embeds,
            const pipelines::Embeds* negative_embeds, const DenoiseRequest& request,
-           const pipelines::Monitor& monitor, uint8_t* pictures);
+           const pipelines::Monitor& monitor, uint8_t* images);
 
-/// The same from the pictures of prepare_source(), which come back outside of their masks. A source
+/// The same from the images of prepare_source(), which come back outside of their masks. A source
 /// that is unchanged needs no embeds.
 void paint_from(pipelines::Pipeline& pipeline, const pipelines::Source& source,
                 const pipelines::Embeds& embeds, const pipelines::Embeds* negative_embeds,
                 const DenoiseRequest& request, const pipelines::Monitor& monitor,
-                uint8_t* pictures);
+                uint8_t* images);
 
 }  // namespace kandinsky::engine

@@ -47,7 +47,7 @@ Image bordered(const Image& image, int width, int height, int left, int top) {
 }  // namespace
 
 Image resize_image(const Image& image, int width, int height, ResizeMode mode) {
-  io::check_image(image, "picture");
+  io::check_image(image, "image");
   if (width < 1 || height < 1) {
     throw Error(ErrorCode::kInvalidArgument,
                 fmt::format("{} x {} pixels to resize to, expected at least 1 x 1", width, height));

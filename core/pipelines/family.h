@@ -35,7 +35,7 @@ struct Family {
   /// for one that no run needs. Throws Error for one that is missing, corrupt, or does not fit its
   /// config or tokenizer.
   bool (*check_component)(const io::ModelDir& model, const io::ComponentInfo& component);
-  /// Side in pixels of the training pictures; 0 for a prior folder. Throws Error for a bad config.
+  /// Side in pixels of the training images; 0 for a prior folder. Throws Error for a bad config.
   int64_t (*native_size)(const io::ModelDir& model);
 };
 

@@ -28,7 +28,7 @@ struct JobOutline {
   int64_t height = 0;
   int64_t batch_size = 1;
   int64_t kept_features = 0;  ///< that the feature cache holds at most, each of a pair of samples
-  /// Rows of embeds that guide the pictures, and of negative ones.
+  /// Rows of embeds that guide the images, and of negative ones.
   int64_t rows = 1;
   int64_t negative_rows = 1;
   int64_t text_tokens = text::kDefaultMaxLength;  ///< of the longest row
@@ -44,7 +44,7 @@ struct MemorySummary {
   std::string text;
 };
 
-/// One opened model: the arrows from texts to pictures. Weights are loaded by the first call that
+/// One opened model: the arrows from texts to images. Weights are loaded by the first call that
 /// needs them. Not thread-safe. Latents and embeds are fp32 on the CPU; rows never influence each
 /// other.
 class Pipeline {
@@ -63,9 +63,9 @@ class Pipeline {
   virtual void check(const PromptRequest& request) const = 0;
   virtual EncodedPrompts encode_prompts(const PromptRequest& request, const Monitor& monitor) = 0;
 
-  /// Embeds of pictures instead of texts: image_embeds is what the image encoder sees, the text
-  /// part that of the empty text. One row per picture.
-  virtual Embeds encode_images(const std::vector<io::Image>& pictures, const Monitor& monitor) = 0;
+  /// Embeds of images instead of texts: image_embeds is what the image encoder sees, the text
+  /// part that of the empty text. One row per image.
+  virtual Embeds encode_images(const std::vector<io::Image>& images, const Monitor& monitor) = 0;
 
   /// Throws Error(kInvalidArgument) for settings with which denoise() would refuse, so that a whole
   /// task fails before its first step.

@@ -17,7 +17,7 @@
 namespace kandinsky::samplers {
 namespace {
 
-/// Bounds clean latents [B, C, h, w], each picture for itself.
+/// Bounds clean latents [B, C, h, w], each image for itself.
 at::Tensor bounded(const DdpmConfig& config, const at::Tensor& sample) {
   if (config.dynamic_thresholding_ratio > 0.0) {
     const at::Tensor sizes = sample.abs().flatten(1);

@@ -15,7 +15,7 @@ struct DdpmConfig {
     kFixedLarge,
   };
   Variance variance = Variance::kLearnedRange;
-  /// Clean latents are bounded per picture by this quantile of their sizes, between 1 and
+  /// Clean latents are bounded per image by this quantile of their sizes, between 1 and
   /// sample_max_value, and scaled to at most 1. 0: no thresholding.
   double dynamic_thresholding_ratio = 0.995;
   double sample_max_value = 2.0;

@@ -18,7 +18,7 @@ struct ConditionPrediction {
   double weight = 1.0;  ///< not 0
 };
 
-/// Combines the answers for one picture, [1, C, h, w] each:
+/// Combines the answers for one image, [1, C, h, w] each:
 ///   negative + sum of weight * scale * (condition - negative)
 /// With rescale, the result's deviation is brought back towards that of the conditions. The learned
 /// variance is the conditions' own, since the reference takes it from the prompt's half. Without

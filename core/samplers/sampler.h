@@ -45,7 +45,7 @@ struct SamplerInput {
   int num_inference_steps = 0;               ///< of the whole schedule, skipped ones included
   SamplerStart start{};
   at::Tensor noise;                ///< [B, C, h, w] of unit normal numbers, fp32 on the CPU
-  tensor::NoiseSource& generator;  ///< further noise, one stream per picture
+  tensor::NoiseSource& generator;  ///< further noise, one stream per image
   const Denoiser& denoiser;
   const StepObserver& observer;
 };

@@ -24,9 +24,9 @@ struct AncestralStep {
 /// Source: k-diffusion, get_ancestral_step with eta 1.
 AncestralStep ancestral_step(double sigma_from, double sigma_to);
 
-/// Fresh unit normal numbers of x's shape, one stream for each picture. The reference's SDE solvers
-/// take increments of one Brownian path, so that its pictures settle with more steps; these are
-/// independent, and a step count means another picture.
+/// Fresh unit normal numbers of x's shape, one stream for each image. The reference's SDE solvers
+/// take increments of one Brownian path, so that its images settle with more steps; these are
+/// independent, and a step count means another image.
 at::Tensor draw_like(const SamplerInput& input, const at::Tensor& x);
 
 /// sigma's place on the axis that exponential integrators step along: -log(sigma).

@@ -7,7 +7,7 @@ namespace kandinsky::tensor {
 
 /// While one exists, networks that run on this thread give memory that they freed back to the
 /// machine after each of their blocks. The C library would keep it in holes that the maps of the
-/// next block do not fit into: a decoded picture takes twice as much then, and a tenth less time.
+/// next block do not fit into: a decoded image takes twice as much then, and a tenth less time.
 class FrugalGuard {
  public:
   explicit FrugalGuard(bool is_frugal);

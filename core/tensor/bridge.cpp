@@ -57,7 +57,7 @@ at::Tensor from_ids(const std::vector<int64_t>& ids) {
       .clone();
 }
 
-at::Tensor from_pictures(const uint8_t* data, int64_t batch_size, int64_t height, int64_t width) {
+at::Tensor from_images(const uint8_t* data, int64_t batch_size, int64_t height, int64_t width) {
   const at::Tensor bytes = at::from_blob(const_cast<uint8_t*>(data), {batch_size, height, width, 3},
                                          at::TensorOptions().dtype(at::kByte));
   return bytes.permute({0, 3, 1, 2}).to(at::kFloat).div_(127.5).sub_(1.0);
@@ -68,7 +68,7 @@ at::Tensor extend_border(const at::Tensor& pixels, int64_t height, int64_t width
   return at::replication_pad2d(pixels, {0, width - pixels.size(3), 0, height - pixels.size(2)});
 }
 
-void to_pictures(const at::Tensor& pixels, int64_t height, int64_t width, uint8_t* data) {
+void to_images(const at::Tensor& pixels, int64_t height, int64_t width, uint8_t* data) {
   const int64_t batch_size = pixels.size(0);
   TORCH_INTERNAL_ASSERT(pixels.size(1) == 3 && pixels.size(2) >= height && pixels.size(3) >= width);
   // The reference clamps in the model's type and rounds in fp32.

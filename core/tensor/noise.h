@@ -9,17 +9,17 @@
 
 namespace kandinsky::tensor {
 
-/// One random stream per picture, so that a picture never depends on its neighbours in a batch.
-/// Draws happen on the CPU in fp32 whatever the device, so that a seed means the same picture
+/// One random stream per image, so that an image never depends on its neighbours in a batch.
+/// Draws happen on the CPU in fp32 whatever the device, so that a seed means the same image
 /// everywhere.
 class NoiseSource {
  public:
   explicit NoiseSource(const std::vector<uint64_t>& seeds);
 
-  /// The next draw of picture `index`: unit normal numbers of `shape`, fp32 on the CPU.
+  /// The next draw of image `index`: unit normal numbers of `shape`, fp32 on the CPU.
   at::Tensor draw(size_t index, at::IntArrayRef shape);
 
-  /// The next draw of every picture, each of shape [1, ...tail], joined to [pictures, ...tail].
+  /// The next draw of every image, each of shape [1, ...tail], joined to [images, ...tail].
   at::Tensor draw_all(at::IntArrayRef tail);
 
  private:

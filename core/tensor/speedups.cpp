@@ -45,9 +45,9 @@ constexpr std::array kSpeedups{
     SpeedupInfo{"shared-start",
                 "Both halves of guidance share what the UNet does before it hears of prompts",
                 &Speedups::shared_start},
-    SpeedupInfo{"pictures-at-once",
-                "As many pictures of a batch at once as there are threads, each on one (CPU)",
-                &Speedups::pictures_at_once},
+    SpeedupInfo{"images-at-once",
+                "As many images of a batch at once as there are threads, each on one (CPU)",
+                &Speedups::images_at_once},
     SpeedupInfo{"kept-embeds", "Prompts that were encoded lately are not encoded again",
                 &Speedups::kept_embeds},
 };

@@ -21,7 +21,7 @@ struct Speedups {
   bool prior_prefix_cache = true;
   bool context_projections = true;
   bool shared_start = true;
-  bool pictures_at_once = true;
+  bool images_at_once = true;
   bool kept_embeds = true;
 };
 

@@ -1,4 +1,4 @@
-"""Counting: from pictures and what was asked to shares of right ones."""
+"""Counting: from images and what was asked to shares of right ones."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _LINES = 3  # most in a composition
 
 @dataclass(frozen=True)
 class Result:
-    """One picture, judged. points: as judge.verdict gives them."""
+    """One image, judged. points: as judge.verdict gives them."""
 
     asked: Asked
     pixels: np.ndarray
@@ -31,10 +31,10 @@ class Result:
         return self.points["count"] and self.points["shape"] and self.points.get("color", True)
 
 
-def judged(asked: Sequence[Asked], pictures: Sequence[np.ndarray]) -> list[Result]:
+def judged(asked: Sequence[Asked], images: Sequence[np.ndarray]) -> list[Result]:
     return [
         Result(one, pixels, judge.verdict(pixels, one.claims))
-        for one, pixels in zip(asked, pictures, strict=True)
+        for one, pixels in zip(asked, images, strict=True)
     ]
 
 
@@ -108,7 +108,7 @@ def _in_straight_bands(mask: np.ndarray) -> float:
 
 
 def composition(pixels: np.ndarray) -> dict[str, bool]:
-    """Whether a picture is straight lines and shapes, clean, on cream."""
+    """Whether an image is straight lines and shapes, clean, on cream."""
     ground = judge.ground_of(pixels)
     mask = np.sqrt(np.square(pixels - ground[:, None]).sum(-1)) > 55
     core = mask

@@ -1,6 +1,6 @@
 """Two ways to paint for the score: our engine, and diffusers, which a training has at hand.
 
-Both give pictures as uint8 arrays [H, W, 3]; picture i depends on prompts[i] and seeds[i] alone.
+Both give images as uint8 arrays [H, W, 3]; image i depends on prompts[i] and seeds[i] alone.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 from PIL import Image
 
-Pictures = list[np.ndarray]
+Images = list[np.ndarray]
 BATCH = 16
 
 
@@ -38,7 +38,7 @@ class Painter(Protocol):
 
     def samplers(self) -> list[str]: ...
 
-    def paint(self, prompts: Sequence[str], seeds: Sequence[int], how: Settings) -> Pictures: ...
+    def paint(self, prompts: Sequence[str], seeds: Sequence[int], how: Settings) -> Images: ...
 
     def repaint(
         self,
@@ -48,13 +48,13 @@ class Painter(Protocol):
         seed: int,
         how: Settings,
     ) -> np.ndarray:
-        """Paints a box of a picture anew."""
+        """Paints a box of an image anew."""
         ...
 
     def mix(
         self, pixels: np.ndarray, prompt: str, weights: Sequence[float], seed: int, how: Settings
-    ) -> Pictures:
-        """One picture per weight: 0 is a variation of the given picture, 1 what the prompt says."""
+    ) -> Images:
+        """One image per weight: 0 is a variation of the given image, 1 what the prompt says."""
         ...
 
 
@@ -85,8 +85,8 @@ class EnginePainter:
     def samplers(self) -> list[str]:
         return list(self._package.samplers())
 
-    def paint(self, prompts: Sequence[str], seeds: Sequence[int], how: Settings) -> Pictures:
-        out: Pictures = []
+    def paint(self, prompts: Sequence[str], seeds: Sequence[int], how: Settings) -> Images:
+        out: Images = []
         for start in range(0, len(prompts), BATCH):
             part = slice(start, start + BATCH)
             painted = self._engine.text_to_image(
@@ -132,14 +132,14 @@ class EnginePainter:
 
     def mix(
         self, pixels: np.ndarray, prompt: str, weights: Sequence[float], seed: int, how: Settings
-    ) -> Pictures:
-        picture = self._engine.encode_images([pixels])
+    ) -> Images:
+        image = self._engine.encode_images([pixels])
         text, negative = self._engine.encode_prompts(
             [prompt], seeds=[seed], prior_guidance_scale=how.prior_guidance
         )
         return [
             self._engine.generate(
-                self._package.Embeds.combine([picture, text], [1 - weight, weight]), negative,
+                self._package.Embeds.combine([image, text], [1 - weight, weight]), negative,
                 seeds=[seed], width=how.width, height=how.height, **self._sampling(how),
             )[0]
             for weight in weights
@@ -178,11 +178,11 @@ class DiffusersPainter:
         )
 
     @staticmethod
-    def _pixels(result: Any) -> Pictures:
-        return [np.asarray(picture.convert("RGB")) for picture in result.images]
+    def _pixels(result: Any) -> Images:
+        return [np.asarray(image.convert("RGB")) for image in result.images]
 
-    def paint(self, prompts: Sequence[str], seeds: Sequence[int], how: Settings) -> Pictures:
-        out: Pictures = []
+    def paint(self, prompts: Sequence[str], seeds: Sequence[int], how: Settings) -> Images:
+        out: Images = []
         for start in range(0, len(prompts), BATCH):
             texts, numbers = prompts[start : start + BATCH], seeds[start : start + BATCH]
             guide = self._guide(texts, numbers, how)
@@ -193,7 +193,7 @@ class DiffusersPainter:
 
     def _decode(
         self, texts: Sequence[str], embeds: Any, negative: Any, seeds: Sequence[int], how: Settings
-    ) -> Pictures:
+    ) -> Images:
         return self._pixels(
             self._decoder(
                 list(texts),
@@ -237,13 +237,13 @@ class DiffusersPainter:
 
     def mix(
         self, pixels: np.ndarray, prompt: str, weights: Sequence[float], seed: int, how: Settings
-    ) -> Pictures:
+    ) -> Images:
         guide = self._guide([prompt], [seed], how)
         processor, tower = self._prior.image_processor, self._prior.image_encoder
         with self._torch.no_grad():
             values = processor(Image.fromarray(pixels), return_tensors="pt").pixel_values
-            picture = tower(values).image_embeds
-        mixes = [picture.lerp(guide.image_embeds, weight) for weight in weights]
+            image = tower(values).image_embeds
+        mixes = [image.lerp(guide.image_embeds, weight) for weight in weights]
         return [
             self._decode([""], mixed, guide.negative_image_embeds, [seed], how)[0]
             for mixed in mixes

@@ -13,7 +13,7 @@ SEED = 2_000_003
 
 @dataclass(frozen=True)
 class Asked:
-    """A prompt and what a picture of it must show."""
+    """A prompt and what an image of it must show."""
 
     prompt: str
     claims: scenes.Claims
@@ -87,7 +87,7 @@ COMPOSITIONS = (
 
 @dataclass(frozen=True)
 class Repair:
-    """An inpainting task: a drawn picture, the box to paint anew, and what is to come there.
+    """An inpainting task: a drawn image, the box to paint anew, and what is to come there.
 
     box: left, top, right, bottom in pixels of 128; kept: the thing outside of it.
     """
@@ -99,7 +99,7 @@ class Repair:
 
 
 def repairs(count: int) -> list[Repair]:
-    """A thing on one side of the picture; another, of a held-out kind, is asked for opposite."""
+    """A thing on one side of the image; another, of a held-out kind, is asked for opposite."""
     rng = np.random.default_rng((SEED, 30))
     out: list[Repair] = []
     while len(out) < count:

@@ -75,15 +75,15 @@ def _font() -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
         return ImageFont.load_default()
 
 
-def sheet(pictures: list[np.ndarray], captions: list[str], columns: int) -> Image.Image:
-    """Pictures in rows, enlarged or reduced to one height, with up to three lines below each."""
+def sheet(images: list[np.ndarray], captions: list[str], columns: int) -> Image.Image:
+    """Images in rows, enlarged or reduced to one height, with up to three lines below each."""
     font = _font()
-    rows = -(-len(pictures) // columns)
-    widths = [round(_CELL * p.shape[1] / p.shape[0]) for p in pictures]
+    rows = -(-len(images) // columns)
+    widths = [round(_CELL * p.shape[1] / p.shape[0]) for p in images]
     wide, high = max(widths) + 6, _CELL + 3 * _LINE + 8
     out = Image.new("RGB", (columns * wide, rows * high), "white")
     pen = ImageDraw.Draw(out)
-    for i, (pixels, caption) in enumerate(zip(pictures, captions, strict=True)):
+    for i, (pixels, caption) in enumerate(zip(images, captions, strict=True)):
         x, y = i % columns * wide + 3, i // columns * high + 3
         out.paste(Image.fromarray(pixels).resize((widths[i], _CELL)), (x, y))
         letters = max(8, wide // 5)

@@ -29,7 +29,7 @@ import checks  # noqa: E402
 import prompts  # noqa: E402
 import report  # noqa: E402
 import scenes  # noqa: E402
-from painters import DiffusersPainter, EnginePainter, Painter, Pictures, Settings  # noqa: E402
+from painters import DiffusersPainter, EnginePainter, Painter, Images, Settings  # noqa: E402
 
 PLAIN = Settings()
 
@@ -42,7 +42,7 @@ class Job:
     how: Settings
     fraction: float
     make: Callable[..., Painter]  # another one, by its precision and how it holds weights
-    pictures: Path
+    images: Path
 
     def some(self, count: int) -> int:
         return max(4, round(count * self.fraction))
@@ -55,11 +55,11 @@ class Job:
         numbers = [1000 + i for i in range(len(every))]
         return checks.judged(every, self.painter.paint([a.prompt for a in every], numbers, how))
 
-    def keep(self, name: str, pictures: Pictures, captions: list[str], columns: int = 8) -> None:
-        report.sheet(pictures, captions, columns).save(self.pictures / f"{name}.png")
+    def keep(self, name: str, images: Images, captions: list[str], columns: int = 8) -> None:
+        report.sheet(images, captions, columns).save(self.images / f"{name}.png")
 
     def show(self, name: str, results: list[checks.Result]) -> None:
-        """A sheet of the first pictures, wrong ones with what is wrong."""
+        """A sheet of the first images, wrong ones with what is wrong."""
         captions = [
             r.asked.prompt
             + "".join(f" [{point}!]" for point, right in r.points.items() if not right)
@@ -140,9 +140,9 @@ def sizes(job: Job) -> dict[str, Any]:
 
 def compositions(job: Job) -> dict[str, Any]:
     texts = [text for text in prompts.COMPOSITIONS for _ in range(job.some(8))]
-    pictures = job.painter.paint(texts, list(range(500, 500 + len(texts))), job.how)
-    points = [checks.composition(pixels) for pixels in pictures]
-    job.keep("compositions", pictures, texts)
+    images = job.painter.paint(texts, list(range(500, 500 + len(texts))), job.how)
+    points = [checks.composition(pixels) for pixels in images]
+    job.keep("compositions", images, texts)
     rng = np.random.default_rng(2_000_033)
     drawn = [
         checks.composition(scenes.draw(scenes.random_composition(rng))) for _ in range(len(texts))
@@ -158,12 +158,12 @@ def compositions(job: Job) -> dict[str, Any]:
 
 def inpainting(job: Job) -> dict[str, Any]:
     tasks = prompts.repairs(job.some(64))
-    pictures = [
+    images = [
         job.painter.repaint(task.pixels, task.box, task.asked.prompt, 700 + i, job.how)
         for i, task in enumerate(tasks)
     ]
-    points = [checks.repaired(task, pixels) for task, pixels in zip(tasks, pictures, strict=True)]
-    shown = [p for task, new in zip(tasks, pictures, strict=True) for p in (task.pixels, new)]
+    points = [checks.repaired(task, pixels) for task, pixels in zip(tasks, images, strict=True)]
+    shown = [p for task, new in zip(tasks, images, strict=True) for p in (task.pixels, new)]
     job.keep("inpainting", shown[:64], [t for task in tasks for t in ("", task.asked.prompt)][:64])
     out = {point: checks.share(p[point] for p in points) for point in points[0]}
     return {**out, "everything": checks.share(all(p.values()) for p in points)}
@@ -177,11 +177,11 @@ def mixing(job: Job) -> dict[str, Any]:
     for seed in range(800, 800 + job.some(8)):
         strip = job.painter.mix(pixels, "a blue square", weights, seed, job.how)
         strips.append(strip)
-        for name, picture, said in (
+        for name, image, said in (
             ("red circle at 0", strip[0], ("circle", "red", None)),
             ("blue square at 1", strip[-1], ("square", "blue", None)),
         ):
-            (result,) = checks.judged([prompts.Asked("", scenes.Claims((said,)))], [picture])
+            (result,) = checks.judged([prompts.Asked("", scenes.Claims((said,)))], [image])
             ends[name].append(result.right)
     captions = [f"{weight:g}" for _ in strips for weight in weights]
     job.keep("mixing", [p for strip in strips for p in strip], captions, len(weights))
@@ -207,13 +207,13 @@ def guidance(job: Job) -> dict[str, Any]:
     return out
 
 
-def _psnr(picture: np.ndarray, exact: np.ndarray) -> float:
-    error = np.square(picture.astype(float) - exact).mean()
+def _psnr(image: np.ndarray, exact: np.ndarray) -> float:
+    error = np.square(image.astype(float) - exact).mean()
     return float(10 * np.log10(255**2 / max(error, 1e-3)))
 
 
 def approximations(job: Job) -> dict[str, Any]:
-    """What each costs: points that are right, and how near its pictures are to the exact ones."""
+    """What each costs: points that are right, and how near its images are to the exact ones."""
     asked = prompts.plain(job.some(48))
     texts, seeds = [one.prompt for one in asked], list(range(900, 900 + len(asked)))
     variants: dict[str, tuple[Painter, dict[str, Any]]] = {
@@ -229,10 +229,10 @@ def approximations(job: Job) -> dict[str, Any]:
     out: dict[str, Any] = {}
     exact: list[np.ndarray] = []
     for name, (painter, changed) in variants.items():
-        pictures = painter.paint(texts, seeds, dataclasses.replace(job.how, **changed))
-        exact = exact or pictures
-        near = [_psnr(*pair) for pair in zip(pictures, exact, strict=True)]
-        out[name] = checks.by_point(checks.judged(asked, pictures))
+        images = painter.paint(texts, seeds, dataclasses.replace(job.how, **changed))
+        exact = exact or images
+        near = [_psnr(*pair) for pair in zip(images, exact, strict=True)]
+        out[name] = checks.by_point(checks.judged(asked, images))
         if changed or painter is not job.painter:
             out[f"{name}: PSNR in dB, median and least"] = f"{np.median(near):.1f}, {min(near):.1f}"
     return out
@@ -259,7 +259,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--output", type=Path, default=ROOT / "build/demo-score")
     parser.add_argument("--through", choices=("engine", "diffusers"), default="engine")
     parser.add_argument("--only", nargs="+", choices=SECTIONS, default=list(SECTIONS))
-    parser.add_argument("--fraction", type=float, default=1.0, help="of the pictures, for a look")
+    parser.add_argument("--fraction", type=float, default=1.0, help="of the images, for a look")
     parser.add_argument("--steps", type=int, default=PLAIN.steps)
     parser.add_argument("--guidance", type=float, default=PLAIN.guidance)
     parser.add_argument("--prior-guidance", type=float, default=PLAIN.prior_guidance)

@@ -251,9 +251,9 @@ class Run:
             module.eval()
 
 
-def to_tensor(pictures: np.ndarray) -> torch.Tensor:
+def to_tensor(images: np.ndarray) -> torch.Tensor:
     """uint8 [B, H, W, 3] to float [B, 3, H, W] in [-1, 1]."""
-    return torch.from_numpy(pictures).permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
+    return torch.from_numpy(images).permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
 
 
 def to_pixels(tensor: torch.Tensor) -> np.ndarray:
@@ -262,7 +262,7 @@ def to_pixels(tensor: torch.Tensor) -> np.ndarray:
     return levels.byte().permute(0, 2, 3, 1).numpy()
 
 
-def pictures(
+def images(
     rng: np.random.Generator,
     count: int,
     width: int = SIZE,

@@ -1,4 +1,4 @@
-"""Scenes with the finished picture tower's embeddings, made once and kept in the work folder."""
+"""Scenes with the finished image tower's embeddings, made once and kept in the work folder."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ from diffusers import (
 )
 from diffusers.pipelines.kandinsky.text_encoder import MultilingualCLIP
 from train_unet import averaged
-from train_vision import PICTURE
+from train_vision import IMAGE
 from transformers import (
     CLIPImageProcessor,
     CLIPTextModelWithProjection,
@@ -119,7 +119,7 @@ def _prior(work: Path, prior: Path) -> None:
     _part(CLIPVisionModelWithProjection.from_pretrained(work / "vision"), prior / "image_encoder")
     shutil.copytree(vocabularies.make(work)[0], prior / "tokenizer")
     CLIPImageProcessor(
-        size={"shortest_edge": PICTURE}, crop_size={"height": PICTURE, "width": PICTURE}
+        size={"shortest_edge": IMAGE}, crop_size={"height": IMAGE, "width": IMAGE}
     ).save_pretrained(prior / "image_processor")
     UnCLIPScheduler(
         variance_type="fixed_small_log", clip_sample=True, clip_sample_range=10.0,

@@ -1,8 +1,8 @@
-"""What the prior makes of captions of the pool's pictures, for the UNet to learn from.
+"""What the prior makes of captions of the pool's images, for the UNet to learn from.
 
-A painted picture's embedding never is a real picture's: the prior guesses it from the text, and its
-guidance pushes the guess beyond what pictures have. A UNet that has seen such guesses beside the
-true picture paints what was meant. Files ("shards") follow the pool's.
+A painted image's embedding never is a real image's: the prior guesses it from the text, and its
+guidance pushes the guess beyond what images have. A UNet that has seen such guesses beside the
+true image paints what was meant. Files ("shards") follow the pool's.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ def _shard(
     scenes, texts, embeds = load_shard(path)
     if scenes != pool.scenes[size][number * PART : (number + 1) * PART]:
         raise ValueError(
-            f"{path} is about other pictures than the pool has now: "
+            f"{path} is about other images than the pool has now: "
             f"delete {path.parent}, it will be made again"
         )
     return texts, embeds
 
 
 class Guesses:
-    """By size: captions and embeddings [N, 128] of the pictures whose places in the pool `ones`
+    """By size: captions and embeddings [N, 128] of the images whose places in the pool `ones`
     holds.
     """
 

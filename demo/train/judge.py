@@ -1,6 +1,6 @@
-"""Reads a picture of the demo world back into what it shows, without any network.
+"""Reads an image of the demo world back into what it shows, without any network.
 
-Works on clean drawings and on painted pictures alike, at any size: the ground from the border,
+Works on clean drawings and on painted images alike, at any size: the ground from the border,
 things as what differs from it, shapes by overlap with drawn templates. Needs numpy and Pillow only.
 """
 
@@ -17,7 +17,7 @@ from PIL import Image
 
 _GRID = 32  # templates and things are compared at this size
 _CONTRAST = 55.0  # distance in RGB from which a pixel is not ground
-_SPECK = 0.0016  # of the picture: smaller parts are no things
+_SPECK = 0.0016  # of the image: smaller parts are no things
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Seen:
 
 @dataclass(frozen=True)
 class Look:
-    """What a picture shows: ground colours at top and bottom, things from the largest on."""
+    """What an image shows: ground colours at top and bottom, things from the largest on."""
 
     ground: tuple[str, str]
     things: tuple[Seen, ...]
@@ -132,8 +132,8 @@ def _split_by_color(part: np.ndarray, colors: np.ndarray) -> list[np.ndarray]:
 
 def _fit(cover: np.ndarray) -> np.ndarray:
     """A thing's coverage, cropped to its box and scaled to the grid: float [32, 32]."""
-    picture = Image.fromarray(np.rint(cover * 255).astype(np.uint8))
-    return np.asarray(picture.resize((_GRID, _GRID), Image.Resampling.BOX), dtype=np.float64) / 255
+    image = Image.fromarray(np.rint(cover * 255).astype(np.uint8))
+    return np.asarray(image.resize((_GRID, _GRID), Image.Resampling.BOX), dtype=np.float64) / 255
 
 
 def _box(mask: np.ndarray) -> tuple[slice, slice]:
@@ -205,7 +205,7 @@ def _thing(pixels: np.ndarray, part: np.ndarray, ground: np.ndarray) -> Seen:
 
 
 def look(pixels: np.ndarray) -> Look:
-    """Ground and things of a uint8 [H, W, 3] picture."""
+    """Ground and things of a uint8 [H, W, 3] image."""
     ground = ground_of(pixels)
     mask = np.sqrt(np.square(pixels - ground[:, None]).sum(-1)) > _CONTRAST
     colors = _nearest_thing_color(pixels)
@@ -249,7 +249,7 @@ def _against(claims: scenes.Claims, order: tuple[Seen, ...]) -> dict[str, bool]:
 
 
 def verdict(pixels: np.ndarray, claims: scenes.Claims) -> dict[str, bool]:
-    """Point by point, whether a picture does what its caption says.
+    """Point by point, whether an image does what its caption says.
 
     Keys: "count", and as far as claimed "shape", "color", "size", "ground", "position", "relation".
     A relation counts only with the right things in it.

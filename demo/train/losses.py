@@ -56,12 +56,12 @@ def draw(work: Path) -> Path:
              for name in STAGES if (work / f"{name}.pt").exists()]  # fmt: skip
     columns = 2
     rows = max(1, -(-len(found) // columns))
-    picture = Image.new("RGB", (columns * _PANEL[0], rows * _PANEL[1]), "white")
-    pen = ImageDraw.Draw(picture)
+    image = Image.new("RGB", (columns * _PANEL[0], rows * _PANEL[1]), "white")
+    pen = ImageDraw.Draw(image)
     for i, (name, history) in enumerate(found):
         _panel(pen, (i % columns * _PANEL[0], i // columns * _PANEL[1]), name, history)
     path = work / "losses.png"
-    picture.save(path)
+    image.save(path)
     return path
 
 

@@ -1,7 +1,7 @@
 """Makes the pool that UNets learn from: drawn scenes, encoded once, in files by size.
 
-Each file ("shard") holds PART scenes, and the latents and the picture embeddings of their pictures.
-Captions are made anew each time a picture is used. Small pictures that MoVQ turns into something
+Each file ("shard") holds PART scenes, and the latents and the image embeddings of their images.
+Captions are made anew each time an image is used. Small images that MoVQ turns into something
 else are drawn anew: they would teach a UNet that some circles are called hexagons.
 """
 
@@ -16,7 +16,7 @@ import torch
 from common import SIZE, Options, load, quick_precision, save, to_pixels, to_tensor
 from diffusers import VQModel
 from scenes import Claims, Scene, draw, random_scene
-from train_vision import PICTURE, for_vision
+from train_vision import IMAGE, for_vision
 from transformers import CLIPVisionModelWithProjection
 from workers import main, mark_whole, rank_and_size
 
@@ -31,7 +31,7 @@ BUCKETS: dict[tuple[int, int], tuple[float, int]] = {
     (256, 256): (0.11, 96),
 }
 HARDEST = ("circle", "hexagon")  # of the shapes, the two that are nearest to each other
-TRIES = 4  # to draw a small picture whose shapes can be told
+TRIES = 4  # to draw a small image whose shapes can be told
 
 
 def _generator(chosen: Options, size: tuple[int, int], number: int) -> np.random.Generator:
@@ -41,7 +41,7 @@ def _generator(chosen: Options, size: tuple[int, int], number: int) -> np.random
 def _encoded(
     movq: VQModel, scenes: list[Scene], size: tuple[int, int], rng: np.random.Generator
 ) -> torch.Tensor:
-    """Latents of the scenes' pictures, float16."""
+    """Latents of the scenes' images, float16."""
     pixels = to_tensor(np.stack([draw(scene, *size, rng) for scene in scenes]))
     parts = pixels.contiguous(memory_format=torch.channels_last).split(16)
     with quick_precision():
@@ -49,7 +49,7 @@ def _encoded(
 
 
 def _is_shown(scene: Scene, pixels: np.ndarray) -> bool:
-    """Whether a picture shows a scene's things in their shapes. Compositions always do."""
+    """Whether an image shows a scene's things in their shapes. Compositions always do."""
     if scene.kind == "composition":
         return True
     verdict = judge.verdict(pixels, Claims(tuple((t.noun, t.color, None) for t in scene.things)))
@@ -66,9 +66,9 @@ def _legible(
     for _ in range(TRIES):
         with quick_precision():
             shown = movq.decode(latents[todo].float(), force_not_quantize=True).sample
-        pictures = to_pixels(shown)
-        todo = [i for i, picture in zip(todo, pictures, strict=True)
-                if not _is_shown(scenes[i], picture)]  # fmt: skip
+        images = to_pixels(shown)
+        todo = [i for i, image in zip(todo, images, strict=True)
+                if not _is_shown(scenes[i], image)]  # fmt: skip
         if not todo:
             break
         for i in todo:
@@ -91,19 +91,19 @@ def load_shard(path: Path) -> tuple[list[Scene], Any, torch.Tensor]:
     """Scenes, their latents (in the folder of guesses: their captions), their embeddings.
 
     The scenes are read and not drawn again: with another seed or another random_scene they would
-    be others than those of the pictures.
+    be others than those of the images.
     """
     content = load(path)
     if len(content) != 3:
         raise ValueError(
-            f"{path} does not hold its scenes, so nobody knows what its pictures show: "
+            f"{path} does not hold its scenes, so nobody knows what its images show: "
             f"delete {path.parent}, it will be made again"
         )
     return content
 
 
 class Pool:
-    """All pictures of every size: scenes, latents float16 [N, 4, h, w], embeddings [N, 128]."""
+    """All images of every size: scenes, latents float16 [N, 4, h, w], embeddings [N, 128]."""
 
     def __init__(self, chosen: Options) -> None:
         self.scenes: dict[tuple[int, int], list[Scene]] = {}
@@ -139,8 +139,8 @@ def make(chosen: Options) -> None:
         else:
             scenes = [random_scene(rng, extra=HARDEST) for _ in range(PART)]
             latents = _encoded(movq, scenes, size, rng)
-        # What the picture tower sees is always the square picture.
-        square = to_tensor(np.stack([draw(scene, PICTURE, PICTURE, rng) for scene in scenes]))
+        # What the image tower sees is always the square image.
+        square = to_tensor(np.stack([draw(scene, IMAGE, IMAGE, rng) for scene in scenes]))
         embeds = vision(for_vision(square)).image_embeds
         save(path, (scenes, latents, embeds))
         if done % 20 == 0:

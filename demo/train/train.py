@@ -1,4 +1,4 @@
-"""Makes the demo model: all trainers in order, then the export and a picture of the losses.
+"""Makes the demo model: all trainers in order, then the export and an image of the losses.
 
 Every stage is skipped when its result is there and goes on from its last checkpoint otherwise, so
 the same command may be stopped and started at will.

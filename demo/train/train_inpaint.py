@@ -1,8 +1,8 @@
 """Trains the inpainting UNet: the finished one, with five more channels at its entrance.
 
-It also sees the latents of what is kept and a mask, 1 where the picture stays. The text tower stays
+It also sees the latents of what is kept and a mask, 1 where the image stays. The text tower stays
 as it is, so that both folders have the same one. Most captions of a hidden thing tell of it alone,
-which is how people ask for a repair: what lies around has to come from the picture, not from the
+which is how people ask for a repair: what lies around has to come from the image, not from the
 embedding.
 """
 
@@ -54,7 +54,7 @@ def _box(mask: np.ndarray, left: float, top: float, right: float, bottom: float)
 def random_mask(
     scene: Scene, height: int, width: int, rng: np.random.Generator
 ) -> tuple[np.ndarray, int | None]:
-    """A mask at the latents' size, 1 where the picture stays, and which thing it hides, if one."""
+    """A mask at the latents' size, 1 where the image stays, and which thing it hides, if one."""
     mask = np.ones((height, width), dtype=np.float32)
     lot = rng.random()
     if lot < 0.65 and scene.kind != "composition":

@@ -2,8 +2,8 @@
 
 Three phases. First encoder and decoder together; then latents are standardised (zero mean, unit
 variance per channel, folded exactly into the 1x1 convolutions at both ends). Then both learn small
-pictures, where eight pixels are a whole corner: there latents are free to move, and those of larger
-pictures are held where they were. Last the encoder is frozen, so that the UNet can start on its
+images, where eight pixels are a whole corner: there latents are free to move, and those of larger
+images are held where they were. Last the encoder is frozen, so that the UNet can start on its
 latents while the decoder alone goes on improving.
 """
 
@@ -15,7 +15,7 @@ import functools
 import numpy as np
 import scenes
 import torch
-from common import SIZE, Options, Run, pictures, quick_precision, to_tensor
+from common import SIZE, Options, Run, images, quick_precision, to_tensor
 from diffusers import VQModel
 from diffusers.models.attention_processor import SpatialNorm
 from muon import matrices_except
@@ -39,7 +39,7 @@ CONFIG = {
     "vq_embed_dim": 4,
 }
 STEPS = 4000
-# (width, height) -> share of the steps. Whole pictures, not crops: norms look at all of a map.
+# (width, height) -> share of the steps. Whole images, not crops: norms look at all of a map.
 SIZES: dict[tuple[int, int], float] = {
     (128, 128): 0.42,
     (64, 64): 0.36,
@@ -57,9 +57,9 @@ SMALL_SIZES: dict[tuple[int, int], float] = {
     (192, 128): 0.04,
     (128, 192): 0.04,
 }
-HOLD = 1.0  # of larger pictures' latents, by their squared distance
+HOLD = 1.0  # of larger images' latents, by their squared distance
 # Most that latents are off in training, as those of a UNet always are: without it, a tenth of their
-# spread makes a picture fall apart.
+# spread makes an image fall apart.
 NOISE = 0.1
 # Of single things, pairs and compositions. The last, with most edges, are more than elsewhere.
 KINDS = (0.45, 0.35, 0.2)
@@ -76,7 +76,7 @@ def decode(movq: VQModel, latents: torch.Tensor) -> torch.Tensor:
 
 
 def roughened(latents: torch.Tensor) -> torch.Tensor:
-    """Each picture's latents with noise of its own strength, up to NOISE."""
+    """Each image's latents with noise of its own strength, up to NOISE."""
     strength = NOISE * torch.rand(len(latents), 1, 1, 1)
     return latents + strength * torch.randn_like(latents)
 
@@ -101,7 +101,7 @@ def edges(pixels: torch.Tensor) -> torch.Tensor:
 
 def loss_of(output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     difference = output - target
-    # Most of a picture is flat; the edges are what a person looks at.
+    # Most of an image is flat; the edges are what a person looks at.
     weight = 1 + 3 * edges(target)
     return (weight * (difference.abs() + 2 * difference.square())).mean()
 
@@ -110,7 +110,7 @@ def loss_of(output: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
 def psnr(movq: VQModel, count: int = 64, size: int = SIZE) -> float:
     """Mean peak signal-to-noise ratio in dB over scenes never trained on."""
     rng = np.random.default_rng(10**6)
-    target = to_tensor(pictures(rng, count, size, size)[1])
+    target = to_tensor(images(rng, count, size, size)[1])
     output = torch.cat([decode(movq, encode(movq, t)) for t in target.split(16)]).clamp(-1, 1)
     error = ((output - target) / 2).square().mean((1, 2, 3))
     return float((-10 * error.log10()).mean())
@@ -119,7 +119,7 @@ def psnr(movq: VQModel, count: int = 64, size: int = SIZE) -> float:
 @torch.no_grad()
 def standardise(movq: VQModel) -> None:
     """Makes latents zero-mean and unit-variance without changing what the model computes."""
-    target = to_tensor(pictures(np.random.default_rng(10**6 + 1), 512)[1])
+    target = to_tensor(images(np.random.default_rng(10**6 + 1), 512)[1])
     latents = torch.cat([encode(movq, t) for t in target.split(32)])
     mean, std = latents.mean((0, 2, 3)), latents.std((0, 2, 3))
     print(f"movq: latent mean {mean.tolist()} std {std.tolist()}")
@@ -139,7 +139,7 @@ def standardise(movq: VQModel) -> None:
 def batch_of(
     chosen: Options, stage: int, step: int, shares: dict[tuple[int, int], float] = SIZES
 ) -> torch.Tensor:
-    """A small batch (they learn most per minute): one picture, or more if they are small.
+    """A small batch (they learn most per minute): one image, or more if they are small.
 
     All processes have the same size in a step, so that none waits for another.
     """
@@ -149,7 +149,7 @@ def batch_of(
     rng = np.random.default_rng((chosen.seed, stage, step, rank_and_size()[0]))
     count = max(1, 128 * 128 // (width * height))
     make = functools.partial(scenes.random_scene, shares=KINDS)
-    return to_tensor(pictures(rng, count, width, height, make)[1])
+    return to_tensor(images(rng, count, width, height, make)[1])
 
 
 def train_both(chosen: Options) -> None:

@@ -1,4 +1,4 @@
-"""Trains the prior: from a caption to CLIP's embedding of a picture that it describes.
+"""Trains the prior: from a caption to CLIP's embedding of an image that it describes.
 
 Both CLIP towers stay as they are. The diffusion runs on standardised embeddings and predicts the
 clean one, as UnCLIPScheduler expects ("sample", squared-cosine betas).
@@ -30,7 +30,7 @@ CONFIG = {
 }
 BATCH = 96  # of each process
 STEPS = 2500
-FRESH = 8  # new pictures per step
+FRESH = 8  # new images per step
 
 
 def schedule() -> torch.Tensor:

@@ -1,10 +1,10 @@
-"""Trains the two text towers on captions alone and, CLIP's, against the finished picture tower.
+"""Trains the two text towers on captions alone and, CLIP's, against the finished image tower.
 
 xlmr: the first lesson of the decoder's multilingual tower, which later goes on learning with the
 UNet. Heads read from its embedding what a caption claims.
-clip: CLIP's text tower. The picture tower's own heads, frozen, must read the claims from it, and
-InfoNCE draws it to the pictures that it describes: one space for both. Other captions that happen
-to be true of a picture do not count as wrong.
+clip: CLIP's text tower. The image tower's own heads, frozen, must read the claims from it, and
+InfoNCE draws it to the images that it describes: one space for both. Other captions that happen
+to be true of an image do not count as wrong.
 """
 
 from __future__ import annotations
@@ -76,11 +76,11 @@ class Tokenizers:
 
 
 def contrast(
-    pictures: torch.Tensor, texts: torch.Tensor, true: torch.Tensor, scale: torch.Tensor
+    images: torch.Tensor, texts: torch.Tensor, true: torch.Tensor, scale: torch.Tensor
 ) -> torch.Tensor:
-    """Symmetric InfoNCE. true [B, B]: caption j is true of picture i, so it is no wrong answer."""
+    """Symmetric InfoNCE. true [B, B]: caption j is true of image i, so it is no wrong answer."""
     logits = (
-        scale.exp().clamp(max=50) * functional.normalize(pictures) @ functional.normalize(texts).T
+        scale.exp().clamp(max=50) * functional.normalize(images) @ functional.normalize(texts).T
     )
     target = torch.arange(len(logits))
     excused = true & ~torch.eye(len(logits), dtype=torch.bool)

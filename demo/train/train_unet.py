@@ -1,9 +1,9 @@
 """Trains the decoder: the UNet together with its XLM-R text tower.
 
 Latents come from the pool. Four in ten embeddings are the prior's guesses, each with the caption it
-was made from; beside the others, captions are made anew each time. What the prior says of a picture
+was made from; beside the others, captions are made anew each time. What the prior says of an image
 is never exact, while the text is: so most of those others are blurred or drawn towards another
-picture's, and the UNet learns to believe the text first and the embedding where the text is silent.
+image's, and the UNet learns to believe the text first and the embedding where the text is silent.
 Left-out conditions are what the pipelines use for them: "" through XLM-R and the embedding of an
 all-zero input to the image encoder, mostly both at once, which is the guidance's other half.
 """
@@ -25,7 +25,7 @@ from pool import BUCKETS, Pool
 from scenes import Scene, random_description
 from torch.nn import functional
 from train_text import Tokenizers
-from train_vision import PICTURE
+from train_vision import IMAGE
 from transformers import CLIPVisionModelWithProjection
 from workers import main, rank_and_size
 
@@ -87,7 +87,7 @@ class Batches:
         self.early = EARLY if chosen.start is None else 0.0
         vision = CLIPVisionModelWithProjection.from_pretrained(chosen.work / "vision").eval()
         with torch.no_grad():
-            self.zero = vision(torch.zeros(1, 3, PICTURE, PICTURE)).image_embeds[0]
+            self.zero = vision(torch.zeros(1, 3, IMAGE, IMAGE)).image_embeds[0]
         self._index: dict[tuple[str, str], list[int]] = {}
         for i, scene in enumerate(self.pool.scenes[128, 128]):
             if scene.kind == "single":
@@ -125,11 +125,11 @@ class Batches:
                      mask)  # fmt: skip
 
     def like(self, noun: str, color: str) -> list[int]:
-        """Which pictures of 128 x 128 pixels show such a thing alone."""
+        """Which images of 128 x 128 pixels show such a thing alone."""
         return self._index.get((noun, color), [])
 
     def _doubted(self, embeds: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
-        """A third as they are, a half blurred, the rest drawn towards another picture's."""
+        """A third as they are, a half blurred, the rest drawn towards another image's."""
         count = len(embeds)
         lot = rng.random(count)
         blur = torch.from_numpy(rng.uniform(0, 0.9, count) * (lot < 0.5)).float()

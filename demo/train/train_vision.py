@@ -1,7 +1,7 @@
-"""Trains CLIP's picture tower to see, before any text comes in.
+"""Trains CLIP's image tower to see, before any text comes in.
 
 Throw-away heads ask two things of it. Of every patch token: which shape and colour stands here.
-That teaches a small transformer shape far faster than a loss on the whole picture. Of the
+That teaches a small transformer shape far faster than a loss on the whole image. Of the
 projected embedding, through one linear map: every attribute, where things are and how large.
 This embedding is the narrow neck that all later parts look through. It never starts from a finished
 model: the heads, which the text tower learns from, are not kept there.
@@ -18,7 +18,7 @@ from torch.nn import functional
 from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
 from workers import main, rank_and_size
 
-PICTURE = 128  # pixels that CLIP sees
+IMAGE = 128  # pixels that CLIP sees
 PATCH = 16
 MEAN = torch.tensor((0.48145466, 0.4578275, 0.40821073))[:, None, None]
 STD = torch.tensor((0.26862954, 0.26130258, 0.27577711))[:, None, None]
@@ -30,15 +30,15 @@ NOTHING = list(truth.ATTRIBUTES["kind"]).index("nothing")
 def vision_config() -> CLIPVisionConfig:
     return CLIPVisionConfig(
         hidden_size=128, intermediate_size=512, projection_dim=EMBEDDING, num_hidden_layers=4,
-        num_attention_heads=4, image_size=PICTURE, patch_size=PATCH, hidden_act="quick_gelu",
+        num_attention_heads=4, image_size=IMAGE, patch_size=PATCH, hidden_act="quick_gelu",
     )  # fmt: skip
 
 
 def for_vision(pixels: torch.Tensor) -> torch.Tensor:
     """[B, 3, H, W] in [-1, 1] to what the image processor makes of it."""
-    if pixels.shape[-1] != PICTURE:
+    if pixels.shape[-1] != IMAGE:
         pixels = functional.interpolate(
-            pixels, size=(PICTURE, PICTURE), mode="bicubic", antialias=True, align_corners=False
+            pixels, size=(IMAGE, IMAGE), mode="bicubic", antialias=True, align_corners=False
         ).clamp(-1, 1)
     return (pixels * 0.5 + 0.5 - MEAN) / STD
 
@@ -104,20 +104,20 @@ class PatchHeads(torch.nn.Module):
 
 
 def render(rng: np.random.Generator, scenes: list[world.Scene]) -> torch.Tensor:
-    """Pictures as the tower gets them: of its size, or smaller and made larger; some with noise."""
-    side = PICTURE if rng.random() < 0.85 else PICTURE // 2
+    """Images as the tower gets them: of its size, or smaller and made larger; some with noise."""
+    side = IMAGE if rng.random() < 0.85 else IMAGE // 2
     pixels = np.stack([draw(scene, side, side, rng) for scene in scenes])
-    pictures = torch.from_numpy(pixels).permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
+    images = torch.from_numpy(pixels).permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
     noise = torch.from_numpy(rng.uniform(0, 0.08, len(scenes)) * (rng.random(len(scenes)) < 0.4))
-    pictures += noise.float()[:, None, None, None] * torch.randn_like(pictures)
-    return for_vision(pictures)
+    images += noise.float()[:, None, None, None] * torch.randn_like(images)
+    return for_vision(images)
 
 
 def look(
-    vision: CLIPVisionModelWithProjection, pictures: torch.Tensor
+    vision: CLIPVisionModelWithProjection, images: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """image_embeds [B, 128] and the normalised patch tokens [B, 64, 128]."""
-    out = vision(pictures)
+    out = vision(images)
     tokens = vision.vision_model.post_layernorm(out.last_hidden_state[:, 1:])
     return out.image_embeds.float(), tokens.float()
 
@@ -151,21 +151,21 @@ def train(chosen: Options) -> None:
     for step in run.steps():
         rng = np.random.default_rng((chosen.seed, 3, step, rank))
         scenes = [world.random_scene(rng) for _ in range(BATCH)]
-        pictures = render(rng, scenes)
+        images = render(rng, scenes)
         answers = torch.from_numpy(np.stack([truth.attributes(scene) for scene in scenes]))
         presence = torch.from_numpy(np.stack([truth.presence(scene) for scene in scenes]))
         geometry = torch.from_numpy(np.stack([truth.geometry(scene) for scene in scenes]))
         nouns, colors = (
             torch.from_numpy(np.stack(maps))
             for maps in zip(
-                *(truth.patches(scene, PICTURE // PATCH) for scene in scenes), strict=True
+                *(truth.patches(scene, IMAGE // PATCH) for scene in scenes), strict=True
             )
         )
-        # The all-zero picture is the pipelines' unconditional side: it needs a place of its own.
-        pictures[0], answers[0] = 0, -1
+        # The all-zero image is the pipelines' unconditional side: it needs a place of its own.
+        images[0], answers[0] = 0, -1
         answers[0, 0], presence[0], geometry[0] = NOTHING, 0, torch.nan
         with quick_precision():
-            embeds, tokens = look(vision, pictures)
+            embeds, tokens = look(vision, images)
         noun, color = patch_heads.loss(tokens[1:], nouns.flatten(1)[1:], colors.flatten(1)[1:])
         told = heads.loss(embeds, answers)
         seen = heads.seen(embeds, presence, geometry)

@@ -12,7 +12,7 @@ from kandinsky_ext.errors import UserError
 DEFAULT_SAMPLER = "DDIM"
 DEFAULT_SCHEDULER = "Automatic"
 SAMPLER_PREFIX = "Kandinsky "
-"""Pictures say whose a sampler is that the host lacks."""
+"""Images say whose a sampler is that the host lacks."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def _split(
     name: str | None, samplers: Sequence[str], schedulers: Sequence[str]
 ) -> tuple[str | None, str | None]:
     if name is not None:
-        # Not every way from a picture's parameters to a run leads through our paste.
+        # Not every way from an image's parameters to a run leads through our paste.
         name = name.removeprefix(SAMPLER_PREFIX)
     if name is None or _find(name, samplers) is not None:
         return name, None

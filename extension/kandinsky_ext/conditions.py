@@ -1,9 +1,9 @@
-"""Which text guides which picture at which step, in the engine's counting.
+"""Which text guides which image at which step, in the engine's counting.
 
 A host's schedule is a list of (end_at_step, text), and the last end is how often the host plans to
 ask its network: once a step, or twice with some samplers. It takes the first text whose end is not
 below the number of times it has asked so far, which is 0 at the first step. So a text that ends
-with 5 guides six steps. Where a run starts from a picture, the host counts the steps that run, the
+with 5 guides six steps. Where a run starts from an image, the host counts the steps that run, the
 engine those of the whole schedule. A step of the engine has one text: that of the first asking.
 
 Source: AUTOMATIC1111/stable-diffusion-webui, prompt_parser.reconstruct_cond_batch and the counter
@@ -56,14 +56,14 @@ class Row:
 
 @dataclass(frozen=True)
 class Guide:
-    """One side of a batch: rows of embeds, the picture of each, and what they do.
+    """One side of a batch: rows of embeds, the image of each, and what they do.
 
-    conditions: (row, picture, first_step, last_step, weight), or None where row i just guides
-    picture i.
+    conditions: (row, image, first_step, last_step, weight), or None where row i just guides
+    image i.
     """
 
     rows: tuple[Row, ...]
-    pictures: tuple[int, ...]
+    images: tuple[int, ...]
     conditions: tuple[tuple[int, int, int, int, float], ...] | None
 
 
@@ -92,7 +92,7 @@ def positive_guide(
     negatives: Sequence[Sequence[Phrase]],
     seeds: Sequence[int],
 ) -> Guide:
-    """The positive side of a batch; positives, negatives: the phrases of each picture."""
+    """The positive side of a batch; positives, negatives: the phrases of each image."""
     return _guide(
         positives,
         lambda i, phrase: Row(
@@ -122,18 +122,18 @@ def at_step(parts: Sequence[Phrase], step: int) -> str:
 
 def _guide(sides: Sequence[Sequence[Phrase]], row_of: Callable[[int, Phrase], Row]) -> Guide:
     rows: list[Row] = []
-    pictures: list[int] = []
+    images: list[int] = []
     conditions: list[Any] = []
-    for picture, side in enumerate(sides):
+    for image, side in enumerate(sides):
         places: dict[Row, int] = {}
         for phrase in side:
-            row = row_of(picture, phrase)
+            row = row_of(image, phrase)
             if row not in places:
                 places[row] = len(rows)
                 rows.append(row)
-                pictures.append(picture)
+                images.append(image)
             conditions.append(
-                (places[row], picture, phrase.first_step, phrase.last_step, phrase.weight)
+                (places[row], image, phrase.first_step, phrase.last_step, phrase.weight)
             )
     plain = all(len(side) == 1 and side[0].weight == 1 for side in sides)
-    return Guide(tuple(rows), tuple(pictures), None if plain else tuple(conditions))
+    return Guide(tuple(rows), tuple(images), None if plain else tuple(conditions))

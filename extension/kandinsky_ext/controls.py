@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
-from kandinsky_ext.rows import Choice, Control, Picture, Slider, Switch
+from kandinsky_ext.rows import Choice, Control, Image, Slider, Switch
 
 TITLE = "Kandinsky"
 ALWAYS_ON_TITLE = "Kandinsky for other scripts"
@@ -24,8 +24,8 @@ A word and not a folder's name, so that it is a valid default on every machine.
 HOST_CHOICE = "Use the host's"
 """A default of our own: the host has a field for it, too."""
 AUTOMATIC_MIX = "Automatic"
-PROMPT_AND_PICTURE = "Prompt + picture"
-PICTURE_AND_PICTURE = "Picture + picture"
+PROMPT_AND_IMAGE = "Prompt + image"
+IMAGE_AND_IMAGE = "Image + image"
 
 
 class Settings(SimpleNamespace):
@@ -169,16 +169,16 @@ CONTROLS: tuple[Control, ...] = (
         infotext="Kandinsky mix",
         panel="mixing",
     ),
-    Picture(
-        field="mix_picture_1",
+    Image(
+        field="mix_image_1",
         label="Image 1 (optional)",
-        infotext="Kandinsky mix picture 1",
+        infotext="Kandinsky mix image 1",
         panel="mixing",
     ),
-    Picture(
-        field="mix_picture_2",
+    Image(
+        field="mix_image_2",
         label="Extra image (image 2)",
-        infotext="Kandinsky mix picture 2",
+        infotext="Kandinsky mix image 2",
         panel="mixing",
     ),
     Slider(
@@ -209,7 +209,7 @@ CONTROLS: tuple[Control, ...] = (
         infotext="Kandinsky mix of",
         default=AUTOMATIC_MIX,
         info="Automatic: image 1, or img2img's own, or else the prompt, with image 2.",
-        choices=(AUTOMATIC_MIX, PROMPT_AND_PICTURE, PICTURE_AND_PICTURE),
+        choices=(AUTOMATIC_MIX, PROMPT_AND_IMAGE, IMAGE_AND_IMAGE),
         panel="mixing",
     ),
     Choice(

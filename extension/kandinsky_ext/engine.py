@@ -14,7 +14,7 @@ from typing import Any, Literal
 from kandinsky_ext import preview
 from kandinsky_ext.engine_folder import PACKAGE, ROOT, engine_folder, python_tag, torch_version
 from kandinsky_ext.errors import UserError
-from kandinsky_ext.memory import Embedder, EncodedPictures
+from kandinsky_ext.memory import Embedder, EncodedImages
 
 AUTOMATIC_PRECISION = "auto"
 
@@ -115,13 +115,13 @@ class OpenEngine:
             str(key.model_dir), precision=key.precision, **dict(key.others)
         )
         self.embedder = Embedder(self.engine)
-        self.encoded = EncodedPictures(self.engine)
+        self.encoded = EncodedImages(self.engine)
         self._projection: preview.Projection | None = None
 
     def projection(self) -> preview.Projection:
         """The map from this model's latents to colours.
 
-        The first call encodes one small picture.
+        The first call encodes one small image.
         """
         if self._projection is None:
             self._projection = preview.measure(self.engine)
@@ -143,7 +143,7 @@ class Keeper:
 
     def get(self, key: EngineKey) -> OpenEngine:
         """The engine for this key. The one for another key is closed first: two rarely fit in
-        memory. Pictures name the precision that they were painted with, so one that only calls it
+        memory. Images name the precision that they were painted with, so one that only calls it
         by another name stays open.
 
         Raises EngineUnavailableError, or what opening an engine raises.

@@ -1,6 +1,6 @@
 """Latents between the host's sizes and the engine's.
 
-The host rounds a picture's sides down to whole latents, the engine up to what its network can
+The host rounds an image's sides down to whole latents, the engine up to what its network can
 halve: 300 pixels are 37 latents here and 40 there. The host's arithmetic between two of its calls
 needs its own sizes, so latents are widened on the way in and cut on the way out.
 """
@@ -23,7 +23,7 @@ def fit(latents: Floats, height: int, width: int) -> Floats:
 
 
 def host_size(width: int, height: int, factor: int) -> tuple[int, int]:
-    """Width and height of the latents that the host makes of a picture, at least 1."""
+    """Width and height of the latents that the host makes of an image, at least 1."""
     return max(1, width // factor), max(1, height // factor)
 
 

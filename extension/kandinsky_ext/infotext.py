@@ -1,4 +1,4 @@
-"""Settings to and from the parameters written into pictures."""
+"""Settings to and from the parameters written into images."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from kandinsky_ext.choose_sampler import DEFAULT_SAMPLER, SAMPLER_PREFIX, Chosen
 from kandinsky_ext.controls import ALWAYS_ON_TITLE, CONTROLS, TITLE, Settings
 from kandinsky_ext.mixing import Mix
-from kandinsky_ext.rows import Control, Picture
+from kandinsky_ext.rows import Control, Image
 
 SCRIPT_KEY = "Script"
 ALWAYS_ON_KEY = ALWAYS_ON_TITLE
@@ -22,7 +22,7 @@ HOST_KEYS_LEFT_OUT = (
     *("Clip skip", "VAE", "VAE hash", "RNG", "ENSD", "NGMS"),
     *("Token merging ratio", "Token merging ratio hr"),
 )
-"""What the host would write of its own, and what has no part in our pictures."""
+"""What the host would write of its own, and what has no part in our images."""
 ALWAYS_WRITTEN = ("prior_steps", "prior_cfg_scale", "model", "precision")
 """The others are written where they are not the default."""
 KEYS = {control.field: control.infotext for control in CONTROLS}
@@ -126,7 +126,7 @@ def write_hires_sampler(parameters: MutableMapping[str, Any], first: Chosen, hir
 
 def paste_fields(components: Iterable[Any]) -> list[tuple[Any, str | Callable[..., Any]]]:
     """Pairs the widgets, in the order of CONTROLS, with their keys, as the host wants them for
-    pasting. A picture has none: its hash does not bring it back.
+    pasting. An image has none: its hash does not bring it back.
     """
     return [
         (
@@ -134,7 +134,7 @@ def paste_fields(components: Iterable[Any]) -> list[tuple[Any, str | Callable[..
             control.infotext if control.field in ALWAYS_WRITTEN else _reader(control),
         )
         for component, control in zip(components, CONTROLS, strict=True)
-        if not isinstance(control, Picture)
+        if not isinstance(control, Image)
     ]
 
 
@@ -148,7 +148,7 @@ def on_pasted(
     host_samplers: Container[str],
     shown_scheduler: Callable[[Mapping[str, Any]], str] | None,
 ) -> None:
-    """Gives the host's sampler field a name that it knows, whichever host painted the picture.
+    """Gives the host's sampler field a name that it knows, whichever host painted the image.
 
     shown_scheduler tells what the host's field for the schedule will show, if there is one.
     """
@@ -185,11 +185,11 @@ def _mixed(mix: Mix | None) -> dict[str, Any]:
     if mix is None:
         return {control.field: control.default for control in CONTROLS if control.panel == "mixing"}
     second, first = mix.hashes()
-    return {"mix_picture_2": second, "mix_picture_1": first, "mix_items": mix.items()}
+    return {"mix_image_2": second, "mix_image_1": first, "mix_items": mix.items()}
 
 
 def read_always_on(parameters: Mapping[str, Any]) -> bool:
-    """Whether a picture was painted for another script."""
+    """Whether an image was painted for another script."""
     return ALWAYS_ON_KEY in parameters
 
 
@@ -198,7 +198,7 @@ def _is_ours(parameters: Mapping[str, Any]) -> bool:
 
 
 def _reader(control: Control) -> Callable[[Mapping[str, Any]], Any]:
-    """Reads a key that is only written where it is not the default; absent from a picture of ours
+    """Reads a key that is only written where it is not the default; absent from an image of ours
     it means the default, and in one of others nothing.
     """
 

@@ -1,4 +1,4 @@
-"""What is worth keeping with an open engine: embeddings and encoded pictures."""
+"""What is worth keeping with an open engine: embeddings and encoded images."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from kandinsky_ext.digest import digest
 
 KEPT_ROWS = 64
 """20 MB with the full-size model's 77 x 1024 float32 a side."""
-KEPT_PICTURES = 16
+KEPT_IMAGES = 16
 """Of 3 MB each at 1024x1024, mostly their pixels."""
 ROWS_AT_ONCE = 64
 """The engine's largest batch."""
@@ -48,18 +48,18 @@ class Recent(OrderedDict[Hashable, Any]):
 
 
 class Embedder:
-    """Embeds of prompts, each row encoded once, and of pictures."""
+    """Embeds of prompts, each row encoded once, and of images."""
 
     def __init__(self, engine: Any) -> None:
         self._engine = engine
         self._rows = Recent(KEPT_ROWS)
-        self._pictures = Recent(KEPT_PICTURES)
+        self._images = Recent(KEPT_IMAGES)
 
     def calls(self, rows: list[Row], options: Options) -> list[list[Row]]:
         """The rows that are not kept yet, in groups that one call of the engine can encode.
 
         It takes negative prompts for all rows of a call or for none, and absent is not the same as
-        empty: without this, a picture would depend on its neighbours.
+        empty: without this, an image would depend on its neighbours.
         """
         missing = [row for row in dict.fromkeys(rows) if _key(row, options) not in self._rows]
         groups = []
@@ -92,12 +92,12 @@ class Embedder:
         kept: tuple[Pair, list[str]] = self._rows.used(_key(row, options))
         return kept
 
-    def picture(self, pixels: npt.NDArray[np.uint8]) -> Any:
-        """Embeds of a picture, one row."""
-        made = self._pictures.get_or_make(
+    def image(self, pixels: npt.NDArray[np.uint8]) -> Any:
+        """Embeds of an image, one row."""
+        made = self._images.get_or_make(
             digest(pixels), lambda: self._engine.encode_images([pixels])
         )
-        self._pictures.trim()
+        self._images.trim()
         return made
 
     def trim(self, needed: int) -> None:
@@ -106,38 +106,38 @@ class Embedder:
 
     def clear(self) -> None:
         self._rows.clear()
-        self._pictures.clear()
+        self._images.clear()
 
 
-class EncodedPictures:
-    """Latents of pictures, and the way back: an unchanged picture need not be decoded."""
+class EncodedImages:
+    """Latents of images, and the way back: an unchanged image need not be decoded."""
 
     def __init__(self, engine: Any) -> None:
         self._engine = engine
-        self._latents = Recent(KEPT_PICTURES)
-        self._pictures = Recent(KEPT_PICTURES)
+        self._latents = Recent(KEPT_IMAGES)
+        self._images = Recent(KEPT_IMAGES)
 
     def latents(
-        self, picture: npt.NDArray[np.uint8], *, tiling: bool, cut: Callable[[Any], Any]
+        self, image: npt.NDArray[np.uint8], *, tiling: bool, cut: Callable[[Any], Any]
     ) -> npt.NDArray[np.float32]:
-        """Latents of one picture [1, H, W, 3], as `cut` leaves them. Each is encoded once."""
+        """Latents of one image [1, H, W, 3], as `cut` leaves them. Each is encoded once."""
         made: npt.NDArray[np.float32] = self._latents.get_or_make(
-            (digest(picture), tiling),
-            lambda: cut(self._engine.encode(picture, tiling=tiling)),
+            (digest(image), tiling),
+            lambda: cut(self._engine.encode(image, tiling=tiling)),
         )
-        self._pictures[digest(made)] = picture
+        self._images[digest(made)] = image
         self._latents.trim()
-        self._pictures.trim()
+        self._images.trim()
         return made
 
-    def picture(self, latents: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8] | None:
-        """The picture that was encoded to just these latents."""
-        found: npt.NDArray[np.uint8] | None = self._pictures.get(digest(latents))
+    def image(self, latents: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8] | None:
+        """The image that was encoded to just these latents."""
+        found: npt.NDArray[np.uint8] | None = self._images.get(digest(latents))
         return found
 
     def clear(self) -> None:
         self._latents.clear()
-        self._pictures.clear()
+        self._images.clear()
 
 
 def _key(row: Row, options: Options) -> Hashable:

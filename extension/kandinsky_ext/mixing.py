@@ -1,6 +1,6 @@
-"""Mixing: the image side of what guides a picture is put together from two things.
+"""Mixing: the image side of what guides an image is put together from two things.
 
-Image 1 is the prompt, as the prior imagines it, or a picture; image 2 is the extra image. The text
+Image 1 is the prompt, as the prior imagines it, or an image; image 2 is the extra image. The text
 side stays the prompt's.
 """
 
@@ -17,8 +17,8 @@ from PIL import ImageOps
 from kandinsky_ext.controls import (
     AUTOMATIC_MIX,
     CONTROLS,
-    PICTURE_AND_PICTURE,
-    PROMPT_AND_PICTURE,
+    IMAGE_AND_IMAGE,
+    PROMPT_AND_IMAGE,
     Settings,
 )
 from kandinsky_ext.digest import digest
@@ -30,7 +30,7 @@ LABELS = {control.field: control.label for control in CONTROLS}
 
 @dataclass(frozen=True)
 class Mix:
-    """first: one picture for the whole batch, one for each, or None for the prompts."""
+    """first: one image for the whole batch, one for each, or None for the prompts."""
 
     first: tuple[Pixels, ...] | None
     second: Pixels
@@ -39,52 +39,52 @@ class Mix:
 
     def items(self) -> str:
         """What is mixed, in the words of the control."""
-        return PROMPT_AND_PICTURE if self.first is None else PICTURE_AND_PICTURE
+        return PROMPT_AND_IMAGE if self.first is None else IMAGE_AND_IMAGE
 
     def hashes(self) -> tuple[str, str | None]:
-        """Of picture 2 and, if there is one, picture 1, for a picture's metadata."""
+        """Of image 2 and, if there is one, image 1, for an image's metadata."""
         first = None if self.first is None else "+".join(digest(one)[:10] for one in self.first)
         return digest(self.second)[:10], first
 
 
 def make(
-    settings: Settings, *, picture_1: Any, picture_2: Any, init_images: Sequence[Any]
+    settings: Settings, *, image_1: Any, image_2: Any, init_images: Sequence[Any]
 ) -> Mix | None:
     """What the controls ask for, or None if mixing is off.
 
-    picture_1, picture_2: pictures as PIL has them, or None. init_images: those of image to image.
-    Raises UserError for a picture that is missing.
+    image_1, image_2: images as PIL has them, or None. init_images: those of image to image.
+    Raises UserError for an image that is missing.
     """
     if not settings.mix:
         return None
-    if picture_2 is None:
+    if image_2 is None:
         raise UserError(
-            f'Image Mixing needs an image in "{LABELS["mix_picture_2"]}". Metadata hold only its '
+            f'Image Mixing needs an image in "{LABELS["mix_image_2"]}". Metadata hold only its '
             "hash, so after pasting please choose it again."
         )
-    firsts = [picture_1] if picture_1 is not None else list(init_images)
-    of_pictures = settings.mix_items == PICTURE_AND_PICTURE or (
+    firsts = [image_1] if image_1 is not None else list(init_images)
+    of_images = settings.mix_items == IMAGE_AND_IMAGE or (
         settings.mix_items == AUTOMATIC_MIX and bool(firsts)
     )
-    if of_pictures and not firsts:
+    if of_images and not firsts:
         raise UserError(
-            f'Image Mixing of "{PICTURE_AND_PICTURE}" needs an image in '
-            f'"{LABELS["mix_picture_1"]}", or image to image.'
+            f'Image Mixing of "{IMAGE_AND_IMAGE}" needs an image in '
+            f'"{LABELS["mix_image_1"]}", or image to image.'
         )
     return Mix(
-        first=tuple(to_pixels(one) for one in firsts) if of_pictures else None,
-        second=to_pixels(picture_2),
+        first=tuple(to_pixels(one) for one in firsts) if of_images else None,
+        second=to_pixels(image_2),
         strengths=(settings.mix_strength_1, settings.mix_strength_2),
         method=settings.mix_method,
     )
 
 
-def to_pixels(picture: Any) -> Pixels:
-    """A PIL picture of any mode, upright: grey [H, W], RGB or RGBA [H, W, C].
+def to_pixels(image: Any) -> Pixels:
+    """A PIL image of any mode, upright: grey [H, W], RGB or RGBA [H, W, C].
 
     As the engine reads files: key colours are transparent, and 16 bits keep the high ones.
     """
-    upright: Any = ImageOps.exif_transpose(picture)
+    upright: Any = ImageOps.exif_transpose(image)
     transparency = upright.info.get("transparency")
     if upright.mode.startswith("I"):
         values = np.asarray(upright)

@@ -24,8 +24,8 @@ class Projection:
 
     weights: npt.NDArray[np.float64]
 
-    def pictures(self, latents: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
-        """Latents [B, C, h, w] to pictures [B, h, w, 3]."""
+    def images(self, latents: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
+        """Latents [B, C, h, w] to images [B, h, w, 3]."""
         channels_last = np.moveaxis(np.asarray(latents, dtype=np.float64), 1, -1)
         colours = channels_last @ self.weights[:-1] + self.weights[-1]
         rounded = np.clip(np.nan_to_num(colours) + 0.5, 0, 255)
@@ -36,12 +36,12 @@ def measure(engine: Any) -> Projection:
     """Encodes the chart with this engine and fits. Raises what Engine.encode raises."""
     multiple = engine.info.size_multiple
     side = -(-min(CHART_SIDE, max(engine.info.native_size, multiple)) // multiple) * multiple
-    picture = chart(side)
-    return fit(engine.encode(picture[None]), picture[None])
+    image = chart(side)
+    return fit(engine.encode(image[None]), image[None])
 
 
 def chart(side: int) -> npt.NDArray[np.uint8]:
-    """A picture [side, side, 3] of smoothly changing colours, the same at every call.
+    """An image [side, side, 3] of smoothly changing colours, the same at every call.
 
     Each edge of the colour cube lies between two cells somewhere, so that no colour has to be
     guessed from afar.
@@ -56,13 +56,13 @@ def chart(side: int) -> npt.NDArray[np.uint8]:
     return np.ascontiguousarray(columns + 0.5, dtype=np.uint8)
 
 
-def fit(latents: npt.NDArray[np.float32], pictures: npt.NDArray[np.uint8]) -> Projection:
-    """Least squares from latents [B, C, h, w] to the mean colours of pictures [B, h * f, w * f,
+def fit(latents: npt.NDArray[np.float32], images: npt.NDArray[np.uint8]) -> Projection:
+    """Least squares from latents [B, C, h, w] to the mean colours of images [B, h * f, w * f,
     3].
     """
     batch, channels, height, width = latents.shape
-    factor = pictures.shape[1] // height
-    blocks = pictures.reshape(batch, height, factor, width, factor, 3).astype(np.float64)
+    factor = images.shape[1] // height
+    blocks = images.reshape(batch, height, factor, width, factor, 3).astype(np.float64)
     colours = blocks.mean(axis=(2, 4)).reshape(-1, 3)
     known = np.moveaxis(latents.astype(np.float64), 1, -1).reshape(-1, channels)
     known = np.concatenate([known, np.ones((len(known), 1))], axis=1)

@@ -130,7 +130,7 @@ def check_counts(p: Any) -> None:
 
 
 def start_steps(planned: int, total: int, running: int) -> Steps:
-    """The steps of a run from a picture, of which the host wants `running` of `total`.
+    """The steps of a run from an image, of which the host wants `running` of `total`.
 
     A small denoising strength with a fixed number of steps makes schedules longer than a model
     has steps. What is left out then is every so many steps, not the beginning.

@@ -87,7 +87,7 @@ class Switch(Control):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Picture(Control):
+class Image(Control):
     """An image: what a page hands over, or an API call's base64 text, for the host to read. None:
     no image.
 

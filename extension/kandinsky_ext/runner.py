@@ -47,11 +47,11 @@ class Watcher(Protocol):
     def preview_due(self, step: int) -> bool:
         """Whether one is wanted after this step of the sampler, 1 or more."""
 
-    def show(self, pictures: npt.NDArray[np.uint8]) -> None:
+    def show(self, images: npt.NDArray[np.uint8]) -> None:
         """A preview: [B, h, w, 3], one pixel per latent."""
 
     def remark(self, text: str) -> None:
-        """A line for the person, shown under the pictures."""
+        """A line for the person, shown under the images."""
 
 
 class Runner:
@@ -73,7 +73,7 @@ class Runner:
         """Paints a batch: latents [B, 4, h, w], or None if it was stopped before there was anything
         to see.
 
-        A picture that was stopped on its way comes as far as it got.
+        An image that was stopped on its way comes as far as it got.
         """
         positive, negative = request.positive_guide(), request.negative_guide()
         rows = [*positive.rows, *negative.rows]
@@ -104,32 +104,32 @@ class Runner:
             self._engine.on_message = None
 
     def decode(self, latents: Floats, *, width: int, height: int, tiling: bool) -> Pixels:
-        """Latents [B, 4, h, w] to pictures [B, height, width, 3]. Goes on when a stop is wanted."""
+        """Latents [B, 4, h, w] to images [B, height, width, 3]. Goes on when a stop is wanted."""
         with self._reporting():
-            pictures: Pixels = self._engine.decode(
+            images: Pixels = self._engine.decode(
                 latents, width=width, height=height, tiling=tiling
             )
-        self._done += len(pictures)
+        self._done += len(images)
         self._watcher.advance(self._done, STAGE_TEXTS["decode"])
-        return pictures
+        return images
 
-    def encode(self, picture: Pixels, *, tiling: bool, cut: Callable[[Floats], Floats]) -> Floats:
-        """Latents of a picture [1, H, W, 3], as `cut` leaves them. Goes on like decode."""
+    def encode(self, image: Pixels, *, tiling: bool, cut: Callable[[Floats], Floats]) -> Floats:
+        """Latents of an image [1, H, W, 3], as `cut` leaves them. Goes on like decode."""
         with self._reporting():
-            return self._opened.encoded.latents(picture, tiling=tiling, cut=cut)
+            return self._opened.encoded.latents(image, tiling=tiling, cut=cut)
 
     def unchanged(self, latents: Floats) -> Pixels | None:
-        """The picture that these are the latents of, if they are just as they were encoded."""
-        return self._opened.encoded.picture(latents)
+        """The image that these are the latents of, if they are just as they were encoded."""
+        return self._opened.encoded.image(latents)
 
     def latent_size(self, width: int, height: int) -> tuple[int, int]:
-        """Width and height of the latents of a picture."""
+        """Width and height of the latents of an image."""
         lw, lh = self._engine.latent_size(width, height)
         return int(lw), int(lh)
 
     def _begin(self, steps: int) -> None:
         """Tells how many steps there will be: those of the prior for each call that encodes, those
-        of the sampler, and one per picture to decode.
+        of the sampler, and one per image to decode.
         """
         self._cancelled = False
         self._done = 0
@@ -154,14 +154,14 @@ class Runner:
     def _mixed(self, embeds: Any, guide: Guide, mix: Mix | None) -> Any:
         if mix is None:
             return embeds
-        package, picture = self._opened.package, self._opened.embedder.picture
+        package, image = self._opened.package, self._opened.embedder.image
         first = embeds
         if mix.first is not None:
-            firsts = package.Embeds.concat([picture(pixels) for pixels in mix.first])
+            firsts = package.Embeds.concat([image(pixels) for pixels in mix.first])
             single = len(mix.first) == 1
-            first = firsts.select([0 if single else place for place in guide.pictures])
+            first = firsts.select([0 if single else place for place in guide.images])
         return package.Embeds.combine(
-            [first, picture(mix.second)], list(mix.strengths), text=embeds, method=mix.method
+            [first, image(mix.second)], list(mix.strengths), text=embeds, method=mix.method
         )
 
     def _denoise(
@@ -213,7 +213,7 @@ class Runner:
         if self._projection is None or progress.latents is None:
             return
         if self._watcher.preview_due(progress.step):
-            self._watcher.show(self._projection.pictures(progress.latents))
+            self._watcher.show(self._projection.images(progress.latents))
 
     @contextmanager
     def _reporting(self) -> Iterator[None]:

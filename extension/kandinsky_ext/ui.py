@@ -10,7 +10,7 @@ import gradio as gr
 
 from kandinsky_ext import engine, models
 from kandinsky_ext.controls import CONTROLS, HOST_CHOICE
-from kandinsky_ext.rows import Choice, Control, Panel, Picture, Slider, Switch
+from kandinsky_ext.rows import Choice, Control, Panel, Image, Slider, Switch
 
 ADVANCED = "Advanced"
 
@@ -28,7 +28,7 @@ class HostTools(Protocol):
         """A panel that is opened to switch something on; gives the component that says so."""
 
     def queued(self, function: Callable[[], Any]) -> Callable[[], Any]:
-        """The function, called only while no picture is being made."""
+        """The function, called only while no image is being made."""
 
     def free_memory(self) -> None:
         """Gives unused memory back to the system and the accelerator."""
@@ -70,7 +70,7 @@ def build(elem_id: Callable[[str], str], tools: HostTools) -> list[Any]:
 
     draw("main")
     with tools.input_accordion(_MIX.label, elem_id(_MIX.field)) as components[_MIX.field]:
-        draw("mixing", Picture)
+        draw("mixing", Image)
     with gr.Accordion(ADVANCED, open=False, elem_id=elem_id("advanced")):
         draw("advanced", Choice)
     with gr.Row():
@@ -89,7 +89,7 @@ def _widget(
     sources: Mapping[str, Callable[[], list[str]]],
 ) -> Any:
     shared = {"label": control.label, "elem_id": elem_id(control.field)}
-    if isinstance(control, Picture):
+    if isinstance(control, Image):
         # As the file has it: gradio's conversion makes 16 bits white, and RGB what is transparent
         # black.
         return gr.Image(type="pil", image_mode=None, **shared)
@@ -115,7 +115,7 @@ def _widget(
 
 
 def status_text(tools: HostTools) -> str:
-    """What stands in the way of a picture, or nothing."""
+    """What stands in the way of an image, or nothing."""
     problem = engine.problem()
     if problem is not None:
         return problem

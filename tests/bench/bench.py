@@ -88,8 +88,8 @@ def run(team: Crew, groups: Sequence[str], extent: Extent, names: Sequence[str])
         yield measure(work, extent, team, names)
     if "load" in groups:
         yield from whole.load(team, extent, names)
-    if "picture" in groups:
-        yield from whole.picture(team, extent, names)
+    if "image" in groups:
+        yield from whole.image(team, extent, names)
     if "memory" in groups:
         team.stop()
         yield from whole.memory(team.setup, extent, names)

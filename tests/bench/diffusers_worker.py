@@ -219,14 +219,14 @@ class DiffusersWorker:
         return {"samples": [timed(lambda: movq.decode(latents, force_not_quantize=True))]}
 
     def encode(self, size: int, batch: int) -> Answer:
-        pictures = (torch.rand(batch, 3, size, size) * 2 - 1).to(DTYPE)
+        images = (torch.rand(batch, 3, size, size) * 2 - 1).to(DTYPE)
         movq = self._loaded["movq"]
-        return {"samples": [timed(lambda: movq.encode(pictures))]}
+        return {"samples": [timed(lambda: movq.encode(images))]}
 
     # Whole pipelines
 
-    def picture(self, size: int, steps: int, prior_steps: int) -> Answer:
-        """Both pipelines loaded whole, as people do, and one picture painted."""
+    def image(self, size: int, steps: int, prior_steps: int) -> Answer:
+        """Both pipelines loaded whole, as people do, and one image painted."""
         if "pipelines" not in self._loaded:
             self._loaded["pipelines"] = [
                 KandinskyPriorPipeline.from_pretrained(PRIOR, **HOW),
@@ -261,7 +261,7 @@ def main() -> None:
     worker = DiffusersWorker()
     names = ("versions", "load", "unload", "text", "prior", "unet", "flop", "decode", "encode")
     with torch.no_grad():
-        serve({name: getattr(worker, name) for name in (*names, "picture")})
+        serve({name: getattr(worker, name) for name in (*names, "image")})
 
 
 if __name__ == "__main__":

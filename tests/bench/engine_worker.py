@@ -145,12 +145,12 @@ class EngineWorker:
         return {"samples": [time.perf_counter() - start]}
 
     def encode(self, size: int, batch: int) -> Answer:
-        pictures = np.random.default_rng(1).integers(0, 256, (batch, size, size, 3), np.uint8)
+        images = np.random.default_rng(1).integers(0, 256, (batch, size, size, 3), np.uint8)
         start = time.perf_counter()
-        self._engine.encode(pictures)
+        self._engine.encode(images)
         return {"samples": [time.perf_counter() - start]}
 
-    def picture(self, size: int, steps: int, prior_steps: int) -> Answer:
+    def image(self, size: int, steps: int, prior_steps: int) -> Answer:
         """From texts to pixels."""
         with StageClock(self._engine) as clock:
             self._engine.text_to_image(
@@ -194,7 +194,7 @@ class EngineWorker:
 def main() -> None:
     worker = EngineWorker()
     names = ("versions", "speedups", "load", "unload", "text", "prior", "unet", "steps", "decode")
-    serve({name: getattr(worker, name) for name in (*names, "encode", "picture", "start")})
+    serve({name: getattr(worker, name) for name in (*names, "encode", "image", "start")})
 
 
 if __name__ == "__main__":

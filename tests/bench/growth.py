@@ -1,6 +1,6 @@
-"""How cost grows with pixels, steps and batch: exponents from bench.json, and a picture.
+"""How cost grows with pixels, steps and batch: exponents from bench.json, and an image.
 
-.venv-bench/bin/python tests/bench/growth.py build/bench/bench.json --picture build/bench/growth.png
+.venv-bench/bin/python tests/bench/growth.py build/bench/bench.json --image build/bench/growth.png
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Axis:
     def x(self, part: Part) -> float:
         return {
             "megapixels": part.size**2 / 1e6,
-            "pictures": float(part.batch),
+            "images": float(part.batch),
             "steps": float(part.steps),
         }[self.quantity]
 
@@ -38,7 +38,7 @@ AXES = (
     Axis("unet-", "UNet step", "megapixels"),
     Axis("decode-", "MoVQ decode", "megapixels"),
     Axis("encode-", "MoVQ encode", "megapixels"),
-    Axis("batch-", "UNet step", "pictures"),
+    Axis("batch-", "UNet step", "images"),
     Axis("steps-", "denoise", "steps"),
 )
 
@@ -122,13 +122,13 @@ def draw(found: Measurements, path: Path) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Shows how cost grows, from the bench's JSON.")
     parser.add_argument("measurements", type=Path, help="bench.json")
-    parser.add_argument("--picture", type=Path, help="where to draw it (PNG)")
+    parser.add_argument("--image", type=Path, help="where to draw it (PNG)")
     options = parser.parse_args(arguments)
     found = Measurements.load(options.measurements)
     print(*sentences(found), sep="\n")
-    if options.picture:
-        draw(found, options.picture)
-        print(f"drawn: {options.picture}")
+    if options.image:
+        draw(found, options.image)
+        print(f"drawn: {options.image}")
     return 0
 
 

@@ -20,7 +20,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--only", nargs="+", choices=GROUPS, default=list(GROUPS), metavar="GROUP",
         help=f"of {groups}; default: all")  # fmt: skip
     add("--sizes", nargs="+", type=int, default=[512, 768, 1024], metavar="PIXELS",
-        help="sides of pictures; all but the first concern UNet and MoVQ only")  # fmt: skip
+        help="sides of images; all but the first concern UNet and MoVQ only")  # fmt: skip
     add("--batches", nargs="+", type=int, default=[1, 2, 4], metavar="N")
     add("--repeats", type=int, default=3, metavar="N", help="rounds; what is slow runs fewer")
     add("--quick", action="store_true", help="one round, the first size only")

@@ -39,17 +39,17 @@ def fill(text: str, name: str, content: str) -> str:
 
 
 def growth_section(found: Measurements) -> str:
-    """Exponents and the picture's link, or that there is nothing to tell yet."""
+    """Exponents and the image's link, or that there is nothing to tell yet."""
     lines = [f"- {line}" for line in growth.sentences(found)]
     if not lines:
         return "This run measured one size, one batch and one number of steps only."
-    return "\n".join([*lines, "", "![Cost by pixels, pictures and steps](performance/growth.png)"])
+    return "\n".join([*lines, "", "![Cost by pixels, images and steps](performance/growth.png)"])
 
 
 def publish(found: Measurements, source: Path, root: Path) -> list[Path]:
     """Writes all documents; returns them."""
     page, readme = root / "docs/performance.md", root / "README.md"
-    picture, samples = root / "docs/performance/growth.png", root / "docs/performance/bench.json"
+    image, samples = root / "docs/performance/growth.png", root / "docs/performance/bench.json"
     filled = {
         "report": table.report(found),
         "growth": growth_section(found),
@@ -60,7 +60,7 @@ def publish(found: Measurements, source: Path, root: Path) -> list[Path]:
     short = fill(readme.read_text(encoding="utf-8"), "summary", table.short_table(found))
     samples.parent.mkdir(exist_ok=True)
     if growth.sentences(found):
-        growth.draw(found, picture)
+        growth.draw(found, image)
     shutil.copyfile(source, samples)
     page.write_text(text, encoding="utf-8")
     readme.write_text(short, encoding="utf-8")

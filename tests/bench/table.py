@@ -6,13 +6,13 @@ from collections.abc import Callable, Sequence
 
 import machine
 from samples import Measurements, Part, Result
-from targets import TARGETS, picture_of_parts
+from targets import TARGETS, image_of_parts
 from work import (
     COMPETITORS,
     DIFFUSERS,
     ENGINE,
     LABELS,
-    PICTURE_STEPS,
+    IMAGE_STEPS,
     REFERENCE_STEPS,
     TUNED,
 )
@@ -60,23 +60,23 @@ def _cells(part: Part, names: Sequence[str]) -> list[str]:
     return cells
 
 
-def _picture_rows(found: Measurements, names: Sequence[str]) -> list[list[str]]:
-    """Our measured picture beside pictures of the others, which are worked out from parts."""
-    ours = found.median("picture", ENGINE)
+def _image_rows(found: Measurements, names: Sequence[str]) -> list[list[str]]:
+    """Our measured image beside images of the others, which are worked out from parts."""
+    ours = found.median("image", ENGINE)
     if ours is None:
         return []
     rows = []
-    part = found.parts["picture"]
+    part = found.parts["image"]
     for steps, title in (
         (REFERENCE_STEPS, f"{part.title}; others {REFERENCE_STEPS} steps"),
-        (PICTURE_STEPS, "the same with as many steps everywhere"),
+        (IMAGE_STEPS, "the same with as many steps everywhere"),
     ):
         row = [title]
         for name in names:
             if name == ENGINE:
                 row.append(in_unit(ours, "s"))
                 continue
-            theirs = picture_of_parts(found, name, part.size, steps)
+            theirs = image_of_parts(found, name, part.size, steps)
             row += (
                 [f"{in_unit(theirs, 's')} (of its parts)", f"{ours / theirs:.3f}"]
                 if theirs
@@ -95,13 +95,13 @@ def full_table(found: Measurements) -> list[str]:
     rows = [
         [part.title, *_cells(part, names)]
         for part in found.parts.values()
-        if part.name != "picture" and not part.name.startswith("without-")
+        if part.name != "image" and not part.name.startswith("without-")
     ]
-    return _markdown(head, rows + _picture_rows(found, names))
+    return _markdown(head, rows + _image_rows(found, names))
 
 
 def target_table(found: Measurements) -> list[str]:
-    """The targets are about pictures of 512 px; for a model that paints smaller ones: nothing."""
+    """The targets are about images of 512 px; for a model that paints smaller ones: nothing."""
     if not any(part.size == TARGET_SIZE for part in found.parts.values()):
         return []
     rows = []
@@ -209,6 +209,6 @@ def short_table(found: Measurements) -> str:
             [part.title, *(in_unit(r.median, part.unit) if r else NOTHING for r in results)]
         )
     # Without the ratios, which stand after each of the others.
-    rows += [[row[0], row[1], *row[2::2]] for row in _picture_rows(found, names)[:1]]
+    rows += [[row[0], row[1], *row[2::2]] for row in _image_rows(found, names)[:1]]
     lines = [*_markdown(head, rows), "", provenance(found)[0]]
     return "\n".join(lines) + "\n"

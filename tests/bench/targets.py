@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from samples import Measurements
-from work import COMPILED, DIFFUSERS, ENGINE, PICTURE_STEPS, PRIOR_STEPS, REFERENCE_STEPS, TUNED
+from work import COMPILED, DIFFUSERS, ENGINE, IMAGE_STEPS, PRIOR_STEPS, REFERENCE_STEPS, TUNED
 
 Value = Callable[[Measurements], float | None]
 
@@ -45,10 +45,10 @@ def efficiency(part: str) -> Value:
     return value
 
 
-def picture_of_parts(
+def image_of_parts(
     found: Measurements, competitor: str, size: int, steps: int = REFERENCE_STEPS
 ) -> float | None:
-    """A whole picture of a competitor, worked out from its parts."""
+    """A whole image of a competitor, worked out from its parts."""
     parts = {
         name: found.median(name, competitor)
         for name in ("text", "prior", f"unet-{size}", f"decode-{size}")
@@ -59,19 +59,19 @@ def picture_of_parts(
     return sum(parts.values())
 
 
-def picture(found: Measurements) -> float | None:
-    ours = found.median("picture", ENGINE)
+def image(found: Measurements) -> float | None:
+    ours = found.median("image", ENGINE)
     if not ours:
         return None
-    theirs = picture_of_parts(found, DIFFUSERS, found.parts["picture"].size)
+    theirs = image_of_parts(found, DIFFUSERS, found.parts["image"].size)
     return ours / theirs if theirs else None
 
 
-def picture_growth(large: int, small: int) -> Value:
-    """How much more a picture of ours takes than as many pixels in small ones, of its parts."""
+def image_growth(large: int, small: int) -> Value:
+    """How much more an image of ours takes than as many pixels in small ones, of its parts."""
 
     def value(found: Measurements) -> float | None:
-        top, base = (picture_of_parts(found, ENGINE, s, PICTURE_STEPS) for s in (large, small))
+        top, base = (image_of_parts(found, ENGINE, s, IMAGE_STEPS) for s in (large, small))
         return top / base / (large / small) ** 2 if top and base else None
 
     return value
@@ -105,14 +105,14 @@ TARGETS = (
     Target(f"prior, {PRIOR_STEPS} guided steps / bf16", 0.22, ratio("prior", TUNED)),
     Target("MoVQ decode, 512 px / bf16 channels-last", 0.60, ratio("decode-512", TUNED)),
     Target(
-        f"whole picture, 20 steps / diffusers fp32 with {REFERENCE_STEPS} steps", 1 / 18, picture
+        f"whole image, 20 steps / diffusers fp32 with {REFERENCE_STEPS} steps", 1 / 18, image
     ),
     Target("warm start to the first step, texts encoded before", 3.0, absolute("start"), "s"),
     Target("UNet step, 1024 px / 4 steps of 512 px", 1.2, growth("unet-1024", "unet-512", 4.0)),
     Target(
         "MoVQ decode, 1024 px / 4 decodes of 512 px", 1.2, growth("decode-1024", "decode-512", 4.0)
     ),
-    Target("whole picture, 1024 px / 4 of 512 px, of their parts", 1.2, picture_growth(1024, 512)),
+    Target("whole image, 1024 px / 4 of 512 px, of their parts", 1.2, image_growth(1024, 512)),
     Target("batch of 4 / single ones", 3.8, growth("batch-4", "batch-1", 1.0)),
     Target("peak memory, one stage at a time, 512 px", 3.0, absolute("memory-one-stage"), "GB"),
     Target("peak memory, streamed, 512 px", 1.2, absolute("memory-streamed"), "GB"),

@@ -1,4 +1,4 @@
-"""The pieces of work that need a process of their own, or all networks: load, picture, memory."""
+"""The pieces of work that need a process of their own, or all networks: load, image, memory."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from protocol import WorkerError
 from runner import Crew, Setup, new_part, say
 from samples import Part, Result
-from work import COMPILED, DIFFUSERS, ENGINE, PICTURE_STEPS, PRIOR_STEPS, TUNED, Extent, Work
+from work import COMPILED, DIFFUSERS, ENGINE, IMAGE_STEPS, PRIOR_STEPS, TUNED, Extent, Work
 
 GIGABYTE = 10**9
 # Peak memory does not depend on the number of steps.
@@ -59,18 +59,18 @@ def load(team: Crew, extent: Extent, competitors: Sequence[str]) -> Iterator[Par
             yield part
 
 
-def picture(team: Crew, extent: Extent, competitors: Sequence[str]) -> Iterator[Part]:
-    """A whole picture of ours; those of the others are worked out from their parts."""
+def image(team: Crew, extent: Extent, competitors: Sequence[str]) -> Iterator[Part]:
+    """A whole image of ours; those of the others are worked out from their parts."""
     if ENGINE not in competitors:
         return
     size = extent.sizes[0]
-    title = f"whole picture, {PICTURE_STEPS} steps of DPM++ 2M, {size} px"
-    part = new_part(Work("picture", title, "all", "picture", size=size, steps=PICTURE_STEPS))
+    title = f"whole image, {IMAGE_STEPS} steps of DPM++ 2M, {size} px"
+    part = new_part(Work("image", title, "all", "image", size=size, steps=IMAGE_STEPS))
     result = part.results.setdefault(ENGINE, Result())
-    fields = {"size": size, "steps": PICTURE_STEPS, "prior_steps": PRIOR_STEPS}
+    fields = {"size": size, "steps": IMAGE_STEPS, "prior_steps": PRIOR_STEPS}
     if not team.prepare("all", [ENGINE]):
         return
-    answer = team.try_asking(ENGINE, title, "picture", **fields)
+    answer = team.try_asking(ENGINE, title, "image", **fields)
     if answer is not None:
         result.add(answer)
         say(f"{title}: {result.median:.1f} s")
@@ -82,12 +82,12 @@ def _peak(setup: Setup, competitor: str, size: int, budget: int) -> tuple[int, l
     engine = {"max_memory": budget} if budget else {}
     with setup.worker(competitor, **engine) as worker:
         fields = {"size": size, "steps": MEMORY_STEPS, "prior_steps": MEMORY_STEPS}
-        answer = worker.ask("picture", **fields)
+        answer = worker.ask("image", **fields)
         return worker.peak_memory(), answer.get("steps", [])
 
 
 def memory(setup: Setup, extent: Extent, competitors: Sequence[str]) -> Iterator[Part]:
-    """Peak resident memory of a fresh process that paints one picture."""
+    """Peak resident memory of a fresh process that paints one image."""
     base = extent.sizes[0]
     jobs = [
         ("memory", "everything resident", base, 0, (ENGINE, DIFFUSERS, TUNED)),
@@ -100,7 +100,7 @@ def memory(setup: Setup, extent: Extent, competitors: Sequence[str]) -> Iterator
         title = f"at most {LARGE_BUDGET / GIGABYTE:g} GB"
         jobs.append((f"memory-{LARGE}", title, LARGE, LARGE_BUDGET, (ENGINE,)))
     for name, title, size, budget, takes_part in jobs:
-        work = Work(name, f"peak memory, {title}, {size} px", "all", "picture", size=size)
+        work = Work(name, f"peak memory, {title}, {size} px", "all", "image", size=size)
         part = new_part(work, "GB")
         for competitor in takes_part:
             if competitor not in competitors:

@@ -18,8 +18,8 @@ LABELS = {
 }
 COMPETITORS = tuple(LABELS)
 
-GROUPS = ("text", "prior", "unet", "batch", "steps", "movq", "load", "picture", "memory")
-PICTURE_STEPS = 20  # of DPM++ 2M, ours
+GROUPS = ("text", "prior", "unet", "batch", "steps", "movq", "load", "image", "memory")
+IMAGE_STEPS = 20  # of DPM++ 2M, ours
 REFERENCE_STEPS = 100  # diffusers' own default
 PRIOR_STEPS = 25
 

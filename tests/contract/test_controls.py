@@ -1,4 +1,4 @@
-"""Each row of the table of controls is a widget, reaches the engine, and survives a picture's
+"""Each row of the table of controls is a widget, reaches the engine, and survives an image's
 metadata.
 """
 
@@ -41,10 +41,10 @@ RED = Image.new("RGB", (8, 8), "red")
 ORDER = [
     *("prior_steps", "prior_cfg_scale", "model", "precision", "sampler", "scheduler"),
     *("negative_image", "long_prompts", "guidance_rescale", "guidance_start", "guidance_end"),
-    *("inpaint_method", "mix", "mix_picture_1", "mix_picture_2", "mix_strength_1"),
+    *("inpaint_method", "mix", "mix_image_1", "mix_image_2", "mix_strength_1"),
     *("mix_strength_2", "mix_items", "mix_method", "cache_interval", "int8_weights"),
 ]
-NEEDED = {"mix_strength_1", "mix_strength_2", "mix_items", "mix_method", "mix_picture_1"}
+NEEDED = {"mix_strength_1", "mix_strength_2", "mix_items", "mix_method", "mix_image_1"}
 """Controls that only count when mixing is on."""
 SAMPLERS, SCHEDULERS = ["DDIM", "Heun"], ["Automatic", "Karras"]
 NAMES = {"models": "mine", "samplers": "Heun", "schedulers": "Karras"}
@@ -59,8 +59,8 @@ def other(row):
             return NAMES[row.source] if row.source else row.choices[-1]
         case "Switch":
             return True
-        case "Picture":
-            return RED if row.field == "mix_picture_2" else Image.new("RGB", (8, 8), "blue")
+        case "Image":
+            return RED if row.field == "mix_image_2" else Image.new("RGB", (8, 8), "blue")
 
 
 OTHER = {row.field: other(row) for row in ROWS}
@@ -130,8 +130,8 @@ def chosen_with(ext, settings):
 def mixed_with(ext, settings, init_images=()):
     return ext.mixing.make(
         settings,
-        picture_2=settings.mix_picture_2,
-        picture_1=settings.mix_picture_1,
+        image_2=settings.mix_image_2,
+        image_1=settings.mix_image_1,
         init_images=init_images,
     )
 
@@ -173,12 +173,12 @@ def values_with(ext, name):
     """The arguments of an API call, with one control's value changed and what that one needs."""
     changed = {name: OTHER[name]}
     base = {}
-    if name in NEEDED or name in ("mix", "mix_picture_2"):
+    if name in NEEDED or name in ("mix", "mix_image_2"):
         base = {
             "mix": name != "mix",
-            "mix_picture_2": RED if name != "mix_picture_2" else OTHER_RED,
+            "mix_image_2": RED if name != "mix_image_2" else OTHER_RED,
         }
-        base["mix_items"] = "Prompt + picture" if name == "mix_items" else "Automatic"
+        base["mix_items"] = "Prompt + image" if name == "mix_items" else "Automatic"
     rows = ext.controls.CONTROLS
     return (
         [base.get(row.field, row.default) for row in rows],
@@ -220,14 +220,14 @@ def test_each_control_survives_the_metadata(ext, name):
     )
     used = ext.request.inpaint_method(settings.inpaint_method, has_model=True)
     ext.infotext.write_inpaint(parameters, used)
-    # As text, as it comes back from a picture.
+    # As text, as it comes back from an image.
     texts = {key: str(value) for key, value in parameters.items() if value is not None}
     components = [SimpleNamespace(field=row.field) for row in rows]
     pasted = {
         component.field: key(texts) if callable(key) else texts[key]
         for component, key in ext.infotext.paste_fields(components)
     }
-    if isinstance(next(row for row in rows if row.field == name), ext.rows.Picture):
+    if isinstance(next(row for row in rows if row.field == name), ext.rows.Image):
         assert name not in pasted
         assert len(texts[f"Kandinsky {name.replace('_', ' ')}"]) == 10, "only its hash"
     else:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from support import built
 
-WORKS = ["text", "prior", "unet", "movq", "load", "picture", "memory"]
+WORKS = ["text", "prior", "unet", "movq", "load", "image", "memory"]
 
 
 @pytest.fixture(scope="module")
@@ -35,13 +35,13 @@ def test_every_piece_of_work_was_measured(output: Path) -> None:
     }
     assert set(seconds) == {
         *("text", "prior", "unet-64", "decode-64", "encode-64"),
-        *("load", "start", "start-from-text", "picture"),
+        *("load", "start", "start-from-text", "image"),
     }
     for name, samples in seconds.items():
         assert samples, name
         assert all(0 < sample < 60 for sample in samples), name
-    # A picture has 20 UNet steps, and the prior's 25.
-    assert seconds["picture"][0] > 10 * min(seconds["unet-64"])
+    # An image has 20 UNet steps, and the prior's 25.
+    assert seconds["image"][0] > 10 * min(seconds["unet-64"])
     assert content["parts"]["unet-64"]["rate"] > 1e9
     (peak,) = content["parts"]["memory"]["results"]["engine"]["samples"]
     assert 0.1 < peak < 3

@@ -1,4 +1,4 @@
-"""The command line on a tiny model: pictures, their texts, progress, cancelling."""
+"""The command line on a tiny model: images, their texts, progress, cancelling."""
 
 import json
 import os
@@ -36,8 +36,8 @@ def paint(model: Path | str, output: Path | str, *options: str) -> list[Path]:
 
 
 def parameters(path: Path) -> str:
-    with Image.open(path) as picture:
-        text = picture.info["parameters"]
+    with Image.open(path) as image:
+        text = image.info["parameters"]
     assert isinstance(text, str)
     return text
 
@@ -114,15 +114,15 @@ class TestInfo:
         assert "native size" not in done.stdout
 
 
-class TestPicture:
+class TestImage:
     def test_whole_infotext(self, model: Path, tmp_path: Path) -> None:
         path = tmp_path / "circle.png"
         options = ("--cfg-scale", "2.5", "--prior-cfg-scale", "1", "--height", "100")
         assert paint(model, path, *options) == [path]
-        with Image.open(path) as picture:
-            assert picture.format == "PNG"
-            assert picture.mode == "RGB"
-            assert picture.size == (NATIVE_SIZE, 100)
+        with Image.open(path) as image:
+            assert image.format == "PNG"
+            assert image.mode == "RGB"
+            assert image.size == (NATIVE_SIZE, 100)
         assert parameters(path) == (
             "a red circle\n"
             "Steps: 2, Sampler: DDIM, Schedule type: Automatic, CFG scale: 2.5, Seed: 1, "
@@ -202,7 +202,7 @@ class TestPicture:
         with Image.open(tmp_path / "fp32.png") as one, Image.open(tmp_path / "bf16.png") as two:
             assert one.tobytes() != two.tobytes()
 
-    def test_same_words_same_picture(self, model: Path, tmp_path: Path) -> None:
+    def test_same_words_same_image(self, model: Path, tmp_path: Path) -> None:
         paint(model, tmp_path / "one.png")
         paint(model, tmp_path / "two.png")
         assert (tmp_path / "one.png").read_bytes() == (tmp_path / "two.png").read_bytes()
@@ -243,9 +243,9 @@ class TestPicture:
         )
         assert done.returncode == 0, done.stderr
         assert "only PNG files keep the parameters" in done.stderr
-        with Image.open(tmp_path / name) as picture:
-            assert picture.format == kind
-            assert picture.size == (NATIVE_SIZE, NATIVE_SIZE)
+        with Image.open(tmp_path / name) as image:
+            assert image.format == kind
+            assert image.size == (NATIVE_SIZE, NATIVE_SIZE)
 
     def test_existing_file_is_replaced(self, model: Path, tmp_path: Path) -> None:
         (tmp_path / "x.png").write_text("old")
@@ -268,7 +268,7 @@ class TestPicture:
 
 
 class TestBatch:
-    def test_each_picture_is_what_its_seed_gives_alone(self, model: Path, tmp_path: Path) -> None:
+    def test_each_image_is_what_its_seed_gives_alone(self, model: Path, tmp_path: Path) -> None:
         options = ("--batch-size", "3", "--width", "70", "--negative-prompt", "blue")
         batch = paint(model, f"{tmp_path}/batch/", *options)
         assert batch == [tmp_path / f"batch/0000{i}-{i + 1}.png" for i in range(3)]
@@ -421,8 +421,8 @@ class TestInterrupt:
         assert rest.splitlines()[-1] == "kandinsky: stopped, nothing was saved"
         assert list(tmp_path.iterdir()) == []
 
-    def test_a_signal_after_reading_a_picture(self, model: Path, tmp_path: Path) -> None:
-        """Libraries that read pictures of this size start threads of their own."""
+    def test_a_signal_after_reading_an_image(self, model: Path, tmp_path: Path) -> None:
+        """Libraries that read images of this size start threads of their own."""
         Image.new("RGB", (1024, 1024), "red").save(tmp_path / "source.png")
         command = long_job(model, f"{tmp_path}/out/")
         command[1:2] = ["img2img", "--image", tmp_path / "source.png"]

@@ -1,4 +1,4 @@
-"""img2img, inpaint and mix on a tiny model: pictures, sizes, weights, and what the PNGs tell."""
+"""img2img, inpaint and mix on a tiny model: images, sizes, weights, and what the PNGs tell."""
 
 import re
 from pathlib import Path
@@ -15,7 +15,7 @@ SIDE = NATIVE_SIZE
 
 
 def paint(command: str, model: Path, output: Path | str, *options: str | Path) -> list[np.ndarray]:
-    """Runs a command quietly, quickly and repeatably; options win. Returns the pictures."""
+    """Runs a command quietly, quickly and repeatably; options win. Returns the images."""
     given = {str(option).partition("=")[0] for option in options}
     few = [f"{name}={value}" for name, value in FEW.items() if name not in given]
     if command != "mix" and "--prompt" not in given:
@@ -29,15 +29,15 @@ def paint(command: str, model: Path, output: Path | str, *options: str | Path) -
 
 
 def parameters(path: Path) -> str:
-    with Image.open(path) as picture:
-        text = picture.info["parameters"]
+    with Image.open(path) as image:
+        text = image.info["parameters"]
     assert isinstance(text, str)
     return text
 
 
 def read(path: Path) -> np.ndarray:
-    with Image.open(path) as picture:
-        return np.asarray(picture.convert("RGB"))
+    with Image.open(path) as image:
+        return np.asarray(image.convert("RGB"))
 
 
 def scene(width: int = SIDE, height: int = SIDE, channels: int = 3) -> np.ndarray:
@@ -48,9 +48,9 @@ def scene(width: int = SIDE, height: int = SIDE, channels: int = 3) -> np.ndarra
 
 
 @pytest.fixture
-def picture(tmp_path: Path) -> Path:
-    Image.fromarray(scene()).save(tmp_path / "picture.png")
-    return tmp_path / "picture.png"
+def image(tmp_path: Path) -> Path:
+    Image.fromarray(scene()).save(tmp_path / "image.png")
+    return tmp_path / "image.png"
 
 
 @pytest.fixture
@@ -168,33 +168,33 @@ def test_every_option_matters_and_is_told(
 
 
 class TestImg2Img:
-    def test_strength_zero_is_the_picture_and_more_is_another(
-        self, model: Path, tmp_path: Path, picture: Path
+    def test_strength_zero_is_the_image_and_more_is_another(
+        self, model: Path, tmp_path: Path, image: Path
     ) -> None:
         distances = []
         for strength in ("0", "0.25", "0.5", "1"):
             out = tmp_path / f"{strength}.png"
-            [painted] = paint("img2img", model, out, "--image", picture, f"--strength={strength}")
+            [painted] = paint("img2img", model, out, "--image", image, f"--strength={strength}")
             distances.append(float(np.abs(painted.astype(int) - scene()).mean()))
             assert f", Denoising strength: {strength}, " in parameters(out)
         assert distances[0] == 0
         assert len(set(distances)) == 4
 
-    def test_strength_one_is_free_of_the_picture(
-        self, model: Path, tmp_path: Path, picture: Path
+    def test_strength_one_is_free_of_the_image(
+        self, model: Path, tmp_path: Path, image: Path
     ) -> None:
         Image.fromarray(255 - scene()).save(tmp_path / "other.png")
         options = ("--strength=1",)
-        [one] = paint("img2img", model, tmp_path / "1.png", "--image", picture, *options)
+        [one] = paint("img2img", model, tmp_path / "1.png", "--image", image, *options)
         [two] = paint(
             "img2img", model, tmp_path / "2.png", "--image", tmp_path / "other.png", *options
         )
         assert np.array_equal(one, two)
 
-    def test_same_words_same_bytes_and_a_batch_is_its_pictures(
-        self, model: Path, tmp_path: Path, picture: Path
+    def test_same_words_same_bytes_and_a_batch_is_its_images(
+        self, model: Path, tmp_path: Path, image: Path
     ) -> None:
-        options = ("--image", picture, "--strength=0.5")
+        options = ("--image", image, "--strength=0.5")
         batch = paint("img2img", model, f"{tmp_path}/out/", *options, "--batch-size=2")
         for i, path in enumerate(sorted((tmp_path / "out").iterdir())):
             [alone] = paint("img2img", model, tmp_path / "x.png", *options, f"--seed={i + 1}")
@@ -211,7 +211,7 @@ class TestImg2Img:
             (("--tiling",), (128, 64)),
         ],
     )
-    def test_size_is_the_pictures_own_unless_asked(
+    def test_size_is_the_images_own_unless_asked(
         self, model: Path, tmp_path: Path, options: tuple[str, ...], size: tuple[int, int]
     ) -> None:
         Image.fromarray(scene(100, 70)).save(tmp_path / "a.png")
@@ -221,7 +221,7 @@ class TestImg2Img:
         assert painted.shape[1::-1] == size
         assert f", Size: {size[0]}x{size[1]}, " in parameters(tmp_path / "x.png")
 
-    def test_large_pictures_are_scaled_down_and_that_is_said(
+    def test_large_images_are_scaled_down_and_that_is_said(
         self, model: Path, tmp_path: Path
     ) -> None:
         Image.fromarray(scene(400, 100)).save(tmp_path / "a.png")
@@ -235,22 +235,22 @@ class TestImg2Img:
         assert read(tmp_path / "x.png").shape == (64, 256, 3)
 
     @pytest.mark.parametrize("channels", [1, 4])
-    def test_grey_and_transparent_pictures(
+    def test_grey_and_transparent_images(
         self, model: Path, tmp_path: Path, channels: int
     ) -> None:
-        picture = scene(channels=channels).copy()
+        image = scene(channels=channels).copy()
         if channels == 4:
-            picture[:8, :, 3] = 0
-            picture[8:, :, 3] = 255
-        Image.fromarray(picture).save(tmp_path / "a.png")
+            image[:8, :, 3] = 0
+            image[8:, :, 3] = 255
+        Image.fromarray(image).save(tmp_path / "a.png")
         [painted] = paint(
             *("img2img", model, tmp_path / "x.png", "--image", tmp_path / "a.png", "--strength=0")
         )
         if channels == 1:
-            assert np.array_equal(painted, np.repeat(picture[..., None], 3, axis=2))
+            assert np.array_equal(painted, np.repeat(image[..., None], 3, axis=2))
         else:
             assert (painted[:8] == 255).all()
-            assert np.array_equal(painted[8:], picture[8:, :, :3])
+            assert np.array_equal(painted[8:], image[8:, :, :3])
 
     def test_turned_upright_by_the_cameras_tag(self, model: Path, tmp_path: Path) -> None:
         exif = Image.Exif()
@@ -264,9 +264,9 @@ class TestImg2Img:
 class TestInpaint:
     @pytest.mark.parametrize("method", ["model", "blend"])
     def test_outside_the_mask_nothing_changes(
-        self, inpaint_model: Path, tmp_path: Path, picture: Path, mask: Path, method: str
+        self, inpaint_model: Path, tmp_path: Path, image: Path, mask: Path, method: str
     ) -> None:
-        options = ("--image", picture, "--mask", mask, "--mask-blur=0", f"--mask-method={method}")
+        options = ("--image", image, "--mask", mask, "--mask-blur=0", f"--mask-method={method}")
         [painted] = paint("inpaint", inpaint_model, tmp_path / "x.png", *options)
         assert np.array_equal(painted[:, : SIDE // 2], scene()[:, : SIDE // 2])
         assert not np.array_equal(painted[:, SIDE // 2 :], scene()[:, SIDE // 2 :])
@@ -275,9 +275,9 @@ class TestInpaint:
         assert ", Denoising strength: 1, Mask blur: 0, " in text
 
     def test_method_follows_from_what_there_is(
-        self, model: Path, inpaint_model: Path, tmp_path: Path, picture: Path, mask: Path
+        self, model: Path, inpaint_model: Path, tmp_path: Path, image: Path, mask: Path
     ) -> None:
-        options = ("--image", picture, "--mask", mask)
+        options = ("--image", image, "--mask", mask)
         found = inpaint_model.with_name(INPAINT)
         cases = {
             "blend": (model, ()),
@@ -285,30 +285,30 @@ class TestInpaint:
             "given": (model, ("--inpaint", found)),
             "none": (inpaint_model, ("--inpaint", "")),
         }
-        pictures = {}
+        images = {}
         for name, (folder, more) in cases.items():
             out = tmp_path / f"{name}.png"
-            [pictures[name]] = paint("inpaint", folder, out, *options, *more)
+            [images[name]] = paint("inpaint", folder, out, *options, *more)
             method = {"given": "model", "none": "blend"}.get(name, name)
             assert f", Kandinsky inpaint: {method}, " in parameters(out)
-        assert np.array_equal(pictures["model"], pictures["given"])
-        assert np.array_equal(pictures["blend"], pictures["none"])
-        assert not np.array_equal(pictures["model"], pictures["blend"])
+        assert np.array_equal(images["model"], images["given"])
+        assert np.array_equal(images["blend"], images["none"])
+        assert not np.array_equal(images["model"], images["blend"])
 
     def test_no_composite_leaves_the_models_pixels(
-        self, inpaint_model: Path, tmp_path: Path, picture: Path, mask: Path
+        self, inpaint_model: Path, tmp_path: Path, image: Path, mask: Path
     ) -> None:
-        options = ("--image", picture, "--mask", mask, "--no-composite")
+        options = ("--image", image, "--mask", mask, "--no-composite")
         [painted] = paint("inpaint", inpaint_model, tmp_path / "x.png", *options)
         assert not np.array_equal(painted[:, : SIDE // 4], scene()[:, : SIDE // 4])
         assert ", Kandinsky composite: False, " in parameters(tmp_path / "x.png")
 
     def test_inverted_mask_is_the_other_mask(
-        self, inpaint_model: Path, tmp_path: Path, picture: Path, mask: Path
+        self, inpaint_model: Path, tmp_path: Path, image: Path, mask: Path
     ) -> None:
         with Image.open(mask) as opened:
             Image.fromarray(255 - np.asarray(opened)).save(tmp_path / "inverted.png")
-        options = ("--image", picture, "--mask")
+        options = ("--image", image, "--mask")
         [one] = paint("inpaint", inpaint_model, tmp_path / "1.png", *options, mask)
         [two] = paint(
             *("inpaint", inpaint_model, tmp_path / "2.png", *options),
@@ -317,21 +317,21 @@ class TestInpaint:
         assert np.array_equal(one, two)
         assert ", Mask mode: Inpaint not masked, " in parameters(tmp_path / "2.png")
 
-    def test_a_black_mask_gives_the_picture_back(
-        self, inpaint_model: Path, tmp_path: Path, picture: Path
+    def test_a_black_mask_gives_the_image_back(
+        self, inpaint_model: Path, tmp_path: Path, image: Path
     ) -> None:
         Image.fromarray(np.zeros((SIDE, SIDE), np.uint8)).save(tmp_path / "black.png")
-        options = ("--image", picture, "--mask", tmp_path / "black.png")
+        options = ("--image", image, "--mask", tmp_path / "black.png")
         [painted] = paint("inpaint", inpaint_model, tmp_path / "x.png", *options)
         assert np.array_equal(painted, scene())
 
     def test_a_mask_of_another_size_is_refused(
-        self, inpaint_model: Path, tmp_path: Path, picture: Path
+        self, inpaint_model: Path, tmp_path: Path, image: Path
     ) -> None:
         Image.fromarray(np.zeros((SIDE, SIDE + 1), np.uint8)).save(tmp_path / "wide.png")
         done = run_program(
             *("inpaint", "--model", inpaint_model, "--prompt", "a", "--output", tmp_path / "x.png"),
-            *("--image", picture, "--mask", tmp_path / "wide.png", "--quiet"),
+            *("--image", image, "--mask", tmp_path / "wide.png", "--quiet"),
         )
         assert done.returncode == 2, done.stderr
         assert f"{SIDE + 1} x {SIDE}" in done.stderr
@@ -348,41 +348,41 @@ class TestMix:
         assert ', Kandinsky mix items: 1 \\"a red circle\\", '.replace("\\", "") in text
 
     def test_weight_zero_leaves_no_trace_and_weights_matter(
-        self, model: Path, tmp_path: Path, picture: Path
+        self, model: Path, tmp_path: Path, image: Path
     ) -> None:
         def mix(*words: str | Path) -> bytes:
             return paint("mix", model, tmp_path / "x.png", *words)[0].tobytes()
 
         alone = mix("--text", "a cat")
-        assert mix("--text", "a cat", "--image", picture, "--weight", "0") == alone
-        assert mix("--image", picture, "--weight=0", "--text", "a cat") == alone
+        assert mix("--text", "a cat", "--image", image, "--weight", "0") == alone
+        assert mix("--image", image, "--weight=0", "--text", "a cat") == alone
         assert mix("--text", "a cat", "--text", "a dog", "--weight", "0.0") == alone
         kinds = [
-            mix("--text", "a cat", "--weight=0.3", "--image", picture, "--weight=0.7"),
-            mix("--text", "a cat", "--weight=0.7", "--image", picture, "--weight=0.3"),
-            mix("--text", "a cat", "--image", picture),
-            mix("--text", "a cat", "--image", picture, "--weight", "-1.5"),
-            mix("--text", "a cat", "--image", picture, "--slerp"),
-            mix("--image", picture),
-            mix("--image", picture, "--prompt", "a cat"),
+            mix("--text", "a cat", "--weight=0.3", "--image", image, "--weight=0.7"),
+            mix("--text", "a cat", "--weight=0.7", "--image", image, "--weight=0.3"),
+            mix("--text", "a cat", "--image", image),
+            mix("--text", "a cat", "--image", image, "--weight", "-1.5"),
+            mix("--text", "a cat", "--image", image, "--slerp"),
+            mix("--image", image),
+            mix("--image", image, "--prompt", "a cat"),
         ]
         assert len({alone, *kinds}) == len(kinds) + 1
 
-    def test_a_batch_is_its_pictures(self, model: Path, tmp_path: Path, picture: Path) -> None:
-        words = ("--text", "a cat", "--image", picture, "--negative-prompt", "blue")
+    def test_a_batch_is_its_images(self, model: Path, tmp_path: Path, image: Path) -> None:
+        words = ("--text", "a cat", "--image", image, "--negative-prompt", "blue")
         batch = paint("mix", model, f"{tmp_path}/out/", *words, "--batch-size=2")
         for i in range(2):
             [alone] = paint("mix", model, tmp_path / "x.png", *words, f"--seed={i + 1}")
             assert np.array_equal(alone, batch[i])
 
-    def test_saved_embeds_paint_the_same(self, model: Path, tmp_path: Path, picture: Path) -> None:
+    def test_saved_embeds_paint_the_same(self, model: Path, tmp_path: Path, image: Path) -> None:
         saved = tmp_path / "mix.safetensors"
-        words = ("--text", "a cat", "--weight=0.5", "--image", picture)
+        words = ("--text", "a cat", "--weight=0.5", "--image", image)
         [painted] = paint("mix", model, tmp_path / "1.png", *words, "--save-embeds", saved)
         [again] = paint("mix", model, tmp_path / "2.png", "--embeds", saved)
         assert np.array_equal(painted, again)
 
-    def test_txt2img_saves_embeds_with_and_without_a_picture(
+    def test_txt2img_saves_embeds_with_and_without_an_image(
         self, model: Path, tmp_path: Path
     ) -> None:
         saved = tmp_path / "a.safetensors"
@@ -411,9 +411,9 @@ class TestMix:
         assert f"--embeds {saved}: it has 2 rows, but --batch-size is 3" in done.stderr
 
     def test_mixing_inside_img2img_and_inpainting(
-        self, inpaint_model: Path, tmp_path: Path, picture: Path, mask: Path
+        self, inpaint_model: Path, tmp_path: Path, image: Path, mask: Path
     ) -> None:
-        words = ("--text", "a cat", "--image", picture, "--init-image", picture)
+        words = ("--text", "a cat", "--image", image, "--init-image", image)
         [gone] = paint("mix", inpaint_model, tmp_path / "1.png", *words, "--strength=0")
         assert np.array_equal(gone, scene())
         options = ("--mask", mask, "--mask-blur=0", "--strength=1")

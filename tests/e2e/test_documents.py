@@ -38,9 +38,9 @@ def test_command_line_examples(place: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    with Image.open(place / "circle.png") as picture:
-        assert picture.size == (128, 128)
-        assert "a red circle on a white background" in picture.info["parameters"]
+    with Image.open(place / "circle.png") as image:
+        assert image.size == (128, 128)
+        assert "a red circle on a white background" in image.info["parameters"]
     assert len(list((place / "squares").glob("*.png"))) == 3
     assert "UNet2DConditionModel" in done.stdout
     assert "txt2img" in done.stdout
@@ -62,9 +62,9 @@ def test_python_example(place: Path) -> None:
     written = {path.name for path in set(place.iterdir()) - before}
     assert written
     for name in written:
-        with Image.open(place / name) as picture:
-            assert picture.size == (128, 128)
-            assert picture.getextrema() != ((0, 0),) * 3
+        with Image.open(place / name) as image:
+            assert image.size == (128, 128)
+            assert image.getextrema() != ((0, 0),) * 3
 
 
 def test_the_demo_paints_a_contact_sheet(tmp_path: Path) -> None:
@@ -82,9 +82,9 @@ def test_the_demo_paints_a_contact_sheet(tmp_path: Path) -> None:
     assert lines[0].startswith("The model paints best at 128 x 128 pixels")
     assert [line.split("  ")[-1] for line in lines[1:3]] == prompts
     assert lines[-1] == f"The contact sheet is at {sheet}"
-    with Image.open(sheet) as picture:
-        assert picture.width > 2 * 256
-        assert len(picture.convert("RGB").getcolors(1 << 20)) > 1000
+    with Image.open(sheet) as image:
+        assert image.width > 2 * 256
+        assert len(image.convert("RGB").getcolors(1 << 20)) > 1000
 
 
 def test_the_demo_says_what_is_missing(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ FEW = [
 
 
 def painted(model: Path, output: Path, **variables: str) -> np.ndarray:
-    """A picture of the command line in fp32, with these variables set."""
+    """An image of the command line in fp32, with these variables set."""
     done = subprocess.run(
         [PROGRAM, "txt2img", "--model", model, "--precision=fp32", "--output", output, *FEW],
         env={**os.environ, **variables},
@@ -71,7 +71,7 @@ class TestTeam:
         ],
         ids=lambda variables: ",".join(f"{k}={v}" for k, v in variables.items()),
     )
-    def test_the_picture_is_one_threads(
+    def test_the_image_is_one_threads(
         self, model: Path, tmp_path: Path, variables: dict[str, str]
     ) -> None:
         one = painted(model, tmp_path / "one.png", OMP_NUM_THREADS="1")
@@ -83,14 +83,14 @@ class TestTeam:
 
         before = torch.get_num_threads()
         try:
-            pictures = []
+            images = []
             for threads in (1, 2, 4, 1):
                 torch.set_num_threads(threads)
-                pictures.append(paint(engine).astype(int))
+                images.append(paint(engine).astype(int))
                 assert torch.get_num_threads() == threads
         finally:
             torch.set_num_threads(before)
-        assert max(np.abs(picture - pictures[0]).max() for picture in pictures) <= 1
+        assert max(np.abs(image - images[0]).max() for image in images) <= 1
 
     def test_there_is_one_openmp_and_it_is_torchs(self, model: Path) -> None:
         source = """
@@ -135,7 +135,7 @@ def state():
 class TestTorchOfTheHost:
     def test_every_call_leaves_it_as_it_was(self, model: Path) -> None:
         """Calls that work and calls that fail, under settings that no one has by default; the
-        picture is the same as under the usual ones.
+        image is the same as under the usual ones.
         """
         source = (
             "import sys, numpy as np, torch, kandinsky_engine as kandinsky\n"
@@ -155,7 +155,7 @@ torch.set_float32_matmul_precision("highest")
 assert torch.set_flush_denormal(True)
 embeds, negative = engine.encode_prompts(["a"], seeds=[1], prior_num_inference_steps=2)
 latents = np.zeros((1, 4, 8, 8), np.float32)
-picture = np.zeros((64, 64, 3), np.uint8)
+image = np.zeros((64, 64, 3), np.uint8)
 def wrong(call):
     try:
         call()
@@ -174,10 +174,10 @@ calls = [
     paint,
     lambda: engine.info,
     lambda: engine.plan_memory(64, 64),
-    lambda: engine.encode_images([picture]),
+    lambda: engine.encode_images([image]),
     lambda: engine.denoise(embeds, negative, num_inference_steps=2, **few),
     lambda: engine.decode(latents, width=64, height=64),
-    lambda: engine.encode(picture[None]),
+    lambda: engine.encode(image[None]),
     lambda: kandinsky.Embeds.combine([embeds, negative], [0.5, 0.5]),
     lambda: kandinsky.Embeds.concat([embeds, negative]),
     engine.unload,

@@ -167,13 +167,13 @@ def test_what_a_newcomer_sees_and_gets(open_page):
     assert (slider.get_attribute("min"), slider.get_attribute("max")) == ("2", "1000")
     keep(page, "newcomer")
     assert generate(page) == DEFAULTS
-    picture = page.locator("#picture img")
-    expect(picture).to_be_visible()
-    assert picture.evaluate("image => [image.naturalWidth, image.naturalHeight]") == [192, 128]
+    image = page.locator("#image img")
+    expect(image).to_be_visible()
+    assert image.evaluate("image => [image.naturalWidth, image.naturalHeight]") == [192, 128]
     assert value(page, "comments") == ""
     assert value(page, "infotext").startswith("a red circle\nSteps: ")
     assert "Sampler: Euler a, " in value(page, "infotext")
-    keep(page, "picture")
+    keep(page, "image")
 
 
 def test_every_control_arrives(open_page):
@@ -207,7 +207,7 @@ def test_the_advanced_panel(open_page):
 
 def test_image_mixing(open_page, tmp_path):
     page = open_page()
-    expect(page.locator(f"{ID}mix_picture_2")).to_be_hidden()
+    expect(page.locator(f"{ID}mix_image_2")).to_be_hidden()
     page.locator(f"{ID}mix-checkbox input").check()
     page.locator(f"{ID}mix .label-wrap").first.click()
     for label in ("Interpolate Image 1 strength", "Interpolate Image 2 strength"):
@@ -215,13 +215,13 @@ def test_image_mixing(open_page, tmp_path):
     generate(page)
     assert "please choose it again" in value(page, "comments")
     Image.new("RGB", (40, 30), (0, 0, 255)).save(tmp_path / "blue.png")
-    page.locator(f"{ID}mix_picture_2 input[type=file]").set_input_files(str(tmp_path / "blue.png"))
-    expect(page.locator(f"{ID}mix_picture_2 img")).to_be_visible()
+    page.locator(f"{ID}mix_image_2 input[type=file]").set_input_files(str(tmp_path / "blue.png"))
+    expect(page.locator(f"{ID}mix_image_2 img")).to_be_visible()
     number(page, "mix_strength_2").fill("1.5")
     keep(page, "mixing")
     page.locator("#generate").click()
     expect(page.locator("#infotext textarea")).to_have_value(
-        re.compile("Kandinsky mix of: Prompt \\+ picture"), timeout=60_000
+        re.compile("Kandinsky mix of: Prompt \\+ image"), timeout=60_000
     )
     arrived = json.loads(value(page, "arrived"))
     assert arrived[12:19] == [True, None, [40, 30], 0.5, 1.5, "Automatic", "sum"]
@@ -269,4 +269,4 @@ def test_a_missing_engine_is_explained_on_the_page_and_on_generate(open_page):
     keep(page, "without-engine")
     generate(page)
     assert "not built for torch" in value(page, "comments")
-    expect(page.locator("#picture img")).to_have_count(0)
+    expect(page.locator("#image img")).to_have_count(0)

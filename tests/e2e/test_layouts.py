@@ -1,4 +1,4 @@
-"""Every layout in which the hub keeps the same weights gives the same picture, within rounding."""
+"""Every layout in which the hub keeps the same weights gives the same image, within rounding."""
 
 import subprocess
 import sys

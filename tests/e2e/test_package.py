@@ -1,4 +1,4 @@
-"""The Python package on a tiny model: what it offers, stages, embeds, picture files."""
+"""The Python package on a tiny model: what it offers, stages, embeds, image files."""
 
 from pathlib import Path
 from typing import Any
@@ -107,7 +107,7 @@ class TestStages:
         assert np.array_equal(engine.decode(latents, width=70, height=100), whole)
 
     @pytest.mark.parametrize("negative", [None, ["blue", "", "green"]])
-    def test_batch_equals_single_pictures(self, engine: Engine, negative: list[str] | None) -> None:
+    def test_batch_equals_single_images(self, engine: Engine, negative: list[str] | None) -> None:
         prompts = ["a red circle", "", "зелёный квадрат"]
         seeds = [5, 5, 2**64 - 1]
         options = {"width": 70, "height": NATIVE_SIZE, **FEW}
@@ -129,11 +129,11 @@ class TestStages:
     ) -> None:
         """They differ only where the prior paints an idea of the empty one."""
         options: dict[str, Any] = {**SIZE, **FEW, "negative_image": negative_image}
-        pictures = [
+        images = [
             engine.text_to_image(["a"], negative, seeds=[1], **options)
             for negative in (None, [""], ["blue"])
         ]
-        assert len({picture.tobytes() for picture in pictures}) == kinds
+        assert len({image.tobytes() for image in images}) == kinds
 
     def test_noise_replaces_the_seeds(self, engine: Engine) -> None:
         embeds, negative = engine.encode_prompts(["a"], seeds=[1], prior_num_inference_steps=2)
@@ -163,12 +163,12 @@ class TestStages:
         with pytest.raises(kandinsky.InvalidArgumentError):
             engine.denoise(embeds, negative, **SIZE, seeds=[1, 2])
 
-    def test_pictures_to_latents(self, engine: Engine) -> None:
-        pictures = np.random.default_rng(0).integers(0, 256, (2, 70, 65, 3), dtype=np.uint8)
-        latents = engine.encode(pictures)
+    def test_images_to_latents(self, engine: Engine) -> None:
+        images = np.random.default_rng(0).integers(0, 256, (2, 70, 65, 3), dtype=np.uint8)
+        latents = engine.encode(images)
         assert latents.shape == (2, 4, 16, 16)
-        assert np.array_equal(engine.encode(pictures[1:])[0], latents[1])
-        assert engine.decode(latents, width=65, height=70).shape == pictures.shape
+        assert np.array_equal(engine.encode(images[1:])[0], latents[1])
+        assert engine.decode(latents, width=65, height=70).shape == images.shape
 
     def test_results_are_the_callers(self, engine: Engine) -> None:
         first = paint(engine)
@@ -242,13 +242,13 @@ class TestEmbeds:
         del zero
 
 
-class TestPictureFiles:
+class TestImageFiles:
     def test_parameters_text(self, tmp_path: Path) -> None:
-        picture = np.random.default_rng(0).integers(0, 256, (5, 7, 3), dtype=np.uint8)
+        image = np.random.default_rng(0).integers(0, 256, (5, 7, 3), dtype=np.uint8)
         text = 'красный круг\nNegative prompt: 円\nSteps: 2, Model: "a, b"'
-        kandinsky.save_image(tmp_path / "x.png", picture, text)
+        kandinsky.save_image(tmp_path / "x.png", image, text)
         with Image.open(tmp_path / "x.png") as opened:
-            assert np.array_equal(np.asarray(opened), picture)
+            assert np.array_equal(np.asarray(opened), image)
             assert opened.info["parameters"] == text
 
     def test_latin_text_reads_in_every_host(self, tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ start(work)
 while not opened:
     time.sleep(0.001)
 """,
-    "pictures are read": """
+    "images are read": """
 import numpy
 path = os.path.join(sys.argv[2], "a.png")
 kandinsky.save_image(path, numpy.zeros((2000, 2000, 3), numpy.uint8))

@@ -111,11 +111,11 @@ same("after import")
 few = dict(seeds=[1], width=64, height=64, num_inference_steps=2, prior_num_inference_steps=2)
 engine = kandinsky.Engine(sys.argv[1], precision="fp32")
 same("after opening")
-picture = engine.text_to_image(["a"], **few)[0]
+image = engine.text_to_image(["a"], **few)[0]
 same("after a run")
-kandinsky.save_image(sys.argv[3], picture, "text")
+kandinsky.save_image(sys.argv[3], image, "text")
 kandinsky.load_image(sys.argv[3])
-engine.image_to_image(["a"], images=[picture], masks=[picture[..., 0]], **few)
+engine.image_to_image(["a"], images=[image], masks=[image[..., 0]], **few)
 try:
     engine.text_to_image(["a"], **{**few, "width": 0})
 except kandinsky.InvalidArgumentError:

@@ -1,4 +1,4 @@
-"""What people have is taken: the package gives the same pictures for it as for plain arrays."""
+"""What people have is taken: the package gives the same images for it as for plain arrays."""
 
 import copy
 import os
@@ -68,17 +68,17 @@ FORMS: dict[str, Callable[[np.ndarray], Any]] = {
 
 @pytest.mark.parametrize("form", FORMS)
 class TestForms:
-    def test_of_pictures(self, engine: Engine, tmp_path: Path, form: str) -> None:
-        picture, mask = scene(40, 30, 3), scene(64, 64)
+    def test_of_images(self, engine: Engine, tmp_path: Path, form: str) -> None:
+        image, mask = scene(40, 30, 3), scene(64, 64)
         batch = scene(1, 64, 64, 3)
         change = FORMS[form]
 
         def results(change: Callable[[np.ndarray], Any]) -> list[np.ndarray]:
-            kandinsky.save_image(tmp_path / "a.png", change(picture))
+            kandinsky.save_image(tmp_path / "a.png", change(image))
             return [
                 kandinsky.load_image(tmp_path / "a.png"),
                 engine.encode(change(batch)),
-                engine.encode_images([change(mask), change(picture)]).tensor("image_embeds"),
+                engine.encode_images([change(mask), change(image)]).tensor("image_embeds"),
                 engine.image_to_image(
                     ["a"], images=[change(batch[0])], masks=[change(mask)], seeds=[1],
                     **SIZE, **FEW,
@@ -193,14 +193,14 @@ class TestLists:
         ],
     )
     def test_of_seeds_and_prompts(self, engine: Engine, seeds: Callable[[], Any]) -> None:
-        pictures = [scene(64, 64, 3), scene(64, 64)]
+        images = [scene(64, 64, 3), scene(64, 64)]
         options: dict[str, Any] = {**SIZE, **FEW}
         expected = engine.text_to_image(["a", "b"], ["c", ""], seeds=[3, 4], **options)
         got = engine.text_to_image(iter("ab"), (t for t in ("c", "")), seeds=seeds(), **options)
         assert np.array_equal(got, expected)
-        expected = engine.image_to_image(["a", "b"], images=pictures, seeds=[3, 4], **options)
+        expected = engine.image_to_image(["a", "b"], images=images, seeds=[3, 4], **options)
         got = engine.image_to_image(
-            np.array(["a", "b"]), images=iter(pictures), seeds=seeds(), **options
+            np.array(["a", "b"]), images=iter(images), seeds=seeds(), **options
         )
         assert np.array_equal(got, expected)
 

@@ -166,7 +166,7 @@ class TestCallbacks:
 
 
 class TestThreads:
-    def test_another_thread_gets_the_same_picture(self, engine: Engine) -> None:
+    def test_another_thread_gets_the_same_image(self, engine: Engine) -> None:
         assert np.array_equal(Worker(lambda: paint(engine)).finish(), paint(engine))
 
     def test_the_interpreter_goes_on_meanwhile(self, engine: Engine) -> None:
@@ -198,8 +198,8 @@ class TestThreads:
         reached = signal_at(engine, "denoise")
         worker = Worker(lambda: paint(engine, **LONG))
         assert reached.wait(60)
-        picture = np.zeros((1, 64, 64, 3), np.uint8)
-        for call in (lambda: paint(engine), engine.unload, lambda: engine.encode(picture)):
+        image = np.zeros((1, 64, 64, 3), np.uint8)
+        for call in (lambda: paint(engine), engine.unload, lambda: engine.encode(image)):
             with pytest.raises(kandinsky.BusyError):
                 call()
         assert engine.info.native_size == NATIVE_SIZE
@@ -223,8 +223,8 @@ class TestThreads:
                 Worker(lambda e=engine, i=i: paint(e, seeds=[i], num_inference_steps=10))
                 for i, engine in enumerate((one, two))
             ]
-            for worker, picture in zip(workers, expected, strict=True):
-                assert np.array_equal(worker.finish(), picture)
+            for worker, image in zip(workers, expected, strict=True):
+                assert np.array_equal(worker.finish(), image)
 
     def test_torch_of_the_process_is_left_alone(self, engine: Engine) -> None:
         import torch  # noqa: PLC0415
@@ -251,7 +251,7 @@ def resident_mb() -> float:
 class TestMemory:
     """RSS settles after a few runs; the limits are far below twenty times any leaked thing."""
 
-    def test_twenty_pictures(self, engine: Engine) -> None:
+    def test_twenty_images(self, engine: Engine) -> None:
         for _ in range(5):
             paint(engine)
         before = resident_mb()

@@ -1,4 +1,4 @@
-"""The package on a tiny model: painting from pictures, under masks, from mixes, by conditions."""
+"""The package on a tiny model: painting from images, under masks, from mixes, by conditions."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -132,15 +132,15 @@ def test_every_option_matters(engine: Engine, name: str) -> None:
 
 class TestImageToImage:
     @pytest.mark.parametrize("channels", [0, 1, 3, 4])
-    def test_strength_zero_gives_any_kind_of_picture_back(
+    def test_strength_zero_gives_any_kind_of_image_back(
         self, engine: Engine, channels: int
     ) -> None:
-        picture = scene(channels=max(channels, 1))
+        image = scene(channels=max(channels, 1))
         if channels == 4:
-            picture[..., 3] = 255
-        given = picture[..., 0].copy() if channels == 0 else picture
+            image[..., 3] = 255
+        given = image[..., 0].copy() if channels == 0 else image
         painted = paint(engine, images=[given], strength=0)
-        expected = np.broadcast_to(picture[..., :3], (*picture.shape[:2], 3))
+        expected = np.broadcast_to(image[..., :3], (*image.shape[:2], 3))
         assert np.array_equal(painted[0], expected)
 
     def test_whole_task_is_its_stages(self, engine: Engine) -> None:
@@ -153,17 +153,17 @@ class TestImageToImage:
         )
         assert np.array_equal(engine.decode(latents, **SIZE), whole)
 
-    def test_a_batch_is_its_pictures_and_one_picture_serves_all(self, engine: Engine) -> None:
+    def test_a_batch_is_its_images_and_one_image_serves_all(self, engine: Engine) -> None:
         options: dict[str, Any] = {**FEW, **PRIOR, "strength": 0.5}
-        pictures = [scene(), 255 - scene(40, 90)]
-        batch = engine.image_to_image(["a", "b"], images=pictures, seeds=[3, 9], **options)
+        images = [scene(), 255 - scene(40, 90)]
+        batch = engine.image_to_image(["a", "b"], images=images, seeds=[3, 9], **options)
         for i, (prompt, seed) in enumerate((("a", 3), ("b", 9))):
-            alone = engine.image_to_image([prompt], images=[pictures[i]], seeds=[seed], **options)
+            alone = engine.image_to_image([prompt], images=[images[i]], seeds=[seed], **options)
             assert np.array_equal(batch[i], alone[0])
-        shared = engine.image_to_image(["a", "b"], images=pictures[:1], seeds=[3, 9], **options)
+        shared = engine.image_to_image(["a", "b"], images=images[:1], seeds=[3, 9], **options)
         assert np.array_equal(shared[0], batch[0])
 
-    def test_each_distinct_picture_is_encoded_once(self, engine: Engine) -> None:
+    def test_each_distinct_image_is_encoded_once(self, engine: Engine) -> None:
         stages: list[tuple[int, int]] = []
 
         def count(progress: kandinsky.Progress) -> None:
@@ -182,7 +182,7 @@ class TestImageToImage:
 
 class TestMasks:
     @pytest.mark.parametrize("method", ["auto", "model", "blend"])
-    def test_outside_every_pixel_is_the_pictures(self, engine: Engine, method: str) -> None:
+    def test_outside_every_pixel_is_the_images(self, engine: Engine, method: str) -> None:
         options: dict[str, Any] = {"images": [scene()], "masks": [right_half()], "strength": 1}
         half = NATIVE_SIZE // 2
         painted = paint(engine, **options, mask_blur=0, mask_method=method)[0]
@@ -209,7 +209,7 @@ class TestMasks:
             with pytest.raises(kandinsky.KandinskyError, match="inpaint"):
                 paint(none, images=[scene()], masks=[right_half()], mask_method="model")
 
-    def test_masks_need_pictures(self, engine: Engine) -> None:
+    def test_masks_need_images(self, engine: Engine) -> None:
         embeds, negative = engine.encode_prompts(["a"], seeds=[1], **PRIOR)
         with pytest.raises(kandinsky.InvalidArgumentError, match="masks"):
             engine.generate(embeds, negative, masks=[right_half()], seeds=[1], **FEW)
@@ -219,14 +219,14 @@ class TestMasks:
 
 
 class TestMixing:
-    def test_pictures_become_embeds(self, engine: Engine) -> None:
+    def test_images_become_embeds(self, engine: Engine) -> None:
         grey, other = scene(30, 50, 1)[..., 0], scene(channels=4)
         both = engine.encode_images([grey, other])
         assert both.batch_size == 2
         alone = engine.encode_images([other])
         assert np.array_equal(both.select([1]).tensor("image_embeds"), alone.tensor("image_embeds"))
-        picture = engine.generate(alone, None, seeds=[1], guidance_scale=1, **FEW)
-        assert len(np.unique(picture)) > 10
+        image = engine.generate(alone, None, seeds=[1], guidance_scale=1, **FEW)
+        assert len(np.unique(image)) > 10
 
     def test_rows_are_joined_and_chosen(self, engine: Engine) -> None:
         one, _ = engine.encode_prompts(["a"], seeds=[1], **PRIOR)
@@ -242,20 +242,20 @@ class TestMixing:
 
     def test_sum_and_slerp(self, engine: Engine) -> None:
         text, _ = engine.encode_prompts(["a", "b"], seeds=[1, 2], **PRIOR)
-        picture = engine.encode_images([scene()])
-        total = Embeds.combine([text, picture], [0.5, -1.5], text=text)
-        expected = 0.5 * text.tensor("image_embeds") - 1.5 * picture.tensor("image_embeds")
+        image = engine.encode_images([scene()])
+        total = Embeds.combine([text, image], [0.5, -1.5], text=text)
+        expected = 0.5 * text.tensor("image_embeds") - 1.5 * image.tensor("image_embeds")
         assert np.allclose(total.tensor("image_embeds"), expected, atol=1e-5)
         assert np.array_equal(total.tensor("prompt_embeds"), text.tensor("prompt_embeds"))
-        alone = Embeds.combine([text, picture], [1, 0])
+        alone = Embeds.combine([text, image], [1, 0])
         assert np.array_equal(alone.tensor("image_embeds"), text.tensor("image_embeds"))
-        slerp = Embeds.combine([text, picture], [1, 1], method="slerp")
+        slerp = Embeds.combine([text, image], [1, 1], method="slerp")
         assert not np.allclose(slerp.tensor("image_embeds"), total.tensor("image_embeds"))
         for weights in ([0, 0], [1, -1]):
             with pytest.raises(kandinsky.InvalidArgumentError):
-                Embeds.combine([text, picture], weights, method="slerp")
+                Embeds.combine([text, image], weights, method="slerp")
         with pytest.raises(kandinsky.InvalidArgumentError, match="slerp"):
-            Embeds.combine([text, picture], [1, 1], method="magic")
+            Embeds.combine([text, image], [1, 1], method="magic")
 
     def test_negatives_of_prior_and_decoder(self, engine: Engine) -> None:
         options: dict[str, Any] = {"seeds": [1], **PRIOR}
@@ -285,7 +285,7 @@ class TestConditions:
         )
         assert np.array_equal(plain, same)
 
-    def test_editing_and_composition_change_the_picture(self, engine: Engine) -> None:
+    def test_editing_and_composition_change_the_image(self, engine: Engine) -> None:
         embeds, negative = engine.encode_prompts(["a", "b"], seeds=[1, 1], **PRIOR)
         options: dict[str, Any] = {**FEW, "seeds": [1]}
         schedules = [
@@ -328,21 +328,21 @@ class TestNoise:
 
     def test_every_sampler_paints(self, engine: Engine) -> None:
         for sampler in kandinsky.samplers():
-            picture = engine.text_to_image(["a"], seeds=[1], sampler=sampler, **FEW, **PRIOR)
-            assert len(np.unique(picture)) > 10, sampler
+            image = engine.text_to_image(["a"], seeds=[1], sampler=sampler, **FEW, **PRIOR)
+            assert len(np.unique(image)) > 10, sampler
         for scheduler in kandinsky.schedulers():
             options = {"sampler": list(kandinsky.samplers())[-1], "scheduler": scheduler}
             engine.text_to_image(["a"], seeds=[1], **FEW, **PRIOR, **options)
 
 
-class TestPictureFiles:
+class TestImageFiles:
     @pytest.mark.parametrize("channels", [1, 3, 4])
     def test_loaded_as_they_are(self, tmp_path: Path, channels: int) -> None:
-        picture = scene(7, 5, channels)
-        Image.fromarray(picture.squeeze()).save(tmp_path / "a.png")
+        image = scene(7, 5, channels)
+        Image.fromarray(image.squeeze()).save(tmp_path / "a.png")
         loaded = kandinsky.load_image(tmp_path / "a.png")
         assert loaded.dtype == np.uint8
-        assert np.array_equal(loaded, picture)
+        assert np.array_equal(loaded, image)
 
     def test_turned_upright(self, tmp_path: Path) -> None:
         exif = Image.Exif()
@@ -350,6 +350,6 @@ class TestPictureFiles:
         Image.fromarray(scene(20, 40)).save(tmp_path / "a.jpg", exif=exif)
         assert kandinsky.load_image(tmp_path / "a.jpg").shape == (40, 20, 3)
 
-    def test_saved_pictures_come_back(self, tmp_path: Path) -> None:
+    def test_saved_images_come_back(self, tmp_path: Path) -> None:
         kandinsky.save_image(tmp_path / "a.png", scene(), "text")
         assert np.array_equal(kandinsky.load_image(tmp_path / "a.png"), scene())

@@ -56,15 +56,15 @@ engine::Engine open_engine(const std::string& folder) {
   return engine::Engine(options);
 }
 
-void expect_reference_picture(engine::Engine& engine, const Reference& reference,
+void expect_reference_image(engine::Engine& engine, const Reference& reference,
                               const std::string& name, const ImageJob& job) {
   const at::Tensor latents = engine.denoise(job.embeds, &job.negative_embeds, job.request);
   expect_close(kTextToImageLatents, name, latents, reference.tensor(name + "/latents"));
-  const at::Tensor expected = reference.tensor(name + "/picture");
-  at::Tensor picture = at::empty(expected.sizes(), at::kByte);
+  const at::Tensor expected = reference.tensor(name + "/image");
+  at::Tensor image = at::empty(expected.sizes(), at::kByte);
   engine.decode(latents, job.request.width, job.request.height, /*tiling=*/false,
-                picture.mutable_data_ptr<uint8_t>());
-  expect_same_picture(name, picture, expected);
+                image.mutable_data_ptr<uint8_t>());
+  expect_same_image(name, image, expected);
 }
 
 at::Tensor encode_source(engine::Engine& engine, const Reference& reference,

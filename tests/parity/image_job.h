@@ -22,11 +22,11 @@ ImageJob read_image_job(const Reference& reference, const std::vector<std::strin
 /// On the CPU, in fp32.
 engine::Engine open_engine(const std::string& folder);
 
-/// Denoises, and compares latents and 8-bit picture with the record.
-void expect_reference_picture(engine::Engine& engine, const Reference& reference,
+/// Denoises, and compares latents and 8-bit image with the record.
+void expect_reference_image(engine::Engine& engine, const Reference& reference,
                               const std::string& name, const ImageJob& job);
 
-/// The picture that the case starts from, encoded by the engine.
+/// The image that the case starts from, encoded by the engine.
 at::Tensor encode_source(engine::Engine& engine, const Reference& reference,
                          const std::string& name);
 

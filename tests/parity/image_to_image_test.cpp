@@ -11,15 +11,15 @@ void expect_reference_runs(const std::string& folder, const Reference& reference
   for (const std::string& name : reference.cases()) {
     ImageJob job = read_image_job(reference, {name});
     job.request.init_noise = InitNoise::kReference;
-    expect_reference_picture(engine, reference, name, job);
+    expect_reference_image(engine, reference, name, job);
     const at::Tensor encoded = encode_source(engine, reference, name);
     expect_close(kMovqEncode, name, encoded, job.request.init_latents);
     job.request.init_latents = encoded;
-    expect_reference_picture(engine, reference, name, job);
+    expect_reference_image(engine, reference, name, job);
   }
 }
 
-TEST(ImageToImageParity, SinglePictures) {
+TEST(ImageToImageParity, SingleImages) {
   expect_reference_runs(tiny_folder("tiny-2-1"), Reference("image_to_image.tiny-2-1"));
 }
 
@@ -27,7 +27,7 @@ TEST(ImageToImageParity, DemoModel) {
   expect_reference_runs(demo_folder(), Reference("image_to_image.kandinsky-demo"));
 }
 
-TEST(ImageToImageParity, BatchesAreSinglePictures) {
+TEST(ImageToImageParity, BatchesAreSingleImages) {
   const Reference reference("image_to_image.tiny-2-1");
   engine::Engine engine = open_engine(tiny_folder("tiny-2-1"));
   const std::vector<std::string> names{"strength_0.75", "negative", "strength_0.75"};
@@ -45,10 +45,10 @@ TEST(ImageToImageParity, BatchesAreSinglePictures) {
 void expect_reference_ddpm_runs(const std::string& folder, const Reference& reference) {
   engine::Engine engine = open_engine(folder);
   for (const std::string& name : reference.cases())
-    expect_reference_picture(engine, reference, name, read_image_job(reference, {name}));
+    expect_reference_image(engine, reference, name, read_image_job(reference, {name}));
 }
 
-TEST(DdpmParity, SinglePictures) {
+TEST(DdpmParity, SingleImages) {
   expect_reference_ddpm_runs(tiny_folder("tiny-2-1"), Reference("text_to_image_ddpm.tiny-2-1"));
 }
 

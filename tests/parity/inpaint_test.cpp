@@ -18,13 +18,13 @@ void expect_reference_runs(const std::string& folder, const Reference& reference
   engine::Engine engine = open_engine(folder);
   for (const std::string& name : reference.cases()) {
     ImageJob job = read_inpaint_job(reference, {name});
-    expect_reference_picture(engine, reference, name, job);
+    expect_reference_image(engine, reference, name, job);
     job.request.init_latents = encode_source(engine, reference, name);
-    expect_reference_picture(engine, reference, name, job);
+    expect_reference_image(engine, reference, name, job);
   }
 }
 
-TEST(InpaintParity, SinglePictures) {
+TEST(InpaintParity, SingleImages) {
   expect_reference_runs(tiny_folder("tiny-2-1"), Reference("inpaint.tiny-2-1-inpaint"));
 }
 
@@ -32,7 +32,7 @@ TEST(InpaintParity, DemoModel) {
   expect_reference_runs(demo_folder(), Reference("inpaint.kandinsky-demo-inpaint"));
 }
 
-TEST(InpaintParity, BatchesAreSinglePictures) {
+TEST(InpaintParity, BatchesAreSingleImages) {
   const Reference reference("inpaint.tiny-2-1-inpaint");
   engine::Engine engine = open_engine(tiny_folder("tiny-2-1"));
   const std::vector<std::string> names{"box", "all", "negative", "pattern", "box_seed_1"};
@@ -56,7 +56,7 @@ TEST(InpaintParity, TheInpaintingFolderAsTheModel) {
   options.device = "cpu";
   options.precision = "fp32";
   engine::Engine engine(options);
-  expect_reference_picture(engine, reference, "box", read_inpaint_job(reference, {"box"}));
+  expect_reference_image(engine, reference, "box", read_inpaint_job(reference, {"box"}));
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-"""Records what diffusers makes of pictures: image to image, inpainting, and painting with DDPM.
+"""Records what diffusers makes of images: image to image, inpainting, and painting with DDPM.
 
 Run in the reference environment, like make_references.py, whose file format it shares:
 
@@ -7,7 +7,7 @@ Run in the reference environment, like make_references.py, whose file format it 
     $P tests/parity/make_image_references.py --only inpaint      # one of them
     $P tests/parity/make_image_references.py --model demo/model/kandinsky-demo
 
-Pictures have the size that is painted, so no resizing takes part. Sides are equal and multiples of
+Images have the size that is painted, so no resizing takes part. Sides are equal and multiples of
 64, the only ones with which the reference's image to image works. Of an inpainting mask the record
 holds what the network saw, after the reference's own resizing and widening.
 """
@@ -42,7 +42,7 @@ from make_references import (
     parameters,
     run_prior,
     save,
-    test_picture,
+    test_image,
     text,
     tiny_model,
 )
@@ -53,7 +53,7 @@ Mask = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class ImagePainting(Painting):
-    """One run from a picture. The strength is image to image's, the mask inpainting's."""
+    """One run from an image. The strength is image to image's, the mask inpainting's."""
 
     prior_num_inference_steps: int = 2
     sampler: str = "DDIM"
@@ -186,7 +186,7 @@ def run(
         | {
             "latents_first": trajectory[0],
             "latents": trajectory[-1],
-            "picture": torch.from_numpy(np.array(images[0])),
+            "image": torch.from_numpy(np.array(images[0])),
         }
     )
 
@@ -198,11 +198,11 @@ def scheduler(models: Models, painting: ImagePainting) -> object:
 
 
 def source(models: Models, painting: ImagePainting) -> tuple[Image.Image, Record]:
-    """The picture that a run starts from, and its latents."""
-    picture = test_picture(painting.width, painting.height)
-    pixels = torch.from_numpy(picture).float().permute(2, 0, 1)[None] / 127.5 - 1
-    return Image.fromarray(picture), {
-        "source": torch.from_numpy(picture),
+    """The image that a run starts from, and its latents."""
+    image = test_image(painting.width, painting.height)
+    pixels = torch.from_numpy(image).float().permute(2, 0, 1)[None] / 127.5 - 1
+    return Image.fromarray(image), {
+        "source": torch.from_numpy(image),
         "init_latents": models.decoder.movq.encode(pixels).latents,
     }
 
@@ -270,7 +270,7 @@ STAGES = {
 
 @torch.no_grad()
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Records what diffusers makes of pictures.")
+    parser = argparse.ArgumentParser(description="Records what diffusers makes of images.")
     parser.add_argument("--only", nargs="+", choices=STAGES, help="what to record; default: all")
     parser.add_argument("--model", type=Path, help="record this model instead of the tiny one")
     options = parser.parse_args()

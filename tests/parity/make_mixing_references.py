@@ -1,4 +1,4 @@
-"""Records what diffusers makes of pictures and mixes, for mixing_test.cpp.
+"""Records what diffusers makes of images and mixes, for mixing_test.cpp.
 
 Run in the reference environment (requirements.txt), fp32 on the CPU:
 
@@ -6,10 +6,10 @@ Run in the reference environment (requirements.txt), fp32 on the CPU:
     $P tests/parity/make_mixing_references.py        # with the tiny models
     $P tests/parity/make_mixing_references.py --model demo/model/kandinsky-demo
 
-Cases of the file are "picture_*", what CLIP's image processor and tower make of one picture, and
-"mix_*", runs of KandinskyPriorPipeline.interpolate and pictures that KandinskyPipeline paints from
+Cases of the file are "image_*", what CLIP's image processor and tower make of one image, and
+"mix_*", runs of KandinskyPriorPipeline.interpolate and images that KandinskyPipeline paints from
 them with an empty prompt. A mix names its items in order: "item_1/prompt"
-or "item_1/picture", which is the name of a picture's case. Transparent pictures are put on white
+or "item_1/image", which is the name of an image's case. Transparent images are put on white
 first, as the engine does; the reference would drop their alpha.
 """
 
@@ -29,26 +29,26 @@ import tiny_model
 import torch
 import transformers
 from diffusers.pipelines.kandinsky.pipeline_kandinsky_prior import KandinskyPriorPipelineOutput
-from make_references import Models, Record, generator, named, number, test_picture, text
+from make_references import Models, Record, generator, named, number, test_image, text
 from PIL import Image
 from safetensors.torch import save_file
 
 SEED = 11
 STEPS = 5
 GUIDANCE = 4.0
-SIDE = 64  # of the painted pictures, in pixels
+SIDE = 64  # of the painted images, in pixels
 
 
 @dataclass(frozen=True)
-class Picture:
-    """A case of another picture: its size, and how many channels of it are kept."""
+class ImageCase:
+    """A case of another image: its size, and how many channels of it are kept."""
 
     width: int
     height: int
     channels: int = 3
 
     def pixels(self) -> np.ndarray:
-        rgb = test_picture(self.width, self.height)
+        rgb = test_image(self.width, self.height)
         if self.channels == 1:
             return rgb[:, :, :1]
         if self.channels == 3:
@@ -57,20 +57,20 @@ class Picture:
         return np.dstack([rgb, np.broadcast_to(alpha, rgb.shape[:2])])
 
 
-PICTURES = {
-    "wide": Picture(90, 70),
-    "tall": Picture(64, 112),
-    "small": Picture(23, 17),
-    "thin": Picture(4, 200),
-    "large": Picture(301, 204),
-    "grey": Picture(60, 48, channels=1),
-    "transparent": Picture(64, 50, channels=4),
+IMAGES = {
+    "wide": ImageCase(90, 70),
+    "tall": ImageCase(64, 112),
+    "small": ImageCase(23, 17),
+    "thin": ImageCase(4, 200),
+    "large": ImageCase(301, 204),
+    "grey": ImageCase(60, 48, channels=1),
+    "transparent": ImageCase(64, 50, channels=4),
 }
 
 
 @dataclass(frozen=True)
 class Mix:
-    """Items are ("prompt", text) or ("picture", case). With a prompt among them the reference's
+    """Items are ("prompt", text) or ("image", case). With a prompt among them the reference's
     generator has run on when it comes to the negative, so that side is only recorded where it does
     not depend on noise.
     """
@@ -82,23 +82,23 @@ class Mix:
 
     def has_negative(self) -> bool:
         is_zero = self.negative_prompt == "" and self.negative_prior_prompt is None
-        return is_zero or all(kind == "picture" for kind, _ in self.items)
+        return is_zero or all(kind == "image" for kind, _ in self.items)
 
 
 CIRCLE = ("prompt", "a red circle on a white background")
-WIDE = ("picture", "wide")
-TALL = ("picture", "tall")
+WIDE = ("image", "wide")
+TALL = ("image", "tall")
 MIXES = {
-    "text_picture": Mix((CIRCLE, WIDE), (0.3, 0.7)),
-    "picture_text": Mix((WIDE, CIRCLE), (-0.5, 2.0)),
-    "text_picture_negative": Mix((CIRCLE, WIDE), (0.5, 0.5), negative_prior_prompt="bad"),
-    "pictures": Mix((WIDE, TALL), (0.25, 0.75)),
-    "pictures_negative": Mix((WIDE, TALL), (0.5, 0.5), negative_prompt="bad"),
-    "pictures_prior_negative": Mix((WIDE, TALL), (1.0, 1.0), negative_prior_prompt="ugly"),
-    "pictures_both_negatives": Mix(
+    "text_image": Mix((CIRCLE, WIDE), (0.3, 0.7)),
+    "image_text": Mix((WIDE, CIRCLE), (-0.5, 2.0)),
+    "text_image_negative": Mix((CIRCLE, WIDE), (0.5, 0.5), negative_prior_prompt="bad"),
+    "images": Mix((WIDE, TALL), (0.25, 0.75)),
+    "images_negative": Mix((WIDE, TALL), (0.5, 0.5), negative_prompt="bad"),
+    "images_prior_negative": Mix((WIDE, TALL), (1.0, 1.0), negative_prior_prompt="ugly"),
+    "images_both_negatives": Mix(
         (WIDE, TALL), (2.0, -1.0), negative_prompt="bad", negative_prior_prompt="ugly"
     ),
-    "three_pictures": Mix((WIDE, TALL, ("picture", "large")), (0.2, 0.3, 0.5)),
+    "three_images": Mix((WIDE, TALL, ("image", "large")), (0.2, 0.3, 0.5)),
     "variation": Mix((WIDE,), (1.0,)),
 }
 
@@ -113,8 +113,8 @@ def opaque(pixels: np.ndarray) -> Image.Image:
     return Image.fromarray(on_white.astype(np.uint8))
 
 
-def record_picture(models: Models, picture: Picture) -> Record:
-    pixels = picture.pixels()
+def record_image(models: Models, image: ImageCase) -> Record:
+    pixels = image.pixels()
     prior = models.prior
     pixel_values = prior.image_processor(opaque(pixels), return_tensors="pt").pixel_values
     return {
@@ -126,7 +126,7 @@ def record_picture(models: Models, picture: Picture) -> Record:
 
 def record_mix(models: Models, mix: Mix) -> Record:
     items = [
-        content if kind == "prompt" else opaque(PICTURES[content].pixels())
+        content if kind == "prompt" else opaque(IMAGES[content].pixels())
         for kind, content in mix.items
     ]
     output = models.prior.interpolate(
@@ -191,8 +191,8 @@ def record_all(model: Path) -> None:
     prior = model.with_name(f"{model.name}-prior")
     models = Models(model, prior)
     record: Record = {}
-    for case, picture in PICTURES.items():
-        record |= named(f"picture_{case}", record_picture(models, picture))
+    for case, image in IMAGES.items():
+        record |= named(f"image_{case}", record_image(models, image))
     for case, mix in MIXES.items():
         record |= named(f"mix_{case}", record_mix(models, mix))
     save(make_references.REFERENCES / f"mixing.{prior.name}.safetensors", record)
@@ -200,7 +200,7 @@ def record_all(model: Path) -> None:
 
 @torch.no_grad()
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Records pictures and mixes.")
+    parser = argparse.ArgumentParser(description="Records images and mixes.")
     parser.add_argument("--model", type=Path, help="record this model instead of the tiny one")
     model: Path | None = parser.parse_args().model
     torch.manual_seed(0)

@@ -228,14 +228,14 @@ def clip_text(models: Models) -> Record:
     }
 
 
-def test_picture(width: int, height: int) -> np.ndarray:
+def test_image(width: int, height: int) -> np.ndarray:
     """Waves, a disc and a bar, [height, width, 3] uint8."""
     y, x = np.mgrid[0:height, 0:width].astype(np.float64)
     waves = [127 + 100 * np.sin(x / (5 + c) + c) * np.cos(y / (9 - c)) for c in range(3)]
-    picture = np.stack(waves, axis=-1)
-    picture[(x - width / 3) ** 2 + (y - height / 2) ** 2 < (height / 4) ** 2] = (220, 30, 30)
-    picture[:, int(width * 0.7) : int(width * 0.8)] = (20, 60, 200)
-    return picture.round().clip(0, 255).astype(np.uint8)
+    image = np.stack(waves, axis=-1)
+    image[(x - width / 3) ** 2 + (y - height / 2) ** 2 < (height / 4) ** 2] = (220, 30, 30)
+    image[:, int(width * 0.7) : int(width * 0.8)] = (20, 60, 200)
+    return image.round().clip(0, 255).astype(np.uint8)
 
 
 def clip_vision(models: Models) -> Record:
@@ -248,10 +248,10 @@ def clip_vision(models: Models) -> Record:
     }
     processor: CLIPImageProcessor = models.prior.image_processor
     for case, (width, height) in {"wide": (90, 70), "tall": (64, 112)}.items():
-        picture = test_picture(width, height)
-        pixels = processor(Image.fromarray(picture), return_tensors="pt").pixel_values
+        image = test_image(width, height)
+        pixels = processor(Image.fromarray(image), return_tensors="pt").pixel_values
         record |= {
-            f"{case}/picture": torch.from_numpy(picture),
+            f"{case}/image": torch.from_numpy(image),
             f"{case}/pixel_values": pixels,
             f"{case}/image_embeds": encoder(pixels).image_embeds,
         }
@@ -430,12 +430,12 @@ def movq_encode(models: Models) -> Record:
     record: Record = {}
     sizes = {"square": (64, 64), "wide": (128, 64), "tall": (64, 128), "faint": (64, 64)}
     for case, (width, height) in sizes.items():
-        picture = torch.from_numpy(test_picture(width, height))
+        image = torch.from_numpy(test_image(width, height))
         if case == "faint":  # where a norm's epsilon shows, as in the unet's quiet case
-            picture = 112 + picture // 8
-        pixels = picture.float().permute(2, 0, 1)[None] / 127.5 - 1
+            image = 112 + image // 8
+        pixels = image.float().permute(2, 0, 1)[None] / 127.5 - 1
         record |= {
-            f"{case}/picture": picture,
+            f"{case}/image": image,
             f"{case}/latents": models.decoder.movq.encode(pixels).latents,
         }
     return record
@@ -576,7 +576,7 @@ def paint(models: Models, painting: Painting) -> Record:
         | {
             "latents_first": trajectory[0],
             "latents": trajectory[-1],
-            "picture": torch.from_numpy(np.array(images[0])),
+            "image": torch.from_numpy(np.array(images[0])),
         }
     )
 
@@ -705,7 +705,7 @@ def main() -> None:
         action="store_true",
         help="read every layout of tiny_model.py, record none",
     )
-    parser.add_argument("--model", type=Path, help="record whole pictures of this model instead")
+    parser.add_argument("--model", type=Path, help="record whole images of this model instead")
     parser.add_argument("--prior", type=Path, help="its prior; default: <model>-prior")
     parser.add_argument("--output", type=Path, help="where these go")
     options = parser.parse_args()

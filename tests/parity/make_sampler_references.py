@@ -10,7 +10,7 @@ Files are named <what>.<where the model comes from>.safetensors. A case is named
 
 and holds `latents`, the end of the loop, and in some cases `clean`, the clean latents that each
 step predicted, [steps, B, 4, 8, 8]. Row i of a batch draws its noise, and then what its steps draw,
-from a generator of seed SEED + i, as each picture of ours does. <start> is
+from a generator of seed SEED + i, as each image of ours does. <start> is
 "noise", "init" (the clean `shared/init_latents` with noise of the first level that is left) or
 "noised" (the same tensor taken for latents that have their noise already, with variance 1).
 
@@ -215,7 +215,7 @@ def run_k_diffusion(
     else:
         x = draws() * sigmas[0]
     if case.start == "noised":
-        draws()  # the picture's first noise, which is not used
+        draws()  # the image's first noise, which is not used
     options = {"noise_sampler": draws} if case.sampler in STOCHASTIC else {}
     if len(sigmas) == 2 and case.sampler in ("DPM++ 2M SDE", "DPM++ 3M SDE"):
         function, options = sampling.sample_euler, {}  # they raise; their last step is Euler's

@@ -24,7 +24,7 @@ class Recorded {
     return names;
   }
 
-  io::Image picture(const std::string& name) const {
+  io::Image image(const std::string& name) const {
     const at::Tensor pixels = reference.tensor(name + "/pixels").contiguous();
     const auto* data = pixels.const_data_ptr<uint8_t>();
     return {.width = static_cast<int>(pixels.size(1)),
@@ -33,7 +33,7 @@ class Recorded {
             .pixels = {data, data + pixels.numel()}};
   }
 
-  Embeds image(const std::string& name) { return engine.encode_images({picture(name)}); }
+  Embeds embeds_of(const std::string& name) { return engine.encode_images({image(name)}); }
 
   /// What the reference's run of the prior for a text gives, both sides.
   pipelines::Pipeline::EncodedPrompts run_prior(const std::string& name,
@@ -61,39 +61,39 @@ class Recorded {
 Recorded tiny() { return {tiny_folder("tiny-2-1"), "mixing.tiny-2-1-prior"}; }
 Recorded demo() { return {demo_folder(), "mixing.kandinsky-demo-prior"}; }
 
-TEST(MixingParity, PixelsOfPicturesAreTheReferencesBitForBit) {
+TEST(MixingParity, PixelsOfImagesAreTheReferencesBitForBit) {
   const io::JsonConfig config = open_config("tiny-2-1-prior", "image_processor");
   const Recorded recorded = tiny();
-  const auto names = recorded.cases("picture_");
+  const auto names = recorded.cases("image_");
   EXPECT_EQ(names.size(), 7U);
   for (const std::string& name : names) {
     const at::Tensor expected = recorded.reference.tensor(name + "/pixel_values");
     const pipelines::ImageProcessor processor(config, expected.size(2));
-    expect_equal(name, processor(recorded.picture(name)), expected);
+    expect_equal(name, processor(recorded.image(name)), expected);
   }
 }
 
-void expect_embeds_of_pictures(Recorded recorded) {
-  std::vector<io::Image> pictures;
+void expect_embeds_of_images(Recorded recorded) {
+  std::vector<io::Image> images;
   std::vector<at::Tensor> expected;
-  for (const std::string& name : recorded.cases("picture_")) {
-    pictures.push_back(recorded.picture(name));
+  for (const std::string& name : recorded.cases("image_")) {
+    images.push_back(recorded.image(name));
     expected.push_back(recorded.reference.tensor(name + "/image_embeds"));
-    expect_close(kClipVision, name, recorded.image(name).at("image_embeds"), expected.back());
+    expect_close(kClipVision, name, recorded.embeds_of(name).at("image_embeds"), expected.back());
   }
-  expect_close(kClipVision, "all pictures",
-               recorded.engine.encode_images(pictures).at("image_embeds"), at::cat(expected));
+  expect_close(kClipVision, "all images",
+               recorded.engine.encode_images(images).at("image_embeds"), at::cat(expected));
 }
 
-TEST(MixingParity, EmbedsOfPictures) { expect_embeds_of_pictures(tiny()); }
+TEST(MixingParity, EmbedsOfImages) { expect_embeds_of_images(tiny()); }
 
-TEST(MixingParity, EmbedsOfPicturesWithTheDemoModel) { expect_embeds_of_pictures(demo()); }
+TEST(MixingParity, EmbedsOfImagesWithTheDemoModel) { expect_embeds_of_images(demo()); }
 
 /// Interpolates as recorded, and paints from it with an empty prompt.
 void expect_mixes(Recorded recorded) {
   const Reference& reference = recorded.reference;
   // Its text is the empty one.
-  const Embeds picture = recorded.image("picture_wide");
+  const Embeds image = recorded.embeds_of("image_wide");
   int painted = 0;
   for (const std::string& name : recorded.cases("mix_")) {
     const at::Tensor weights = reference.tensor(name + "/weights").contiguous();
@@ -102,12 +102,12 @@ void expect_mixes(Recorded recorded) {
       const std::string item = name + "/item_" + std::to_string(i);
       embeds.push_back(reference.has(item + "/prompt")
                            ? recorded.run_prior(name, reference.text(item + "/prompt")).embeds
-                           : recorded.image("picture_" + reference.text(item + "/picture")));
+                           : recorded.embeds_of("image_" + reference.text(item + "/image")));
     }
     std::vector<const Embeds*> items;
     for (const Embeds& item : embeds) items.push_back(&item);
     const Embeds mix = combine_embeds(
-        items, {weights.const_data_ptr<double>(), static_cast<size_t>(weights.numel())}, &picture,
+        items, {weights.const_data_ptr<double>(), static_cast<size_t>(weights.numel())}, &image,
         pipelines::MixMethod::kSum);
     expect_close(kMixing, name, mix.at("image_embeds"), reference.tensor(name + "/image_embeds"));
 
@@ -120,7 +120,7 @@ void expect_mixes(Recorded recorded) {
 
     const Embeds* sides[] = {&side};
     const double whole[] = {1.0};
-    const Embeds negative = combine_embeds(sides, whole, &picture, pipelines::MixMethod::kSum);
+    const Embeds negative = combine_embeds(sides, whole, &image, pipelines::MixMethod::kSum);
     const at::Tensor expected = reference.tensor(name + "/painted");
     DenoiseRequest request;
     request.height = static_cast<int>(expected.size(0));
@@ -131,7 +131,7 @@ void expect_mixes(Recorded recorded) {
     request.guidance_scale = reference.real(name + "/prior_guidance_scale");
     at::Tensor result = at::empty(expected.sizes(), at::kByte);
     recorded.engine.paint(mix, &negative, request, nullptr, result.mutable_data_ptr<uint8_t>());
-    expect_same_picture(name, result, expected);
+    expect_same_image(name, result, expected);
     ++painted;
   }
   EXPECT_EQ(painted, 8);

@@ -60,9 +60,9 @@ TEST(NetworksParity, MovqEncode) {
   const Reference reference("movq_encode.tiny-2-1");
   const nn::Movq movq = open_movq();
   for (const std::string& name : reference.cases()) {
-    const at::Tensor picture = reference.tensor(name + "/picture").contiguous();
-    const at::Tensor pixels = tensor::from_pictures(picture.const_data_ptr<uint8_t>(), 1,
-                                                    picture.size(0), picture.size(1));
+    const at::Tensor image = reference.tensor(name + "/image").contiguous();
+    const at::Tensor pixels = tensor::from_images(image.const_data_ptr<uint8_t>(), 1,
+                                                    image.size(0), image.size(1));
     expect_close(kMovqEncode, name, movq.encode(pixels), reference.tensor(name + "/latents"));
   }
 }

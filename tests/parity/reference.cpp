@@ -98,17 +98,17 @@ void expect_equal(std::string_view what, const at::Tensor& actual, const at::Ten
       << " differ";
 }
 
-void expect_same_picture(std::string_view what, const at::Tensor& actual,
+void expect_same_image(std::string_view what, const at::Tensor& actual,
                          const at::Tensor& expected) {
   ASSERT_EQ(shape_text(actual), shape_text(expected)) << what;
   const at::Tensor steps = (actual.to(at::kInt) - expected.to(at::kInt)).abs();
   const int largest = steps.max().item<int>();
   const double share =
       static_cast<double>((steps > 0).sum().item<int64_t>()) / static_cast<double>(steps.numel());
-  std::cout << "parity picture " << what << ": max " << largest << "/255, differing "
+  std::cout << "parity image " << what << ": max " << largest << "/255, differing "
             << std::setprecision(2) << 100 * share << " %\n";
-  EXPECT_LE(largest, kPictureSteps) << what;
-  EXPECT_LE(share, kPictureShare) << what;
+  EXPECT_LE(largest, kImageSteps) << what;
+  EXPECT_LE(share, kImageShare) << what;
 }
 
 }  // namespace kandinsky::parity

@@ -62,8 +62,8 @@ void expect_close(const Tolerance& tolerance, std::string_view what, const at::T
 /// Fails the test unless type, shape and every bit are the same.
 void expect_equal(std::string_view what, const at::Tensor& actual, const at::Tensor& expected);
 
-/// 8-bit pictures of the same shape.
-void expect_same_picture(std::string_view what, const at::Tensor& actual,
+/// 8-bit images of the same shape.
+void expect_same_image(std::string_view what, const at::Tensor& actual,
                          const at::Tensor& expected);
 
 }  // namespace kandinsky::parity

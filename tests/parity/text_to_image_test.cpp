@@ -45,18 +45,18 @@ engine::Engine open_engine(const std::string& folder) {
 
 /// uint8 [B, height, width, 3]
 at::Tensor paint(engine::Engine& engine, const Job& job) {
-  at::Tensor pictures = at::empty(
+  at::Tensor images = at::empty(
       {static_cast<int64_t>(job.denoise.seeds.size()), job.denoise.height, job.denoise.width, 3},
       at::kByte);
-  engine.text_to_image(job.prompts, job.denoise, pictures.mutable_data_ptr<uint8_t>());
-  return pictures;
+  engine.text_to_image(job.prompts, job.denoise, images.mutable_data_ptr<uint8_t>());
+  return images;
 }
 
 /// The reference returns sizes rounded up; ours are its top left corner.
-at::Tensor recorded_picture(const Reference& reference, const std::string& name) {
+at::Tensor recorded_image(const Reference& reference, const std::string& name) {
   const int64_t height = reference.integer(name + "/height");
   const int64_t width = reference.integer(name + "/width");
-  return reference.tensor(name + "/picture").slice(0, 0, height).slice(1, 0, width);
+  return reference.tensor(name + "/image").slice(0, 0, height).slice(1, 0, width);
 }
 
 void expect_reference_runs(const std::string& folder, const Reference& reference) {
@@ -72,11 +72,11 @@ void expect_reference_runs(const std::string& folder, const Reference& reference
     const at::Tensor latents =
         engine.denoise(encoded.embeds, &encoded.negative_embeds, job.denoise);
     expect_close(kTextToImageLatents, name, latents, reference.tensor(name + "/latents"));
-    expect_same_picture(name, paint(engine, job).squeeze(0), recorded_picture(reference, name));
+    expect_same_image(name, paint(engine, job).squeeze(0), recorded_image(reference, name));
   }
 }
 
-TEST(TextToImageParity, SinglePictures) {
+TEST(TextToImageParity, SingleImages) {
   expect_reference_runs(tiny_folder("tiny-2-1"), Reference("text_to_image.tiny-2-1"));
 }
 
@@ -84,15 +84,15 @@ TEST(TextToImageParity, DecodedLatents) {
   const Reference reference("text_to_image.tiny-2-1");
   engine::Engine engine = open_engine(tiny_folder("tiny-2-1"));
   for (const std::string& name : reference.cases()) {
-    const at::Tensor expected = recorded_picture(reference, name);
-    at::Tensor picture = at::empty(expected.sizes(), at::kByte);
+    const at::Tensor expected = recorded_image(reference, name);
+    at::Tensor image = at::empty(expected.sizes(), at::kByte);
     engine.decode(reference.tensor(name + "/latents"), expected.size(1), expected.size(0),
-                  /*tiling=*/false, picture.mutable_data_ptr<uint8_t>());
-    expect_same_picture(name + " decoded", picture, expected);
+                  /*tiling=*/false, image.mutable_data_ptr<uint8_t>());
+    expect_same_image(name + " decoded", image, expected);
   }
 }
 
-TEST(TextToImageParity, BatchesAreSinglePictures) {
+TEST(TextToImageParity, BatchesAreSingleImages) {
   const Reference reference("text_to_image.tiny-2-1");
   engine::Engine engine = open_engine(tiny_folder("tiny-2-1"));
   const std::vector<std::vector<std::string>> batches = {
@@ -103,12 +103,12 @@ TEST(TextToImageParity, BatchesAreSinglePictures) {
       {"russian", "negative_empty", "negative_bad_seed_2"},
   };
   for (const std::vector<std::string>& names : batches) {
-    const at::Tensor pictures = paint(engine, read_job(reference, names));
+    const at::Tensor images = paint(engine, read_job(reference, names));
     for (size_t i = 0; i < names.size(); ++i) {
-      const at::Tensor picture = pictures[static_cast<int64_t>(i)];
+      const at::Tensor image = images[static_cast<int64_t>(i)];
       const std::string what = names[i] + " in a batch of " + std::to_string(names.size());
-      expect_same_picture(what, picture, recorded_picture(reference, names[i]));
-      expect_equal(what, picture, paint(engine, read_job(reference, {names[i]})).squeeze(0));
+      expect_same_image(what, image, recorded_image(reference, names[i]));
+      expect_equal(what, image, paint(engine, read_job(reference, {names[i]})).squeeze(0));
     }
   }
 }

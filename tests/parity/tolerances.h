@@ -40,10 +40,10 @@ inline constexpr Tolerance kMixing{"mixing", 5e-5};
 inline constexpr Tolerance kTextToImageEmbeds{"text_to_image embeds", 5e-5};
 inline constexpr Tolerance kTextToImageLatents{"text_to_image latents", 1e-4};
 
-/// Pictures: rounding to 8 bits turns any difference into one step of 255 where a value lies close
+/// Images: rounding to 8 bits turns any difference into one step of 255 where a value lies close
 /// to the middle of two. The share bounds how many may: an offset of a hundredth of a step moves 1
 /// %.
-inline constexpr int kPictureSteps = 1;
-inline constexpr double kPictureShare = 0.005;
+inline constexpr int kImageSteps = 1;
+inline constexpr double kImageShare = 0.005;
 
 }  // namespace kandinsky::parity

@@ -2,7 +2,7 @@
 
     host_page.py PORT MODELS_FOLDER [--without-engine]
 
-"Generate" calls the script as the host does and shows the arguments that arrived, the picture and
+"Generate" calls the script as the host does and shows the arguments that arrived, the image and
 the remarks.
 """
 
@@ -34,7 +34,7 @@ def main() -> None:
     importlib.import_module("kandinsky_ext.host.tools").DEMO_FOLDER = nowhere
 
     def as_text(values):
-        """A picture as its size."""
+        """An image as its size."""
         return json.dumps([getattr(value, "size", value) for value in values])
 
     def generate(prompt, *values):
@@ -57,11 +57,11 @@ def main() -> None:
         paste_button = gr.Button("Paste", elem_id="paste")
         with gr.Group():
             inputs = script.ui(False)
-        picture = gr.Image(type="pil", elem_id="picture")
+        image = gr.Image(type="pil", elem_id="image")
         arrived = gr.Textbox(label="Arrived", elem_id="arrived")
         comments = gr.Textbox(label="Comments", elem_id="comments")
         infotext = gr.Textbox(label="Parameters", elem_id="infotext")
-        button.click(generate, [prompt, *inputs], [picture, arrived, comments, infotext])
+        button.click(generate, [prompt, *inputs], [image, arrived, comments, infotext])
         pasted = [component for component, _ in script.infotext_fields]
         paste_button.click(paste, [infotext], pasted)
     page.launch(

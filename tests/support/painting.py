@@ -1,4 +1,4 @@
-"""Quick pictures of the tiny model, through the Python package."""
+"""Quick images of the tiny model, through the Python package."""
 
 from typing import Any
 

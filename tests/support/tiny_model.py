@@ -42,7 +42,7 @@ SEED = "kandinsky-tiny-1"
 # output), which keeps activations of size 1. The special rows keep a whole random model within the
 # range of a trained one:
 # - an untrained unet does not predict its noise, so its last latents have a deviation of 10 to 30,
-#   and the decoder has to make of them a picture that is neither flat nor saturated;
+#   and the decoder has to make of them an image that is neither flat nor saturated;
 # - with `clip_std` far from 1 the prior would answer `clip_mean` to everything, or leave its clamp.
 SCALES: tuple[tuple[str, dict[str, float]], ...] = (
     (r"/clip_std$", {"mean": 1.0, "std": 0.1}),

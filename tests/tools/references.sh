@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# references.sh   Records the parity references again: each stage with tiny models, whole pictures with the demo model.
+# references.sh   Records the parity references again: each stage with tiny models, whole images with the demo model.
 # diffusers lives in .venv-references, apart from what is tested.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."

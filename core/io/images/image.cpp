@@ -41,7 +41,7 @@ void check_image(const Image& image, std::string_view name) {
   const std::int64_t expected = std::int64_t{image.width} * image.height * image.channels;
   if (image.pixels.size() != static_cast<std::size_t>(expected)) {
     throw Error(ErrorCode::kInvalidArgument,
-                fmt::format("{}: a picture of {} x {} pixels with {} channels has {} values, "
+                fmt::format("{}: an image of {} x {} pixels with {} channels has {} values, "
                             "expected {}",
                             name, image.width, image.height, image.channels, image.pixels.size(),
                             expected));

@@ -28,7 +28,7 @@ void check_image_shape(std::int64_t width, std::int64_t height, std::int64_t cha
 /// The same, and for pixels that do not fit the shape.
 void check_image(const Image& image, std::string_view name);
 
-/// The picture as RGB: grey three times over, RGBA blended on white.
+/// The image as RGB: grey three times over, RGBA blended on white.
 Image to_rgb(const Image& image);
 
 }  // namespace kandinsky::io

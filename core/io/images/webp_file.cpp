@@ -34,15 +34,15 @@ std::vector<std::byte> chunk_of(const WebPDemuxer* demuxer, const char* name) {
   return data;
 }
 
-struct Picture : WebPPicture {
-  Picture() : WebPPicture{} {}
-  Picture(const Picture&) = delete;
-  Picture& operator=(const Picture&) = delete;
-  ~Picture() { WebPPictureFree(this); }
+struct EncoderInput : WebPPicture {
+  EncoderInput() : WebPPicture{} {}
+  EncoderInput(const EncoderInput&) = delete;
+  EncoderInput& operator=(const EncoderInput&) = delete;
+  ~EncoderInput() { WebPPictureFree(this); }
 };
 
-int on_write(const std::uint8_t* data, std::size_t size, const WebPPicture* picture) {
-  return append(data, size, static_cast<std::vector<std::uint8_t>*>(picture->custom_ptr)) ? 1 : 0;
+int on_write(const std::uint8_t* data, std::size_t size, const WebPPicture* input) {
+  return append(data, size, static_cast<std::vector<std::uint8_t>*>(input->custom_ptr)) ? 1 : 0;
 }
 
 }  // namespace
@@ -96,29 +96,29 @@ std::vector<std::uint8_t> write_webp(const Image& image, int quality) {
   const std::uint8_t* pixels = image.channels == 1 ? coloured.pixels.data() : image.pixels.data();
   std::vector<std::uint8_t> out;
   WebPConfig config;
-  Picture picture;
-  bool done = WebPConfigInit(&config) != 0 && WebPPictureInit(&picture) != 0;
+  EncoderInput input;
+  bool done = WebPConfigInit(&config) != 0 && WebPPictureInit(&input) != 0;
   if (quality == 100) {
     constexpr float kEffort = 70.0F;  // that of WebPEncodeLosslessRGB
     config.lossless = 1;
     config.exact = 1;
     config.quality = kEffort;
-    picture.use_argb = 1;
+    input.use_argb = 1;
   } else {
     config.quality = static_cast<float>(quality);
   }
-  picture.width = image.width;
-  picture.height = image.height;
-  picture.writer = on_write;
-  picture.custom_ptr = &out;
+  input.width = image.width;
+  input.height = image.height;
+  input.writer = on_write;
+  input.custom_ptr = &out;
   done =
-      done && (image.channels == 4 ? WebPPictureImportRGBA(&picture, pixels, image.width * 4)
-                                   : WebPPictureImportRGB(&picture, pixels, image.width * 3)) != 0;
-  done = done && WebPEncode(&config, &picture) != 0;
+      done && (image.channels == 4 ? WebPPictureImportRGBA(&input, pixels, image.width * 4)
+                                   : WebPPictureImportRGB(&input, pixels, image.width * 3)) != 0;
+  done = done && WebPEncode(&config, &input) != 0;
   if (done) return out;
   LibraryFailure failure;
   // BAD_WRITE is what on_write's answer becomes.
-  const WebPEncodingError error = picture.error_code;
+  const WebPEncodingError error = input.error_code;
   if (error == VP8_ENC_ERROR_OUT_OF_MEMORY || error == VP8_ENC_ERROR_BITSTREAM_OUT_OF_MEMORY ||
       error == VP8_ENC_ERROR_BAD_WRITE) {
     failure.kind = LibraryFailure::Kind::kOutOfMemory;

@@ -19,7 +19,7 @@ struct ConvShape {
   int64_t padding = 1;  ///< on all four sides
 };
 
-/// What lies beyond a map's borders. A network run with kCircular makes pictures whose opposite
+/// What lies beyond a map's borders. A network run with kCircular makes images whose opposite
 /// borders fit each other.
 enum class PaddingMode : int {
   kZeros,     ///< nothing: what the networks were trained with

@@ -5,7 +5,7 @@
 
 namespace kandinsky::nn {
 
-/// The picture codec MoVQ. Its codebook is not used: pictures and latents map onto each other
+/// The image codec MoVQ. Its codebook is not used: images and latents map onto each other
 /// directly.
 class Movq {
  public:

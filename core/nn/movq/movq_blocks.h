@@ -1,4 +1,4 @@
-/// The units that both halves of the picture codec are made of.
+/// The units that both halves of the image codec are made of.
 #pragma once
 
 #include <ATen/core/Tensor.h>

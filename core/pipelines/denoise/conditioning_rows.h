@@ -13,7 +13,7 @@
 namespace kandinsky::pipelines {
 
 /// Throws Error(kInvalidArgument) unless the embeds have what this UNet needs: one row for each
-/// picture or, where there are conditions, up to kMaxConditionRows and all that those ask for.
+/// image or, where there are conditions, up to kMaxConditionRows and all that those ask for.
 /// which: what messages call the embeds.
 void check_embeds(const Embeds& embeds, const nn::UNetConfig& config, const char* which,
                   int64_t batch_size, const std::vector<Condition>& conditions);

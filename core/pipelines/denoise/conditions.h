@@ -16,22 +16,22 @@ struct WeightedRow {
   double weight = 1.0;
 };
 
-/// Which rows of embeds guide which picture in which step. Steps are counted from 1 over the whole
+/// Which rows of embeds guide which image in which step. Steps are counted from 1 over the whole
 /// schedule.
 class ConditionPlan {
  public:
-  /// conditions empty: row i guides picture i throughout.
-  ConditionPlan(const std::vector<Condition>& conditions, int64_t num_pictures,
+  /// conditions empty: row i guides image i throughout.
+  ConditionPlan(const std::vector<Condition>& conditions, int64_t num_images,
                 int num_inference_steps);
 
   /// In the order of the conditions.
-  std::vector<WeightedRow> rows(int64_t picture, int step) const;
+  std::vector<WeightedRow> rows(int64_t image, int step) const;
 
-  /// The last step in which any picture asks for the row; 0: none does.
+  /// The last step in which any image asks for the row; 0: none does.
   int last_step(int64_t row) const;
 
  private:
-  std::vector<std::vector<Condition>> of_picture_;
+  std::vector<std::vector<Condition>> of_image_;
   std::vector<int> last_steps_;  ///< by row
 };
 
@@ -42,7 +42,7 @@ bool is_guided(const DenoiseRequest& request, int step);
 /// Whether any step that runs is guided.
 bool is_guided(const DenoiseRequest& request);
 
-/// Throws Error(kInvalidArgument) for conditions out of range or that leave a picture without any
+/// Throws Error(kInvalidArgument) for conditions out of range or that leave an image without any
 /// in a step that runs.
 void check_conditions(const DenoiseRequest& request);
 

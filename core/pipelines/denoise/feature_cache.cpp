@@ -4,9 +4,9 @@
 
 namespace kandinsky::pipelines {
 
-void FeatureCache::begin(int64_t picture, std::vector<int64_t> rows) {
+void FeatureCache::begin(int64_t image, std::vector<int64_t> rows) {
   if (interval_ == 1) return;
-  Picture& kept = pictures_[static_cast<size_t>(picture)];
+  Image& kept = images_[static_cast<size_t>(image)];
   if (kept.evaluations == interval_ || kept.rows != rows) {
     kept = {};
     kept.rows = std::move(rows);
@@ -14,9 +14,9 @@ void FeatureCache::begin(int64_t picture, std::vector<int64_t> rows) {
   ++kept.evaluations;
 }
 
-at::Tensor* FeatureCache::at(int64_t picture, size_t call) {
+at::Tensor* FeatureCache::at(int64_t image, size_t call) {
   if (interval_ == 1) return nullptr;
-  std::vector<at::Tensor>& features = pictures_[static_cast<size_t>(picture)].features;
+  std::vector<at::Tensor>& features = images_[static_cast<size_t>(image)].features;
   if (call >= features.size()) features.resize(call + 1);
   return &features[call];
 }

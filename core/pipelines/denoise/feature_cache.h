@@ -9,32 +9,32 @@
 
 namespace kandinsky::pipelines {
 
-/// Deep features of the UNet, kept from one evaluation of a picture for the next ones. Source: Ma,
+/// Deep features of the UNet, kept from one evaluation of an image for the next ones. Source: Ma,
 /// Fang and Wang, "DeepCache: Accelerating Diffusion Models for Free", CVPR 2024, with whole
 /// intervals and the outermost level as its branch.
 class FeatureCache {
  public:
-  /// interval: of a picture's evaluations each first of so many makes them anew; 1: all do, and
+  /// interval: of an image's evaluations each first of so many makes them anew; 1: all do, and
   /// nothing is kept.
-  FeatureCache(int interval, int64_t num_pictures)
-      : interval_(interval), pictures_(static_cast<size_t>(num_pictures)) {}
+  FeatureCache(int interval, int64_t num_images)
+      : interval_(interval), images_(static_cast<size_t>(num_images)) {}
 
-  /// An evaluation of this picture begins. rows: what guides it; the features are those of the same
+  /// An evaluation of this image begins. rows: what guides it; the features are those of the same
   /// rows only.
-  void begin(int64_t picture, std::vector<int64_t> rows);
+  void begin(int64_t image, std::vector<int64_t> rows);
 
   /// The features of the call of the UNet for the conditionings from number `call` on in that
   /// evaluation: undefined where they are to be made. Null if none are kept.
-  at::Tensor* at(int64_t picture, size_t call);
+  at::Tensor* at(int64_t image, size_t call);
 
  private:
-  struct Picture {
+  struct Image {
     int evaluations = 0;  ///< that the features have served, the one that made them included
     std::vector<int64_t> rows;
     std::vector<at::Tensor> features;  ///< by call
   };
   int interval_;
-  std::vector<Picture> pictures_;
+  std::vector<Image> images_;
 };
 
 }  // namespace kandinsky::pipelines

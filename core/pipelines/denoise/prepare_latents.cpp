@@ -13,7 +13,7 @@
 namespace kandinsky::pipelines {
 namespace {
 
-/// The table with which the reference noises a picture. It is not the one that the network was
+/// The table with which the reference noises an image. It is not the one that the network was
 /// trained with, so the start is noisier than the sampler expects.
 constexpr double kReferenceBetaStart = 0.0001;
 constexpr double kReferenceBetaEnd = 0.02;
@@ -62,7 +62,7 @@ void check_init_noise(const DenoiseRequest& request) {
                             "{}",
                             able, sampler.name));
   }
-  // A strength that runs no step gives the picture back, whatever the noise.
+  // A strength that runs no step gives the image back, whatever the noise.
   const bool runs = static_cast<int>(request.num_inference_steps * request.strength) > 0;
   if (runs && reference_timestep(request) < 0) {
     throw Error(ErrorCode::kInvalidArgument,

@@ -15,7 +15,7 @@ constexpr double kAlmostParallel = 0.9995;
 
 /// Spherical interpolation of two maps [C, h, w], column by column as hosts do it: there the
 /// directions are those along h. Rounding included, it is theirs: a seed and its variation shall be
-/// the same picture here and there.
+/// the same image here and there.
 at::Tensor slerp(const at::Tensor& from, const at::Tensor& to, double strength) {
   const auto direction = [](const at::Tensor& x) { return x / at::norm(x, 2, {1}, true); };
   const at::Tensor cosine = (direction(from) * direction(to)).sum(1);

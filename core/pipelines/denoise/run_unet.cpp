@@ -29,29 +29,29 @@ bool shows_mask(const nn::UNet& unet, const Geometry& geometry, const DenoiseReq
                     is_inpainting_unet(unet.config(), geometry.latent_channels));
 }
 
-/// Asks the UNet about each picture alone: rows of a larger batch would be rounded differently, and
-/// a seed must mean the same picture in any batch.
-class PictureDenoiser {
+/// Asks the UNet about each image alone: rows of a larger batch would be rounded differently, and
+/// a seed must mean the same image in any batch.
+class ImageDenoiser {
  public:
-  PictureDenoiser(const nn::UNet& unet, const Geometry& geometry, const Embeds& embeds,
+  ImageDenoiser(const nn::UNet& unet, const Geometry& geometry, const Embeds& embeds,
                   const Embeds* negative_embeds, const DenoiseRequest& request,
                   const Monitor& monitor)
       : unet_(unet),
         latent_channels_(geometry.latent_channels),
         request_(request),
         monitor_(monitor),
-        plan_(request.conditions, num_pictures(), request.num_inference_steps),
-        negative_plan_(request.negative_conditions, num_pictures(), request.num_inference_steps),
+        plan_(request.conditions, num_images(), request.num_inference_steps),
+        negative_plan_(request.negative_conditions, num_images(), request.num_inference_steps),
         rows_(unet, embeds, plan_),
-        features_(request.cache_interval, num_pictures()) {
+        features_(request.cache_interval, num_images()) {
     if (negative_embeds != nullptr) negative_rows_.emplace(unet, *negative_embeds, negative_plan_);
     if (!is_inpainting_unet(unet.config(), latent_channels_)) return;
-    // Without a mask to see, the whole picture is masked.
+    // Without a mask to see, the whole image is masked.
     const auto [height, width] = geometry.latent_size(request.width, request.height);
     inpaint_channels_ =
         shows_mask(unet, geometry, request)
             ? inpaint_channels(request.init_latents, hard_mask(request.mask))
-            : at::zeros({num_pictures(), latent_channels_ + 1, height, width}, at::kFloat);
+            : at::zeros({num_images(), latent_channels_ + 1, height, width}, at::kFloat);
   }
 
   /// step: counted from 1 over the whole schedule. latents: [B, C, h, w].
@@ -59,8 +59,8 @@ class PictureDenoiser {
     if (step != step_) forget_after(step - 1);
     step_ = step;
     std::vector<samplers::Prediction> predictions(request_.seeds.size());
-    tensor::each_at_once(num_pictures(), [&](int64_t picture) {
-      predictions[static_cast<size_t>(picture)] = predict(latents, timestep, picture);
+    tensor::each_at_once(num_images(), [&](int64_t image) {
+      predictions[static_cast<size_t>(image)] = predict(latents, timestep, image);
     });
     std::vector<at::Tensor> noise_preds;
     std::vector<at::Tensor> variances;
@@ -82,36 +82,36 @@ class PictureDenoiser {
     int64_t text_length() const { return rows->text_length(row); }
   };
 
-  int64_t num_pictures() const { return static_cast<int64_t>(request_.seeds.size()); }
+  int64_t num_images() const { return static_cast<int64_t>(request_.seeds.size()); }
 
   void forget_after(int step) {
     rows_.forget_after(step);
     if (negative_rows_) negative_rows_->forget_after(step);
   }
 
-  samplers::Prediction predict(const at::Tensor& latents, double timestep, int64_t picture) {
+  samplers::Prediction predict(const at::Tensor& latents, double timestep, int64_t image) {
     const bool guided = is_guided(request_, step_);
     std::vector<RowOf> conditionings;
     // What guides this evaluation: the negative row first, or that there is none.
     std::vector<int64_t> rows{guided ? 1 : 0};
     if (guided) {
-      const WeightedRow negative = negative_plan_.rows(picture, step_).front();
+      const WeightedRow negative = negative_plan_.rows(image, step_).front();
       conditionings.push_back({&*negative_rows_, negative.row});
       rows.push_back(negative.row);
     }
     std::vector<double> weights;
-    for (const auto& [row, weight] : plan_.rows(picture, step_)) {
+    for (const auto& [row, weight] : plan_.rows(image, step_)) {
       if (weight == 0.0) continue;
       weights.push_back(weight);
       conditionings.push_back({&rows_, row});
       rows.push_back(row);
     }
-    features_.begin(picture, std::move(rows));
+    features_.begin(image, std::move(rows));
 
-    at::Tensor sample = latents.slice(0, picture, picture + 1);
+    at::Tensor sample = latents.slice(0, image, image + 1);
     if (inpaint_channels_.defined())
-      sample = at::cat({sample, inpaint_channels_.slice(0, picture, picture + 1)}, 1);
-    const std::vector<samplers::Prediction> answers = ask(sample, timestep, picture, conditionings);
+      sample = at::cat({sample, inpaint_channels_.slice(0, image, image + 1)}, 1);
+    const std::vector<samplers::Prediction> answers = ask(sample, timestep, image, conditionings);
 
     std::vector<samplers::ConditionPrediction> conditions;
     for (size_t i = 0; i < weights.size(); ++i)
@@ -124,7 +124,7 @@ class PictureDenoiser {
 
   /// The UNet's answers for one sample under several conditionings, in pairs where all come in
   /// such: more at a time would need memory that plain guidance does not.
-  std::vector<samplers::Prediction> ask(const at::Tensor& sample, double timestep, int64_t picture,
+  std::vector<samplers::Prediction> ask(const at::Tensor& sample, double timestep, int64_t image,
                                         const std::vector<RowOf>& conditionings) {
     std::vector<int64_t> lengths;
     for (const RowOf& conditioning : conditionings) lengths.push_back(conditioning.text_length());
@@ -135,7 +135,7 @@ class PictureDenoiser {
       const nn::UNet::Conditioning first = conditionings[i].get();
       std::optional<nn::UNet::Conditioning> second;
       if (in_pairs) second = conditionings[i + 1].get();
-      at::Tensor* const features = features_.at(picture, i);
+      at::Tensor* const features = features_.at(image, i);
       at::Tensor output = second ? unet_(sample, timestep, nn::UNet::join({&first, &*second}),
                                          padding_mode(), features)
                                  : unet_(sample, timestep, first, padding_mode(), features);
@@ -187,11 +187,11 @@ at::Tensor run_unet(const nn::UNet& unet, const samplers::NoiseSchedule& schedul
   const int skipped_steps = request.num_inference_steps - running_steps;
   const bool is_blended = request.mask.defined() && !shows_mask(unet, geometry, request);
 
-  PictureDenoiser picture_denoiser(unet, geometry, embeds, negative_embeds, request, monitor);
+  ImageDenoiser image_denoiser(unet, geometry, embeds, negative_embeds, request, monitor);
   // Some samplers ask several times in a step, so the observer keeps count.
   int step = skipped_steps + 1;
   const samplers::Denoiser denoiser = [&](const at::Tensor& latents, double timestep) {
-    samplers::Prediction prediction = picture_denoiser(latents, timestep, step);
+    samplers::Prediction prediction = image_denoiser(latents, timestep, step);
     if (is_blended) {
       prediction.noise_pred = blend_noise_pred(prediction.noise_pred, latents, request.init_latents,
                                                request.mask, schedule.alpha_cumprod_at(timestep));
@@ -216,7 +216,7 @@ at::Tensor run_unet(const nn::UNet& unet, const samplers::NoiseSchedule& schedul
                                              .observer = observer});
   if (is_blended) return blend_latents(latents, request.init_latents, request.mask);
   if (!request.mask.defined()) return latents;
-  return keep_unmasked_pictures(latents, request.init_latents, hard_mask(request.mask));
+  return keep_unmasked_images(latents, request.init_latents, hard_mask(request.mask));
 }
 
 }  // namespace kandinsky::pipelines

@@ -11,13 +11,13 @@
 
 namespace kandinsky::pipelines {
 
-/// Whether a UNet takes a masked picture and its mask besides the latents.
+/// Whether a UNet takes a masked image and its mask besides the latents.
 bool is_inpainting_unet(const nn::UNetConfig& config, int64_t latent_channels);
 
 /// Runs the request's sampler around the UNet, with guidance and whatever else the request asks
 /// for. An inpainting UNet sees the mask unless the request's method is kBlend; in all other cases
 /// the start latents are put back around it. negative_embeds may be null when no step is guided.
-/// Each picture draws from a fresh generator of its seed. Returns latents [B, C, h, w], fp32 on the
+/// Each image draws from a fresh generator of its seed. Returns latents [B, C, h, w], fp32 on the
 /// CPU. Source: diffusers, KandinskyPipeline, KandinskyImg2ImgPipeline and
 /// KandinskyInpaintPipeline.
 at::Tensor run_unet(const nn::UNet& unet, const samplers::NoiseSchedule& schedule,

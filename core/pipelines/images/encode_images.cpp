@@ -70,25 +70,25 @@ ImageProcessor::ImageProcessor(const io::JsonConfig& json, int64_t image_size)
   const int64_t crop_size = get_side(json, "crop_size", "height", image_size);
   if (size != image_size || crop_size != image_size) {
     throw Error(ErrorCode::kIncompatible,
-                fmt::format("{}: pictures of side {} cut to {}, but the image_encoder beside it "
+                fmt::format("{}: images of side {} cut to {}, but the image_encoder beside it "
                             "takes {}",
                             json.source(), size, crop_size, image_size));
   }
 }
 
-at::Tensor ImageProcessor::operator()(const io::Image& picture) const {
-  io::check_image(picture, "picture");
-  const int64_t short_side = std::min(picture.width, picture.height);
+at::Tensor ImageProcessor::operator()(const io::Image& image) const {
+  io::check_image(image, "image");
+  const int64_t short_side = std::min(image.width, image.height);
   const auto scaled = [&](int side) {
     return static_cast<int64_t>(static_cast<double>(image_size_ * side) /
                                 static_cast<double>(short_side));
   };
-  const int64_t width = scaled(picture.width);
-  const int64_t height = scaled(picture.height);
+  const int64_t width = scaled(image.width);
+  const int64_t height = scaled(image.height);
   const auto side = static_cast<int>(image_size_);
   io::Image converted;
-  if (picture.channels != 3) converted = io::to_rgb(picture);
-  const io::Image& rgb = picture.channels == 3 ? picture : converted;
+  if (image.channels != 3) converted = io::to_rgb(image);
+  const io::Image& rgb = image.channels == 3 ? image : converted;
   const io::Image part = images::resize(rgb, width, height,
                                         {.left = static_cast<int>((width - image_size_) / 2),
                                          .top = static_cast<int>((height - image_size_) / 2),
@@ -107,14 +107,14 @@ at::Tensor ImageProcessor::operator()(const io::Image& picture) const {
 }
 
 at::Tensor encode_images(const nn::ClipVisionEncoder& encoder, const ImageProcessor& processor,
-                         const std::vector<io::Image>& pictures, const Monitor& monitor) {
+                         const std::vector<io::Image>& images, const Monitor& monitor) {
   const char* const stage = "image_encoder";
-  const auto steps = static_cast<int>(pictures.size());
+  const auto steps = static_cast<int>(images.size());
   std::vector<at::Tensor> rows;
   monitor.report(stage, 0, steps);
   // One at a time: rows of a larger batch would be rounded differently.
-  for (const io::Image& picture : pictures) {
-    rows.push_back(encoder(processor(picture)).to(at::kCPU, at::kFloat));
+  for (const io::Image& image : images) {
+    rows.push_back(encoder(processor(image)).to(at::kCPU, at::kFloat));
     monitor.report(stage, static_cast<int>(rows.size()), steps);
   }
   return at::cat(rows);

@@ -12,7 +12,7 @@
 
 namespace kandinsky::pipelines {
 
-/// Pictures of any size -> what the image encoder takes.
+/// Images of any size -> what the image encoder takes.
 class ImageProcessor {
  public:
   /// json: preprocessor_config.json; image_size: the encoder's. Throws Error(kIncompatible) if they
@@ -21,9 +21,9 @@ class ImageProcessor {
 
   /// Returns [1, 3, image_size, image_size]: the short side resized to image_size, the middle of
   /// the long one, normalised. RGBA is put on white. Bit for bit what the source does with the RGB
-  /// picture, but also for shapes where that runs out of memory. Throws Error(kInvalidArgument) as
+  /// image, but also for shapes where that runs out of memory. Throws Error(kInvalidArgument) as
   /// io::check_image. Source: transformers, CLIPImageProcessor.preprocess.
-  at::Tensor operator()(const io::Image& picture) const;
+  at::Tensor operator()(const io::Image& image) const;
 
  private:
   int64_t image_size_;
@@ -32,8 +32,8 @@ class ImageProcessor {
   std::array<float, 3> std_;
 };
 
-/// Returns image_embeds [B, E], one row for each picture, fp32 on the CPU.
+/// Returns image_embeds [B, E], one row for each image, fp32 on the CPU.
 at::Tensor encode_images(const nn::ClipVisionEncoder& encoder, const ImageProcessor& processor,
-                         const std::vector<io::Image>& pictures, const Monitor& monitor);
+                         const std::vector<io::Image>& images, const Monitor& monitor);
 
 }  // namespace kandinsky::pipelines

@@ -28,7 +28,7 @@ at::Tensor blend_latents(const at::Tensor& latents, const at::Tensor& init_laten
   return at::where(mask == 0, init_latents, mask * latents + (1 - mask) * init_latents);
 }
 
-at::Tensor keep_unmasked_pictures(const at::Tensor& latents, const at::Tensor& init_latents,
+at::Tensor keep_unmasked_images(const at::Tensor& latents, const at::Tensor& init_latents,
                                   const at::Tensor& mask) {
   const at::Tensor is_painted = (mask != 0).flatten(1).any(1).view({-1, 1, 1, 1});
   return at::where(is_painted, latents, init_latents);

@@ -1,4 +1,4 @@
-/// Painting a part of a picture. Masks are [B, 1, h, w], 1 where to repaint and 0 where to keep the
+/// Painting a part of an image. Masks are [B, 1, h, w], 1 where to repaint and 0 where to keep the
 /// start latents [B, C, h, w].
 #pragma once
 
@@ -25,8 +25,8 @@ at::Tensor blend_noise_pred(const at::Tensor& noise_pred, const at::Tensor& late
 at::Tensor blend_latents(const at::Tensor& latents, const at::Tensor& init_latents,
                          const at::Tensor& mask);
 
-/// `latents`, with the rows of init_latents for pictures whose mask is 0 throughout.
-at::Tensor keep_unmasked_pictures(const at::Tensor& latents, const at::Tensor& init_latents,
+/// `latents`, with the rows of init_latents for images whose mask is 0 throughout.
+at::Tensor keep_unmasked_images(const at::Tensor& latents, const at::Tensor& init_latents,
                                   const at::Tensor& mask);
 
 }  // namespace kandinsky::pipelines

@@ -19,10 +19,10 @@
 namespace kandinsky::pipelines {
 namespace {
 
-io::Image resized(const io::Image& picture, int width, int height, ResizeMode mode) {
-  if (picture.channels == 3) return images::resize_image(picture, width, height, mode);
+io::Image resized(const io::Image& image, int width, int height, ResizeMode mode) {
+  if (image.channels == 3) return images::resize_image(image, width, height, mode);
   // Colours are blended with white before neighbours are, or transparent ones would show.
-  return images::resize_image(io::to_rgb(picture), width, height, mode);
+  return images::resize_image(io::to_rgb(image), width, height, mode);
 }
 
 /// The distinct ones of images that are one for all rows, or one for each.
@@ -47,14 +47,14 @@ Distinct find_distinct(const std::vector<io::Image>& images, size_t rows) {
 void report_kept(const Source& source, const DenoiseRequest& whole, const Monitor& monitor) {
   if (whole.num_running_steps() == 0) {
     if (whole.strength > 0.0) {
-      monitor.say(fmt::format("a strength of {} leaves none of {} steps: the pictures come back",
+      monitor.say(fmt::format("a strength of {} leaves none of {} steps: the images come back",
                               whole.strength, whole.num_inference_steps));
     }
     return;
   }
   for (size_t i = 0; i < source.rows.size(); ++i) {
     if (source.rows[i].is_kept)
-      monitor.say(fmt::format("picture {}: its mask is black, nothing is repainted", i + 1));
+      monitor.say(fmt::format("image {}: its mask is black, nothing is repainted", i + 1));
   }
 }
 
@@ -65,19 +65,19 @@ std::vector<uint64_t> fill_seeds(std::vector<uint64_t> seeds) {
   return seeds;
 }
 
-at::Tensor pixels_of(const io::Image& picture) {
-  return tensor::from_pictures(picture.pixels.data(), 1, picture.height, picture.width);
+at::Tensor pixels_of(const io::Image& image) {
+  return tensor::from_images(image.pixels.data(), 1, image.height, image.width);
 }
 
-/// Latents [B, C, h, w] of the rows' pictures, with the masked part of each as it is to begin.
+/// Latents [B, C, h, w] of the rows' images, with the masked part of each as it is to begin.
 at::Tensor encode_rows(Pipeline& pipeline, const Source& source, const DenoiseRequest& request,
                        const Monitor& monitor) {
   const Geometry& geometry = pipeline.geometry();
   const bool fills = source.mask_fill == MaskFill::kFill && !source.soft_masks.empty();
-  std::vector<std::pair<size_t, size_t>> starts;  // picture, and mask where that changes it
+  std::vector<std::pair<size_t, size_t>> starts;  // image, and mask where that changes it
   std::vector<size_t> start_of_row;
   for (const Source::Row& row : source.rows) {
-    const std::pair start(row.picture, fills ? row.mask : 0);
+    const std::pair start(row.image, fills ? row.mask : 0);
     const auto known = std::ranges::find(starts, start);
     start_of_row.push_back(static_cast<size_t>(known - starts.begin()));
     if (known == starts.end()) starts.push_back(start);
@@ -88,9 +88,9 @@ at::Tensor encode_rows(Pipeline& pipeline, const Source& source, const DenoiseRe
   const at::Tensor pixels = at::empty({static_cast<int64_t>(starts.size()), 3, height, width});
   for (size_t i = 0; i < starts.size(); ++i) {
     monitor.check_cancelled();
-    const io::Image& picture = source.pictures[starts[i].first];
+    const io::Image& image = source.images[starts[i].first];
     const at::Tensor start = pixels_of(
-        fills ? images::fill_masked(picture, source.soft_masks[starts[i].second]) : picture);
+        fills ? images::fill_masked(image, source.soft_masks[starts[i].second]) : image);
     const auto row = static_cast<int64_t>(i);
     pixels.slice(0, row, row + 1).copy_(tensor::extend_border(start, height, width));
   }
@@ -131,20 +131,20 @@ Source prepare_source(const Pipeline& pipeline, const SourceRequest& source,
   const auto width = static_cast<int>(request.width);
   const auto height = static_cast<int>(request.height);
   const auto [latent_height, latent_width] = geometry.latent_size(width, height);
-  const Distinct pictures = find_distinct(source.images, request.seeds.size());
+  const Distinct images = find_distinct(source.images, request.seeds.size());
   const Distinct masks = find_distinct(source.masks, request.seeds.size());
   Source prepared;
   prepared.mask_fill = source.mask_fill;
   prepared.composite = source.composite;
-  for (const io::Image* picture : pictures.images) {
+  for (const io::Image* image : images.images) {
     monitor.check_cancelled();
-    prepared.pictures.push_back(resized(*picture, width, height, source.resize));
+    prepared.images.push_back(resized(*image, width, height, source.resize));
   }
   std::vector<bool> is_black;
-  for (const io::Image* picture : masks.images) {
+  for (const io::Image* image : masks.images) {
     monitor.check_cancelled();
     const io::Image mask =
-        images::make_mask(*picture, width, height, source.resize, source.invert_mask);
+        images::make_mask(*image, width, height, source.resize, source.invert_mask);
     is_black.push_back(images::is_black(mask));
     prepared.soft_masks.push_back(images::soften_mask(mask, source.mask_blur));
     prepared.latent_masks.push_back(images::latent_mask(prepared.soft_masks.back(), latent_width,
@@ -153,7 +153,7 @@ Source prepare_source(const Pipeline& pipeline, const SourceRequest& source,
   }
   for (size_t i = 0; i < request.seeds.size(); ++i) {
     Source::Row row;
-    row.picture = pictures.of_row[i];
+    row.image = images.of_row[i];
     if (!masks.images.empty()) {
       row.mask = masks.of_row[i];
       row.is_kept = is_black[row.mask];
@@ -186,14 +186,14 @@ void start_from(Pipeline& pipeline, const Source& source, DenoiseRequest* reques
   request->init_latents = at::where(request->mask.to(at::kBool), masked, request->init_latents);
 }
 
-void restore_pictures(const Source& source, uint8_t* painted) {
+void restore_images(const Source& source, uint8_t* painted) {
   for (const Source::Row& row : source.rows) {
-    const io::Image& picture = source.pictures[row.picture];
-    const size_t size = picture.pixels.size();
+    const io::Image& image = source.images[row.image];
+    const size_t size = image.pixels.size();
     if (source.unchanged || row.is_kept) {
-      std::ranges::copy(picture.pixels, painted);
+      std::ranges::copy(image.pixels, painted);
     } else if (source.composite && !source.soft_masks.empty()) {
-      images::restore_unmasked(picture, source.soft_masks[row.mask], {painted, size});
+      images::restore_unmasked(image, source.soft_masks[row.mask], {painted, size});
     }
     painted += size;
   }

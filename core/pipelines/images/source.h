@@ -1,4 +1,4 @@
-/// The pictures that a job starts from: from their own sizes to the latents, and back over the
+/// The images that a job starts from: from their own sizes to the latents, and back over the
 /// result.
 #pragma once
 
@@ -13,21 +13,21 @@
 
 namespace kandinsky::pipelines {
 
-/// Pictures and masks at the painted size, each distinct one once.
+/// Images and masks at the painted size, each distinct one once.
 struct Source {
-  /// One picture of the batch, by places in the lists below.
+  /// One image of the batch, by places in the lists below.
   struct Row {
-    size_t picture = 0;
+    size_t image = 0;
     size_t mask = 0;       ///< without meaning where there are no masks
     bool is_kept = false;  ///< its mask is black everywhere
   };
   std::vector<Row> rows;                 ///< [B]
-  std::vector<io::Image> pictures;       ///< RGB
+  std::vector<io::Image> images;       ///< RGB
   std::vector<io::Image> soft_masks;     ///< grey, as images::soften_mask; empty: none
   std::vector<at::Tensor> latent_masks;  ///< [1, 1, h, w], 1: repaint; as many as soft_masks
   MaskFill mask_fill = MaskFill::kOriginal;
   bool composite = true;
-  /// Nothing is to be painted: no step runs, or all masks are black. The result is the pictures.
+  /// Nothing is to be painted: no step runs, or all masks are black. The result is the images.
   bool unchanged = false;
 };
 
@@ -35,21 +35,21 @@ struct Source {
 DenoiseRequest with_stand_ins(const Geometry& geometry, const SourceRequest& source,
                               const DenoiseRequest& request);
 
-/// Checks the whole task and brings pictures and masks to the painted size; runs no network. Says
+/// Checks the whole task and brings images and masks to the painted size; runs no network. Says
 /// through the monitor where nothing is to be repainted.
 /// Throws Error(kInvalidArgument) for what the parts refuse, and for a request that has
 /// init_latents or a mask of its own.
 Source prepare_source(const Pipeline& pipeline, const SourceRequest& source,
                       const DenoiseRequest& request, const Monitor& monitor);
 
-/// Sets init_latents and mask of the request. Each distinct picture is encoded once; sides that are
+/// Sets init_latents and mask of the request. Each distinct image is encoded once; sides that are
 /// no multiple of the size multiple are filled up by repeating the border. Noise for
-/// MaskFill::kLatentNoise comes from the pictures' seeds, by a stream of its own.
+/// MaskFill::kLatentNoise comes from the images' seeds, by a stream of its own.
 void start_from(Pipeline& pipeline, const Source& source, DenoiseRequest* request,
                 const Monitor& monitor);
 
-/// Puts the pictures back outside their masks, bit for bit, unless composite is off; whole where
+/// Puts the images back outside their masks, bit for bit, unless composite is off; whole where
 /// nothing was to be repainted. painted: uint8 [B, height, width, 3], changed in place.
-void restore_pictures(const Source& source, uint8_t* painted);
+void restore_images(const Source& source, uint8_t* painted);
 
 }  // namespace kandinsky::pipelines

@@ -94,7 +94,7 @@ MemoryPlan plan_memory(const MemoryNeeds& needs, int64_t budget) {
   if (const int64_t least = least_budget(needs); budget < least) {
     throw Error(ErrorCode::kOutOfMemory,
                 fmt::format("this needs {} of memory at least, even with its layers read one by "
-                            "one, but {} may be used; allow more, or make the picture smaller",
+                            "one, but {} may be used; allow more, or make the image smaller",
                             format_bytes(least), format_bytes(budget)));
   }
   std::vector<size_t> used;

@@ -40,14 +40,14 @@ struct StageMemory {
   bool repeats = false;
   /// The same as `work`, less what small tiles save of the weights; none if that is nothing.
   std::optional<int64_t> small_tiles_work{};
-  int64_t at_once_work = 0;  ///< on top of `work`, to go on with a picture on each thread
+  int64_t at_once_work = 0;  ///< on top of `work`, to go on with an image on each thread
 };
 
 struct StagePlan {
   std::vector<Holding> holdings;  ///< of each component, while this stage runs
   bool is_frugal = false;         ///< it saves memory while it works
   bool has_small_tiles = false;   ///< it saves some: see Placement::small_tiles
-  bool is_at_once = false;        ///< it works on several pictures at once
+  bool is_at_once = false;        ///< it works on several images at once
   int64_t peak = 0;               ///< bytes in memory at most, with `base`
 };
 

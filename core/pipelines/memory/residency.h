@@ -59,7 +59,7 @@ class Residency {
   /// Whether it is to have small tiles.
   bool has_small_tiles(size_t index) const;
 
-  /// Whether it may work on several pictures at once.
+  /// Whether it may work on several images at once.
   bool is_at_once(size_t index) const;
 
  private:

@@ -21,7 +21,7 @@ struct Text {
 
 using TextMap = std::map<std::string, Text>;
 
-/// The request's texts with every default filled in, one of each kind for each picture.
+/// The request's texts with every default filled in, one of each kind for each image.
 struct Sides {
   Texts prompts{};
   Texts negatives{};
@@ -131,7 +131,7 @@ void encode_texts(const PromptModels& models, const TextOptions& options, const 
   }
 }
 
-/// Image embeddings [1, E] of each picture; empty for a side that the prior is not asked for.
+/// Image embeddings [1, E] of each image; empty for a side that the prior is not asked for.
 struct PriorEmbeds {
   std::vector<at::Tensor> prompts;
   std::vector<at::Tensor> negatives;
@@ -149,28 +149,28 @@ at::Tensor mean_of_chunks(const std::vector<at::Tensor>& runs, size_t first,
   return mean_by_tokens(rows, num_tokens).contiguous();
 }
 
-/// What one picture's image embeddings depend on.
-PriorKey prior_key(const PromptRequest& request, const Sides& sides, size_t picture) {
+/// What one image's image embeddings depend on.
+PriorKey prior_key(const PromptRequest& request, const Sides& sides, size_t image) {
   const bool uses_away = request.prior_guidance_scale > 1.0 || sides.wants_prior_negative();
-  return {.prompt = sides.wants_prompt ? sides.prompts[picture] : "",
-          .steered_away = uses_away ? sides.steered_away[picture] : "",
+  return {.prompt = sides.wants_prompt ? sides.prompts[image] : "",
+          .steered_away = uses_away ? sides.steered_away[image] : "",
           .options = text_options(request),
           .wants_prompt = sides.wants_prompt,
           .wants_negative = sides.wants_prior_negative(),
           .noise = sides.samples_negative ? PriorNoise::kPromptAndNegative : PriorNoise::kPrompt,
-          .seed = request.seeds[picture],
+          .seed = request.seeds[image],
           .num_inference_steps = request.prior_num_inference_steps,
           .guidance_scale = request.prior_guidance_scale};
 }
 
-/// The runs of the prior for these pictures.
-std::vector<PriorImages> run_prior_for(const std::vector<size_t>& pictures,
+/// The runs of the prior for the images of these indices.
+std::vector<PriorImages> run_prior_for(const std::vector<size_t>& indices,
                                        const PromptModels& models, const PromptRequest& request,
                                        const Sides& sides, const TextMap& texts,
                                        const Monitor& monitor) {
   std::vector<PriorItem> items;
   std::vector<size_t> first_item;
-  for (const size_t i : pictures) {
+  for (const size_t i : indices) {
     first_item.push_back(items.size());
     static const std::vector<PriorText> kNone;
     const auto& prompt = sides.wants_prompt ? texts.at(sides.prompts[i]).prior : kNone;
@@ -192,20 +192,20 @@ std::vector<PriorImages> run_prior_for(const std::vector<size_t>& pictures,
         run_prior(prior, models.prior_schedule, items, noise, request, monitor);
     const at::ScalarType dtype = models.prior.placement().dtype;
     std::vector<PriorImages> images;
-    for (size_t i = 0; i < pictures.size(); ++i) {
+    for (size_t i = 0; i < indices.size(); ++i) {
       PriorImages& image = images.emplace_back();
       if (sides.wants_prompt) {
         image.prompt = mean_of_chunks(output.image_embeds, first_item[i],
-                                      texts.at(sides.prompts[pictures[i]]).prior);
+                                      texts.at(sides.prompts[indices[i]]).prior);
         check_finite(image.prompt, "prior", dtype);
       }
       if (sides.wants_prior_negative()) {
         image.negative = mean_of_chunks(output.negative_image_embeds, first_item[i],
-                                        texts.at(sides.steered_away[pictures[i]]).prior);
+                                        texts.at(sides.steered_away[indices[i]]).prior);
         check_finite(image.negative, "prior", dtype);
       }
       if (models.memory != nullptr && output.is_whole)
-        models.memory->images.put(prior_key(request, sides, pictures[i]), image);
+        models.memory->images.put(prior_key(request, sides, indices[i]), image);
     }
     return images;
   });
@@ -239,7 +239,7 @@ PriorEmbeds sample_prior(const PromptModels& models, const PromptRequest& reques
   return embeds;
 }
 
-/// One row for each picture.
+/// One row for each image.
 Embeds make_embeds(const std::vector<at::Tensor>& image_embeds, const Texts& contents,
                    const TextMap& texts) {
   std::vector<Embeds> rows;

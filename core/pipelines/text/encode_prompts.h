@@ -23,7 +23,7 @@ struct PromptModels {
   PromptMemory* memory = nullptr;  ///< null: nothing is kept
 };
 
-/// The image embedding [1, E] of an empty picture, fp32 on the CPU; called where it is needed.
+/// The image embedding [1, E] of an empty image, fp32 on the CPU; called where it is needed.
 using ZeroImageEmbeds = std::function<at::Tensor()>;
 
 /// Texts -> both text encoders -> prior -> embeds; a side that is not wanted stays empty, and no
@@ -31,7 +31,7 @@ using ZeroImageEmbeds = std::function<at::Tensor()>;
 /// not computed again.
 ///
 /// A prompt of several chunks runs the prior once for each, every time from a fresh generator of
-/// the picture's seed, and takes the mean of the image embeddings by their tokens. Noise is drawn
+/// the image's seed, and takes the mean of the image embeddings by their tokens. Noise is drawn
 /// for the negative too only for NegativeImage::kPrior with a negative prompt, whether or not that
 /// side is wanted, so that the other one does not depend on it; its image is then the prior's
 /// result for the text that the prior steers away from. Source: diffusers,

@@ -25,7 +25,7 @@ struct TextKey {
   bool operator==(const TextKey&) const = default;
 };
 
-/// All that one picture's image embeddings depend on.
+/// All that one image's image embeddings depend on.
 struct PriorKey {
   std::string prompt;
   std::string steered_away;
@@ -45,7 +45,7 @@ struct PriorImages {
   at::Tensor negative;  ///< [1, E]
 };
 
-/// What was encoded lately, by value: changing other settings of a picture does not encode its
+/// What was encoded lately, by value: changing other settings of an image does not encode its
 /// prompt again. A full-size text takes half a megabyte.
 struct PromptMemory {
   static constexpr size_t kTexts = 64;

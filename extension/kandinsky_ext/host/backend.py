@@ -79,7 +79,7 @@ def _put_on(facade: Facade, undo: ExitStack) -> None:
     database = getattr(hijack, "embedding_db", None)
     if database is not None:
         _replace(database, "load_textual_inversion_embeddings", lambda *_a, **_k: None, undo)
-    # Else latents and pictures pass through float16, and autocast is around us, on an accelerator.
+    # Else latents and images pass through float16, and autocast is around us, on an accelerator.
     _replace(devices, "dtype", torch.float32, undo)
     _replace(devices, "dtype_vae", torch.float32, undo)
 

@@ -18,7 +18,7 @@ class Job(Protocol):
     model_name: str
 
     def started(self) -> None:
-        """The host's options are now those of the run; pictures are encoded and painted next."""
+        """The host's options are now those of the run; images are encoded and painted next."""
 
     def sample(self, p: Any, x: torch.Tensor, conditioning: Any, unconditional: Any) -> Any:
         """Latents [B, 4, h, w] painted from the noise x."""
@@ -34,15 +34,15 @@ class Job(Protocol):
     ) -> torch.Tensor:
         """Latents painted from the latents x. steps: those of a hires pass, else None."""
 
-    def encode(self, pictures: torch.Tensor) -> torch.Tensor:
-        """Pictures [B, 3, height, width] in -1..1 to latents of the host's size."""
+    def encode(self, images: torch.Tensor) -> torch.Tensor:
+        """Images [B, 3, height, width] in -1..1 to latents of the host's size."""
 
     def decode(self, latents: torch.Tensor) -> torch.Tensor:
-        """Latents [B, 4, h, w] to pictures [B, 3, height, width] in -1..1."""
+        """Latents [B, 4, h, w] to images [B, 3, height, width] in -1..1."""
 
 
 class CheckpointInfo:
-    """The host names files and pictures after this, and keeps prompts apart by its identity."""
+    """The host names files and images after this, and keeps prompts apart by its identity."""
 
     def __init__(self, name: str) -> None:
         self.name = self.name_for_extra = self.model_name = self.title = self.short_title = name
@@ -99,8 +99,8 @@ class Facade(torch.nn.Module):  # type: ignore[misc]  # mypy skips torch
     def decode_first_stage(self, latents: torch.Tensor) -> torch.Tensor:
         return self.job.decode(latents)
 
-    def encode_first_stage(self, pictures: torch.Tensor) -> torch.Tensor:
-        return self.job.encode(pictures)
+    def encode_first_stage(self, images: torch.Tensor) -> torch.Tensor:
+        return self.job.encode(images)
 
     def get_first_stage_encoding(self, latents: torch.Tensor) -> torch.Tensor:
         return latents

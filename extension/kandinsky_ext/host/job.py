@@ -1,4 +1,4 @@
-"""What the host's loop asks for during a run: batches painted, pictures encoded and decoded."""
+"""What the host's loop asks for during a run: batches painted, images encoded and decoded."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ class RunJob:
         if latents is None:
             latents = np.zeros(x.shape, dtype=np.float32)
         if getattr(p, "enable_hr", False):
-            # The host enlarges them, so they must hold the picture and nothing beside it.
+            # The host enlarges them, so they must hold the image and nothing beside it.
             latents = fit(latents, *x.shape[2:])
         return torch.from_numpy(latents).to(x.device)
 
@@ -142,9 +142,9 @@ class RunJob:
             latents = fit(latents, *x.shape[2:])
         return torch.from_numpy(latents).to(x.device)
 
-    def encode(self, pictures: torch.Tensor) -> torch.Tensor:
-        """See `facade.Job`. The host brings one picture at a time, also where several are equal."""
-        values = to_array(pictures.permute(0, 2, 3, 1))
+    def encode(self, images: torch.Tensor) -> torch.Tensor:
+        """See `facade.Job`. The host brings one image at a time, also where several are equal."""
+        values = to_array(images.permute(0, 2, 3, 1))
         pixels = np.clip(np.rint((values + 1) * 127.5), 0, 255).astype(np.uint8)
         width, height = host_size(pixels.shape[2], pixels.shape[1], self._factor)
         latents = [
@@ -153,26 +153,26 @@ class RunJob:
             )
             for one in pixels
         ]
-        return torch.from_numpy(np.concatenate(latents)).to(pictures.device)
+        return torch.from_numpy(np.concatenate(latents)).to(images.device)
 
     def decode(self, latents: torch.Tensor) -> torch.Tensor:
-        """See `facade.Job`. Latents of this run's size give pictures of just the size asked for."""
+        """See `facade.Job`. Latents of this run's size give images of just the size asked for."""
         given = to_array(latents)
         size = self._decoded_size(given)
-        pictures = self._runner.unchanged(given)
-        if pictures is None or pictures.shape[1:3] != size[::-1]:
+        images = self._runner.unchanged(given)
+        if images is None or images.shape[1:3] != size[::-1]:
             if self._nothing_painted and not given.any():
-                pictures = np.zeros((len(given), size[1], size[0], 3), dtype=np.uint8)
+                images = np.zeros((len(given), size[1], size[0], 3), dtype=np.uint8)
             else:
                 width, height = self._runner.latent_size(*size)
-                pictures = self._runner.decode(
+                images = self._runner.decode(
                     fit(given, height, width),
                     width=size[0],
                     height=size[1],
                     tiling=self._tiling(),
                 )
         # The host cuts off where others round, so aim at the middle of each of the 256 steps.
-        values = (pictures.astype(np.float32) + 0.5) / 255 * 2 - 1
+        values = (images.astype(np.float32) + 0.5) / 255 * 2 - 1
         return torch.from_numpy(values).permute(0, 3, 1, 2).contiguous().to(latents.device)
 
     def _paint(
@@ -268,7 +268,7 @@ class RunJob:
         return np.ascontiguousarray(np.repeat(one, batch, axis=0))
 
     def _size_of(self, p: Any, x: torch.Tensor) -> tuple[int, int]:
-        """Width and height in pixels of the picture that has the latents x."""
+        """Width and height in pixels of the image that has the latents x."""
         size = (int(p.width), int(p.height))
         if not _is_hr_pass(p) and host_size(*size, self._factor) == tuple(x.shape[:1:-1]):
             return size

@@ -15,7 +15,7 @@ NETWORKS_REMARK = "Prompt: Kandinsky has no use for extra networks such as <lora
 
 
 def positive(p: Any, conditioning: Any, steps: Steps) -> list[tuple[Phrase, ...]]:
-    """What guides each picture, from the structure whose leaves are the texts that the facade
+    """What guides each image, from the structure whose leaves are the texts that the facade
     returned. The parts of an AND are phrases at the same steps, each with its weight.
     """
     if getattr(p, "extra_network_data", None):

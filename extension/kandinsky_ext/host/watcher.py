@@ -32,7 +32,7 @@ class HostWatcher:
             shared.total_tqdm.update()
 
     def stop_wanted(self) -> bool:
-        # Not stopping_generation: that one means "after this picture", and the host's own loop
+        # Not stopping_generation: that one means "after this image", and the host's own loop
         # obeys it.
         return bool(shared.state.interrupted or shared.state.skipped)
 
@@ -44,13 +44,13 @@ class HostWatcher:
         interval = self._interval()
         return interval > 0 and step % interval == 0
 
-    def show(self, pictures: npt.NDArray[np.uint8]) -> None:
+    def show(self, previews: npt.NDArray[np.uint8]) -> None:
         enlarged = [
-            Image.fromarray(picture).resize(
-                (picture.shape[1] * LATENT_FACTOR, picture.shape[0] * LATENT_FACTOR),
+            Image.fromarray(preview).resize(
+                (preview.shape[1] * LATENT_FACTOR, preview.shape[0] * LATENT_FACTOR),
                 Image.Resampling.BICUBIC,
             )
-            for picture in pictures
+            for preview in previews
         ]
         grid = shared.opts.show_progress_grid and len(enlarged) > 1
         # The host's other way, state.current_latent, would decode with Stable Diffusion's
@@ -62,7 +62,7 @@ class HostWatcher:
 
     @staticmethod
     def _interval() -> int:
-        """In steps; 0 for none. The host's -1 means: only when the picture is finished, which
+        """In steps; 0 for none. The host's -1 means: only when the image is finished, which
         needs nothing from us.
         """
         if not shared.opts.live_previews_enable:

@@ -10,7 +10,7 @@ from modules import images, shared
 
 from kandinsky_ext import mixing
 from kandinsky_ext.controls import Settings
-from kandinsky_ext.host import backend, forge, pictures
+from kandinsky_ext.host import backend, forge, image_inputs
 from kandinsky_ext.mixing import Mix
 
 FULL_DECODING = {"sd_vae_decode_method": "Full", "sd_vae_encode_method": "Full"}
@@ -19,7 +19,7 @@ HIRES_DENOISING = 0.75
 """The host's own default, which its API leaves out."""
 NO_CHECKPOINT = (None, "", "None", "none", "Use same checkpoint")
 USE_SAME = {"hr_sampler_name": "Use same sampler", "hr_scheduler": "Use same scheduler"}
-"""The page's words for none, which a pasted or API call's picture may bring."""
+"""The page's words for none, which a pasted or API call's image may bring."""
 KEPT_AS = "kandinsky_wishes"
 
 
@@ -33,7 +33,7 @@ class Wishes:
 def take(p: Any, settings: Settings) -> Wishes:
     """Switches off what would reach for Stable Diffusion's parts, and keeps what was asked of them.
 
-    Raises UserError for a mix that lacks a picture.
+    Raises UserError for a mix that lacks an image.
     """
     wishes = Wishes(mix=_mix(p, settings))
     switch_off(p)
@@ -88,9 +88,9 @@ def _mix(p: Any, settings: Settings) -> Mix | None:
     background = getattr(shared.opts, "img2img_background_color", "#ffffff")
     return mixing.make(
         settings,
-        picture_1=pictures.read(mixing.LABELS["mix_picture_1"], settings.mix_picture_1),
-        picture_2=pictures.read(mixing.LABELS["mix_picture_2"], settings.mix_picture_2),
+        image_1=image_inputs.read(mixing.LABELS["mix_image_1"], settings.mix_image_1),
+        image_2=image_inputs.read(mixing.LABELS["mix_image_2"], settings.mix_image_2),
         init_images=[
-            images.flatten(picture, background) for picture in getattr(p, "init_images", None) or []
+            images.flatten(image, background) for image in getattr(p, "init_images", None) or []
         ],
     )

@@ -66,7 +66,7 @@ TEST(TorchLine, ConfigsAndFoldersCross) {
   EXPECT_EQ(config.keys().size(), 3U);
 }
 
-TEST(TorchLine, PicturesCross) {
+TEST(TorchLine, ImagesCross) {
   const io::Image image{2, 1, 3, {1, 2, 3, 4, 5, 6}};
   const std::vector<std::uint8_t> png =
       io::encode_image(image, io::ImageFormat::kPng, {.parameters = "круг", .quality = 90});

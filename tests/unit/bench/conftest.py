@@ -52,7 +52,7 @@ def found() -> Measurements:
     add("unet-1024", 1024, engine=Result([20.0]))
     add("decode-512", 512, engine=Result([3.0]), diffusers=Result([12.0]), tuned=Result([6.0]))
     add("decode-1024", 1024, engine=Result([15.0]))
-    add("picture", 512, engine=Result([50.0]))
+    add("image", 512, engine=Result([50.0]))
     add("memory", 512, "GB", engine=Result([7.0]), diffusers=Result([14.0]))
     measured.parts["unet-512"].flop = 1.6e12
     measured.parts["unet-512"].rate = 500e9

@@ -28,7 +28,7 @@ def test_each_axis_with_several_places_has_a_sentence(found: Measurements) -> No
     assert [line.split(":")[0] for line in lines] == [
         "UNet step by megapixels",
         "MoVQ decode by megapixels",
-        "UNet step by pictures",
+        "UNet step by images",
     ]
     assert "4 times as much costs 5.00 times as much (+25% against linear)" in lines[0]
     assert "4 times as much costs 3.75 times as much (-6% against linear)" in lines[2]

@@ -59,6 +59,6 @@ def test_the_documents_tell_what_the_last_bench_measured(
         assert (tmp_path / name).read_text(encoding="utf-8") == (root / name).read_text("utf-8")
 
 
-def test_without_growth_there_is_no_picture(found: Measurements) -> None:
+def test_without_growth_there_is_no_image(found: Measurements) -> None:
     found.parts = {"unet-512": found.parts["unet-512"]}
     assert "growth.png" not in publish.growth_section(found)

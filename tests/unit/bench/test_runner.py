@@ -20,7 +20,7 @@ sys.path.insert(0, {folder!r})
 from protocol import serve
 
 OPTIONS = json.loads(sys.argv[1])
-NAMES = ("load", "unload", "flop", "unet", "text", "start", "picture", "versions", "convolution")
+NAMES = ("load", "unload", "flop", "unet", "text", "start", "image", "versions", "convolution")
 
 def handler(name):
     def answer(**fields):
@@ -111,8 +111,8 @@ def test_loading_goes_on_without_who_fails(team: Crew, fails: Fails, what: str) 
 
 
 def test_what_only_the_engine_does_is_left_out_where_it_fails(team: Crew, fails: Fails) -> None:
-    fails[ENGINE] = {"start": "killed", "picture": "killed"}
+    fails[ENGINE] = {"start": "killed", "image": "killed"}
     assert [part.name for part in whole.load(team, EXTENT, ALL)] == ["load"]
-    assert list(whole.picture(team, EXTENT, ALL)) == []
+    assert list(whole.image(team, EXTENT, ALL)) == []
     fails[ENGINE] = {"load": "raises"}
-    assert list(whole.picture(team, EXTENT, ALL)) == []
+    assert list(whole.image(team, EXTENT, ALL)) == []

@@ -33,9 +33,9 @@ def test_ours_stands_beside_each_of_the_others(found: Measurements) -> None:
     assert "compiled" not in text.split("### Targets")[0]
 
 
-def test_pictures_of_the_others_are_sums_and_say_so(found: Measurements) -> None:
+def test_images_of_the_others_are_sums_and_say_so(found: Measurements) -> None:
     text = table.report(found)
-    assert row(text, "title of picture")[1:4] == ["50.0 s", "1063 s (of its parts)", "0.047"]
+    assert row(text, "title of image")[1:4] == ["50.0 s", "1063 s (of its parts)", "0.047"]
     same = row(text, "the same with as many steps everywhere")
     assert same[2] == "263 s (of its parts)"
 
@@ -48,7 +48,7 @@ def test_targets_are_met_or_missed_or_not_measured(found: Measurements) -> None:
     assert row(text, "UNet guided step, 512 px / compiled")[3] == "not measured"
 
 
-def test_a_model_of_small_pictures_has_no_targets(found: Measurements) -> None:
+def test_a_model_of_small_images_has_no_targets(found: Measurements) -> None:
     for part in found.parts.values():
         part.size = 64
     assert "Targets" not in table.report(found)
@@ -101,5 +101,5 @@ def test_the_short_table_has_no_ratios(found: Measurements) -> None:
     text = table.short_table(found)
     assert row(text, "title of unet-512")[1:] == ["4.00 s", "10.0 s", "5.00 s"]
     assert row(text, "title of memory")[1:] == ["7.00 GB", "14.0 GB", "-"]
-    assert row(text, "title of picture")[1:3] == ["50.0 s", "1063 s (of its parts)"]
+    assert row(text, "title of image")[1:3] == ["50.0 s", "1063 s (of its parts)"]
     assert "Some CPU" in text

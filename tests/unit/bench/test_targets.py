@@ -19,10 +19,10 @@ def value(found: Measurements, title: str) -> float | None:
         ("prior, 25 guided steps / diffusers fp32", 2.0 / 50),
         ("MoVQ decode, 512 px / bf16 channels-last", 0.5),
         # 0.7 + 50 + 100 x 10 + 12 seconds of theirs
-        ("whole picture, 20 steps / diffusers fp32 with 100 steps", 50 / 1062.7),
+        ("whole image, 20 steps / diffusers fp32 with 100 steps", 50 / 1062.7),
         ("UNet step, 1024 px / 4 steps of 512 px", 1.25),
         # 0.1 + 2 + 20 x 20 + 15 seconds, and 0.1 + 2 + 20 x 4 + 3
-        ("whole picture, 1024 px / 4 of 512 px, of their parts", 417.1 / 85.1 / 4),
+        ("whole image, 1024 px / 4 of 512 px, of their parts", 417.1 / 85.1 / 4),
         ("batch of 4 / single ones", 3.75),
     ],
 )
@@ -34,7 +34,7 @@ def test_what_was_not_measured_has_no_value(found: Measurements) -> None:
     assert value(found, "UNet guided step, 512 px / compiled") is None
     assert value(found, "peak memory, streamed, 512 px") is None
     del found.parts["text"]
-    assert value(found, "whole picture, 20 steps / diffusers fp32 with 100 steps") is None
+    assert value(found, "whole image, 20 steps / diffusers fp32 with 100 steps") is None
     found.parts["unet-512"].flop = 0
     assert value(found, "UNet guided step, rate / the machine's best convolution") is None
 

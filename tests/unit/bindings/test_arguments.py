@@ -377,28 +377,28 @@ def test_embeds_are_asked_for_by_name(engine: kandinsky.Engine) -> None:
 
 def test_views_and_read_only_arrays_are_fine(tmp_path: Path) -> None:
     """The stride of an axis of length one means nothing, and nothing is written to."""
-    picture = np.arange(8 * 8 * 3, dtype=np.uint8).reshape(8, 8, 3)
-    picture.setflags(write=False)
-    kandinsky.save_image(tmp_path / "whole.png", picture)
-    kandinsky.save_image(tmp_path / "rows.png", picture[2:4])
-    column = np.lib.stride_tricks.as_strided(picture[0, :1], (1, 1, 3), (999, 777, 1))
+    image = np.arange(8 * 8 * 3, dtype=np.uint8).reshape(8, 8, 3)
+    image.setflags(write=False)
+    kandinsky.save_image(tmp_path / "whole.png", image)
+    kandinsky.save_image(tmp_path / "rows.png", image[2:4])
+    column = np.lib.stride_tricks.as_strided(image[0, :1], (1, 1, 3), (999, 777, 1))
     kandinsky.save_image(tmp_path / "point.png", column)
     assert (tmp_path / "point.png").stat().st_size > 0
 
 
 def test_paths(tmp_path: Path) -> None:
-    picture = np.zeros((4, 4, 3), np.uint8)
-    kandinsky.save_image(tmp_path / "круг.png", picture)
-    kandinsky.save_image(os.fspath(tmp_path / "круг.png"), picture, "two")
+    image = np.zeros((4, 4, 3), np.uint8)
+    kandinsky.save_image(tmp_path / "круг.png", image)
+    kandinsky.save_image(os.fspath(tmp_path / "круг.png"), image, "two")
     assert [path.name for path in tmp_path.iterdir()] == ["круг.png"]
-    refused("path", kandinsky.save_image, 3, picture)
-    assert "character 1" in refused("path", kandinsky.save_image, "a\ud800.png", picture)
-    refused("path", kandinsky.save_image, "a\0.png", picture)
-    refused("path", kandinsky.save_image, b"a\0.png", picture)
+    refused("path", kandinsky.save_image, 3, image)
+    assert "character 1" in refused("path", kandinsky.save_image, "a\ud800.png", image)
+    refused("path", kandinsky.save_image, "a\0.png", image)
+    refused("path", kandinsky.save_image, b"a\0.png", image)
     refused("path", kandinsky.load_image, None)
     refused("model_dir", kandinsky.Engine, None)
     refused("inpaint_dir", kandinsky.Engine, tmp_path, inpaint_dir=3)
-    refused("parameters", kandinsky.save_image, tmp_path / "x.png", picture, b"bytes")
+    refused("parameters", kandinsky.save_image, tmp_path / "x.png", image, b"bytes")
 
 
 @pytest.mark.parametrize("name", ["image", "image.gif", "none/image.png"])

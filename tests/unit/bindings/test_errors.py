@@ -47,7 +47,7 @@ def test_there_is_a_class_for_every_status() -> None:
 
 def test_invalid_argument() -> None:
     with pytest.raises(kandinsky.InvalidArgumentError, match="array"):
-        kandinsky.save_image("picture.png", np.zeros((0, 4, 3), np.uint8))
+        kandinsky.save_image("image.png", np.zeros((0, 4, 3), np.uint8))
 
 
 def test_not_found(tmp_path: Path) -> None:

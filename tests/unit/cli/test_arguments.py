@@ -342,7 +342,7 @@ def test_any_language_passes(good: str) -> None:
 class TestOutput:
     """Bad places are told before anything is painted: here even before the model is looked for."""
 
-    @pytest.mark.parametrize("name", ["picture", "picture.bmp", "picture.png.txt", ".png"])
+    @pytest.mark.parametrize("name", ["image", "image.bmp", "image.png.txt", ".png"])
     def test_unknown_ending(self, tmp_path: Path, name: str) -> None:
         line = refused(INVALID, *PAINT, "--output", tmp_path / name)
         assert ".png" in line
@@ -355,7 +355,7 @@ class TestOutput:
 
     def test_below_a_file(self, tmp_path: Path) -> None:
         (tmp_path / "file").write_text("")
-        for place in ("file/picture.png", "file/", "file/folder/"):
+        for place in ("file/image.png", "file/", "file/folder/"):
             assert str(tmp_path / "file") in refused(
                 INVALID, *PAINT, "--output", f"{tmp_path}/{place}"
             )
@@ -366,7 +366,7 @@ class TestOutput:
 
     def test_nothing_can_be_created(self) -> None:
         """Even the superuser cannot create files in /proc."""
-        assert "/proc" in refused(IO, *PAINT, "--output", "/proc/picture.png")
+        assert "/proc" in refused(IO, *PAINT, "--output", "/proc/image.png")
         assert "/proc" in refused(IO, *PAINT, "--output", "/proc/folder/")
 
     @pytest.mark.skipif(os.geteuid() == 0, reason="the superuser may write everywhere")

@@ -13,7 +13,7 @@ def one(noun: str = "circle", color: str = "red", ground: str = "white", **kwarg
     return scenes.Scene((ground, ground), (scenes.Thing(noun, color, **values),))
 
 
-def test_same_seed_gives_the_same_picture() -> None:
+def test_same_seed_gives_the_same_image() -> None:
     scene = scenes.random_scene(np.random.default_rng(7))
     first, second = (scenes.draw(scene, rng=np.random.default_rng(1)) for _ in range(2))
     assert np.array_equal(first, second)

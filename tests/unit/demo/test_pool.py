@@ -1,4 +1,4 @@
-"""The UNets' pool: pictures keep their own scenes and captions, whatever changes afterwards."""
+"""The UNets' pool: images keep their own scenes and captions, whatever changes afterwards."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def options(pool: ModuleType, work: Path, seed: int = 0) -> object:
     return pool.Options(work=work, seed=seed)
 
 
-def test_pictures_keep_their_scenes(
+def test_images_keep_their_scenes(
     pool: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     drawn = []
@@ -91,7 +91,7 @@ def test_pictures_keep_their_scenes(
     real = pool.draw
     monkeypatch.setattr(pool, "draw", draw)
     pool.make(options(pool, tmp_path))
-    # Each shard is drawn twice: for MoVQ, and for the picture tower.
+    # Each shard is drawn twice: for MoVQ, and for the image tower.
     shown = [drawn[i : i + PART] for i in range(0, len(drawn), 2 * PART)]
     shown = [scene for part in shown for scene in part]
 
@@ -102,7 +102,7 @@ def test_pictures_keep_their_scenes(
     assert len(found) == 11 * PART
 
 
-def test_small_pictures_that_cannot_be_told_are_drawn_anew(
+def test_small_images_that_cannot_be_told_are_drawn_anew(
     pool: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[tuple[object, tuple[int, ...]]] = []
@@ -122,7 +122,7 @@ def test_small_pictures_that_cannot_be_told_are_drawn_anew(
         assert [scene.kind for scene in scenes] == [scene.kind for scene in before.scenes[size]]
         for scene, latents in zip(scenes, found.latents[size], strict=True):
             assert scene.kind == "composition" or scene.things[0].noun == "ring"
-            # They are those of this scene's picture: its ground's colour is in the corner.
+            # They are those of this scene's image: its ground's colour is in the corner.
             corner = (latents[:, 0, 0].float() + 1) * 127.5
             ground = torch.tensor(scenes_module.COLORS[scene.ground[0]])
             assert (corner - ground).abs().max() < 6 or scene.kind == "composition"
@@ -137,7 +137,7 @@ def test_a_pool_without_its_scenes_is_refused(pool: ModuleType, tmp_path: Path) 
         pool.Pool(options(pool, tmp_path))
 
 
-def test_guesses_are_about_the_pools_pictures(
+def test_guesses_are_about_the_pools_images(
     pool: ModuleType, guesses: ModuleType, tmp_path: Path
 ) -> None:
     chosen = options(pool, tmp_path)
@@ -150,7 +150,7 @@ def test_guesses_are_about_the_pools_pictures(
     for path in (tmp_path / "pool").iterdir():
         path.unlink()
     pool.make(options(pool, tmp_path, seed=1))
-    with pytest.raises(ValueError, match=r"64x64-0000\.pt is about other pictures"):
+    with pytest.raises(ValueError, match=r"64x64-0000\.pt is about other images"):
         guesses.Guesses(chosen, pool.Pool(chosen))
 
 

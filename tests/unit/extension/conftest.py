@@ -106,9 +106,9 @@ def bare_host(tmp_path, monkeypatch, clean_modules):
         kind = host.processing.StableDiffusionProcessingTxt2Img
         return generate(host.script, kind, args, values)
 
-    def img2img(*pictures, args=(), **values):
+    def img2img(*images, args=(), **values):
         kind = host.processing.StableDiffusionProcessingImg2Img
-        values = {"init_images": list(pictures), **values}
+        values = {"init_images": list(images), **values}
         return generate(host.img2img_script, kind, args, values)
 
     def generate(script, kind, args, values):

@@ -96,7 +96,7 @@ def test_a_script_that_paints_again_and_again(host, other):
     assert host.snapshot() == before
 
 
-def test_a_script_that_grows_a_picture(host, other):
+def test_a_script_that_grows_an_image(host, other):
     def outpaint(p):
         wide = Image.new("RGB", (256, 128))
         wide.paste(RED, (0, 0))
@@ -115,30 +115,30 @@ def test_a_script_that_grows_a_picture(host, other):
 
 def test_a_script_that_works_on_copies(host, other):
     def plot(p):
-        pictures = []
+        images = []
         for name in ("Euler", "DDIM"):
             cell = copy.copy(p)
             cell.sampler_name = name
-            pictures.append(host.processing.process_images(cell))
+            images.append(host.processing.process_images(cell))
             cell.close()
         host.sd_models.reload_model_weights()
-        return pictures
+        return images
 
-    pictures = other(plot, prompt="x", tiling=True)
+    images = other(plot, prompt="x", tiling=True)
     assert [call["sampler"] for call in host.called("denoise")] == ["Euler", "DDIM"]
     assert [call["tiling"] for call in host.called("denoise")] == [True, True]
-    assert "Sampler: Euler" in pictures[0].infotexts[0]
+    assert "Sampler: Euler" in images[0].infotexts[0]
     assert host.sd_models.model_data.sd_model is None
 
 
-def test_mixing_follows_the_picture_of_each_turn(host, other):
+def test_mixing_follows_the_image_of_each_turn(host, other):
     def loopback(p):
         for colour in ("red", "lime"):
             p.init_images = [Image.new("RGB", (128, 128), colour)]
             processed = host.processing.process_images(p)
         return processed
 
-    args = (True, *host.settings(mix=True, mix_picture_2=RED))
+    args = (True, *host.settings(mix=True, mix_image_2=RED))
     other(loopback, args, img2img=True, init_images=[RED])
     firsts = [call["images"][0].tolist() for call in host.called("combine")]
     assert firsts == [[[255, 0, 0]], [[0, 255, 0]]]
@@ -195,7 +195,7 @@ def test_a_script_that_goes_on_after_errors_still_tells_them(host, other):
     assert comment.startswith('Kandinsky: There is no Kandinsky model "gone"')
 
 
-def test_a_missing_picture_stops_the_run(host, other):
+def test_a_missing_image_stops_the_run(host, other):
     before = host.snapshot()
     with pytest.raises(host.ext("errors").UserError, match="choose it again"):
         other(args=(True, *host.settings(mix=True)))

@@ -3,7 +3,7 @@
 import pytest
 from PIL import Image
 
-PICTURE = Image.new("RGB", (128, 128))
+IMAGE = Image.new("RGB", (128, 128))
 MASK = Image.new("L", (128, 128), 255)
 
 
@@ -26,8 +26,8 @@ RUNS = {
     "txt2img": lambda host: host.txt2img(prompt="x", batch_size=2, n_iter=2),
     "hires, latents": lambda host: host.txt2img(prompt="x", enable_hr=True, hr_upscaler="Latent"),
     "hires, pixels": lambda host: host.txt2img(prompt="x", enable_hr=True, hr_upscaler="Lanczos"),
-    "img2img": lambda host: host.img2img(PICTURE, prompt="x"),
-    "inpaint": lambda host: host.img2img(PICTURE, prompt="x", image_mask=MASK),
+    "img2img": lambda host: host.img2img(IMAGE, prompt="x"),
+    "inpaint": lambda host: host.img2img(IMAGE, prompt="x", image_mask=MASK),
 }
 
 
@@ -119,7 +119,7 @@ def test_remarks_are_made_once(forge):
 
 
 def test_tiling(forge):
-    processed = forge.img2img(PICTURE, tiling=True)
+    processed = forge.img2img(IMAGE, tiling=True)
     assert forge.called("denoise")[0]["tiling"] is True
     assert "Tiling: True" in processed.infotexts[0]
 

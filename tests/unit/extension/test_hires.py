@@ -104,7 +104,7 @@ def test_sizes_that_are_no_multiples(host, upscaler, width, scale):
     assert processed.images[0].size == size
 
 
-def test_what_lies_beside_the_picture_is_not_enlarged(host, monkeypatch):
+def test_what_lies_beside_the_image_is_not_enlarged(host, monkeypatch):
     denoise = host.engine.Engine.denoise
 
     def marked(self, *args, **options):

@@ -1,4 +1,4 @@
-"""Parameters written into pictures and pasted back."""
+"""Parameters written into images and pasted back."""
 
 import gradio as gr
 import pytest
@@ -9,7 +9,7 @@ def draw(host):
         return host.script.ui(False)
 
 
-def test_what_a_picture_says(host):
+def test_what_an_image_says(host):
     text = host.txt2img(prompt="a, b", negative_prompt="c: d", seed=3).infotexts[0]
     params = host.infotext_utils.parse_generation_parameters(text)
     assert params["Prompt"] == "a, b"
@@ -24,7 +24,7 @@ def test_what_a_picture_says(host):
     assert params["Seed"] == "3"
 
 
-def test_what_has_no_part_in_the_picture_is_left_out(host):
+def test_what_has_no_part_in_the_image_is_left_out(host):
     host.shared.opts.CLIP_stop_at_last_layers = 2
     host.shared.opts.randn_source = "NV"
     host.shared.opts.eta_noise_seed_delta = 31337
@@ -56,7 +56,7 @@ def test_a_dictionary_shared_with_an_earlier_run_keeps_nothing(host):
     "given",
     [(25, 4.0, "Automatic", "auto"), (7, 2.5, "toy", "fp32"), (1000, 20.0, "second, odd", "bf16")],
 )
-def test_pasting_gives_every_control_what_painted_the_picture(host, given):
+def test_pasting_gives_every_control_what_painted_the_image(host, given):
     (host.models / "Kandinsky" / "second, odd").mkdir()
     for name in ("model_index.json",):
         content = (host.toy / name).read_text()
@@ -96,7 +96,7 @@ def test_any_text_survives_the_hosts_parser(host, value):
     assert params["Key"] == value
 
 
-def test_pasting_a_picture_of_others_leaves_the_controls_alone(host):
+def test_pasting_an_image_of_others_leaves_the_controls_alone(host):
     draw(host)
     params, values = host.infotext_utils.paste(
         host.script.infotext_fields, "a cat\nSteps: 20, Sampler: Euler a, Seed: 1"
@@ -105,7 +105,7 @@ def test_pasting_a_picture_of_others_leaves_the_controls_alone(host):
     assert params["Sampler"] == "Euler a"
 
 
-def test_what_is_not_in_a_picture_of_ours_is_pasted_as_its_default(host):
+def test_what_is_not_in_an_image_of_ours_is_pasted_as_its_default(host):
     changed = host.settings(sampler="DDPM", long_prompts=True, guidance_end=0.5)
     text = host.txt2img(args=changed).infotexts[0]
     assert "Kandinsky sampler: DDPM" in text

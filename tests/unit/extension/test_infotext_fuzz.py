@@ -92,7 +92,7 @@ def test_what_was_set_is_pasted(host):
     random_source = random.Random(1)
     controls, infotext, mixing = host.ext("controls"), host.ext("infotext"), host.ext("mixing")
     fields = [key for _, key in infotext.paste_fields([None] * len(controls.CONTROLS))]
-    rows = [control for control in controls.CONTROLS if type(control).__name__ != "Picture"]
+    rows = [control for control in controls.CONTROLS if type(control).__name__ != "Image"]
     pixels = np.zeros((1, 1, 3), np.uint8)
     for _ in range(RUNS):
         settings = random_settings(random_source, controls)

@@ -1,4 +1,4 @@
-"""The panel that mixes what guides a picture on its image side."""
+"""The panel that mixes what guides an image on its image side."""
 
 import base64
 import io
@@ -13,7 +13,7 @@ RED, BLUE = Image.new("RGB", (40, 30), (200, 0, 0)), Image.new("RGB", (64, 64), 
 
 
 def mixed(host, **named):
-    return host.settings(mix=True, **{"mix_picture_2": RED, **named})
+    return host.settings(mix=True, **{"mix_image_2": RED, **named})
 
 
 def weights(host):
@@ -22,47 +22,47 @@ def weights(host):
 
 def test_off_it_costs_nothing(host):
     plain = host.txt2img(prompt="x").images[0]
-    off = host.txt2img(prompt="x", args=host.settings(mix_picture_2=RED, mix_strength_1=2)).images[
+    off = host.txt2img(prompt="x", args=host.settings(mix_image_2=RED, mix_strength_1=2)).images[
         0
     ]
     assert plain.tobytes() == off.tobytes()
     assert host.called("encode_images") == host.called("combine") == []
 
 
-def test_prompt_and_picture(host):
+def test_prompt_and_image(host):
     processed = host.txt2img(prompt="x", batch_size=2, args=mixed(host, mix_strength_2=1.5))
     (call,) = host.called("combine")
     assert (call["weights"], call["method"]) == ([0.5, 1.5], "sum")
-    prompts, picture = call["images"]
+    prompts, image = call["images"]
     assert prompts.shape == (2, 3)
-    assert (picture == [[200, 0, 0]]).all()
+    assert (image == [[200, 0, 0]]).all()
     assert processed.images[1].tobytes() != processed.images[2].tobytes()
     assert len(host.called("encode_prompts")) == 1
     assert len(host.called("encode_images")) == 1
 
 
-def test_two_pictures_in_txt2img(host):
-    host.txt2img(prompt="x", batch_size=2, args=mixed(host, mix_picture_1=BLUE))
+def test_two_images_in_txt2img(host):
+    host.txt2img(prompt="x", batch_size=2, args=mixed(host, mix_image_1=BLUE))
     first, second = host.called("combine")[0]["images"]
     assert (first == [[0, 0, 200]] * 2).all()
     assert (second == [[200, 0, 0]]).all()
 
 
-def test_img2img_mixes_its_own_picture(host):
+def test_img2img_mixes_its_own_image(host):
     host.img2img(BLUE, prompt="x", args=mixed(host))
     first, _ = host.called("combine")[0]["images"]
     assert (first == [[0, 0, 200]]).all()
     assert host.called("denoise")[0]["init_latents"] is not None
 
 
-def test_img2img_with_a_picture_of_its_own_for_each(host):
+def test_img2img_with_an_image_of_its_own_for_each(host):
     host.img2img(BLUE, RED, batch_size=2, prompt="[a:b:0.5]", steps=8, args=mixed(host))
     first, _ = host.called("combine")[0]["images"]
     assert first.tolist() == [[0, 0, 200], [0, 0, 200], [200, 0, 0], [200, 0, 0]]
 
 
 def test_img2img_can_mix_the_prompt_instead(host):
-    host.img2img(BLUE, prompt="x", args=mixed(host, mix_items="Prompt + picture"))
+    host.img2img(BLUE, prompt="x", args=mixed(host, mix_items="Prompt + image"))
     first, _ = host.called("combine")[0]["images"]
     assert (first != [[0, 0, 200]]).any()
 
@@ -89,7 +89,7 @@ def test_each_row_of_a_changing_prompt_is_mixed(host):
     assert host.called("combine")[0]["images"][0].shape == (2, 3)
 
 
-def test_a_picture_is_looked_at_once(host):
+def test_an_image_is_looked_at_once(host):
     for strength in (0.5, 1.0):
         host.txt2img(prompt="x", args=mixed(host, mix_strength_1=strength))
     assert len(host.called("encode_images")) == 1
@@ -103,23 +103,23 @@ def encoded(image, prefix=""):
 
 
 @pytest.mark.parametrize("prefix", ["", "data:image/png;base64,"])
-def test_pictures_from_the_api_are_text(host, prefix):
+def test_images_from_the_api_are_text(host, prefix):
     from_page = host.txt2img(prompt="x", args=mixed(host))
-    from_api = host.txt2img(prompt="x", args=mixed(host, mix_picture_2=encoded(RED, prefix)))
+    from_api = host.txt2img(prompt="x", args=mixed(host, mix_image_2=encoded(RED, prefix)))
     assert from_api.images[0].tobytes() == from_page.images[0].tobytes()
     assert from_api.infotexts == from_page.infotexts
 
 
-def test_pictures_as_arrays(host):
+def test_images_as_arrays(host):
     from_page = host.txt2img(prompt="x", args=mixed(host))
-    as_array = host.txt2img(prompt="x", args=mixed(host, mix_picture_2=np.asarray(RED)))
+    as_array = host.txt2img(prompt="x", args=mixed(host, mix_image_2=np.asarray(RED)))
     assert as_array.images[0].tobytes() == from_page.images[0].tobytes()
 
 
 @pytest.mark.parametrize("given", ["no base64!", "aGVsbG8=", 7, [["x"]]])
-def test_what_is_no_picture_is_said(host, given):
+def test_what_is_no_image_is_said(host, given):
     with pytest.raises(host.ext("errors").UserError, match=r'"Extra image .*" is no image'):
-        host.txt2img(args=mixed(host, mix_picture_2=given))
+        host.txt2img(args=mixed(host, mix_image_2=given))
     assert host.called("encode_prompts") == []
 
 
@@ -135,8 +135,8 @@ def test_what_is_no_picture_is_said(host, given):
         ("1", (4, 6, 3)),
     ],
 )
-def test_pictures_of_all_kinds(host, mode, shape):
-    host.txt2img(args=mixed(host, mix_picture_2=Image.new(mode, (6, 4))))
+def test_images_of_all_kinds(host, mode, shape):
+    host.txt2img(args=mixed(host, mix_image_2=Image.new(mode, (6, 4))))
     assert host.called("encode_images")[0]["shapes"] == [shape]
 
 
@@ -174,24 +174,24 @@ def test_a_key_colour_is_transparent(host, values, depth, colour, key):
         assert np.array_equal(pixels[..., :3], high)
 
 
-def test_a_picture_is_turned_upright(host):
+def test_an_image_is_turned_upright(host):
     turned = Image.new("RGB", (6, 4))
     turned.getexif()[0x0112] = 6
     buffer = io.BytesIO()
     turned.save(buffer, "JPEG", exif=turned.getexif())
-    host.txt2img(args=mixed(host, mix_picture_2=Image.open(buffer)))
+    host.txt2img(args=mixed(host, mix_image_2=Image.open(buffer)))
     assert host.called("encode_images")[0]["shapes"] == [(6, 4, 3)]
 
 
 @pytest.mark.parametrize(
     ("named", "words"),
     [
-        ({"mix_picture_2": None}, "please choose it again"),
-        ({"mix_picture_2": ""}, "please choose it again"),
-        ({"mix_items": "Picture + picture"}, r"Image 1 \(optional\)"),
+        ({"mix_image_2": None}, "please choose it again"),
+        ({"mix_image_2": ""}, "please choose it again"),
+        ({"mix_items": "Image + image"}, r"Image 1 \(optional\)"),
     ],
 )
-def test_a_missing_picture_is_said(host, named, words):
+def test_a_missing_image_is_said(host, named, words):
     with pytest.raises(host.ext("errors").UserError, match=words):
         host.txt2img(args=mixed(host, **named))
 
@@ -201,39 +201,39 @@ def test_strengths_that_a_method_cannot_take_are_the_engines_to_refuse(host):
         host.txt2img(args=mixed(host, mix_strength_1=-0.5, mix_method="slerp"))
 
 
-def test_what_was_mixed_is_in_the_metadata_but_for_the_picture(host):
+def test_what_was_mixed_is_in_the_metadata_but_for_the_image(host):
     args = mixed(host, mix_strength_1=-0.5, mix_strength_2=1.25)
     first = host.txt2img(prompt="x", args=args)
     text = first.infotexts[0]
     for part in (
         "Kandinsky mix: True",
-        "Kandinsky mix of: Prompt + picture",
+        "Kandinsky mix of: Prompt + image",
         "Kandinsky mix image 1 strength: -0.5",
         "Kandinsky mix image 2 strength: 1.25",
         "Kandinsky mix method: sum",
-        "Kandinsky mix picture 2: ",
+        "Kandinsky mix image 2: ",
     ):
         assert part in text
     _, values = host.paste(host.script, text)
     with pytest.raises(host.ext("errors").UserError, match="choose it again"):
         host.txt2img(prompt="x", args=values)
-    _, values = host.paste(host.script, text, args=host.settings(mix_picture_2=RED))
+    _, values = host.paste(host.script, text, args=host.settings(mix_image_2=RED))
     again = host.txt2img(prompt="x", args=values)
     assert again.images[0].tobytes() == first.images[0].tobytes()
     assert again.infotexts == first.infotexts
 
 
-def test_other_pictures_have_other_hashes(host):
+def test_other_images_have_other_hashes(host):
     texts = [
-        host.txt2img(args=mixed(host, mix_picture_2=one, mix_picture_1=two)).infotexts[0]
+        host.txt2img(args=mixed(host, mix_image_2=one, mix_image_1=two)).infotexts[0]
         for one in (RED, BLUE)
         for two in (RED, BLUE)
     ]
     assert len(set(texts)) == 4
-    assert all("Kandinsky mix of: Picture + picture" in text for text in texts)
+    assert all("Kandinsky mix of: Image + image" in text for text in texts)
 
 
-def test_a_picture_without_mixing_says_nothing_of_it(host):
+def test_an_image_without_mixing_says_nothing_of_it(host):
     shared = {}
     host.txt2img(args=mixed(host), extra_generation_params=shared)
     assert "mix" not in host.txt2img(extra_generation_params=shared).infotexts[0]

@@ -22,10 +22,10 @@ def test_the_chart_is_fixed_and_full_of_colours(preview):
 def test_an_affine_encoder_is_recovered(preview):
     random = np.random.default_rng(1)
     forward, shift = random.normal(size=(4, 3)), random.normal(size=4)
-    picture = preview.chart(128)[None]
-    blocks = picture.reshape(1, 16, 8, 16, 8, 3).mean(axis=(2, 4))
+    image = preview.chart(128)[None]
+    blocks = image.reshape(1, 16, 8, 16, 8, 3).mean(axis=(2, 4))
     latents = np.moveaxis(blocks @ forward.T + shift, -1, 1).astype(np.float32)
-    back = preview.fit(latents, picture).pictures(latents)
+    back = preview.fit(latents, image).images(latents)
     assert abs(back.astype(float) - blocks).max() <= 1
 
 
@@ -33,4 +33,4 @@ def test_what_is_no_number_is_a_colour_all_the_same(preview):
     projection = preview.Projection(np.ones((5, 3)))
     latents = np.full((1, 4, 2, 2), np.nan, dtype=np.float32)
     latents[..., 0] = np.inf
-    assert projection.pictures(latents).shape == (1, 2, 2, 3)
+    assert projection.images(latents).shape == (1, 2, 2, 3)

@@ -42,7 +42,7 @@ def test_samplers_that_ask_twice_a_step(host):
     assert conditions(host.called("denoise")[0]) == [(0, 0, 1, 6, 1.0), (1, 0, 7, 10, 1.0)]
 
 
-def test_each_picture_of_a_batch_has_its_own(host):
+def test_each_image_of_a_batch_has_its_own(host):
     processed = host.txt2img(prompt=["plain", "[a:b:2]"], batch_size=2, steps=4)
     call = host.called("denoise")[0]
     assert conditions(call) == [(0, 0, 1, 4, 1.0), (1, 1, 1, 3, 1.0), (2, 1, 4, 4, 1.0)]
@@ -88,7 +88,7 @@ def test_other_decoder_settings_do_not_run_the_prior_again(host, change):
     assert len(host.called("encode_prompts")) == 1
 
 
-def test_one_picture_of_an_earlier_batch_does_not_run_the_prior_again(host):
+def test_one_image_of_an_earlier_batch_does_not_run_the_prior_again(host):
     host.txt2img(prompt="x", batch_size=3, seed=5)
     host.txt2img(prompt="x", seed=7)
     host.txt2img(prompt="x", batch_size=2, seed=7)

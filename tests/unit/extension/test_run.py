@@ -1,4 +1,4 @@
-"""Pictures through the host's loop: batches, seeds, prompts, sizes, stops, progress."""
+"""Images through the host's loop: batches, seeds, prompts, sizes, stops, progress."""
 
 import io
 from pathlib import Path
@@ -34,7 +34,7 @@ def test_two_batches_of_two_and_their_grid(host):
     assert [call["seeds"] for call in host.called("denoise")] == [[5, 6], [7, 8]]
 
 
-def test_a_picture_is_the_same_alone(host):
+def test_an_image_is_the_same_alone(host):
     batch = host.txt2img(prompt="x", batch_size=3, seed=5).images[1:]
     alone = host.txt2img(prompt="x", seed=7).images[0]
     assert pixels(batch[2]).tobytes() == pixels(alone).tobytes()
@@ -62,7 +62,7 @@ def test_any_seed_reaches_the_engine_unsigned(host, seed):
 
 
 @pytest.mark.parametrize(("width", "height"), [(300, 200), (128, 128), (64, 512), (8, 8), (65, 63)])
-def test_a_picture_has_just_the_size_asked_for(host, width, height):
+def test_an_image_has_just_the_size_asked_for(host, width, height):
     processed = host.txt2img(width=width, height=height)
     assert processed.images[0].size == (width, height)
     assert f"Size: {width}x{height}" in processed.infotexts[0]
@@ -91,7 +91,7 @@ def test_an_empty_negative_prompt_is_absent(host):
     assert host.called("encode_prompts")[0]["negative_prompts"] is None
 
 
-def test_prompts_of_their_own_for_each_picture(host):
+def test_prompts_of_their_own_for_each_image(host):
     host.txt2img(prompt=["a", "b", "c", "d"], negative_prompt=["", "n", "", "m"], batch_size=4)
     given, absent = sorted(host.called("encode_prompts"), key=lambda c: c["prompts"], reverse=True)
     assert (given["prompts"], given["negative_prompts"]) == (["b", "d"], ["n", "m"])
@@ -208,7 +208,7 @@ def test_the_same_precision_of_another_model_is_another_engine(host):
     assert len(host.called("open")) == 2
 
 
-def test_a_pasted_picture_of_ones_own_needs_no_other_engine(host):
+def test_a_pasted_image_of_ones_own_needs_no_other_engine(host):
     host.paint_pasted(host.txt2img().infotexts[0])
     assert len(host.called("open")) == 1
     assert host.called("close") == []
@@ -356,7 +356,7 @@ def test_skip_goes_on_with_the_next_batch(host, monkeypatch):
     assert len(host.processing.saved(host.out / "samples")) == 2
 
 
-def test_stop_after_this_picture_finishes_it(host, monkeypatch):
+def test_stop_after_this_image_finishes_it(host, monkeypatch):
     after = stop_at(host, monkeypatch, "denoising", 2, "stopping_generation")
     processed = host.txt2img(prompt="x", steps=5, n_iter=3)
     assert len(processed.images) == 1
@@ -417,7 +417,7 @@ def test_the_settings_of_previews_may_change_meanwhile(host, monkeypatch, option
     assert host.shared.state.id_live_preview == shown
 
 
-def test_the_result_is_a_picture_file(host):
+def test_the_result_is_an_image_file(host):
     image = host.txt2img(prompt="x").images[0]
     buffer = io.BytesIO()
     image.save(buffer, "PNG")

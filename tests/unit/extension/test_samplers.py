@@ -85,7 +85,7 @@ def without_scheduler(defaults):
 
 
 @pytest.mark.parametrize("name", ["Kandinsky Euler a", "Kandinsky Euler a Karras"])
-def test_a_name_out_of_a_pictures_parameters(host, name):
+def test_a_name_out_of_an_images_parameters(host, name):
     """As img2img's batches hand it over."""
     processed = host.txt2img(sampler_name=name)
     assert host.called("denoise")[0]["sampler"] == "Euler a"
@@ -112,13 +112,13 @@ def test_parameters_in_an_api_call(host):
         ("Kandinsky DDPM", "DDIM"),
     ],
 )
-def test_pictures_of_earlier_versions_and_other_hosts(host, script, sampler, expected):
+def test_images_of_earlier_versions_and_other_hosts(host, script, sampler, expected):
     text = f"x\nSteps: 4, Sampler: {sampler}, Schedule type: Karras, Seed: 1, {script}"
     params, _ = host.paste(host.script, text)
     assert host.infotext_utils.sampling_fields(params)["sampler_name"] == expected
 
 
-def test_the_samplers_in_pictures_of_others_stay(host):
+def test_the_samplers_in_images_of_others_stay(host):
     text = "x\nSteps: 4, Sampler: DPM adaptive Karras, Schedule type: Karras, Seed: 1"
     params, _ = host.paste(host.script, text)
     assert params["Sampler"] == "DPM adaptive Karras"
@@ -147,7 +147,7 @@ def asked(host):
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
-def test_a_pasted_picture_is_painted_with_the_same_levels(host, sampler):
+def test_a_pasted_image_is_painted_with_the_same_levels(host, sampler):
     """Of the schedules, the host's paste turns that which suits the sampler into "Automatic"."""
     known = host.sd_samplers.find_sampler_config(sampler) is not None
     assert known == (sampler != "DDPM")

@@ -1,4 +1,4 @@
-"""Tileable pictures: the host's checkbox and setting, which must not reach the host's own model.
+"""Tileable images: the host's checkbox and setting, which must not reach the host's own model.
 And settings that are overridden for one run.
 """
 
@@ -109,7 +109,7 @@ def test_brackets_overridden_for_the_run_are_read_and_said(host, way):
     assert host.p.params_txt == text
 
 
-def test_a_picture_is_encoded_as_it_is_painted(host):
+def test_an_image_is_encoded_as_it_is_painted(host):
     host.img2img(Image.new("RGB", (128, 128)), override_settings={"tiling": True})
     assert True in [call["tiling"] for call in host.called("encode")]
 

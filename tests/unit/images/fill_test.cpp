@@ -21,23 +21,23 @@ Image hole() {
 
 TEST(FillMasked, OneColourAroundFillsTheHole) {
   const Bytes colour = {200, 40, 90};
-  Image picture = flat(kWidth, kHeight, colour);
+  Image image = flat(kWidth, kHeight, colour);
   const Image mask = hole();
   for (std::size_t i = 0; i < mask.pixels.size(); ++i) {
-    if (mask.pixels[i] == 255) picture.pixels[i * 3] = 0;
+    if (mask.pixels[i] == 255) image.pixels[i * 3] = 0;
   }
-  expect_same(fill_masked(picture, mask), flat(kWidth, kHeight, colour));
+  expect_same(fill_masked(image, mask), flat(kWidth, kHeight, colour));
 }
 
 TEST(FillMasked, WhatIsKeptIsUntouchedAndTheHoleForgetsItsContent) {
-  const Image picture = gradient(kWidth, kHeight, 3);
+  const Image image = gradient(kWidth, kHeight, 3);
   const Image mask = hole();
-  const Image filled = fill_masked(picture, mask);
-  Image other = picture;
+  const Image filled = fill_masked(image, mask);
+  Image other = image;
   for (std::size_t i = 0; i < mask.pixels.size(); ++i) {
     for (std::size_t c = 0; c < 3; ++c) {
       if (mask.pixels[i] == 0) {
-        EXPECT_EQ(filled.pixels[i * 3 + c], picture.pixels[i * 3 + c]);
+        EXPECT_EQ(filled.pixels[i * 3 + c], image.pixels[i * 3 + c]);
       } else {
         other.pixels[i * 3 + c] = 255;
       }
@@ -47,14 +47,14 @@ TEST(FillMasked, WhatIsKeptIsUntouchedAndTheHoleForgetsItsContent) {
 }
 
 TEST(FillMasked, ColoursComeFromTheNearerSide) {
-  Image picture = flat(kWidth, kHeight, {0, 0, 255});
+  Image image = flat(kWidth, kHeight, {0, 0, 255});
   for (int y = 0; y < kHeight; ++y) {
     for (int x = 0; x < kWidth / 2; ++x) {
-      picture.pixels[at(x, y) * 3] = 255;
-      picture.pixels[at(x, y) * 3 + 2] = 0;
+      image.pixels[at(x, y) * 3] = 255;
+      image.pixels[at(x, y) * 3 + 2] = 0;
     }
   }
-  const Image filled = fill_masked(picture, hole());
+  const Image filled = fill_masked(image, hole());
   const auto red = [&](int x) { return filled.pixels[at(x, 20) * 3]; };
   EXPECT_GT(red(11), 200);
   EXPECT_LT(red(49), 55);
@@ -66,9 +66,9 @@ TEST(FillMasked, ColoursComeFromTheNearerSide) {
 }
 
 TEST(FillMasked, ASoftMaskMixes) {
-  Image picture = flat(3, 1, {100, 100, 100});
-  picture.pixels[3] = picture.pixels[4] = picture.pixels[5] = 200;
-  const Image filled = fill_masked(picture, {3, 1, 1, {0, 51, 0}});
+  Image image = flat(3, 1, {100, 100, 100});
+  image.pixels[3] = image.pixels[4] = image.pixels[5] = 200;
+  const Image filled = fill_masked(image, {3, 1, 1, {0, 51, 0}});
   EXPECT_EQ(filled.pixels[0], 100);
   EXPECT_LT(filled.pixels[3], 200);
   EXPECT_GT(filled.pixels[3], 170);
@@ -79,7 +79,7 @@ TEST(FillMasked, WithoutAnythingKeptItIsMidGrey) {
   expect_same(fill_masked(flat(1, 1, {9, 9, 9}), flat(1, 1, {255})), flat(1, 1, {128, 128, 128}));
 }
 
-TEST(FillMasked, TakesThinPictures) {
+TEST(FillMasked, TakesThinImages) {
   expect_same(fill_masked(gradient(1, 9000, 3), flat(1, 9000, {0})), gradient(1, 9000, 3));
 }
 

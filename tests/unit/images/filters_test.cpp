@@ -45,7 +45,7 @@ TEST(Filters, ResizedImagesHaveThePixelsOfPillow) {
   EXPECT_EQ(checksum(whole(image, 13, 90, ResizeFilter::kLanczos)), 2'264'183'308U);
 }
 
-TEST(Filters, TheSameSizeIsTheSamePicture) {
+TEST(Filters, TheSameSizeIsTheSameImage) {
   for (const int channels : {1, 3, 4}) {
     const Image image = scattered(13, 9, channels);
     for (const ResizeFilter filter : kFilters) expect_same(whole(image, 13, 9, filter), image);
@@ -76,7 +76,7 @@ TEST(Filters, AWindowIsAPartOfTheWhole) {
   }
 }
 
-TEST(Filters, ThinPicturesOfAnyScaleCostWhatTheWindowNeeds) {
+TEST(Filters, ThinImagesOfAnyScaleCostWhatTheWindowNeeds) {
   const auto start = std::chrono::steady_clock::now();
   for (const auto& [width, height] : {std::pair{1, 65535}, std::pair{65535, 1}}) {
     // The whole would have 224 * 14,679,840 pixels.

@@ -10,8 +10,8 @@
 namespace kandinsky::images {
 namespace {
 
-Image mask_of(const Image& picture, bool invert = false) {
-  return make_mask(picture, picture.width, picture.height, ResizeMode::kStretch, invert);
+Image mask_of(const Image& image, bool invert = false) {
+  return make_mask(image, image.width, image.height, ResizeMode::kStretch, invert);
 }
 
 /// A mask of one row per line; '#' is white.
@@ -59,7 +59,7 @@ TEST(Mask, TransparentPlacesAreBlack) {
   expect_same(mask_of(strokes, true), {4, 1, 1, {0, 255, 255, 255}});
 }
 
-TEST(Mask, IsResizedAsItsPicture) {
+TEST(Mask, IsResizedAsItsImage) {
   Image mask = flat(16, 16, {0});
   for (std::size_t y = 4; y < 12; ++y) {
     for (std::size_t x = 4; x < 12; ++x) mask.pixels[y * 16 + x] = 255;
@@ -148,7 +148,7 @@ TEST(LatentMask, OnlyTopLeftPixelsWiden) {
   expect_same(as_image(latent_mask(mask, 3, 3, 8, true)), drawn({"##.", "###", ".##"}));
 }
 
-TEST(LatentMask, BeyondThePictureItsBorderGoesOn) {
+TEST(LatentMask, BeyondTheImageItsBorderGoesOn) {
   // 12 x 9 pixels at a size of 32 x 24.
   Image mask{12, 9, 1, Bytes(std::size_t{12} * 9, 0)};
   mask.pixels[11] = 255;
@@ -182,18 +182,18 @@ TEST(LatentMask, CoversEveryPixelThatIsSeen) {
   }
 }
 
-TEST(Mask, PutsThePictureBackBitForBit) {
-  const Image picture = gradient(256, 1, 3);
+TEST(Mask, PutsTheImageBackBitForBit) {
+  const Image image = gradient(256, 1, 3);
   Image mask{256, 1, 1, {}};
   for (int i = 0; i < 256; ++i) mask.pixels.push_back(static_cast<std::uint8_t>(i));
-  Bytes painted(picture.pixels.size(), 31);
-  restore_unmasked(picture, mask, painted);
+  Bytes painted(image.pixels.size(), 31);
+  restore_unmasked(image, mask, painted);
   for (std::size_t i = 0; i < painted.size(); ++i) {
     const double share = static_cast<double>(i / 3) / 255.0;
-    EXPECT_NEAR(painted[i], 31 * share + picture.pixels[i] * (1 - share), 0.5 + 1e-9) << i;
+    EXPECT_NEAR(painted[i], 31 * share + image.pixels[i] * (1 - share), 0.5 + 1e-9) << i;
   }
   for (std::size_t c = 0; c < 3; ++c) {
-    EXPECT_EQ(painted[c], picture.pixels[c]);
+    EXPECT_EQ(painted[c], image.pixels[c]);
     EXPECT_EQ(painted[765 + c], 31);
   }
 }

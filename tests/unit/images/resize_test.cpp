@@ -47,7 +47,7 @@ TEST(Resize, FlatColoursStayWhateverTheSizes) {
   }
 }
 
-TEST(Resize, TheSameSizeIsTheSamePicture) {
+TEST(Resize, TheSameSizeIsTheSameImage) {
   const Image image = gradient(9, 7, 4);
   for (const ResizeMode mode : kModes) expect_same(resize_image(image, 9, 7, mode), image);
 }
@@ -132,7 +132,7 @@ TEST(Resize, FillRepeatsTheBorder) {
   }
 }
 
-TEST(Resize, ThinPicturesNeedNoMoreThanTheResult) {
+TEST(Resize, ThinImagesNeedNoMoreThanTheResult) {
   // Scaled whole before cutting, this would be 512 x 4,608,000 pixels.
   for (const ResizeMode mode : kModes) {
     const Image high = resize_image(gradient(1, 9000, 3), 512, 512, mode);
@@ -144,7 +144,7 @@ TEST(Resize, ThinPicturesNeedNoMoreThanTheResult) {
   }
 }
 
-TEST(Resize, RefusesWhatIsNoPictureOrSize) {
+TEST(Resize, RefusesWhatIsNoImageOrSize) {
   const auto refuse = [](std::string_view part, const Image& image, int width, int height) {
     test::expect_error(ErrorCode::kInvalidArgument, part,
                        [&] { (void)resize_image(image, width, height, ResizeMode::kStretch); });

@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "unit/io/pictures.h"
+#include "unit/io/images/test_images.h"
 
 namespace kandinsky::images {
 

@@ -29,18 +29,18 @@ class AttentionTest : public testing::TestWithParam<Shape> {
     return tensor::NoiseSource({seed}).draw(0, {shape.batch, rows, shape.heads * shape.size});
   }
 
-  /// softmax(q k^T / sqrt(size)) v in double precision, one head of one picture after another.
+  /// softmax(q k^T / sqrt(size)) v in double precision, one head of one image after another.
   static at::Tensor formula(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v) {
     const Shape& shape = GetParam();
     at::Tensor result = at::empty_like(q, at::kDouble);
-    for (int64_t picture = 0; picture < shape.batch; ++picture) {
+    for (int64_t image = 0; image < shape.batch; ++image) {
       for (int64_t head = 0; head < shape.heads; ++head) {
         const auto part = [&](const at::Tensor& x) {
-          return x[picture].slice(1, head * shape.size, (head + 1) * shape.size).to(at::kDouble);
+          return x[image].slice(1, head * shape.size, (head + 1) * shape.size).to(at::kDouble);
         };
         const at::Tensor scores =
             at::mm(part(q), part(k).t()) / std::sqrt(static_cast<double>(shape.size));
-        result[picture]
+        result[image]
             .slice(1, head * shape.size, (head + 1) * shape.size)
             .copy_(at::mm(at::softmax(scores, -1), part(v)));
       }

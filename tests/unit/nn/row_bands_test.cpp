@@ -103,7 +103,7 @@ TEST_F(RowBandsTest, SmallMapsHaveNone) {
   EXPECT_FALSE(norm.in_bands(random_map(1, {2, 32, 512, 512}), {}, Then::kSilu));
 }
 
-TEST_F(RowBandsTest, PicturesAreTheSame) {
+TEST_F(RowBandsTest, ImagesAreTheSame) {
   const io::ComponentFiles files =
       io::ModelDir::open(KANDINSKY_TINY_MODELS_DIR "/tiny-2-1").weights("movq");
   const MovqConfig config = MovqConfig::from_json(io::JsonConfig::load(files.config_path()));

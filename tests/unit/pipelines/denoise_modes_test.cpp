@@ -1,4 +1,4 @@
-/// What every way to denoise promises alike: a seed means one picture, and a job can be stopped.
+/// What every way to denoise promises alike: a seed means one image, and a job can be stopped.
 #include <ATen/record_function.h>
 
 #include <atomic>
@@ -95,7 +95,7 @@ class DenoiseModesTest : public TinyPipelineTest {
     }
   }
 
-  /// Embeds have three rows where conditions name them, else one for each picture.
+  /// Embeds have three rows where conditions name them, else one for each image.
   at::Tensor run(const DenoiseRequest& request) {
     const auto rows =
         request.conditions.empty() ? static_cast<int64_t>(request.seeds.size()) : int64_t{3};
@@ -103,7 +103,7 @@ class DenoiseModesTest : public TinyPipelineTest {
   }
 };
 
-TEST_F(DenoiseModesTest, APictureDoesNotDependOnItsNeighbours) {
+TEST_F(DenoiseModesTest, AnImageDoesNotDependOnItsNeighbours) {
   for_each_mode(3, [&](const DenoiseRequest& batch, const std::string& what) {
     const at::Tensor together = run(batch);
     ASSERT_TRUE(together.isfinite().all().item<bool>()) << what;
@@ -129,7 +129,7 @@ TEST_F(DenoiseModesTest, APictureDoesNotDependOnItsNeighbours) {
   });
 }
 
-TEST_F(DenoiseModesTest, PicturesAtOnceAreThoseOfOneAfterAnother) {
+TEST_F(DenoiseModesTest, ImagesAtOnceAreThoseOfOneAfterAnother) {
   static std::atomic<int64_t> operators_at_once;
   at::addGlobalCallback(at::RecordFunctionCallback(
       [](const at::RecordFunction&) -> std::unique_ptr<at::ObserverContext> {

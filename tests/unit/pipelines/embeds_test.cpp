@@ -67,12 +67,12 @@ TEST(Embeds, AFileKeepsAllOfIt) {
 
 TEST(Embeds, AMixKeepsTheLengths) {
   const Embeds text = concat({embeds(1, 2), embeds(1, 5)});
-  const Embeds picture = embeds(1, 3);
-  const std::vector<const Embeds*> items{&picture};
+  const Embeds image = embeds(1, 3);
+  const std::vector<const Embeds*> items{&image};
   const std::vector<double> weights{1.0};
   const Embeds mixed = combine_embeds(items, weights, &text, MixMethod::kSum);
   EXPECT_TRUE(mixed.at("text_lengths").equal(text.at("text_lengths")));
-  EXPECT_TRUE(mixed.at("image_embeds").equal(picture.at("image_embeds").expand({2, 3})));
+  EXPECT_TRUE(mixed.at("image_embeds").equal(image.at("image_embeds").expand({2, 3})));
 }
 
 TEST(Embeds, AFileOfSomethingElseIsCorrupt) {

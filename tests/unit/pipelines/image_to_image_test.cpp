@@ -1,4 +1,4 @@
-/// Starting from a picture, in whole or inside of a mask.
+/// Starting from an image, in whole or inside of a mask.
 #include "unit/pipelines/tiny_pipeline.h"
 #include "unit/support.h"
 
@@ -26,7 +26,7 @@ class ImageToImageTest : public TinyPipelineTest {
   }
 };
 
-TEST_F(ImageToImageTest, WithoutStepsThePictureComesBack) {
+TEST_F(ImageToImageTest, WithoutStepsTheImageComesBack) {
   for (const double strength : {0.0, 0.1, 0.2499}) {
     const DenoiseRequest request = image_request(strength);
     EXPECT_EQ(request.num_running_steps(), 0);
@@ -34,7 +34,7 @@ TEST_F(ImageToImageTest, WithoutStepsThePictureComesBack) {
   }
 }
 
-TEST_F(ImageToImageTest, FullStrengthIsFreeOfThePicture) {
+TEST_F(ImageToImageTest, FullStrengthIsFreeOfTheImage) {
   EXPECT_TRUE(run(image_request(1.0)).equal(run(request())));
 }
 
@@ -48,7 +48,7 @@ TEST_F(ImageToImageTest, StrengthIsTruncatedToWholeStepsAsInTheReference) {
   EXPECT_EQ(request.num_running_steps(), 100);
 }
 
-TEST_F(ImageToImageTest, MoreStrengthGoesFurtherFromThePicture) {
+TEST_F(ImageToImageTest, MoreStrengthGoesFurtherFromTheImage) {
   double last = 0.0;
   for (const double strength : {0.1, 0.3, 0.5, 0.7, 0.9}) {
     DenoiseRequest request = image_request(strength);
@@ -82,7 +82,7 @@ TEST_F(ImageToImageTest, AMaskOfZerosChangesNothing) {
   EXPECT_TRUE(run(request).equal(request.init_latents));
 }
 
-TEST_F(ImageToImageTest, APictureWithoutAMaskStaysAmongOthers) {
+TEST_F(ImageToImageTest, AnImageWithoutAMaskStaysAmongOthers) {
   for (const MaskMethod method : {MaskMethod::kModel, MaskMethod::kBlend}) {
     DenoiseRequest request = TinyPipelineTest::request(2);
     request.init_latents = init_latents(2);
@@ -101,7 +101,7 @@ TEST_F(ImageToImageTest, AMaskOfOnesIsImageToImage) {
                   .equal(run(image_request(0.75))));
 }
 
-TEST_F(ImageToImageTest, BlendedOutsideOfTheMaskThePictureStaysBitForBit) {
+TEST_F(ImageToImageTest, BlendedOutsideOfTheMaskTheImageStaysBitForBit) {
   for (const double strength : {0.5, 1.0}) {
     DenoiseRequest request = mask_request(MaskMethod::kBlend, mask());
     request.strength = strength;
@@ -115,7 +115,7 @@ TEST_F(ImageToImageTest, BlendedOutsideOfTheMaskThePictureStaysBitForBit) {
   }
 }
 
-TEST_F(ImageToImageTest, PreviewsShowThePictureOutsideOfTheMask) {
+TEST_F(ImageToImageTest, PreviewsShowTheImageOutsideOfTheMask) {
   const DenoiseRequest request = mask_request(MaskMethod::kBlend, mask());
   on_step_ = [&](const Progress& progress, const at::Tensor& latents) {
     if (progress.step > 0 && latents.defined()) {
@@ -155,7 +155,7 @@ TEST_F(ImageToImageTest, AnInpaintingModelPaintsByItself) {
   const Embeds negative = rows_of(negative_embeds_, 0, 1);
   const DenoiseRequest masked = mask_request(MaskMethod::kAuto, mask());
   EXPECT_TRUE(denoise(*inpaint, masked, embeds, &negative).equal(run(masked)));
-  // Text to image is a picture that is masked throughout.
+  // Text to image is an image that is masked throughout.
   DenoiseRequest everything = mask_request(MaskMethod::kModel, at::ones({1, 1, 8, 8}));
   everything.strength = 1.0;
   EXPECT_TRUE(denoise(*inpaint, request(), embeds, &negative).equal(run(everything)));

@@ -1,4 +1,4 @@
-"""The demo's contact sheet: pictures in their places, captions that fit."""
+"""The demo's contact sheet: images in their places, captions that fit."""
 
 import importlib.util
 from pathlib import Path
@@ -18,9 +18,9 @@ SPEC.loader.exec_module(paint)
 COLORS = [(200, 0, 0), (0, 200, 0), (0, 0, 200), (200, 200, 0), (0, 200, 200)]
 
 
-def test_pictures_stand_in_rows_of_four() -> None:
-    pictures = [Image.new("RGB", (64, 64), color) for color in COLORS]
-    sheet = paint.contact_sheet(pictures, [f"picture {n}" for n in range(5)])
+def test_images_stand_in_rows_of_four() -> None:
+    images = [Image.new("RGB", (64, 64), color) for color in COLORS]
+    sheet = paint.contact_sheet(images, [f"image {n}" for n in range(5)])
     cell_width = 256 + paint.MARGIN
     cell_height = (sheet.height - paint.MARGIN) // 2
     assert sheet.width == 4 * cell_width + paint.MARGIN
@@ -31,13 +31,13 @@ def test_pictures_stand_in_rows_of_four() -> None:
     assert sheet.getpixel((paint.MARGIN + cell_width + 128, sheet.height - 128)) == paint.PAPER
 
 
-def test_every_picture_has_its_caption() -> None:
-    picture = Image.new("RGB", (256, 256), paint.PAPER)
+def test_every_image_has_its_caption() -> None:
+    image = Image.new("RGB", (256, 256), paint.PAPER)
     for caption in ("a circle", "круг"):
-        written = paint.contact_sheet([picture], [caption])
+        written = paint.contact_sheet([image], [caption])
         below = written.crop((0, 256 + paint.MARGIN, written.width, written.height))
         assert below.getextrema() != ((255, 255),) * 3
-    blank = paint.contact_sheet([picture], [""])
+    blank = paint.contact_sheet([image], [""])
     assert blank.getextrema() == ((255, 255),) * 3
 
 
@@ -48,7 +48,7 @@ def test_cyrillic_letters_differ() -> None:
     assert bytes(font.getmask("ж")) != bytes(font.getmask("ш"))
 
 
-def test_a_picture_count_that_does_not_fit_the_captions_is_refused() -> None:
+def test_an_image_count_that_does_not_fit_the_captions_is_refused() -> None:
     with pytest.raises(ValueError, match="shorter"):
         paint.contact_sheet([Image.new("RGB", (8, 8))] * 2, ["one"])
 

@@ -52,8 +52,8 @@ TEST(DdpmTest, BoundsCleanLatentsAsItsConfigSays) {
   EXPECT_LT((scaled.abs() == 1.0).to(at::kDouble).mean().item<double>(), 0.01);
 }
 
-/// The original code takes the bound of the first picture for all of a batch.
-TEST(DdpmTest, BoundsEachPictureByItsOwnQuantile) {
+/// The original code takes the bound of the first image for all of a batch.
+TEST(DdpmTest, BoundsEachImageByItsOwnQuantile) {
   const at::Tensor quiet = at::linspace(-1.5, 1.5, 1024).view({1, 4, 16, 16});
   const at::Tensor loud = at::linspace(-10, 10, 1024).view({1, 4, 16, 16});
   const auto clean = [](const std::vector<uint64_t>& seeds, const at::Tensor& noised) {

@@ -150,7 +150,7 @@ TEST_P(EverySamplerTest, DrawsNoiseIfTheTableSays) {
   EXPECT_EQ(at::equal(run.next_draw, untouched.draw_all(run.shape)), !sampler().draws_noise);
 }
 
-TEST_P(EverySamplerTest, PicturesDoNotDependOnTheirNeighbours) {
+TEST_P(EverySamplerTest, ImagesDoNotDependOnTheirNeighbours) {
   SamplerRun together{.seeds = {5, 6, 7}};
   together.variance = at::full({1, 1, 1, 1}, 0.3);
   together.with(sampler());

@@ -40,7 +40,7 @@ struct SamplerRun {
   samplers::SamplerStart start = {};
   int stop_after = 0;                        ///< the observer ends it after this step; 0: never
   at::Tensor variance = {};                  ///< what the network says of its variance
-  std::vector<int64_t> shape = {4, 16, 16};  ///< of one picture
+  std::vector<int64_t> shape = {4, 16, 16};  ///< of one image
   samplers::NoiseSchedule schedule = decoder_schedule();
 
   // What comes of it.

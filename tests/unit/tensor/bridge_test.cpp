@@ -13,7 +13,7 @@ at::Tensor grey(double level) { return at::full({1, 3, 1, 1}, level * 2 - 1); }
 
 uint8_t written(const at::Tensor& pixel) {
   uint8_t bytes[3];
-  to_pictures(pixel, 1, 1, bytes);
+  to_images(pixel, 1, 1, bytes);
   EXPECT_EQ(bytes[0], bytes[1]);
   EXPECT_EQ(bytes[0], bytes[2]);
   return bytes[0];
@@ -31,18 +31,18 @@ TEST(BridgeTest, CropsFromTheTopLeft) {
   at::Tensor pixels = at::full({2, 3, 4, 5}, -1.0);
   pixels[1][0][1][2] = 1.0;
   std::vector<uint8_t> bytes(2 * 2 * 3 * 3);
-  to_pictures(pixels, 2, 3, bytes.data());
+  to_images(pixels, 2, 3, bytes.data());
   for (size_t i = 0; i < bytes.size(); ++i) {
-    // picture 1, row 1, column 2, red
+    // image 1, row 1, column 2, red
     EXPECT_EQ(bytes[i], i == ((1 * 2 + 1) * 3 + 2) * 3 ? 255 : 0) << i;
   }
 }
 
-TEST(BridgeTest, PicturesComeBackUnchanged) {
+TEST(BridgeTest, ImagesComeBackUnchanged) {
   std::vector<uint8_t> bytes(16 * 16 * 3);
   for (size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<uint8_t>(i);
   std::vector<uint8_t> again(bytes.size());
-  to_pictures(from_pictures(bytes.data(), 1, 16, 16), 16, 16, again.data());
+  to_images(from_images(bytes.data(), 1, 16, 16), 16, 16, again.data());
   EXPECT_EQ(bytes, again);
 }
 

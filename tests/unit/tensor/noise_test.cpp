@@ -16,7 +16,7 @@ TEST(NoiseSourceTest, EqualsTorchFromPython) {
   EXPECT_FLOAT_EQ(noise[3].item<float>(), -0.43387881F);
 }
 
-TEST(NoiseSourceTest, APictureDoesNotDependOnItsNeighbours) {
+TEST(NoiseSourceTest, AnImageDoesNotDependOnItsNeighbours) {
   NoiseSource batch({5, 6, 7});
   NoiseSource alone({6});
   for (int draw = 0; draw < 3; ++draw) {

@@ -216,7 +216,7 @@ int64_t kandinsky_2_1_native_size(const io::ModelDir& model) {
   if (size <= kMaxSide) return size;
   throw Error(
       ErrorCode::kCorruptFile,
-      fmt::format("{}: \"sample_size\" makes pictures of {} pixels a side, expected at most "
+      fmt::format("{}: \"sample_size\" makes images of {} pixels a side, expected at most "
                   "{}",
                   unet.source(), size, kMaxSide));
 }

@@ -45,7 +45,7 @@ void check_vocabulary(const io::JsonConfig& text_encoder, int64_t tokens);
 /// The schedule of a decoder folder. Throws Error as its readers.
 samplers::NoiseSchedule read_schedule(const io::ModelDir& model);
 
-/// How a prior folder's image encoder wants its pictures. Throws Error as its reader.
+/// How a prior folder's image encoder wants its images. Throws Error as its reader.
 ImageProcessor read_image_processor(const io::ModelDir& prior);
 
 /// See Family.

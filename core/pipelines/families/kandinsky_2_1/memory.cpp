@@ -17,7 +17,7 @@ constexpr int64_t kMegabyte = 1'000'000;
 // Measured: the peak of a process (VmHWM) less what it held once the stage's weights were loaded,
 // with the full-size model's random weights in bf16, at 512 and 1024 pixels, on an AMD Zen 4 with 2
 // threads, as multiples of one map of the outermost level; rounded up. Other types are taken to
-// need as much by their size. "Fixed" holds what does not grow with the picture, most of it holes
+// need as much by their size. "Fixed" holds what does not grow with the image, most of it holes
 // in the heap.
 
 /// The libraries, the tokenizers' tables, and the C library's own, in the command line's process. A
@@ -49,7 +49,7 @@ constexpr double kMovqMaps = 3.2;
 constexpr int64_t kMovqWholeFixed = 550 * kMegabyte;
 constexpr double kMovqWholeMaps = 6.4;
 
-/// Another picture at the same time, besides its maps.
+/// Another image at the same time, besides its maps.
 constexpr int64_t kAnotherFixed = 50 * kMegabyte;
 
 /// Pixels of the whole batch on their way to the caller: fp32 twice, and bytes.
@@ -80,7 +80,7 @@ int64_t more_rows(const ModelSizes& sizes, const JobOutline& job) {
          element_size(sizes.unet_placement);
 }
 
-/// What guides one picture at a time.
+/// What guides one image at a time.
 int64_t pair_of_rows(const ModelSizes& sizes, const JobOutline& job) {
   return 2 * (nn::kImageTokens + job.text_tokens) * context_numbers(sizes.unet) *
          element_size(sizes.unet_placement);
@@ -127,7 +127,7 @@ MemoryNeeds memory_needs(const std::vector<ComponentMemory>& components,
                             .work = work,
                             .least_work = std::min(work, least_work),
                             .small_tiles_work = small_tiles_work(used, work),
-                            .at_once_work = (sizes.pictures_at_once - 1) * work_of_another});
+                            .at_once_work = (sizes.images_at_once - 1) * work_of_another});
   };
   // A frugal network is loaded without what takes more memory.
   const auto freed = [&](size_t index) {
@@ -171,10 +171,10 @@ MemoryNeeds memory_needs(const std::vector<ComponentMemory>& components,
         static_cast<int64_t>((has_bands ? kMovqMaps : kMovqWholeMaps) *
                              static_cast<double>(sizes.movq.block_out_channels.front() * pixels *
                                                  element_size(placement)));
-    const int64_t pictures = kBytesPerPixel * pixels * job.batch_size;
+    const int64_t images = kBytesPerPixel * pixels * job.batch_size;
     add(job.decodes ? "decoding" : "encoding", {indices.movq},
-        (has_bands ? kMovqFixed : kMovqWholeFixed) + room(indices.movq) + pictures + maps,
-        kMovqFrugalFixed + pictures + maps - freed(indices.movq),
+        (has_bands ? kMovqFixed : kMovqWholeFixed) + room(indices.movq) + images + maps,
+        kMovqFrugalFixed + images + maps - freed(indices.movq),
         kAnotherFixed + room(indices.movq) + maps);
   }
   return needs;

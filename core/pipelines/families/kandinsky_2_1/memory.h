@@ -36,14 +36,14 @@ struct ModelSizes {
   nn::MovqConfig movq;
   Geometry geometry;
   int64_t prior_row_numbers = 0;  ///< that the prior keeps of each row's text
-  int64_t pictures_at_once = 1;   ///< where there is room for them
+  int64_t images_at_once = 1;   ///< where there is room for them
   tensor::Placement prior_placement;
   tensor::Placement unet_placement;
   tensor::Placement movq_placement;
 };
 
 /// The stages of a job with what they take besides weights, and what the process takes anyway.
-/// Throws Error(kInvalidArgument) for a picture size out of range.
+/// Throws Error(kInvalidArgument) for an image size out of range.
 MemoryNeeds memory_needs(const std::vector<ComponentMemory>& components,
                          const ModelIndices& indices, const ModelSizes& sizes,
                          const JobOutline& job);

@@ -79,7 +79,7 @@ class Kandinsky21 : public Pipeline {
         .latent_channels = movq_config_.latent_channels,
         .latent_factor = factor,
         .size_multiple = factor * (int64_t{1} << (unet_config_.block_out_channels.size() - 1))};
-    // Embeds are kept by their callers: what every picture needs is worth most.
+    // Embeds are kept by their callers: what every image needs is worth most.
     movq_.join(residency_, "movq");
     unet_.join(residency_, "unet");
     if (inpaint_unet_) inpaint_unet_->join(residency_, "inpaint unet");
@@ -140,13 +140,13 @@ class Kandinsky21 : public Pipeline {
         prompt_models(), request, [&] { return zero_image_embeds(monitor); }, monitor);
   }
 
-  Embeds encode_images(const std::vector<io::Image>& pictures, const Monitor& monitor) override {
-    check_batch_size(static_cast<int64_t>(pictures.size()));
-    for (const io::Image& picture : pictures) io::check_image(picture, "picture");
+  Embeds encode_images(const std::vector<io::Image>& images, const Monitor& monitor) override {
+    check_batch_size(static_cast<int64_t>(images.size()));
+    for (const io::Image& image : images) io::check_image(image, "image");
     keeps_image_encoder_ = true;
     const auto encode = [&](const nn::ClipVisionEncoder& encoder) {
       const ImageProcessor processor = read_image_processor(prior_dir_);
-      at::Tensor embeds = pipelines::encode_images(encoder, processor, pictures, monitor);
+      at::Tensor embeds = pipelines::encode_images(encoder, processor, images, monitor);
       check_finite(embeds, "image_encoder", image_encoder_.placement().dtype);
       return embeds;
     };
@@ -244,15 +244,15 @@ class Kandinsky21 : public Pipeline {
                                     .movq = movq_config_,
                                     .geometry = geometry_,
                                     .prior_row_numbers = prior_row_numbers_,
-                                    .pictures_at_once = pictures_at_once(job.batch_size),
+                                    .images_at_once = images_at_once(job.batch_size),
                                     .prior_placement = prior_.placement(),
                                     .unet_placement = unet.placement(),
                                     .movq_placement = movq_.placement()},
                                    needed);
   }
 
-  int64_t pictures_at_once(int64_t batch_size) const {
-    return placement_.speedups.pictures_at_once ? tensor::most_at_once(batch_size) : 1;
+  int64_t images_at_once(int64_t batch_size) const {
+    return placement_.speedups.images_at_once ? tensor::most_at_once(batch_size) : 1;
   }
 
   static tensor::Placement exact(tensor::Placement placement) {
@@ -346,7 +346,7 @@ class Kandinsky21 : public Pipeline {
   std::optional<Component<nn::UNet>> inpaint_unet_;
   Component<nn::Movq> movq_;
   PromptMemory prompt_memory_;
-  bool keeps_image_encoder_ = false;  // pictures are being encoded
+  bool keeps_image_encoder_ = false;  // images are being encoded
   at::Tensor zero_image_embeds_;
 };
 

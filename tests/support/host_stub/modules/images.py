@@ -26,7 +26,7 @@ def save_image(image, path, basename, seed=None, info=None):
 
 
 def flatten(image, background):
-    """A transparent picture on a background, any other as it is; RGB."""
+    """A transparent image on a background, any other as it is; RGB."""
     if image.mode == "RGBA":
         below = Image.new("RGBA", image.size, background)
         below.alpha_composite(image)

@@ -11,7 +11,7 @@ def get_crop_region(mask, pad):
 
 
 def expand_crop_region(box, width, height, most_width, most_height):
-    """The smallest box around it with the proportions of width x height, moved into the picture."""
+    """The smallest box around it with the proportions of width x height, moved into the image."""
 
     def stretched(low, high, wanted, most):
         more = wanted - (high - low)

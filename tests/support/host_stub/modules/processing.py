@@ -74,7 +74,7 @@ def create_infotext(p, index):
 
 
 def apply_overlay(image, paste_to, overlay):
-    """The painted picture, shrunk to where it was cut out, below what was not masked."""
+    """The painted image, shrunk to where it was cut out, below what was not masked."""
     if paste_to is not None:
         x, y, width, height = paste_to
         whole = Image.new("RGBA", overlay.size)
@@ -200,5 +200,5 @@ def generate(script, p, args=()):
 
 
 def saved(folder):
-    """Pictures in a folder, in order of saving."""
+    """Images in a folder, in order of saving."""
     return sorted(Path(folder).glob("*.png"))

@@ -163,10 +163,10 @@ class StableDiffusionProcessingTxt2Img(StableDiffusionProcessing):
     def sample(self):
         sampler = sd_samplers.create_sampler(self.sampler_name, self.sd_model)
         if self.firstpass_image is not None and self.enable_hr:
-            picture = _tensor(self.firstpass_image)[None]
+            image = _tensor(self.firstpass_image)[None]
             if self.latent_scale_mode is None:
-                return self.sample_hr_pass(None, picture)
-            return self.sample_hr_pass(sd_samplers_common.images_tensor_to_samples(picture), None)
+                return self.sample_hr_pass(None, image)
+            return self.sample_hr_pass(sd_samplers_common.images_tensor_to_samples(image), None)
         x = self.rng.next()
         loop.kind.before_pass(self)
         self.call("process_before_every_sampling")
@@ -242,13 +242,13 @@ class StableDiffusionProcessingImg2Img(StableDiffusionProcessing):
         self.extra_generation_params["Denoising strength"] = self.denoising_strength
         sd_samplers.create_sampler(self.sampler_name, self.sd_model)
         mask, crop = self._prepare_mask()
-        pictures = [self._prepare_picture(picture, mask, crop) for picture in self.init_images]
-        if len(pictures) == 1:
-            pictures *= self.batch_size
+        sources = [self._prepare_image(image, mask, crop) for image in self.init_images]
+        if len(sources) == 1:
+            sources *= self.batch_size
             self.overlay_images = self.overlay_images and self.overlay_images * self.batch_size
         else:
-            self.batch_size = len(pictures)
-        self.init_latent = sd_samplers_common.images_tensor_to_samples(torch.stack(pictures))
+            self.batch_size = len(sources)
+        self.init_latent = sd_samplers_common.images_tensor_to_samples(torch.stack(sources))
         if mask is None:
             return
         height, width = self.init_latent.shape[2:]
@@ -264,7 +264,7 @@ class StableDiffusionProcessingImg2Img(StableDiffusionProcessing):
             self.init_latent = self.init_latent * self.mask
 
     def _prepare_mask(self):
-        """The mask of the painted size, 255 is repainted, and the box cut out of the picture."""
+        """The mask of the painted size, 255 is repainted, and the box cut out of the image."""
         if self.image_mask is None:
             return None, None
         mask = self.image_mask.convert("L").point(lambda v: 255 if v > 128 else 0)
@@ -285,8 +285,8 @@ class StableDiffusionProcessingImg2Img(StableDiffusionProcessing):
         self.paste_to = (box[0], box[1], box[2] - box[0], box[3] - box[1])
         return images.resize_image(2, mask.crop(box), self.width, self.height), box
 
-    def _prepare_picture(self, picture, mask, crop):
-        image = images.flatten(picture, opts.img2img_background_color)
+    def _prepare_image(self, image, mask, crop):
+        image = images.flatten(image, opts.img2img_background_color)
         if crop is None:
             image = images.resize_image(self.resize_mode, image, self.width, self.height)
         if mask is not None:
@@ -328,5 +328,5 @@ class DecodedSamples(list):
 
 
 def _tensor(image):
-    """A picture as [3, H, W] in 0..1."""
+    """An image as [3, H, W] in 0..1."""
     return torch.from_numpy(np.moveaxis(np.array(image, dtype=np.float32) / 255.0, 2, 0).copy())

@@ -16,9 +16,9 @@ def setup_img2img_steps(p, steps=None):
 
 
 def images_tensor_to_samples(image, approximation=None, model=None):
-    """Pictures [B, 3, H, W] in 0..1 to latents, one after another."""
+    """Images [B, 3, H, W] in 0..1 to latents, one after another."""
     if opts.sd_vae_encode_method != "Full":
-        raise AssertionError(f"a picture was encoded with {opts.sd_vae_encode_method}")
+        raise AssertionError(f"an image was encoded with {opts.sd_vae_encode_method}")
     model = model or shared.sd_model
     model.first_stage_model.to(devices.dtype_vae)
     scaled = image.to(dtype=devices.dtype_vae) * 2 - 1
@@ -34,6 +34,6 @@ def decode_first_stage(model, latents):
 
 
 def to_image(sample):
-    """A picture [3, H, W] in 0..1; the host cuts off what is behind the point."""
+    """An image [3, H, W] in 0..1; the host cuts off what is behind the point."""
     array = 255.0 * np.moveaxis(sample.cpu().numpy(), 0, 2)
     return Image.fromarray(array.astype(np.uint8))

@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "base/limits.h"
-#include "unit/io/picture_files.h"
+#include "unit/io/images/image_files.h"
 #include "unit/support.h"
 
 namespace kandinsky::io {
@@ -34,7 +34,7 @@ TEST(Codec, PngKeepsEveryValueForEveryChannelCount) {
   const test::TempFolder folder;
   for (const int channels : {1, 3, 4}) {
     const Image image = gradient(5, 3, channels);
-    const std::string path = folder.path("picture.PNG");
+    const std::string path = folder.path("image.PNG");
     write_image(path, image);
     expect_same(read_image(path), image);
   }
@@ -112,7 +112,7 @@ TEST(Codec, ReadsCmykJpegs) {
   }
 }
 
-TEST(Codec, ReadsTheFirstPictureOfAnAnimatedPng) {
+TEST(Codec, ReadsTheFirstImageOfAnAnimatedPng) {
   const std::string still = png_of(1, 1, 8, 0, std::string("\0\x2A", 2));
   constexpr std::size_t kAfterHeader = 33;
   const std::string before_end = still.substr(0, still.size() - 12);
@@ -122,12 +122,12 @@ TEST(Codec, ReadsTheFirstPictureOfAnAnimatedPng) {
   const std::string animated =
       before_end.substr(0, kAfterHeader) + chunk("acTL", big_endian(2) + big_endian(0)) +
       chunk("fcTL", big_endian(0) + frame) + before_end.substr(kAfterHeader) +
-      chunk("fcTL", big_endian(1) + frame) + chunk("fdAT", big_endian(2) + "no picture") +
+      chunk("fcTL", big_endian(1) + frame) + chunk("fdAT", big_endian(2) + "no image") +
       chunk("IEND", "");
   expect_same(decode_image(view(animated), ImageChannels::kAsStored, "x"), {1, 1, 1, {42}});
 }
 
-TEST(Codec, ReadsThinPictures) {
+TEST(Codec, ReadsThinImages) {
   const Image thin = gradient(1, 9000, 3);
   for (const ImageFormat format : {ImageFormat::kPng, ImageFormat::kWebp}) {
     const Bytes file = encode_image(thin, format, {.parameters = "", .quality = 100});
@@ -163,7 +163,7 @@ TEST(Codec, RefusesParametersThatCannotBeStored) {
   refuse("bytes", std::string(limits::kMaxImageTextBytes + 1, 'x'), ImageFormat::kPng);
 }
 
-TEST(Codec, RefusesPicturesThatCannotBeWritten) {
+TEST(Codec, RefusesImagesThatCannotBeWritten) {
   const auto refuse = [&](std::string_view part, const Image& image, ImageFormat format) {
     test::expect_error(ErrorCode::kInvalidArgument, part,
                        [&] { (void)encode_image(image, format); });
@@ -303,7 +303,7 @@ TEST(Codec, EveryTruncationIsAnError) {
       const Bytes part(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(size));
       try {
         (void)decode_image(view(part), ImageChannels::kRgb, "part");
-        ADD_FAILURE() << size << " of " << whole.size() << " bytes were taken for a picture";
+        ADD_FAILURE() << size << " of " << whole.size() << " bytes were taken for an image";
       } catch (const Error& error) {
         // Too short for the signature: it could be anything.
         const bool expected = error.code() == ErrorCode::kCorruptFile ||

@@ -10,7 +10,7 @@
 #include "base/limits.h"
 #include "io/images/codec.h"
 #include "io/images/image_files.h"
-#include "unit/io/picture_files.h"
+#include "unit/io/images/image_files.h"
 #include "unit/support.h"
 
 namespace kandinsky::io {

@@ -1,7 +1,7 @@
 #include "io/images/orientation.h"
 
 #include "io/images/codec.h"
-#include "unit/io/picture_files.h"
+#include "unit/io/images/image_files.h"
 
 namespace kandinsky::io {
 namespace {
@@ -34,8 +34,8 @@ Image decoded(const std::string& file) {
   return decode_image(view(file), ImageChannels::kAsStored, "x");
 }
 
-TEST(Orientation, EveryValueTurnsThePictureUpright) {
-  // Source: EXIF, where the 0th row and the 0th column of the stored picture are seen.
+TEST(Orientation, EveryValueTurnsTheImageUpright) {
+  // Source: EXIF, where the 0th row and the 0th column of the stored image are seen.
   expect_same(decoded(png_with(exif(1))), {3, 2, 1, {1, 2, 3, 4, 5, 6}});  // top, left
   expect_same(decoded(png_with(exif(2))), {3, 2, 1, {3, 2, 1, 6, 5, 4}});  // top, right
   expect_same(decoded(png_with(exif(3))), {3, 2, 1, {6, 5, 4, 3, 2, 1}});  // bottom, right

@@ -1,5 +1,5 @@
 #include "io/images/codec.h"
-#include "unit/io/picture_files.h"
+#include "unit/io/images/image_files.h"
 #include "unit/support.h"
 
 namespace kandinsky::io {
@@ -41,7 +41,7 @@ Image decoded(const std::string& file) {
   return decode_image(view(file), ImageChannels::kAsStored, "upload");
 }
 
-TEST(WebpFile, AnAnimationGivesItsFirstPicture) {
+TEST(WebpFile, AnAnimationGivesItsFirstImage) {
   const Image first = gradient(6, 4, 3);
   const Image second = {6, 4, 3, Bytes(std::size_t{6} * 4 * 3, 0)};
   expect_same(decoded(animation(6, 4, frame(first, 0, 0) + frame(second, 0, 0))), first);
@@ -49,30 +49,30 @@ TEST(WebpFile, AnAnimationGivesItsFirstPicture) {
 }
 
 TEST(WebpFile, ASmallerFrameHasItsPlaceOnTheCanvas) {
-  const Image picture = gradient(2, 1, 3);
-  const Image whole = decoded(animation(6, 4, frame(picture, 4, 2)));
+  const Image image = gradient(2, 1, 3);
+  const Image whole = decoded(animation(6, 4, frame(image, 4, 2)));
   ASSERT_EQ(whole.width, 6);
   ASSERT_EQ(whole.height, 4);
   ASSERT_EQ(whole.channels, 4);
   Image expected{6, 4, 4, Bytes(std::size_t{6} * 4 * 4, 0)};
   for (std::size_t x = 0; x < 2; ++x) {
     const std::size_t at = ((2 * 6) + 4 + x) * 4;
-    for (std::size_t c = 0; c < 3; ++c) expected.pixels[at + c] = picture.pixels[x * 3 + c];
+    for (std::size_t c = 0; c < 3; ++c) expected.pixels[at + c] = image.pixels[x * 3 + c];
     expected.pixels[at + 3] = 255;
   }
   expect_same(whole, expected);
 }
 
 TEST(WebpFile, KeepsTheAlphaOfALossyFrame) {
-  Image picture{16, 16, 4, {}};
+  Image image{16, 16, 4, {}};
   for (int i = 0; i < 256; ++i) {
     const auto alpha = static_cast<std::uint8_t>(i % 16 < 8 ? 255 : 40);
-    picture.pixels.insert(picture.pixels.end(), {200, 40, 90, alpha});
+    image.pixels.insert(image.pixels.end(), {200, 40, 90, alpha});
   }
-  const Image back = decoded(animation(16, 16, frame(picture, 0, 0, 90)));
+  const Image back = decoded(animation(16, 16, frame(image, 0, 0, 90)));
   ASSERT_EQ(back.channels, 4);
   for (std::size_t i = 3; i < back.pixels.size(); i += 4)
-    EXPECT_EQ(back.pixels[i], picture.pixels[i]) << i;
+    EXPECT_EQ(back.pixels[i], image.pixels[i]) << i;
 }
 
 TEST(WebpFile, RefusesAnAnimationWithoutAWholeFrame) {

@@ -1,4 +1,4 @@
-/// Rows of embeds by picture and step, and guidance.
+/// Rows of embeds by image and step, and guidance.
 #include "pipelines/denoise/conditions.h"
 
 #include <algorithm>
@@ -101,7 +101,7 @@ TEST_F(ConditionsTest, StepsAreThoseOfTheWholeSchedule) {
   EXPECT_TRUE(run(edited).equal(plain(simple, 1)));
 }
 
-TEST_F(ConditionsTest, ARowServesSeveralPictures) {
+TEST_F(ConditionsTest, ARowServesSeveralImages) {
   DenoiseRequest request = TinyPipelineTest::request(3);
   request.conditions = {{1, 0, 1, 4}, {1, 1, 1, 4}, {2, 2, 1, 4}};
   request.negative_conditions = {{0, 0, 1, 4}, {0, 1, 1, 4}, {0, 2, 1, 4}};
@@ -125,7 +125,7 @@ TEST_F(ConditionsTest, RowsThatThereIsNoRoomForAreTheSame) {
                     .equal(denoise(single, rows_of(embeds, i, 1), rows_of(negative_embeds, i, 1))))
         << i;
   }
-  // All rows for one picture, in pairs.
+  // All rows for one image, in pairs.
   std::vector<Condition> conditions;
   for (int64_t row = 0; row < kRows; ++row) conditions.push_back({row, 0, 1, 4, 1.0 / kRows});
   DenoiseRequest mixed = TinyPipelineTest::request();
@@ -201,14 +201,14 @@ TEST_F(ConditionsTest, TextsOfDifferentLengthsAreAskedApart) {
       denoise(request(), longer, rows_of(negative_embeds_, 0, 1)).isfinite().all().item<bool>());
 }
 
-TEST_F(ConditionsTest, RefusesWhatLeavesAPictureUnguided) {
+TEST_F(ConditionsTest, RefusesWhatLeavesAnImageUnguided) {
   const auto refused = [&](const char* part, const std::function<void(DenoiseRequest&)>& spoil) {
     DenoiseRequest request = with({{0, 0, 1, 4}});
     spoil(request);
     test::expect_error(ErrorCode::kInvalidArgument, part, [&] { run(request); });
   };
   using R = DenoiseRequest;
-  refused("picture 0, counted from 0, has no condition in step 3", [](R& r) {
+  refused("image 0, counted from 0, has no condition in step 3", [](R& r) {
     r.conditions = {{0, 0, 1, 2}, {1, 0, 4, 4}};
   });
   refused("has no negative condition in step 4", [](R& r) {

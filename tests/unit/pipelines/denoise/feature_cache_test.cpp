@@ -9,10 +9,10 @@ namespace kandinsky::pipelines {
 namespace {
 
 /// Whether an evaluation finds features; leaves some if not.
-bool finds(FeatureCache& cache, int64_t picture, const std::vector<int64_t>& rows,
+bool finds(FeatureCache& cache, int64_t image, const std::vector<int64_t>& rows,
            size_t call = 0) {
-  cache.begin(picture, rows);
-  at::Tensor* const features = cache.at(picture, call);
+  cache.begin(image, rows);
+  at::Tensor* const features = cache.at(image, call);
   if (features->defined()) return true;
   *features = at::ones({1});
   return false;
@@ -39,7 +39,7 @@ TEST(FeatureCacheTest, OtherRowsNeedOtherFeatures) {
   EXPECT_FALSE(finds(cache, 0, {0, 1})) << "guidance ended";
 }
 
-TEST(FeatureCacheTest, PicturesAndCallsHaveTheirOwn) {
+TEST(FeatureCacheTest, ImagesAndCallsHaveTheirOwn) {
   FeatureCache cache(4, 2);
   EXPECT_FALSE(finds(cache, 0, {0}));
   EXPECT_FALSE(finds(cache, 1, {0}));

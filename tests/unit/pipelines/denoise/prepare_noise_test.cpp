@@ -67,7 +67,7 @@ TEST(PrepareNoiseTest, AnglesAreThoseOfColumns) {
   }
 }
 
-TEST(PrepareNoiseTest, ASmallerPicturesNoiseLiesInTheMiddle) {
+TEST(PrepareNoiseTest, ASmallerImagesNoiseLiesInTheMiddle) {
   DenoiseRequest resized = request({5});
   resized.seed_resize_width = 64;
   resized.seed_resize_height = 64;
@@ -79,7 +79,7 @@ TEST(PrepareNoiseTest, ASmallerPicturesNoiseLiesInTheMiddle) {
   EXPECT_TRUE(noise.slice(3, 12).equal(around.slice(3, 12)));
 }
 
-TEST(PrepareNoiseTest, OfALargerPicturesNoiseTheMiddleIsTaken) {
+TEST(PrepareNoiseTest, OfALargerImagesNoiseTheMiddleIsTaken) {
   DenoiseRequest resized = request({5});
   resized.seed_resize_width = 256;
   resized.seed_resize_height = 192;

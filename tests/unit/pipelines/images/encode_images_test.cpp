@@ -7,7 +7,7 @@ namespace {
 
 constexpr int64_t kSize = 56;
 
-io::Image picture(int width, int height, int channels) {
+io::Image test_image(int width, int height, int channels) {
   io::Image image{width, height, channels, {}};
   for (int i = 0; i < width * height * channels; ++i) {
     image.pixels.push_back(static_cast<std::uint8_t>(i * 37 % 251));
@@ -19,8 +19,8 @@ ImageProcessor processor(std::string_view json = "{}") {
   return {io::JsonConfig::parse(json, "preprocessor_config.json"), kSize};
 }
 
-TEST(ImageProcessor, GreyAndOpaquePicturesAreTheirRgb) {
-  const io::Image grey = picture(30, 20, 1);
+TEST(ImageProcessor, GreyAndOpaqueImagesAreTheirRgb) {
+  const io::Image grey = test_image(30, 20, 1);
   io::Image rgb{30, 20, 3, {}};
   io::Image rgba{30, 20, 4, {}};
   for (const std::uint8_t value : grey.pixels) {
@@ -34,7 +34,7 @@ TEST(ImageProcessor, GreyAndOpaquePicturesAreTheirRgb) {
 }
 
 TEST(ImageProcessor, TransparentPlacesAreWhite) {
-  io::Image clear = picture(30, 20, 4);
+  io::Image clear = test_image(30, 20, 4);
   for (size_t i = 3; i < clear.pixels.size(); i += 4) clear.pixels[i] = 0;
   const io::Image white{30, 20, 3, std::vector<std::uint8_t>(30 * 20 * 3, 255)};
   EXPECT_TRUE(processor()(clear).equal(processor()(white)));
@@ -43,7 +43,7 @@ TEST(ImageProcessor, TransparentPlacesAreWhite) {
 TEST(ImageProcessor, AnyShapeIsTaken) {
   for (const auto& [width, height] : {std::pair{1, 1}, std::pair{1, 9000}, std::pair{9000, 1},
                                       std::pair{65535, 3}, std::pair{57, 56}}) {
-    const at::Tensor pixels = processor()(picture(width, height, 3));
+    const at::Tensor pixels = processor()(test_image(width, height, 3));
     EXPECT_EQ(pixels.sizes(), (at::IntArrayRef{1, 3, kSize, kSize}));
     EXPECT_TRUE(pixels.isfinite().all().item<bool>());
   }
@@ -62,7 +62,7 @@ TEST(ImageProcessor, RefusesAnotherWayOfProcessing) {
     test::expect_error(code, part, [&] { (void)processor(json); });
   };
   refuse(ErrorCode::kIncompatible,
-         "pictures of side 224 cut to 56, but the image_encoder beside it takes 56",
+         "images of side 224 cut to 56, but the image_encoder beside it takes 56",
          R"({"size": {"shortest_edge": 224}})");
   refuse(ErrorCode::kIncompatible, "cut to 60", R"({"crop_size": 60})");
   refuse(ErrorCode::kUnsupported, "\"resample\" is 2", R"({"resample": 2})");
@@ -73,24 +73,24 @@ TEST(ImageProcessor, RefusesAnotherWayOfProcessing) {
 
 class EncodeImagesTest : public TinyEncodingTest {
  protected:
-  Embeds images(const std::vector<io::Image>& pictures) {
+  Embeds embeds_of(const std::vector<io::Image>& images) {
     stages_.clear();
-    return pipeline_->encode_images(pictures, monitor_);
+    return pipeline_->encode_images(images, monitor_);
   }
 };
 
-TEST_F(EncodeImagesTest, RowsAreThoseOfEachPictureAlone) {
-  const std::vector<io::Image> pictures{picture(60, 40, 3), picture(5, 80, 4), picture(1, 1, 1)};
-  const Embeds all = images(pictures);
+TEST_F(EncodeImagesTest, RowsAreThoseOfEachImageAlone) {
+  const std::vector<io::Image> images{test_image(60, 40, 3), test_image(5, 80, 4), test_image(1, 1, 1)};
+  const Embeds all = embeds_of(images);
   ASSERT_EQ(all.batch_size(), 3);
   for (int64_t i = 0; i < 3; ++i) {
-    expect_same(row(all, i), images({pictures[static_cast<size_t>(i)]}));
+    expect_same(row(all, i), embeds_of({images[static_cast<size_t>(i)]}));
   }
   EXPECT_FALSE(all.at("image_embeds")[0].equal(all.at("image_embeds")[1]));
 }
 
 TEST_F(EncodeImagesTest, TheTextIsTheEmptyOne) {
-  const Embeds image = images({picture(60, 40, 3)});
+  const Embeds image = embeds_of({test_image(60, 40, 3)});
   EXPECT_EQ(began("image_encoder"), 1);
   const Embeds text = encode(request({""})).embeds;
   EXPECT_TRUE(image.at("prompt_embeds").equal(text.at("prompt_embeds")));
@@ -98,31 +98,31 @@ TEST_F(EncodeImagesTest, TheTextIsTheEmptyOne) {
   EXPECT_FALSE(image.at("image_embeds").equal(text.at("image_embeds")));
 }
 
-TEST_F(EncodeImagesTest, TheTowerStaysWhilePicturesAreEncoded) {
-  const std::vector<io::Image> pictures{picture(8, 8, 3)};
-  (void)images(pictures);
+TEST_F(EncodeImagesTest, TheTowerStaysWhileImagesAreEncoded) {
+  const std::vector<io::Image> images{test_image(8, 8, 3)};
+  (void)embeds_of(images);
   EXPECT_EQ(began("load"), 2);  // the tower, and the text encoder for the empty text
-  (void)images(pictures);
+  (void)embeds_of(images);
   EXPECT_EQ(began("load"), 0);
-  (void)encode(request({"a"}));  // needs the empty picture
+  (void)encode(request({"a"}));  // needs the empty image
   EXPECT_EQ(began("image_encoder"), 1);
-  (void)images(pictures);
+  (void)embeds_of(images);
   EXPECT_EQ(began("load"), 0);
   pipeline_->unload();
-  (void)images(pictures);
+  (void)embeds_of(images);
   EXPECT_EQ(began("load"), 1);  // the empty text is kept by value
 }
 
-TEST_F(EncodeImagesTest, RefusesWhatIsNoPicture) {
-  const auto refuse = [&](std::string_view part, const std::vector<io::Image>& pictures) {
-    test::expect_error(ErrorCode::kInvalidArgument, part, [&] { (void)images(pictures); });
+TEST_F(EncodeImagesTest, RefusesWhatIsNoImage) {
+  const auto refuse = [&](std::string_view part, const std::vector<io::Image>& images) {
+    test::expect_error(ErrorCode::kInvalidArgument, part, [&] { (void)embeds_of(images); });
     EXPECT_EQ(began("load"), 0);
   };
   refuse("batch size is 0", {});
-  refuse("batch size is 65", std::vector(65, picture(1, 1, 1)));
-  refuse("0 x 3 pixels", {picture(2, 2, 3), picture(0, 3, 3)});
-  refuse("2 channels", {picture(2, 2, 2)});
-  io::Image torn = picture(4, 4, 3);
+  refuse("batch size is 65", std::vector(65, test_image(1, 1, 1)));
+  refuse("0 x 3 pixels", {test_image(2, 2, 3), test_image(0, 3, 3)});
+  refuse("2 channels", {test_image(2, 2, 2)});
+  io::Image torn = test_image(4, 4, 3);
   torn.pixels.pop_back();
   refuse("47 values", {torn});
 }

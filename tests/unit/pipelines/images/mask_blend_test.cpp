@@ -22,7 +22,7 @@ at::Tensor mask() {
   return mask;
 }
 
-TEST(MaskBlendTest, ThePredictedPictureIsBlended) {
+TEST(MaskBlendTest, ThePredictedImageIsBlended) {
   const at::Tensor latents = random_tensor(1);
   const at::Tensor init_latents = random_tensor(2);
   const at::Tensor noise_pred = random_tensor(3);
@@ -59,12 +59,12 @@ TEST(MaskBlendTest, TheInpaintingNetworkSeesWhatIsKept) {
   EXPECT_TRUE(channels.slice(1, 4).slice(3, 0, 2).eq(1).all().item<bool>());
 }
 
-TEST(MaskBlendTest, PicturesWithoutAMaskAreKept) {
+TEST(MaskBlendTest, ImagesWithoutAMaskAreKept) {
   at::Tensor masks = mask();
   masks[1].zero_();
   const at::Tensor latents = random_tensor(1);
   const at::Tensor init_latents = random_tensor(2);
-  const at::Tensor kept = keep_unmasked_pictures(latents, init_latents, masks);
+  const at::Tensor kept = keep_unmasked_images(latents, init_latents, masks);
   EXPECT_TRUE(kept[0].equal(latents[0]));
   EXPECT_TRUE(kept[1].equal(init_latents[1]));
 }

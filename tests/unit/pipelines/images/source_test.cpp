@@ -18,8 +18,8 @@ namespace {
 
 using Bytes = std::vector<uint8_t>;
 
-/// Latents are the means of 8 x 8 pixels and a fourth channel of ones; pictures are latents made
-/// large. Denoising puts the number of the picture, from 1 on, tenths, where it may.
+/// Latents are the means of 8 x 8 pixels and a fourth channel of ones; images are latents made
+/// large. Denoising puts the number of the image, from 1 on, tenths, where it may.
 class FakePipeline : public Pipeline {
  public:
   const Geometry& geometry() const override { return geometry_; }
@@ -55,7 +55,7 @@ class FakePipeline : public Pipeline {
   }
 
   at::Tensor decode(const at::Tensor& latents, bool, const Monitor&) override {
-    if (fails_to_decode) throw Error(ErrorCode::kOutOfMemory, "no memory for the pictures");
+    if (fails_to_decode) throw Error(ErrorCode::kOutOfMemory, "no memory for the images");
     return at::upsample_nearest2d(latents.slice(1, 0, 3),
                                   {latents.size(2) * 8, latents.size(3) * 8});
   }
@@ -127,15 +127,15 @@ class SourceTest : public ::testing::Test {
 
   /// The result, [B, height, width, 3].
   Bytes painted() {
-    Bytes pictures(request_.seeds.size() * picture_size(), 0xEE);
+    Bytes images(request_.seeds.size() * image_size(), 0xEE);
     const Embeds embeds;
-    engine::paint_from(pipeline_, prepare(), embeds, &embeds, request_, monitor_, pictures.data());
-    return pictures;
+    engine::paint_from(pipeline_, prepare(), embeds, &embeds, request_, monitor_, images.data());
+    return images;
   }
 
-  size_t picture_size() const { return static_cast<size_t>(request_.width * request_.height * 3); }
+  size_t image_size() const { return static_cast<size_t>(request_.width * request_.height * 3); }
 
-  /// What the fake paints for the picture of that number.
+  /// What the fake paints for the image of that number.
   static int painted_value(size_t index) {
     return static_cast<int>(std::lround((0.1 * static_cast<double>(index + 1) * 0.5 + 0.5) * 255));
   }
@@ -152,7 +152,7 @@ class SourceTest : public ::testing::Test {
   Monitor monitor_{cancel_, {}, [this](const std::string& text) { messages_.push_back(text); }};
 };
 
-TEST_F(SourceTest, EachDistinctPictureIsEncodedOnce) {
+TEST_F(SourceTest, EachDistinctImageIsEncodedOnce) {
   request_.seeds = {1, 2, 3, 4};
   const DenoiseRequest one_for_all = started();
   ASSERT_EQ(pipeline_.encoded.size(), 1U);
@@ -174,7 +174,7 @@ TEST_F(SourceTest, EachDistinctPictureIsEncodedOnce) {
   }
 }
 
-TEST_F(SourceTest, MasksOfOnePictureAreEncodedOnceUnlessFilled) {
+TEST_F(SourceTest, MasksOfOneImageAreEncodedOnceUnlessFilled) {
   request_.seeds = {1, 2, 3};
   const io::Image left = mask_of(64, 64, 8, 8, 24, 24);
   source_.masks = {left, mask_of(64, 64, 40, 8, 56, 24), left};
@@ -229,7 +229,7 @@ TEST_F(SourceTest, AnySizeIsFilledUpByItsBorder) {
   }
 }
 
-TEST_F(SourceTest, WithoutStrengthThePictureComesBackAndNothingRuns) {
+TEST_F(SourceTest, WithoutStrengthTheImageComesBackAndNothingRuns) {
   request_.strength = 0.0;
   pipeline_.fails_to_decode = true;
   EXPECT_EQ(painted(), source_.images[0].pixels);
@@ -237,12 +237,12 @@ TEST_F(SourceTest, WithoutStrengthThePictureComesBackAndNothingRuns) {
   request_.strength = 0.01;
   EXPECT_EQ(painted(), source_.images[0].pixels);
   ASSERT_EQ(messages_.size(), 1U);
-  EXPECT_EQ(messages_[0], "a strength of 0.01 leaves none of 50 steps: the pictures come back");
+  EXPECT_EQ(messages_[0], "a strength of 0.01 leaves none of 50 steps: the images come back");
   // As grey and with alpha, of another size.
   request_.seeds = {1, 2};
   source_.images = {flat(10, 300, {9}), flat(1, 1, {0, 0, 0, 0})};
   const Bytes resized = painted();
-  for (size_t i = 0; i < resized.size(); ++i) EXPECT_EQ(resized[i], i < picture_size() ? 9 : 255);
+  for (size_t i = 0; i < resized.size(); ++i) EXPECT_EQ(resized[i], i < image_size() ? 9 : 255);
   EXPECT_TRUE(pipeline_.encoded.empty());
   EXPECT_FALSE(pipeline_.denoised.has_value());
 }
@@ -251,16 +251,16 @@ TEST_F(SourceTest, WithoutAMaskEverythingIsPainted) {
   request_.seeds = {1, 2};
   const Bytes result = painted();
   for (size_t i = 0; i < result.size(); ++i)
-    ASSERT_EQ(result[i], painted_value(i / picture_size())) << i;
+    ASSERT_EQ(result[i], painted_value(i / image_size())) << i;
 }
 
-TEST_F(SourceTest, OutsideTheMaskEveryBitIsThePictures) {
+TEST_F(SourceTest, OutsideTheMaskEveryBitIsTheImages) {
   source_.masks = {mask_of(64, 64, 20, 20, 41, 37)};
   for (const int blur : {0, 2, 4}) {
     source_.mask_blur = blur;
     const int reach = static_cast<int>(2.5 * blur + 0.5);
     const Bytes result = painted();
-    const Bytes& picture = source_.images[0].pixels;
+    const Bytes& image = source_.images[0].pixels;
     for (int y = 0; y < 64; ++y) {
       for (int x = 0; x < 64; ++x) {
         const bool inside = x >= 20 && x < 41 && y >= 20 && y < 37;
@@ -271,10 +271,10 @@ TEST_F(SourceTest, OutsideTheMaskEveryBitIsThePictures) {
           if (inside) {
             ASSERT_EQ(value, painted_value(0)) << blur << " " << x << " " << y;
           } else if (outside) {
-            ASSERT_EQ(value, picture[i]) << blur << " " << x << " " << y;
+            ASSERT_EQ(value, image[i]) << blur << " " << x << " " << y;
           } else {
-            ASSERT_GE(value, std::min<int>(picture[i], painted_value(0)));
-            ASSERT_LE(value, std::max<int>(picture[i], painted_value(0)));
+            ASSERT_GE(value, std::min<int>(image[i], painted_value(0)));
+            ASSERT_LE(value, std::max<int>(image[i], painted_value(0)));
           }
         }
       }
@@ -294,12 +294,12 @@ TEST_F(SourceTest, WithoutCompositeTheResultIsAsPainted) {
   EXPECT_NE(at(56, 8), source_.images[0].pixels[static_cast<size_t>((8 * 64 + 56) * 3)]);
 }
 
-TEST_F(SourceTest, ABlackMaskGivesThePictureBackAndSaysSo) {
+TEST_F(SourceTest, ABlackMaskGivesTheImageBackAndSaysSo) {
   source_.masks = {flat(64, 64, {0})};
   pipeline_.fails_to_decode = true;
   EXPECT_EQ(painted(), source_.images[0].pixels);
   ASSERT_EQ(messages_.size(), 1U);
-  EXPECT_EQ(messages_[0], "picture 1: its mask is black, nothing is repainted");
+  EXPECT_EQ(messages_[0], "image 1: its mask is black, nothing is repainted");
   source_.masks = {flat(64, 64, {255})};
   source_.invert_mask = true;
   EXPECT_EQ(painted(), source_.images[0].pixels);
@@ -310,23 +310,23 @@ TEST_F(SourceTest, AWhiteMaskLeavesNothing) {
   source_.masks = {flat(64, 64, {255})};
   for (const int blur : {0, 64}) {
     source_.mask_blur = blur;
-    EXPECT_EQ(painted(), Bytes(picture_size(), static_cast<uint8_t>(painted_value(0))));
+    EXPECT_EQ(painted(), Bytes(image_size(), static_cast<uint8_t>(painted_value(0))));
   }
 }
 
-TEST_F(SourceTest, OneBlackMaskInABatchKeepsItsPictureOnly) {
+TEST_F(SourceTest, OneBlackMaskInABatchKeepsItsImageOnly) {
   request_.seeds = {1, 2, 3};
   source_.masks = {flat(64, 64, {255}), flat(64, 64, {0}), flat(64, 64, {255})};
   source_.composite = false;
   const Bytes result = painted();
   for (size_t i = 0; i < result.size(); ++i) {
-    const size_t index = i / picture_size();
+    const size_t index = i / image_size();
     ASSERT_EQ(result[i],
-              index == 1 ? source_.images[0].pixels[i % picture_size()] : painted_value(index))
+              index == 1 ? source_.images[0].pixels[i % image_size()] : painted_value(index))
         << i;
   }
   EXPECT_EQ(messages_,
-            std::vector<std::string>({"picture 2: its mask is black, nothing is repainted"}));
+            std::vector<std::string>({"image 2: its mask is black, nothing is repainted"}));
 }
 
 TEST_F(SourceTest, FillForgetsWhatTheMaskHid) {
@@ -341,7 +341,7 @@ TEST_F(SourceTest, FillForgetsWhatTheMaskHid) {
   EXPECT_FALSE(at::allclose(started().init_latents, clean));
   source_.mask_fill = MaskFill::kFill;
   EXPECT_TRUE(at::allclose(started().init_latents, clean));
-  // The picture itself still comes back outside.
+  // The image itself still comes back outside.
   EXPECT_EQ(painted()[0], 30);
 }
 
@@ -360,7 +360,7 @@ TEST_F(SourceTest, LatentNoiseComesFromTheSeedsByItsOwnStream) {
   const at::Tensor sampler_noise =
       tensor::NoiseSource(request_.seeds).draw_all({4, 8, 8}).slice(3, 0, 4);
   EXPECT_LT((noise * sampler_noise).mean().abs().item<double>(), 0.3);
-  // A picture does not depend on its neighbours.
+  // An image does not depend on its neighbours.
   request_.seeds = {6};
   EXPECT_TRUE(at::equal(started().init_latents[0], start[1]));
 }
@@ -375,7 +375,7 @@ TEST_F(SourceTest, LatentNothingIsZero) {
   EXPECT_TRUE(at::equal(start.slice(3, 4), original.slice(3, 4)));
 }
 
-TEST_F(SourceTest, PictureAndMaskGoTheSameWay) {
+TEST_F(SourceTest, ImageAndMaskGoTheSameWay) {
   // A white square on black, and a mask that is white just there.
   const io::Image mask = mask_of(300, 200, 150, 90, 180, 120);
   source_.images = {mask};
@@ -389,7 +389,7 @@ TEST_F(SourceTest, PictureAndMaskGoTheSameWay) {
     for (size_t i = 0; i < prepared.soft_masks[0].pixels.size(); ++i) {
       const bool in_mask = prepared.soft_masks[0].pixels[i] == 255;
       white += in_mask ? 1 : 0;
-      ASSERT_EQ(prepared.pictures[0].pixels[i * 3] >= 128, in_mask) << static_cast<int>(mode);
+      ASSERT_EQ(prepared.images[0].pixels[i * 3] >= 128, in_mask) << static_cast<int>(mode);
     }
     EXPECT_GT(white, 50U);
   }
@@ -433,22 +433,22 @@ TEST_F(SourceTest, RefusesBeforeAnythingIsEncoded) {
   EXPECT_TRUE(pipeline_.encoded.empty());
 }
 
-TEST_F(SourceTest, AFailureLeavesTheCallersPicturesAlone) {
+TEST_F(SourceTest, AFailureLeavesTheCallersImagesAlone) {
   const Source prepared = prepare();
   const Embeds embeds;
-  Bytes pictures(picture_size(), 0xEE);
-  const Bytes untouched = pictures;
+  Bytes images(image_size(), 0xEE);
+  const Bytes untouched = images;
   pipeline_.fails_to_decode = true;
   test::expect_error(ErrorCode::kOutOfMemory, "no memory", [&] {
-    engine::paint_from(pipeline_, prepared, embeds, &embeds, request_, monitor_, pictures.data());
+    engine::paint_from(pipeline_, prepared, embeds, &embeds, request_, monitor_, images.data());
   });
-  EXPECT_EQ(pictures, untouched);
+  EXPECT_EQ(images, untouched);
   cancel_.request();
   test::expect_error(ErrorCode::kCancelled, "", [&] {
-    engine::paint_from(pipeline_, prepared, embeds, &embeds, request_, monitor_, pictures.data());
+    engine::paint_from(pipeline_, prepared, embeds, &embeds, request_, monitor_, images.data());
   });
   test::expect_error(ErrorCode::kCancelled, "", [&] { (void)prepare(); });
-  EXPECT_EQ(pictures, untouched);
+  EXPECT_EQ(images, untouched);
 }
 
 }  // namespace

@@ -165,7 +165,7 @@ TEST(MemoryPlan, StreamsOnlyAsManyComponentsAsItMust) {
             (std::vector{Holding::kStreamed, Holding::kStreamed}));
 }
 
-TEST(MemoryPlan, WorksOnPicturesAtOnceWhereThereIsRoomBesideAllElse) {
+TEST(MemoryPlan, WorksOnImagesAtOnceWhereThereIsRoomBesideAllElse) {
   MemoryNeeds batch = needs();
   batch.stages[2].at_once_work = 500;
   const auto is_at_once = [&](int64_t budget) {

@@ -96,7 +96,7 @@ TEST_F(ResidencyTest, HoldsOneAtATimeAndStreams) {
   EXPECT_EQ(held(), (std::vector{kStreamed, kFreed, kFreed}));
 }
 
-TEST_F(ResidencyTest, ALargerPictureNeedsAnotherPlan) {
+TEST_F(ResidencyTest, ALargerImageNeedsAnotherPlan) {
   enter(1300);
   for (size_t i = 0; i < 3; ++i) use(i);
   enter(1300, 500);
@@ -123,7 +123,7 @@ TEST_F(ResidencyTest, SaysThatAStageWorksSparingly) {
     return saving;
   };
   residency_.enter(saves_memory, 1300 * kMegabyte, monitor);
-  ASSERT_EQ(said_.size(), 1U) << "in bf16 its pictures are others";
+  ASSERT_EQ(said_.size(), 1U) << "in bf16 its images are others";
   EXPECT_NE(said_[0].find("everything stays loaded"), std::string::npos) << said_[0];
   EXPECT_NE(said_[0].find("sparingly"), std::string::npos) << said_[0];
 }

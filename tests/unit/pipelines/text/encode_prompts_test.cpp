@@ -149,7 +149,7 @@ TEST_F(EncodePromptsTest, ANegativeInChunksIsTheirMean) {
   EXPECT_TRUE(at::allclose(negative_image(twice), negative_image(once), 1e-5, 1e-6));
 }
 
-TEST_F(EncodePromptsTest, AWeightActsOnThePicture) {
+TEST_F(EncodePromptsTest, AWeightActsOnTheImage) {
   const at::Tensor plain = image(request({"a red circle"}));
   EXPECT_TRUE(image(request({"a (red:1.0) circle"})).equal(plain));
   const auto distance = [&](double weight) {

@@ -7,7 +7,7 @@ namespace {
 
 class PromptMemoryTest : public TinyEncodingTest {};
 
-TEST_F(PromptMemoryTest, ThePriorRunsOnceForTheSamePicture) {
+TEST_F(PromptMemoryTest, ThePriorRunsOnceForTheSameImage) {
   const PromptRequest once = request({"a red circle"});
   const Pipeline::EncodedPrompts first = encode(once);
   EXPECT_EQ(began("prior"), 1);
@@ -39,7 +39,7 @@ TEST_F(PromptMemoryTest, WhateverTheImageDependsOnRunsItAgain) {
   EXPECT_FALSE(runs_again([](PromptRequest&) {}));
 }
 
-TEST_F(PromptMemoryTest, OnlyNewPicturesOfABatchAreRun) {
+TEST_F(PromptMemoryTest, OnlyNewImagesOfABatchAreRun) {
   encode(request({"a red circle", "a blue square"}, 5));
   const Pipeline::EncodedPrompts batch =
       encode(request({"a red circle", "a blue square", "a dog"}, 5));

@@ -24,7 +24,7 @@ class MemoryNeedsTest : public testing::Test {
   }
 
   StageMemory stage(const std::string& name, const JobOutline& changes,
-                    int64_t pictures_at_once = 1) const {
+                    int64_t images_at_once = 1) const {
     JobOutline job = changes;
     job.encodes_texts = job.denoises = job.decodes = true;
     job.width = job.height = 512;
@@ -36,7 +36,7 @@ class MemoryNeedsTest : public testing::Test {
                                         .latent_factor = 8,
                                         .size_multiple = 64},
                            .prior_row_numbers = prior_row_numbers_,
-                           .pictures_at_once = pictures_at_once,
+                           .images_at_once = images_at_once,
                            .prior_placement = placement,
                            .unet_placement = placement,
                            .movq_placement = placement};
@@ -57,7 +57,7 @@ class MemoryNeedsTest : public testing::Test {
 // 25,728 channels of 22 attention units, keys and values.
 constexpr int64_t kBytesOfAToken = int64_t{2} * 25'728 * 2;
 
-TEST_F(MemoryNeedsTest, ABatchHoldsWhatGuidesItsPictures) {
+TEST_F(MemoryNeedsTest, ABatchHoldsWhatGuidesItsImages) {
   const int64_t one = work("denoising", {});
   EXPECT_EQ(work("denoising", {.rows = 8, .negative_rows = 8}) - one, 14 * 87 * kBytesOfAToken);
   EXPECT_EQ(work("denoising", {.rows = 1, .negative_rows = 0}), one);
@@ -72,7 +72,7 @@ TEST_F(MemoryNeedsTest, RowsAreNoMoreThanAreKept) {
   EXPECT_GT(work("denoising", {.text_tokens = 8 * 77}), work("denoising", {}));
 }
 
-TEST_F(MemoryNeedsTest, EachFurtherPictureAtOnceHasMapsOfItsOwn) {
+TEST_F(MemoryNeedsTest, EachFurtherImageAtOnceHasMapsOfItsOwn) {
   for (const char* const name : {"denoising", "decoding"}) {
     EXPECT_EQ(stage(name, {.batch_size = 8}).at_once_work, 0) << name;
     const int64_t another = stage(name, {.batch_size = 8}, 2).at_once_work;
@@ -84,7 +84,7 @@ TEST_F(MemoryNeedsTest, EachFurtherPictureAtOnceHasMapsOfItsOwn) {
   EXPECT_EQ(stage("prior", {.batch_size = 8}, 4).at_once_work, 0);
 }
 
-TEST_F(MemoryNeedsTest, ThePriorRemembersOnePictureAtATime) {
+TEST_F(MemoryNeedsTest, ThePriorRemembersOneImageAtATime) {
   EXPECT_EQ(prior_row_numbers_, int64_t{20} * 2 * 78 * 2048);
   const int64_t one = work("prior", {});
   EXPECT_EQ(work("prior", {.batch_size = 64, .rows = 64, .negative_rows = 64}), one);

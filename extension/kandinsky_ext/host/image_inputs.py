@@ -1,4 +1,4 @@
-"""Pictures among a script's arguments, as the page and the web API hand them over."""
+"""Images among a script's arguments, as the page and the web API hand them over."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from kandinsky_ext.errors import UserError
 
 
 def read(label: str, value: Any) -> Any:
-    """A PIL picture, or None. An API call's picture is text, which the host reads by its own rules.
+    """A PIL image, or None. An API call's image is text, which the host reads by its own rules.
 
     Raises UserError naming the control.
     """

@@ -1,4 +1,4 @@
-/// Picture files put together by hand.
+/// Image files put together by hand.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "base/span.h"
-#include "unit/io/pictures.h"
+#include "unit/io/images/test_images.h"
 
 namespace kandinsky::io {
 
@@ -64,7 +64,7 @@ inline std::string jpeg_of_two_colours() {
 /// A JPEG of 8 x 8 pixels that all have these four values, as stored, in Adobe's CMYK.
 inline std::string cmyk_jpeg(const std::array<int, 4>& values) {
   using namespace std::string_literals;
-  // Bits of the picture: per component the size and value of its mean, then the end of the block.
+  // Bits of the image: per component the size and value of its mean, then the end of the block.
   std::string bits;
   for (const int value : values) {
     const int mean = value - 128;

@@ -1,4 +1,4 @@
-"""Odd pictures, masks and mixes, by CLI and package: a clear error or the sensible thing."""
+"""Odd images, masks and mixes, by CLI and package: a clear error or the sensible thing."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -63,7 +63,7 @@ def whole_png() -> bytes:
 
 BROKEN: dict[str, Callable[[], bytes]] = {
     "empty": lambda: b"",
-    "text": lambda: b"this is no picture at all",
+    "text": lambda: b"this is no image at all",
     "a pointer": lambda: b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n",
     "half": lambda: whole_png()[: len(whole_png()) // 2],
     "header only": lambda: whole_png()[:40],
@@ -106,7 +106,7 @@ class TestFiles:
 
     @pytest.mark.parametrize("kind", ["png", "webp"])
     def test_animated(self, model: Path, tmp_path: Path, kind: str) -> None:
-        """The first picture counts."""
+        """The first image counts."""
         frames = [Image.fromarray(scene()), Image.fromarray(255 - scene())]
         path = tmp_path / f"a.{kind}"
         frames[0].save(path, save_all=True, append_images=frames[1:], lossless=True)
@@ -125,20 +125,20 @@ class TestFiles:
 
 class TestShapes:
     @pytest.mark.parametrize(("width", "height"), [(1, 1), (1, 9000), (9000, 1)])
-    def test_tiny_and_thin_pictures_are_painted(
+    def test_tiny_and_thin_images_are_painted(
         self, model: Path, engine: Engine, tmp_path: Path, width: int, height: int
     ) -> None:
-        picture = scene(width, height)
-        path = png(tmp_path / "a.png", picture)
+        image = scene(width, height)
+        path = png(tmp_path / "a.png", image)
         words = ("--prompt", "a", "--image", path, "--width=64", "--height=64")
         assert run(model, tmp_path / "x.png", "img2img", *words) == (0, "")
         for resize in ("stretch", "crop", "fill"):
             painted = engine.image_to_image(
-                ["a"], images=[picture], resize=resize, prior_num_inference_steps=2, **OPTIONS
+                ["a"], images=[image], resize=resize, prior_num_inference_steps=2, **OPTIONS
             )
             assert painted.shape == (1, NATIVE_SIZE, NATIVE_SIZE, 3)
 
-    def test_size_of_a_thin_picture_is_its_own(self, model: Path, tmp_path: Path) -> None:
+    def test_size_of_a_thin_image_is_its_own(self, model: Path, tmp_path: Path) -> None:
         path = png(tmp_path / "a.png", scene(1, 900))
         words = ("--prompt", "a", "--image", path)
         assert run(model, tmp_path / "x.png", "img2img", *words) == (0, "")
@@ -160,7 +160,7 @@ class TestShapes:
                 ["a"], images=[scene()], masks=[np.zeros(size[::-1], np.uint8)], **OPTIONS
             )
 
-    def test_a_black_mask_gives_the_picture_back_and_says_so(self, engine: Engine) -> None:
+    def test_a_black_mask_gives_the_image_back_and_says_so(self, engine: Engine) -> None:
         messages: list[str] = []
         engine.on_message = messages.append
         black = np.zeros((NATIVE_SIZE, NATIVE_SIZE), np.uint8)
@@ -184,7 +184,7 @@ class TestShapes:
             assert np.array_equal(np.asarray(generated), scene())
 
     @pytest.mark.parametrize("count", [0, 2, 3])
-    def test_as_many_pictures_as_results_or_one(self, engine: Engine, count: int) -> None:
+    def test_as_many_images_as_results_or_one(self, engine: Engine, count: int) -> None:
         with pytest.raises(kandinsky.InvalidArgumentError, match="image"):
             engine.image_to_image(["a"], images=[scene()] * count, **OPTIONS)
 
@@ -213,7 +213,7 @@ class TestMixes:
         else:
             assert code in {0, INVALID}
 
-    def test_fifty_pictures(self, model: Path, engine: Engine, tmp_path: Path) -> None:
+    def test_fifty_images(self, model: Path, engine: Engine, tmp_path: Path) -> None:
         path = png(tmp_path / "a.png", scene())
         words = [word for _ in range(50) for word in ("--image", path, "--weight", "0.02")]
         assert run(model, tmp_path / "x.png", "mix", *words) == (0, "")

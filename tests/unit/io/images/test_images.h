@@ -1,4 +1,4 @@
-/// Pictures made for a test, and their comparison.
+/// Images made for a test, and their comparison.
 #pragma once
 
 #include <gtest/gtest.h>
