@@ -11,7 +11,7 @@ help: ## list these commands
 	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
 
 demo: build ## install, build and generate a contact sheet with the demo model
-	.venv/bin/python demo/paint.py
+	.venv/bin/python demo/generate.py
 
 test: build-tests ## install, build and run every test
 	.venv/bin/python tests/tools/run_tests.py unit contract parity e2e
@@ -58,13 +58,13 @@ keywords: build ## write the Python keywords and docs/options.md from the table 
 demo-model: setup ## train the demo model again (hours), in an environment of its own
 	tests/tools/with_requirements.sh .venv-demo demo/train/requirements.txt demo/train/train.py
 
-demo-score: build ## paint what the demo model was never trained on, and count what is right
+demo-score: build ## generate what the demo model was never trained on, and count what is right
 	.venv/bin/python demo/score/score.py
 
-gallery: build ## paint docs/gallery again: every mode and sampler, with the demo model
+gallery: build ## generate docs/gallery again: every mode and sampler, with the demo model
 	.venv/bin/python demo/gallery.py
 
-wheel: build ## pack the Python package into dist/, for this Python and torch, and paint with it where no compiler is
+wheel: build ## pack the Python package into dist/, for this Python and torch, and generate with it where no compiler is
 	tests/tools/with_requirements.sh .venv-wheel bindings/wheel/requirements.txt bindings/wheel/make_wheel.py
 
 bench: build ## measure speed and memory beside diffusers, with random weights of full size

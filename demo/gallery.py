@@ -1,4 +1,4 @@
-"""Paints the gallery of the documentation: every mode and every sampler, with the demo model.
+"""Generates the gallery of the documentation: every mode and every sampler, with the demo model.
 
     .venv/bin/python demo/gallery.py                 # docs/gallery/*.webp, all sheets
     .venv/bin/python demo/gallery.py mixing tiling   # some of them
@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from paint import ROOT, contact_sheet
+from generate import ROOT, contact_sheet
 from PIL import Image, ImageDraw
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ Cell = tuple[str, np.ndarray]
 
 
 @dataclass(frozen=True)
-class Painter:
+class Gallery:
     """What every sheet needs: the engine, and a size that its model knows."""
 
     engine: Engine
@@ -60,110 +60,110 @@ class Painter:
         return self.text(PROMPT, num_inference_steps=50)
 
 
-def samplers(painter: Painter) -> Iterator[Cell]:
-    for sampler in painter.package.samplers():
+def samplers(gallery: Gallery) -> Iterator[Cell]:
+    for sampler in gallery.package.samplers():
         for steps in (10, 20, 50):
-            image = painter.text(PROMPT, sampler=sampler, num_inference_steps=steps)
+            image = gallery.text(PROMPT, sampler=sampler, num_inference_steps=steps)
             yield f"{sampler}, {steps} steps", image
 
 
-def schedulers(painter: Painter) -> Iterator[Cell]:
-    for scheduler in painter.package.schedulers():
-        image = painter.text(PROMPT, scheduler=scheduler, num_inference_steps=10)
+def schedulers(gallery: Gallery) -> Iterator[Cell]:
+    for scheduler in gallery.package.schedulers():
+        image = gallery.text(PROMPT, scheduler=scheduler, num_inference_steps=10)
         yield f"{SAMPLER} {scheduler}, 10 steps", image
 
 
-def image_to_image(painter: Painter) -> Iterator[Cell]:
-    yield "start", painter.source
+def image_to_image(gallery: Gallery) -> Iterator[Cell]:
+    yield "start", gallery.source
     for strength in (0.2, 0.4, 0.6, 0.8, 0.9, 1.0):
-        painted = painter.engine.image_to_image(
-            [OTHER], images=[painter.source], strength=strength, **painter.options(2)
+        generated = gallery.engine.image_to_image(
+            [OTHER], images=[gallery.source], strength=strength, **gallery.options(2)
         )
-        yield f'"{OTHER}", strength {strength}', painted[0]
+        yield f'"{OTHER}", strength {strength}', generated[0]
 
 
-def inpainting(painter: Painter) -> Iterator[Cell]:
-    size = painter.size
+def inpainting(gallery: Gallery) -> Iterator[Cell]:
+    size = gallery.size
     mask = Image.new("L", (size, size))
     ImageDraw.Draw(mask).rectangle((0, 0, size // 2, size // 2), fill=255)
     white = np.asarray(mask)
-    yield "start", painter.source
-    yield "mask: white is painted", np.repeat(white[..., None], 3, axis=-1)
+    yield "start", gallery.source
+    yield "mask: white is generated", np.repeat(white[..., None], 3, axis=-1)
     for method in ("model", "blend"):
         for seed in (1, 2, 3):
-            painted = painter.engine.image_to_image(
+            generated = gallery.engine.image_to_image(
                 ["a blue star on a white background"],
-                images=[painter.source], masks=[white], strength=1.0, mask_method=method,
-                **painter.options(seed),
+                images=[gallery.source], masks=[white], strength=1.0, mask_method=method,
+                **gallery.options(seed),
             )  # fmt: skip
-            yield f'"a blue star", {method}, seed {seed}', painted[0]
+            yield f'"a blue star", {method}, seed {seed}', generated[0]
 
 
-def mixing(painter: Painter) -> Iterator[Cell]:
-    seen = painter.engine.encode_images([painter.source])
-    told, negative = painter.embeds(OTHER)
-    combine = painter.package.Embeds.combine
+def mixing(gallery: Gallery) -> Iterator[Cell]:
+    seen = gallery.engine.encode_images([gallery.source])
+    told, negative = gallery.embeds(OTHER)
+    combine = gallery.package.Embeds.combine
     for method in ("sum", "slerp"):
         for weight in (0.0, 0.25, 0.5, 0.75, 1.0):
             mixed = combine([seen, told], [1 - weight, weight], text=seen, method=method)
-            painted = painter.engine.generate(mixed, negative, **painter.options())
-            yield f'{method}: image {1 - weight}, "{OTHER}" {weight}', painted[0]
+            generated = gallery.engine.generate(mixed, negative, **gallery.options())
+            yield f'{method}: image {1 - weight}, "{OTHER}" {weight}', generated[0]
 
 
-def variations(painter: Painter) -> Iterator[Cell]:
-    seen = painter.engine.encode_images([painter.source])
-    _, negative = painter.embeds("")
-    yield "start", painter.source
+def variations(gallery: Gallery) -> Iterator[Cell]:
+    seen = gallery.engine.encode_images([gallery.source])
+    _, negative = gallery.embeds("")
+    yield "start", gallery.source
     for seed in (1, 2, 3, 4):
-        painted = painter.engine.generate(seen, negative, **painter.options(seed))
-        yield f"variation without a text, seed {seed}", painted[0]
+        generated = gallery.engine.generate(seen, negative, **gallery.options(seed))
+        yield f"variation without a text, seed {seed}", generated[0]
     for strength in (0.1, 0.2, 0.4, 0.6, 1.0):
-        image = painter.text(PROMPT, variation_seeds=[9], variation_strength=strength)
+        image = gallery.text(PROMPT, variation_seeds=[9], variation_strength=strength)
         yield f"seed 1 towards seed 9 by {strength}", image
 
 
-def prompts(painter: Painter) -> Iterator[Cell]:
+def prompts(gallery: Gallery) -> Iterator[Cell]:
     for weight in (0.0, 0.5, 1.0, 1.5):
         prompt = f"a red circle and a (blue square:{weight})"
-        yield prompt, painter.text(prompt)
-    condition = painter.package.Condition
-    embeds, negative = painter.embeds(PROMPT, OTHER)
+        yield prompt, gallery.text(prompt)
+    condition = gallery.package.Condition
+    embeds, negative = gallery.embeds(PROMPT, OTHER)
     for part in (0.2, 0.4, 0.6, 0.8):
         turn = round(STEPS * part)
-        painted = painter.engine.generate(
+        generated = gallery.engine.generate(
             embeds, negative,
             conditions=[condition(0, 0, 1, turn), condition(1, 0, turn + 1, STEPS)],
             negative_conditions=[condition(0, 0, 1, STEPS)],
-            **painter.options(),
+            **gallery.options(),
         )  # fmt: skip
-        yield f"[{PROMPT}:{OTHER}:{part}]", painted[0]
+        yield f"[{PROMPT}:{OTHER}:{part}]", generated[0]
     for weight in (0.5, 1.0):
-        painted = painter.engine.generate(
+        generated = gallery.engine.generate(
             embeds, negative,
             conditions=[condition(0, 0, 1, STEPS), condition(1, 0, 1, STEPS, weight)],
             negative_conditions=[condition(0, 0, 1, STEPS)],
-            **painter.options(),
+            **gallery.options(),
         )  # fmt: skip
-        yield f"{PROMPT} AND {OTHER} :{weight}", painted[0]
+        yield f"{PROMPT} AND {OTHER} :{weight}", generated[0]
 
 
-def guidance(painter: Painter) -> Iterator[Cell]:
+def guidance(gallery: Gallery) -> Iterator[Cell]:
     for scale in (1.0, 2.0, 4.0, 8.0):
-        yield f"CFG scale {scale}", painter.text(PROMPT, guidance_scale=scale)
-    yield "CFG scale 8, rescale 0.7", painter.text(PROMPT, guidance_scale=8.0, guidance_rescale=0.7)
-    image = painter.text(PROMPT, guidance_start=0.2, guidance_end=0.8)
+        yield f"CFG scale {scale}", gallery.text(PROMPT, guidance_scale=scale)
+    yield "CFG scale 8, rescale 0.7", gallery.text(PROMPT, guidance_scale=8.0, guidance_rescale=0.7)
+    image = gallery.text(PROMPT, guidance_start=0.2, guidance_end=0.8)
     yield "CFG scale 4 from 20 % to 80 % of the steps", image
 
 
-def tiling(painter: Painter) -> Iterator[Cell]:
+def tiling(gallery: Gallery) -> Iterator[Cell]:
     for seed in (1, 2):
         for on in (False, True):
-            image = painter.text("a composition in the style of Kandinsky", seed, tiling=on)
+            image = gallery.text("a composition in the style of Kandinsky", seed, tiling=on)
             tiled = np.tile(image, (2, 2, 1))[::2, ::2]
             yield f"2 x 2, tiling {'on' if on else 'off'}, seed {seed}", tiled
 
 
-SHEETS: dict[str, tuple[Callable[[Painter], Iterator[Cell]], int]] = {
+SHEETS: dict[str, tuple[Callable[[Gallery], Iterator[Cell]], int]] = {
     "samplers": (samplers, 6),
     "schedulers": (schedulers, 7),
     "image-to-image": (image_to_image, 7),
@@ -174,11 +174,11 @@ SHEETS: dict[str, tuple[Callable[[Painter], Iterator[Cell]], int]] = {
     "guidance": (guidance, 6),
     "tiling": (tiling, 4),
 }
-"""What paints a sheet, and its columns."""
+"""What generates a sheet, and its columns."""
 
 
 def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Paints the gallery of the documentation.")
+    parser = argparse.ArgumentParser(description="Generates the gallery of the documentation.")
     parser.add_argument("sheets", nargs="*", metavar="SHEET", help=f"of: {', '.join(SHEETS)}")
     parser.add_argument("--model", type=Path, default=ROOT / "demo/model/kandinsky-demo")
     parser.add_argument("--output", type=Path, default=ROOT / "docs/gallery")
@@ -198,14 +198,12 @@ def main() -> None:
     chosen.output.mkdir(parents=True, exist_ok=True)
     try:
         with kandinsky.Engine(str(chosen.model)) as engine:
-            painter = Painter(engine, kandinsky, chosen.size or engine.info.native_size)
+            gallery = Gallery(engine, kandinsky, chosen.size or engine.info.native_size)
             for name in chosen.sheets or SHEETS:
-                paint_sheet, columns = SHEETS[name]
+                generate_sheet, columns = SHEETS[name]
                 began = time.monotonic()
-                captions, images = zip(*paint_sheet(painter), strict=True)
-                sheet = contact_sheet(
-                    [Image.fromarray(p) for p in images], captions, columns, SIDE
-                )
+                captions, images = zip(*generate_sheet(gallery), strict=True)
+                sheet = contact_sheet([Image.fromarray(p) for p in images], captions, columns, SIDE)
                 path = chosen.output / f"{name}.webp"
                 sheet.save(path, quality=90)
                 print(f"{path}: {len(images)} images, {time.monotonic() - began:.1f} s")

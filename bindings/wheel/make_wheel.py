@@ -1,4 +1,4 @@
-"""Packs build/python/kandinsky_engine into a wheel, checks it, and paints with it.
+"""Packs build/python/kandinsky_engine into a wheel, checks it, and generates with it.
 
     tests/tools/with_requirements.sh .venv-wheel bindings/wheel/requirements.txt \
         bindings/wheel/make_wheel.py [--output dist]
@@ -6,8 +6,8 @@
 The wheel's version names the torch that it was built for, which is the one that it needs:
 kandinsky_engine-1.0.0+torch2.6-cp312-cp312-manylinux_2_34_x86_64.whl. auditwheel checks that it
 needs no library but torch's and the system's, and names the oldest system that it can run on. It is
-then installed into a new environment with torch and no compiler, where it has to paint; the image
-stays in build/wheel/.
+then installed into a new environment with torch and no compiler, where it has to generate an image,
+which stays in build/wheel/.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from kandinsky_ext.wheels import local_version  # noqa: E402
 LARGEST = 40_000_000
 OF_TORCH = ("libtorch_cpu.so", "libc10.so")
 
-PAINT = """
+GENERATE = """
 import sys
 import kandinsky_engine as kandinsky
 package, model, image = sys.argv[1:]
@@ -43,7 +43,7 @@ kandinsky.save_image(image, images[0])
 left, middle = images[0, 4, 4].astype(int), images[0, 64, 64].astype(int)
 assert left.min() > 200, f"the background is {left}, not white"
 assert middle[0] > 150 and middle[1:].max() < 120, f"the middle is {middle}, not red"
-print(f"painted with torch {kandinsky.torch_version}")
+print(f"generated with torch {kandinsky.torch_version}")
 """
 
 
@@ -124,8 +124,8 @@ def audit(plain: Path) -> Path:
     return next(audited.glob("*.whl"))
 
 
-def paint(wheel: Path, owner: Path) -> None:
-    """Paints where no compiler is, with the torch of the Python `owner`."""
+def generate(wheel: Path, owner: Path) -> None:
+    """Generates where no compiler is, with the torch of the Python `owner`."""
     work = wheel.parents[1]
     folder = work / "environment"
     run(owner, "-m", "venv", "--without-pip", folder)
@@ -142,7 +142,7 @@ def paint(wheel: Path, owner: Path) -> None:
         subprocess.check_output([owner, "-c", theirs], text=True), encoding="utf-8"
     )
     run(
-        *(python, "-I", "-c", PAINT, site),
+        *(python, "-I", "-c", GENERATE, site),
         *(ROOT / "demo/model/kandinsky-demo", work / f"{wheel.stem}.png"),
         env={"PATH": str(work / "no-programs")},
     )
@@ -169,7 +169,7 @@ def main() -> None:
     size = wheel.stat().st_size
     if size > LARGEST:
         sys.exit(f"{wheel.name} has {size / 1e6:.1f} MB; at most {LARGEST / 1e6:.0f} are expected")
-    paint(wheel, arguments.python.absolute())
+    generate(wheel, arguments.python.absolute())
     output.mkdir(parents=True, exist_ok=True)
     shutil.copy(wheel, output)
     print(f"{output / wheel.name}: {size / 1e6:.1f} MB")

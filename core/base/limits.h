@@ -74,7 +74,8 @@ inline constexpr std::int64_t kMaxImageSide = 65'535;
 /// read, ends at 179. A few bytes of a compressed file can ask for all of it, which is 512 MB as
 /// RGBA. Checked in the file's header, before anything is allocated. A progressive JPEG needs two
 /// bytes more for each colour of each pixel, a lossless WebP four more for each pixel, and a turn
-/// by 90 degrees the image twice. The same for what is painted and written, so that it can be read.
+/// by 90 degrees the image twice. The same for what is generated and written, so that it can be
+/// read.
 inline constexpr std::int64_t kMaxImagePixels = std::int64_t{1} << 27U;
 
 /// An encoded image file, in bytes: two for each pixel of the largest image. Photographs need less

@@ -6,16 +6,16 @@
 /// may throw StatusError.
 namespace kandinsky::cli {
 
-/// "txt2img": paints from a text.
+/// "txt2img": generates from a text.
 void add_txt2img(CLI::App& app);
 
-/// "img2img": paints from an image and a text.
+/// "img2img": generates from an image and a text.
 void add_img2img(CLI::App& app);
 
-/// "inpaint": repaints the masked part of an image.
+/// "inpaint": inpaints the masked part of an image.
 void add_inpaint(CLI::App& app);
 
-/// "mix": paints from texts and images with weights.
+/// "mix": generates from texts and images with weights.
 void add_mix(CLI::App& app);
 
 /// "info": tells what a model folder holds.

@@ -6,7 +6,7 @@
 namespace kandinsky::cli {
 
 void add_img2img(CLI::App& app) {
-  auto job = std::make_shared<PaintJob>();
+  auto job = std::make_shared<GenerateJob>();
   CLI::App* command = app.add_subcommand("img2img", "Generate images from an image and a text");
   add_model_options(*command, *job);
   add_image_options(*command, *job, "--image")->required();
@@ -14,10 +14,10 @@ void add_img2img(CLI::App& app) {
   add_sampling_options(*command, *job);
   add_noise_options(*command, *job);
   add_output_options(*command, *job);
-  command->footer(painting_footer(
+  command->footer(generation_footer(
       "  kandinsky img2img --model models/kandinsky-2-1 --image sketch.jpg --strength 0.6 \\\n"
       "      --prompt \"a lighthouse, oil painting\" --output lighthouse.png"));
-  command->callback([job] { paint(*job); });
+  command->callback([job] { generate(*job); });
 }
 
 }  // namespace kandinsky::cli

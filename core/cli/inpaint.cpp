@@ -6,7 +6,7 @@
 namespace kandinsky::cli {
 
 void add_inpaint(CLI::App& app) {
-  auto job = std::make_shared<PaintJob>();
+  auto job = std::make_shared<GenerateJob>();
   job->settings.set("strength", 1.0);
   CLI::App* command = app.add_subcommand("inpaint", "Inpaint the masked part of an image");
   add_model_options(*command, *job);
@@ -16,10 +16,10 @@ void add_inpaint(CLI::App& app) {
   add_sampling_options(*command, *job);
   add_noise_options(*command, *job);
   add_output_options(*command, *job);
-  command->footer(painting_footer(
+  command->footer(generation_footer(
       "  kandinsky inpaint --model models/kandinsky-2-1 --image cat.png --mask hat.png \\\n"
       "      --prompt \"a cat with a red hat\" --output cat-with-hat.png"));
-  command->callback([job] { paint(*job); });
+  command->callback([job] { generate(*job); });
 }
 
 }  // namespace kandinsky::cli

@@ -9,7 +9,7 @@ namespace kandinsky::cli {
 namespace {
 
 /// The job's options of encode_prompts with another text.
-Options with_text(const PaintJob& job, const std::string& text) {
+Options with_text(const GenerateJob& job, const std::string& text) {
   Options options = job.settings.options("encode_prompts");
   options.set("prompts", std::vector(job.seeds.size(), text));
   return options;
@@ -36,7 +36,7 @@ std::vector<Image> load_mix_images(const std::vector<MixItem>& items, ImageReade
   return images;
 }
 
-std::pair<Embeds, Embeds> make_embeds(Engine& engine, const PaintJob& job,
+std::pair<Embeds, Embeds> make_embeds(Engine& engine, const GenerateJob& job,
                                       const std::vector<Image>& images) {
   if (job.mix.empty()) return engine.encode_prompts(job.settings.options("encode_prompts"));
 

@@ -3,7 +3,7 @@
 #include <utility>
 #include <vector>
 
-#include "cli/paint_job.h"
+#include "cli/generate_job.h"
 #include "cli/read_image.h"
 
 namespace kandinsky::cli {
@@ -14,7 +14,7 @@ std::vector<Image> load_mix_images(const std::vector<MixItem>& items, ImageReade
 /// {embeds, negative embeds} of a job whose prompts are filled in: of the mix, or of the prompt
 /// alone. The negative ones are empty where guidance is off and nothing else makes them.
 /// `images`: of load_mix_images(). Throws StatusError.
-std::pair<Embeds, Embeds> make_embeds(Engine& engine, const PaintJob& job,
+std::pair<Embeds, Embeds> make_embeds(Engine& engine, const GenerateJob& job,
                                       const std::vector<Image>& images);
 
 }  // namespace kandinsky::cli

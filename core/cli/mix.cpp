@@ -25,7 +25,7 @@ struct MixOptions {
   CLI::Option* weight;
 };
 
-MixOptions add_mix_options(CLI::App& command, PaintJob& job) {
+MixOptions add_mix_options(CLI::App& command, GenerateJob& job) {
   const auto repeated = [&](const char* name, const char* type, const char* help) {
     // CLI11 keeps the values and the order in which they came.
     const CLI::callback_t keep = [](const CLI::results_t&) { return true; };
@@ -91,7 +91,7 @@ std::vector<MixItem> read_items(const CLI::App& command, const MixOptions& optio
 }  // namespace
 
 void add_mix(CLI::App& app) {
-  auto job = std::make_shared<PaintJob>();
+  auto job = std::make_shared<GenerateJob>();
   CLI::App* command =
       app.add_subcommand("mix", "Generate from a mix of texts and images, or vary one image");
   const MixOptions options = add_mix_options(*command, *job);
@@ -105,12 +105,12 @@ void add_mix(CLI::App& app) {
   add_sampling_options(*command, *job);
   add_noise_options(*command, *job);
   add_output_options(*command, *job);
-  command->footer(painting_footer(
+  command->footer(generation_footer(
       "  kandinsky mix --model models/kandinsky-2-1 --text \"a cat\" --weight 0.3 \\\n"
       "      --image night.jpg --weight 0.7 --output cat-at-night.png"));
   command->callback([job, command, options] {
     job->mix = read_items(*command, options);
-    paint(*job);
+    generate(*job);
   });
 }
 

@@ -6,7 +6,7 @@
 
 namespace kandinsky::cli {
 
-void add_model_options(CLI::App& command, PaintJob& job) {
+void add_model_options(CLI::App& command, GenerateJob& job) {
   OptionGroup group(command, "Model");
   group.setting("model_dir", job.settings)->required();
   group.settings_of_group("engine", job.settings);
@@ -14,7 +14,7 @@ void add_model_options(CLI::App& command, PaintJob& job) {
                 "Threads to compute with. Default: one for each core");
 }
 
-CLI::Option* add_prompt_options(CLI::App& command, PaintJob& job) {
+CLI::Option* add_prompt_options(CLI::App& command, GenerateJob& job) {
   OptionGroup group(command, "Prompt");
   CLI::Option* prompt = group.text(
       "--prompt", job.prompt,
@@ -27,7 +27,7 @@ CLI::Option* add_prompt_options(CLI::App& command, PaintJob& job) {
   return prompt;
 }
 
-void add_sampling_options(CLI::App& command, PaintJob& job) {
+void add_sampling_options(CLI::App& command, GenerateJob& job) {
   OptionGroup group(command, "Sampling");
   group.settings_of_group("text_to_image", job.settings);
   OptionGroup size(command, "Size");
@@ -38,7 +38,7 @@ void add_sampling_options(CLI::App& command, PaintJob& job) {
   size.settings_of_group("text_to_image", job.settings);
 }
 
-void add_noise_options(CLI::App& command, PaintJob& job) {
+void add_noise_options(CLI::App& command, GenerateJob& job) {
   OptionGroup group(command, "Noise");
   group.name("--seed", job.seed, "N",
              "Image i of a batch has seed + i and looks the same alone; -1: random");
@@ -53,7 +53,7 @@ void add_noise_options(CLI::App& command, PaintJob& job) {
                           {"seed_resize_width", "seed_resize_height"});
 }
 
-CLI::Option* add_image_options(CLI::App& command, PaintJob& job, const char* name) {
+CLI::Option* add_image_options(CLI::App& command, GenerateJob& job, const char* name) {
   OptionGroup group(command, "Image");
   CLI::Option* image =
       group.file(name, job.image, "FILE",
@@ -63,7 +63,7 @@ CLI::Option* add_image_options(CLI::App& command, PaintJob& job, const char* nam
   return image;
 }
 
-CLI::Option* add_mask_options(CLI::App& command, PaintJob& job) {
+CLI::Option* add_mask_options(CLI::App& command, GenerateJob& job) {
   OptionGroup group(command, "Mask");
   CLI::Option* mask = group.file("--mask", job.mask, "FILE",
                                  "Image as large as the one to start from: white is inpainted, "
@@ -72,7 +72,7 @@ CLI::Option* add_mask_options(CLI::App& command, PaintJob& job) {
   return mask;
 }
 
-void add_output_options(CLI::App& command, PaintJob& job) {
+void add_output_options(CLI::App& command, GenerateJob& job) {
   OptionGroup group(command, "Output");
   group.file("--output", job.output, "FILE.png|FOLDER/",
              "A file that ends in .png, .jpg, .jpeg or .webp, which is replaced if it exists, or a "
@@ -84,7 +84,7 @@ void add_output_options(CLI::App& command, PaintJob& job) {
   group.flag("--quiet", job.quiet, true, "No progress and no remarks, errors only");
 }
 
-std::string painting_footer(const std::string& example) {
+std::string generation_footer(const std::string& example) {
   return "Paths of the saved images go to standard output, all else to standard error.\n"
          "Ctrl-C stops at the next step and saves nothing; a second one stops at "
          "once.\n\nExample:\n" +

@@ -3,34 +3,34 @@
 #include <CLI/CLI.hpp>
 #include <string>
 
-#include "cli/paint_job.h"
+#include "cli/generate_job.h"
 
 /// The options that the generating commands share. Each function declares one group on a command;
 /// the job must outlive the parsing.
 namespace kandinsky::cli {
 
 /// --model, --prior, --precision, --device, --max-memory, --threads and how weights are held
-void add_model_options(CLI::App& command, PaintJob& job);
+void add_model_options(CLI::App& command, GenerateJob& job);
 
 /// --prompt, which is returned, and all about texts
-CLI::Option* add_prompt_options(CLI::App& command, PaintJob& job);
+CLI::Option* add_prompt_options(CLI::App& command, GenerateJob& job);
 
 /// --width, --height, --sampler, --scheduler, --steps, --cfg-scale and all about the loop
-void add_sampling_options(CLI::App& command, PaintJob& job);
+void add_sampling_options(CLI::App& command, GenerateJob& job);
 
 /// --seed, --batch-size and variations of the noise
-void add_noise_options(CLI::App& command, PaintJob& job);
+void add_noise_options(CLI::App& command, GenerateJob& job);
 
 /// The image to start from, as option `name`, which is returned.
-CLI::Option* add_image_options(CLI::App& command, PaintJob& job, const char* name);
+CLI::Option* add_image_options(CLI::App& command, GenerateJob& job, const char* name);
 
 /// --mask, which is returned, and how it is used
-CLI::Option* add_mask_options(CLI::App& command, PaintJob& job);
+CLI::Option* add_mask_options(CLI::App& command, GenerateJob& job);
 
 /// --output, --save-embeds, --quiet
-void add_output_options(CLI::App& command, PaintJob& job);
+void add_output_options(CLI::App& command, GenerateJob& job);
 
 /// What each command's help ends with, before its `example`.
-std::string painting_footer(const std::string& example);
+std::string generation_footer(const std::string& example);
 
 }  // namespace kandinsky::cli

@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-#include "cli/paint_job.h"
+#include "cli/generate_job.h"
 
 namespace kandinsky::cli {
 
@@ -12,7 +12,7 @@ namespace kandinsky::cli {
 /// paste back: the prompt, a line with the negative prompt, a line of settings. It has all that
 /// changes pixels, under the host's words where it has some, but the names of the images that it
 /// was generated from; what is off is left out. `model`: name of the model's folder.
-std::string parameters_text(const PaintJob& job, std::size_t i, const std::string& model,
+std::string parameters_text(const GenerateJob& job, std::size_t i, const std::string& model,
                             const kandinsky_engine_info& info);
 
 /// `text` in quotes, escaped as JSON wants it.

@@ -9,7 +9,7 @@ namespace kandinsky::cli {
 Session::Session(bool quiet)
     : quiet_(quiet), watch_([this] { cancel(); }), bar_(isatty(STDERR_FILENO) != 0) {}
 
-void Session::open(const PaintJob& job) {
+void Session::open(const GenerateJob& job) {
   check_interrupt();
   if (job.threads) set_num_threads(*job.threads);
   auto engine = std::make_unique<Engine>(job.settings.options("engine"));

@@ -5,8 +5,8 @@
 #include <mutex>
 #include <string>
 
+#include "cli/generate_job.h"
 #include "cli/interrupt.h"
-#include "cli/paint_job.h"
 #include "cli/progress_bar.h"
 #include "kandinsky.hpp"
 
@@ -37,7 +37,7 @@ class Session {
   void check_interrupt() const;
 
   /// Opens the engine, which everything below but remark() needs. Throws StatusError and Stopped.
-  void open(const PaintJob& job);
+  void open(const GenerateJob& job);
 
   kandinsky_engine_info info() const { return engine_->info(); }
 

@@ -324,8 +324,8 @@ kandinsky_status kandinsky_generate(kandinsky_engine* engine, const kandinsky_em
     const DenoiseRequest request = denoise_request(values);
     const Embeds* negative = negative_embeds == nullptr ? nullptr : &negative_embeds->embeds;
     const bool has_source = !values.source.images.empty() || !values.source.masks.empty();
-    of.paint(required(embeds, "embeds").embeds, negative, request,
-             has_source ? &values.source : nullptr, result_place(request, images, size));
+    of.generate(required(embeds, "embeds").embeds, negative, request,
+                has_source ? &values.source : nullptr, result_place(request, images, size));
   });
 }
 

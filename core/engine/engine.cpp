@@ -34,7 +34,7 @@ int64_t kept_features(const DenoiseRequest& request) {
   return static_cast<int64_t>(std::max(request.seeds.size(), request.conditions.size()));
 }
 
-/// A job that paints, and may start from images.
+/// A job that generates, and may start from images.
 JobOutline outline(const DenoiseRequest& request, const SourceRequest* source = nullptr) {
   const auto batch_size = static_cast<int64_t>(request.seeds.size());
   return {.denoises = true,
@@ -245,8 +245,8 @@ void Engine::decode(const at::Tensor& latents, int64_t width, int64_t height, bo
   });
 }
 
-at::Tensor Engine::encode(const uint8_t* images, int64_t batch_size, int64_t width,
-                          int64_t height, bool tiling) {
+at::Tensor Engine::encode(const uint8_t* images, int64_t batch_size, int64_t width, int64_t height,
+                          bool tiling) {
   return run([&](const Monitor& monitor) {
     if (tiling) geometry().check_tiling(width, height);
     const auto [latent_height, latent_width] = geometry().latent_size(width, height);
@@ -266,7 +266,7 @@ void Engine::text_to_image(const PromptRequest& prompts, const DenoiseRequest& r
     pipeline_->check(request);
     plan(with_texts(outline(request), prompts), monitor);
     const auto [embeds, negative_embeds] = pipeline_->encode_prompts(prompts, monitor);
-    engine::paint(*pipeline_, embeds, &negative_embeds, request, monitor, images);
+    engine::generate(*pipeline_, embeds, &negative_embeds, request, monitor, images);
   });
 }
 
@@ -280,18 +280,18 @@ void Engine::image_to_image(const PromptRequest& prompts, const DenoiseRequest& 
       plan(with_texts(outline(request, &source), prompts), monitor);
       encoded = pipeline_->encode_prompts(prompts, monitor);
     }
-    engine::paint_from(*pipeline_, prepared, encoded.embeds, &encoded.negative_embeds, request,
-                       monitor, images);
+    engine::generate_from(*pipeline_, prepared, encoded.embeds, &encoded.negative_embeds, request,
+                          monitor, images);
   });
 }
 
-void Engine::paint(const Embeds& embeds, const Embeds* negative_embeds,
-                   const DenoiseRequest& request, const SourceRequest* source, uint8_t* images) {
+void Engine::generate(const Embeds& embeds, const Embeds* negative_embeds,
+                      const DenoiseRequest& request, const SourceRequest* source, uint8_t* images) {
   run([&](const Monitor& monitor) {
     if (source == nullptr) {
       pipeline_->check(embeds, negative_embeds, request);
       plan(with_embeds(outline(request), embeds, negative_embeds), monitor);
-      engine::paint(*pipeline_, embeds, negative_embeds, request, monitor, images);
+      engine::generate(*pipeline_, embeds, negative_embeds, request, monitor, images);
       return;
     }
     const Source prepared = pipelines::prepare_source(*pipeline_, *source, request, monitor);
@@ -300,7 +300,7 @@ void Engine::paint(const Embeds& embeds, const Embeds* negative_embeds,
                        pipelines::with_stand_ins(geometry(), *source, request));
       plan(with_embeds(outline(request, source), embeds, negative_embeds), monitor);
     }
-    engine::paint_from(*pipeline_, prepared, embeds, negative_embeds, request, monitor, images);
+    engine::generate_from(*pipeline_, prepared, embeds, negative_embeds, request, monitor, images);
   });
 }
 

@@ -68,13 +68,12 @@ class Engine {
   /// repeating the border.
   at::Tensor encode(const uint8_t* images, int64_t batch_size, int64_t width, int64_t height,
                     bool tiling);
-  void text_to_image(const PromptRequest& prompts, const DenoiseRequest& request,
-                     uint8_t* images);
+  void text_to_image(const PromptRequest& prompts, const DenoiseRequest& request, uint8_t* images);
   void image_to_image(const PromptRequest& prompts, const DenoiseRequest& request,
                       const SourceRequest& source, uint8_t* images);
   /// From embeds; without a source from noise.
-  void paint(const pipelines::Embeds& embeds, const pipelines::Embeds* negative_embeds,
-             const DenoiseRequest& request, const SourceRequest* source, uint8_t* images);
+  void generate(const pipelines::Embeds& embeds, const pipelines::Embeds* negative_embeds,
+                const DenoiseRequest& request, const SourceRequest* source, uint8_t* images);
   void unload();
 
   /// What the plan for a whole image from texts would be. Throws Error(kOutOfMemory) where the

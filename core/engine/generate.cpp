@@ -8,21 +8,21 @@ using pipelines::Embeds;
 using pipelines::Monitor;
 using pipelines::Pipeline;
 
-void paint(Pipeline& pipeline, const Embeds& embeds, const Embeds* negative_embeds,
-           const DenoiseRequest& request, const Monitor& monitor, uint8_t* images) {
+void generate(Pipeline& pipeline, const Embeds& embeds, const Embeds* negative_embeds,
+              const DenoiseRequest& request, const Monitor& monitor, uint8_t* images) {
   pipeline.check(request);
   const at::Tensor latents = pipeline.denoise(embeds, negative_embeds, request, monitor);
   tensor::to_images(pipeline.decode(latents, request.tiling, monitor), request.height,
-                      request.width, images);
+                    request.width, images);
 }
 
-void paint_from(Pipeline& pipeline, const pipelines::Source& source, const Embeds& embeds,
-                const Embeds* negative_embeds, const DenoiseRequest& request,
-                const Monitor& monitor, uint8_t* images) {
+void generate_from(Pipeline& pipeline, const pipelines::Source& source, const Embeds& embeds,
+                   const Embeds* negative_embeds, const DenoiseRequest& request,
+                   const Monitor& monitor, uint8_t* images) {
   if (!source.unchanged) {
     DenoiseRequest started = request;
     start_from(pipeline, source, &started, monitor);
-    paint(pipeline, embeds, negative_embeds, started, monitor, images);
+    generate(pipeline, embeds, negative_embeds, started, monitor, images);
   }
   // Nothing below can fail, so the caller's images are whole or untouched.
   restore_images(source, images);

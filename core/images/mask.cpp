@@ -68,22 +68,22 @@ at::Tensor latent_mask(const Image& soft_mask, std::int64_t latent_width,
                                .index_select(3, places(latent_width, factor, soft_mask.width))
                                .reshape({1, 1, latent_height, factor, latent_width, factor});
   const at::Tensor nearest = cells.select(5, 0).select(3, 0) >= static_cast<int>(kHalf);
-  at::Tensor repainted = (cells.amax({3, 5}) > 0).logical_or_(nearest);
+  at::Tensor inpainted = (cells.amax({3, 5}) > 0).logical_or_(nearest);
   if (widen) {
     const at::Tensor around = at::constant_pad_nd(nearest, {1, 1, 1, 1});
     for (const auto& [x, y] : {std::pair{0, 0}, {1, 0}, {0, 1}, {2, 1}, {1, 2}, {2, 2}}) {
-      repainted.logical_or_(around.slice(2, y, y + latent_height).slice(3, x, x + latent_width));
+      inpainted.logical_or_(around.slice(2, y, y + latent_height).slice(3, x, x + latent_width));
     }
   }
-  return repainted.to(at::kFloat);
+  return inpainted.to(at::kFloat);
 }
 
-void restore_unmasked(const Image& image, const Image& soft_mask, Span<std::uint8_t> painted) {
+void restore_unmasked(const Image& image, const Image& soft_mask, Span<std::uint8_t> generated) {
   std::size_t at = 0;
   for (const unsigned share : soft_mask.pixels) {
     for (int c = 0; c < 3; ++c, ++at) {
-      const unsigned mixed = painted[at] * share + image.pixels[at] * (kWhite - share);
-      painted[at] = static_cast<std::uint8_t>((mixed + kWhite / 2) / kWhite);
+      const unsigned mixed = generated[at] * share + image.pixels[at] * (kWhite - share);
+      generated[at] = static_cast<std::uint8_t>((mixed + kWhite / 2) / kWhite);
     }
   }
 }

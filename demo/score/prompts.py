@@ -87,7 +87,7 @@ COMPOSITIONS = (
 
 @dataclass(frozen=True)
 class Repair:
-    """An inpainting task: a drawn image, the box to paint anew, and what is to come there.
+    """An inpainting task: a drawn image, the box to generate anew, and what is to come there.
 
     box: left, top, right, bottom in pixels of 128; kept: the thing outside of it.
     """

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from painters import Settings
+from backends import Settings
 from PIL import Image, ImageDraw, ImageFont
 
 _CELL = 128

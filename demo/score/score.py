@@ -1,9 +1,9 @@
-"""Paints prompts that training never drew and counts what comes out right.
+"""Generates prompts that training never drew and counts what comes out right.
 
     .venv/bin/python demo/score/score.py
     .venv/bin/python demo/score/score.py --only english pairs --fraction 0.25
 
-Paints through our engine as `make build` leaves it in build/python, or with --through diffusers.
+Generates through our engine as `make build` leaves it in build/python, or with --through diffusers.
 Each section's numbers are kept in build/demo-score/numbers.json, so that sections can be measured
 one by one; the table and the contact sheet are written anew after each.
 """
@@ -29,7 +29,7 @@ import checks  # noqa: E402
 import prompts  # noqa: E402
 import report  # noqa: E402
 import scenes  # noqa: E402
-from painters import DiffusersPainter, EnginePainter, Painter, Images, Settings  # noqa: E402
+from backends import Backend, DiffusersBackend, EngineBackend, Images, Settings  # noqa: E402
 
 PLAIN = Settings()
 
@@ -38,10 +38,10 @@ PLAIN = Settings()
 class Job:
     """What every section works with."""
 
-    painter: Painter
+    backend: Backend
     how: Settings
     fraction: float
-    make: Callable[..., Painter]  # another one, by its precision and how it holds weights
+    make: Callable[..., Backend]  # another one, by its precision and how it holds weights
     images: Path
 
     def some(self, count: int) -> int:
@@ -53,7 +53,7 @@ class Job:
         """Every prompt with so many seeds."""
         every = [one for one in asked for _ in range(seeds)]
         numbers = [1000 + i for i in range(len(every))]
-        return checks.judged(every, self.painter.paint([a.prompt for a in every], numbers, how))
+        return checks.judged(every, self.backend.generate([a.prompt for a in every], numbers, how))
 
     def keep(self, name: str, images: Images, captions: list[str], columns: int = 8) -> None:
         report.sheet(images, captions, columns).save(self.images / f"{name}.png")
@@ -140,7 +140,7 @@ def sizes(job: Job) -> dict[str, Any]:
 
 def compositions(job: Job) -> dict[str, Any]:
     texts = [text for text in prompts.COMPOSITIONS for _ in range(job.some(8))]
-    images = job.painter.paint(texts, list(range(500, 500 + len(texts))), job.how)
+    images = job.backend.generate(texts, list(range(500, 500 + len(texts))), job.how)
     points = [checks.composition(pixels) for pixels in images]
     job.keep("compositions", images, texts)
     rng = np.random.default_rng(2_000_033)
@@ -152,14 +152,14 @@ def compositions(job: Job) -> dict[str, Any]:
             **{point: checks.share(p[point] for p in found) for point in found[0]},
             "everything": checks.share(all(p.values()) for p in found),
         }
-        for name, found in (("painted", points), ("drawn, for comparison", drawn))
+        for name, found in (("generated", points), ("drawn, for comparison", drawn))
     }
 
 
 def inpainting(job: Job) -> dict[str, Any]:
     tasks = prompts.repairs(job.some(64))
     images = [
-        job.painter.repaint(task.pixels, task.box, task.asked.prompt, 700 + i, job.how)
+        job.backend.inpaint(task.pixels, task.box, task.asked.prompt, 700 + i, job.how)
         for i, task in enumerate(tasks)
     ]
     points = [checks.repaired(task, pixels) for task, pixels in zip(tasks, images, strict=True)]
@@ -175,7 +175,7 @@ def mixing(job: Job) -> dict[str, Any]:
     weights = [0.0, 0.2, 0.4, 0.5, 0.6, 0.8, 1.0]
     strips, ends = [], {"red circle at 0": [], "blue square at 1": []}
     for seed in range(800, 800 + job.some(8)):
-        strip = job.painter.mix(pixels, "a blue square", weights, seed, job.how)
+        strip = job.backend.mix(pixels, "a blue square", weights, seed, job.how)
         strips.append(strip)
         for name, image, said in (
             ("red circle at 0", strip[0], ("circle", "red", None)),
@@ -191,7 +191,7 @@ def mixing(job: Job) -> dict[str, Any]:
 def samplers(job: Job) -> dict[str, Any]:
     asked = prompts.plain(job.some(24))
     out = {}
-    for sampler in job.painter.samplers():
+    for sampler in job.backend.samplers():
         for steps in (10, 20, 50):
             how = dataclasses.replace(job.how, sampler=sampler, steps=steps)
             out[f"{sampler}, {steps}"] = checks.by_point(job.results(asked, how, seeds=1))
@@ -216,24 +216,24 @@ def approximations(job: Job) -> dict[str, Any]:
     """What each costs: points that are right, and how near its images are to the exact ones."""
     asked = prompts.plain(job.some(48))
     texts, seeds = [one.prompt for one in asked], list(range(900, 900 + len(asked)))
-    variants: dict[str, tuple[Painter, dict[str, Any]]] = {
-        "exact (fp32)": (job.painter, {}),
+    variants: dict[str, tuple[Backend, dict[str, Any]]] = {
+        "exact (fp32)": (job.backend, {}),
         "bf16": (job.make("bf16"), {}),
         "int8 weights": (job.make("fp32", int8_weights=True), {}),
-        "guidance from 0.2 to 0.8": (job.painter, {"guidance_start": 0.2, "guidance_end": 0.8}),
+        "guidance from 0.2 to 0.8": (job.backend, {"guidance_start": 0.2, "guidance_end": 0.8}),
         **{
-            f"feature cache, interval {interval}": (job.painter, {"cache_interval": interval})
+            f"feature cache, interval {interval}": (job.backend, {"cache_interval": interval})
             for interval in (2, 3, 5)
         },
     }
     out: dict[str, Any] = {}
     exact: list[np.ndarray] = []
-    for name, (painter, changed) in variants.items():
-        images = painter.paint(texts, seeds, dataclasses.replace(job.how, **changed))
+    for name, (backend, changed) in variants.items():
+        images = backend.generate(texts, seeds, dataclasses.replace(job.how, **changed))
         exact = exact or images
         near = [_psnr(*pair) for pair in zip(images, exact, strict=True)]
         out[name] = checks.by_point(checks.judged(asked, images))
-        if changed or painter is not job.painter:
+        if changed or backend is not job.backend:
             out[f"{name}: PSNR in dB, median and least"] = f"{np.median(near):.1f}, {min(near):.1f}"
     return out
 
@@ -270,10 +270,10 @@ def main() -> None:
     given = arguments()
     given.output.mkdir(parents=True, exist_ok=True)
 
-    def make(precision: str, *, int8_weights: bool = False) -> Painter:
+    def make(precision: str, *, int8_weights: bool = False) -> Backend:
         if given.through == "engine":
-            return EnginePainter(given.model, precision, int8_weights=int8_weights)
-        return DiffusersPainter(given.model)
+            return EngineBackend(given.model, precision, int8_weights=int8_weights)
+        return DiffusersBackend(given.model)
 
     how = Settings(steps=given.steps, guidance=given.guidance, prior_guidance=given.prior_guidance)
     job = Job(make("fp32"), how, given.fraction, make, given.output)

@@ -2,8 +2,8 @@
 
     .venv-demo/bin/python demo/train/blend.py demo/model trained blended --share 0.75
 
-Such a mean often paints better than either end. Everything but the weights of UNets and text towers
-is the second model's.
+Such a mean is often better than either end. Everything but the weights of UNets and text towers is
+the second model's.
 """
 
 from __future__ import annotations

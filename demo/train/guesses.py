@@ -1,8 +1,8 @@
 """What the prior makes of captions of the pool's images, for the UNet to learn from.
 
-A painted image's embedding never is a real image's: the prior guesses it from the text, and its
+A generated image's embedding never is a real image's: the prior guesses it from the text, and its
 guidance pushes the guess beyond what images have. A UNet that has seen such guesses beside the
-true image paints what was meant. Files ("shards") follow the pool's.
+true image generates what was meant. Files ("shards") follow the pool's.
 """
 
 from __future__ import annotations

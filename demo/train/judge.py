@@ -1,6 +1,6 @@
 """Reads an image of the demo world back into what it shows, without any network.
 
-Works on clean drawings and on painted images alike, at any size: the ground from the border,
+Works on clean drawings and on generated images alike, at any size: the ground from the border,
 things as what differs from it, shapes by overlap with drawn templates. Needs numpy and Pillow only.
 """
 

@@ -1,4 +1,4 @@
-"""The panel that lets other scripts paint with Kandinsky: loopback, outpainting, plots."""
+"""The panel that lets other scripts generate with Kandinsky: loopback, outpainting, plots."""
 
 from __future__ import annotations
 

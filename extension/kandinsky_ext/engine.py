@@ -143,7 +143,7 @@ class Keeper:
 
     def get(self, key: EngineKey) -> OpenEngine:
         """The engine for this key. The one for another key is closed first: two rarely fit in
-        memory. Images name the precision that they were painted with, so one that only calls it
+        memory. Images name the precision that they were generated with, so one that only calls it
         by another name stays open.
 
         Raises EngineUnavailableError, or what opening an engine raises.

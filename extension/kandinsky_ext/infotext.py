@@ -113,7 +113,7 @@ def _host_name(sampler: str, scheduler: str | None, host_samplers: Container[str
 
 
 def write_inpaint(parameters: MutableMapping[str, Any], used: str) -> None:
-    """Says what painted under a mask, as only a run that has one knows."""
+    """Says what generated under a mask, as only a run that has one knows."""
     parameters[KEYS["inpaint_method"]] = used
 
 
@@ -148,7 +148,7 @@ def on_pasted(
     host_samplers: Container[str],
     shown_scheduler: Callable[[Mapping[str, Any]], str] | None,
 ) -> None:
-    """Gives the host's sampler field a name that it knows, whichever host painted the image.
+    """Gives the host's sampler field a name that it knows, whichever host generated the image.
 
     shown_scheduler tells what the host's field for the schedule will show, if there is one.
     """
@@ -189,7 +189,7 @@ def _mixed(mix: Mix | None) -> dict[str, Any]:
 
 
 def read_always_on(parameters: Mapping[str, Any]) -> bool:
-    """Whether an image was painted for another script."""
+    """Whether an image was generated for another script."""
     return ALWAYS_ON_KEY in parameters
 
 

@@ -14,9 +14,7 @@ INDEX = "model_index.json"
 INDEX_LIMIT = 1 << 20
 """Characters that are read of it; real ones have a thousand."""
 NEEDED = ("unet", "movq", "text_encoder")
-"""Components that make a folder one which can paint from a prompt; a prior folder has none of the
-first two.
-"""
+"""Components that a folder needs to generate from a prompt; a prior folder lacks the first two."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +34,7 @@ def find(roots: Sequence[Path]) -> list[Model]:
     for root in roots:
         for folder in (root, *_children(root)):
             resolved = folder.resolve()
-            if resolved in seen or not _can_paint(folder):
+            if resolved in seen or not _can_generate(folder):
                 continue
             seen.add(resolved)
             name = folder.name
@@ -77,7 +75,7 @@ def _children(root: Path) -> list[Path]:
         return []
 
 
-def _can_paint(folder: Path) -> bool:
+def _can_generate(folder: Path) -> bool:
     index = folder / INDEX
     try:
         with index.open(encoding="utf-8") as file:

@@ -144,7 +144,7 @@ def start_steps(planned: int, total: int, running: int) -> Steps:
 
 
 def inpaint_method(chosen: str, *, has_model: bool) -> str:
-    """What paints under a mask, "model" or "blend", where "auto" leaves it to what there is."""
+    """What generates under a mask, "model" or "blend", where "auto" leaves it to what there is."""
     return ("model" if has_model else "blend") if chosen == "auto" else chosen
 
 

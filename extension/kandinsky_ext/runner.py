@@ -69,9 +69,8 @@ class Runner:
         self._cancelled = False
         self._projection: Projection | None = None
 
-    def paint(self, request: Request) -> Floats | None:
-        """Paints a batch: latents [B, 4, h, w], or None if it was stopped before there was anything
-        to see.
+    def generate(self, request: Request) -> Floats | None:
+        """Latents [B, 4, h, w], or None if it was stopped before there was anything to see.
 
         An image that was stopped on its way comes as far as it got.
         """
@@ -81,7 +80,7 @@ class Runner:
         groups = self._opened.embedder.calls(rows, options)
         prior_steps = options["prior_num_inference_steps"]
         self._begin(len(groups) * prior_steps + request.steps.running + len(request))
-        self._engine.on_progress = self._while_painting
+        self._engine.on_progress = self._while_generating
         try:
             for group in groups:
                 if self._watcher.stop_wanted():
@@ -106,9 +105,7 @@ class Runner:
     def decode(self, latents: Floats, *, width: int, height: int, tiling: bool) -> Pixels:
         """Latents [B, 4, h, w] to images [B, height, width, 3]. Goes on when a stop is wanted."""
         with self._reporting():
-            images: Pixels = self._engine.decode(
-                latents, width=width, height=height, tiling=tiling
-            )
+            images: Pixels = self._engine.decode(latents, width=width, height=height, tiling=tiling)
         self._done += len(images)
         self._watcher.advance(self._done, STAGE_TEXTS["decode"])
         return images
@@ -191,7 +188,7 @@ class Runner:
             return None
         return [self._opened.package.Condition(*values) for values in guide.conditions]
 
-    def _while_painting(self, progress: Any) -> Any:
+    def _while_generating(self, progress: Any) -> Any:
         start, length = self._spans.get(progress.stage, (self._done, 0))
         self._done = start + (length * progress.step // progress.steps if progress.steps else 0)
         text = STAGE_TEXTS.get(progress.stage, progress.stage)

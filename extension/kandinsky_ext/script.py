@@ -9,7 +9,7 @@ from kandinsky_ext.host import base, run, tools
 
 
 class KandinskyScript(base.Script):  # type: ignore[misc]  # the host has no types
-    """Paints with Kandinsky where the host would paint with Stable Diffusion."""
+    """Generates with Kandinsky where the host would generate with Stable Diffusion."""
 
     def title(self) -> str:
         return controls.TITLE

@@ -10,7 +10,7 @@ import gradio as gr
 
 from kandinsky_ext import engine, models
 from kandinsky_ext.controls import CONTROLS, HOST_CHOICE
-from kandinsky_ext.rows import Choice, Control, Panel, Image, Slider, Switch
+from kandinsky_ext.rows import Choice, Control, Image, Panel, Slider, Switch
 
 ADVANCED = "Advanced"
 

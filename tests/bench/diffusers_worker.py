@@ -226,7 +226,7 @@ class DiffusersWorker:
     # Whole pipelines
 
     def image(self, size: int, steps: int, prior_steps: int) -> Answer:
-        """Both pipelines loaded whole, as people do, and one image painted."""
+        """Both pipelines loaded whole, as people do, and one image generated."""
         if "pipelines" not in self._loaded:
             self._loaded["pipelines"] = [
                 KandinskyPriorPipeline.from_pretrained(PRIOR, **HOW),

@@ -11,8 +11,8 @@ from work import (
     COMPETITORS,
     DIFFUSERS,
     ENGINE,
-    LABELS,
     IMAGE_STEPS,
+    LABELS,
     REFERENCE_STEPS,
     TUNED,
 )
@@ -101,7 +101,7 @@ def full_table(found: Measurements) -> list[str]:
 
 
 def target_table(found: Measurements) -> list[str]:
-    """The targets are about images of 512 px; for a model that paints smaller ones: nothing."""
+    """The targets are about images of 512 px; for a model that generates smaller ones: nothing."""
     if not any(part.size == TARGET_SIZE for part in found.parts.values()):
         return []
     rows = []

@@ -104,9 +104,7 @@ TARGETS = (
     Target(f"prior, {PRIOR_STEPS} guided steps / diffusers fp32", 0.06, ratio("prior", DIFFUSERS)),
     Target(f"prior, {PRIOR_STEPS} guided steps / bf16", 0.22, ratio("prior", TUNED)),
     Target("MoVQ decode, 512 px / bf16 channels-last", 0.60, ratio("decode-512", TUNED)),
-    Target(
-        f"whole image, 20 steps / diffusers fp32 with {REFERENCE_STEPS} steps", 1 / 18, image
-    ),
+    Target(f"whole image, 20 steps / diffusers fp32 with {REFERENCE_STEPS} steps", 1 / 18, image),
     Target("warm start to the first step, texts encoded before", 3.0, absolute("start"), "s"),
     Target("UNet step, 1024 px / 4 steps of 512 px", 1.2, growth("unet-1024", "unet-512", 4.0)),
     Target(

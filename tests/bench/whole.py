@@ -87,7 +87,7 @@ def _peak(setup: Setup, competitor: str, size: int, budget: int) -> tuple[int, l
 
 
 def memory(setup: Setup, extent: Extent, competitors: Sequence[str]) -> Iterator[Part]:
-    """Peak resident memory of a fresh process that paints one image."""
+    """Peak resident memory of a fresh process that generates one image."""
     base = extent.sizes[0]
     jobs = [
         ("memory", "everything resident", base, 0, (ENGINE, DIFFUSERS, TUNED)),

@@ -127,7 +127,7 @@ p = processing.StableDiffusionProcessingTxt2Img(
     prompt="a red circle", sampler_name="Euler a", width=128, height=128, steps=2, seed=1)
 image = processing.generate(script, p).images[0]
 report["colours"] = len(image.getcolors(128 * 128))
-look("painted")
+look("generated")
 """
 
 
@@ -151,7 +151,7 @@ def test_torch_is_as_it_was_after_an_image_in_a_host(tmp_path: Path) -> None:
     """The extension in the stand-in for a host's modules, with the engine itself behind it."""
     report = run_probe(tmp_path, IN_A_HOST)
     assert report["colours"] > 100
-    assert any(Path(path).name.startswith("libkandinsky") for path in report["painted"])
+    assert any(Path(path).name.startswith("libkandinsky") for path in report["generated"])
     check_torch(report)
 
 

@@ -34,7 +34,7 @@ def scene(width: int = NATIVE_SIZE, height: int = NATIVE_SIZE) -> np.ndarray:
 
 
 def run(model: Path, out: Path, command: str, *words: str | Path) -> tuple[int, str]:
-    """Exit code and message of a command that fails, or "" if it paints."""
+    """Exit code and message of a command that fails, or "" if it generates."""
     done = run_program(command, "--model", model, "--output", out, *FEW, *map(str, words))
     assert done.returncode not in {INTERNAL, 1}, done.stderr
     assert done.returncode >= 0, "it crashed"
@@ -125,7 +125,7 @@ class TestFiles:
 
 class TestShapes:
     @pytest.mark.parametrize(("width", "height"), [(1, 1), (1, 9000), (9000, 1)])
-    def test_tiny_and_thin_images_are_painted(
+    def test_tiny_and_thin_images_are_generated(
         self, model: Path, engine: Engine, tmp_path: Path, width: int, height: int
     ) -> None:
         image = scene(width, height)
@@ -133,17 +133,17 @@ class TestShapes:
         words = ("--prompt", "a", "--image", path, "--width=64", "--height=64")
         assert run(model, tmp_path / "x.png", "img2img", *words) == (0, "")
         for resize in ("stretch", "crop", "fill"):
-            painted = engine.image_to_image(
+            generated = engine.image_to_image(
                 ["a"], images=[image], resize=resize, prior_num_inference_steps=2, **OPTIONS
             )
-            assert painted.shape == (1, NATIVE_SIZE, NATIVE_SIZE, 3)
+            assert generated.shape == (1, NATIVE_SIZE, NATIVE_SIZE, 3)
 
     def test_size_of_a_thin_image_is_its_own(self, model: Path, tmp_path: Path) -> None:
         path = png(tmp_path / "a.png", scene(1, 900))
         words = ("--prompt", "a", "--image", path)
         assert run(model, tmp_path / "x.png", "img2img", *words) == (0, "")
-        with Image.open(tmp_path / "x.png") as painted:
-            assert painted.size == (1, 900)
+        with Image.open(tmp_path / "x.png") as generated:
+            assert generated.size == (1, 900)
 
     @pytest.mark.parametrize("size", [(65, 64), (1, 1), (64, 63)])
     def test_a_mask_of_another_size(
@@ -164,11 +164,11 @@ class TestShapes:
         messages: list[str] = []
         engine.on_message = messages.append
         black = np.zeros((NATIVE_SIZE, NATIVE_SIZE), np.uint8)
-        painted = engine.image_to_image(
+        generated = engine.image_to_image(
             ["a"], images=[scene()], masks=[black], prior_num_inference_steps=2, **OPTIONS
         )
         engine.on_message = None
-        assert np.array_equal(painted[0], scene())
+        assert np.array_equal(generated[0], scene())
         assert any("black" in message for message in messages), messages
 
     def test_a_mask_whose_white_is_transparent_keeps_everything(

@@ -23,7 +23,7 @@ import kandinsky_engine as kandinsky
 model, when, change, path, length, max_memory = json.loads(sys.argv[1])
 
 
-def paint(engine):
+def generate(engine):
     return engine.text_to_image(
         ["a"], seeds=[1], width=64, height=64, num_inference_steps=2, prior_num_inference_steps=2
     )
@@ -48,11 +48,11 @@ messages = []
 with kandinsky.Engine(model, precision="fp32", max_memory=max_memory) as engine:
     engine.on_message = messages.append
     engine.on_progress = on_progress
-    before = paint(engine) if when == "between" else None
+    before = generate(engine) if when == "between" else None
     if when != "during":
         spoil()
     try:
-        after = paint(engine)
+        after = generate(engine)
     except kandinsky.KandinskyError as error:
         outcome = f"{type(error).__name__} {error}"
     else:

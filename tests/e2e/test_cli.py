@@ -19,7 +19,7 @@ VERSION = re.search(
 ).group(1)  # type: ignore[union-attr]
 
 
-def paint(model: Path | str, output: Path | str, *options: str) -> list[Path]:
+def generate(model: Path | str, output: Path | str, *options: str) -> list[Path]:
     """Runs txt2img quietly, quickly and repeatably; options win. Returns the paths it printed."""
     words = {"--prompt": "a red circle", "--seed": "1", "--precision": "fp32"}
     words |= dict(zip(FEW[::2], FEW[1::2], strict=True))
@@ -72,8 +72,8 @@ class TestInfo:
         assert json.loads(small.stdout)["memory"]["peak"] < memory["peak"]
 
     def test_too_small_a_limit_names_the_smallest(self, model: Path, tmp_path: Path) -> None:
-        painting = ("--prompt", "a red circle", "--output", tmp_path / "circle.png")
-        for words in (("info", model), ("txt2img", "--model", model, *painting)):
+        generation = ("--prompt", "a red circle", "--output", tmp_path / "circle.png")
+        for words in (("info", model), ("txt2img", "--model", model, *generation)):
             done = run_program(*words, "--max-memory", "10MB")
             assert done.returncode == 1 + 5, "out of memory"
             assert re.search(r"needs \d+ MB of memory at least", done.stderr.splitlines()[-1])
@@ -118,7 +118,7 @@ class TestImage:
     def test_whole_infotext(self, model: Path, tmp_path: Path) -> None:
         path = tmp_path / "circle.png"
         options = ("--cfg-scale", "2.5", "--prior-cfg-scale", "1", "--height", "100")
-        assert paint(model, path, *options) == [path]
+        assert generate(model, path, *options) == [path]
         with Image.open(path) as image:
             assert image.format == "PNG"
             assert image.mode == "RGB"
@@ -173,38 +173,38 @@ class TestImage:
         self, model: Path, tmp_path: Path, name: str, shown: str
     ) -> None:
         copy = copy_models(model, tmp_path, name)
-        paint(copy, tmp_path / "x.png")
+        generate(copy, tmp_path / "x.png")
         assert f", Model: {shown}, Kandinsky prior steps: " in parameters(tmp_path / "x.png")
 
     def test_model_is_named_whatever_the_path_looks_like(self, model: Path, tmp_path: Path) -> None:
-        paint(f"{model}/", tmp_path / "x.png")
+        generate(f"{model}/", tmp_path / "x.png")
         assert f", Model: {model.name}, " in parameters(tmp_path / "x.png")
 
     def test_sampler_is_spelled_as_in_the_list(self, model: Path, tmp_path: Path) -> None:
-        paint(model, tmp_path / "x.png", "--sampler", "ddim")
+        generate(model, tmp_path / "x.png", "--sampler", "ddim")
         assert ", Sampler: DDIM, " in parameters(tmp_path / "x.png")
 
-    def test_threads_and_little_memory_paint_the_same(self, model: Path, tmp_path: Path) -> None:
-        paint(model, tmp_path / "free.png", "--threads", "1")
+    def test_threads_and_little_memory_generate_the_same(self, model: Path, tmp_path: Path) -> None:
+        generate(model, tmp_path / "free.png", "--threads", "1")
         least = json.loads(
             run_program("info", model, "--json", "--max-memory=8GB", "--precision=fp32").stdout
         )["memory"]["least"]
         limit = f"--max-memory={least / 1e6 + 0.1:.1f}MB"
-        paint(model, tmp_path / "tight.png", "--threads", "1", limit)
+        generate(model, tmp_path / "tight.png", "--threads", "1", limit)
         with Image.open(tmp_path / "free.png") as free, Image.open(tmp_path / "tight.png") as tight:
             difference = ImageChops.difference(free, tight).getextrema()
             assert max(high for _, high in difference) <= 1, "the same but for rounding"
 
     def test_precision_is_obeyed_and_told(self, model: Path, tmp_path: Path) -> None:
-        paint(model, tmp_path / "fp32.png")
-        paint(model, tmp_path / "bf16.png", "--precision", "bf16")
+        generate(model, tmp_path / "fp32.png")
+        generate(model, tmp_path / "bf16.png", "--precision", "bf16")
         assert ", Kandinsky precision: bf16, " in parameters(tmp_path / "bf16.png")
         with Image.open(tmp_path / "fp32.png") as one, Image.open(tmp_path / "bf16.png") as two:
             assert one.tobytes() != two.tobytes()
 
     def test_same_words_same_image(self, model: Path, tmp_path: Path) -> None:
-        paint(model, tmp_path / "one.png")
-        paint(model, tmp_path / "two.png")
+        generate(model, tmp_path / "one.png")
+        generate(model, tmp_path / "two.png")
         assert (tmp_path / "one.png").read_bytes() == (tmp_path / "two.png").read_bytes()
 
     def test_random_seed_is_told_and_repeats(self, model: Path, tmp_path: Path) -> None:
@@ -249,7 +249,7 @@ class TestImage:
 
     def test_existing_file_is_replaced(self, model: Path, tmp_path: Path) -> None:
         (tmp_path / "x.png").write_text("old")
-        paint(model, tmp_path / "x.png")
+        generate(model, tmp_path / "x.png")
         assert parameters(tmp_path / "x.png").startswith("a red circle\n")
 
     def test_prior_is_found_beside_the_model_or_given(self, model: Path, tmp_path: Path) -> None:
@@ -261,8 +261,8 @@ class TestImage:
         )
         assert done.returncode == 3
         assert "model-prior" in done.stderr
-        paint(copy, tmp_path / "x.png", "--prior", str(tmp_path / "elsewhere"))
-        paint(model, tmp_path / "y.png")
+        generate(copy, tmp_path / "x.png", "--prior", str(tmp_path / "elsewhere"))
+        generate(model, tmp_path / "y.png")
         with Image.open(tmp_path / "x.png") as one, Image.open(tmp_path / "y.png") as two:
             assert one.tobytes() == two.tobytes()
 
@@ -270,7 +270,7 @@ class TestImage:
 class TestBatch:
     def test_each_image_is_what_its_seed_gives_alone(self, model: Path, tmp_path: Path) -> None:
         options = ("--batch-size", "3", "--width", "70", "--negative-prompt", "blue")
-        batch = paint(model, f"{tmp_path}/batch/", *options)
+        batch = generate(model, f"{tmp_path}/batch/", *options)
         assert batch == [tmp_path / f"batch/0000{i}-{i + 1}.png" for i in range(3)]
         for i, path in enumerate(batch):
             alone = tmp_path / f"{i}.png"
@@ -285,8 +285,8 @@ class TestBatch:
     def test_a_folder_is_numbered_on(self, model: Path, tmp_path: Path) -> None:
         for name in ("00007-1.png", "notes.txt", "123-4.png", "00009.png"):
             (tmp_path / name).write_text("mine")
-        first = paint(model, tmp_path, "--batch-size", "2")
-        again = paint(model, f"{tmp_path}/")
+        first = generate(model, tmp_path, "--batch-size", "2")
+        again = generate(model, f"{tmp_path}/")
         assert [path.name for path in first + again] == [
             "00008-1.png",
             "00009-2.png",
@@ -295,7 +295,7 @@ class TestBatch:
         assert (tmp_path / "00007-1.png").read_text() == "mine"
 
     def test_a_folder_is_made(self, model: Path, tmp_path: Path) -> None:
-        assert paint(model, f"{tmp_path}/one/two/") == [tmp_path / "one/two/00000-1.png"]
+        assert generate(model, f"{tmp_path}/one/two/") == [tmp_path / "one/two/00000-1.png"]
 
 
 def long_job(model: Path, output: Path | str) -> list[str | Path]:

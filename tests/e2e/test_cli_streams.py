@@ -62,7 +62,7 @@ class TestStandardError:
             (("info", "/no-such-model"), NOT_FOUND),
             (("txt2img",), INVALID),
             ((), INVALID),
-            (("paint",), INVALID),
+            (("generate",), INVALID),
             (("txt2img", "--model", "/no-such", "--prompt", "a", "--output", "a.png"), NOT_FOUND),
         ],
     )
@@ -179,8 +179,8 @@ class TestImagesFromPipes:
 
     def check(self, done: subprocess.CompletedProcess[str], output: Path) -> None:
         assert done.returncode == 0, done.stderr
-        with Image.open(output) as painted:
-            assert np.array_equal(np.asarray(painted), scene())
+        with Image.open(output) as generated:
+            assert np.array_equal(np.asarray(generated), scene())
 
     @pytest.mark.parametrize(
         "script",
@@ -217,8 +217,8 @@ class TestImagesFromPipes:
         )
         writer.join(10)
         assert done.returncode == 0, done.stderr
-        with Image.open(tmp_path / "x.png") as painted:
-            assert np.array_equal(np.asarray(painted), scene())
+        with Image.open(tmp_path / "x.png") as generated:
+            assert np.array_equal(np.asarray(generated), scene())
 
     def refused(self, words: Sequence[str | Path], content: bytes) -> str:
         done = subprocess.run(

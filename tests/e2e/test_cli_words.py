@@ -29,8 +29,8 @@ def host_reads(text: str) -> dict[str, str]:
     return read
 
 
-def paint(model: Path, output: Path, *words: str | bytes) -> dict[str, str]:
-    """Paints quickly; returns what a host would read from the PNG."""
+def generate(model: Path, output: Path, *words: str | bytes) -> dict[str, str]:
+    """Generates quickly; returns what a host would read from the PNG."""
     done = run_program("txt2img", "--model", model, "--output", output, "--quiet", *FEW, *words)
     assert done.returncode == 0, done.stderr
     with Image.open(output) as image:
@@ -61,7 +61,7 @@ def test_odd_prompts_arrive_whole(model: Path, tmp_path: Path) -> None:
                 f"--negative-prior-prompt={prior}",
             )
         )
-        read = paint(model, tmp_path / "x.png", *spelled)
+        read = generate(model, tmp_path / "x.png", *spelled)
         arrived = [read["Prompt"], read["Negative prompt"], read["Kandinsky negative prior prompt"]]
         assert arrived == [prompt, negative, prior]
 
@@ -71,7 +71,7 @@ def test_empty_texts_are_empty_and_eat_nothing(model: Path, tmp_path: Path) -> N
         ("--prompt=", "--negative-prompt=", "--negative-prior-prompt="),
         ("--prompt", "", "--negative-prompt", "", "--negative-prior-prompt", ""),
     ):
-        read = paint(model, tmp_path / "x.png", *words, "--cfg-scale", "2.5")
+        read = generate(model, tmp_path / "x.png", *words, "--cfg-scale", "2.5")
         assert read["CFG scale"] == "2.5"
         assert read["Prompt"] == ""
         assert read["Negative prompt"] == ""
@@ -80,7 +80,7 @@ def test_empty_texts_are_empty_and_eat_nothing(model: Path, tmp_path: Path) -> N
 
 @pytest.mark.parametrize("text", [' "a" ', '"a", "b"', "a\nb: c\t", "\u3000a", "a\u00a0", "\x1ca"])
 def test_a_host_reads_every_value(model: Path, tmp_path: Path, text: str) -> None:
-    read = paint(model, tmp_path / "x.png", "--prompt=x", "--negative-prior-prompt", text)
+    read = generate(model, tmp_path / "x.png", "--prompt=x", "--negative-prior-prompt", text)
     assert read["Kandinsky negative prior prompt"] == text
     assert read["Kandinsky precision"] == "fp32"
 

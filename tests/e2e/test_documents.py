@@ -67,11 +67,11 @@ def test_python_example(place: Path) -> None:
             assert image.getextrema() != ((0, 0),) * 3
 
 
-def test_the_demo_paints_a_contact_sheet(tmp_path: Path) -> None:
+def test_the_demo_generates_a_contact_sheet(tmp_path: Path) -> None:
     sheet = tmp_path / "out" / "sheet.png"
     prompts = ["a red circle", "синий квадрат"]
     done = subprocess.run(
-        [sys.executable, "demo/paint.py", "--steps", "2", "--output", str(sheet), *prompts],
+        [sys.executable, "demo/generate.py", "--steps", "2", "--output", str(sheet), *prompts],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -79,7 +79,7 @@ def test_the_demo_paints_a_contact_sheet(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
-    assert lines[0].startswith("The model paints best at 128 x 128 pixels")
+    assert lines[0].startswith("The model generates best at 128 x 128 pixels")
     assert [line.split("  ")[-1] for line in lines[1:3]] == prompts
     assert lines[-1] == f"The contact sheet is at {sheet}"
     with Image.open(sheet) as image:
@@ -89,7 +89,7 @@ def test_the_demo_paints_a_contact_sheet(tmp_path: Path) -> None:
 
 def test_the_demo_says_what_is_missing(tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "demo/paint.py", "--model", str(tmp_path / "nowhere")],
+        [sys.executable, "demo/generate.py", "--model", str(tmp_path / "nowhere")],
         cwd=ROOT,
         capture_output=True,
         text=True,

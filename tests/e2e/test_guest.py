@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from support.built import PROGRAM, PYTHON_DIR
-from support.painting import LONG, paint
+from support.generation import LONG, generate
 
 import kandinsky_engine as kandinsky
 from kandinsky_engine import Engine
@@ -29,7 +29,7 @@ FEW = [
 ]
 
 
-def painted(model: Path, output: Path, **variables: str) -> np.ndarray:
+def generated(model: Path, output: Path, **variables: str) -> np.ndarray:
     """An image of the command line in fp32, with these variables set."""
     done = subprocess.run(
         [PROGRAM, "txt2img", "--model", model, "--precision=fp32", "--output", output, *FEW],
@@ -74,8 +74,8 @@ class TestTeam:
     def test_the_image_is_one_threads(
         self, model: Path, tmp_path: Path, variables: dict[str, str]
     ) -> None:
-        one = painted(model, tmp_path / "one.png", OMP_NUM_THREADS="1")
-        other = painted(model, tmp_path / "other.png", **variables)
+        one = generated(model, tmp_path / "one.png", OMP_NUM_THREADS="1")
+        other = generated(model, tmp_path / "other.png", **variables)
         assert np.abs(one - other).max() <= 1
 
     def test_threads_may_change_between_jobs(self, engine: Engine) -> None:
@@ -86,7 +86,7 @@ class TestTeam:
             images = []
             for threads in (1, 2, 4, 1):
                 torch.set_num_threads(threads)
-                images.append(paint(engine).astype(int))
+                images.append(generate(engine).astype(int))
                 assert torch.get_num_threads() == threads
         finally:
             torch.set_num_threads(before)
@@ -143,9 +143,9 @@ class TestTorchOfTheHost:
             + """
 engine = kandinsky.Engine(sys.argv[1], precision="fp32")
 few = dict(seeds=[1], width=64, height=64)
-def paint():
+def generate():
     return engine.text_to_image(["a"], num_inference_steps=2, prior_num_inference_steps=2, **few)
-expected = paint()
+expected = generate()
 torch.manual_seed(7)
 torch.set_grad_enabled(False)
 torch.set_default_dtype(torch.float64)
@@ -167,11 +167,11 @@ def fail(progress):
 def cancelled():
     engine.on_progress = fail
     try:
-        paint()
+        generate()
     finally:
         engine.on_progress = None
 calls = [
-    paint,
+    generate,
     lambda: engine.info,
     lambda: engine.plan_memory(64, 64),
     lambda: engine.encode_images([image]),
@@ -192,7 +192,7 @@ before = state()
 for number, call in enumerate(calls):
     call()
     assert state() == before, number
-assert np.abs(paint().astype(int) - expected).max() <= 1
+assert np.abs(generate().astype(int) - expected).max() <= 1
 """
         )
         run_python(source, model)
@@ -220,16 +220,16 @@ class Starter(threading.Thread):
 
 class TestCancel:
     def test_right_after_the_thread_has_started(self, engine: Engine) -> None:
-        paint(engine)
+        generate(engine)
         for _ in range(20):
-            worker = Starter(lambda: paint(engine, **LONG))
+            worker = Starter(lambda: generate(engine, **LONG))
             engine.cancel()
             assert isinstance(worker.finish(), kandinsky.CancelledError)
 
     def test_close_right_after_the_thread_has_started(self, model: Path) -> None:
         for _ in range(5):
             engine = Engine(model, precision="fp32")
-            worker = Starter(lambda e=engine: paint(e, **LONG))
+            worker = Starter(lambda e=engine: generate(e, **LONG))
             start = time.monotonic()
             engine.close()
             outcome = worker.finish()
@@ -251,7 +251,7 @@ class TestFork:
     def test_a_child_is_told_at_once_and_the_parent_goes_on(self, model: Path) -> None:
         source = """
 import os, signal, sys, kandinsky_engine as kandinsky
-def paint(engine):
+def generate(engine):
     return engine.text_to_image(["x"], seeds=[1], width=64, height=64, num_inference_steps=2)
 def told(call):
     try:
@@ -259,20 +259,20 @@ def told(call):
     except kandinsky.IncompatibleError as error:
         return "fork" in str(error) and "spawn" in str(error)
 engine = kandinsky.Engine(sys.argv[1], precision="fp32")
-expected = paint(engine)
+expected = generate(engine)
 child = os.fork()
 if child == 0:
     signal.alarm(30)
-    fine = told(lambda: paint(engine)) and told(engine.unload)
+    fine = told(lambda: generate(engine)) and told(engine.unload)
     fine = fine and told(lambda: kandinsky.Engine(sys.argv[1], precision="fp32"))
     engine.close()
     os._exit(0 if fine else 1)
 assert os.waitpid(child, 0)[1] == 0
-assert (paint(engine) == expected).all()
+assert (generate(engine) == expected).all()
 """
         run_python(source, model, OMP_NUM_THREADS="2")
 
-    def test_a_child_of_a_process_that_has_only_imported_paints(self, model: Path) -> None:
+    def test_a_child_of_a_process_that_has_only_imported_generates(self, model: Path) -> None:
         source = """
 import os, signal, sys, kandinsky_engine as kandinsky
 child = os.fork()
@@ -342,19 +342,19 @@ import pathlib, resource, sys, kandinsky_engine as kandinsky
 def used():
     pages = int(pathlib.Path("/proc/self/statm").read_text().split()[0])
     return pages * resource.getpagesize()
-def paint():
+def generate():
     with kandinsky.Engine(sys.argv[1], precision="fp32") as engine:
         return engine.text_to_image(["x"], seeds=[1], width=64, height=64, num_inference_steps=2)
 outcomes = set()
 for megabytes in [1, 8, *range(20, 300, 40), 2000]:
     resource.setrlimit(resource.RLIMIT_AS, (used() + (megabytes << 20), -1))
     try:
-        outcomes.add(paint().shape)
+        outcomes.add(generate().shape)
     except kandinsky.OutOfMemoryError as error:
         assert isinstance(error, MemoryError)
         outcomes.add("too little")
     resource.setrlimit(resource.RLIMIT_AS, (-1, -1))
 assert outcomes == {"too little", (1, 64, 64, 3)}, outcomes
-paint()
+generate()
 """
         run_python(source, model)

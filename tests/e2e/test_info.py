@@ -75,7 +75,7 @@ class TestInfo:
         assert done.returncode == CORRUPT
         assert "conv_in.weight" in done.stderr
 
-    def test_says_the_same_as_painting(self, copy: Path) -> None:
+    def test_says_the_same_as_generating(self, copy: Path) -> None:
         replace(copy / UNET_WEIGHTS, lambda content: content[: len(content) // 2])
         for words in (("info",), ("info", "--json")):
             done = run_program(*words, copy)

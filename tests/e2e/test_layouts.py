@@ -13,8 +13,8 @@ from kandinsky_engine import Engine
 MAKER = Path(__file__).parents[1] / "support" / "tiny_model.py"
 
 
-def paint(folder: Path, *options: str) -> np.ndarray:
-    """Writes the tiny models in a layout and paints with them: uint8 [1, 64, 64, 3]."""
+def generate(folder: Path, *options: str) -> np.ndarray:
+    """Writes the tiny models in a layout and generates with them: uint8 [1, 64, 64, 3]."""
     subprocess.run([sys.executable, MAKER, folder, *options], check=True, capture_output=True)
     with Engine(str(folder / MODEL), device="cpu", precision="fp32") as engine:
         return engine.text_to_image(
@@ -29,7 +29,7 @@ def paint(folder: Path, *options: str) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def plain(tmp_path_factory: pytest.TempPathFactory) -> np.ndarray:
-    return paint(tmp_path_factory.mktemp("plain"))
+    return generate(tmp_path_factory.mktemp("plain"))
 
 
 @pytest.mark.parametrize(
@@ -48,13 +48,13 @@ def test_layout_changes_nothing(
     plain: np.ndarray, options: tuple[str, ...], tmp_path: Path
 ) -> None:
     # Weights are used where they lie in the file, and kernels round by how they are aligned there.
-    assert np.abs(paint(tmp_path, *options).astype(int) - plain).max() <= 1
+    assert np.abs(generate(tmp_path, *options).astype(int) - plain).max() <= 1
 
 
 @pytest.mark.parametrize("dtype", ["fp16", "bf16"])
 def test_weights_of_half_precision_come_close(
     plain: np.ndarray, dtype: str, tmp_path: Path
 ) -> None:
-    painted = paint(tmp_path, "--dtype", dtype)
-    assert not np.array_equal(painted, plain)
-    assert np.abs(painted.astype(int) - plain).mean() < 4
+    generated = generate(tmp_path, "--dtype", dtype)
+    assert not np.array_equal(generated, plain)
+    assert np.abs(generated.astype(int) - plain).mean() < 4

@@ -95,7 +95,7 @@ class TestRequests:
         assert list(tmp_path.iterdir()) == []
 
     def test_empty_prompt(self, model: Path, tmp_path: Path) -> None:
-        """Hosts paint it, and so does the reference."""
+        """Hosts generate it, and so does the reference."""
         done = run_program(
             *("txt2img", "--model", model, "--output", tmp_path / "x.png", "--prompt", "", *FEW)
         )

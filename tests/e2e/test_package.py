@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from support.built import NATIVE_SIZE, copy_models
-from support.painting import FEW, SIZE, paint
+from support.generation import FEW, SIZE, generate
 
 import kandinsky_engine as kandinsky
 from kandinsky_engine import Engine
@@ -57,7 +57,7 @@ class TestWhatThereIs:
 
     def test_prior_device(self, engine: Engine, model: Path) -> None:
         with Engine(model, precision="fp32", prior_device="cpu") as other:
-            assert np.array_equal(paint(other), paint(engine))
+            assert np.array_equal(generate(other), generate(engine))
         with pytest.raises(kandinsky.InvalidArgumentError, match="moon"):
             Engine(model, prior_device="moon")
 
@@ -70,7 +70,7 @@ class TestWhatThereIs:
             assert tight.plan_memory(**SIZE).budget == plan.least
             said: list[str] = []
             tight.on_message = said.append
-            difference = paint(tight).astype(int) - paint(engine)
+            difference = generate(tight).astype(int) - generate(engine)
             assert abs(difference).max() <= 1, "the same but for rounding"
             assert [text.partition(":")[0] for text in said] == [
                 f"Memory within {plan.least / 1e6:.0f} MB"
@@ -79,7 +79,7 @@ class TestWhatThereIs:
             Engine(model, precision="fp32", max_memory=plan.least - 1) as small,
             pytest.raises(kandinsky.OutOfMemoryError, match="at least"),
         ):
-            paint(small)
+            generate(small)
 
     def test_prior_folder_is_obeyed(self, model: Path, tmp_path: Path) -> None:
         copy = copy_models(model, tmp_path)
@@ -92,7 +92,7 @@ class TestWhatThereIs:
 
 class TestStages:
     def test_whole_task_is_its_stages(self, engine: Engine) -> None:
-        whole = paint(engine, seeds=[7], width=70, height=100)
+        whole = generate(engine, seeds=[7], width=70, height=100)
         assert whole.dtype == np.uint8
         assert whole.shape == (1, 100, 70, 3)
         assert len(np.unique(whole)) > 10
@@ -127,7 +127,7 @@ class TestStages:
     def test_absent_and_empty_negative_prompts(
         self, engine: Engine, negative_image: str, kinds: int
     ) -> None:
-        """They differ only where the prior paints an idea of the empty one."""
+        """They differ only where the prior generates an idea of the empty one."""
         options: dict[str, Any] = {**SIZE, **FEW, "negative_image": negative_image}
         images = [
             engine.text_to_image(["a"], negative, seeds=[1], **options)
@@ -171,19 +171,19 @@ class TestStages:
         assert engine.decode(latents, width=65, height=70).shape == images.shape
 
     def test_results_are_the_callers(self, engine: Engine) -> None:
-        first = paint(engine)
+        first = generate(engine)
         kept = first.copy()
         assert first.flags.writeable
-        paint(engine, seeds=[2])
+        generate(engine, seeds=[2])
         assert np.array_equal(first, kept)
         first[:] = 0
-        assert np.array_equal(paint(engine), kept)
+        assert np.array_equal(generate(engine), kept)
 
     def test_unload_and_go_on(self, engine: Engine) -> None:
-        first = paint(engine)
+        first = generate(engine)
         engine.unload()
         engine.unload()
-        assert np.array_equal(paint(engine), first)
+        assert np.array_equal(generate(engine), first)
 
 
 class TestEmbeds:

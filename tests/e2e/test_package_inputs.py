@@ -13,7 +13,7 @@ import pytest
 import torch
 from PIL import Image
 from support.built import copy_models
-from support.painting import FEW, SIZE
+from support.generation import FEW, SIZE
 
 import kandinsky_engine as kandinsky
 from kandinsky_engine import Embeds, Engine
@@ -152,7 +152,7 @@ class TestPillow:
 
 
 class TestMasks:
-    def paint(self, engine: Engine, mask: Any) -> np.ndarray:
+    def generate(self, engine: Engine, mask: Any) -> np.ndarray:
         return engine.image_to_image(
             ["a"], images=[scene(64, 64, 3)], masks=[mask], mask_blur=0, seeds=[1], **SIZE, **FEW
         )
@@ -160,11 +160,11 @@ class TestMasks:
     def test_true_is_white(self, engine: Engine) -> None:
         mask = np.zeros((64, 64), bool)
         mask[:, 32:] = True
-        expected = self.paint(engine, mask * np.uint8(255))
-        assert np.array_equal(self.paint(engine, mask), expected)
-        assert np.array_equal(self.paint(engine, mask[::-1][..., None]), expected)
-        assert np.array_equal(self.paint(engine, torch.from_numpy(mask)), expected)
-        assert np.array_equal(self.paint(engine, Image.fromarray(mask)), expected)
+        expected = self.generate(engine, mask * np.uint8(255))
+        assert np.array_equal(self.generate(engine, mask), expected)
+        assert np.array_equal(self.generate(engine, mask[::-1][..., None]), expected)
+        assert np.array_equal(self.generate(engine, torch.from_numpy(mask)), expected)
+        assert np.array_equal(self.generate(engine, Image.fromarray(mask)), expected)
 
     @pytest.mark.parametrize("dtype", [np.uint8, np.int64, np.float32])
     def test_ones_are_refused(self, engine: Engine, dtype: type) -> None:
@@ -172,11 +172,13 @@ class TestMasks:
         mask = np.zeros((64, 64), dtype)
         mask[:, 32:] = 1
         with pytest.raises(kandinsky.InvalidArgumentError, match=r"masks\[0\]: .*; .*array") as why:
-            self.paint(engine, mask)
+            self.generate(engine, mask)
         assert ("white is 255" in str(why.value)) == (dtype == np.uint8)
 
     def test_all_black_is_a_mask(self, engine: Engine) -> None:
-        assert np.array_equal(self.paint(engine, np.zeros((64, 64), np.uint8))[0], scene(64, 64, 3))
+        assert np.array_equal(
+            self.generate(engine, np.zeros((64, 64), np.uint8))[0], scene(64, 64, 3)
+        )
 
 
 class TestLists:

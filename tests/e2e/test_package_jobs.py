@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from support.built import NATIVE_SIZE
-from support.painting import FEW, LONG, SIZE, paint
+from support.generation import FEW, LONG, SIZE, generate
 
 import kandinsky_engine as kandinsky
 from kandinsky_engine import Action, Engine, Progress
@@ -55,7 +55,7 @@ class TestCallbacks:
     def test_progress_counts_every_stage(self, engine: Engine) -> None:
         seen: list[Progress] = []
         engine.on_progress = seen.append  # type: ignore[assignment]
-        paint(engine, num_inference_steps=3, prior_num_inference_steps=2)
+        generate(engine, num_inference_steps=3, prior_num_inference_steps=2)
         for stage, steps in (("prior", 2), ("denoise", 3)):
             found = [progress for progress in seen if progress.stage == stage]
             assert [progress.step for progress in found] == list(range(steps + 1))
@@ -82,12 +82,12 @@ class TestCallbacks:
             return Action.CONTINUE
 
         engine.on_progress = stop_at_three
-        assert paint(engine, num_inference_steps=50).shape == (1, NATIVE_SIZE, NATIVE_SIZE, 3)
+        assert generate(engine, num_inference_steps=50).shape == (1, NATIVE_SIZE, NATIVE_SIZE, 3)
         assert steps[-1] == 3
 
     @pytest.mark.parametrize("stage", ["load", "text_encoder", "prior", "denoise", "decode"])
     def test_cancel_in_every_stage(self, engine: Engine, stage: str) -> None:
-        expected = paint(engine, seeds=[9])
+        expected = generate(engine, seeds=[9])
         engine.unload()
 
         def cancel(progress: Progress) -> Action | None:
@@ -95,9 +95,9 @@ class TestCallbacks:
 
         engine.on_progress = cancel
         with pytest.raises(kandinsky.CancelledError):
-            paint(engine)
+            generate(engine)
         engine.on_progress = None
-        assert np.array_equal(paint(engine, seeds=[9]), expected)
+        assert np.array_equal(generate(engine, seeds=[9]), expected)
 
     @pytest.mark.parametrize("stage", ["load", "text_encoder", "prior", "denoise", "decode"])
     def test_exception_comes_out_unchanged(self, engine: Engine, stage: str) -> None:
@@ -112,10 +112,10 @@ class TestCallbacks:
 
         engine.on_progress = fail
         with pytest.raises(OurError) as caught:
-            paint(engine)
+            generate(engine)
         assert caught.value is error
         engine.on_progress = None
-        paint(engine)
+        generate(engine)
 
     def test_exception_of_on_message_comes_out(self, engine: Engine) -> None:
         def fail(message: str) -> None:
@@ -128,36 +128,36 @@ class TestCallbacks:
     def test_odd_result_is_an_error(self, engine: Engine) -> None:
         engine.on_progress = lambda progress: 17  # type: ignore[assignment,return-value]
         with pytest.raises(ValueError, match="17"):
-            paint(engine)
+            generate(engine)
 
     def test_engine_is_busy_inside_its_callback(self, engine: Engine) -> None:
         outcomes: list[type] = []
 
         def call_again(progress: Progress) -> None:
-            for call in (lambda: paint(engine), engine.unload):
+            for call in (lambda: generate(engine), engine.unload):
                 with pytest.raises(kandinsky.KandinskyError) as caught:
                     call()
                 outcomes.append(caught.type)
 
         engine.on_progress = call_again
-        paint(engine)
+        generate(engine)
         assert set(outcomes) == {kandinsky.BusyError}
 
     def test_ctrl_c_ends_the_job(self, engine: Engine) -> None:
         reached = signal_at(engine, "denoise")
         worker = Worker(lambda: reached.wait(60) and _thread.interrupt_main())
         with pytest.raises(KeyboardInterrupt):
-            paint(engine, **LONG)
+            generate(engine, **LONG)
         worker.finish()
         engine.on_progress = None
-        paint(engine)
+        generate(engine)
 
     def test_callbacks_do_not_keep_the_engine_alive(self, model: Path) -> None:
         def used() -> weakref.ref[Engine]:
             engine = Engine(model)
             engine.on_progress = lambda progress: engine.cancel()
             with pytest.raises(kandinsky.CancelledError):
-                paint(engine)
+                generate(engine)
             return weakref.ref(engine)
 
         gone = used()
@@ -167,11 +167,11 @@ class TestCallbacks:
 
 class TestThreads:
     def test_another_thread_gets_the_same_image(self, engine: Engine) -> None:
-        assert np.array_equal(Worker(lambda: paint(engine)).finish(), paint(engine))
+        assert np.array_equal(Worker(lambda: generate(engine)).finish(), generate(engine))
 
     def test_the_interpreter_goes_on_meanwhile(self, engine: Engine) -> None:
         reached = signal_at(engine, "denoise")
-        worker = Worker(lambda: paint(engine, num_inference_steps=100))
+        worker = Worker(lambda: generate(engine, num_inference_steps=100))
         assert reached.wait(60)
         engine.on_progress = None
         turns = 0
@@ -182,9 +182,9 @@ class TestThreads:
         assert turns > 10
 
     def test_cancelled_from_another_thread(self, engine: Engine) -> None:
-        expected = paint(engine)
+        expected = generate(engine)
         reached = signal_at(engine, "denoise")
-        worker = Worker(lambda: paint(engine, **LONG))
+        worker = Worker(lambda: generate(engine, **LONG))
         assert reached.wait(60)
         engine.cancel()
         started = time.monotonic()
@@ -192,14 +192,14 @@ class TestThreads:
         assert time.monotonic() - started < 10
         engine.on_progress = None
         engine.cancel()
-        assert np.array_equal(paint(engine), expected)
+        assert np.array_equal(generate(engine), expected)
 
     def test_second_job_is_told_busy(self, engine: Engine) -> None:
         reached = signal_at(engine, "denoise")
-        worker = Worker(lambda: paint(engine, **LONG))
+        worker = Worker(lambda: generate(engine, **LONG))
         assert reached.wait(60)
         image = np.zeros((1, 64, 64, 3), np.uint8)
-        for call in (lambda: paint(engine), engine.unload, lambda: engine.encode(image)):
+        for call in (lambda: generate(engine), engine.unload, lambda: engine.encode(image)):
             with pytest.raises(kandinsky.BusyError):
                 call()
         assert engine.info.native_size == NATIVE_SIZE
@@ -209,18 +209,18 @@ class TestThreads:
     def test_closed_while_working(self, model: Path) -> None:
         engine = Engine(model)
         reached = signal_at(engine, "denoise")
-        worker = Worker(lambda: paint(engine, **LONG))
+        worker = Worker(lambda: generate(engine, **LONG))
         assert reached.wait(60)
         engine.close()
         assert isinstance(worker.finish(), kandinsky.CancelledError)
         with pytest.raises(kandinsky.InvalidArgumentError, match="closed"):
-            paint(engine)
+            generate(engine)
 
     def test_two_engines_at_once(self, model: Path) -> None:
         with Engine(model, precision="fp32") as one, Engine(model, precision="fp32") as two:
-            expected = [paint(one, seeds=[i], num_inference_steps=10) for i in range(2)]
+            expected = [generate(one, seeds=[i], num_inference_steps=10) for i in range(2)]
             workers = [
-                Worker(lambda e=engine, i=i: paint(e, seeds=[i], num_inference_steps=10))
+                Worker(lambda e=engine, i=i: generate(e, seeds=[i], num_inference_steps=10))
                 for i, engine in enumerate((one, two))
             ]
             for worker, image in zip(workers, expected, strict=True):
@@ -233,7 +233,7 @@ class TestThreads:
         before = (torch.get_rng_state(), torch.get_num_threads(), torch.get_default_dtype())
         inside = []
         engine.on_progress = lambda _: inside.append(torch.is_inference_mode_enabled())
-        paint(engine)
+        generate(engine)
         engine.on_progress = None
         assert inside
         assert not any(inside)
@@ -253,10 +253,10 @@ class TestMemory:
 
     def test_twenty_images(self, engine: Engine) -> None:
         for _ in range(5):
-            paint(engine)
+            generate(engine)
         before = resident_mb()
         for seed in range(20):
-            paint(engine, seeds=[seed])
+            generate(engine, seeds=[seed])
         assert resident_mb() - before < 10
 
     def test_twenty_failures(self, engine: Engine) -> None:
@@ -264,10 +264,10 @@ class TestMemory:
             if progress.stage == "denoise" and progress.step == 1:
                 raise LookupError
 
-        paint(engine)
+        generate(engine)
         engine.on_progress = fail
         before = resident_mb()
         for _ in range(20):
             with pytest.raises(LookupError):
-                paint(engine)
+                generate(engine)
         assert resident_mb() - before < 10

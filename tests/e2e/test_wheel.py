@@ -15,7 +15,7 @@ PROGRAMS = ("c++", "cc", "clang++", "cmake", "g++", "gcc", "make", "ninja")
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Packing also installs it where no compiler is and paints with it."""
+    """Packing also installs it where no compiler is and generates with it."""
     folder = tmp_path_factory.mktemp("dist")
     done = subprocess.run(
         [
@@ -28,7 +28,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "painted with torch " in done.stdout
+    assert "generated with torch " in done.stdout
     (wheel,) = folder.glob("*.whl")
     assert f"{wheel}: " in done.stdout
     return wheel

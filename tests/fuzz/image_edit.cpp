@@ -84,7 +84,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   fuzz::require(is_shaped(soft, to_width, to_height, 1), "a soft mask is as large");
   for (std::size_t i = 0; i < mask.pixels.size(); ++i)
     fuzz::require(soft.pixels[i] >= mask.pixels[i],
-                  "what is repainted stays so under a soft border");
+                  "what is inpainted stays so under a soft border");
   if (images::is_black(mask))
     fuzz::require(images::is_black(soft), "a soft border of nothing is nothing");
 
@@ -102,7 +102,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
       fuzz::require(
           at(soft, x, y) == 0 ||
               latents.const_data_ptr<float>()[y / factor * latent_width + x / factor] == 1.0F,
-          "nothing that is seen stays unpainted");
+          "nothing that is seen stays as it was");
     }
   }
 
@@ -110,17 +110,18 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   fuzz::require(is_shaped(rgb, to_width, to_height, 3), "RGB has three channels");
   const io::Image filled = images::fill_masked(rgb, soft);
   fuzz::require(is_shaped(filled, to_width, to_height, 3), "a filled image is as large");
-  io::Image painted = rgb;
-  for (std::uint8_t& value : painted.pixels) value = static_cast<std::uint8_t>(~value);
-  const io::Image before = painted;
-  images::restore_unmasked(rgb, soft, painted.pixels);
+  io::Image generated = rgb;
+  for (std::uint8_t& value : generated.pixels) value = static_cast<std::uint8_t>(~value);
+  const io::Image before = generated;
+  images::restore_unmasked(rgb, soft, generated.pixels);
   for (std::size_t i = 0; i < soft.pixels.size(); ++i) {
     for (std::size_t c = 3 * i; c < 3 * i + 3; ++c) {
       if (soft.pixels[i] == 0)
-        fuzz::require(painted.pixels[c] == rgb.pixels[c] && filled.pixels[c] == rgb.pixels[c],
+        fuzz::require(generated.pixels[c] == rgb.pixels[c] && filled.pixels[c] == rgb.pixels[c],
                       "outside the mask nothing changes");
       if (soft.pixels[i] == 255)
-        fuzz::require(painted.pixels[c] == before.pixels[c], "inside the mask is what was painted");
+        fuzz::require(generated.pixels[c] == before.pixels[c],
+                      "inside the mask is what was generated");
     }
   }
   return 0;

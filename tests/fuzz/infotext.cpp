@@ -144,7 +144,7 @@ std::string text_of(fuzz::Input* input) {
 
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   fuzz::Input input(data, size);
-  cli::PaintJob job;
+  cli::GenerateJob job;
   job.settings.set("num_inference_steps", std::int64_t{input.number(1, 1000)});
   job.size.width = input.number(1, 16384);
   job.size.height = input.number(1, 16384);

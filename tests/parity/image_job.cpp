@@ -57,7 +57,7 @@ engine::Engine open_engine(const std::string& folder) {
 }
 
 void expect_reference_image(engine::Engine& engine, const Reference& reference,
-                              const std::string& name, const ImageJob& job) {
+                            const std::string& name, const ImageJob& job) {
   const at::Tensor latents = engine.denoise(job.embeds, &job.negative_embeds, job.request);
   expect_close(kTextToImageLatents, name, latents, reference.tensor(name + "/latents"));
   const at::Tensor expected = reference.tensor(name + "/image");

@@ -24,7 +24,7 @@ engine::Engine open_engine(const std::string& folder);
 
 /// Denoises, and compares latents and 8-bit image with the record.
 void expect_reference_image(engine::Engine& engine, const Reference& reference,
-                              const std::string& name, const ImageJob& job);
+                            const std::string& name, const ImageJob& job);
 
 /// The image that the case starts from, encoded by the engine.
 at::Tensor encode_source(engine::Engine& engine, const Reference& reference,

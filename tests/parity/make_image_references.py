@@ -1,4 +1,4 @@
-"""Records what diffusers makes of images: image to image, inpainting, and painting with DDPM.
+"""Records what diffusers makes of images: image to image, inpainting, and generation with DDPM.
 
 Run in the reference environment, like make_references.py, whose file format it shares:
 
@@ -7,7 +7,7 @@ Run in the reference environment, like make_references.py, whose file format it 
     $P tests/parity/make_image_references.py --only inpaint      # one of them
     $P tests/parity/make_image_references.py --model demo/model/kandinsky-demo
 
-Images have the size that is painted, so no resizing takes part. Sides are equal and multiples of
+Images have the size that is generated, so no resizing takes part. Sides are equal and multiples of
 64, the only ones with which the reference's image to image works. Of an inpainting mask the record
 holds what the network saw, after the reference's own resizing and widening.
 """
@@ -33,8 +33,8 @@ from diffusers import (
 )
 from make_references import (
     REFERENCES,
+    Generation,
     Models,
-    Painting,
     Record,
     generator,
     named,
@@ -52,7 +52,7 @@ Mask = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class ImagePainting(Painting):
+class ImageGeneration(Generation):
     """One run from an image. The strength is image to image's, the mask inpainting's."""
 
     prior_num_inference_steps: int = 2
@@ -61,7 +61,7 @@ class ImagePainting(Painting):
     mask: str = "box"
 
 
-BASE = ImagePainting()
+BASE = ImageGeneration()
 IMAGE_TO_IMAGE = {
     "strength_0.3": replace(BASE, num_inference_steps=10, strength=0.3),
     "strength_0.5": replace(BASE, strength=0.5),
@@ -121,29 +121,32 @@ DEMO_INPAINT = {
 DEMO_DDPM = {"red_circle": replace(DEMO_BASE, sampler="DDPM")}
 
 
-def make_mask(painting: ImagePainting) -> Mask:
-    """[height, width], 1 where to repaint."""
-    mask = np.zeros((painting.height, painting.width), dtype=np.float32)
-    if painting.mask == "all":
+def make_mask(generation: ImageGeneration) -> Mask:
+    """[height, width], 1 where to inpaint."""
+    mask = np.zeros((generation.height, generation.width), dtype=np.float32)
+    if generation.mask == "all":
         mask[:] = 1
-    elif painting.mask == "box":
-        mask[16 : painting.height // 2, 8 : painting.width // 2 + 8] = 1
+    elif generation.mask == "box":
+        mask[16 : generation.height // 2, 8 : generation.width // 2 + 8] = 1
     else:  # single latents, some of them neighbours, which the reference widens
         for row, column in ((1, 1), (1, 6), (4, 3), (5, 4), (6, 6)):
             mask[8 * row : 8 * row + 8, 8 * column : 8 * column + 8] = 1
     return mask
 
 
-def image_parameters(painting: ImagePainting) -> Record:
-    return parameters(painting) | {
-        "sampler": text(painting.sampler),
-        "strength": number(painting.strength),
+def image_parameters(generation: ImageGeneration) -> Record:
+    return parameters(generation) | {
+        "sampler": text(generation.sampler),
+        "strength": number(generation.strength),
     }
 
 
-def text_embeds(models: Models, painting: Painting) -> Record:
+def text_embeds(models: Models, generation: Generation) -> Record:
     record: Record = {}
-    for side, prompt in {"": painting.prompt, "negative_": painting.negative_prompt or ""}.items():
+    for side, prompt in {
+        "": generation.prompt,
+        "negative_": generation.negative_prompt or "",
+    }.items():
         ids, mask = models.xlmr_tokens(prompt)
         prompt_embeds, hidden = models.decoder.text_encoder(input_ids=ids, attention_mask=mask)
         record[f"{side}prompt_embeds"] = prompt_embeds
@@ -154,35 +157,35 @@ def text_embeds(models: Models, painting: Painting) -> Record:
 def run(
     models: Models,
     pipeline: Callable[..., object],
-    painting: ImagePainting,
+    generation: ImageGeneration,
     **inputs: object,
 ) -> Record:
     """One run from a fresh generator of the seed."""
-    image_embeds, negative_image_embeds, prior_outputs = run_prior(models, painting)
+    image_embeds, negative_image_embeds, prior_outputs = run_prior(models, generation)
     trajectory: list[torch.Tensor] = []
 
     def keep(_step: int, _timestep: int, latents: torch.Tensor) -> None:
         trajectory.append(latents.clone())
 
     images = pipeline(
-        prompt=painting.prompt,
+        prompt=generation.prompt,
         image_embeds=image_embeds,
         negative_image_embeds=negative_image_embeds,
-        negative_prompt=painting.negative_prompt,
-        width=painting.width,
-        height=painting.height,
-        num_inference_steps=painting.num_inference_steps,
-        guidance_scale=painting.guidance_scale,
-        generator=generator(painting.seed),
+        negative_prompt=generation.negative_prompt,
+        width=generation.width,
+        height=generation.height,
+        num_inference_steps=generation.num_inference_steps,
+        guidance_scale=generation.guidance_scale,
+        generator=generator(generation.seed),
         output_type="pil",
         callback=keep,
         **inputs,
     ).images
     del prior_outputs["noise"]
     return (
-        image_parameters(painting)
+        image_parameters(generation)
         | prior_outputs
-        | text_embeds(models, painting)
+        | text_embeds(models, generation)
         | {
             "latents_first": trajectory[0],
             "latents": trajectory[-1],
@@ -191,15 +194,15 @@ def run(
     )
 
 
-def scheduler(models: Models, painting: ImagePainting) -> object:
-    if painting.sampler == "DDIM":
+def scheduler(models: Models, generation: ImageGeneration) -> object:
+    if generation.sampler == "DDIM":
         return models.decoder.scheduler
     return DDPMScheduler.from_pretrained(models.model_folder / "ddpm_scheduler")
 
 
-def source(models: Models, painting: ImagePainting) -> tuple[Image.Image, Record]:
+def source(models: Models, generation: ImageGeneration) -> tuple[Image.Image, Record]:
     """The image that a run starts from, and its latents."""
-    image = test_image(painting.width, painting.height)
+    image = test_image(generation.width, generation.height)
     pixels = torch.from_numpy(image).float().permute(2, 0, 1)[None] / 127.5 - 1
     return Image.fromarray(image), {
         "source": torch.from_numpy(image),
@@ -207,58 +210,60 @@ def source(models: Models, painting: ImagePainting) -> tuple[Image.Image, Record
     }
 
 
-def image_to_image(models: Models, paintings: dict[str, ImagePainting]) -> Record:
+def image_to_image(models: Models, generations: dict[str, ImageGeneration]) -> Record:
     record: Record = {}
-    for case, painting in paintings.items():
+    for case, generation in generations.items():
         pipeline = KandinskyImg2ImgPipeline(
-            **models.decoder.components | {"scheduler": scheduler(models, painting)}
+            **models.decoder.components | {"scheduler": scheduler(models, generation)}
         )
         pipeline.set_progress_bar_config(disable=True)
-        image, inputs = source(models, painting)
-        outputs = run(models, pipeline, painting, image=image, strength=painting.strength)
+        image, inputs = source(models, generation)
+        outputs = run(models, pipeline, generation, image=image, strength=generation.strength)
         record |= named(case, inputs | outputs)
     return record
 
 
-def inpaint(models: Models, paintings: dict[str, ImagePainting]) -> Record:
-    """`mask` is 1 where the network repaints, at the latents' size."""
+def inpaint(models: Models, generations: dict[str, ImageGeneration]) -> Record:
+    """`mask` is 1 where the network inpaints, at the latents' size."""
     record: Record = {}
     folder = models.model_folder.with_name(models.model_folder.name + "-inpaint")
     nine_channels = UNet2DConditionModel.from_pretrained(folder / "unet").eval()
     pipeline = KandinskyInpaintPipeline(**models.decoder.components | {"unet": nine_channels})
     pipeline.set_progress_bar_config(disable=True)
     original = inpaint_module.prepare_mask
-    for case, painting in paintings.items():
+    for case, generation in generations.items():
         kept: list[torch.Tensor] = []
 
         def prepare(mask: torch.Tensor, kept: list[torch.Tensor] = kept) -> torch.Tensor:
             kept.append(original(mask))
             return kept[-1]
 
-        image, inputs = source(models, painting)
+        image, inputs = source(models, generation)
         with mock.patch.object(inpaint_module, "prepare_mask", prepare):
-            outputs = run(models, pipeline, painting, image=image, mask_image=make_mask(painting))
+            outputs = run(
+                models, pipeline, generation, image=image, mask_image=make_mask(generation)
+            )
         record |= named(case, inputs | outputs | {"mask": 1 - kept[0]})
     return record
 
 
-def ddpm(models: Models, paintings: dict[str, ImagePainting]) -> Record:
+def ddpm(models: Models, generations: dict[str, ImageGeneration]) -> Record:
     """Text to image with the scheduler that draws noise in every step."""
     record: Record = {}
     ddim = models.decoder.scheduler
-    for case, painting in paintings.items():
-        models.decoder.scheduler = scheduler(models, painting)
-        record |= named(case, run(models, models.decoder, painting))
+    for case, generation in generations.items():
+        models.decoder.scheduler = scheduler(models, generation)
+        record |= named(case, run(models, models.decoder, generation))
         models.decoder.scheduler = ddim
     return record
 
 
 @dataclass(frozen=True)
 class Stage:
-    record: Callable[[Models, dict[str, ImagePainting]], Record]
+    record: Callable[[Models, dict[str, ImageGeneration]], Record]
     suffix: str  # of the folder whose weights it is about
-    tiny: dict[str, ImagePainting]
-    demo: dict[str, ImagePainting]
+    tiny: dict[str, ImageGeneration]
+    demo: dict[str, ImageGeneration]
 
 
 STAGES = {

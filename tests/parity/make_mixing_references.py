@@ -7,7 +7,7 @@ Run in the reference environment (requirements.txt), fp32 on the CPU:
     $P tests/parity/make_mixing_references.py --model demo/model/kandinsky-demo
 
 Cases of the file are "image_*", what CLIP's image processor and tower make of one image, and
-"mix_*", runs of KandinskyPriorPipeline.interpolate and images that KandinskyPipeline paints from
+"mix_*", runs of KandinskyPriorPipeline.interpolate and images that KandinskyPipeline generates from
 them with an empty prompt. A mix names its items in order: "item_1/prompt"
 or "item_1/image", which is the name of an image's case. Transparent images are put on white
 first, as the engine does; the reference would drop their alpha.
@@ -36,7 +36,7 @@ from safetensors.torch import save_file
 SEED = 11
 STEPS = 5
 GUIDANCE = 4.0
-SIDE = 64  # of the painted images, in pixels
+SIDE = 64  # of the generated images, in pixels
 
 
 @dataclass(frozen=True)
@@ -150,13 +150,13 @@ def record_mix(models: Models, mix: Mix) -> Record:
         record["negative_prior_prompt"] = text(mix.negative_prior_prompt)
     if mix.has_negative():
         record["negative_image_embeds"] = output.negative_image_embeds
-        record["painted"] = paint(models, output)
+        record["generated"] = generate(models, output)
     for number_of_item, (kind, content) in enumerate(mix.items, start=1):
         record[f"item_{number_of_item}/{kind}"] = text(content)
     return record
 
 
-def paint(models: Models, embeds: KandinskyPriorPipelineOutput) -> torch.Tensor:
+def generate(models: Models, embeds: KandinskyPriorPipelineOutput) -> torch.Tensor:
     """uint8 [SIDE, SIDE, 3], from a fresh generator of the seed."""
     images = models.decoder(
         prompt="",

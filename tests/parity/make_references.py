@@ -91,7 +91,7 @@ ENCODED = ("plain", "russian", "empty", "long")
 
 
 @dataclass(frozen=True)
-class Painting:
+class Generation:
     """One whole text to image run; image i of a batch is the run whose seed is larger by i."""
 
     prompt: str = PROMPTS["plain"]
@@ -105,8 +105,8 @@ class Painting:
     seed: int = 0
 
 
-BASE = Painting()
-TINY_PAINTINGS = {
+BASE = Generation()
+TINY_GENERATIONS = {
     "seed_0": BASE,
     "seed_1": replace(BASE, seed=1),
     "seed_2": replace(BASE, seed=2),
@@ -130,8 +130,8 @@ TINY_PAINTINGS = {
     "empty_prompt": replace(BASE, prompt=""),
     "long_prompt": replace(BASE, prompt=PROMPTS["long"]),
 }
-DEMO_BASE = Painting(width=128, height=128, num_inference_steps=20, prior_num_inference_steps=25)
-DEMO_PAINTINGS = {
+DEMO_BASE = Generation(width=128, height=128, num_inference_steps=20, prior_num_inference_steps=25)
+DEMO_GENERATIONS = {
     "red_circle": replace(DEMO_BASE, prompt="a red circle on a white background", seed=1),
     "russian_blue_square": replace(DEMO_BASE, prompt="синий квадрат на белом фоне", seed=2),
     "negative": replace(DEMO_BASE, prompt="a green triangle", negative_prompt="red circle", seed=3),
@@ -301,17 +301,17 @@ def prior_transformer(models: Models) -> Record:
     return record
 
 
-def run_prior(models: Models, painting: Painting) -> tuple[torch.Tensor, torch.Tensor, Record]:
+def run_prior(models: Models, generation: Generation) -> tuple[torch.Tensor, torch.Tensor, Record]:
     draws: list[torch.Tensor] = []
     with written_down(draws):
         output = models.prior(
-            painting.prompt,
-            negative_prompt=painting.negative_prompt,
-            num_inference_steps=painting.prior_num_inference_steps,
-            guidance_scale=painting.prior_guidance_scale,
-            generator=generator(painting.seed),
+            generation.prompt,
+            negative_prompt=generation.negative_prompt,
+            num_inference_steps=generation.prior_num_inference_steps,
+            guidance_scale=generation.prior_guidance_scale,
+            generator=generator(generation.seed),
         )
-    if len(draws) != painting.prior_num_inference_steps:
+    if len(draws) != generation.prior_num_inference_steps:
         raise ValueError(f"the prior drew {len(draws)} times")
     record = {
         "image_embeds": output.image_embeds,
@@ -321,19 +321,19 @@ def run_prior(models: Models, painting: Painting) -> tuple[torch.Tensor, torch.T
     return output.image_embeds, output.negative_image_embeds, record
 
 
-def parameters(painting: Painting) -> Record:
+def parameters(generation: Generation) -> Record:
     record = {
-        "prompt": text(painting.prompt),
-        "width": number(painting.width),
-        "height": number(painting.height),
-        "num_inference_steps": number(painting.num_inference_steps),
-        "guidance_scale": number(painting.guidance_scale),
-        "prior_num_inference_steps": number(painting.prior_num_inference_steps),
-        "prior_guidance_scale": number(painting.prior_guidance_scale),
-        "seed": number(painting.seed),
+        "prompt": text(generation.prompt),
+        "width": number(generation.width),
+        "height": number(generation.height),
+        "num_inference_steps": number(generation.num_inference_steps),
+        "guidance_scale": number(generation.guidance_scale),
+        "prior_num_inference_steps": number(generation.prior_num_inference_steps),
+        "prior_guidance_scale": number(generation.prior_guidance_scale),
+        "seed": number(generation.seed),
     }
-    if painting.negative_prompt is not None:
-        record["negative_prompt"] = text(painting.negative_prompt)
+    if generation.negative_prompt is not None:
+        record["negative_prompt"] = text(generation.negative_prompt)
     return record
 
 
@@ -347,7 +347,7 @@ def prior_loop(models: Models) -> Record:
     for steps in (2, 5, 25):
         for guidance in (1.0, 4.0):
             for name, negative in {"none": None, "empty": "", "bad": "bad"}.items():
-                painting = replace(
+                generation = replace(
                     BASE,
                     prior_num_inference_steps=steps,
                     prior_guidance_scale=guidance,
@@ -355,8 +355,8 @@ def prior_loop(models: Models) -> Record:
                     seed=7,
                 )
                 case = f"steps_{steps}_guidance_{guidance:.0f}_negative_{name}"
-                _, _, outputs = run_prior(models, painting)
-                record |= named(case, parameters(painting) | outputs)
+                _, _, outputs = run_prior(models, generation)
+                record |= named(case, parameters(generation) | outputs)
     for name, prompt in {"prompt": BASE.prompt, "empty": "", "bad": "bad"}.items():
         ids, mask = models.clip_tokens(prompt)
         encoded = models.prior.text_encoder(ids)
@@ -541,36 +541,39 @@ def unclip(models: Models) -> Record:
     return record
 
 
-def paint(models: Models, painting: Painting) -> Record:
+def generate(models: Models, generation: Generation) -> Record:
     """Prior and decoder, each from a fresh generator of the same seed, as a single image."""
-    image_embeds, negative_image_embeds, prior_outputs = run_prior(models, painting)
+    image_embeds, negative_image_embeds, prior_outputs = run_prior(models, generation)
     trajectory: list[torch.Tensor] = []
 
     def keep(_step: int, _timestep: int, latents: torch.Tensor) -> None:
         trajectory.append(latents.clone())
 
     images = models.decoder(
-        painting.prompt,
+        generation.prompt,
         image_embeds=image_embeds,
         negative_image_embeds=negative_image_embeds,
-        negative_prompt=painting.negative_prompt,
-        width=painting.width,
-        height=painting.height,
-        num_inference_steps=painting.num_inference_steps,
-        guidance_scale=painting.guidance_scale,
-        generator=generator(painting.seed),
+        negative_prompt=generation.negative_prompt,
+        width=generation.width,
+        height=generation.height,
+        num_inference_steps=generation.num_inference_steps,
+        guidance_scale=generation.guidance_scale,
+        generator=generator(generation.seed),
         output_type="pil",
         callback=keep,
     ).images
     del prior_outputs["noise"]  # prior_loop has draws enough
     encoded: Record = {}
-    for side, prompt in {"": painting.prompt, "negative_": painting.negative_prompt or ""}.items():
+    for side, prompt in {
+        "": generation.prompt,
+        "negative_": generation.negative_prompt or "",
+    }.items():
         ids, mask = models.xlmr_tokens(prompt)
         prompt_embeds, hidden = models.decoder.text_encoder(input_ids=ids, attention_mask=mask)
         encoded[f"{side}prompt_embeds"] = prompt_embeds
         encoded[f"{side}text_encoder_hidden_states"] = hidden
     return (
-        parameters(painting)
+        parameters(generation)
         | prior_outputs
         | encoded
         | {
@@ -583,15 +586,15 @@ def paint(models: Models, painting: Painting) -> Record:
 
 def text_to_image(models: Models) -> Record:
     record: Record = {}
-    for case, painting in TINY_PAINTINGS.items():
-        record |= named(case, paint(models, painting))
+    for case, generation in TINY_GENERATIONS.items():
+        record |= named(case, generate(models, generation))
     return record
 
 
 def demo_text_to_image(models: Models) -> Record:
     record: Record = {}
-    for case, painting in DEMO_PAINTINGS.items():
-        record |= named(case, paint(models, painting))
+    for case, generation in DEMO_GENERATIONS.items():
+        record |= named(case, generate(models, generation))
     return record
 
 

@@ -81,20 +81,20 @@ void expect_embeds_of_images(Recorded recorded) {
     expected.push_back(recorded.reference.tensor(name + "/image_embeds"));
     expect_close(kClipVision, name, recorded.embeds_of(name).at("image_embeds"), expected.back());
   }
-  expect_close(kClipVision, "all images",
-               recorded.engine.encode_images(images).at("image_embeds"), at::cat(expected));
+  expect_close(kClipVision, "all images", recorded.engine.encode_images(images).at("image_embeds"),
+               at::cat(expected));
 }
 
 TEST(MixingParity, EmbedsOfImages) { expect_embeds_of_images(tiny()); }
 
 TEST(MixingParity, EmbedsOfImagesWithTheDemoModel) { expect_embeds_of_images(demo()); }
 
-/// Interpolates as recorded, and paints from it with an empty prompt.
+/// Interpolates as recorded, and generates from it with an empty prompt.
 void expect_mixes(Recorded recorded) {
   const Reference& reference = recorded.reference;
   // Its text is the empty one.
   const Embeds image = recorded.embeds_of("image_wide");
-  int painted = 0;
+  int generated = 0;
   for (const std::string& name : recorded.cases("mix_")) {
     const at::Tensor weights = reference.tensor(name + "/weights").contiguous();
     std::vector<Embeds> embeds;
@@ -111,7 +111,7 @@ void expect_mixes(Recorded recorded) {
         pipelines::MixMethod::kSum);
     expect_close(kMixing, name, mix.at("image_embeds"), reference.tensor(name + "/image_embeds"));
 
-    if (!reference.has(name + "/painted")) continue;
+    if (!reference.has(name + "/generated")) continue;
     const std::string negative_prompt = reference.text(name + "/negative_prompt");
     const auto run = recorded.run_prior(name, negative_prompt);
     const Embeds& side = negative_prompt.empty() ? run.negative_embeds : run.embeds;
@@ -121,7 +121,7 @@ void expect_mixes(Recorded recorded) {
     const Embeds* sides[] = {&side};
     const double whole[] = {1.0};
     const Embeds negative = combine_embeds(sides, whole, &image, pipelines::MixMethod::kSum);
-    const at::Tensor expected = reference.tensor(name + "/painted");
+    const at::Tensor expected = reference.tensor(name + "/generated");
     DenoiseRequest request;
     request.height = static_cast<int>(expected.size(0));
     request.width = static_cast<int>(expected.size(1));
@@ -130,16 +130,16 @@ void expect_mixes(Recorded recorded) {
         static_cast<int>(reference.integer(name + "/prior_num_inference_steps"));
     request.guidance_scale = reference.real(name + "/prior_guidance_scale");
     at::Tensor result = at::empty(expected.sizes(), at::kByte);
-    recorded.engine.paint(mix, &negative, request, nullptr, result.mutable_data_ptr<uint8_t>());
+    recorded.engine.generate(mix, &negative, request, nullptr, result.mutable_data_ptr<uint8_t>());
     expect_same_image(name, result, expected);
-    ++painted;
+    ++generated;
   }
-  EXPECT_EQ(painted, 8);
+  EXPECT_EQ(generated, 8);
 }
 
-TEST(MixingParity, InterpolateAndPaint) { expect_mixes(tiny()); }
+TEST(MixingParity, InterpolateAndGenerate) { expect_mixes(tiny()); }
 
-TEST(MixingParity, InterpolateAndPaintWithTheDemoModel) { expect_mixes(demo()); }
+TEST(MixingParity, InterpolateAndGenerateWithTheDemoModel) { expect_mixes(demo()); }
 
 }  // namespace
 }  // namespace kandinsky::parity

@@ -61,8 +61,8 @@ TEST(NetworksParity, MovqEncode) {
   const nn::Movq movq = open_movq();
   for (const std::string& name : reference.cases()) {
     const at::Tensor image = reference.tensor(name + "/image").contiguous();
-    const at::Tensor pixels = tensor::from_images(image.const_data_ptr<uint8_t>(), 1,
-                                                    image.size(0), image.size(1));
+    const at::Tensor pixels =
+        tensor::from_images(image.const_data_ptr<uint8_t>(), 1, image.size(0), image.size(1));
     expect_close(kMovqEncode, name, movq.encode(pixels), reference.tensor(name + "/latents"));
   }
 }

@@ -99,7 +99,7 @@ void expect_equal(std::string_view what, const at::Tensor& actual, const at::Ten
 }
 
 void expect_same_image(std::string_view what, const at::Tensor& actual,
-                         const at::Tensor& expected) {
+                       const at::Tensor& expected) {
   ASSERT_EQ(shape_text(actual), shape_text(expected)) << what;
   const at::Tensor steps = (actual.to(at::kInt) - expected.to(at::kInt)).abs();
   const int largest = steps.max().item<int>();

@@ -63,7 +63,6 @@ void expect_close(const Tolerance& tolerance, std::string_view what, const at::T
 void expect_equal(std::string_view what, const at::Tensor& actual, const at::Tensor& expected);
 
 /// 8-bit images of the same shape.
-void expect_same_image(std::string_view what, const at::Tensor& actual,
-                         const at::Tensor& expected);
+void expect_same_image(std::string_view what, const at::Tensor& actual, const at::Tensor& expected);
 
 }  // namespace kandinsky::parity

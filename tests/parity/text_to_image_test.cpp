@@ -44,7 +44,7 @@ engine::Engine open_engine(const std::string& folder) {
 }
 
 /// uint8 [B, height, width, 3]
-at::Tensor paint(engine::Engine& engine, const Job& job) {
+at::Tensor generate(engine::Engine& engine, const Job& job) {
   at::Tensor images = at::empty(
       {static_cast<int64_t>(job.denoise.seeds.size()), job.denoise.height, job.denoise.width, 3},
       at::kByte);
@@ -72,7 +72,7 @@ void expect_reference_runs(const std::string& folder, const Reference& reference
     const at::Tensor latents =
         engine.denoise(encoded.embeds, &encoded.negative_embeds, job.denoise);
     expect_close(kTextToImageLatents, name, latents, reference.tensor(name + "/latents"));
-    expect_same_image(name, paint(engine, job).squeeze(0), recorded_image(reference, name));
+    expect_same_image(name, generate(engine, job).squeeze(0), recorded_image(reference, name));
   }
 }
 
@@ -103,12 +103,12 @@ TEST(TextToImageParity, BatchesAreSingleImages) {
       {"russian", "negative_empty", "negative_bad_seed_2"},
   };
   for (const std::vector<std::string>& names : batches) {
-    const at::Tensor images = paint(engine, read_job(reference, names));
+    const at::Tensor images = generate(engine, read_job(reference, names));
     for (size_t i = 0; i < names.size(); ++i) {
       const at::Tensor image = images[static_cast<int64_t>(i)];
       const std::string what = names[i] + " in a batch of " + std::to_string(names.size());
       expect_same_image(what, image, recorded_image(reference, names[i]));
-      expect_equal(what, image, paint(engine, read_job(reference, {names[i]})).squeeze(0));
+      expect_equal(what, image, generate(engine, read_job(reference, {names[i]})).squeeze(0));
     }
   }
 }

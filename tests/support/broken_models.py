@@ -1,4 +1,4 @@
-"""What the tests of broken models share: the files of a tiny one, and how painting refuses it."""
+"""What the tests of broken models share: the files of a tiny one, and how generating refuses it."""
 
 from pathlib import Path
 
@@ -62,7 +62,7 @@ def parts_of(model: Path, path: str) -> tuple[Path, Path]:
     return model.parent / file.relative_to(model.parent.resolve()).parts[0], file
 
 
-def paint(model: Path) -> None:
+def generate(model: Path) -> None:
     """What the command line does, in Python."""
     with kandinsky.Engine(model) as engine:
         engine.text_to_image(
@@ -76,7 +76,7 @@ def paint(model: Path) -> None:
 
 
 def assert_refused(model: Path, out: Path, codes: set[int], *words: str) -> None:
-    """Painting fails with one of codes and one line with all words; the package says the same."""
+    """Generating fails with one of codes and one line with all words; the package says the same."""
     out.mkdir()
     done = run_program(
         *("txt2img", "--model", model, "--output", out / "x.png", "--prompt", "a", *FEW),
@@ -92,5 +92,5 @@ def assert_refused(model: Path, out: Path, codes: set[int], *words: str) -> None
     assert list(out.iterdir()) == []
 
     with pytest.raises(ERRORS[done.returncode]) as caught:
-        paint(model)
+        generate(model)
     assert f"kandinsky: {caught.value}".replace("\n", " ") == lines[0]

@@ -111,9 +111,8 @@ std::vector<std::uint8_t> write_webp(const Image& image, int quality) {
   input.height = image.height;
   input.writer = on_write;
   input.custom_ptr = &out;
-  done =
-      done && (image.channels == 4 ? WebPPictureImportRGBA(&input, pixels, image.width * 4)
-                                   : WebPPictureImportRGB(&input, pixels, image.width * 3)) != 0;
+  done = done && (image.channels == 4 ? WebPPictureImportRGBA(&input, pixels, image.width * 4)
+                                      : WebPPictureImportRGB(&input, pixels, image.width * 3)) != 0;
   done = done && WebPEncode(&config, &input) != 0;
   if (done) return out;
   LibraryFailure failure;

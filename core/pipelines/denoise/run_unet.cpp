@@ -34,8 +34,8 @@ bool shows_mask(const nn::UNet& unet, const Geometry& geometry, const DenoiseReq
 class ImageDenoiser {
  public:
   ImageDenoiser(const nn::UNet& unet, const Geometry& geometry, const Embeds& embeds,
-                  const Embeds* negative_embeds, const DenoiseRequest& request,
-                  const Monitor& monitor)
+                const Embeds* negative_embeds, const DenoiseRequest& request,
+                const Monitor& monitor)
       : unet_(unet),
         latent_channels_(geometry.latent_channels),
         request_(request),

@@ -29,9 +29,9 @@ at::Tensor blend_latents(const at::Tensor& latents, const at::Tensor& init_laten
 }
 
 at::Tensor keep_unmasked_images(const at::Tensor& latents, const at::Tensor& init_latents,
-                                  const at::Tensor& mask) {
-  const at::Tensor is_painted = (mask != 0).flatten(1).any(1).view({-1, 1, 1, 1});
-  return at::where(is_painted, latents, init_latents);
+                                const at::Tensor& mask) {
+  const at::Tensor is_inpainted = (mask != 0).flatten(1).any(1).view({-1, 1, 1, 1});
+  return at::where(is_inpainted, latents, init_latents);
 }
 
 }  // namespace kandinsky::pipelines

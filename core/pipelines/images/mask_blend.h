@@ -1,5 +1,5 @@
-/// Painting a part of an image. Masks are [B, 1, h, w], 1 where to repaint and 0 where to keep the
-/// start latents [B, C, h, w].
+/// Inpainting a part of an image. Masks are [B, 1, h, w], 1 where to inpaint and 0 where to keep
+/// the start latents [B, C, h, w].
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -27,6 +27,6 @@ at::Tensor blend_latents(const at::Tensor& latents, const at::Tensor& init_laten
 
 /// `latents`, with the rows of init_latents for images whose mask is 0 throughout.
 at::Tensor keep_unmasked_images(const at::Tensor& latents, const at::Tensor& init_latents,
-                                  const at::Tensor& mask);
+                                const at::Tensor& mask);
 
 }  // namespace kandinsky::pipelines

@@ -43,7 +43,7 @@ Distinct find_distinct(const std::vector<io::Image>& images, size_t rows) {
   return distinct;
 }
 
-/// Says what will not be repainted.
+/// Says what will not be inpainted.
 void report_kept(const Source& source, const DenoiseRequest& whole, const Monitor& monitor) {
   if (whole.num_running_steps() == 0) {
     if (whole.strength > 0.0) {
@@ -54,7 +54,7 @@ void report_kept(const Source& source, const DenoiseRequest& whole, const Monito
   }
   for (size_t i = 0; i < source.rows.size(); ++i) {
     if (source.rows[i].is_kept)
-      monitor.say(fmt::format("image {}: its mask is black, nothing is repainted", i + 1));
+      monitor.say(fmt::format("image {}: its mask is black, nothing is inpainted", i + 1));
   }
 }
 
@@ -89,8 +89,8 @@ at::Tensor encode_rows(Pipeline& pipeline, const Source& source, const DenoiseRe
   for (size_t i = 0; i < starts.size(); ++i) {
     monitor.check_cancelled();
     const io::Image& image = source.images[starts[i].first];
-    const at::Tensor start = pixels_of(
-        fills ? images::fill_masked(image, source.soft_masks[starts[i].second]) : image);
+    const at::Tensor start =
+        pixels_of(fills ? images::fill_masked(image, source.soft_masks[starts[i].second]) : image);
     const auto row = static_cast<int64_t>(i);
     pixels.slice(0, row, row + 1).copy_(tensor::extend_border(start, height, width));
   }
@@ -186,16 +186,16 @@ void start_from(Pipeline& pipeline, const Source& source, DenoiseRequest* reques
   request->init_latents = at::where(request->mask.to(at::kBool), masked, request->init_latents);
 }
 
-void restore_images(const Source& source, uint8_t* painted) {
+void restore_images(const Source& source, uint8_t* generated) {
   for (const Source::Row& row : source.rows) {
     const io::Image& image = source.images[row.image];
     const size_t size = image.pixels.size();
     if (source.unchanged || row.is_kept) {
-      std::ranges::copy(image.pixels, painted);
+      std::ranges::copy(image.pixels, generated);
     } else if (source.composite && !source.soft_masks.empty()) {
-      images::restore_unmasked(image, source.soft_masks[row.mask], {painted, size});
+      images::restore_unmasked(image, source.soft_masks[row.mask], {generated, size});
     }
-    painted += size;
+    generated += size;
   }
 }
 

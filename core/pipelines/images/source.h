@@ -13,7 +13,7 @@
 
 namespace kandinsky::pipelines {
 
-/// Images and masks at the painted size, each distinct one once.
+/// Images and masks at the generated size, each distinct one once.
 struct Source {
   /// One image of the batch, by places in the lists below.
   struct Row {
@@ -22,12 +22,12 @@ struct Source {
     bool is_kept = false;  ///< its mask is black everywhere
   };
   std::vector<Row> rows;                 ///< [B]
-  std::vector<io::Image> images;       ///< RGB
+  std::vector<io::Image> images;         ///< RGB
   std::vector<io::Image> soft_masks;     ///< grey, as images::soften_mask; empty: none
-  std::vector<at::Tensor> latent_masks;  ///< [1, 1, h, w], 1: repaint; as many as soft_masks
+  std::vector<at::Tensor> latent_masks;  ///< [1, 1, h, w], 1: inpaint; as many as soft_masks
   MaskFill mask_fill = MaskFill::kOriginal;
   bool composite = true;
-  /// Nothing is to be painted: no step runs, or all masks are black. The result is the images.
+  /// Nothing is to be generated: no step runs, or all masks are black. The result is the images.
   bool unchanged = false;
 };
 
@@ -35,8 +35,8 @@ struct Source {
 DenoiseRequest with_stand_ins(const Geometry& geometry, const SourceRequest& source,
                               const DenoiseRequest& request);
 
-/// Checks the whole task and brings images and masks to the painted size; runs no network. Says
-/// through the monitor where nothing is to be repainted.
+/// Checks the whole task and brings images and masks to the generated size; runs no network. Says
+/// through the monitor where nothing is to be inpainted.
 /// Throws Error(kInvalidArgument) for what the parts refuse, and for a request that has
 /// init_latents or a mask of its own.
 Source prepare_source(const Pipeline& pipeline, const SourceRequest& source,
@@ -49,7 +49,7 @@ void start_from(Pipeline& pipeline, const Source& source, DenoiseRequest* reques
                 const Monitor& monitor);
 
 /// Puts the images back outside their masks, bit for bit, unless composite is off; whole where
-/// nothing was to be repainted. painted: uint8 [B, height, width, 3], changed in place.
-void restore_images(const Source& source, uint8_t* painted);
+/// nothing was to be inpainted. generated: uint8 [B, height, width, 3], changed in place.
+void restore_images(const Source& source, uint8_t* generated);
 
 }  // namespace kandinsky::pipelines

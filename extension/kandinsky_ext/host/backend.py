@@ -32,7 +32,7 @@ _stack: list[_InForce] = []
 
 @contextmanager
 def in_force(job: Job) -> Iterator[Facade]:
-    """Within, the host's own loop paints with this job.
+    """Within, the host's own loop generates with this job.
 
     A run inside a run (a detailer's own, say) finds the facade there and only gives it its own job.
     A facade left behind by a run that never ended is taken off first.

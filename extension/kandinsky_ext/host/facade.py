@@ -13,15 +13,15 @@ from modules import sd_samplers
 
 
 class Job(Protocol):
-    """What a run wants painted; see `job.RunJob`."""
+    """What a run wants generated; see `job.RunJob`."""
 
     model_name: str
 
     def started(self) -> None:
-        """The host's options are now those of the run; images are encoded and painted next."""
+        """The host's options are now those of the run; images are encoded and generated next."""
 
     def sample(self, p: Any, x: torch.Tensor, conditioning: Any, unconditional: Any) -> Any:
-        """Latents [B, 4, h, w] painted from the noise x."""
+        """Latents [B, 4, h, w] generated from the noise x."""
 
     def sample_img2img(
         self,
@@ -32,7 +32,7 @@ class Job(Protocol):
         unconditional: Any,
         steps: int | None,
     ) -> torch.Tensor:
-        """Latents painted from the latents x. steps: those of a hires pass, else None."""
+        """Latents generated from the latents x. steps: those of a hires pass, else None."""
 
     def encode(self, images: torch.Tensor) -> torch.Tensor:
         """Images [B, 3, height, width] in -1..1 to latents of the host's size."""
@@ -79,7 +79,7 @@ class Facade(torch.nn.Module):  # type: ignore[misc]  # mypy skips torch
     @contextmanager
     def ema_scope(self) -> Iterator[None]:
         """The host enters this for each run, after the settings that the run overrides and before
-        anything is painted or written.
+        anything is generated or written.
         """
         self.job.started()
         yield

@@ -1,4 +1,4 @@
-"""What the host's loop asks for during a run: batches painted, images encoded and decoded."""
+"""What the host's loop asks for during a run: batches generated, images encoded and decoded."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ class RunJob:
         self._runner = Runner(opened, self._watcher)
         self._factor = int(opened.engine.info.latent_factor)
         self._p: Any = None
-        """The processing object at work: the one prepared last, or painted."""
+        """The processing object at work: the one prepared last, or generated."""
         self._to_start: Any = None
         """One that is prepared and that the host has not started with."""
         self._wishes = Wishes()
         self._size = (0, 0)
-        self._nothing_painted = False
+        self._nothing_generated = False
 
     def prepare(self, p: Any, *, script: bool) -> None:
         """Before the host's loop works on p: takes its wishes, switches off what would reach for
@@ -83,10 +83,10 @@ class RunJob:
             p.comment(remark)
 
     def sample(self, p: Any, x: torch.Tensor, conditioning: Any, unconditional: Any) -> Any:
-        """See `facade.Job`. `p` may be another than the run's: a detailer paints through ours."""
+        """See `facade.Job`. `p` may be another than the run's: a detailer works through ours."""
         size = (int(p.width), int(p.height))
         steps = Steps.all_of(int(p.steps))
-        latents = self._paint(p, size, steps, conditioning, unconditional, x, None)
+        latents = self._generate(p, size, steps, conditioning, unconditional, x, None)
         if latents is None:
             latents = np.zeros(x.shape, dtype=np.float32)
         if getattr(p, "enable_hr", False):
@@ -105,7 +105,7 @@ class RunJob:
     ) -> torch.Tensor:
         """See `facade.Job`.
 
-        Nothing to repaint, a denoising strength of 0, or a stop before the first step give x back.
+        Nothing to inpaint, a denoising strength of 0, or a stop before the first step give x back.
         """
         size = self._size_of(p, x)
         self._size = size
@@ -131,11 +131,11 @@ class RunJob:
         )
         if mask is not None:
             infotext.write_inpaint(p.extra_generation_params, method)
-        latents = self._paint(p, size, kept, conditioning, unconditional, noise, start)
+        latents = self._generate(p, size, kept, conditioning, unconditional, noise, start)
         if latents is None:
             return x
         if masked and method == "model":
-            # An inpainting model paints around the mask, too. The host blends, but not where a
+            # An inpainting model generates around the mask, too. The host blends, but not where a
             # script does it instead: soft inpainting counts on samplers that did so all along.
             latents = start.kept_around(latents)
         if masked:
@@ -161,7 +161,7 @@ class RunJob:
         size = self._decoded_size(given)
         images = self._runner.unchanged(given)
         if images is None or images.shape[1:3] != size[::-1]:
-            if self._nothing_painted and not given.any():
+            if self._nothing_generated and not given.any():
                 images = np.zeros((len(given), size[1], size[0], 3), dtype=np.uint8)
             else:
                 width, height = self._runner.latent_size(*size)
@@ -175,7 +175,7 @@ class RunJob:
         values = (images.astype(np.float32) + 0.5) / 255 * 2 - 1
         return torch.from_numpy(values).permute(0, 3, 1, 2).contiguous().to(latents.device)
 
-    def _paint(
+    def _generate(
         self,
         p: Any,
         size: tuple[int, int],
@@ -206,8 +206,8 @@ class RunJob:
             mix=self._wishes.mix,
         )
         self._size = size
-        latents = self._runner.paint(asked)
-        self._nothing_painted = latents is None
+        latents = self._runner.generate(asked)
+        self._nothing_generated = latents is None
         return latents
 
     def _tiling(self) -> bool:

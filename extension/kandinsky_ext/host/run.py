@@ -15,9 +15,9 @@ from kandinsky_ext.host.job import RunJob
 
 
 def run(p: Any, settings: Settings) -> Any:
-    """Paints what `p` asks for and returns the host's Processed.
+    """Generates what `p` asks for and returns the host's Processed.
 
-    Raises UserError for what cannot be painted, and the engine's own errors; the host shows either.
+    Raises UserError for what cannot be had, and the engine's own errors; the host shows either.
     """
     job = make_job(p, settings)
     try:

@@ -10,7 +10,7 @@ from support.built import run_program
 import kandinsky_engine as kandinsky
 
 INVALID, NOT_FOUND, IO = 2, 3, 11
-PAINT = ("txt2img", "--model", "no-such-model", "--prompt", "a red circle")
+GENERATE = ("txt2img", "--model", "no-such-model", "--prompt", "a red circle")
 
 
 # Before an option's name in the help, in old and new versions of CLI11.
@@ -147,20 +147,20 @@ def test_no_command_shows_help_and_fails() -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("paint",), ("paint",)),
+        (("generate",), ("generate",)),
         (("txt2img", "--model", "x", "--output", "x.png"), ("--prompt", "required")),
         (("txt2img", "--model"), ("--model",)),
-        ((*PAINT, "--output", "a.png", "--shape", "round"), ("--shape",)),
+        ((*GENERATE, "--output", "a.png", "--shape", "round"), ("--shape",)),
         (("info",), ("DIR", "required")),
-        ((*PAINT, "--output", "a.png", "--output", "b.png"), ("--output",)),
-        ((*PAINT, "blue", "--output", "a.png"), ("blue",)),
+        ((*GENERATE, "--output", "a.png", "--output", "b.png"), ("--output",)),
+        ((*GENERATE, "blue", "--output", "a.png"), ("blue",)),
         (("img2img", "--model", "x", "--prompt", "a", "--output", "a.png"), ("--image",)),
-        (("inpaint", *PAINT[1:], "--image", "a.png", "--output", "a.png"), ("--mask",)),
+        (("inpaint", *GENERATE[1:], "--image", "a.png", "--output", "a.png"), ("--mask",)),
         (
             ("mix", "--model", "x", "--text", "a", "--mask", "m.png", "--output", "a.png"),
             ("--init",),
         ),
-        (("mix", *PAINT[1:], "--output", "a.png", "--text", "a", "--weight"), ("--weight",)),
+        (("mix", *GENERATE[1:], "--output", "a.png", "--text", "a", "--weight"), ("--weight",)),
     ],
 )
 def test_wrong_usage(arguments: tuple[str, ...], words: tuple[str, ...]) -> None:
@@ -222,7 +222,7 @@ def test_wrong_usage(arguments: tuple[str, ...], words: tuple[str, ...]) -> None
     ],
 )
 def test_bad_values_name_the_option(option: str, value: str, reason: str) -> None:
-    line = refused(INVALID, *PAINT, "--output", "image.png", option, value)
+    line = refused(INVALID, *GENERATE, "--output", "image.png", option, value)
     assert line.startswith(f"kandinsky: {option}: ")
     assert reason in line
 
@@ -240,7 +240,7 @@ def test_bad_values_name_the_option(option: str, value: str, reason: str) -> Non
     ],
 )
 def test_bad_values_about_images_name_the_option(option: str, value: str, reason: str) -> None:
-    words = ("inpaint", *PAINT[1:], "--image", "a.png", "--mask", "b.png", "--output", "x.png")
+    words = ("inpaint", *GENERATE[1:], "--image", "a.png", "--mask", "b.png", "--output", "x.png")
     line = refused(INVALID, *words, option, value)
     assert line.startswith(f"kandinsky: {option}: ")
     assert reason in line
@@ -272,7 +272,7 @@ def test_mix_refuses(words: tuple[str, ...], reason: str) -> None:
 def test_missing_images_are_told_before_the_model_is_opened(command: str) -> None:
     mask = ("--mask", "no-such-mask.png") if command == "inpaint" else ()
     line = refused(
-        NOT_FOUND, command, *PAINT[1:], "--image", "no-such.png", *mask, "--output", "x.png"
+        NOT_FOUND, command, *GENERATE[1:], "--image", "no-such.png", *mask, "--output", "x.png"
     )
     assert "no-such.png" in line
 
@@ -280,21 +280,22 @@ def test_missing_images_are_told_before_the_model_is_opened(command: str) -> Non
 @pytest.mark.parametrize("option", ["--image", "--mask", "--output", "--save-embeds"])
 @pytest.mark.parametrize("is_one_word", [False, True])
 def test_an_empty_name_of_a_file_is_not_no_file(option: str, is_one_word: bool) -> None:
-    """Without its mask a job would repaint the whole image."""
+    """Without its mask a job would inpaint the whole image."""
     words = {"--image": "a.png", "--mask": "m.png", "--output": "x.png"} | {option: ""}
     spelled = [f"{name}={value}" for name, value in words.items()]
     if not is_one_word:
         spelled = [word for pair in words.items() for word in pair]
     assert (
-        refused(INVALID, "inpaint", *PAINT[1:], *spelled) == f"kandinsky: {option}: no name given"
+        refused(INVALID, "inpaint", *GENERATE[1:], *spelled)
+        == f"kandinsky: {option}: no name given"
     )
 
 
 def test_an_output_or_a_place_for_embeds_is_needed(tmp_path: Path) -> None:
-    assert "--output: no name given" in refused(INVALID, *PAINT)
-    line = refused(NOT_FOUND, *PAINT, "--save-embeds", tmp_path / "none" / "a.safetensors")
+    assert "--output: no name given" in refused(INVALID, *GENERATE)
+    line = refused(NOT_FOUND, *GENERATE, "--save-embeds", tmp_path / "none" / "a.safetensors")
     assert line.startswith("kandinsky: --save-embeds ")
-    refused(NOT_FOUND, *PAINT, "--save-embeds", tmp_path / "a.safetensors")
+    refused(NOT_FOUND, *GENERATE, "--save-embeds", tmp_path / "a.safetensors")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -314,7 +315,7 @@ def test_the_library_and_the_command_line_have_the_same_limit_of_an_image_file()
 
 
 def test_seeds_of_a_batch_must_not_run_over() -> None:
-    batch = (*PAINT, "--output", "out/", "--batch-size", "2", "--seed")
+    batch = (*GENERATE, "--output", "out/", "--batch-size", "2", "--seed")
     assert "seed + i" in refused(INVALID, *batch, str(2**64 - 1))
     refused(NOT_FOUND, *batch, str(2**64 - 2))
     variations = (*batch, "1", "--variation-strength", "0.5", "--variation-seed")
@@ -340,58 +341,58 @@ def test_any_language_passes(good: str) -> None:
 
 
 class TestOutput:
-    """Bad places are told before anything is painted: here even before the model is looked for."""
+    """Bad places are told before any work: here even before the model is looked for."""
 
     @pytest.mark.parametrize("name", ["image", "image.bmp", "image.png.txt", ".png"])
     def test_unknown_ending(self, tmp_path: Path, name: str) -> None:
-        line = refused(INVALID, *PAINT, "--output", tmp_path / name)
+        line = refused(INVALID, *GENERATE, "--output", tmp_path / name)
         assert ".png" in line
         assert "slash" in line
         assert list(tmp_path.iterdir()) == []
 
     def test_missing_folder(self, tmp_path: Path) -> None:
-        line = refused(NOT_FOUND, *PAINT, "--output", tmp_path / "none" / "image.png")
+        line = refused(NOT_FOUND, *GENERATE, "--output", tmp_path / "none" / "image.png")
         assert f"no folder {tmp_path / 'none'}" in line
 
     def test_below_a_file(self, tmp_path: Path) -> None:
         (tmp_path / "file").write_text("")
         for place in ("file/image.png", "file/", "file/folder/"):
             assert str(tmp_path / "file") in refused(
-                INVALID, *PAINT, "--output", f"{tmp_path}/{place}"
+                INVALID, *GENERATE, "--output", f"{tmp_path}/{place}"
             )
 
     def test_not_a_file(self, tmp_path: Path) -> None:
         os.mkfifo(tmp_path / "pipe.png")
-        assert "not a file" in refused(INVALID, *PAINT, "--output", tmp_path / "pipe.png")
+        assert "not a file" in refused(INVALID, *GENERATE, "--output", tmp_path / "pipe.png")
 
     def test_nothing_can_be_created(self) -> None:
         """Even the superuser cannot create files in /proc."""
-        assert "/proc" in refused(IO, *PAINT, "--output", "/proc/image.png")
-        assert "/proc" in refused(IO, *PAINT, "--output", "/proc/folder/")
+        assert "/proc" in refused(IO, *GENERATE, "--output", "/proc/image.png")
+        assert "/proc" in refused(IO, *GENERATE, "--output", "/proc/folder/")
 
     @pytest.mark.skipif(os.geteuid() == 0, reason="the superuser may write everywhere")
     def test_no_permission(self, tmp_path: Path) -> None:
         tmp_path.chmod(0o500)
-        assert str(tmp_path) in refused(IO, *PAINT, "--output", tmp_path / "image.png")
-        assert str(tmp_path) in refused(IO, *PAINT, "--output", tmp_path)
+        assert str(tmp_path) in refused(IO, *GENERATE, "--output", tmp_path / "image.png")
+        assert str(tmp_path) in refused(IO, *GENERATE, "--output", tmp_path)
 
     def test_too_long_a_name(self, tmp_path: Path) -> None:
-        refused(IO, *PAINT, "--output", tmp_path / ("a" * 300 + ".png"))
+        refused(IO, *GENERATE, "--output", tmp_path / ("a" * 300 + ".png"))
 
     def test_empty_name(self) -> None:
-        assert "--output" in refused(INVALID, *PAINT, "--output", "")
+        assert "--output" in refused(INVALID, *GENERATE, "--output", "")
 
     def test_a_batch_needs_a_folder(self, tmp_path: Path) -> None:
-        line = refused(INVALID, *PAINT, "--output", tmp_path / "many.png", "--batch-size", "2")
+        line = refused(INVALID, *GENERATE, "--output", tmp_path / "many.png", "--batch-size", "2")
         assert f"{tmp_path / 'many'}/" in line
 
     def test_a_folder_that_was_made_in_vain_is_gone(self, tmp_path: Path) -> None:
-        line = refused(NOT_FOUND, *PAINT, "--output", f"{tmp_path}/one/two/")
+        line = refused(NOT_FOUND, *GENERATE, "--output", f"{tmp_path}/one/two/")
         assert "no-such-model" in line
         assert list(tmp_path.iterdir()) == []
 
     def test_a_folder_that_was_there_stays(self, tmp_path: Path) -> None:
         (tmp_path / "out").mkdir()
-        refused(NOT_FOUND, *PAINT, "--output", tmp_path / "out")
+        refused(NOT_FOUND, *GENERATE, "--output", tmp_path / "out")
         assert list(tmp_path.iterdir()) == [tmp_path / "out"]
         assert list((tmp_path / "out").iterdir()) == []

@@ -128,7 +128,7 @@ def bare_host(tmp_path, monkeypatch, clean_modules):
                 values[components.index(component)] = value
         return params, values
 
-    def paint_pasted(text):
+    def generate_pasted(text):
         """Pastes a text, chooses the script if it says so, and presses Generate."""
         params, values = paste(host.script, text)
         assert params["Script"] == host.script.title()
@@ -139,7 +139,7 @@ def bare_host(tmp_path, monkeypatch, clean_modules):
     host.txt2img = txt2img
     host.img2img = img2img
     host.paste = paste
-    host.paint_pasted = paint_pasted
+    host.generate_pasted = generate_pasted
     return host
 
 

@@ -79,7 +79,7 @@ def test_off_it_changes_nothing(host, other):
     assert host.calls == []
 
 
-def test_a_script_that_paints_again_and_again(host, other):
+def test_a_script_that_generates_again_and_again(host, other):
     before = host.snapshot()
 
     def loopback(p):

@@ -32,7 +32,7 @@ RUNS = {
 
 
 @pytest.mark.parametrize("kind", RUNS)
-def test_each_kind_of_run_paints_and_puts_everything_back(forge, kind):
+def test_each_kind_of_run_generates_and_puts_everything_back(forge, kind):
     before = forge.snapshot()
     processed = RUNS[kind](forge)
     assert "Script: Kandinsky" in processed.infotexts[0]

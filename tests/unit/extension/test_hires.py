@@ -151,7 +151,7 @@ def stop_at(host, monkeypatch, text, flag, *, passed=0):
 
 @pytest.mark.parametrize("upscaler", [PIXELS, LATENT])
 @pytest.mark.parametrize("flag", ["interrupted", "skipped"])
-@pytest.mark.parametrize("at", ["prior, step 3 ", "denoising, step 0 ", "painting, step 2 "])
+@pytest.mark.parametrize("at", ["prior, step 3 ", "denoising, step 0 ", "generating, step 2 "])
 @pytest.mark.parametrize("passed", [0, 1])
 def test_a_stop_in_either_pass(host, monkeypatch, upscaler, flag, at, passed):
     stop_at(host, monkeypatch, at, flag, passed=passed)

@@ -18,7 +18,7 @@ def test_what_an_image_says(host):
     assert params["Sampler"] == "DDIM", "as the host calls it"
     assert params["Kandinsky prior steps"] == "25"
     assert params["Kandinsky prior CFG scale"] == "4.0"
-    assert params["Kandinsky model"] == "toy", "the model that painted, not Automatic"
+    assert params["Kandinsky model"] == "toy", "the model that generated, not Automatic"
     assert params["Kandinsky precision"] == "fp32", "what auto became"
     assert params["Model"] == "toy"
     assert params["Seed"] == "3"
@@ -56,7 +56,7 @@ def test_a_dictionary_shared_with_an_earlier_run_keeps_nothing(host):
     "given",
     [(25, 4.0, "Automatic", "auto"), (7, 2.5, "toy", "fp32"), (1000, 20.0, "second, odd", "bf16")],
 )
-def test_pasting_gives_every_control_what_painted_the_image(host, given):
+def test_pasting_gives_every_control_what_generated_the_image(host, given):
     (host.models / "Kandinsky" / "second, odd").mkdir()
     for name in ("model_index.json",):
         content = (host.toy / name).read_text()

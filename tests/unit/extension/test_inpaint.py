@@ -1,4 +1,4 @@
-"""Repainting under a mask: what the engine is asked for, and what stays as it was."""
+"""Inpainting: what the engine is asked for, and what stays as it was."""
 
 import numpy as np
 import pytest
@@ -82,10 +82,10 @@ def test_a_mask_at_the_border_goes_on_behind_it(host):
     photo = Image.new("RGB", (72, 72), "red")
     mask = box_mask((72, 72), (40, 0, 71, 71))
     inpaint(host, photo, mask, inpaint_full_res=False, width=72, height=72)
-    painted = host.called("denoise")[0]["mask"][0, 0]
-    assert painted.shape == (16, 16)
-    assert painted[:, 5:].all()
-    assert not painted[:, :5].any()
+    generated = host.called("denoise")[0]["mask"][0, 0]
+    assert generated.shape == (16, 16)
+    assert generated[:, 5:].all()
+    assert not generated[:, :5].any()
 
 
 @pytest.mark.parametrize("only_masked", [False, True])
@@ -118,7 +118,7 @@ def test_a_soft_mask_as_the_soft_inpainting_script_makes_it(host, photo):
     assert host.scripts.swallowed == []
 
 
-def test_what_painted_is_in_the_metadata(host, photo):
+def test_what_generated_is_in_the_metadata(host, photo):
     assert "Kandinsky inpaint: blend" in inpaint(host, photo, box_mask()).infotexts[0]
     assert "inpaint" not in host.img2img(photo).infotexts[0]
     host.ext("engine").keeper.unload()

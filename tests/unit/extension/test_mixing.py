@@ -22,9 +22,7 @@ def weights(host):
 
 def test_off_it_costs_nothing(host):
     plain = host.txt2img(prompt="x").images[0]
-    off = host.txt2img(prompt="x", args=host.settings(mix_image_2=RED, mix_strength_1=2)).images[
-        0
-    ]
+    off = host.txt2img(prompt="x", args=host.settings(mix_image_2=RED, mix_strength_1=2)).images[0]
     assert plain.tobytes() == off.tobytes()
     assert host.called("encode_images") == host.called("combine") == []
 

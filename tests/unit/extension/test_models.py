@@ -27,7 +27,7 @@ def names(models, *roots):
     return [model.name for model in models.find(roots)]
 
 
-def test_what_can_paint_is_listed(models, tmp_path):
+def test_what_can_generate_is_listed(models, tmp_path):
     make(tmp_path / "b")
     make(tmp_path / "a")
     make(tmp_path / "a-prior", {"_class_name": "KandinskyPriorPipeline", "prior": []})

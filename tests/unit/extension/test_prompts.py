@@ -153,7 +153,7 @@ ODD = [
 
 @pytest.mark.parametrize("side", ["prompt", "negative_prompt"])
 @pytest.mark.parametrize("prompt", ODD, ids=range(len(ODD)))
-def test_odd_prompts_paint_and_leave_the_host_as_it_was(host, prompt, side):
+def test_odd_prompts_generate_and_leave_the_host_as_it_was(host, prompt, side):
     before = host.snapshot()
     processed = host.txt2img(**{side: prompt, "steps": 3})
     assert len(processed.images) == 1

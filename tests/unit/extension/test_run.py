@@ -209,7 +209,7 @@ def test_the_same_precision_of_another_model_is_another_engine(host):
 
 
 def test_a_pasted_image_of_ones_own_needs_no_other_engine(host):
-    host.paint_pasted(host.txt2img().infotexts[0])
+    host.generate_pasted(host.txt2img().infotexts[0])
     assert len(host.called("open")) == 1
     assert host.called("close") == []
 
@@ -257,7 +257,7 @@ def test_the_engines_remarks_belong_to_kept_embeddings_too(host):
     assert len(host.called("encode_prompts")) == 1
 
 
-def test_a_model_without_previews_paints_all_the_same(host, monkeypatch):
+def test_a_model_without_previews_generates_all_the_same(host, monkeypatch):
     def fail(*_args):
         raise host.engine.NotFoundError("the encoder's weights are missing")
 
@@ -313,7 +313,7 @@ def stop_at(host, monkeypatch, stage, step, flag):
     return after
 
 
-def test_interrupt_while_painting_gives_what_there_is(host, monkeypatch):
+def test_interrupt_while_generating_gives_what_there_is(host, monkeypatch):
     after = stop_at(host, monkeypatch, "denoising", 3, "interrupted")
     processed = host.txt2img(prompt="x", steps=20, n_iter=3)
     assert len(processed.images) == 1

@@ -147,7 +147,7 @@ def asked(host):
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
-def test_a_pasted_image_is_painted_with_the_same_levels(host, sampler):
+def test_a_pasted_image_is_generated_with_the_same_levels(host, sampler):
     """Of the schedules, the host's paste turns that which suits the sampler into "Automatic"."""
     known = host.sd_samplers.find_sampler_config(sampler) is not None
     assert known == (sampler != "DDPM")
@@ -156,7 +156,7 @@ def test_a_pasted_image_is_painted_with_the_same_levels(host, sampler):
         field = sampler if known else "Euler"
         first = host.txt2img(prompt="x", sampler_name=field, scheduler=scheduler, args=args)
         expected = asked(host)
-        again = host.paint_pasted(first.infotexts[0])
+        again = host.generate_pasted(first.infotexts[0])
         assert asked(host) == expected
         assert again.images[0].tobytes() == first.images[0].tobytes()
 
@@ -170,7 +170,7 @@ def test_the_hosts_paste_knows_what_suits_a_sampler(host):
 
 @pytest.mark.parametrize("sampler", ["DPM++ 2M", "DPM++ 2M SDE", "Euler"])
 @pytest.mark.parametrize("hires_sampler", [None, "DPM++ 2M", "DPM++ 2M SDE", "Euler"])
-def test_a_pasted_hires_pass_is_painted_with_the_same_levels(host, sampler, hires_sampler):
+def test_a_pasted_hires_pass_is_generated_with_the_same_levels(host, sampler, hires_sampler):
     for scheduler in ("Automatic", "Karras", "Exponential"):
         for hires_scheduler in (None, "Automatic", "Karras", "Exponential"):
             first = host.txt2img(

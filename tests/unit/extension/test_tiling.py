@@ -109,7 +109,7 @@ def test_brackets_overridden_for_the_run_are_read_and_said(host, way):
     assert host.p.params_txt == text
 
 
-def test_an_image_is_encoded_as_it_is_painted(host):
+def test_an_image_is_encoded_as_it_is_generated(host):
     host.img2img(Image.new("RGB", (128, 128)), override_settings={"tiling": True})
     assert True in [call["tiling"] for call in host.called("encode")]
 

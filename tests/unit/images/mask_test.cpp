@@ -186,15 +186,15 @@ TEST(Mask, PutsTheImageBackBitForBit) {
   const Image image = gradient(256, 1, 3);
   Image mask{256, 1, 1, {}};
   for (int i = 0; i < 256; ++i) mask.pixels.push_back(static_cast<std::uint8_t>(i));
-  Bytes painted(image.pixels.size(), 31);
-  restore_unmasked(image, mask, painted);
-  for (std::size_t i = 0; i < painted.size(); ++i) {
+  Bytes generated(image.pixels.size(), 31);
+  restore_unmasked(image, mask, generated);
+  for (std::size_t i = 0; i < generated.size(); ++i) {
     const double share = static_cast<double>(i / 3) / 255.0;
-    EXPECT_NEAR(painted[i], 31 * share + image.pixels[i] * (1 - share), 0.5 + 1e-9) << i;
+    EXPECT_NEAR(generated[i], 31 * share + image.pixels[i] * (1 - share), 0.5 + 1e-9) << i;
   }
   for (std::size_t c = 0; c < 3; ++c) {
-    EXPECT_EQ(painted[c], image.pixels[c]);
-    EXPECT_EQ(painted[765 + c], 31);
+    EXPECT_EQ(generated[c], image.pixels[c]);
+    EXPECT_EQ(generated[765 + c], 31);
   }
 }
 

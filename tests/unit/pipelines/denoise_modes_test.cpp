@@ -165,7 +165,7 @@ TEST_F(DenoiseModesTest, ImagesAtOnceAreThoseOfOneAfterAnother) {
   at::clearCallbacks();
 }
 
-TEST_F(DenoiseModesTest, CanBeStoppedAtEveryStepAndPaintsOn) {
+TEST_F(DenoiseModesTest, CanBeStoppedAtEveryStepAndGeneratesOn) {
   for_each_mode(1, [&](const DenoiseRequest& request, const std::string& what) {
     const at::Tensor expected = run(request);
     for (int stop = 0; stop <= request.num_running_steps(); ++stop) {
@@ -196,7 +196,7 @@ TEST_F(DenoiseModesTest, CanBeFinishedAtEveryStep) {
       EXPECT_EQ(calls, last + 1) << what;
       EXPECT_TRUE(latents.isfinite().all().item<bool>()) << what;
       EXPECT_EQ(latents.sizes(), preview.sizes()) << what;
-      // A mask is painted around once more at the end.
+      // A mask is generated around once more at the end.
       EXPECT_TRUE(request.mask.defined() || latents.equal(preview)) << what;
     }
   });

@@ -128,7 +128,7 @@ TEST_F(ImageToImageTest, PreviewsShowTheImageOutsideOfTheMask) {
   run(request);
 }
 
-TEST_F(ImageToImageTest, TheMethodDecidesWhichNetworkPaints) {
+TEST_F(ImageToImageTest, TheMethodDecidesWhichNetworkGenerates) {
   const std::unique_ptr<Pipeline> without = open("tiny-2-1", "");
   EXPECT_EQ(without->inpaint_path(), "");
   EXPECT_EQ(pipeline_->inpaint_path(), folder("tiny-2-1-inpaint"));

@@ -69,7 +69,7 @@ class TinyPipelineTest : public testing::Test {
     return random_tensor(77, {batch_size, 4, 8, 8});
   }
 
-  /// Two latents to repaint, one of them in part.
+  /// Two latents to inpaint, one of them in part.
   static at::Tensor mask(int64_t batch_size = 1) {
     at::Tensor mask = at::zeros({batch_size, 1, 8, 8});
     mask.slice(2, 2, 5).slice(3, 3, 6).fill_(1.0);

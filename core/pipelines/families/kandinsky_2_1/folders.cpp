@@ -214,11 +214,10 @@ int64_t kandinsky_2_1_native_size(const io::ModelDir& model) {
   const int64_t size = nn::UNetConfig::from_json(unet).sample_size *
                        nn::MovqConfig::from_json(config(model, "movq")).factor();
   if (size <= kMaxSide) return size;
-  throw Error(
-      ErrorCode::kCorruptFile,
-      fmt::format("{}: \"sample_size\" makes images of {} pixels a side, expected at most "
-                  "{}",
-                  unet.source(), size, kMaxSide));
+  throw Error(ErrorCode::kCorruptFile,
+              fmt::format("{}: \"sample_size\" makes images of {} pixels a side, expected at most "
+                          "{}",
+                          unet.source(), size, kMaxSide));
 }
 
 namespace {

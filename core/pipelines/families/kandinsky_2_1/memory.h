@@ -26,7 +26,7 @@ struct ModelIndices {
   size_t text_encoder = 0;
   size_t prior = 0;
   size_t image_encoder = 0;
-  size_t unet = 0;  ///< the one that paints
+  size_t unet = 0;  ///< the one that generates
   size_t movq = 0;
 };
 
@@ -36,7 +36,7 @@ struct ModelSizes {
   nn::MovqConfig movq;
   Geometry geometry;
   int64_t prior_row_numbers = 0;  ///< that the prior keeps of each row's text
-  int64_t images_at_once = 1;   ///< where there is room for them
+  int64_t images_at_once = 1;     ///< where there is room for them
   tensor::Placement prior_placement;
   tensor::Placement unet_placement;
   tensor::Placement movq_placement;

@@ -165,7 +165,7 @@ class Kandinsky21 : public Pipeline {
       const at::Tensor mask = is_shown ? hard_mask(request.mask) : request.mask;
       if (!mask.any().item<bool>()) return request.init_latents;
       if (request.mask_method == MaskMethod::kAuto && !is_shown)
-        monitor.say("There is no inpainting model: the model itself paints inside the mask.");
+        monitor.say("There is no inpainting model: the model itself generates inside the mask.");
     }
     Component<nn::UNet>& unet = is_shown && inpaint_unet_ ? *inpaint_unet_ : unet_;
     return unet.run_finite(monitor, [&](const nn::UNet& network) {

@@ -9,7 +9,7 @@ namespace kandinsky::pipelines {
 bool recognizes_kandinsky_2_1(const io::ModelDir& model);
 
 /// The inpainting model is another folder's UNet with 9 channels. A model that has one itself
-/// paints masked images with it, and all others as images that are masked throughout.
+/// generates masked images with it, and all others as images that are masked throughout.
 std::unique_ptr<Pipeline> open_kandinsky_2_1(const io::ModelDir& model,
                                              const CompanionDirs& companions,
                                              const Placements& placements);

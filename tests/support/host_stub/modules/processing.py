@@ -74,7 +74,7 @@ def create_infotext(p, index):
 
 
 def apply_overlay(image, paste_to, overlay):
-    """The painted image, shrunk to where it was cut out, below what was not masked."""
+    """The generated image, shrunk to where it was cut out, below what was not masked."""
     if paste_to is not None:
         x, y, width, height = paste_to
         whole = Image.new("RGBA", overlay.size)

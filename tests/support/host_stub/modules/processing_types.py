@@ -264,7 +264,7 @@ class StableDiffusionProcessingImg2Img(StableDiffusionProcessing):
             self.init_latent = self.init_latent * self.mask
 
     def _prepare_mask(self):
-        """The mask of the painted size, 255 is repainted, and the box cut out of the image."""
+        """The mask of the generated size, 255 is inpainted, and the box cut out of the image."""
         if self.image_mask is None:
             return None, None
         mask = self.image_mask.convert("L").point(lambda v: 255 if v > 128 else 0)

@@ -9,8 +9,7 @@ namespace kandinsky::pipelines {
 namespace {
 
 /// Whether an evaluation finds features; leaves some if not.
-bool finds(FeatureCache& cache, int64_t image, const std::vector<int64_t>& rows,
-           size_t call = 0) {
+bool finds(FeatureCache& cache, int64_t image, const std::vector<int64_t>& rows, size_t call = 0) {
   cache.begin(image, rows);
   at::Tensor* const features = cache.at(image, call);
   if (features->defined()) return true;

@@ -80,7 +80,8 @@ class EncodeImagesTest : public TinyEncodingTest {
 };
 
 TEST_F(EncodeImagesTest, RowsAreThoseOfEachImageAlone) {
-  const std::vector<io::Image> images{test_image(60, 40, 3), test_image(5, 80, 4), test_image(1, 1, 1)};
+  const std::vector<io::Image> images{test_image(60, 40, 3), test_image(5, 80, 4),
+                                      test_image(1, 1, 1)};
   const Embeds all = embeds_of(images);
   ASSERT_EQ(all.batch_size(), 3);
   for (int64_t i = 0; i < 3; ++i) {

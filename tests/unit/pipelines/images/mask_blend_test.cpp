@@ -14,7 +14,7 @@ at::Tensor random_tensor(uint64_t seed) {
   return tensor::NoiseSource({seed}).draw(0, {2, 4, 8, 8});
 }
 
-/// Columns 0 and 1 are kept, 2 and 3 half, the others painted.
+/// Columns 0 and 1 are kept, 2 and 3 half, the others generated.
 at::Tensor mask() {
   at::Tensor mask = at::ones({2, 1, 8, 8});
   mask.slice(3, 0, 2).zero_();

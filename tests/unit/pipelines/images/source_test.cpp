@@ -49,9 +49,9 @@ class FakePipeline : public Pipeline {
     denoised = request;
     const at::Tensor numbers =
         at::arange(1, static_cast<int64_t>(request.seeds.size()) + 1).view({-1, 1, 1, 1}) * 0.1;
-    const at::Tensor painted = numbers.to(at::kFloat).expand_as(request.init_latents);
-    if (!request.mask.defined()) return painted;
-    return at::where(request.mask.to(at::kBool), painted, request.init_latents);
+    const at::Tensor generated = numbers.to(at::kFloat).expand_as(request.init_latents);
+    if (!request.mask.defined()) return generated;
+    return at::where(request.mask.to(at::kBool), generated, request.init_latents);
   }
 
   at::Tensor decode(const at::Tensor& latents, bool, const Monitor&) override {
@@ -126,17 +126,17 @@ class SourceTest : public ::testing::Test {
   }
 
   /// The result, [B, height, width, 3].
-  Bytes painted() {
+  Bytes generated() {
     Bytes images(request_.seeds.size() * image_size(), 0xEE);
     const Embeds embeds;
-    engine::paint_from(pipeline_, prepare(), embeds, &embeds, request_, monitor_, images.data());
+    engine::generate_from(pipeline_, prepare(), embeds, &embeds, request_, monitor_, images.data());
     return images;
   }
 
   size_t image_size() const { return static_cast<size_t>(request_.width * request_.height * 3); }
 
-  /// What the fake paints for the image of that number.
-  static int painted_value(size_t index) {
+  /// What the fake generates for the image of that number.
+  static int generated_value(size_t index) {
     return static_cast<int>(std::lround((0.1 * static_cast<double>(index + 1) * 0.5 + 0.5) * 255));
   }
 
@@ -222,36 +222,36 @@ TEST_F(SourceTest, AnySizeIsFilledUpByItsBorder) {
   EXPECT_TRUE(at::equal(start.mask.slice(3, 8), at::ones({1, 1, 8, 8})));
   EXPECT_EQ(start.mask.slice(3, 0, 6).sum().item<double>(), 0.0);
 
-  const Bytes result = painted();
+  const Bytes result = generated();
   for (size_t i = 0; i < result.size(); ++i) {
     const bool inside = i / 3 % 70 >= 60;
-    ASSERT_EQ(result[i], inside ? painted_value(0) : source_.images[0].pixels[i]) << i;
+    ASSERT_EQ(result[i], inside ? generated_value(0) : source_.images[0].pixels[i]) << i;
   }
 }
 
 TEST_F(SourceTest, WithoutStrengthTheImageComesBackAndNothingRuns) {
   request_.strength = 0.0;
   pipeline_.fails_to_decode = true;
-  EXPECT_EQ(painted(), source_.images[0].pixels);
+  EXPECT_EQ(generated(), source_.images[0].pixels);
   EXPECT_TRUE(messages_.empty());
   request_.strength = 0.01;
-  EXPECT_EQ(painted(), source_.images[0].pixels);
+  EXPECT_EQ(generated(), source_.images[0].pixels);
   ASSERT_EQ(messages_.size(), 1U);
   EXPECT_EQ(messages_[0], "a strength of 0.01 leaves none of 50 steps: the images come back");
   // As grey and with alpha, of another size.
   request_.seeds = {1, 2};
   source_.images = {flat(10, 300, {9}), flat(1, 1, {0, 0, 0, 0})};
-  const Bytes resized = painted();
+  const Bytes resized = generated();
   for (size_t i = 0; i < resized.size(); ++i) EXPECT_EQ(resized[i], i < image_size() ? 9 : 255);
   EXPECT_TRUE(pipeline_.encoded.empty());
   EXPECT_FALSE(pipeline_.denoised.has_value());
 }
 
-TEST_F(SourceTest, WithoutAMaskEverythingIsPainted) {
+TEST_F(SourceTest, WithoutAMaskEverythingIsGenerated) {
   request_.seeds = {1, 2};
-  const Bytes result = painted();
+  const Bytes result = generated();
   for (size_t i = 0; i < result.size(); ++i)
-    ASSERT_EQ(result[i], painted_value(i / image_size())) << i;
+    ASSERT_EQ(result[i], generated_value(i / image_size())) << i;
 }
 
 TEST_F(SourceTest, OutsideTheMaskEveryBitIsTheImages) {
@@ -259,7 +259,7 @@ TEST_F(SourceTest, OutsideTheMaskEveryBitIsTheImages) {
   for (const int blur : {0, 2, 4}) {
     source_.mask_blur = blur;
     const int reach = static_cast<int>(2.5 * blur + 0.5);
-    const Bytes result = painted();
+    const Bytes result = generated();
     const Bytes& image = source_.images[0].pixels;
     for (int y = 0; y < 64; ++y) {
       for (int x = 0; x < 64; ++x) {
@@ -269,12 +269,12 @@ TEST_F(SourceTest, OutsideTheMaskEveryBitIsTheImages) {
           const auto i = static_cast<size_t>((y * 64 + x) * 3 + c);
           const int value = result[i];
           if (inside) {
-            ASSERT_EQ(value, painted_value(0)) << blur << " " << x << " " << y;
+            ASSERT_EQ(value, generated_value(0)) << blur << " " << x << " " << y;
           } else if (outside) {
             ASSERT_EQ(value, image[i]) << blur << " " << x << " " << y;
           } else {
-            ASSERT_GE(value, std::min<int>(image[i], painted_value(0)));
-            ASSERT_LE(value, std::max<int>(image[i], painted_value(0)));
+            ASSERT_GE(value, std::min<int>(image[i], generated_value(0)));
+            ASSERT_LE(value, std::max<int>(image[i], generated_value(0)));
           }
         }
       }
@@ -282,14 +282,14 @@ TEST_F(SourceTest, OutsideTheMaskEveryBitIsTheImages) {
   }
 }
 
-TEST_F(SourceTest, WithoutCompositeTheResultIsAsPainted) {
+TEST_F(SourceTest, WithoutCompositeTheResultIsAsGenerated) {
   source_.masks = {mask_of(64, 64, 20, 20, 41, 37)};
   source_.composite = false;
-  const Bytes result = painted();
+  const Bytes result = generated();
   // The fake's kept latents are means of cells.
   const auto at = [&](int x, int y) { return result[static_cast<size_t>((y * 64 + x) * 3)]; };
-  EXPECT_EQ(at(30, 30), painted_value(0));
-  EXPECT_EQ(at(17, 17), painted_value(0));
+  EXPECT_EQ(at(30, 30), generated_value(0));
+  EXPECT_EQ(at(17, 17), generated_value(0));
   EXPECT_EQ(at(56, 8), at(63, 15));
   EXPECT_NE(at(56, 8), source_.images[0].pixels[static_cast<size_t>((8 * 64 + 56) * 3)]);
 }
@@ -297,12 +297,12 @@ TEST_F(SourceTest, WithoutCompositeTheResultIsAsPainted) {
 TEST_F(SourceTest, ABlackMaskGivesTheImageBackAndSaysSo) {
   source_.masks = {flat(64, 64, {0})};
   pipeline_.fails_to_decode = true;
-  EXPECT_EQ(painted(), source_.images[0].pixels);
+  EXPECT_EQ(generated(), source_.images[0].pixels);
   ASSERT_EQ(messages_.size(), 1U);
-  EXPECT_EQ(messages_[0], "image 1: its mask is black, nothing is repainted");
+  EXPECT_EQ(messages_[0], "image 1: its mask is black, nothing is inpainted");
   source_.masks = {flat(64, 64, {255})};
   source_.invert_mask = true;
-  EXPECT_EQ(painted(), source_.images[0].pixels);
+  EXPECT_EQ(generated(), source_.images[0].pixels);
   EXPECT_TRUE(pipeline_.encoded.empty());
 }
 
@@ -310,7 +310,7 @@ TEST_F(SourceTest, AWhiteMaskLeavesNothing) {
   source_.masks = {flat(64, 64, {255})};
   for (const int blur : {0, 64}) {
     source_.mask_blur = blur;
-    EXPECT_EQ(painted(), Bytes(image_size(), static_cast<uint8_t>(painted_value(0))));
+    EXPECT_EQ(generated(), Bytes(image_size(), static_cast<uint8_t>(generated_value(0))));
   }
 }
 
@@ -318,15 +318,15 @@ TEST_F(SourceTest, OneBlackMaskInABatchKeepsItsImageOnly) {
   request_.seeds = {1, 2, 3};
   source_.masks = {flat(64, 64, {255}), flat(64, 64, {0}), flat(64, 64, {255})};
   source_.composite = false;
-  const Bytes result = painted();
+  const Bytes result = generated();
   for (size_t i = 0; i < result.size(); ++i) {
     const size_t index = i / image_size();
     ASSERT_EQ(result[i],
-              index == 1 ? source_.images[0].pixels[i % image_size()] : painted_value(index))
+              index == 1 ? source_.images[0].pixels[i % image_size()] : generated_value(index))
         << i;
   }
   EXPECT_EQ(messages_,
-            std::vector<std::string>({"image 2: its mask is black, nothing is repainted"}));
+            std::vector<std::string>({"image 2: its mask is black, nothing is inpainted"}));
 }
 
 TEST_F(SourceTest, FillForgetsWhatTheMaskHid) {
@@ -342,7 +342,7 @@ TEST_F(SourceTest, FillForgetsWhatTheMaskHid) {
   source_.mask_fill = MaskFill::kFill;
   EXPECT_TRUE(at::allclose(started().init_latents, clean));
   // The image itself still comes back outside.
-  EXPECT_EQ(painted()[0], 30);
+  EXPECT_EQ(generated()[0], 30);
 }
 
 TEST_F(SourceTest, LatentNoiseComesFromTheSeedsByItsOwnStream) {
@@ -440,12 +440,12 @@ TEST_F(SourceTest, AFailureLeavesTheCallersImagesAlone) {
   const Bytes untouched = images;
   pipeline_.fails_to_decode = true;
   test::expect_error(ErrorCode::kOutOfMemory, "no memory", [&] {
-    engine::paint_from(pipeline_, prepared, embeds, &embeds, request_, monitor_, images.data());
+    engine::generate_from(pipeline_, prepared, embeds, &embeds, request_, monitor_, images.data());
   });
   EXPECT_EQ(images, untouched);
   cancel_.request();
   test::expect_error(ErrorCode::kCancelled, "", [&] {
-    engine::paint_from(pipeline_, prepared, embeds, &embeds, request_, monitor_, images.data());
+    engine::generate_from(pipeline_, prepared, embeds, &embeds, request_, monitor_, images.data());
   });
   test::expect_error(ErrorCode::kCancelled, "", [&] { (void)prepare(); });
   EXPECT_EQ(images, untouched);

@@ -1,7 +1,7 @@
-"""Paints a contact sheet: one image for each prompt, with the prompt below it.
+"""Generates a contact sheet: one image for each prompt, with the prompt below it.
 
-    .venv/bin/python demo/paint.py
-    .venv/bin/python demo/paint.py --seed 7 --output sheet.png "a red circle" "синий квадрат"
+    .venv/bin/python demo/generate.py
+    .venv/bin/python demo/generate.py --seed 7 --output sheet.png "a red circle" "синий квадрат"
 
 Takes the demo model unless --model names another folder. Needs kandinsky_engine as `make build`
 leaves it in build/python.
@@ -89,13 +89,11 @@ def contact_sheet(
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Paints a contact sheet.")
+    parser = argparse.ArgumentParser(description="Generates a contact sheet.")
     parser.add_argument("prompts", nargs="*", default=PROMPTS, metavar="PROMPT")
     parser.add_argument("--model", type=Path, default=ROOT / "demo/model/kandinsky-demo")
     parser.add_argument("--output", type=Path, default=ROOT / "build/demo/contact-sheet.png")
-    parser.add_argument(
-        "--seed", type=int, default=1, help="of the first image; the next has + 1"
-    )
+    parser.add_argument("--seed", type=int, default=1, help="of the first image; the next has + 1")
     parser.add_argument("--steps", type=int, default=50)
     # Kandinsky's 4 overdoes what tells one shape of the demo model from others.
     parser.add_argument("--cfg-scale", type=float, default=2.0)
@@ -113,11 +111,11 @@ def main() -> None:
         engine = Engine(str(options.model))
         native = engine.info.native_size
         size = options.size or native
-        print(f"The model paints best at {native} x {native} pixels; painting {size} x {size}.")
+        print(f"The model is at its best at {native} x {native} pixels; this is {size} x {size}.")
         images = []
         for index, prompt in enumerate(options.prompts):
             began = time.monotonic()
-            painted = engine.text_to_image(
+            generated = engine.text_to_image(
                 [prompt],
                 seeds=[options.seed + index],
                 width=size,
@@ -125,11 +123,11 @@ def main() -> None:
                 num_inference_steps=options.steps,
                 guidance_scale=options.cfg_scale,
             )
-            images.append(Image.fromarray(painted[0]))
+            images.append(Image.fromarray(generated[0]))
             seconds = time.monotonic() - began
             print(f"{index + 1}/{len(options.prompts)}  {seconds:5.1f} s  {prompt}", flush=True)
     except KandinskyError as error:
-        sys.exit(f"paint.py: {error}")
+        sys.exit(f"generate.py: {error}")
     seconds = time.monotonic() - started
     options.output.parent.mkdir(parents=True, exist_ok=True)
     contact_sheet(images, options.prompts).save(options.output)

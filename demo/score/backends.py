@@ -1,4 +1,4 @@
-"""Two ways to paint for the score: our engine, and diffusers, which a training has at hand.
+"""Two ways to generate for the score: our engine, and diffusers, which a training has at hand.
 
 Both give images as uint8 arrays [H, W, 3]; image i depends on prompts[i] and seeds[i] alone.
 """
@@ -19,7 +19,7 @@ BATCH = 16
 
 @dataclass(frozen=True)
 class Settings:
-    """How to paint."""
+    """How to generate."""
 
     width: int = 128
     height: int = 128
@@ -33,14 +33,14 @@ class Settings:
     cache_interval: int = 1
 
 
-class Painter(Protocol):
+class Backend(Protocol):
     """What the score needs."""
 
     def samplers(self) -> list[str]: ...
 
-    def paint(self, prompts: Sequence[str], seeds: Sequence[int], how: Settings) -> Images: ...
+    def generate(self, prompts: Sequence[str], seeds: Sequence[int], how: Settings) -> Images: ...
 
-    def repaint(
+    def inpaint(
         self,
         pixels: np.ndarray,
         box: tuple[int, int, int, int],
@@ -48,7 +48,7 @@ class Painter(Protocol):
         seed: int,
         how: Settings,
     ) -> np.ndarray:
-        """Paints a box of an image anew."""
+        """Generates a box of an image anew."""
         ...
 
     def mix(
@@ -59,14 +59,14 @@ class Painter(Protocol):
 
 
 def mask_of(box: tuple[int, int, int, int], pixels: np.ndarray) -> np.ndarray:
-    """uint8 [H, W], 255 in the box, which is to be painted anew."""
+    """uint8 [H, W], 255 in the box, which is to be generated anew."""
     mask = np.zeros(pixels.shape[:2], dtype=np.uint8)
     left, top, right, bottom = box
     mask[top:bottom, left:right] = 255
     return mask
 
 
-class EnginePainter:
+class EngineBackend:
     """Our engine's Python package. model: the folder that holds the hub-layout folders."""
 
     def __init__(self, model: Path, precision: str = "fp32", *, int8_weights: bool = False) -> None:
@@ -85,16 +85,16 @@ class EnginePainter:
     def samplers(self) -> list[str]:
         return list(self._package.samplers())
 
-    def paint(self, prompts: Sequence[str], seeds: Sequence[int], how: Settings) -> Images:
+    def generate(self, prompts: Sequence[str], seeds: Sequence[int], how: Settings) -> Images:
         out: Images = []
         for start in range(0, len(prompts), BATCH):
             part = slice(start, start + BATCH)
-            painted = self._engine.text_to_image(
+            generated = self._engine.text_to_image(
                 list(prompts[part]), seeds=list(seeds[part]), width=how.width, height=how.height,
                 prior_num_inference_steps=how.prior_steps, prior_guidance_scale=how.prior_guidance,
                 **self._sampling(how),
             )  # fmt: skip
-            out.extend(painted)
+            out.extend(generated)
         return out
 
     @staticmethod
@@ -108,7 +108,7 @@ class EnginePainter:
             "cache_interval": how.cache_interval,
         }
 
-    def repaint(
+    def inpaint(
         self,
         pixels: np.ndarray,
         box: tuple[int, int, int, int],
@@ -146,7 +146,7 @@ class EnginePainter:
         ]  # fmt: skip
 
 
-class DiffusersPainter:
+class DiffusersBackend:
     """diffusers' own pipelines in fp32, for looking at a training where no engine is built."""
 
     def __init__(self, model: Path) -> None:
@@ -181,7 +181,7 @@ class DiffusersPainter:
     def _pixels(result: Any) -> Images:
         return [np.asarray(image.convert("RGB")) for image in result.images]
 
-    def paint(self, prompts: Sequence[str], seeds: Sequence[int], how: Settings) -> Images:
+    def generate(self, prompts: Sequence[str], seeds: Sequence[int], how: Settings) -> Images:
         out: Images = []
         for start in range(0, len(prompts), BATCH):
             texts, numbers = prompts[start : start + BATCH], seeds[start : start + BATCH]
@@ -207,7 +207,7 @@ class DiffusersPainter:
             )
         )
 
-    def repaint(
+    def inpaint(
         self,
         pixels: np.ndarray,
         box: tuple[int, int, int, int],

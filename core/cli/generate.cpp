@@ -8,9 +8,9 @@
 
 #include "cli/arguments.h"
 #include "cli/canvas.h"
+#include "cli/generate_job.h"
 #include "cli/make_embeds.h"
 #include "cli/output_place.h"
-#include "cli/paint_job.h"
 #include "cli/parameters.h"
 #include "cli/read_image.h"
 #include "cli/session.h"
@@ -27,7 +27,7 @@ std::vector<std::uint64_t> counted_from(std::uint64_t first, std::size_t count) 
 }
 
 /// The lists of the library's options: the same texts for all images, seeds that count up.
-void fill_lists(PaintJob& job) {
+void fill_lists(GenerateJob& job) {
   const auto count = static_cast<std::size_t>(job.batch_size);
   const std::uint64_t seed = parse_seed("--seed", job.seed, job.batch_size);
   // As hosts do: variations are variations of one image.
@@ -46,7 +46,7 @@ void fill_lists(PaintJob& job) {
     job.settings.set("negative_prior_prompts", std::vector(count, *job.negative_prior_prompt));
 }
 
-void load_source(PaintJob& job, ImageReader& reader) {
+void load_source(GenerateJob& job, ImageReader& reader) {
   const char* const image_option = job.mix.empty() ? "--image" : "--init-image";
   if (!job.image.empty()) job.images.push_back(reader.read(image_option, job.image));
   if (!job.mask.empty()) job.masks.push_back(reader.read("--mask", job.mask));
@@ -59,7 +59,7 @@ std::string folder_name(const std::string& dir) {
   return to_utf8(error ? dir : path.filename().string());
 }
 
-void set_size(PaintJob& job, Session& session) {
+void set_size(GenerateJob& job, Session& session) {
   const kandinsky_engine_info info = session.info();
   const Image* source = job.images.empty() ? nullptr : &job.images.front();
   const Size size = choose_size(job.width, job.height, source, info.native_size,
@@ -85,13 +85,13 @@ struct Result {
   std::vector<std::uint8_t> images;
 };
 
-Options task_options(const PaintJob& job, const char* operation) {
+Options task_options(const GenerateJob& job, const char* operation) {
   Options options = job.settings.options(operation);
   if (!job.images.empty()) options.set("images", job.images).set("masks", job.masks);
   return options;
 }
 
-Result run(Engine& engine, const PaintJob& job, const std::vector<Image>& mix_images) {
+Result run(Engine& engine, const GenerateJob& job, const std::vector<Image>& mix_images) {
   std::vector<std::uint8_t> images(
       job.output.empty() ? 0
                          : job.seeds.size() * 3 * static_cast<std::size_t>(job.size.width) *
@@ -113,8 +113,8 @@ Result run(Engine& engine, const PaintJob& job, const std::vector<Image>& mix_im
   return {std::move(embeds), std::move(images)};
 }
 
-void save_images(const PaintJob& job, OutputPlace& output, const std::vector<std::uint8_t>& images,
-                 const kandinsky_engine_info& info) {
+void save_images(const GenerateJob& job, OutputPlace& output,
+                 const std::vector<std::uint8_t>& images, const kandinsky_engine_info& info) {
   const std::uint8_t* pixels = images.data();
   for (std::size_t i = 0; i < job.seeds.size(); ++i) {
     NewFile file = output.next_file(job.seeds[i]);
@@ -131,7 +131,7 @@ void save_images(const PaintJob& job, OutputPlace& output, const std::vector<std
 
 }  // namespace
 
-void paint(PaintJob job) {
+void generate(GenerateJob job) {
   if (job.output.empty() && job.save_embeds.empty())
     throw StatusError(KANDINSKY_INVALID_ARGUMENT,
                       "--output: no name given; it may be left out beside --save-embeds only");

@@ -20,7 +20,7 @@ struct MixItem {
 };
 
 /// What a generating command was asked for: checked, but for what needs the files and the model.
-struct PaintJob {
+struct GenerateJob {
   Settings settings;                    ///< of the library's options, those of the engine included
   std::optional<std::int32_t> threads;  ///< nothing: LibTorch's own choice
 
@@ -52,6 +52,6 @@ struct PaintJob {
 };
 
 /// Does it: generates, saves, and prints the paths. Throws StatusError.
-void paint(PaintJob job);
+void generate(GenerateJob job);
 
 }  // namespace kandinsky::cli

@@ -1,4 +1,4 @@
-"""The package on a tiny model: painting from images, under masks, from mixes, by conditions."""
+"""The package on a tiny model: generating from images, under masks, from mixes, by conditions."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -34,7 +34,7 @@ def right_half() -> np.ndarray:
     return mask
 
 
-def paint(engine: Engine, **options: Any) -> np.ndarray:
+def generate(engine: Engine, **options: Any) -> np.ndarray:
     return engine.image_to_image(["a red circle"], **{"seeds": [1], **FEW, **PRIOR, **options})
 
 
@@ -104,20 +104,20 @@ EFFECTS: dict[str, tuple[Call, dict[str, Any], list[Any]]] = {
     "variation_strength": (text_to_image, {"variation_seeds": [2]}, [0.5]),
     "seed_resize_width": (text_to_image, RESIZED, [64]),
     "seed_resize_height": (text_to_image, RESIZED, [64]),
-    "strength": (paint, FROM_IMAGE, [0.75]),
-    "init_noise": (paint, FROM_IMAGE, words("init_noise")),
+    "strength": (generate, FROM_IMAGE, [0.75]),
+    "init_noise": (generate, FROM_IMAGE, words("init_noise")),
     "init_latents": (denoise, {}, [NOISE]),
     "mask": (denoise, {"init_latents": NOISE}, [np.eye(8, dtype=np.float32)[None, None]]),
-    "images": (paint, FROM_IMAGE, [[255 - scene()]]),
-    "resize": (paint, {**FROM_IMAGE, "images": [scene(64, 96)]}, words("resize")),
-    "masks": (paint, FROM_IMAGE, [[right_half()]]),
-    "invert_mask": (paint, MASKED, [True]),
-    "mask_blur": (paint, MASKED, [0]),
-    "mask_fill": (paint, MASKED, words("mask_fill")),
-    "mask_method": (paint, MASKED, ["blend"]),
+    "images": (generate, FROM_IMAGE, [[255 - scene()]]),
+    "resize": (generate, {**FROM_IMAGE, "images": [scene(64, 96)]}, words("resize")),
+    "masks": (generate, FROM_IMAGE, [[right_half()]]),
+    "invert_mask": (generate, MASKED, [True]),
+    "mask_blur": (generate, MASKED, [0]),
+    "mask_fill": (generate, MASKED, words("mask_fill")),
+    "mask_method": (generate, MASKED, ["blend"]),
     # A blurred border reaches as far as the reference's rule.
-    "erode_mask": (paint, {**MASKED, "mask_blur": 0}, [False]),
-    "composite": (paint, MASKED, [False]),
+    "erode_mask": (generate, {**MASKED, "mask_blur": 0}, [False]),
+    "composite": (generate, MASKED, [False]),
 }
 
 
@@ -139,14 +139,14 @@ class TestImageToImage:
         if channels == 4:
             image[..., 3] = 255
         given = image[..., 0].copy() if channels == 0 else image
-        painted = paint(engine, images=[given], strength=0)
+        generated = generate(engine, images=[given], strength=0)
         expected = np.broadcast_to(image[..., :3], (*image.shape[:2], 3))
-        assert np.array_equal(painted[0], expected)
+        assert np.array_equal(generated[0], expected)
 
     def test_whole_task_is_its_stages(self, engine: Engine) -> None:
         embeds, negative = engine.encode_prompts(["a red circle"], seeds=[1], **PRIOR)
         options: dict[str, Any] = {**FEW, "seeds": [1], "strength": 0.5}
-        whole = paint(engine, images=[scene()], strength=0.5)
+        whole = generate(engine, images=[scene()], strength=0.5)
         assert np.array_equal(engine.generate(embeds, negative, images=[scene()], **options), whole)
         latents = engine.denoise(
             embeds, negative, init_latents=engine.encode(scene()[None]), **options
@@ -185,16 +185,16 @@ class TestMasks:
     def test_outside_every_pixel_is_the_images(self, engine: Engine, method: str) -> None:
         options: dict[str, Any] = {"images": [scene()], "masks": [right_half()], "strength": 1}
         half = NATIVE_SIZE // 2
-        painted = paint(engine, **options, mask_blur=0, mask_method=method)[0]
-        assert np.array_equal(painted[:, :half], scene()[:, :half])
-        assert not np.array_equal(painted[:, half:], scene()[:, half:])
+        generated = generate(engine, **options, mask_blur=0, mask_method=method)[0]
+        assert np.array_equal(generated[:, :half], scene()[:, :half])
+        assert not np.array_equal(generated[:, half:], scene()[:, half:])
 
     def test_black_keeps_everything_and_white_nothing(self, engine: Engine) -> None:
         black = np.zeros_like(right_half())
         options: dict[str, Any] = {"images": [scene()], "strength": 1}
-        assert np.array_equal(paint(engine, masks=[black], **options)[0], scene())
-        white = paint(engine, masks=[255 - black], **options)
-        inverted = paint(engine, masks=[black], invert_mask=True, **options)
+        assert np.array_equal(generate(engine, masks=[black], **options)[0], scene())
+        white = generate(engine, masks=[255 - black], **options)
+        inverted = generate(engine, masks=[black], invert_mask=True, **options)
         assert np.array_equal(white, inverted)
         assert not np.array_equal(white[0], scene())
 
@@ -207,7 +207,7 @@ class TestMasks:
         with Engine(inpaint_model, inpaint_dir="") as none, Engine(model) as absent:
             assert none.info.inpaint_dir == absent.info.inpaint_dir == ""
             with pytest.raises(kandinsky.KandinskyError, match="inpaint"):
-                paint(none, images=[scene()], masks=[right_half()], mask_method="model")
+                generate(none, images=[scene()], masks=[right_half()], mask_method="model")
 
     def test_masks_need_images(self, engine: Engine) -> None:
         embeds, negative = engine.encode_prompts(["a"], seeds=[1], **PRIOR)
@@ -326,7 +326,7 @@ class TestNoise:
         assert not np.allclose(between, latents(1))
         assert not np.allclose(between, latents(2))
 
-    def test_every_sampler_paints(self, engine: Engine) -> None:
+    def test_every_sampler_generates(self, engine: Engine) -> None:
         for sampler in kandinsky.samplers():
             image = engine.text_to_image(["a"], seeds=[1], sampler=sampler, **FEW, **PRIOR)
             assert len(np.unique(image)) > 10, sampler

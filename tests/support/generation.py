@@ -12,5 +12,5 @@ FEW: dict[str, Any] = {"num_inference_steps": 2, "prior_num_inference_steps": 2}
 LONG: dict[str, Any] = {"num_inference_steps": 999, "prior_num_inference_steps": 2}
 
 
-def paint(engine: Engine, **options: Any) -> np.ndarray:
+def generate(engine: Engine, **options: Any) -> np.ndarray:
     return engine.text_to_image(["a red circle"], **{"seeds": [1], **SIZE, **FEW, **options})

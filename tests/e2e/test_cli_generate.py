@@ -14,7 +14,9 @@ FEW = {"--steps": "4", "--prior-steps": "2", "--precision": "fp32", "--seed": "1
 SIDE = NATIVE_SIZE
 
 
-def paint(command: str, model: Path, output: Path | str, *options: str | Path) -> list[np.ndarray]:
+def generate(
+    command: str, model: Path, output: Path | str, *options: str | Path
+) -> list[np.ndarray]:
     """Runs a command quietly, quickly and repeatably; options win. Returns the images."""
     given = {str(option).partition("=")[0] for option in options}
     few = [f"{name}={value}" for name, value in FEW.items() if name not in given]
@@ -160,7 +162,7 @@ def test_every_option_matters_and_is_told(
             f"{key}={files / text if key in ('--image', '--mask') else text}" if text else key
             for key, text in options.items()
         ]
-        results += paint(command, inpaint_model, tmp_path / "x.png", *given)
+        results += generate(command, inpaint_model, tmp_path / "x.png", *given)
         texts.append(re.split(r"\n|, ", parameters(tmp_path / "x.png")))
     assert results[0].tobytes() != results[1].tobytes()
     assert told in texts[1]
@@ -174,8 +176,10 @@ class TestImg2Img:
         distances = []
         for strength in ("0", "0.25", "0.5", "1"):
             out = tmp_path / f"{strength}.png"
-            [painted] = paint("img2img", model, out, "--image", image, f"--strength={strength}")
-            distances.append(float(np.abs(painted.astype(int) - scene()).mean()))
+            [generated] = generate(
+                "img2img", model, out, "--image", image, f"--strength={strength}"
+            )
+            distances.append(float(np.abs(generated.astype(int) - scene()).mean()))
             assert f", Denoising strength: {strength}, " in parameters(out)
         assert distances[0] == 0
         assert len(set(distances)) == 4
@@ -185,8 +189,8 @@ class TestImg2Img:
     ) -> None:
         Image.fromarray(255 - scene()).save(tmp_path / "other.png")
         options = ("--strength=1",)
-        [one] = paint("img2img", model, tmp_path / "1.png", "--image", image, *options)
-        [two] = paint(
+        [one] = generate("img2img", model, tmp_path / "1.png", "--image", image, *options)
+        [two] = generate(
             "img2img", model, tmp_path / "2.png", "--image", tmp_path / "other.png", *options
         )
         assert np.array_equal(one, two)
@@ -195,9 +199,9 @@ class TestImg2Img:
         self, model: Path, tmp_path: Path, image: Path
     ) -> None:
         options = ("--image", image, "--strength=0.5")
-        batch = paint("img2img", model, f"{tmp_path}/out/", *options, "--batch-size=2")
+        batch = generate("img2img", model, f"{tmp_path}/out/", *options, "--batch-size=2")
         for i, path in enumerate(sorted((tmp_path / "out").iterdir())):
-            [alone] = paint("img2img", model, tmp_path / "x.png", *options, f"--seed={i + 1}")
+            [alone] = generate("img2img", model, tmp_path / "x.png", *options, f"--seed={i + 1}")
             assert np.array_equal(alone, batch[i])
             assert (tmp_path / "x.png").read_bytes() == path.read_bytes()
 
@@ -215,10 +219,10 @@ class TestImg2Img:
         self, model: Path, tmp_path: Path, options: tuple[str, ...], size: tuple[int, int]
     ) -> None:
         Image.fromarray(scene(100, 70)).save(tmp_path / "a.png")
-        [painted] = paint(
+        [generated] = generate(
             "img2img", model, tmp_path / "x.png", "--image", tmp_path / "a.png", *options
         )
-        assert painted.shape[1::-1] == size
+        assert generated.shape[1::-1] == size
         assert f", Size: {size[0]}x{size[1]}, " in parameters(tmp_path / "x.png")
 
     def test_large_images_are_scaled_down_and_that_is_said(
@@ -235,30 +239,28 @@ class TestImg2Img:
         assert read(tmp_path / "x.png").shape == (64, 256, 3)
 
     @pytest.mark.parametrize("channels", [1, 4])
-    def test_grey_and_transparent_images(
-        self, model: Path, tmp_path: Path, channels: int
-    ) -> None:
+    def test_grey_and_transparent_images(self, model: Path, tmp_path: Path, channels: int) -> None:
         image = scene(channels=channels).copy()
         if channels == 4:
             image[:8, :, 3] = 0
             image[8:, :, 3] = 255
         Image.fromarray(image).save(tmp_path / "a.png")
-        [painted] = paint(
+        [generated] = generate(
             *("img2img", model, tmp_path / "x.png", "--image", tmp_path / "a.png", "--strength=0")
         )
         if channels == 1:
-            assert np.array_equal(painted, np.repeat(image[..., None], 3, axis=2))
+            assert np.array_equal(generated, np.repeat(image[..., None], 3, axis=2))
         else:
-            assert (painted[:8] == 255).all()
-            assert np.array_equal(painted[8:], image[8:, :, :3])
+            assert (generated[:8] == 255).all()
+            assert np.array_equal(generated[8:], image[8:, :, :3])
 
     def test_turned_upright_by_the_cameras_tag(self, model: Path, tmp_path: Path) -> None:
         exif = Image.Exif()
         exif[0x0112] = 6
         Image.fromarray(scene(64, 32)).save(tmp_path / "a.jpg", exif=exif)
         options = ("--image", tmp_path / "a.jpg", "--strength=0")
-        [painted] = paint("img2img", model, tmp_path / "x.png", *options)
-        assert painted.shape == (64, 32, 3)
+        [generated] = generate("img2img", model, tmp_path / "x.png", *options)
+        assert generated.shape == (64, 32, 3)
 
 
 class TestInpaint:
@@ -267,9 +269,9 @@ class TestInpaint:
         self, inpaint_model: Path, tmp_path: Path, image: Path, mask: Path, method: str
     ) -> None:
         options = ("--image", image, "--mask", mask, "--mask-blur=0", f"--mask-method={method}")
-        [painted] = paint("inpaint", inpaint_model, tmp_path / "x.png", *options)
-        assert np.array_equal(painted[:, : SIDE // 2], scene()[:, : SIDE // 2])
-        assert not np.array_equal(painted[:, SIDE // 2 :], scene()[:, SIDE // 2 :])
+        [generated] = generate("inpaint", inpaint_model, tmp_path / "x.png", *options)
+        assert np.array_equal(generated[:, : SIDE // 2], scene()[:, : SIDE // 2])
+        assert not np.array_equal(generated[:, SIDE // 2 :], scene()[:, SIDE // 2 :])
         text = parameters(tmp_path / "x.png")
         assert f", Kandinsky inpaint: {method}, " in text
         assert ", Denoising strength: 1, Mask blur: 0, " in text
@@ -288,7 +290,7 @@ class TestInpaint:
         images = {}
         for name, (folder, more) in cases.items():
             out = tmp_path / f"{name}.png"
-            [images[name]] = paint("inpaint", folder, out, *options, *more)
+            [images[name]] = generate("inpaint", folder, out, *options, *more)
             method = {"given": "model", "none": "blend"}.get(name, name)
             assert f", Kandinsky inpaint: {method}, " in parameters(out)
         assert np.array_equal(images["model"], images["given"])
@@ -299,8 +301,8 @@ class TestInpaint:
         self, inpaint_model: Path, tmp_path: Path, image: Path, mask: Path
     ) -> None:
         options = ("--image", image, "--mask", mask, "--no-composite")
-        [painted] = paint("inpaint", inpaint_model, tmp_path / "x.png", *options)
-        assert not np.array_equal(painted[:, : SIDE // 4], scene()[:, : SIDE // 4])
+        [generated] = generate("inpaint", inpaint_model, tmp_path / "x.png", *options)
+        assert not np.array_equal(generated[:, : SIDE // 4], scene()[:, : SIDE // 4])
         assert ", Kandinsky composite: False, " in parameters(tmp_path / "x.png")
 
     def test_inverted_mask_is_the_other_mask(
@@ -309,8 +311,8 @@ class TestInpaint:
         with Image.open(mask) as opened:
             Image.fromarray(255 - np.asarray(opened)).save(tmp_path / "inverted.png")
         options = ("--image", image, "--mask")
-        [one] = paint("inpaint", inpaint_model, tmp_path / "1.png", *options, mask)
-        [two] = paint(
+        [one] = generate("inpaint", inpaint_model, tmp_path / "1.png", *options, mask)
+        [two] = generate(
             *("inpaint", inpaint_model, tmp_path / "2.png", *options),
             *(tmp_path / "inverted.png", "--invert-mask"),
         )
@@ -322,8 +324,8 @@ class TestInpaint:
     ) -> None:
         Image.fromarray(np.zeros((SIDE, SIDE), np.uint8)).save(tmp_path / "black.png")
         options = ("--image", image, "--mask", tmp_path / "black.png")
-        [painted] = paint("inpaint", inpaint_model, tmp_path / "x.png", *options)
-        assert np.array_equal(painted, scene())
+        [generated] = generate("inpaint", inpaint_model, tmp_path / "x.png", *options)
+        assert np.array_equal(generated, scene())
 
     def test_a_mask_of_another_size_is_refused(
         self, inpaint_model: Path, tmp_path: Path, image: Path
@@ -340,8 +342,8 @@ class TestInpaint:
 
 class TestMix:
     def test_one_text_is_txt2img(self, model: Path, tmp_path: Path) -> None:
-        [mixed] = paint("mix", model, tmp_path / "1.png", "--text", "a red circle")
-        [plain] = paint("txt2img", model, tmp_path / "2.png")
+        [mixed] = generate("mix", model, tmp_path / "1.png", "--text", "a red circle")
+        [plain] = generate("txt2img", model, tmp_path / "2.png")
         assert np.array_equal(mixed, plain)
         text = parameters(tmp_path / "1.png")
         assert text.startswith("a red circle\n")
@@ -351,7 +353,7 @@ class TestMix:
         self, model: Path, tmp_path: Path, image: Path
     ) -> None:
         def mix(*words: str | Path) -> bytes:
-            return paint("mix", model, tmp_path / "x.png", *words)[0].tobytes()
+            return generate("mix", model, tmp_path / "x.png", *words)[0].tobytes()
 
         alone = mix("--text", "a cat")
         assert mix("--text", "a cat", "--image", image, "--weight", "0") == alone
@@ -370,25 +372,25 @@ class TestMix:
 
     def test_a_batch_is_its_images(self, model: Path, tmp_path: Path, image: Path) -> None:
         words = ("--text", "a cat", "--image", image, "--negative-prompt", "blue")
-        batch = paint("mix", model, f"{tmp_path}/out/", *words, "--batch-size=2")
+        batch = generate("mix", model, f"{tmp_path}/out/", *words, "--batch-size=2")
         for i in range(2):
-            [alone] = paint("mix", model, tmp_path / "x.png", *words, f"--seed={i + 1}")
+            [alone] = generate("mix", model, tmp_path / "x.png", *words, f"--seed={i + 1}")
             assert np.array_equal(alone, batch[i])
 
-    def test_saved_embeds_paint_the_same(self, model: Path, tmp_path: Path, image: Path) -> None:
+    def test_saved_embeds_generate_the_same(self, model: Path, tmp_path: Path, image: Path) -> None:
         saved = tmp_path / "mix.safetensors"
         words = ("--text", "a cat", "--weight=0.5", "--image", image)
-        [painted] = paint("mix", model, tmp_path / "1.png", *words, "--save-embeds", saved)
-        [again] = paint("mix", model, tmp_path / "2.png", "--embeds", saved)
-        assert np.array_equal(painted, again)
+        [generated] = generate("mix", model, tmp_path / "1.png", *words, "--save-embeds", saved)
+        [again] = generate("mix", model, tmp_path / "2.png", "--embeds", saved)
+        assert np.array_equal(generated, again)
 
     def test_txt2img_saves_embeds_with_and_without_an_image(
         self, model: Path, tmp_path: Path
     ) -> None:
         saved = tmp_path / "a.safetensors"
-        [plain] = paint("txt2img", model, tmp_path / "1.png")
-        [painted] = paint("txt2img", model, tmp_path / "2.png", "--save-embeds", saved)
-        assert np.array_equal(painted, plain)
+        [plain] = generate("txt2img", model, tmp_path / "1.png")
+        [generated] = generate("txt2img", model, tmp_path / "2.png", "--save-embeds", saved)
+        assert np.array_equal(generated, plain)
         content = saved.read_bytes()
         saved.unlink()
         done = run_program(
@@ -402,7 +404,7 @@ class TestMix:
 
     def test_embeds_of_another_batch_are_refused(self, model: Path, tmp_path: Path) -> None:
         saved = tmp_path / "a.safetensors"
-        paint("txt2img", model, f"{tmp_path}/out/", "--save-embeds", saved, "--batch-size=2")
+        generate("txt2img", model, f"{tmp_path}/out/", "--save-embeds", saved, "--batch-size=2")
         done = run_program(
             *("mix", "--model", model, "--embeds", saved, "--output", f"{tmp_path}/x/"),
             *("--batch-size=3", "--quiet"),
@@ -414,10 +416,10 @@ class TestMix:
         self, inpaint_model: Path, tmp_path: Path, image: Path, mask: Path
     ) -> None:
         words = ("--text", "a cat", "--image", image, "--init-image", image)
-        [gone] = paint("mix", inpaint_model, tmp_path / "1.png", *words, "--strength=0")
+        [gone] = generate("mix", inpaint_model, tmp_path / "1.png", *words, "--strength=0")
         assert np.array_equal(gone, scene())
         options = ("--mask", mask, "--mask-blur=0", "--strength=1")
-        [half] = paint("mix", inpaint_model, tmp_path / "2.png", *words, *options)
+        [half] = generate("mix", inpaint_model, tmp_path / "2.png", *words, *options)
         assert np.array_equal(half[:, : SIDE // 2], scene()[:, : SIDE // 2])
         assert not np.array_equal(half[:, SIDE // 2 :], scene()[:, SIDE // 2 :])
 
@@ -425,13 +427,13 @@ class TestMix:
 class TestNoise:
     def test_variations(self, model: Path, tmp_path: Path) -> None:
         options = ("--variation-strength=0.3", "--variation-seed=7")
-        batch = paint("txt2img", model, f"{tmp_path}/out/", *options, "--batch-size=2")
+        batch = generate("txt2img", model, f"{tmp_path}/out/", *options, "--batch-size=2")
         assert not np.array_equal(*batch)
         for i, path in enumerate(sorted((tmp_path / "out").iterdir())):
             text = parameters(path)
             assert ", Seed: 1, " in text
             assert f", Variation seed: {7 + i}, Variation seed strength: 0.3, " in text
-        [alone] = paint(
+        [alone] = generate(
             *("txt2img", model, tmp_path / "x.png"),
             *("--variation-strength=0.3", "--variation-seed=8"),
         )
@@ -459,12 +461,12 @@ class TestNoise:
         assert len(seen) == len(prompts)
 
 
-def test_every_sampler_and_scheduler_paints(model: Path, tmp_path: Path) -> None:
+def test_every_sampler_and_scheduler_generates(model: Path, tmp_path: Path) -> None:
     pairs = [(sampler, "Automatic") for sampler in kandinsky.samplers()]
     pairs += [("Euler", scheduler) for scheduler in list(kandinsky.schedulers())[1:]]
     for sampler, scheduler in pairs:
         out = tmp_path / "x.png"
         options = (f"--sampler={sampler.lower()}", f"--scheduler={scheduler.upper()}")
-        [painted] = paint("txt2img", model, out, *options)
-        assert len(np.unique(painted)) > 10
+        [generated] = generate("txt2img", model, out, *options)
+        assert len(np.unique(generated)) > 10
         assert f", Sampler: {sampler}, Schedule type: {scheduler}, " in parameters(out)
