@@ -94,7 +94,7 @@ void encode_texts(const PromptModels& models, const TextOptions& options, const 
     const TextKey key{words, options};
     if (text.for_prior) {
       text.prior =
-          recall(models.memory != nullptr ? &models.memory->prior_texts : nullptr, key, monitor,
+          recall(models.cache != nullptr ? &models.cache->prior_texts : nullptr, key, monitor,
                  [&](const Monitor& recording) {
                    const auto encode = [&](const nn::ClipTextEncoder& encoder) {
                      start();
@@ -112,7 +112,7 @@ void encode_texts(const PromptModels& models, const TextOptions& options, const 
     }
     if (text.for_decoder) {
       text.decoder =
-          recall(models.memory != nullptr ? &models.memory->decoder_texts : nullptr, key, monitor,
+          recall(models.cache != nullptr ? &models.cache->decoder_texts : nullptr, key, monitor,
                  [&](const Monitor& recording) {
                    const auto encode = [&](const nn::MultilingualClip& encoder) {
                      start();
@@ -204,8 +204,8 @@ std::vector<PriorImages> run_prior_for(const std::vector<size_t>& indices,
                                         texts.at(sides.steered_away[indices[i]]).prior);
         check_finite(image.negative, "prior", dtype);
       }
-      if (models.memory != nullptr && output.is_whole)
-        models.memory->images.put(prior_key(request, sides, indices[i]), image);
+      if (models.cache != nullptr && output.is_whole)
+        models.cache->images.put(prior_key(request, sides, indices[i]), image);
     }
     return images;
   });
@@ -217,8 +217,8 @@ PriorEmbeds sample_prior(const PromptModels& models, const PromptRequest& reques
   std::vector<PriorImages> images(sides.prompts.size());
   std::vector<size_t> unknown;
   for (size_t i = 0; i < images.size(); ++i) {
-    const PriorImages* known = models.memory != nullptr
-                                   ? models.memory->images.find(prior_key(request, sides, i))
+    const PriorImages* known = models.cache != nullptr
+                                   ? models.cache->images.find(prior_key(request, sides, i))
                                    : nullptr;
     if (known == nullptr) {
       unknown.push_back(i);

@@ -7,7 +7,7 @@
 #include "pipelines/memory/component.h"
 #include "pipelines/pipeline.h"
 #include "pipelines/text/encode_text.h"
-#include "pipelines/text/prompt_memory.h"
+#include "pipelines/text/prompt_cache.h"
 #include "pipelines/text/run_prior.h"
 
 namespace kandinsky::pipelines {
@@ -20,7 +20,7 @@ struct PromptModels {
   Component<nn::MultilingualClip>& text_encoder;
   Component<nn::PriorTransformer>& prior;
   const samplers::UnclipSchedule& prior_schedule;
-  PromptMemory* memory = nullptr;  ///< null: nothing is kept
+  PromptCache* cache = nullptr;  ///< null: nothing is kept
 };
 
 /// The image embedding [1, E] of an empty image, fp32 on the CPU; called where it is needed.

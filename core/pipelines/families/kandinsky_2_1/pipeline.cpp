@@ -276,7 +276,7 @@ class Kandinsky21 : public Pipeline {
             .text_encoder = text_encoder_,
             .prior = prior_,
             .prior_schedule = prior_schedule_,
-            .memory = placement_.speedups.kept_embeds ? &prompt_memory_ : nullptr};
+            .cache = placement_.speedups.kept_embeds ? &prompt_cache_ : nullptr};
   }
 
   const at::Tensor& zero_image_embeds(const Monitor& monitor) {
@@ -345,7 +345,7 @@ class Kandinsky21 : public Pipeline {
   Component<nn::UNet> unet_;
   std::optional<Component<nn::UNet>> inpaint_unet_;
   Component<nn::Movq> movq_;
-  PromptMemory prompt_memory_;
+  PromptCache prompt_cache_;
   bool keeps_image_encoder_ = false;  // images are being encoded
   at::Tensor zero_image_embeds_;
 };

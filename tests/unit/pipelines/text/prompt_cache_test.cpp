@@ -1,13 +1,13 @@
-#include "pipelines/text/prompt_memory.h"
+#include "pipelines/text/prompt_cache.h"
 
 #include "unit/pipelines/tiny_encoding.h"
 
 namespace kandinsky::pipelines {
 namespace {
 
-class PromptMemoryTest : public TinyEncodingTest {};
+class PromptCacheTest : public TinyEncodingTest {};
 
-TEST_F(PromptMemoryTest, ThePriorRunsOnceForTheSameImage) {
+TEST_F(PromptCacheTest, ThePriorRunsOnceForTheSameImage) {
   const PromptRequest once = request({"a red circle"});
   const Pipeline::EncodedPrompts first = encode(once);
   EXPECT_EQ(began("prior"), 1);
@@ -18,7 +18,7 @@ TEST_F(PromptMemoryTest, ThePriorRunsOnceForTheSameImage) {
   expect_same(second.negative_embeds, first.negative_embeds);
 }
 
-TEST_F(PromptMemoryTest, WhateverTheImageDependsOnRunsItAgain) {
+TEST_F(PromptCacheTest, WhateverTheImageDependsOnRunsItAgain) {
   PromptRequest base = request({"a red circle"});
   base.negative_prompts = std::vector<std::string>{"bad"};
   encode(base);
@@ -39,7 +39,7 @@ TEST_F(PromptMemoryTest, WhateverTheImageDependsOnRunsItAgain) {
   EXPECT_FALSE(runs_again([](PromptRequest&) {}));
 }
 
-TEST_F(PromptMemoryTest, OnlyNewImagesOfABatchAreRun) {
+TEST_F(PromptCacheTest, OnlyNewImagesOfABatchAreRun) {
   encode(request({"a red circle", "a blue square"}, 5));
   const Pipeline::EncodedPrompts batch =
       encode(request({"a red circle", "a blue square", "a dog"}, 5));
@@ -48,7 +48,7 @@ TEST_F(PromptMemoryTest, OnlyNewImagesOfABatchAreRun) {
   expect_same(batch.embeds, encode(request({"a red circle", "a blue square", "a dog"}, 5)).embeds);
 }
 
-TEST_F(PromptMemoryTest, RemarksAreSaidEachTime) {
+TEST_F(PromptCacheTest, RemarksAreSaidEachTime) {
   std::string text;
   for (int i = 0; i < 200; ++i) text += "red ";
   encode(request({text}));
@@ -58,7 +58,7 @@ TEST_F(PromptMemoryTest, RemarksAreSaidEachTime) {
   EXPECT_EQ(messages_, said);
 }
 
-TEST_F(PromptMemoryTest, APriorThatWasEndedEarlyIsNotKept) {
+TEST_F(PromptCacheTest, APriorThatWasEndedEarlyIsNotKept) {
   PromptRequest wanted = request({"a red circle"});
   const Monitor hasty(cancel_,
                       [](const Progress& progress, const at::Tensor&) {

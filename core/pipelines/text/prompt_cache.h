@@ -47,7 +47,7 @@ struct PriorImages {
 
 /// What was encoded lately, by value: changing other settings of an image does not encode its
 /// prompt again. A full-size text takes half a megabyte.
-struct PromptMemory {
+struct PromptCache {
   static constexpr size_t kTexts = 64;
   static constexpr size_t kImages = 256;
   RecentlyUsed<TextKey, ReadText<std::vector<PriorText>>> prior_texts{kTexts};
