@@ -17,7 +17,7 @@
 #include "io/safetensors.h"
 #include "tensor/bridge.h"
 #include "tensor/convert.h"
-#include "tensor/room.h"
+#include "tensor/scratch.h"
 
 namespace kandinsky::tensor {
 namespace {
@@ -66,7 +66,7 @@ struct Weights::State {
   std::set<std::string> missing{};
   std::set<std::string> misshapen{};
   std::vector<std::string> ignored_prefixes{};
-  Room lent{};  ///< for what lend() gives
+  Scratch lent{};  ///< for what lend() gives
   size_t bytes_since_trim = 0;
 };
 
@@ -150,7 +150,7 @@ at::Tensor Weights::place(const Entry& entry, at::IntArrayRef shape, std::string
   at::Tensor placed;
   bool finite = true;
   if (placement.device.is_cpu()) {
-    placed = room_for(shape, keep);
+    placed = allocate(shape, keep);
     const auto element_size = static_cast<int64_t>(io::dtype_size(entry.stored->dtype));
     finite = read_converted(
         [&](int64_t begin, const at::Tensor& piece) {
@@ -169,7 +169,7 @@ at::Tensor Weights::place(const Entry& entry, at::IntArrayRef shape, std::string
   return placed;
 }
 
-at::Tensor Weights::room_for(at::IntArrayRef shape, Keep keep) const {
+at::Tensor Weights::allocate(at::IntArrayRef shape, Keep keep) const {
   const at::ScalarType dtype = state_->placement.dtype;
   // A larger one would stay beside all that is laid out after it, which is when most is in memory.
   constexpr size_t kMostLent = size_t{48} << 20U;

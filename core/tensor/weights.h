@@ -111,7 +111,7 @@ class Weights {
   /// On the placement's device and in its type, checked for finite values.
   at::Tensor place(const Entry& entry, at::IntArrayRef shape, std::string_view name,
                    Keep keep) const;
-  at::Tensor room_for(at::IntArrayRef shape, Keep keep) const;
+  at::Tensor allocate(at::IntArrayRef shape, Keep keep) const;
   /// Throws at once what finish() would where a stand-in would not do.
   void check_stand_in(at::IntArrayRef shape) const;
   [[noreturn]] void throw_unfit(const std::set<std::string>& unknown) const;

@@ -70,11 +70,12 @@ at::Tensor WinogradConv2d::operator()(const at::Tensor& x, const at::Tensor& res
       residual.defined() ? residual.contiguous(at::MemoryFormat::ChannelsLast) : residual;
   const int64_t at_once = tiles_at_once(x, grid);
   const auto products_of_a_tile = static_cast<int64_t>(weights_.size());
-  const at::Tensor room = tensor::recycled({products_of_a_tile * at_once * x.size(1)}, x.options());
+  const at::Tensor scratch =
+      tensor::recycled({products_of_a_tile * at_once * x.size(1)}, x.options());
   std::vector<at::Tensor> products(weights_.size());
   for (int64_t first = 0; first < grid.count(); first += at_once) {
     const int64_t count = std::min(at_once, grid.count() - first);
-    const at::Tensor tiles = room.narrow(0, 0, products_of_a_tile * count * x.size(1))
+    const at::Tensor tiles = scratch.narrow(0, 0, products_of_a_tile * count * x.size(1))
                                  .view({products_of_a_tile, count, x.size(1)});
     kernels::cut_tiles(map, grid, first, tiles);
     for (size_t i = 0; i < weights_.size(); ++i)

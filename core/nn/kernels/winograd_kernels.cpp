@@ -7,7 +7,7 @@
 #include <type_traits>
 
 #include "nn/kernels/kernel_numbers.h"
-#include "nn/kernels/tile_room.h"
+#include "nn/kernels/tile_scratch.h"
 
 namespace kandinsky::nn::kernels {
 namespace {
@@ -425,7 +425,7 @@ at::Tensor tile_weight(const at::Tensor& weight, Tiling tiling) {
   TORCH_INTERNAL_ASSERT(weight.dim() == 4 && weight.size(2) == 3 && weight.size(3) == 3 &&
                         weight.is_contiguous());
   const at::Tensor result =
-      tile_room({tile_products(tiling), weight.size(0), weight.size(1)}, weight.scalar_type());
+      tile_scratch({tile_products(tiling), weight.size(0), weight.size(1)}, weight.scalar_type());
   for_types(weight.scalar_type(), tiling, [&](auto number, auto of_tiling) {
     sum_all<decltype(number), decltype(of_tiling)::value>(weight, result);
   });

@@ -43,7 +43,7 @@ at::Tensor by_products(const at::Tensor& q, const at::Tensor& k, const at::Tenso
       scores_of_head > kScoresAtOnce ? std::min(kQueriesAtOnce, scaled.size(1)) : scaled.size(1);
   at::Tensor result = tensor::recycled(scaled.sizes(), q.options());
   // The same memory for all scores.
-  const at::Tensor room =
+  const at::Tensor scratch =
       tensor::recycled({std::min(heads, scaled.size(0)) * rows * values.size(1)}, q.options());
   for (int64_t head = 0; head < scaled.size(0); head += heads) {
     const auto of_heads = [head, heads](const at::Tensor& x) {
@@ -51,7 +51,7 @@ at::Tensor by_products(const at::Tensor& q, const at::Tensor& k, const at::Tenso
     };
     for (int64_t row = 0; row < scaled.size(1); row += rows) {
       const at::Tensor own = of_heads(scaled).slice(1, row, row + rows);
-      at::Tensor scores = room.narrow(0, 0, own.size(0) * own.size(1) * values.size(1))
+      at::Tensor scores = scratch.narrow(0, 0, own.size(0) * own.size(1) * values.size(1))
                               .view({own.size(0), own.size(1), values.size(1)});
       at::bmm_out(scores, own, of_heads(keys));
       at::softmax_out(scores, scores, -1);

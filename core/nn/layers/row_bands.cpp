@@ -41,9 +41,9 @@ void NormedRows::write(int64_t first, int64_t last, at::Tensor rows) const {
   for (int64_t row = first; row < last;) {
     // Whole cells, or what is left of one.
     const int64_t within = row % cell_height;
-    const int64_t room = last - row;
-    const int64_t count = within == 0 && room >= cell_height ? room / cell_height * cell_height
-                                                             : std::min(room, cell_height - within);
+    const int64_t rest = last - row;
+    const int64_t count = within == 0 && rest >= cell_height ? rest / cell_height * cell_height
+                                                             : std::min(rest, cell_height - within);
     kernels::Cells cells;
     if (cells_.factor.defined()) {
       const int64_t cell = row / cell_height;

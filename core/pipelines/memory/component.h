@@ -11,7 +11,7 @@
 
 #include "base/memory.h"
 #include "io/model_dir.h"
-#include "nn/kernels/tile_room.h"
+#include "nn/kernels/tile_scratch.h"
 #include "nn/kernels/winograd.h"
 #include "pipelines/check_finite.h"
 #include "pipelines/memory/memory_plan.h"
@@ -71,7 +71,7 @@ class Component : public Resident {
         if (!layout_.keeps_splits) placement.speedups.split_upsampling = false;
       }
       {
-        const nn::TileRoomGuard room;
+        const nn::TileScratchGuard scratch;
         network_ = std::make_unique<Network>(build_(weights_.anew(placement)));
       }
       is_streamed_ = streamed;

@@ -217,9 +217,8 @@ PriorEmbeds sample_prior(const PromptModels& models, const PromptRequest& reques
   std::vector<PriorImages> images(sides.prompts.size());
   std::vector<size_t> unknown;
   for (size_t i = 0; i < images.size(); ++i) {
-    const PriorImages* known = models.cache != nullptr
-                                   ? models.cache->images.find(prior_key(request, sides, i))
-                                   : nullptr;
+    const PriorImages* known =
+        models.cache != nullptr ? models.cache->images.find(prior_key(request, sides, i)) : nullptr;
     if (known == nullptr) {
       unknown.push_back(i);
     } else {

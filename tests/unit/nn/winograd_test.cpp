@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "nn/kernels/onednn.h"
-#include "nn/kernels/tile_room.h"
+#include "nn/kernels/tile_scratch.h"
 #include "nn/layers/conv.h"
 #include "nn/layers/upsampled_conv.h"
 #include "tensor/noise.h"
@@ -206,7 +206,7 @@ TEST(WinogradConv2d, LayersGiveTheSameWithAndWithoutIt) {
 }
 
 /// What is made after a layer must not change it, though it is summed in the same memory.
-TEST(TileRoomGuard, LayersThatShareItKeepTheirWeights) {
+TEST(TileScratchGuard, LayersThatShareItKeepTheirWeights) {
   const tensor::JobGuard guard;
   const std::array sizes{128, 96, 160};  // the third one needs more room than there is
   std::vector<at::Tensor> weights;
@@ -221,18 +221,18 @@ TEST(TileRoomGuard, LayersThatShareItKeepTheirWeights) {
   const std::vector<WinogradConv2d> alone = layers_of_all();
   std::vector<WinogradConv2d> together;
   {
-    const TileRoomGuard room;
-    const at::Tensor first = tile_room({16, 8}, at::kFloat);
-    EXPECT_EQ(first.data_ptr(), tile_room({4, 4}, at::kFloat).data_ptr());
+    const TileScratchGuard scratch;
+    const at::Tensor first = tile_scratch({16, 8}, at::kFloat);
+    EXPECT_EQ(first.data_ptr(), tile_scratch({4, 4}, at::kFloat).data_ptr());
     {
-      const TileRoomGuard inner;
-      EXPECT_NE(first.data_ptr(), tile_room({4, 4}, at::kFloat).data_ptr());
+      const TileScratchGuard inner;
+      EXPECT_NE(first.data_ptr(), tile_scratch({4, 4}, at::kFloat).data_ptr());
     }
-    EXPECT_EQ(first.data_ptr(), tile_room({4, 4}, at::kFloat).data_ptr());
+    EXPECT_EQ(first.data_ptr(), tile_scratch({4, 4}, at::kFloat).data_ptr());
     together = layers_of_all();
   }
-  const at::Tensor one = tile_room({4}, at::kFloat);
-  EXPECT_NE(one.data_ptr(), tile_room({4}, at::kFloat).data_ptr()) << "no guard is left";
+  const at::Tensor one = tile_scratch({4}, at::kFloat);
+  EXPECT_NE(one.data_ptr(), tile_scratch({4}, at::kFloat).data_ptr()) << "no guard is left";
   const at::Tensor x = random_tensor(1, {2, 96, 9, 8}).contiguous(at::MemoryFormat::ChannelsLast);
   for (size_t i = 0; i < alone.size(); ++i)
     EXPECT_TRUE(at::equal(together[i](x, {}, 1, 1), alone[i](x, {}, 1, 1))) << sizes[i];

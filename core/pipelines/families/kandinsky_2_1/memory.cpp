@@ -32,7 +32,7 @@ constexpr int64_t kPriorRows = 3;
 
 /// What WinogradConv2d works on at a time: 256 tiles of its widest layer's channels, and their
 /// products, in fp32.
-constexpr int64_t kWinogradRoom = 100 * kMegabyte;
+constexpr int64_t kWinogradScratch = 100 * kMegabyte;
 
 /// The UNet, for a pair of samples and what guides them, which are rows of kTokens.
 constexpr int64_t kGuidingRows = 2;
@@ -133,7 +133,9 @@ MemoryNeeds memory_needs(const std::vector<ComponentMemory>& components,
   const auto freed = [&](size_t index) {
     return components[index].spread - components[index].frugal_spread;
   };
-  const auto room = [&](size_t index) { return components[index].spread > 0 ? kWinogradRoom : 0; };
+  const auto scratch = [&](size_t index) {
+    return components[index].spread > 0 ? kWinogradScratch : 0;
+  };
   if (job.encodes_texts || job.encodes_images) {
     add("text encoders", {indices.prior_text_encoder, indices.text_encoder}, kRowsWork, kRowsWork);
   }
@@ -155,9 +157,9 @@ MemoryNeeds memory_needs(const std::vector<ComponentMemory>& components,
     const auto& widths = sizes.unet.block_out_channels;
     const int64_t kept = job.kept_features * map * widths[widths.size() > 1 ? 1 : 0] / widths[0] +
                          more_rows(sizes, job);
-    add("denoising", {indices.unet}, kUNetFixed + room(indices.unet) + kUNetMaps * map + kept,
+    add("denoising", {indices.unet}, kUNetFixed + scratch(indices.unet) + kUNetMaps * map + kept,
         kUNetFrugalFixed + kUNetFrugalMaps * map + kept - freed(indices.unet),
-        kAnotherFixed + room(indices.unet) + kUNetMaps * map + pair_of_rows(sizes, job));
+        kAnotherFixed + scratch(indices.unet) + kUNetMaps * map + pair_of_rows(sizes, job));
     // A step takes half as long again without the filtering; loading all others, as long as one.
     needs.stages.back().repeats = true;
   }
@@ -173,9 +175,9 @@ MemoryNeeds memory_needs(const std::vector<ComponentMemory>& components,
                                                  element_size(placement)));
     const int64_t images = kBytesPerPixel * pixels * job.batch_size;
     add(job.decodes ? "decoding" : "encoding", {indices.movq},
-        (has_bands ? kMovqFixed : kMovqWholeFixed) + room(indices.movq) + images + maps,
+        (has_bands ? kMovqFixed : kMovqWholeFixed) + scratch(indices.movq) + images + maps,
         kMovqFrugalFixed + images + maps - freed(indices.movq),
-        kAnotherFixed + room(indices.movq) + maps);
+        kAnotherFixed + scratch(indices.movq) + maps);
   }
   return needs;
 }

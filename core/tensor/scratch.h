@@ -5,7 +5,7 @@
 namespace kandinsky::tensor {
 
 /// CPU memory for tensors that come one after another; it grows to the largest.
-class Room {
+class Scratch {
  public:
   /// Uninitialised, contiguous, and valid until the next is asked for.
   at::Tensor lend(at::IntArrayRef shape, at::ScalarType dtype);

@@ -1,11 +1,11 @@
-#include "tensor/room.h"
+#include "tensor/scratch.h"
 
 #include <ATen/ops/empty.h>
 #include <c10/util/accumulate.h>
 
 namespace kandinsky::tensor {
 
-at::Tensor Room::lend(at::IntArrayRef shape, at::ScalarType dtype) {
+at::Tensor Scratch::lend(at::IntArrayRef shape, at::ScalarType dtype) {
   const int64_t bytes =
       c10::multiply_integers(shape) * static_cast<int64_t>(c10::elementSize(dtype));
   if (!bytes_.defined() || bytes_.numel() < bytes) {

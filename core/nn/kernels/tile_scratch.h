@@ -1,6 +1,6 @@
 #pragma once
 
-#include "tensor/room.h"
+#include "tensor/scratch.h"
 
 /// Memory in which the weights of WinogradConv2d are summed before they are packed.
 namespace kandinsky::nn {
@@ -8,19 +8,19 @@ namespace kandinsky::nn {
 /// While one exists, layers that are made on this thread sum their weights in the same memory, one
 /// after another. With memory of its own for each, a fifth more pages would be asked of the system
 /// while a UNet is loaded.
-class TileRoomGuard {
+class TileScratchGuard {
  public:
-  TileRoomGuard();
-  ~TileRoomGuard();
-  TileRoomGuard(const TileRoomGuard&) = delete;
-  TileRoomGuard& operator=(const TileRoomGuard&) = delete;
+  TileScratchGuard();
+  ~TileScratchGuard();
+  TileScratchGuard(const TileScratchGuard&) = delete;
+  TileScratchGuard& operator=(const TileScratchGuard&) = delete;
 
  private:
-  tensor::Room room_;
-  tensor::Room* outer_;
+  tensor::Scratch scratch_;
+  tensor::Scratch* outer_;
 };
 
 /// An uninitialised tensor; within a guard, one that is valid until the next is asked for.
-at::Tensor tile_room(at::IntArrayRef shape, at::ScalarType dtype);
+at::Tensor tile_scratch(at::IntArrayRef shape, at::ScalarType dtype);
 
 }  // namespace kandinsky::nn
