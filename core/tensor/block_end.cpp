@@ -8,14 +8,16 @@
 namespace kandinsky::tensor {
 namespace {
 
-thread_local bool frugal = false;
+thread_local bool low_memory = false;
 thread_local const std::function<void()>* check = nullptr;
 
 }  // namespace
 
-FrugalGuard::FrugalGuard(bool is_frugal) : was_frugal_(frugal) { frugal = is_frugal; }
+LowMemoryGuard::LowMemoryGuard(bool is_low_memory) : was_low_memory_(low_memory) {
+  low_memory = is_low_memory;
+}
 
-FrugalGuard::~FrugalGuard() { frugal = was_frugal_; }
+LowMemoryGuard::~LowMemoryGuard() { low_memory = was_low_memory_; }
 
 BlockCheckGuard::BlockCheckGuard(std::function<void()> given)
     : check_(std::move(given)), outer_(std::exchange(check, &check_)) {}
@@ -26,7 +28,7 @@ std::function<void()> current_block_check() { return check != nullptr ? *check :
 
 void end_block() {
   check_address_space();
-  if (frugal) trim_heap();
+  if (low_memory) trim_heap();
   if (check != nullptr) (*check)();
 }
 

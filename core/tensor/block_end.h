@@ -8,15 +8,15 @@ namespace kandinsky::tensor {
 /// While one exists, networks that run on this thread give memory that they freed back to the
 /// machine after each of their blocks. The C library would keep it in holes that the maps of the
 /// next block do not fit into: a decoded image takes twice as much then, and a tenth less time.
-class FrugalGuard {
+class LowMemoryGuard {
  public:
-  explicit FrugalGuard(bool is_frugal);
-  ~FrugalGuard();
-  FrugalGuard(const FrugalGuard&) = delete;
-  FrugalGuard& operator=(const FrugalGuard&) = delete;
+  explicit LowMemoryGuard(bool is_low_memory);
+  ~LowMemoryGuard();
+  LowMemoryGuard(const LowMemoryGuard&) = delete;
+  LowMemoryGuard& operator=(const LowMemoryGuard&) = delete;
 
  private:
-  bool was_frugal_;
+  bool was_low_memory_;
 };
 
 /// While one exists, networks that run on this thread call `check` after each of their blocks; what

@@ -88,7 +88,7 @@ class Component : public Resident {
   auto run_finite(const Monitor& monitor, const Run& run) {
     const tensor::BlockCheckGuard check([&monitor] { monitor.check_cancelled(); });
     const auto attempt = [&] {
-      const tensor::FrugalGuard frugal(is_frugal());
+      const tensor::LowMemoryGuard low_memory(is_low_memory());
       const tensor::AtOnceGuard at_once(residency_ != nullptr && residency_->is_at_once(index_));
       return run(get(monitor));
     };
@@ -113,12 +113,13 @@ class Component : public Resident {
     const int64_t bytes = size_of(memory, holding());
     if (!network_ || loaded_layout_ == Layout::kFull) return bytes;
     return bytes - memory.spread +
-           (loaded_layout_ == Layout::kPlain ? memory.frugal_spread : memory.small_tiles_spread);
+           (loaded_layout_ == Layout::kPlain ? memory.low_memory_spread
+                                             : memory.small_tiles_spread);
   }
   void unload() override { network_.reset(); }
 
  private:
-  bool is_frugal() const { return residency_ != nullptr && residency_->is_frugal(index_); }
+  bool is_low_memory() const { return residency_ != nullptr && residency_->is_low_memory(index_); }
 
   /// Of convolutions that could be laid out for speed.
   enum class Layout : int {
@@ -130,7 +131,7 @@ class Component : public Resident {
   Layout wanted_layout() const {
     if (residency_ == nullptr) return Layout::kFull;
     const ComponentMemory& memory = residency_->components()[index_];
-    if (is_frugal() && memory.spread > memory.frugal_spread) return Layout::kPlain;
+    if (is_low_memory() && memory.spread > memory.low_memory_spread) return Layout::kPlain;
     const bool has_small_tiles =
         residency_->has_small_tiles(index_) && memory.spread > memory.small_tiles_spread;
     return has_small_tiles ? Layout::kSmallTiles : Layout::kFull;

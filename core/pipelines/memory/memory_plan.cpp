@@ -36,7 +36,7 @@ StagePlan plan_stage(const MemoryNeeds& needs, const StageMemory& stage, int64_t
   const auto fits = [&](int64_t work) { return needs.base + weights + work <= budget; };
   plan.has_small_tiles =
       !fits(stage.work) && stage.small_tiles_work && fits(*stage.small_tiles_work);
-  plan.is_frugal = !fits(stage.work) && !plan.has_small_tiles && stage.least_work < stage.work;
+  plan.is_low_memory = !fits(stage.work) && !plan.has_small_tiles && stage.least_work < stage.work;
   // Streaming is slow: as few components as will do, so the largest gain first.
   std::vector<size_t> order = stage.components;
   const auto gain = [&](size_t index) {
@@ -50,9 +50,9 @@ StagePlan plan_stage(const MemoryNeeds& needs, const StageMemory& stage, int64_t
     weights -= gain(index);
   }
   // Once layers are streamed there may be room for the work at full speed again.
-  if (plan.is_frugal && fits(stage.work)) plan.is_frugal = false;
+  if (plan.is_low_memory && fits(stage.work)) plan.is_low_memory = false;
   plan.peak = needs.base + weights +
-              (plan.is_frugal         ? stage.least_work
+              (plan.is_low_memory     ? stage.least_work
                : plan.has_small_tiles ? *stage.small_tiles_work
                                       : stage.work);
   return plan;
@@ -64,7 +64,8 @@ bool streams(const StagePlan& stage) {
 
 /// Nothing is freed for it, and what is read layer by layer is not read by each thread.
 bool can_work_at_once(const StageMemory& stage, const StagePlan& plan, int64_t room) {
-  return stage.at_once_work > 0 && stage.at_once_work <= room && !plan.is_frugal && !streams(plan);
+  return stage.at_once_work > 0 && stage.at_once_work <= room && !plan.is_low_memory &&
+         !streams(plan);
 }
 
 bool is_in(const std::vector<size_t>& indices, size_t index) {
@@ -163,7 +164,7 @@ std::vector<std::string> describe_stages(const MemoryPlan& plan, const MemoryNee
     });
     stages.push_back(fmt::format("{} {}{}{}", stage.name, format_bytes(planned.peak),
                                  is_streamed ? " layer by layer" : "",
-                                 planned.is_frugal         ? " sparingly"
+                                 planned.is_low_memory     ? " sparingly"
                                  : planned.has_small_tiles ? " somewhat sparingly"
                                                            : ""));
   }
@@ -211,7 +212,7 @@ ComponentMemory measure_component(std::string name, const std::vector<tensor::Te
   int64_t kept = 0;
   int64_t spread = 0;
   int64_t small_tiles_spread = 0;
-  int64_t frugal_spread = 0;
+  int64_t low_memory_spread = 0;
   for (const tensor::TensorSize& tensor : tensors) {
     const bool is_unloaded = std::ranges::any_of(layout.unloaded, [&](const std::string& prefix) {
       return tensor.name.starts_with(prefix);
@@ -233,7 +234,7 @@ ComponentMemory measure_component(std::string name, const std::vector<tensor::Te
     };
     spread += spread_of(false);
     small_tiles_spread += spread_of(true);
-    if (is_doubled && form.splits && layout.keeps_splits) frugal_spread += more;
+    if (is_doubled && form.splits && layout.keeps_splits) low_memory_spread += more;
     const std::string_view scope = layer_of(tensor.name, layout.layers);
     if (scope.empty()) {
       kept += bytes;
@@ -251,7 +252,7 @@ ComponentMemory measure_component(std::string name, const std::vector<tensor::Te
           .streamed = layers.empty() ? whole : std::min(whole, kept + layer),
           .spread = spread,
           .small_tiles_spread = small_tiles_spread,
-          .frugal_spread = frugal_spread};
+          .low_memory_spread = low_memory_spread};
 }
 
 }  // namespace kandinsky::pipelines

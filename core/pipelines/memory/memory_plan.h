@@ -19,7 +19,7 @@ struct ComponentMemory {
   /// much of that stays with small tiles, and while memory is saved.
   int64_t spread = 0;
   int64_t small_tiles_spread = 0;
-  int64_t frugal_spread = 0;
+  int64_t low_memory_spread = 0;
 };
 
 enum class Holding : int {
@@ -45,7 +45,7 @@ struct StageMemory {
 
 struct StagePlan {
   std::vector<Holding> holdings;  ///< of each component, while this stage runs
-  bool is_frugal = false;         ///< it saves memory while it works
+  bool is_low_memory = false;     ///< it saves memory while it works
   bool has_small_tiles = false;   ///< it saves some: see Placement::small_tiles
   bool is_at_once = false;        ///< it works on several images at once
   int64_t peak = 0;               ///< bytes in memory at most, with `base`

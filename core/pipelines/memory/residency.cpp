@@ -46,7 +46,7 @@ void Residency::enter(NeedsNow needs_now, int64_t max_memory, const Monitor& mon
   needs_ = std::move(needs);
   max_memory_ = max_memory;
   // Nothing to say of a plan that changes nothing. Working sparingly rounds differently.
-  if (plan_.holds_everything && std::ranges::none_of(plan_.stages, &StagePlan::is_frugal) &&
+  if (plan_.holds_everything && std::ranges::none_of(plan_.stages, &StagePlan::is_low_memory) &&
       std::ranges::none_of(plan_.stages, &StagePlan::has_small_tiles)) {
     return;
   }
@@ -84,9 +84,9 @@ bool Residency::make_room(size_t index) {
   return stage->holdings[index] == Holding::kStreamed;
 }
 
-bool Residency::is_frugal(size_t index) const {
+bool Residency::is_low_memory(size_t index) const {
   const StagePlan* stage = stage_of(index);
-  return stage != nullptr && stage->is_frugal;
+  return stage != nullptr && stage->is_low_memory;
 }
 
 bool Residency::has_small_tiles(size_t index) const {

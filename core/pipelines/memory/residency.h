@@ -54,7 +54,7 @@ class Residency {
   bool make_room(size_t index);
 
   /// Whether the component's stage is to save memory while it works.
-  bool is_frugal(size_t index) const;
+  bool is_low_memory(size_t index) const;
 
   /// Whether it is to have small tiles.
   bool has_small_tiles(size_t index) const;

@@ -39,12 +39,12 @@ constexpr int64_t kGuidingRows = 2;
 constexpr int64_t kTokens = nn::kImageTokens + text::kDefaultMaxLength;
 constexpr int64_t kUNetFixed = 170 * kMegabyte;
 constexpr int64_t kUNetMaps = 31;
-constexpr int64_t kUNetFrugalFixed = 110 * kMegabyte;
-constexpr int64_t kUNetFrugalMaps = 28;
+constexpr int64_t kUNetLowMemoryFixed = 110 * kMegabyte;
+constexpr int64_t kUNetLowMemoryMaps = 28;
 
 /// MoVQ's decoder; its encoder takes less. Maps as a whole: without bands of rows.
 constexpr int64_t kMovqFixed = 150 * kMegabyte;
-constexpr int64_t kMovqFrugalFixed = 100 * kMegabyte;
+constexpr int64_t kMovqLowMemoryFixed = 100 * kMegabyte;
 constexpr double kMovqMaps = 3.2;
 constexpr int64_t kMovqWholeFixed = 550 * kMegabyte;
 constexpr double kMovqWholeMaps = 6.4;
@@ -129,9 +129,9 @@ MemoryNeeds memory_needs(const std::vector<ComponentMemory>& components,
                             .small_tiles_work = small_tiles_work(used, work),
                             .at_once_work = (sizes.images_at_once - 1) * work_of_another});
   };
-  // A frugal network is loaded without what takes more memory.
+  // A network in low-memory mode is loaded without what takes more memory.
   const auto freed = [&](size_t index) {
-    return components[index].spread - components[index].frugal_spread;
+    return components[index].spread - components[index].low_memory_spread;
   };
   const auto scratch = [&](size_t index) {
     return components[index].spread > 0 ? kWinogradScratch : 0;
@@ -158,7 +158,7 @@ MemoryNeeds memory_needs(const std::vector<ComponentMemory>& components,
     const int64_t kept = job.kept_features * map * widths[widths.size() > 1 ? 1 : 0] / widths[0] +
                          more_rows(sizes, job);
     add("denoising", {indices.unet}, kUNetFixed + scratch(indices.unet) + kUNetMaps * map + kept,
-        kUNetFrugalFixed + kUNetFrugalMaps * map + kept - freed(indices.unet),
+        kUNetLowMemoryFixed + kUNetLowMemoryMaps * map + kept - freed(indices.unet),
         kAnotherFixed + scratch(indices.unet) + kUNetMaps * map + pair_of_rows(sizes, job));
     // A step takes half as long again without the filtering; loading all others, as long as one.
     needs.stages.back().repeats = true;
@@ -176,7 +176,7 @@ MemoryNeeds memory_needs(const std::vector<ComponentMemory>& components,
     const int64_t images = kBytesPerPixel * pixels * job.batch_size;
     add(job.decodes ? "decoding" : "encoding", {indices.movq},
         (has_bands ? kMovqFixed : kMovqWholeFixed) + scratch(indices.movq) + images + maps,
-        kMovqFrugalFixed + images + maps - freed(indices.movq),
+        kMovqLowMemoryFixed + images + maps - freed(indices.movq),
         kAnotherFixed + scratch(indices.movq) + maps);
   }
   return needs;

@@ -88,7 +88,7 @@ TEST_F(ComponentTest, WhatASparingJobLeftOutIsThereAgainForTheNext) {
   Component<FakeNetwork> network = component(at::kFloat);
   network.join(residency, "movq");
   const ComponentMemory memory = residency.components().front();
-  ASSERT_GT(memory.spread, memory.frugal_spread);
+  ASSERT_GT(memory.spread, memory.low_memory_spread);
   constexpr int64_t kWork = 100'000'000;
   const auto enter = [&](int64_t room) {
     residency.enter(
@@ -104,7 +104,7 @@ TEST_F(ComponentTest, WhatASparingJobLeftOutIsThereAgainForTheNext) {
   EXPECT_EQ(network.held_bytes(memory), memory.whole);
   enter(kWork - 1);
   EXPECT_FALSE(network.get(monitor_).splits);
-  EXPECT_EQ(network.held_bytes(memory), memory.whole - memory.spread + memory.frugal_spread);
+  EXPECT_EQ(network.held_bytes(memory), memory.whole - memory.spread + memory.low_memory_spread);
   enter(kWork);
   EXPECT_TRUE(network.get(monitor_).splits);
 }

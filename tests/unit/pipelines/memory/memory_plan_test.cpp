@@ -33,7 +33,7 @@ TEST(MemoryPlan, HoldsEverythingWhereItFits) {
   const MemoryPlan plan = plan_memory(needs(), kAll + 900);
   EXPECT_TRUE(plan.holds_everything);
   EXPECT_EQ(plan.peak(), kAll + 900);
-  for (const StagePlan& stage : plan.stages) EXPECT_FALSE(stage.is_frugal);
+  for (const StagePlan& stage : plan.stages) EXPECT_FALSE(stage.is_low_memory);
   EXPECT_EQ(holding(plan, 3, kPrior), Holding::kWhole);
   EXPECT_EQ(holding(plan, 3, kOther), Holding::kFreed);
   EXPECT_EQ(holding(plan_memory(needs(), kAll + 900 + 2460), 3, kOther), Holding::kWhole);
@@ -42,8 +42,8 @@ TEST(MemoryPlan, HoldsEverythingWhereItFits) {
 TEST(MemoryPlan, WorksInBandsRatherThanLoadAgain) {
   const MemoryPlan plan = plan_memory(needs(), kAll + 899);
   EXPECT_TRUE(plan.holds_everything);
-  EXPECT_TRUE(plan.stages[3].is_frugal);
-  EXPECT_FALSE(plan.stages[2].is_frugal);
+  EXPECT_TRUE(plan.stages[3].is_low_memory);
+  EXPECT_FALSE(plan.stages[2].is_low_memory);
   EXPECT_EQ(plan.peak(), kAll + 400);
 }
 
@@ -53,11 +53,11 @@ TEST(MemoryPlan, TakesSmallTilesRatherThanNone) {
   decoding.small_tiles_work = 600;
   const MemoryPlan small = plan_memory(tiled, kAll + 600);
   EXPECT_TRUE(small.stages[3].has_small_tiles);
-  EXPECT_FALSE(small.stages[3].is_frugal);
+  EXPECT_FALSE(small.stages[3].is_low_memory);
   EXPECT_EQ(small.peak(), kAll + 600);
-  const MemoryPlan frugal = plan_memory(tiled, kAll + 599);
-  EXPECT_FALSE(frugal.stages[3].has_small_tiles);
-  EXPECT_TRUE(frugal.stages[3].is_frugal);
+  const MemoryPlan low_memory = plan_memory(tiled, kAll + 599);
+  EXPECT_FALSE(low_memory.stages[3].has_small_tiles);
+  EXPECT_TRUE(low_memory.stages[3].is_low_memory);
   EXPECT_FALSE(plan_memory(tiled, kAll + 900).stages[3].has_small_tiles);
   EXPECT_EQ(describe_stages(small, tiled)[3].substr(0, 9), "decoding ");
   EXPECT_TRUE(describe_stages(small, tiled)[3].ends_with(" somewhat sparingly"));
@@ -74,14 +74,14 @@ TEST(MemoryPlan, FreesOthersRatherThanRepeatSlowly) {
   MemoryNeeds long_work = needs();
   StageMemory& denoising = long_work.stages[2];
   denoising.work = 1000;
-  EXPECT_TRUE(plan_memory(long_work, kAll + 999).stages[2].is_frugal);
+  EXPECT_TRUE(plan_memory(long_work, kAll + 999).stages[2].is_low_memory);
   denoising.repeats = true;
   const MemoryPlan plan = plan_memory(long_work, kAll + 999);
-  EXPECT_FALSE(plan.stages[2].is_frugal);
+  EXPECT_FALSE(plan.stages[2].is_low_memory);
   EXPECT_EQ(holding(plan, 2, kPrior), Holding::kFreed);
   EXPECT_EQ(holding(plan, 2, kTexts), Holding::kWhole);
   EXPECT_FALSE(plan.holds_everything);
-  EXPECT_TRUE(plan_memory(long_work, 300 + 2460 + 999).stages[2].is_frugal)
+  EXPECT_TRUE(plan_memory(long_work, 300 + 2460 + 999).stages[2].is_low_memory)
       << "alone it is too much";
 }
 
@@ -93,7 +93,7 @@ TEST(MemoryPlan, FreesWhatDoesNotFitBesideAStage) {
   EXPECT_EQ(holding(plan, 3, kPrior), Holding::kFreed);
   EXPECT_EQ(holding(plan, 3, kUNet), Holding::kWhole);
   EXPECT_EQ(holding(plan, 3, kTexts), Holding::kWhole);
-  EXPECT_FALSE(plan.stages[3].is_frugal) << "alone there is room for full speed";
+  EXPECT_FALSE(plan.stages[3].is_low_memory) << "alone there is room for full speed";
 }
 
 TEST(MemoryPlan, HoldsOneStageAtATime) {
@@ -120,7 +120,7 @@ TEST(MemoryPlan, TakesTheSmallestBudgetAndNamesIt) {
   const MemoryPlan plan = plan_memory(needs(), kLeast);
   EXPECT_EQ(plan.peak(), kLeast);
   EXPECT_EQ(holding(plan, 1, kPrior), Holding::kStreamed);
-  EXPECT_TRUE(plan.stages[3].is_frugal);
+  EXPECT_TRUE(plan.stages[3].is_low_memory);
   MemoryNeeds real = needs();
   for (ComponentMemory& component : real.components) {
     component.whole *= 1'000'000;
@@ -141,8 +141,8 @@ TEST(MemoryPlan, KeepsEveryStageWithinAnyBudget) {
     for (size_t i = 0; i < plan.stages.size(); ++i) {
       const StageMemory& stage = needed.stages[i];
       const StagePlan& planned = plan.stages[i];
-      ASSERT_FALSE(planned.is_frugal && planned.has_small_tiles) << stage.name;
-      int64_t bytes = needed.base + (planned.is_frugal         ? stage.least_work
+      ASSERT_FALSE(planned.is_low_memory && planned.has_small_tiles) << stage.name;
+      int64_t bytes = needed.base + (planned.is_low_memory     ? stage.least_work
                                      : planned.has_small_tiles ? *stage.small_tiles_work
                                                                : stage.work);
       if (planned.is_at_once) bytes += stage.at_once_work;
@@ -253,10 +253,10 @@ TEST(MeasureComponent, CountsTheSumsOfWinogradsFilteringUnlessStreamed) {
   EXPECT_EQ(component.whole - plain, 27 * kOne) << "36 instead of 9 for the second; 9 for the last";
   EXPECT_EQ(component.spread, 27 * kOne);
   EXPECT_EQ(component.small_tiles_spread, 7 * kOne) << "16 for the second, the last as before";
-  EXPECT_EQ(component.frugal_spread, 0);
+  EXPECT_EQ(component.low_memory_spread, 0);
 
   layout.keeps_splits = true;
-  EXPECT_EQ(measure_component("m", tensors, layout, form).frugal_spread, 7 * kOne)
+  EXPECT_EQ(measure_component("m", tensors, layout, form).low_memory_spread, 7 * kOne)
       << "while memory is saved the last one is split: 16 again";
 }
 
