@@ -106,7 +106,7 @@ MemoryPlan plan_memory(const MemoryNeeds& needs, int64_t budget) {
 
   MemoryPlan plan{.budget = budget, .stages = {}, .holds_everything = true};
   for (const StageMemory& stage : needs.stages) {
-    // Once, working sparingly costs less time than loading again, so it comes before freeing
+    // Once, low-memory mode costs less time than loading again, so it comes before freeing
     // others.
     const bool all_fit = all + stage.least_work <= budget && !stage.repeats;
     int64_t own = needs.base;
@@ -164,8 +164,8 @@ std::vector<std::string> describe_stages(const MemoryPlan& plan, const MemoryNee
     });
     stages.push_back(fmt::format("{} {}{}{}", stage.name, format_bytes(planned.peak),
                                  is_streamed ? " layer by layer" : "",
-                                 planned.is_low_memory     ? " sparingly"
-                                 : planned.has_small_tiles ? " somewhat sparingly"
+                                 planned.is_low_memory     ? " in low-memory mode"
+                                 : planned.has_small_tiles ? " in small tiles"
                                                            : ""));
   }
   return stages;

@@ -45,7 +45,7 @@ void Residency::enter(NeedsNow needs_now, int64_t max_memory, const Monitor& mon
   needs_now_ = std::move(needs_now);
   needs_ = std::move(needs);
   max_memory_ = max_memory;
-  // Nothing to say of a plan that changes nothing. Working sparingly rounds differently.
+  // Nothing to say of a plan that changes nothing. Low-memory mode rounds differently.
   if (plan_.holds_everything && std::ranges::none_of(plan_.stages, &StagePlan::is_low_memory) &&
       std::ranges::none_of(plan_.stages, &StagePlan::has_small_tiles)) {
     return;

@@ -60,7 +60,7 @@ TEST(MemoryPlan, TakesSmallTilesRatherThanNone) {
   EXPECT_TRUE(low_memory.stages[3].is_low_memory);
   EXPECT_FALSE(plan_memory(tiled, kAll + 900).stages[3].has_small_tiles);
   EXPECT_EQ(describe_stages(small, tiled)[3].substr(0, 9), "decoding ");
-  EXPECT_TRUE(describe_stages(small, tiled)[3].ends_with(" somewhat sparingly"));
+  EXPECT_TRUE(describe_stages(small, tiled)[3].ends_with(" in small tiles"));
   // Of weights they may save more than the work takes.
   tiled.stages[2].work = 900;
   tiled.stages[2].least_work = -1000;
@@ -197,7 +197,7 @@ TEST(MemoryPlan, IsToldInWords) {
   const std::string text = describe(plan_memory(real, 1'300'000'000), real);
   EXPECT_EQ(text,
             "layers are read when they are needed, 1.25 GB at most (texts 1.25 GB, prior 740 MB "
-            "layer by layer, denoising 1.14 GB layer by layer, decoding 840 MB sparingly).");
+            "layer by layer, denoising 1.14 GB layer by layer, decoding 840 MB in low-memory mode).");
   EXPECT_NE(describe(plan_memory(real, 9'000'000'000), real).find("everything stays loaded, 6.69"),
             std::string::npos);
 }
