@@ -5,6 +5,7 @@
 #include <ATen/ops/pad.h>
 
 #include <array>
+#include <optional>
 
 #include "nn/kernels/onednn.h"
 #include "nn/layers/map_tokens.h"
@@ -43,6 +44,13 @@ at::Tensor weight_of(const tensor::Weights& weights, const ConvShape& shape) {
   return is_laid_out_anew ? weights.lend("weight", sizes) : weights.take("weight", sizes);
 }
 
+template <typename... Functions>
+struct Overloaded : Functions... {
+  using Functions::operator()...;
+};
+template <typename... Functions>
+Overloaded(Functions...) -> Overloaded<Functions...>;
+
 }  // namespace
 
 Conv2d::Conv2d(const tensor::Weights& weights, const ConvShape& shape, Bias bias)
@@ -56,18 +64,19 @@ Conv2d::Conv2d(const at::Tensor& weight, const at::Tensor& bias, const ConvShape
       out_channels_(shape.out_channels),
       stride_(shape.stride),
       padding_(shape.padding),
-      is_pointwise_(is_pointwise(shape)),
-      is_packed_(onednn::can_pack(placement)),
-      is_fused_(is_packed_ && placement.speedups.fused_operations) {
+      is_fused_(onednn::can_pack(placement) && placement.speedups.fused_operations),
+      kernel_(choose_kernel(weight, bias, shape, placement)) {}
+
+Conv2d::Kernel Conv2d::choose_kernel(const at::Tensor& weight, const at::Tensor& bias,
+                                     const ConvShape& shape, const tensor::Placement& placement) {
   if (const auto tiling = tiling_for(shape, placement)) {
-    winograd_.emplace(weight, bias, *tiling);
-  } else if (!is_packed_) {
-    weight_ = weight.contiguous(at::MemoryFormat::ChannelsLast);
-  } else if (is_pointwise_) {
-    weight_ = onednn::pack_linear(weight.flatten(1));
-  } else {
-    kernel_ = onednn::PackedKernel(weight, {stride_, padding_, padding_});
+    return WinogradConv2d(weight, bias, *tiling);
   }
+  if (!onednn::can_pack(placement)) {
+    return Plain{weight.contiguous(at::MemoryFormat::ChannelsLast)};
+  }
+  if (is_pointwise(shape)) return Pointwise{onednn::pack_linear(weight.flatten(1))};
+  return onednn::PackedKernel(weight, {shape.stride, shape.padding, shape.padding});
 }
 
 at::Tensor Conv2d::operator()(const at::Tensor& x, PaddingMode mode) const {
@@ -93,19 +102,23 @@ at::Tensor Conv2d::convolve(const at::Tensor& x, const at::Tensor& residual, Pad
       is_padded_before ? pad_map(x, {padding_, padding_, row_padding, row_padding}, mode) : x;
   const int64_t rows = is_padded_before ? 0 : row_padding;
   const int64_t columns = is_padded_before ? 0 : padding_;
-  if (!is_packed_) return at::conv2d(map, weight_, bias_, {stride_, stride_}, {rows, columns});
-  return packed_convolve(map, residual, rows, columns);
-}
-
-at::Tensor Conv2d::packed_convolve(const at::Tensor& x, const at::Tensor& residual,
-                                   int64_t row_padding, int64_t column_padding) const {
-  if (winograd_) return (*winograd_)(x, residual, row_padding, column_padding);
-  if (!is_pointwise_)
-    return onednn::convolution(x, kernel_.for_maps(x), bias_,
-                               {stride_, row_padding, column_padding}, {.addend = residual});
-  const at::Tensor addend = residual.defined() ? map_to_tokens(residual) : residual;
-  return tokens_to_map(onednn::linear(map_to_tokens(x), weight_, bias_, {.addend = addend}),
-                       x.size(2), x.size(3));
+  const auto run = Overloaded{
+      [&](const Plain& kernel) {
+        return at::conv2d(map, kernel.weight, bias_, {stride_, stride_}, {rows, columns});
+      },
+      [&](const Pointwise& kernel) {
+        const at::Tensor addend = residual.defined() ? map_to_tokens(residual) : residual;
+        return tokens_to_map(
+            onednn::linear(map_to_tokens(map), kernel.weight, bias_, {.addend = addend}),
+            map.size(2), map.size(3));
+      },
+      [&](const onednn::PackedKernel& kernel) {
+        return onednn::convolution(map, kernel.for_maps(map), bias_, {stride_, rows, columns},
+                                   {.addend = residual});
+      },
+      [&](const WinogradConv2d& kernel) { return kernel(map, residual, rows, columns); },
+  };
+  return std::visit(run, kernel_);
 }
 
 }  // namespace kandinsky::nn

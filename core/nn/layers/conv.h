@@ -2,7 +2,7 @@
 
 #include <ATen/core/Tensor.h>
 
-#include <optional>
+#include <variant>
 
 #include "nn/kernels/onednn.h"
 #include "nn/kernels/winograd.h"
@@ -65,19 +65,23 @@ class Conv2d {
   /// row_padding: what is still to be added above and below.
   at::Tensor convolve(const at::Tensor& x, const at::Tensor& residual, PaddingMode mode,
                       int64_t row_padding) const;
-  at::Tensor packed_convolve(const at::Tensor& x, const at::Tensor& residual, int64_t row_padding,
-                             int64_t column_padding) const;
 
-  at::Tensor weight_;            ///< of one place alone, or not packed
-  onednn::PackedKernel kernel_;  ///< of several places, packed
+  struct Plain {  ///< by LibTorch's own operator
+    at::Tensor weight;
+  };
+  struct Pointwise {  ///< each position alone: a packed linear layer
+    at::Tensor weight;
+  };
+  using Kernel = std::variant<Plain, Pointwise, onednn::PackedKernel, WinogradConv2d>;
+  static Kernel choose_kernel(const at::Tensor& weight, const at::Tensor& bias,
+                              const ConvShape& shape, const tensor::Placement& placement);
+
   at::Tensor bias_;
   int64_t out_channels_;
   int64_t stride_;
   int64_t padding_;
-  bool is_pointwise_;  ///< each place alone: a linear layer
-  bool is_packed_;
-  bool is_fused_;
-  std::optional<WinogradConv2d> winograd_;  ///< instead of both
+  bool is_fused_;  ///< the kernel adds the residual
+  Kernel kernel_;
 };
 
 }  // namespace kandinsky::nn
