@@ -12,79 +12,19 @@
 #include "base/error.h"
 #include "base/utf8.h"
 #include "engine/generate.h"
-#include "pipelines/text/encode_text.h"
 #include "tensor/bridge.h"
-#include "tensor/recycled.h"
+#include "tensor/run_context.h"
 #include "tensor/team.h"
-#include "text/tokens.h"
 
 namespace kandinsky::engine {
 
 using pipelines::Embeds;
-using pipelines::JobOutline;
+using pipelines::job_of;
 using pipelines::Monitor;
 using pipelines::Pipeline;
 using pipelines::Source;
 
 namespace {
-
-/// With more conditions an image has more calls of the UNet, each of one at least.
-int64_t kept_features(const DenoiseRequest& request) {
-  if (request.cache_interval == 1) return 0;
-  return static_cast<int64_t>(std::max(request.seeds.size(), request.conditions.size()));
-}
-
-/// A job that generates, and may start from images.
-JobOutline outline(const DenoiseRequest& request, const SourceRequest* source = nullptr) {
-  const auto batch_size = static_cast<int64_t>(request.seeds.size());
-  return {.denoises = true,
-          .encodes = source != nullptr,
-          .decodes = true,
-          .has_mask = request.mask.defined() || (source != nullptr && !source->masks.empty()),
-          .mask_method = request.mask_method,
-          .width = request.width,
-          .height = request.height,
-          .batch_size = batch_size,
-          .kept_features = kept_features(request),
-          .rows = batch_size,
-          .negative_rows = batch_size};
-}
-
-JobOutline with_texts(JobOutline job, const PromptRequest& prompts) {
-  job.encodes_texts = prompts.wants_embeds || prompts.wants_negative_embeds;
-  job.needs_zero_image = prompts.wants_negative_embeds;
-  job.rows = job.negative_rows = static_cast<int64_t>(prompts.prompts.size());
-  const pipelines::TextOptions options{.parse_weights = prompts.parse_weights,
-                                       .long_prompts = prompts.long_prompts};
-  const auto most_chunks = [&](const std::vector<std::string>& texts) {
-    int64_t most = 1;
-    for (const std::string& text : texts)
-      most = std::max(most, pipelines::most_chunks(text, options));
-    return most;
-  };
-  const int64_t negative_chunks = most_chunks(prompts.negative_prompts);
-  job.text_tokens =
-      text::kDefaultMaxLength * std::max(most_chunks(prompts.prompts), negative_chunks);
-  // What the prior steers away from is read in chunks, too; it leads to one of the prompt's, or to
-  // a negative.
-  job.prior_rows =
-      2 + (prompts.negative_prior_prompts.empty() ? negative_chunks
-                                                  : most_chunks(prompts.negative_prior_prompts));
-  return job;
-}
-
-JobOutline with_embeds(JobOutline job, const Embeds& embeds, const Embeds* negative_embeds) {
-  const auto tokens = [](const Embeds& of) {
-    const at::Tensor* const states = of.find("text_encoder_hidden_states");
-    return states != nullptr && states->dim() == 3 ? states->size(1) : 0;
-  };
-  job.rows = embeds.batch_size();
-  job.text_tokens = tokens(embeds);
-  job.negative_rows = negative_embeds == nullptr ? 0 : negative_embeds->batch_size();
-  if (negative_embeds != nullptr)
-    job.text_tokens = std::max(job.text_tokens, tokens(*negative_embeds));
-  return job;
-}
 
 /// On another device the precision is chosen anew: one that suits a GPU may be none for a CPU.
 tensor::Placement prior_placement(tensor::Placement placement, const EngineOptions& options) {
@@ -189,7 +129,8 @@ auto Engine::run(const Body& body) {
   const at::ThreadLocalState callers;
   const tensor::TeamGuard team;
   const tensor::JobGuard guard;
-  const tensor::RecyclingGuard recycling;
+  const tensor::RunScope scope(
+      [](tensor::RunContext& context) { context.arena = tensor::make_arena(); });
   const auto say = under(callers, on_message_);
   // Remarks quote prompts and names, which come from files and pages of others.
   const auto say_quoted = [&say](const std::string& message) {
@@ -201,7 +142,8 @@ auto Engine::run(const Body& body) {
   return body(monitor);
 }
 
-void Engine::plan(const JobOutline& job, const Monitor& monitor) {
+void Engine::begin(const pipelines::Job& job, const Monitor& monitor) {
+  pipeline_->check(job);
   pipeline_->plan_memory(job, max_memory_, monitor);
 }
 
@@ -211,15 +153,14 @@ void Engine::set_message_sink(Monitor::MessageSink sink) { on_message_ = std::mo
 
 Pipeline::EncodedPrompts Engine::encode_prompts(const PromptRequest& request) {
   return run([&](const Monitor& monitor) {
-    pipeline_->check(request);
-    plan(with_texts({}, request), monitor);
+    begin({.prompts = &request}, monitor);
     return pipeline_->encode_prompts(request, monitor);
   });
 }
 
 Embeds Engine::encode_images(const std::vector<io::Image>& images) {
   return run([&](const Monitor& monitor) {
-    plan({.encodes_images = true}, monitor);
+    begin({.images = &images}, monitor);
     return pipeline_->encode_images(images, monitor);
   });
 }
@@ -227,10 +168,10 @@ Embeds Engine::encode_images(const std::vector<io::Image>& images) {
 at::Tensor Engine::denoise(const Embeds& embeds, const Embeds* negative_embeds,
                            const DenoiseRequest& request) {
   return run([&](const Monitor& monitor) {
-    pipeline_->check(embeds, negative_embeds, request);
-    JobOutline job = with_embeds(outline(request), embeds, negative_embeds);
-    job.decodes = false;
-    plan(job, monitor);
+    pipelines::Job job = job_of(request);
+    job.embeds = &embeds;
+    job.negative_embeds = negative_embeds;
+    begin(job, monitor);
     return pipeline_->denoise(embeds, negative_embeds, request, monitor).contiguous();
   });
 }
@@ -238,9 +179,12 @@ at::Tensor Engine::denoise(const Embeds& embeds, const Embeds* negative_embeds,
 void Engine::decode(const at::Tensor& latents, int64_t width, int64_t height, bool tiling,
                     uint8_t* images) {
   run([&](const Monitor& monitor) {
-    if (tiling) geometry().check_tiling(width, height);
-    plan({.decodes = true, .width = width, .height = height, .batch_size = latents.size(0)},
-         monitor);
+    begin({.decodes = true,
+           .width = width,
+           .height = height,
+           .batch_size = latents.size(0),
+           .tiling = tiling},
+          monitor);
     tensor::to_images(pipeline_->decode(latents, tiling, monitor), height, width, images);
   });
 }
@@ -248,9 +192,13 @@ void Engine::decode(const at::Tensor& latents, int64_t width, int64_t height, bo
 at::Tensor Engine::encode(const uint8_t* images, int64_t batch_size, int64_t width, int64_t height,
                           bool tiling) {
   return run([&](const Monitor& monitor) {
-    if (tiling) geometry().check_tiling(width, height);
+    begin({.encodes = true,
+           .width = width,
+           .height = height,
+           .batch_size = batch_size,
+           .tiling = tiling},
+          monitor);
     const auto [latent_height, latent_width] = geometry().latent_size(width, height);
-    plan({.encodes = true, .width = width, .height = height, .batch_size = batch_size}, monitor);
     const at::Tensor pixels = tensor::from_images(images, batch_size, height, width);
     const int64_t factor = geometry().latent_factor;
     const at::Tensor whole =
@@ -262,9 +210,10 @@ at::Tensor Engine::encode(const uint8_t* images, int64_t batch_size, int64_t wid
 void Engine::text_to_image(const PromptRequest& prompts, const DenoiseRequest& request,
                            uint8_t* images) {
   run([&](const Monitor& monitor) {
-    pipeline_->check(prompts);
-    pipeline_->check(request);
-    plan(with_texts(outline(request), prompts), monitor);
+    pipelines::Job job = job_of(request);
+    job.prompts = &prompts;
+    job.decodes = true;
+    begin(job, monitor);
     const auto [embeds, negative_embeds] = pipeline_->encode_prompts(prompts, monitor);
     engine::generate(*pipeline_, embeds, &negative_embeds, request, monitor, images);
   });
@@ -273,11 +222,15 @@ void Engine::text_to_image(const PromptRequest& prompts, const DenoiseRequest& r
 void Engine::image_to_image(const PromptRequest& prompts, const DenoiseRequest& request,
                             const SourceRequest& source, uint8_t* images) {
   run([&](const Monitor& monitor) {
-    pipeline_->check(prompts);
-    const Source prepared = pipelines::prepare_source(*pipeline_, source, request, monitor);
+    const DenoiseRequest whole = pipelines::with_stand_ins(geometry(), source, request);
+    pipelines::Job job = job_of(whole);
+    job.prompts = &prompts;
+    job.encodes = job.decodes = true;
+    pipeline_->check(job);
+    const Source prepared = pipelines::prepare_source(geometry(), source, whole, monitor);
     Pipeline::EncodedPrompts encoded;
     if (!prepared.unchanged) {
-      plan(with_texts(outline(request, &source), prompts), monitor);
+      pipeline_->plan_memory(job, max_memory_, monitor);
       encoded = pipeline_->encode_prompts(prompts, monitor);
     }
     engine::generate_from(*pipeline_, prepared, encoded.embeds, &encoded.negative_embeds, request,
@@ -288,18 +241,23 @@ void Engine::image_to_image(const PromptRequest& prompts, const DenoiseRequest& 
 void Engine::generate(const Embeds& embeds, const Embeds* negative_embeds,
                       const DenoiseRequest& request, const SourceRequest* source, uint8_t* images) {
   run([&](const Monitor& monitor) {
+    const auto job_with = [&](const DenoiseRequest& whole) {
+      pipelines::Job job = job_of(whole);
+      job.embeds = &embeds;
+      job.negative_embeds = negative_embeds;
+      job.encodes = source != nullptr;
+      job.decodes = true;
+      return job;
+    };
     if (source == nullptr) {
-      pipeline_->check(embeds, negative_embeds, request);
-      plan(with_embeds(outline(request), embeds, negative_embeds), monitor);
+      begin(job_with(request), monitor);
       engine::generate(*pipeline_, embeds, negative_embeds, request, monitor, images);
       return;
     }
-    const Source prepared = pipelines::prepare_source(*pipeline_, *source, request, monitor);
-    if (!prepared.unchanged) {
-      pipeline_->check(embeds, negative_embeds,
-                       pipelines::with_stand_ins(geometry(), *source, request));
-      plan(with_embeds(outline(request, source), embeds, negative_embeds), monitor);
-    }
+    const DenoiseRequest whole = pipelines::with_stand_ins(geometry(), *source, request);
+    pipeline_->check(job_with(whole));
+    const Source prepared = pipelines::prepare_source(geometry(), *source, whole, monitor);
+    if (!prepared.unchanged) pipeline_->plan_memory(job_with(whole), max_memory_, monitor);
     engine::generate_from(*pipeline_, prepared, embeds, negative_embeds, request, monitor, images);
   });
 }
@@ -309,16 +267,19 @@ pipelines::MemorySummary Engine::describe_memory(int64_t width, int64_t height,
   const tensor::TeamGuard team;
   const tensor::JobGuard guard;
   check_batch_size(batch_size);
-  return pipeline_->describe_memory({.encodes_texts = true,
-                                     .needs_zero_image = true,
-                                     .denoises = true,
-                                     .decodes = true,
-                                     .width = width,
-                                     .height = height,
-                                     .batch_size = batch_size,
-                                     .rows = batch_size,
-                                     .negative_rows = batch_size},
-                                    max_memory_);
+  const auto count = static_cast<size_t>(batch_size);
+  PromptRequest prompts;
+  prompts.prompts.resize(count);
+  prompts.seeds.resize(count);
+  DenoiseRequest request;
+  request.width = static_cast<int>(width);
+  request.height = static_cast<int>(height);
+  request.seeds.resize(count);
+  pipelines::Job job = job_of(request);
+  job.prompts = &prompts;
+  job.decodes = true;
+  pipeline_->check(job);
+  return pipeline_->describe_memory(job, max_memory_);
 }
 
 void Engine::unload() { pipeline_->unload(); }

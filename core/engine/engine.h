@@ -87,7 +87,8 @@ class Engine {
   /// Runs the body under the guards of a job.
   template <typename Body>
   auto run(const Body& body);
-  void plan(const pipelines::JobOutline& job, const pipelines::Monitor& monitor);
+  /// Checks the job and plans its memory.
+  void begin(const pipelines::Job& job, const pipelines::Monitor& monitor);
 
   tensor::ChosenPlacement placement_;
   int64_t max_memory_ = 0;

@@ -10,7 +10,6 @@ using pipelines::Pipeline;
 
 void generate(Pipeline& pipeline, const Embeds& embeds, const Embeds* negative_embeds,
               const DenoiseRequest& request, const Monitor& monitor, uint8_t* images) {
-  pipeline.check(request);
   const at::Tensor latents = pipeline.denoise(embeds, negative_embeds, request, monitor);
   tensor::to_images(pipeline.decode(latents, request.tiling, monitor), request.height,
                     request.width, images);

@@ -26,8 +26,9 @@ struct Placements {
 
 struct Family {
   const char* name;
-  /// Whether a decoder or prior folder is of this family.
-  bool (*recognizes)(const io::ModelDir& model);
+  /// What a folder is to this family, from its index alone: "model" (a decoder), "inpaint" (its
+  /// counterpart for masks), "prior"; "" for a folder of no part of it.
+  const char* (*role_of)(const io::ModelDir& folder);
   /// Throws Error when the folders or their parts do not fit.
   std::unique_ptr<Pipeline> (*open)(const io::ModelDir& model, const CompanionDirs& companions,
                                     const Placements& placements);

@@ -9,31 +9,10 @@
 #include "options/requests.h"
 #include "pipelines/embeds.h"
 #include "pipelines/geometry.h"
+#include "pipelines/job.h"
 #include "pipelines/monitor.h"
-#include "text/tokens.h"
 
 namespace kandinsky::pipelines {
-
-/// What a job is going to do, as far as memory is concerned.
-struct JobOutline {
-  bool encodes_texts = false;
-  bool encodes_images = false;  ///< for their embeds
-  bool needs_zero_image = false;
-  bool denoises = false;
-  bool encodes = false;
-  bool decodes = false;
-  bool has_mask = false;
-  MaskMethod mask_method = MaskMethod::kAuto;
-  int64_t width = 0;  ///< pixels, as is height; unused by a job of embeds alone
-  int64_t height = 0;
-  int64_t batch_size = 1;
-  int64_t kept_features = 0;  ///< that the feature cache holds at most, each of a pair of samples
-  /// Rows of embeds that guide the images, and of negative ones.
-  int64_t rows = 1;
-  int64_t negative_rows = 1;
-  int64_t text_tokens = text::kDefaultMaxLength;  ///< of the longest row
-  int64_t prior_rows = 3;  ///< of one run of the prior: what it leads to, and away from
-};
 
 /// A memory plan in few words.
 struct MemorySummary {
@@ -44,7 +23,7 @@ struct MemorySummary {
   std::string text;
 };
 
-/// One opened model: the arrows from texts to images. Weights are loaded by the first call that
+/// One opened model: its stages from texts to images. Weights are loaded by the first call that
 /// needs them. Not thread-safe. Latents and embeds are fp32 on the CPU; rows never influence each
 /// other.
 class Pipeline {
@@ -56,25 +35,19 @@ class Pipeline {
   /// The folder of the inpainting model; empty if there is none.
   virtual std::string_view inpaint_path() const = 0;
 
+  /// Throws Error(kInvalidArgument) for a job that cannot be done, so that it fails before any
+  /// work. What follows takes requests of jobs that were checked, and asks nothing again.
+  virtual void check(const Job& job) const = 0;
+
   struct EncodedPrompts {
     Embeds embeds;
     Embeds negative_embeds;
   };
-  virtual void check(const PromptRequest& request) const = 0;
   virtual EncodedPrompts encode_prompts(const PromptRequest& request, const Monitor& monitor) = 0;
 
   /// Embeds of images instead of texts: image_embeds is what the image encoder sees, the text
   /// part that of the empty text. One row per image.
   virtual Embeds encode_images(const std::vector<io::Image>& images, const Monitor& monitor) = 0;
-
-  /// Throws Error(kInvalidArgument) for settings with which denoise() would refuse, so that a whole
-  /// task fails before its first step.
-  virtual void check(const DenoiseRequest& request) const = 0;
-
-  /// The same, and for embeds that do not fit the request. negative_embeds may be null when
-  /// guidance is off.
-  virtual void check(const Embeds& embeds, const Embeds* negative_embeds,
-                     const DenoiseRequest& request) const = 0;
 
   /// negative_embeds may be null when guidance is off. Returns latents [B, C, h, w].
   virtual at::Tensor denoise(const Embeds& embeds, const Embeds* negative_embeds,
@@ -90,10 +63,10 @@ class Pipeline {
   /// once they are loaded. max_memory: bytes that the process may hold for it, 0: what is free.
   /// Says through the monitor when not everything stays loaded. Throws Error(kOutOfMemory) naming
   /// the smallest possible budget for one that is too small.
-  virtual void plan_memory(const JobOutline& job, int64_t max_memory, const Monitor& monitor) = 0;
+  virtual void plan_memory(const Job& job, int64_t max_memory, const Monitor& monitor) = 0;
 
   /// What that plan would be. Throws alike.
-  virtual MemorySummary describe_memory(const JobOutline& job, int64_t max_memory) const = 0;
+  virtual MemorySummary describe_memory(const Job& job, int64_t max_memory) const = 0;
 
   /// Frees all weights.
   virtual void unload() = 0;

@@ -1,4 +1,4 @@
-#include "tensor/recycled.h"
+#include "tensor/arena.h"
 
 #include <ATen/ops/empty.h>
 #include <ATen/ops/from_blob.h>
@@ -10,10 +10,11 @@
 #include <utility>
 #include <vector>
 
+#include "tensor/run_context.h"
+
 namespace kandinsky::tensor {
 
-/// Blocks of memory that no tensor has. Tensors may go on any thread.
-class IdleMemory {
+class Arena {
  public:
   struct Block {
     c10::DataPtr memory;
@@ -39,14 +40,7 @@ class IdleMemory {
 
   void keep(Block block) {
     const std::lock_guard lock(mutex_);
-    if (is_open_) blocks_.emplace(block.bytes, std::move(block));
-  }
-
-  void close() {
-    std::multimap<size_t, Block> all;
-    const std::lock_guard lock(mutex_);
-    is_open_ = false;
-    all.swap(blocks_);
+    blocks_.emplace(block.bytes, std::move(block));
   }
 
  private:
@@ -54,15 +48,12 @@ class IdleMemory {
 
   std::mutex mutex_;
   std::multimap<size_t, Block> blocks_;  ///< by size
-  bool is_open_ = true;
 };
 
 namespace {
 
 /// Smaller ones the allocator keeps itself.
 constexpr size_t kFewestBytes = size_t{1} << 18U;
-
-thread_local std::shared_ptr<IdleMemory> current;
 
 std::vector<int64_t> contiguous_strides(at::IntArrayRef shape) {
   std::vector<int64_t> strides(shape.size(), 1);
@@ -72,41 +63,30 @@ std::vector<int64_t> contiguous_strides(at::IntArrayRef shape) {
 
 /// What a tensor holds.
 struct Loan {
-  std::shared_ptr<IdleMemory> owner;
-  IdleMemory::Block block;
+  std::weak_ptr<Arena> owner;
+  Arena::Block block;
 
   static void end(void* loan) {
     const std::unique_ptr<Loan> own(static_cast<Loan*>(loan));
-    own->owner->keep(std::move(own->block));
+    if (const std::shared_ptr<Arena> owner = own->owner.lock()) owner->keep(std::move(own->block));
   }
 };
 
 }  // namespace
 
-RecyclingGuard::RecyclingGuard() : outer_(std::exchange(current, std::make_shared<IdleMemory>())) {}
-
-RecyclingGuard::~RecyclingGuard() {
-  current->close();
-  current = std::move(outer_);
-}
-
-SharedIdleMemory::SharedIdleMemory() : memory_(current) {}
-
-SharedIdleMemory::Guard::Guard(const SharedIdleMemory& shared)
-    : outer_(std::exchange(current, shared.memory_)) {}
-
-SharedIdleMemory::Guard::~Guard() { current = std::move(outer_); }
+std::shared_ptr<Arena> make_arena() { return std::make_shared<Arena>(); }
 
 at::Tensor recycled(at::IntArrayRef shape, const at::TensorOptions& options,
                     at::MemoryFormat format) {
   const size_t bytes =
       static_cast<size_t>(c10::multiply_integers(shape)) * options.dtype().itemsize();
-  if (!current || !options.device().is_cpu() || bytes < kFewestBytes)
+  const std::shared_ptr<Arena>& arena = run_context().arena;
+  if (!arena || !options.device().is_cpu() || bytes < kFewestBytes)
     return at::empty(shape, options.memory_format(format));
   const std::vector<int64_t> strides = format == at::MemoryFormat::ChannelsLast
                                            ? c10::get_channels_last_strides_2d(shape)
                                            : contiguous_strides(shape);
-  auto loan = std::make_unique<Loan>(Loan{.owner = current, .block = current->take(bytes)});
+  auto loan = std::make_unique<Loan>(Loan{.owner = arena, .block = arena->take(bytes)});
   void* const data = loan->block.memory.get();
   return at::for_blob(data, shape)
       .strides(at::IntArrayRef(strides))

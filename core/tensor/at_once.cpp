@@ -8,27 +8,25 @@
 #include <mutex>
 
 #include "base/error.h"
-#include "tensor/block_end.h"
-#include "tensor/recycled.h"
+#include "tensor/run_context.h"
 
 namespace kandinsky::tensor {
 namespace {
 
-thread_local bool allowed = false;
-
 void run_group(int64_t first, int64_t last, const std::function<void(int64_t)>& piece) {
   const at::ThreadLocalState state;
-  const SharedIdleMemory memory;
-  const std::function<void()> check = current_block_check();
+  const RunContext context = run_context();
   std::atomic<bool> has_failed = false;
   std::mutex mutex;
   std::exception_ptr error;
   at::parallel_for(first, last, 1, [&](int64_t begin, int64_t end) {
     const at::ThreadLocalStateGuard same_state(state);
-    const SharedIdleMemory::Guard same_memory(memory);
-    const BlockCheckGuard same_check([&] {
-      if (has_failed) throw Error(ErrorCode::kCancelled, "another one of the group has failed");
-      if (check) check();
+    const RunScope same_context([&](RunContext& own) {
+      own = context;
+      own.check = [&] {
+        if (has_failed) throw Error(ErrorCode::kCancelled, "another one of the group has failed");
+        if (context.check) context.check();
+      };
     });
     try {
       for (int64_t i = begin; i < end; ++i) piece(i);
@@ -43,10 +41,6 @@ void run_group(int64_t first, int64_t last, const std::function<void(int64_t)>& 
 
 }  // namespace
 
-AtOnceGuard::AtOnceGuard(bool is_allowed) : was_allowed_(allowed) { allowed = is_allowed; }
-
-AtOnceGuard::~AtOnceGuard() { allowed = was_allowed_; }
-
 int64_t most_at_once([[maybe_unused]] int64_t count) {
 #ifdef INTRA_OP_PARALLEL
   const int64_t threads = at::in_parallel_region() ? 1 : at::get_num_threads();
@@ -59,7 +53,7 @@ int64_t most_at_once([[maybe_unused]] int64_t count) {
 void each_at_once(int64_t count, const std::function<void(int64_t)>& piece,
                   const std::function<void(int64_t)>& done) {
   for (int64_t first = 0; first < count;) {
-    const int64_t last = first + (allowed ? most_at_once(count - first) : 1);
+    const int64_t last = first + (run_context().images_at_once ? most_at_once(count - first) : 1);
     if (last - first == 1) {
       piece(first);
     } else {

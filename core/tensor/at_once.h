@@ -8,25 +8,14 @@
 
 namespace kandinsky::tensor {
 
-/// Says, while one exists, whether this thread has the memory to work on several pieces at once.
-class AtOnceGuard {
- public:
-  explicit AtOnceGuard(bool is_allowed);
-  ~AtOnceGuard();
-  AtOnceGuard(const AtOnceGuard&) = delete;
-  AtOnceGuard& operator=(const AtOnceGuard&) = delete;
-
- private:
-  bool was_allowed_;
-};
-
 /// How many of `count` pieces run at once where there is memory for it: one for each thread, or 1
 /// if there are fewer pieces than threads.
 int64_t most_at_once(int64_t count);
 
-/// Calls piece(i) for 0 <= i < count: in order, but as many at once as may be, each under this
-/// thread's guards. After each of those groups, calls done(how many are done) on this thread. An
-/// error ends the others of its group after their next block, and is thrown.
+/// Calls piece(i) for 0 <= i < count: in order, but with RunContext::images_at_once as many at
+/// once as there are threads, all under this thread's context and torch state. After each of those
+/// groups, calls done(how many are done) on this thread. An error ends the others of its group
+/// after their next block, and is thrown.
 void each_at_once(int64_t count, const std::function<void(int64_t)>& piece,
                   const std::function<void(int64_t)>& done = {});
 

@@ -1,4 +1,4 @@
-#include "tensor/block_end.h"
+#include "tensor/run_context.h"
 
 #include <utility>
 
@@ -8,28 +8,24 @@
 namespace kandinsky::tensor {
 namespace {
 
-thread_local bool low_memory = false;
-thread_local const std::function<void()>* check = nullptr;
+thread_local RunContext current;
 
 }  // namespace
 
-LowMemoryGuard::LowMemoryGuard(bool is_low_memory) : was_low_memory_(low_memory) {
-  low_memory = is_low_memory;
+const RunContext& run_context() { return current; }
+
+RunScope::RunScope(const std::function<void(RunContext&)>& change) : outer_(current) {
+  RunContext changed = current;
+  change(changed);
+  current = std::move(changed);
 }
 
-LowMemoryGuard::~LowMemoryGuard() { low_memory = was_low_memory_; }
-
-BlockCheckGuard::BlockCheckGuard(std::function<void()> given)
-    : check_(std::move(given)), outer_(std::exchange(check, &check_)) {}
-
-BlockCheckGuard::~BlockCheckGuard() { check = outer_; }
-
-std::function<void()> current_block_check() { return check != nullptr ? *check : nullptr; }
+RunScope::~RunScope() { current = std::move(outer_); }
 
 void end_block() {
   check_address_space();
-  if (low_memory) trim_heap();
-  if (check != nullptr) (*check)();
+  if (current.low_memory) trim_heap();
+  if (current.check) current.check();
 }
 
 }  // namespace kandinsky::tensor

@@ -1,40 +1,44 @@
-/// What happens between the blocks of a network.
 #pragma once
 
 #include <functional>
+#include <memory>
+
+#include "tensor/arena.h"
+#include "tensor/scratch.h"
 
 namespace kandinsky::tensor {
 
-/// While one exists, networks that run on this thread give memory that they freed back to the
-/// machine after each of their blocks. The C library would keep it in holes that the maps of the
-/// next block do not fit into: a decoded image takes twice as much then, and a tenth less time.
-class LowMemoryGuard {
- public:
-  explicit LowMemoryGuard(bool is_low_memory);
-  ~LowMemoryGuard();
-  LowMemoryGuard(const LowMemoryGuard&) = delete;
-  LowMemoryGuard& operator=(const LowMemoryGuard&) = delete;
-
- private:
-  bool was_low_memory_;
+/// What the work on a thread runs under. Threads that help with it run under the same.
+struct RunContext {
+  /// Where large tensors take their memory from; null: from LibTorch's allocator.
+  std::shared_ptr<Arena> arena;
+  /// Called after each block of a network; what it throws ends the run. May be empty.
+  std::function<void()> check;
+  /// Networks give memory that they freed back to the system after each of their blocks. The C
+  /// library would keep it in holes that the maps of the next block do not fit into: decoding an
+  /// image takes twice as much then, and a tenth less time.
+  bool low_memory = false;
+  /// There is memory to work on several images at once.
+  bool images_at_once = false;
+  /// Where Winograd layers sum their weights before they pack them, one after another. With memory
+  /// of its own for each, loading a UNet would ask the system for a fifth more pages. May be null.
+  std::shared_ptr<Scratch> filter_scratch;
 };
 
-/// While one exists, networks that run on this thread call `check` after each of their blocks; what
-/// it throws ends their run.
-class BlockCheckGuard {
+/// This thread's.
+const RunContext& run_context();
+
+/// While one exists, this thread's context is changed; the one before comes back afterwards.
+class RunScope {
  public:
-  explicit BlockCheckGuard(std::function<void()> check);
-  ~BlockCheckGuard();
-  BlockCheckGuard(const BlockCheckGuard&) = delete;
-  BlockCheckGuard& operator=(const BlockCheckGuard&) = delete;
+  explicit RunScope(const std::function<void(RunContext&)>& change);
+  ~RunScope();
+  RunScope(const RunScope&) = delete;
+  RunScope& operator=(const RunScope&) = delete;
 
  private:
-  std::function<void()> check_;
-  const std::function<void()>* outer_;
+  RunContext outer_;
 };
-
-/// What the innermost of those on this thread calls; empty if there is none.
-std::function<void()> current_block_check();
 
 /// Called by networks after each block.
 void end_block();

@@ -15,6 +15,7 @@
 
 #include "base/out_of_memory.h"
 #include "nn/kernels/operator.h"
+#include "tensor/run_context.h"
 
 namespace kandinsky::nn::onednn {
 namespace {
@@ -116,22 +117,30 @@ at::Tensor pack_convolution(const at::Tensor& weight, const ConvGeometry& geomet
 }
 
 PackedKernel::PackedKernel(const at::Tensor& weight, const ConvGeometry& geometry)
-    : geometry_(geometry), order_(std::make_unique<Order>()) {
-  order_->weight =
-      packs_at_once(weight.scalar_type()) ? pack_convolution(weight, geometry) : weight;
+    : geometry_(geometry), orders_(std::make_unique<Orders>()) {
+  const bool at_once = packs_at_once(weight.scalar_type());
+  orders_->latest_first.push_back(
+      {.weight = at_once ? pack_convolution(weight, geometry) : weight});
 }
 
 at::Tensor PackedKernel::for_maps(const at::Tensor& x) const {
-  if (packs_at_once(x.scalar_type())) return order_->weight;
+  std::vector<Order>& orders = orders_->latest_first;
+  if (packs_at_once(x.scalar_type())) return orders.front().weight;
   const std::array<int64_t, 2> wanted{x.size(0), x.size(3)};
-  const std::lock_guard lock(order_->mutex);
-  if (wanted != order_->batch_and_width) {
-    at::Tensor& weight = order_->weight;
-    weight =
-        pack_convolution(weight.is_mkldnn() ? weight.to_dense() : weight, geometry_, x.sizes());
-    order_->batch_and_width = wanted;
+  const std::lock_guard lock(orders_->mutex);
+  const auto known = std::ranges::find(orders, wanted, &Order::batch_and_width);
+  if (known != orders.end()) {
+    std::rotate(orders.begin(), known, known + 1);
+    return orders.front().weight;
   }
-  return order_->weight;
+  const at::Tensor latest = orders.front().weight;
+  const Order order{.weight = pack_convolution(latest.is_mkldnn() ? latest.to_dense() : latest,
+                                               geometry_, x.sizes()),
+                    .batch_and_width = wanted};
+  const size_t kept = latest.is_mkldnn() && !tensor::run_context().low_memory ? 1 : 0;
+  orders.resize(std::min(orders.size(), kept));
+  orders.insert(orders.begin(), order);
+  return order.weight;
 }
 
 at::Tensor pack_linear(const at::Tensor& weight) {

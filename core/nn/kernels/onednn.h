@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <vector>
 
 #include "tensor/device.h"
 
@@ -39,7 +40,8 @@ at::Tensor pack_linear(const at::Tensor& weight);
 /// A convolution's weights in the order that the maps which come by want: oneDNN chooses it by
 /// their size, and turns weights of another order in every call, which may take ten times as long
 /// as the convolution itself. In bf16 that was seen with small maps only, so they are packed at
-/// once; fp32 ones when the first map comes, and again when maps have another size.
+/// once; fp32 ones when maps of a size first come. The orders of the last two sizes are kept, since
+/// a step may have conditions in pairs and single ones; in low-memory mode only one.
 class PackedKernel {
  public:
   PackedKernel() = default;
@@ -53,12 +55,15 @@ class PackedKernel {
 
  private:
   struct Order {
-    std::mutex mutex;
     at::Tensor weight;
     std::array<int64_t, 2> batch_and_width{};  ///< bands of a map differ in height only
   };
+  struct Orders {
+    std::mutex mutex;
+    std::vector<Order> latest_first;
+  };
   ConvGeometry geometry_;
-  std::unique_ptr<Order> order_;
+  std::unique_ptr<Orders> orders_;
 };
 
 /// x and addend: channels-last, as is the result. bias: [out] or undefined.

@@ -5,8 +5,8 @@
 #include <algorithm>
 
 #include "nn/kernels/onednn.h"
+#include "tensor/arena.h"
 #include "tensor/cpu.h"
-#include "tensor/recycled.h"
 
 namespace kandinsky::nn {
 namespace {

@@ -1,13 +1,14 @@
 #include "nn/kernels/winograd_kernels.h"
 
 #include <ATen/Parallel.h>
+#include <ATen/ops/empty.h>
 
 #include <algorithm>
 #include <array>
 #include <type_traits>
 
 #include "nn/kernels/kernel_numbers.h"
-#include "nn/kernels/tile_scratch.h"
+#include "tensor/run_context.h"
 
 namespace kandinsky::nn::kernels {
 namespace {
@@ -424,8 +425,10 @@ TileGrid::TileGrid(const at::Tensor& map, Tiling of_tiling, int64_t padding_of_r
 at::Tensor tile_weight(const at::Tensor& weight, Tiling tiling) {
   TORCH_INTERNAL_ASSERT(weight.dim() == 4 && weight.size(2) == 3 && weight.size(3) == 3 &&
                         weight.is_contiguous());
-  const at::Tensor result =
-      tile_scratch({tile_products(tiling), weight.size(0), weight.size(1)}, weight.scalar_type());
+  const std::array shape{tile_products(tiling), weight.size(0), weight.size(1)};
+  tensor::Scratch* const scratch = tensor::run_context().filter_scratch.get();
+  const at::Tensor result = scratch != nullptr ? scratch->lend(shape, weight.scalar_type())
+                                               : at::empty(shape, weight.scalar_type());
   for_types(weight.scalar_type(), tiling, [&](auto number, auto of_tiling) {
     sum_all<decltype(number), decltype(of_tiling)::value>(weight, result);
   });

@@ -9,8 +9,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "tensor/arena.h"
 #include "tensor/cpu.h"
-#include "tensor/recycled.h"
 
 namespace kandinsky::nn {
 namespace {

@@ -8,7 +8,7 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
-#include "tensor/recycled.h"
+#include "tensor/arena.h"
 
 namespace kandinsky::nn {
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "tensor/recycled.h"
+#include "tensor/arena.h"
 
 namespace kandinsky::nn {
 namespace {

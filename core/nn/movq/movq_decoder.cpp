@@ -1,6 +1,6 @@
 #include "nn/movq/movq_decoder.h"
 
-#include "tensor/block_end.h"
+#include "tensor/run_context.h"
 
 namespace kandinsky::nn {
 namespace {

@@ -8,8 +8,8 @@
 #include <utility>
 
 #include "nn/config_checks.h"
-#include "tensor/block_end.h"
-#include "tensor/recycled.h"
+#include "tensor/arena.h"
+#include "tensor/run_context.h"
 
 namespace kandinsky::nn {
 

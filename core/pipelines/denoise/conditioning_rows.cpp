@@ -40,6 +40,14 @@ void check_shape(const char* which, const char* name, const at::Tensor& tensor,
 
 }  // namespace
 
+void check_rows(const char* which, int64_t rows, const std::vector<Condition>& conditions) {
+  for (const Condition& condition : conditions) {
+    if (condition.row < rows) continue;
+    throw invalid(fmt::format("{}: a condition names row {}, but there are {}, counted from 0",
+                              which, condition.row, rows));
+  }
+}
+
 void check_embeds(const Embeds& embeds, const nn::UNetConfig& config, const char* which,
                   int64_t batch_size, const std::vector<Condition>& conditions) {
   const int64_t rows = conditions.empty() ? batch_size : embeds.batch_size();
@@ -47,11 +55,7 @@ void check_embeds(const Embeds& embeds, const nn::UNetConfig& config, const char
     throw invalid(
         fmt::format("{}: there are {} rows, expected 1 to {}", which, rows, kMaxConditionRows));
   }
-  for (const Condition& condition : conditions) {
-    if (condition.row < rows) continue;
-    throw invalid(fmt::format("{}: a condition names row {}, but there are {}, counted from 0",
-                              which, condition.row, rows));
-  }
+  check_rows(which, rows, conditions);
   check_shape(which, "image_embeds", embeds.at("image_embeds"), {rows, config.cross_attention_dim});
   check_shape(which, "prompt_embeds", embeds.at("prompt_embeds"),
               {rows, config.cross_attention_dim});

@@ -12,6 +12,10 @@
 
 namespace kandinsky::pipelines {
 
+/// Throws Error(kInvalidArgument) for a condition that names a row which is not there. which: what
+/// messages call the embeds.
+void check_rows(const char* which, int64_t rows, const std::vector<Condition>& conditions);
+
 /// Throws Error(kInvalidArgument) unless the embeds have what this UNet needs: one row for each
 /// image or, where there are conditions, up to kMaxConditionRows and all that those ask for.
 /// which: what messages call the embeds.

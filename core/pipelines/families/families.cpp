@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::array kFamilies{
     Family{.name = "kandinsky-2-1",
-           .recognizes = recognizes_kandinsky_2_1,
+           .role_of = kandinsky_2_1_role,
            .open = open_kandinsky_2_1,
            .check_component = check_kandinsky_2_1_component,
            .native_size = kandinsky_2_1_native_size},
@@ -22,7 +22,7 @@ Span<const Family> families() { return kFamilies; }
 
 const Family* find_family(const io::ModelDir& model) {
   for (const Family& family : kFamilies) {
-    if (family.recognizes(model)) return &family;
+    if (*family.role_of(model) != '\0') return &family;
   }
   return nullptr;
 }

@@ -107,7 +107,13 @@ at::Tensor encode_rows(Pipeline& pipeline, const Source& source, const DenoiseRe
 
 DenoiseRequest with_stand_ins(const Geometry& geometry, const SourceRequest& source,
                               const DenoiseRequest& request) {
+  if (request.init_latents.defined() || request.mask.defined()) {
+    throw Error(ErrorCode::kInvalidArgument,
+                "init_latents and mask are made from the images to start from; give none");
+  }
   const auto batch_size = static_cast<int64_t>(request.seeds.size());
+  check_batch_size(batch_size);
+  source.check(request.seeds.size());
   const auto [height, width] = geometry.latent_size(request.width, request.height);
   DenoiseRequest whole = request;
   const at::Tensor zero = at::zeros({1, 1, 1, 1});
@@ -116,18 +122,8 @@ DenoiseRequest with_stand_ins(const Geometry& geometry, const SourceRequest& sou
   return whole;
 }
 
-Source prepare_source(const Pipeline& pipeline, const SourceRequest& source,
+Source prepare_source(const Geometry& geometry, const SourceRequest& source,
                       const DenoiseRequest& request, const Monitor& monitor) {
-  if (request.init_latents.defined() || request.mask.defined()) {
-    throw Error(ErrorCode::kInvalidArgument,
-                "init_latents and mask are made from the images to start from; give none");
-  }
-  check_batch_size(static_cast<int64_t>(request.seeds.size()));
-  source.check(request.seeds.size());
-  const Geometry& geometry = pipeline.geometry();
-  const DenoiseRequest whole = with_stand_ins(geometry, source, request);
-  pipeline.check(whole);
-
   const auto width = static_cast<int>(request.width);
   const auto height = static_cast<int>(request.height);
   const auto [latent_height, latent_width] = geometry.latent_size(width, height);
@@ -161,8 +157,8 @@ Source prepare_source(const Pipeline& pipeline, const SourceRequest& source,
     prepared.rows.push_back(row);
   }
   prepared.unchanged =
-      whole.num_running_steps() == 0 || std::ranges::all_of(prepared.rows, &Source::Row::is_kept);
-  report_kept(prepared, whole, monitor);
+      request.num_running_steps() == 0 || std::ranges::all_of(prepared.rows, &Source::Row::is_kept);
+  report_kept(prepared, request, monitor);
   return prepared;
 }
 

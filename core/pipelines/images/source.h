@@ -31,15 +31,15 @@ struct Source {
   bool unchanged = false;
 };
 
-/// The request as it will be once the latents are there, which weigh nothing here.
+/// The request as it will be once the latents are there, for which stand-ins take no memory. Throws
+/// Error(kInvalidArgument) for a source that does not fit the request, and for a request that has
+/// init_latents or a mask of its own.
 DenoiseRequest with_stand_ins(const Geometry& geometry, const SourceRequest& source,
                               const DenoiseRequest& request);
 
-/// Checks the whole task and brings images and masks to the generated size; runs no network. Says
-/// through the monitor where nothing is to be inpainted.
-/// Throws Error(kInvalidArgument) for what the parts refuse, and for a request that has
-/// init_latents or a mask of its own.
-Source prepare_source(const Pipeline& pipeline, const SourceRequest& source,
+/// Brings images and masks to the generated size; runs no network. Says through the monitor where
+/// nothing is to be inpainted. request: with stand-ins, and checked.
+Source prepare_source(const Geometry& geometry, const SourceRequest& source,
                       const DenoiseRequest& request, const Monitor& monitor);
 
 /// Sets init_latents and mask of the request. Each distinct image is encoded once; sides that are

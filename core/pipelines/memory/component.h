@@ -11,14 +11,12 @@
 
 #include "base/memory.h"
 #include "io/model_dir.h"
-#include "nn/kernels/tile_scratch.h"
 #include "nn/kernels/winograd.h"
 #include "pipelines/check_finite.h"
 #include "pipelines/memory/memory_plan.h"
 #include "pipelines/memory/residency.h"
 #include "pipelines/monitor.h"
-#include "tensor/at_once.h"
-#include "tensor/block_end.h"
+#include "tensor/run_context.h"
 #include "tensor/weights.h"
 
 namespace kandinsky::pipelines {
@@ -71,7 +69,9 @@ class Component : public Resident {
         if (!layout_.keeps_splits) placement.speedups.split_upsampling = false;
       }
       {
-        const nn::TileScratchGuard scratch;
+        const tensor::RunScope scope([](tensor::RunContext& context) {
+          context.filter_scratch = std::make_shared<tensor::Scratch>();
+        });
         network_ = std::make_unique<Network>(build_(weights_.anew(placement)));
       }
       is_streamed_ = streamed;
@@ -86,10 +86,12 @@ class Component : public Resident {
   /// it is not, the component is loaded again in fp32, stays so, and runs once more.
   template <typename Run>
   auto run_finite(const Monitor& monitor, const Run& run) {
-    const tensor::BlockCheckGuard check([&monitor] { monitor.check_cancelled(); });
     const auto attempt = [&] {
-      const tensor::LowMemoryGuard low_memory(is_low_memory());
-      const tensor::AtOnceGuard at_once(residency_ != nullptr && residency_->is_at_once(index_));
+      const tensor::RunScope scope([&](tensor::RunContext& context) {
+        context.check = [&monitor] { monitor.check_cancelled(); };
+        context.low_memory = is_low_memory();
+        context.images_at_once = residency_ != nullptr && residency_->is_at_once(index_);
+      });
       return run(get(monitor));
     };
     try {

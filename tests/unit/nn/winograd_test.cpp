@@ -5,15 +5,17 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "nn/kernels/onednn.h"
-#include "nn/kernels/tile_scratch.h"
+#include "nn/kernels/winograd_kernels.h"
 #include "nn/layers/conv.h"
 #include "nn/layers/upsampled_conv.h"
 #include "tensor/noise.h"
+#include "tensor/run_context.h"
 
 namespace kandinsky::nn {
 namespace {
@@ -206,9 +208,9 @@ TEST(WinogradConv2d, LayersGiveTheSameWithAndWithoutIt) {
 }
 
 /// What is made after a layer must not change it, though it is summed in the same memory.
-TEST(TileScratchGuard, LayersThatShareItKeepTheirWeights) {
+TEST(WinogradConv2d, LayersThatShareScratchKeepTheirWeights) {
   const tensor::JobGuard guard;
-  const std::array sizes{128, 96, 160};  // the third one needs more room than there is
+  const std::array sizes{128, 96, 160};  // the third one needs more than there is
   std::vector<at::Tensor> weights;
   for (const int64_t size : sizes)
     weights.push_back(random_tensor(static_cast<uint64_t>(size), {size, 96, 3, 3}));
@@ -221,18 +223,13 @@ TEST(TileScratchGuard, LayersThatShareItKeepTheirWeights) {
   const std::vector<WinogradConv2d> alone = layers_of_all();
   std::vector<WinogradConv2d> together;
   {
-    const TileScratchGuard scratch;
-    const at::Tensor first = tile_scratch({16, 8}, at::kFloat);
-    EXPECT_EQ(first.data_ptr(), tile_scratch({4, 4}, at::kFloat).data_ptr());
-    {
-      const TileScratchGuard inner;
-      EXPECT_NE(first.data_ptr(), tile_scratch({4, 4}, at::kFloat).data_ptr());
-    }
-    EXPECT_EQ(first.data_ptr(), tile_scratch({4, 4}, at::kFloat).data_ptr());
+    const auto scratch = std::make_shared<tensor::Scratch>();
+    const tensor::RunScope scope(
+        [&](tensor::RunContext& context) { context.filter_scratch = scratch; });
+    const void* const memory = scratch->lend({16, 96, 128}, at::kFloat).data_ptr();
+    EXPECT_EQ(kernels::tile_weight(weights[0], Tiling::k2x2).data_ptr(), memory);
     together = layers_of_all();
   }
-  const at::Tensor one = tile_scratch({4}, at::kFloat);
-  EXPECT_NE(one.data_ptr(), tile_scratch({4}, at::kFloat).data_ptr()) << "no guard is left";
   const at::Tensor x = random_tensor(1, {2, 96, 9, 8}).contiguous(at::MemoryFormat::ChannelsLast);
   for (size_t i = 0; i < alone.size(); ++i)
     EXPECT_TRUE(at::equal(together[i](x, {}, 1, 1), alone[i](x, {}, 1, 1))) << sizes[i];
@@ -254,6 +251,34 @@ TEST(PackedKernel, GivesTheSameForMapsOfAllSizes) {
           << side << " " << batch;
     }
   }
+}
+
+/// Conditions that come in pairs and singly take turns.
+TEST(PackedKernel, KeepsTheOrdersOfTwoSizesAndInLowMemoryModeOfOne) {
+  const tensor::JobGuard guard;
+  ASSERT_TRUE(onednn::can_pack({}));
+  const onednn::PackedKernel kernel(random_tensor(2, {64, 48, 3, 3}), {1, 1, 1});
+  const auto packed = [&](int64_t batch, int64_t side = 8) {
+    return kernel.for_maps(
+        at::zeros({batch, 48, side, side}).contiguous(at::MemoryFormat::ChannelsLast));
+  };
+  const auto is_same = [](const at::Tensor& one, const at::Tensor& other) {
+    return one.unsafeGetTensorImpl() == other.unsafeGetTensorImpl();
+  };
+  const at::Tensor single = packed(1);
+  const at::Tensor pair = packed(2);
+  for (int step = 0; step < 2; ++step) {
+    EXPECT_TRUE(is_same(packed(1), single));
+    EXPECT_TRUE(is_same(packed(2), pair));
+  }
+  packed(1, 16);
+  EXPECT_TRUE(is_same(packed(2), pair)) << "used last";
+  EXPECT_FALSE(is_same(packed(1), single)) << "a third one";
+  const tensor::RunScope scope([](tensor::RunContext& context) { context.low_memory = true; });
+  const at::Tensor only = packed(4);
+  EXPECT_TRUE(is_same(packed(4), only));
+  packed(2);
+  EXPECT_FALSE(is_same(packed(4), only));
 }
 
 }  // namespace

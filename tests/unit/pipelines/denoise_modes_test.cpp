@@ -140,14 +140,9 @@ TEST_F(DenoiseModesTest, ImagesAtOnceAreThoseOfOneAfterAnother) {
   const auto at_once = [&](const DenoiseRequest& batch, const auto& work) {
     operators_at_once = 0;
     at::set_num_threads(2);
-    pipeline_->plan_memory({.denoises = true,
-                            .decodes = true,
-                            .has_mask = batch.mask.defined(),
-                            .mask_method = batch.mask_method,
-                            .width = 64,
-                            .height = 64,
-                            .batch_size = 2},
-                           0, monitor);
+    Job job = job_of(batch);
+    job.decodes = true;
+    pipeline_->plan_memory(job, 0, monitor);
     const at::Tensor result = work();
     at::set_num_threads(1);
 #ifdef KANDINSKY_OPENMP

@@ -45,6 +45,7 @@ class TinyEncodingTest : public testing::Test {
   Pipeline::EncodedPrompts encode(const PromptRequest& request) {
     stages_.clear();
     messages_.clear();
+    pipeline_->check({.prompts = &request});
     return pipeline_->encode_prompts(request, monitor_);
   }
 

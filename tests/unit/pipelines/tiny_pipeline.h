@@ -86,6 +86,10 @@ class TinyPipelineTest : public testing::Test {
                      const Embeds* negative_embeds) {
     const Monitor monitor(cancel_, on_step_,
                           [this](const std::string& message) { messages_.push_back(message); });
+    Job job = job_of(request);
+    job.embeds = &embeds;
+    job.negative_embeds = negative_embeds;
+    pipeline.check(job);
     return pipeline.denoise(embeds, negative_embeds, request, monitor);
   }
 

@@ -1,18 +1,26 @@
 /// Memory of large tensors that is kept for the next ones.
-#include "tensor/recycled.h"
+#include "tensor/arena.h"
 
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
 #include <thread>
 
+#include "tensor/run_context.h"
+
 namespace kandinsky::tensor {
 namespace {
 
 const at::TensorOptions kFloats = at::TensorOptions(at::kFloat);
 
-TEST(Recycled, HasTheShapeAndOrderThatWereAskedFor) {
-  const RecyclingGuard guard;
+/// Tensors of this thread share an arena while it exists.
+class ArenaScope {
+ private:
+  RunScope scope_{[](RunContext& context) { context.arena = make_arena(); }};
+};
+
+TEST(Arena, HasTheShapeAndOrderThatWereAskedFor) {
+  const ArenaScope scope;
   for (const int64_t side : {8, 256}) {
     const at::Tensor map = recycled({2, 3, side, 5}, at::kBFloat16, at::MemoryFormat::ChannelsLast);
     EXPECT_EQ(map.sizes(), at::IntArrayRef({2, 3, side, 5}));
@@ -25,8 +33,8 @@ TEST(Recycled, HasTheShapeAndOrderThatWereAskedFor) {
   EXPECT_EQ(recycled({0, 8}, kFloats).numel(), 0);
 }
 
-TEST(Recycled, TakesTheMemoryOfATensorThatIsGone) {
-  const RecyclingGuard guard;
+TEST(Arena, TakesTheMemoryOfATensorThatIsGone) {
+  const ArenaScope scope;
   at::Tensor first = recycled({1 << 20}, kFloats);
   const void* const memory = first.data_ptr();
   at::Tensor other = recycled({1 << 20}, kFloats);
@@ -36,8 +44,8 @@ TEST(Recycled, TakesTheMemoryOfATensorThatIsGone) {
   EXPECT_NE(recycled({1 << 20}, kFloats).data_ptr(), memory) << "a part of it is";
 }
 
-TEST(Recycled, TakesTheSmallestBlockThatIsLargeEnough) {
-  const RecyclingGuard guard;
+TEST(Arena, TakesTheSmallestBlockThatIsLargeEnough) {
+  const ArenaScope scope;
   at::Tensor large = recycled({1 << 20}, kFloats);
   at::Tensor small = recycled({1 << 19}, kFloats);
   const void* const large_memory = large.data_ptr();
@@ -50,8 +58,8 @@ TEST(Recycled, TakesTheSmallestBlockThatIsLargeEnough) {
   EXPECT_EQ(most.data_ptr(), large_memory);
 }
 
-TEST(Recycled, WastesNoLargeBlockOnAFew) {
-  const RecyclingGuard guard;
+TEST(Arena, WastesNoLargeBlockOnAFew) {
+  const ArenaScope scope;
   at::Tensor large = recycled({1 << 24}, kFloats);
   const void* const memory = large.data_ptr();
   large.reset();
@@ -60,14 +68,14 @@ TEST(Recycled, WastesNoLargeBlockOnAFew) {
   EXPECT_EQ(recycled({1 << 24}, kFloats).data_ptr(), memory);
 }
 
-TEST(Recycled, WithoutAGuardOrOutlivingItATensorIsAnyOther) {
+TEST(Arena, WithoutOneOrOutlivingItATensorIsAnyOther) {
   recycled({1 << 20}, kFloats).fill_(1);
   at::Tensor result;
   {
-    const RecyclingGuard guard;
+    const ArenaScope scope;
     result = recycled({1 << 20}, kFloats).fill_(2);
     {
-      const RecyclingGuard inner;
+      const ArenaScope inner;
       recycled({1 << 20}, kFloats).fill_(3);
     }
   }

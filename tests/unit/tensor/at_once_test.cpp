@@ -13,9 +13,8 @@
 #include <thread>
 #include <vector>
 
-#include "tensor/block_end.h"
 #include "tensor/device.h"
-#include "tensor/recycled.h"
+#include "tensor/run_context.h"
 
 namespace kandinsky::tensor {
 namespace {
@@ -44,8 +43,12 @@ class AtOnceTest : public testing::Test {
   const int threads_ = at::get_num_threads();
 };
 
+RunScope at_once(bool is_allowed) {
+  return RunScope([&](RunContext& context) { context.images_at_once = is_allowed; });
+}
+
 TEST_F(AtOnceTest, GroupsHaveAsManyAsThereAreThreads) {
-  const AtOnceGuard guard(true);
+  const RunScope scope = at_once(true);
   std::atomic<int64_t> sum = 0;
   EXPECT_EQ(groups(5, [&](int64_t i) { sum += 1 + i; }), (std::vector<int64_t>{2, 4, 5}));
   EXPECT_EQ(sum, 15);
@@ -57,20 +60,20 @@ TEST_F(AtOnceTest, GroupsHaveAsManyAsThereAreThreads) {
   EXPECT_EQ(groups(3, [](int64_t) {}), (std::vector<int64_t>{1, 2, 3}));
 }
 
-TEST_F(AtOnceTest, WithoutRoomOneFollowsTheOther) {
+TEST_F(AtOnceTest, WithoutMemoryOneFollowsTheOther) {
   std::vector<int64_t> order;
   const auto piece = [&](int64_t i) { order.push_back(i); };
   EXPECT_EQ(groups(3, piece), (std::vector<int64_t>{1, 2, 3}));
   {
-    const AtOnceGuard roomy(true);
-    const AtOnceGuard guard(false);
+    const RunScope outer = at_once(true);
+    const RunScope scope = at_once(false);
     EXPECT_EQ(groups(2, piece), (std::vector<int64_t>{1, 2}));
   }
   EXPECT_EQ(order, (std::vector<int64_t>{0, 1, 2, 0, 1}));
 }
 
 TEST_F(AtOnceTest, TheyRunAtTheSameTimeAndHaveOneThreadEach) {
-  const AtOnceGuard guard(true);
+  const RunScope scope = at_once(true);
   std::mutex mutex;
   std::set<std::thread::id> threads;
   std::atomic<int> begun = 0;
@@ -87,15 +90,19 @@ TEST_F(AtOnceTest, TheyRunAtTheSameTimeAndHaveOneThreadEach) {
   EXPECT_EQ(threads.size(), 2U);
 }
 
-TEST_F(AtOnceTest, TheThreadsGuardsAreTheCallersToo) {
-  const AtOnceGuard guard(true);
+TEST_F(AtOnceTest, TheThreadsRunUnderTheCallersContextAndState) {
+  const RunScope scope = at_once(true);
   const JobGuard job;
-  const RecyclingGuard recycling;
   std::atomic<int> checks = 0;
-  const BlockCheckGuard check([&] { ++checks; });
+  const RunScope inner([&](RunContext& context) {
+    context.arena = make_arena();
+    context.check = [&] { ++checks; };
+    context.low_memory = true;
+  });
   std::vector<at::Tensor> maps(2);
   each_at_once(2, [&](int64_t i) {
     EXPECT_TRUE(c10::InferenceMode::is_enabled());
+    EXPECT_TRUE(run_context().low_memory);
     end_block();
     maps[static_cast<size_t>(i)] = recycled({1 << 20}, at::kFloat);
   });
@@ -108,7 +115,7 @@ TEST_F(AtOnceTest, TheThreadsGuardsAreTheCallersToo) {
 }
 
 TEST_F(AtOnceTest, TheFirstErrorEndsTheOthersAndComesOut) {
-  const AtOnceGuard guard(true);
+  const RunScope scope = at_once(true);
   std::atomic<bool> was_ended = false;
   std::atomic<bool> has_thrown = false;
   const auto run = [&] {

@@ -16,6 +16,7 @@
 #include "nn/kernels/onednn.h"
 #include "tensor/at_once.h"
 #include "tensor/device.h"
+#include "tensor/run_context.h"
 
 namespace kandinsky::tensor {
 namespace {
@@ -32,7 +33,7 @@ class TeamTest : public testing::Test {
 
   /// Twice, each time on one of two threads of a parallel region.
   static void in_a_region(const std::function<void()>& body) {
-    const AtOnceGuard guard(true);
+    const RunScope scope([](RunContext& context) { context.images_at_once = true; });
     each_at_once(2, [&](int64_t) {
       EXPECT_TRUE(at::in_parallel_region());
       body();

@@ -4,10 +4,11 @@
 
 #include <algorithm>
 #include <optional>
+#include <string>
 
 #include "nn/unet/text_image_conditioning.h"
 #include "pipelines/denoise/conditioning_rows.h"
-#include "text/tokens.h"
+#include "pipelines/text/encode_text.h"
 
 namespace kandinsky::pipelines {
 namespace {
@@ -86,7 +87,63 @@ int64_t pair_of_rows(const ModelSizes& sizes, const JobOutline& job) {
          element_size(sizes.unet_placement);
 }
 
+void outline_texts(const PromptRequest& prompts, JobOutline* job) {
+  job->encodes_texts = prompts.wants_embeds || prompts.wants_negative_embeds;
+  job->needs_zero_image = prompts.wants_negative_embeds;
+  job->rows = job->negative_rows = static_cast<int64_t>(prompts.prompts.size());
+  const TextOptions options{.parse_weights = prompts.parse_weights,
+                            .long_prompts = prompts.long_prompts};
+  const auto most = [&](const std::vector<std::string>& texts) {
+    int64_t chunks = 1;
+    for (const std::string& text : texts) chunks = std::max(chunks, most_chunks(text, options));
+    return chunks;
+  };
+  const int64_t negative_chunks = most(prompts.negative_prompts);
+  job->text_tokens = text::kDefaultMaxLength * std::max(most(prompts.prompts), negative_chunks);
+  // The unconditional text is read in chunks, too; the others are one chunk of the prompt, and a
+  // negative.
+  job->prior_rows =
+      2 + (prompts.negative_prior_prompts.empty() ? negative_chunks
+                                                  : most(prompts.negative_prior_prompts));
+}
+
+int64_t tokens_of(const Embeds& embeds) {
+  const at::Tensor* const states = embeds.find("text_encoder_hidden_states");
+  return states != nullptr && states->dim() == 3 ? states->size(1) : 0;
+}
+
 }  // namespace
+
+JobOutline outline_of(const Job& job) {
+  JobOutline outline{.encodes_images = job.images != nullptr,
+                     .denoises = job.denoise != nullptr,
+                     .encodes = job.encodes,
+                     .decodes = job.decodes,
+                     .width = job.width,
+                     .height = job.height,
+                     .batch_size = job.batch_size,
+                     .rows = job.batch_size,
+                     .negative_rows = job.batch_size};
+  if (const DenoiseRequest* const request = job.denoise) {
+    outline.has_mask = request->mask.defined();
+    outline.mask_method = request->mask_method;
+    // With more conditions an image has more calls of the UNet, each of one at least.
+    if (request->cache_interval != 1)
+      outline.kept_features =
+          static_cast<int64_t>(std::max(request->seeds.size(), request->conditions.size()));
+  }
+  if (job.prompts != nullptr) outline_texts(*job.prompts, &outline);
+  if (job.embeds != nullptr) {
+    outline.rows = job.embeds->batch_size();
+    outline.text_tokens = tokens_of(*job.embeds);
+    outline.negative_rows = 0;
+    if (job.negative_embeds != nullptr) {
+      outline.negative_rows = job.negative_embeds->batch_size();
+      outline.text_tokens = std::max(outline.text_tokens, tokens_of(*job.negative_embeds));
+    }
+  }
+  return outline;
+}
 
 WeightLayout clip_text_layout() { return {.layers = {"layers"}}; }
 
@@ -141,7 +198,7 @@ MemoryNeeds memory_needs(const std::vector<ComponentMemory>& components,
   }
   if (job.encodes_texts) {
     const int64_t more = std::max<int64_t>(job.prior_rows - kPriorRows, 0) *
-                         sizes.prior_row_numbers * element_size(sizes.prior_placement);
+                         sizes.prior_row_elements * element_size(sizes.prior_placement);
     add("prior", {indices.prior}, kRowsWork + more, kRowsWork + more);
   }
   if (job.encodes_images || job.needs_zero_image)

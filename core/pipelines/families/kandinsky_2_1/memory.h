@@ -6,9 +6,11 @@
 
 #include "nn/movq/movq_config.h"
 #include "nn/unet/unet.h"
+#include "pipelines/geometry.h"
+#include "pipelines/job.h"
 #include "pipelines/memory/memory_plan.h"
-#include "pipelines/pipeline.h"
 #include "tensor/device.h"
+#include "text/tokens.h"
 
 namespace kandinsky::pipelines {
 
@@ -30,13 +32,36 @@ struct ModelIndices {
   size_t movq = 0;
 };
 
+/// What of a job its memory depends on.
+struct JobOutline {
+  bool encodes_texts = false;
+  bool encodes_images = false;  ///< for their embeds
+  bool needs_zero_image = false;
+  bool denoises = false;
+  bool encodes = false;
+  bool decodes = false;
+  bool has_mask = false;
+  MaskMethod mask_method = MaskMethod::kAuto;
+  int64_t width = 0;  ///< pixels, as is height; unused by a job of embeds alone
+  int64_t height = 0;
+  int64_t batch_size = 1;
+  int64_t kept_features = 0;  ///< that the feature cache holds at most, each of a pair of samples
+  /// Rows of embeds that guide the images, and of negative ones.
+  int64_t rows = 1;
+  int64_t negative_rows = 1;
+  int64_t text_tokens = text::kDefaultMaxLength;  ///< of the longest row
+  int64_t prior_rows = 3;  ///< of one run of the prior: prompt, unconditional and negative
+};
+
+JobOutline outline_of(const Job& job);
+
 /// What the work of the stages depends on, besides the job.
 struct ModelSizes {
   nn::UNetConfig unet;
   nn::MovqConfig movq;
   Geometry geometry;
-  int64_t prior_row_numbers = 0;  ///< that the prior keeps of each row's text
-  int64_t images_at_once = 1;     ///< where there is room for them
+  int64_t prior_row_elements = 0;  ///< that the prior keeps of each row's text
+  int64_t images_at_once = 1;      ///< where there is room for them
   tensor::Placement prior_placement;
   tensor::Placement unet_placement;
   tensor::Placement movq_placement;

@@ -75,6 +75,7 @@ class EncodeImagesTest : public TinyEncodingTest {
  protected:
   Embeds embeds_of(const std::vector<io::Image>& images) {
     stages_.clear();
+    pipeline_->check({.images = &images});
     return pipeline_->encode_images(images, monitor_);
   }
 };
@@ -111,7 +112,7 @@ TEST_F(EncodeImagesTest, TheTowerStaysWhileImagesAreEncoded) {
   EXPECT_EQ(began("load"), 0);
   pipeline_->unload();
   (void)embeds_of(images);
-  EXPECT_EQ(began("load"), 1);  // the empty text is kept by value
+  EXPECT_EQ(began("load"), 2);  // nothing is kept of the empty text
 }
 
 TEST_F(EncodeImagesTest, RefusesWhatIsNoImage) {

@@ -25,12 +25,11 @@ class FakePipeline : public Pipeline {
   const Geometry& geometry() const override { return geometry_; }
   std::string_view prior_path() const override { return {}; }
   std::string_view inpaint_path() const override { return {}; }
-  void check(const PromptRequest&) const override {}
   EncodedPrompts encode_prompts(const PromptRequest&, const Monitor&) override { return {}; }
   Embeds encode_images(const std::vector<io::Image>&, const Monitor&) override { return {}; }
 
-  void check(const Embeds&, const Embeds*, const DenoiseRequest&) const override {}
-  void check(const DenoiseRequest& request) const override {
+  void check(const Job& job) const override {
+    const DenoiseRequest& request = *job.denoise;
     if (request.mask.defined() && request.mask_method == MaskMethod::kModel)
       throw Error(ErrorCode::kInvalidArgument, "there is no inpainting model");
     const auto batch_size = static_cast<int64_t>(request.seeds.size());
@@ -66,8 +65,8 @@ class FakePipeline : public Pipeline {
     return at::cat({means, at::ones_like(means.slice(1, 0, 1))}, 1);
   }
 
-  void plan_memory(const JobOutline&, int64_t, const Monitor&) override {}
-  MemorySummary describe_memory(const JobOutline&, int64_t) const override { return {}; }
+  void plan_memory(const Job&, int64_t, const Monitor&) override {}
+  MemorySummary describe_memory(const Job&, int64_t) const override { return {}; }
   void unload() override {}
 
   std::vector<at::Tensor> encoded;         ///< what each call was given
@@ -117,7 +116,11 @@ class SourceTest : public ::testing::Test {
     source_.mask_blur = 0;
   }
 
-  Source prepare() { return prepare_source(pipeline_, source_, request_, monitor_); }
+  Source prepare() {
+    const DenoiseRequest whole = with_stand_ins(pipeline_.geometry(), source_, request_);
+    pipeline_.check(job_of(whole));
+    return prepare_source(pipeline_.geometry(), source_, whole, monitor_);
+  }
 
   DenoiseRequest started() {
     DenoiseRequest started = request_;

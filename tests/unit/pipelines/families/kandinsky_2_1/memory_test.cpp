@@ -35,7 +35,7 @@ class MemoryNeedsTest : public testing::Test {
                                         .latent_channels = 4,
                                         .latent_factor = 8,
                                         .size_multiple = 64},
-                           .prior_row_numbers = prior_row_numbers_,
+                           .prior_row_elements = prior_row_elements_,
                            .images_at_once = images_at_once,
                            .prior_placement = placement,
                            .unet_placement = placement,
@@ -50,7 +50,7 @@ class MemoryNeedsTest : public testing::Test {
 
   nn::UNetConfig unet_ = nn::UNetConfig::from_json(config("kandinsky-2-1/unet"));
   nn::MovqConfig movq_ = nn::MovqConfig::from_json(config("kandinsky-2-1/movq"));
-  int64_t prior_row_numbers_ =
+  int64_t prior_row_elements_ =
       nn::PriorTransformer::numbers_of_a_row(config("kandinsky-2-1-prior/prior"));
 };
 
@@ -85,10 +85,10 @@ TEST_F(MemoryNeedsTest, EachFurtherImageAtOnceHasMapsOfItsOwn) {
 }
 
 TEST_F(MemoryNeedsTest, ThePriorRemembersOneImageAtATime) {
-  EXPECT_EQ(prior_row_numbers_, int64_t{20} * 2 * 78 * 2048);
+  EXPECT_EQ(prior_row_elements_, int64_t{20} * 2 * 78 * 2048);
   const int64_t one = work("prior", {});
   EXPECT_EQ(work("prior", {.batch_size = 64, .rows = 64, .negative_rows = 64}), one);
-  EXPECT_EQ(work("prior", {.prior_rows = 10}) - one, 7 * prior_row_numbers_ * 2);
+  EXPECT_EQ(work("prior", {.prior_rows = 10}) - one, 7 * prior_row_elements_ * 2);
 }
 
 }  // namespace

@@ -1,0 +1,46 @@
+#include "pipelines/denoise/check_request.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <cstdint>
+#include <vector>
+
+#include "base/error.h"
+#include "pipelines/denoise/conditions.h"
+#include "pipelines/denoise/prepare_latents.h"
+#include "samplers/sampler.h"
+
+namespace kandinsky::pipelines {
+namespace {
+
+void check_shape(const char* name, const at::Tensor& tensor, const std::vector<int64_t>& expected) {
+  if (!tensor.defined() || tensor.sizes() == at::IntArrayRef(expected)) return;
+  throw Error(ErrorCode::kInvalidArgument,
+              fmt::format("{} is [{}], but this size and batch need [{}]", name,
+                          fmt::join(tensor.sizes(), ", "), fmt::join(expected, ", ")));
+}
+
+}  // namespace
+
+void check_request(const DenoiseRequest& request, const samplers::NoiseSchedule& schedule,
+                   const Geometry& geometry, bool has_inpainting_unet) {
+  request.check();
+  samplers::find_sampler(request.sampler)
+      .check_steps(schedule, request.num_inference_steps, request.scheduler);
+  check_conditions(request);
+  check_init_noise(request);
+  if (request.mask_method == MaskMethod::kModel && !has_inpainting_unet) {
+    throw Error(ErrorCode::kInvalidArgument,
+                "the mask method \"model\" needs an inpainting model, and there is none beside the "
+                "model nor was one named");
+  }
+  const auto [height, width] = geometry.latent_size(request.width, request.height);
+  const auto batch = static_cast<int64_t>(request.seeds.size());
+  const std::vector<int64_t> latents{batch, geometry.latent_channels, height, width};
+  check_shape("noise", request.noise, latents);
+  check_shape("init_latents", request.init_latents, latents);
+  check_shape("mask", request.mask, {batch, 1, height, width});
+}
+
+}  // namespace kandinsky::pipelines

@@ -1,0 +1,126 @@
+#include "pipelines/families/kandinsky_2_1/models.h"
+
+#include "base/memory.h"
+#include "pipelines/denoise/run_unet.h"
+#include "tensor/at_once.h"
+
+namespace kandinsky::pipelines {
+namespace {
+
+io::JsonConfig config(const io::ModelDir& folder, const char* component) {
+  return io::JsonConfig::load(folder.component(component).config_path());
+}
+
+tensor::Placement exact(tensor::Placement placement) {
+  placement.int8_weights = false;
+  return placement;
+}
+
+template <typename Network>
+Component<Network> component(const io::ModelDir& folder, const char* name, WeightLayout layout,
+                             const tensor::Placement& placement) {
+  return {folder.weights(name), placement, std::move(layout),
+          [json = config(folder, name)](const tensor::Weights& weights) {
+            return Network(json, weights);
+          }};
+}
+
+Geometry geometry_of(const io::ModelDir& model, const nn::UNetConfig& unet,
+                     const nn::MovqConfig& movq) {
+  const int64_t factor = movq.factor();
+  return {.native_size = kandinsky_2_1_native_size(model),
+          .latent_channels = movq.latent_channels,
+          .latent_factor = factor,
+          .size_multiple = factor * (int64_t{1} << (unet.block_out_channels.size() - 1))};
+}
+
+}  // namespace
+
+Kandinsky21Models::Kandinsky21Models(const io::ModelDir& model, const io::ModelDir& prior_folder,
+                                     const std::optional<io::ModelDir>& inpaint_folder,
+                                     const Placements& placements)
+    : prior_dir(prior_folder),
+      inpaint_dir(inpaint_folder),
+      placement(exact(placements.decoder)),
+      prior_tokenizer(text::ClipTokenizer::load(prior_dir.component("tokenizer").folder())),
+      tokenizer(text::XlmrTokenizer::load(model.component("tokenizer").folder())),
+      prior_schedule(samplers::UnclipSchedule::from_json(config(prior_dir, "scheduler"))),
+      schedule(read_schedule(model)),
+      unet_config(nn::UNetConfig::from_json(config(model, "unet"))),
+      movq_config(nn::MovqConfig::from_json(config(model, "movq"))),
+      prior_row_elements(nn::PriorTransformer::numbers_of_a_row(config(prior_dir, "prior"))),
+      geometry(geometry_of(model, unet_config, movq_config)),
+      prior_text_encoder(component<nn::ClipTextEncoder>(
+          prior_dir, "text_encoder", clip_text_layout(), exact(placements.prior))),
+      image_encoder(component<nn::ClipVisionEncoder>(
+          prior_dir, "image_encoder", clip_vision_layout(), exact(placements.prior))),
+      // Int8 weights are for these two, which are large and whose result is an idea only.
+      prior(component<nn::PriorTransformer>(prior_dir, "prior", prior_layout(), placements.prior)),
+      text_encoder(component<nn::MultilingualClip>(model, "text_encoder",
+                                                   multilingual_clip_layout(), placements.decoder)),
+      unet(model.weights("unet"), placement, unet_layout(),
+           [this](const tensor::Weights& weights) { return nn::UNet(unet_config, weights); }),
+      movq(model.weights("movq"), placement, movq_layout(),
+           [this](const tensor::Weights& weights) { return nn::Movq(movq_config, weights); }) {
+  check_widths(model, prior_dir);
+  check_text_lengths(model, prior_dir);
+  check_channels(model, unet_config, movq_config);
+  check_vocabulary(config(prior_dir, "text_encoder"), prior_tokenizer.vocab_size());
+  check_vocabulary(config(model, "text_encoder"), tokenizer.vocab_size());
+  // Texts alone need none.
+  if (prior_dir.find("image_processor") != nullptr) read_image_processor(prior_dir);
+  if (inpaint_dir && !is_inpainting_unet(unet_config, movq_config.latent_channels)) {
+    inpaint_unet.emplace(inpaint_dir->weights("unet"), placement, unet_layout(),
+                         [json = config(*inpaint_dir, "unet")](const tensor::Weights& weights) {
+                           return nn::UNet(nn::UNetConfig::from_json(json), weights);
+                         });
+  }
+  // Embeds are kept by their callers: what every image needs is worth most.
+  movq.join(residency, "movq");
+  unet.join(residency, "unet");
+  if (inpaint_unet) inpaint_unet->join(residency, "inpaint unet");
+  prior_text_encoder.join(residency, "prior text encoder");
+  text_encoder.join(residency, "text encoder");
+  prior.join(residency, "prior");
+  image_encoder.join(residency, "image encoder");
+}
+
+bool Kandinsky21Models::takes_inpaint_unet(bool has_mask, MaskMethod method) const {
+  return inpaint_unet && shows_mask(has_mask, method, inpaint_dir.has_value());
+}
+
+MemoryNeeds Kandinsky21Models::memory_needs(const JobOutline& job) const {
+  const Component<nn::UNet>& needed =
+      takes_inpaint_unet(job.has_mask, job.mask_method) ? *inpaint_unet : unet;
+  const int64_t at_once =
+      placement.speedups.images_at_once ? tensor::most_at_once(job.batch_size) : 1;
+  return pipelines::memory_needs(residency.components(),
+                                 {.prior_text_encoder = prior_text_encoder.index(),
+                                  .text_encoder = text_encoder.index(),
+                                  .prior = prior.index(),
+                                  .image_encoder = image_encoder.index(),
+                                  .unet = needed.index(),
+                                  .movq = movq.index()},
+                                 {.unet = unet_config,
+                                  .movq = movq_config,
+                                  .geometry = geometry,
+                                  .prior_row_elements = prior_row_elements,
+                                  .images_at_once = at_once,
+                                  .prior_placement = prior.placement(),
+                                  .unet_placement = needed.placement(),
+                                  .movq_placement = movq.placement()},
+                                 job);
+}
+
+void Kandinsky21Models::unload() {
+  prior_text_encoder.unload();
+  image_encoder.unload();
+  prior.unload();
+  text_encoder.unload();
+  unet.unload();
+  if (inpaint_unet) inpaint_unet->unload();
+  movq.unload();
+  trim_heap();
+}
+
+}  // namespace kandinsky::pipelines
