@@ -93,6 +93,16 @@ def families() -> list[str]:
     return core.families()
 
 
+def recognize_folder(path: _arguments.AnyPath) -> tuple[str, str]:
+    """A folder's family and role, from its model_index.json alone.
+
+    The family is "" if none knows the folder. The role is "model" for a folder to open an engine
+    with, "inpaint" for one that adds an inpainting UNet to a model, "prior", or "". Raises as
+    opening an engine on it would for an index that is missing or damaged.
+    """
+    return core.recognize_folder(_arguments.path("path", path))
+
+
 def describe_folder(path: _arguments.AnyPath) -> Folder:
     """Reads a folder's index, configs, file headers and tokenizers, no weights.
 

@@ -46,11 +46,9 @@ SharedEmbeds select(const SharedEmbeds& embeds, const std::vector<std::int32_t>&
 py::object tensor(const Embeds& embeds, const std::string& name) {
   std::int64_t shape[3] = {};
   const float* data = embeds.tensor(name.c_str(), shape);
-  // kandinsky.h gives two-dimensional tensors a third dimension of 1.
   Shape dimensions = {static_cast<py::ssize_t>(shape[0]), static_cast<py::ssize_t>(shape[1])};
-  if (name == "text_encoder_hidden_states")
-    dimensions.push_back(static_cast<py::ssize_t>(shape[2]));
-  const auto count = static_cast<std::size_t>(shape[0] * shape[1] * shape[2]);
+  if (shape[2] != 0) dimensions.push_back(static_cast<py::ssize_t>(shape[2]));
+  const auto count = static_cast<std::size_t>(shape[0] * shape[1] * (shape[2] != 0 ? shape[2] : 1));
   return to_python(std::vector<float>(data, data + count), std::move(dimensions));
 }
 

@@ -1,5 +1,9 @@
 #include <pybind11/stl.h>
 
+#include <string>
+#include <utility>
+#include <vector>
+
 #include "interpreter.h"
 #include "kandinsky.hpp"
 #include "register.h"
@@ -13,6 +17,12 @@ using py::literals::operator""_a;
 Folder open_folder(const std::string& path) {
   const GilRelease release;
   return Folder(path);
+}
+
+std::pair<std::string, std::string> recognize(const std::string& path) {
+  const GilRelease release;
+  const RecognizedFolder found = recognize_folder(path);
+  return {found.family, found.role};
 }
 
 py::dict describe_folder(const std::string& path) {
@@ -45,6 +55,7 @@ void register_library(py::module_& module) {
   module.def("schedulers", [] { return described(scheduler_names(), scheduler_descriptions()); });
   module.def("speedups", [] { return described(speedup_names(), speedup_descriptions()); });
   module.def("families", &family_names, "Names of all model families.");
+  module.def("recognize_folder", &recognize, "path"_a, "Its family and role.");
   module.def("describe_folder", &describe_folder, "path"_a, "What a model folder holds.");
 }
 

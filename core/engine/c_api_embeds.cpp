@@ -55,7 +55,7 @@ kandinsky_status kandinsky_embeds_tensor(const kandinsky_embeds* embeds, const c
     required(data, "data");
     required(shape, "shape");
     *data = tensor.const_data_ptr<float>();
-    for (int64_t i = 0; i < 3; ++i) shape[i] = i < tensor.dim() ? tensor.size(i) : 1;
+    for (int64_t i = 0; i < 3; ++i) shape[i] = i < tensor.dim() ? tensor.size(i) : 0;
   });
 }
 

@@ -158,6 +158,16 @@ void kandinsky_component_info_init_sized(kandinsky_component_info* info, size_t 
   init_info(info, size);
 }
 
+kandinsky_status kandinsky_folder_recognize(const char* dir, const char** family,
+                                            const char** role) {
+  return guarded([&] {
+    const auto model = kandinsky::io::ModelDir::open(&required(dir, "dir"));
+    const auto* const found = kandinsky::pipelines::find_family(model);
+    required(family, "family") = found == nullptr ? "" : found->name;
+    required(role, "role") = found == nullptr ? "" : found->role_of(model);
+  });
+}
+
 kandinsky_status kandinsky_folder_open(const char* dir, kandinsky_folder** out) {
   return guarded([&] {
     kandinsky_folder*& folder = required(out, "out");

@@ -299,6 +299,12 @@ KANDINSKY_API kandinsky_status kandinsky_option_get_info(const char* operation, 
 
 /* ---- Folders ---- */
 
+/** What a folder is, from its model_index.json alone. family: the one that knows it, or "" if none
+ * does. role: "model" for a folder to open an engine with, "inpaint" for one that adds an
+ * inpainting UNet to a model and can also be opened itself, "prior", or "". Both live for ever. */
+KANDINSKY_API kandinsky_status kandinsky_folder_recognize(const char* dir, const char** family,
+                                                          const char** role);
+
 /** What a model folder in hub layout holds. Reading it loads no weights, only file headers. */
 typedef struct kandinsky_folder kandinsky_folder;
 
@@ -469,7 +475,7 @@ KANDINSKY_API int32_t kandinsky_embeds_batch_size(const kandinsky_embeds* embeds
 
 /** A tensor of the object: "image_embeds" [B, E], "prompt_embeds" [B, E] or
  * "text_encoder_hidden_states" [B, T, X], where T is 77 unless prompts were read in chunks;
- * shape[2] is 1 where there are two dimensions. *data lives as long as the object. */
+ * shape[2] is 0 where there are two dimensions. *data lives as long as the object. */
 KANDINSKY_API kandinsky_status kandinsky_embeds_tensor(const kandinsky_embeds* embeds,
                                                        const char* name, const float** data,
                                                        int64_t shape[3]);

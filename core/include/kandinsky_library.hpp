@@ -116,6 +116,19 @@ inline void check_writable(const std::string& path) {
   check(kandinsky_check_writable(path.c_str()));
 }
 
+struct RecognizedFolder {
+  std::string family;
+  std::string role;
+};
+
+/// What a folder is, from its index alone. See kandinsky_folder_recognize.
+inline RecognizedFolder recognize_folder(const std::string& dir) {
+  const char* family = nullptr;
+  const char* role = nullptr;
+  check(kandinsky_folder_recognize(dir.c_str(), &family, &role));
+  return {family, role};
+}
+
 /// What a model folder holds.
 class Folder {
  public:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from kandinsky_ext import engine
 from kandinsky_ext.controls import AUTOMATIC_MODEL
+from kandinsky_ext.engine import EngineUnavailableError
 from kandinsky_ext.errors import UserError
 
 INDEX = "model_index.json"
-INDEX_LIMIT = 1 << 20
-"""Characters that are read of it; real ones have a thousand."""
-NEEDED = ("unet", "movq", "text_encoder")
-"""Components that a folder needs to generate from a prompt; a prior folder lacks the first two."""
 
 
 @dataclass(frozen=True)
@@ -76,18 +73,13 @@ def _children(root: Path) -> list[Path]:
 
 
 def _can_generate(folder: Path) -> bool:
-    index = folder / INDEX
+    if not (folder / INDEX).is_file():
+        return False
     try:
-        with index.open(encoding="utf-8") as file:
-            content = json.loads(file.read(INDEX_LIMIT))
-    except FileNotFoundError:
-        return False
-    except NotADirectoryError:
-        return False
-    except (OSError, ValueError, RecursionError):
+        package = engine.load_package()
+    except EngineUnavailableError:
+        return True  # nobody knows
+    try:
+        return package.recognize_folder(str(folder))[1] == "model"
+    except Exception:  # opening it gives the reason
         return True
-    if not isinstance(content, dict):
-        return True
-    if "Inpaint" in str(content.get("_class_name")):
-        return False
-    return all(component in content for component in NEEDED)

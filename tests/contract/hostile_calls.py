@@ -298,6 +298,8 @@ class Caller:
         }
         if plain.endswith("**") and not declared.startswith("const"):
             return ctypes.byref(ctypes.c_void_p())
+        if declared == "const char**":
+            return ctypes.byref(ctypes.c_char_p())
         if name.startswith("latent_"):
             return (ctypes.c_int32 * 1)()
         if plain in by_type:

@@ -33,6 +33,20 @@ class TestWhatThereIs:
         assert parts["scheduler"].dtype == ""
         assert parts["scheduler"].tensors == 0
 
+    def test_a_folder_is_recognized_by_its_index_alone(self, model: Path, tmp_path: Path) -> None:
+        family = "kandinsky-2-1"
+        for suffix, role in ("", "model"), ("-prior", "prior"), ("-inpaint", "inpaint"):
+            folder = model.with_name(model.name + suffix)
+            assert kandinsky.recognize_folder(folder) == (family, role)
+        index = tmp_path / "model_index.json"
+        index.write_text((model / "model_index.json").read_text())
+        assert kandinsky.recognize_folder(tmp_path) == (family, "model")
+        index.write_text('{"_class_name": "StableDiffusionPipeline"}')
+        assert kandinsky.recognize_folder(tmp_path) == ("", "")
+        index.write_text("{")
+        with pytest.raises(kandinsky.CorruptFileError, match="model_index"):
+            kandinsky.recognize_folder(tmp_path)
+
     def test_info(self, engine: Engine, model: Path) -> None:
         info = engine.info
         assert info.family == "kandinsky-2-1"

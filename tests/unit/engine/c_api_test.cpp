@@ -43,6 +43,12 @@ TEST(CApiTest, NullIsAnAnswerNotACrash) {
   EXPECT_EQ(kandinsky_engine_open(Options("engine").set("model_dir", "nowhere").get(), nullptr),
             KANDINSKY_INVALID_ARGUMENT);
   EXPECT_EQ(kandinsky_folder_open("nowhere", nullptr), KANDINSKY_INVALID_ARGUMENT);
+  const char* word = nullptr;
+  EXPECT_EQ(kandinsky_folder_recognize(nullptr, &word, &word), KANDINSKY_INVALID_ARGUMENT);
+  EXPECT_EQ(kandinsky_folder_recognize(KANDINSKY_TINY_MODELS_DIR "/tiny-2-1", nullptr, &word),
+            KANDINSKY_INVALID_ARGUMENT);
+  EXPECT_EQ(kandinsky_folder_recognize(KANDINSKY_TINY_MODELS_DIR "/tiny-2-1", &word, nullptr),
+            KANDINSKY_INVALID_ARGUMENT);
   EXPECT_EQ(kandinsky_folder_open(nullptr, nullptr), KANDINSKY_INVALID_ARGUMENT);
   EXPECT_EQ(kandinsky_engine_unload(nullptr), KANDINSKY_INVALID_ARGUMENT);
   EXPECT_EQ(kandinsky_embeds_combine(nullptr, nullptr, 0, nullptr, "sum", nullptr),

@@ -11,8 +11,8 @@ INDEX = {"_class_name": "KandinskyPipeline", "unet": [], "movq": [], "text_encod
 
 
 @pytest.fixture
-def models(bare_host):
-    return bare_host.ext("models")
+def models(host):
+    return host.ext("models")
 
 
 def make(folder, content=INDEX):
@@ -31,12 +31,19 @@ def test_what_can_generate_is_listed(models, tmp_path):
     make(tmp_path / "b")
     make(tmp_path / "a")
     make(tmp_path / "a-prior", {"_class_name": "KandinskyPriorPipeline", "prior": []})
-    make(tmp_path / "fill", {**INDEX, "_class_name": "KandinskyInpaintPipeline"})
+    make(tmp_path / "fill", {**INDEX, "role": "inpaint"})
     make(tmp_path / "newer", {"_class_name": "KandinskyV22Pipeline", "unet": [], "movq": []})
     (tmp_path / "empty").mkdir()
     (tmp_path / "file").write_text("x")
     assert names(models, tmp_path) == ["a", "b"]
     assert models.names([tmp_path]) == ["Automatic", "a", "b"]
+
+
+def test_without_an_engine_to_ask_every_folder_with_an_index_is_listed(bare_host, tmp_path):
+    make(tmp_path / "a")
+    make(tmp_path / "prior", {"_class_name": "KandinskyPriorPipeline"})
+    (tmp_path / "empty").mkdir()
+    assert names(bare_host.ext("models"), tmp_path) == ["a", "prior"]
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from __future__ import annotations
 import enum
 import hashlib
 import inspect
+import json
 import os
 import time
 from dataclasses import dataclass
@@ -132,7 +133,16 @@ SAMPLERS = {
 """And the schedule that "Automatic" is for each; some have levels that no schedule gives."""
 SCHEDULERS = [
     *("Automatic", "Uniform", "Karras", "Exponential", "Polyexponential", "SGM Uniform", "Beta"),
+    *("KL Optimal", "Align Your Steps", "Simple", "Normal", "DDIM"),
 ]
+
+
+def recognize_folder(path: str) -> tuple[str, str]:
+    index = json.loads((Path(path) / "model_index.json").read_text())
+    if not isinstance(index, dict):
+        raise KandinskyError("no index")
+    is_model = {"unet", "movq", "text_encoder"} <= set(index)
+    return ("kandinsky-2-1", index.get("role", "model")) if is_model else ("", "")
 
 
 def samplers() -> dict[str, str]:
