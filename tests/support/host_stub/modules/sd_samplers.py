@@ -47,10 +47,12 @@ schedulers = [
     Scheduler("polyexponential", "Polyexponential"),
     Scheduler("sgm_uniform", "SGM Uniform", "SGMUniform"),
     Scheduler("kl_optimal", "KL Optimal"),
+    Scheduler("align_your_steps", "Align Your Steps"),
     Scheduler("simple", "Simple"),
     Scheduler("normal", "Normal"),
     Scheduler("ddim", "DDIM"),
     Scheduler("beta", "Beta"),
+    Scheduler("turbo", "Turbo"),
 ]
 
 
