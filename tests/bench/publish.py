@@ -1,9 +1,11 @@
 """Puts the last bench into the documents: tables between markers, growth, all samples.
 
     make bench-docs
+    .venv/bin/python tests/bench/publish.py docs/performance/bench.json
 
 Everything between `<!-- bench: NAME -->` and `<!-- /bench -->` is written by this script from
-build/bench/bench.json; numbers are never typed.
+build/bench/bench.json; numbers are never typed. The second command writes the tables again from
+the samples that are published, without a new bench.
 """
 
 from __future__ import annotations
@@ -58,10 +60,12 @@ def publish(found: Measurements, source: Path, root: Path) -> list[Path]:
     for name, content in filled.items():
         text = fill(text, name, content)
     short = fill(readme.read_text(encoding="utf-8"), "summary", table.short_table(found))
-    samples.parent.mkdir(exist_ok=True)
-    if growth.sentences(found):
-        growth.draw(found, image)
-    shutil.copyfile(source, samples)
+    # From the published samples themselves only the words are written again.
+    if source.resolve() != samples.resolve():
+        samples.parent.mkdir(exist_ok=True)
+        if growth.sentences(found):
+            growth.draw(found, image)
+        shutil.copyfile(source, samples)
     page.write_text(text, encoding="utf-8")
     readme.write_text(short, encoding="utf-8")
     return [page, readme, samples]

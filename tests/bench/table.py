@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import machine
 from samples import Measurements, Part, Result
@@ -60,30 +60,26 @@ def _cells(part: Part, names: Sequence[str]) -> list[str]:
     return cells
 
 
-def _image_rows(found: Measurements, names: Sequence[str]) -> list[list[str]]:
-    """Our measured image beside images of the others, which are worked out from parts."""
+def _image_row(
+    found: Measurements, names: Sequence[str], title: str, steps: int
+) -> list[list[str]]:
+    """Our measured image beside images of the others with so many steps, sums of their parts."""
     ours = found.median("image", ENGINE)
     if ours is None:
         return []
-    rows = []
-    part = found.parts["image"]
-    for steps, title in (
-        (REFERENCE_STEPS, f"{part.title}; others {REFERENCE_STEPS} steps"),
-        (IMAGE_STEPS, "the same with as many steps everywhere"),
-    ):
-        row = [title]
-        for name in names:
-            if name == ENGINE:
-                row.append(in_unit(ours, "s"))
-                continue
-            theirs = image_of_parts(found, name, part.size, steps)
-            row += (
-                [f"{in_unit(theirs, 's')} (of its parts)", f"{ours / theirs:.3f}"]
-                if theirs
-                else [NOTHING, NOTHING]
-            )
-        rows.append(row)
-    return rows
+    row = [title]
+    for name in names:
+        if name == ENGINE:
+            row.append(in_unit(ours, "s"))
+            continue
+        theirs = image_of_parts(found, name, found.parts["image"].size, steps)
+        row += [in_unit(theirs, "s"), f"{ours / theirs:.3f}"] if theirs else [NOTHING, NOTHING]
+    return [row]
+
+
+def _equal_image_row(found: Measurements, names: Sequence[str]) -> list[list[str]]:
+    title = found.parts["image"].title if "image" in found.parts else ""
+    return _image_row(found, names, f"{title} (diffusers: sum of its parts)", IMAGE_STEPS)
 
 
 def full_table(found: Measurements) -> list[str]:
@@ -97,7 +93,10 @@ def full_table(found: Measurements) -> list[str]:
         for part in found.parts.values()
         if part.name != "image" and not part.name.startswith("without-")
     ]
-    return _markdown(head, rows + _image_rows(found, names))
+    rows += _equal_image_row(found, names)
+    fewer = f"the same; diffusers with {REFERENCE_STEPS} steps, its default"
+    rows += _image_row(found, names, fewer, REFERENCE_STEPS)
+    return _markdown(head, rows)
 
 
 def target_table(found: Measurements) -> list[str]:
@@ -158,18 +157,29 @@ def _options(found: Measurements) -> str:
     return f"measured with {_named(found, lambda part: part.options or 'no options')}"
 
 
-def provenance(found: Measurements) -> list[str]:
-    """Date, machine, versions, and what was not as it comes."""
+def _dates(found: Measurements) -> str:
     dates = sorted({part.date for part in found.parts.values()})
-    span = dates[0] if len(set(dates)) == 1 else f"{dates[0]} to {dates[-1]}"
+    return dates[0] if len(dates) == 1 else f"{dates[0]} to {dates[-1]}"
+
+
+def _versions(found: Measurements, names: Sequence[str]) -> list[str]:
     versions = {k: v for one in found.versions.values() for k, v in one.items()}
-    names = ("kandinsky_engine", "diffusers", "transformers", "torch")
-    used = [f"{name} {versions[name]}" for name in names if name in versions]
-    commits, options = _commits(found), _options(found)
-    if commits:
-        used.insert(1 if "kandinsky_engine" in versions else 0, commits)
-    told = [f"{span}, {machine.in_words(found.machine)}", ", ".join(used), found.model]
-    lines = ["; ".join([*told, options] if options else told) + "."]
+    return [f"{name} {versions[name]}" for name in names if name in versions]
+
+
+def _joined(found: Measurements, facts: Sequence[str]) -> str:
+    """The facts, then the options that a run was started with, as one sentence."""
+    options = _options(found)
+    return "; ".join([*facts, options] if options else facts) + "."
+
+
+def provenance(found: Measurements) -> list[str]:
+    """Date, machine, versions and commits, options, rates and precision."""
+    used = _versions(found, ("kandinsky_engine", "diffusers", "transformers", "torch"))
+    if commits := _commits(found):
+        used.insert(1 if used and used[0].startswith("kandinsky_engine") else 0, commits)
+    where = f"{_dates(found)}, {machine.in_words(found.machine)}"
+    lines = [_joined(found, [where, ", ".join(used), found.model])]
     if found.rates:
         lines.append(f"The machine itself: {rates(found)}.")
     engine = found.versions.get(ENGINE, {})
@@ -195,20 +205,45 @@ def report(found: Measurements) -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
-README_ROWS = ("unet-512", "prior", "decode-512", "memory")
+README_TIMES, README_MEMORY = ("unet-512", "prior", "decode-512"), ("memory",)
+
+
+def _more_steps(found: Measurements, names: Sequence[str]) -> str:
+    """The whole image with diffusers' default number of steps, on both sides."""
+    size = found.parts["image"].size if "image" in found.parts else 0
+    images = {name: image_of_parts(found, name, size, REFERENCE_STEPS) for name in names}
+    sums = [f"{in_unit(s, 's')} in {LABELS[name]}" for name, s in images.items() if s]
+    if len(sums) < 2:
+        return ""
+    return (
+        f"Fewer steps are a gain of their own, the same for both: with the {REFERENCE_STEPS} steps "
+        f"that diffusers defaults to, the whole image takes {'; '.join(sums)} (sums of the parts)."
+    )
 
 
 def short_table(found: Measurements) -> str:
-    """For the README: what most people wait for, and where it was measured."""
+    """For the README: equal work first, then what the number of steps does, then where it was
+    measured, without commits."""
     names = [name for name in (ENGINE, DIFFUSERS, TUNED) if name in present_competitors(found)]
-    head = ["", *(LABELS[name] for name in names)]
-    rows = []
-    for part in (found.parts[name] for name in README_ROWS if name in found.parts):
-        results = [part.results.get(name) for name in names]
-        rows.append(
-            [part.title, *(in_unit(r.median, part.unit) if r else NOTHING for r in results)]
-        )
+    precision = found.versions.get(ENGINE, {}).get("precision")
+    labels = {**LABELS, **({ENGINE: f"{LABELS[ENGINE]}, {precision}"} if precision else {})}
+
+    def rows(parts: Sequence[str]) -> Iterator[list[str]]:
+        for part in (found.parts[name] for name in parts if name in found.parts):
+            results = [part.results.get(name) for name in names]
+            cells = [in_unit(r.median, part.unit) if r else NOTHING for r in results]
+            yield [part.title, *cells]
+
     # Without the ratios, which stand after each of the others.
-    rows += [[row[0], row[1], *row[2::2]] for row in _image_rows(found, names)[:1]]
-    lines = [*_markdown(head, rows), "", provenance(found)[0]]
+    images = [[row[0], row[1], *row[2::2]] for row in _equal_image_row(found, names)]
+    head = ["the same work for each", *(labels[name] for name in names)]
+    body = [*rows(README_TIMES), *images, *rows(README_MEMORY)]
+    lines = [*_markdown(head, body), ""]
+    if more := _more_steps(found, names):
+        lines += [more, ""]
+    used = _versions(found, ("diffusers", "torch"))
+    cpu = f"{found.machine['cpu']}, {found.machine['cores']} cores"
+    lines.append(
+        _joined(found, [f"Measured {_dates(found)} on {cpu}", ", ".join(used), found.model])
+    )
     return "\n".join(lines) + "\n"
