@@ -21,21 +21,21 @@ class _Engine(TypedDict, total=False):
     """Where to compute: cpu, cuda, cuda:1, ..., or auto: an accelerator if there is one. Default
     "auto"."""
     precision: str
-    """Type of weights and activations. auto: what suits the device; fp16 is not for a CPU. "auto",
-    "fp32", "bf16", "fp16". Default "auto"."""
+    """Data type of weights and activations. auto: what suits the device; fp16 needs an accelerator.
+    "auto", "fp32", "bf16", "fp16". Default "auto"."""
     prior_device: str | None
-    """Where the prior, the text encoder and the image encoder compute, in the precision that suits
-    it, such as cpu beside a small GPU. Default: device."""
+    """Device of the prior, the text encoder and the image encoder, such as cpu beside a small GPU;
+    they compute in the precision that suits it. Default: device."""
     int8_weights: bool
-    """The prior and the text encoder hold their matrices in int8 with a scale for each row: half
-    the memory of bf16, other images. Weights that are read layer by layer stay exact. Default
-    False."""
+    """Hold the matrices of the prior and the text encoder in int8 with a scale for each row: half
+    the memory of bf16, slightly other images. Weights that are read layer by layer stay exact.
+    Default False."""
     max_memory: SupportsIndex
-    """Memory that a job may hold, libraries included; where it is little, weights are loaded when
-    they are needed, or read layer by layer. 0: what is free when the job begins. Without effect on
-    an accelerator. 0 or more bytes. Default 0."""
+    """Memory that a job may hold, libraries included. Where that is less than the whole model
+    needs, weights are loaded one stage at a time, or read layer by layer. 0: what is free when the
+    job begins. Without effect on an accelerator. 0 or more bytes. Default 0."""
     without: Iterable[str] | None
-    """Names of speed-ups to leave out, for measuring and for looking for faults. "packed-weights",
+    """Names of speed-ups to leave out, for measuring and for finding faults. "packed-weights",
     "fused-operations", "fused-norms", "row-bands", "latent-grid-norms", "winograd",
     "split-upsampling", "batched-attention", "prior-prefix-cache", "context-projections",
     "shared-start", "images-at-once", "kept-embeds"."""
@@ -43,11 +43,11 @@ class _Engine(TypedDict, total=False):
 
 class _EncodePromptsTextToImageImageToImage(TypedDict, total=False):
     negative_prior_prompts: Iterable[str] | None
-    """What the prior guides each image embedding away from. Default: negative_prompts."""
+    """Negative prompt of each image for the prior alone. Default: negative_prompts."""
     negative_image: str
-    """Image side of the negative embeds. zero: the embedding of an image of zeros, which leaves
-    colours alone; prior: the prior's result for the negative prompt, even an empty one, and zero
-    without one, as diffusers does. "zero", "prior". Default "zero". Source: diffusers,
+    """Image embedding of the negative embeds. zero: that of an image of zeros, which leaves colours
+    alone; prior: the prior's result for the negative prompt, even an empty one, and zero without
+    one, as diffusers does. "zero", "prior". Default "zero". Source: diffusers,
     KandinskyPriorPipeline."""
     prior_num_inference_steps: SupportsIndex
     """Denoising steps of the diffusion prior (prompt -> image embedding). 2 to 1000 steps. Default
@@ -56,27 +56,27 @@ class _EncodePromptsTextToImageImageToImage(TypedDict, total=False):
     """Classifier-free guidance of the diffusion prior; 1 and less: off. 0 to 100. Default 4.
     Source: diffusers, KandinskyPriorPipeline."""
     parse_weights: bool
-    """(word), (word:1.3), [word] and BREAK weigh prompts as in web UIs; off: they are plain text.
+    """(word), (word:1.3), [word] and BREAK set weights as in web UIs; off: prompts are plain text.
     Default True. Source: Automatic1111, parse_prompt_attention."""
     long_prompts: bool
-    """Read prompts in chunks of 75 tokens; off: what comes after the first 75 is left out. Default
-    False. Source: Automatic1111."""
+    """Encode prompts of more than 75 tokens in chunks of 75; off: tokens after the first 75 are cut
+    off. Default False. Source: Automatic1111."""
 
 
 class _DenoiseDecodeEncodeTextToImageImageToImageGenerate(TypedDict, total=False):
     tiling: bool
-    """Opposite borders fit; width and height must be multiples of size_multiple (64). Default
-    False."""
+    """Images that can be tiled without a seam; width and height must be multiples of size_multiple
+    (64). Default False."""
 
 
 class _DenoiseTextToImageImageToImageGenerate(TypedDict, total=False):
     sampler: str
-    """Algorithm that denoises the latents, in any case. "DDIM", "DDPM", "Euler", "Euler a", "Heun",
+    """Sampling algorithm, in upper or lower case. "DDIM", "DDPM", "Euler", "Euler a", "Heun",
     "LMS", "DPM2", "DPM2 a", "DPM++ 2S a", "DPM++ 2M", "DPM++ SDE", "DPM++ 2M SDE", "DPM++ 3M SDE",
     "UniPC". Default "DDIM"."""
     scheduler: str
-    """Spacing of the sampler's noise levels, in any case. "Automatic", "Uniform", "Karras",
-    "Exponential", "Polyexponential", "SGM Uniform", "Beta". Default "Automatic"."""
+    """Spacing of the sampler's noise levels, in upper or lower case. "Automatic", "Uniform",
+    "Karras", "Exponential", "Polyexponential", "SGM Uniform", "Beta". Default "Automatic"."""
     num_inference_steps: SupportsIndex
     """Denoising steps of the decoder; some samplers take 999 at most. 1 to 1000 steps. Default
     50."""
@@ -84,65 +84,64 @@ class _DenoiseTextToImageImageToImageGenerate(TypedDict, total=False):
     """Classifier-free guidance of the decoder; 1 and less: off. 0 to 100. Default 4. Source:
     arXiv:2207.12598."""
     guidance_rescale: SupportsFloat
-    """How much of the guided prediction's contrast is brought back to that of the conditional one;
-    0: off. 0 to 1. Default 0. Source: diffusers, rescale_noise_cfg."""
+    """How far the guided prediction's standard deviation is brought back to the conditional one's,
+    against too much contrast; 0: off. 0 to 1. Default 0. Source: diffusers, rescale_noise_cfg."""
     guidance_start: SupportsFloat
     """Fraction of the steps before which there is no guidance. 0 to 1. Default 0."""
     guidance_end: SupportsFloat
     """Fraction of the steps after which there is no guidance. 0 to 1. Default 1."""
     cache_interval: SupportsIndex
-    """Evaluations of the UNet that one run of its inner levels serves; an approximation: 2 takes
-    about three fifths of the time. 1: off. 1 to 100 evaluations. Default 1. Source: DeepCache (CVPR
-    2024)."""
+    """Run the inner levels of the UNet in one of so many evaluations only, and use their output
+    again in the others; an approximation: 2 takes about three fifths of the time. 1: off. 1 to 100
+    evaluations. Default 1. Source: DeepCache (CVPR 2024)."""
     conditions: Iterable[Condition] | None
     """Rows of embeds that guide an image during some steps. Default: row i guides image i in all of
     them. Source: arXiv:2206.01714 (composable diffusion)."""
     negative_conditions: Iterable[Condition] | None
-    """Likewise of the negative embeds."""
+    """The same for the negative embeds."""
     noise: AnyArray | None
-    """Unit normal noise to start from, [batch, channels, latent height, latent width]. Default:
-    that of the seeds."""
+    """Standard normal noise to start from, [batch, channels, latent height, latent width]. Default:
+    drawn from the seeds."""
     variation_seeds: Iterable[SupportsIndex] | None
-    """Seed of each image whose noise is mixed in. Source: Automatic1111."""
+    """Seed of the noise that is mixed into each image's own. Source: Automatic1111."""
     variation_strength: SupportsFloat
-    """How far from the seeds' noise to that of variation_seeds; 0: off. 0 to 1. Default 0. Source:
-    Automatic1111."""
+    """Interpolation from the noise of seeds (0: off) to that of variation_seeds (1). 0 to 1.
+    Default 0. Source: Automatic1111."""
     seed_resize_width: SupportsIndex
     """Draw the noise of an image of this size and centre it, so that a seed keeps its composition.
     Default: off. 0 to 16384 pixels. Default 0. Source: Automatic1111."""
     seed_resize_height: SupportsIndex
-    """Likewise. 0 to 16384 pixels. Default 0."""
+    """The same for the height. 0 to 16384 pixels. Default 0."""
 
 
 class _DenoiseImageToImageGenerate(TypedDict, total=False):
     strength: SupportsFloat
-    """Fraction of the schedule that runs on the images to start from; 0: they come back unchanged,
-    1: nothing of them is left. 0 to 1. Default 0.75. Source: diffusers,
+    """Denoising strength: fraction of the schedule that runs on the start images; 0: they come back
+    unchanged, 1: nothing of them is left. 0 to 1. Default 0.75. Source: diffusers,
     KandinskyImg2ImgPipeline."""
     init_noise: str
     """Noise level at which image to image starts. matched: that of the first step that runs;
-    reference: as diffusers, which is noisier and which few samplers take. "matched", "reference".
+    reference: as in diffusers, which is higher and which few samplers take. "matched", "reference".
     Default "matched". Source: diffusers, KandinskyImg2ImgPipeline."""
     mask_method: str
-    """How a mask is inpainted. model: the inpainting model; blend: the model itself, with what is
-    kept put back at each step; auto: model if there is one, else blend. "auto", "model", "blend".
-    Default "auto". Source: diffusers, KandinskyInpaintPipeline."""
+    """How a mask is inpainted. model: by the inpainting model; blend: by the model itself, with
+    what is kept put back in each step; auto: model if there is one, else blend. "auto", "model",
+    "blend". Default "auto". Source: diffusers, KandinskyInpaintPipeline."""
 
 
 class _Denoise(TypedDict, total=False):
     init_latents: AnyArray | None
-    """Latents to start from, [batch, channels, latent height, latent width]. Default: text to
-    image."""
+    """Latents to start from, [batch, channels, latent height, latent width]. Default: none, pure
+    noise."""
     mask: AnyArray | None
-    """Where to inpaint init_latents, [batch, 1, latent height, latent width]: 1: inpaint, 0:
-    keep."""
+    """Mask of init_latents, [batch, 1, latent height, latent width]; 1: inpaint, 0: keep."""
 
 
 class _ImageToImageGenerate(TypedDict, total=False):
     resize: str
-    """How an image of another size is brought to width x height. crop: cut off what overlaps; fill:
-    add what is missing by repeating the border. "stretch", "crop", "fill". Default "stretch".
-    Source: Automatic1111."""
+    """How an image of another size is fitted to width x height. stretch: without keeping its
+    proportions; crop: what is too much is cut off; fill: what is missing repeats the border.
+    "stretch", "crop", "fill". Default "stretch". Source: Automatic1111."""
     masks: Iterable[AnyArray] | None
     """Masks: none, 1 for the whole batch, or one for each, as large as its image. White: inpaint,
     black and transparent: keep."""
@@ -152,14 +151,15 @@ class _ImageToImageGenerate(TypedDict, total=False):
     """Standard deviation of the blur of the mask's border. 0 to 64 pixels. Default 4. Source:
     Automatic1111."""
     mask_fill: str
-    """What the masked part holds before denoising; fill: colours from around. "original", "fill",
-    "latent noise", "latent nothing". Default "original". Source: Automatic1111."""
+    """Content of the masked part before denoising. original: the image itself; fill: colours from
+    around the mask; latent noise: latents of noise; latent nothing: latents of zeros. "original",
+    "fill", "latent noise", "latent nothing". Default "original". Source: Automatic1111."""
     erode_mask: bool
-    """Keep only latents whose neighbours are kept, too; off: all latents outside the mask. Default
-    True. Source: diffusers, prepare_mask."""
+    """Keep only latents whose neighbours are kept, too; off: keep all latents outside the mask.
+    Default True. Source: diffusers, prepare_mask."""
     composite: bool
-    """Outside the mask the images' own pixels, bit for bit; off: as the model decoded them. Default
-    True."""
+    """Outside the mask, keep the images' own pixels bit for bit; off: use the pixels that the model
+    decoded. Default True."""
 
 
 class EngineOptions(_Engine, total=False):

@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cctype>
 #include <functional>
 #include <map>
 #include <string_view>
@@ -76,6 +77,16 @@ std::string help_of(const kandinsky_option_info& info) {
   return help;
 }
 
+/// Of a flag that turns its option off: what the option's help says of "off" comes first.
+std::string help_of_off(const kandinsky_option_info& info) {
+  constexpr std::string_view kOff = "; off: ";
+  const std::string_view help = info.help;
+  const std::size_t at = help.find(kOff);
+  std::string off(help.substr(at + kOff.size()));
+  off.front() = static_cast<char>(std::toupper(static_cast<unsigned char>(off.front())));
+  return fmt::format("{}. Default: {}", off, help.substr(0, at));
+}
+
 /// Types of which one word is one value, and lists of known names.
 bool is_for_a_flag(const kandinsky_option_info& info) {
   return info.type <= KANDINSKY_PATH || (info.type == KANDINSKY_TEXTS && info.word_count > 0);
@@ -108,8 +119,7 @@ CLI::Option* OptionGroup::setting(const std::string& option, Settings& settings)
   const std::string flag = flag_name(info);
   if (info.type == KANDINSKY_FLAG) {
     const bool value = !is_on(info);
-    const std::string help =
-        value ? info.help : fmt::format("Turn off {}: {}", info.name, info.help);
+    const std::string help = value ? info.help : help_of_off(info);
     return command_
         .add_flag_callback(
             flag, [&settings, option, value] { settings.set(option, value); }, help)

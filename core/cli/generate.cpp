@@ -155,7 +155,7 @@ void generate(GenerateJob job) {
                              info.device, info.reason));
   if (output) set_size(job, session);
   if (output && !output->keeps_parameters())
-    session.remark("only PNG files keep the parameters, this image will not tell them");
+    session.remark("only PNG files keep the parameters; this image is saved without them");
 
   const Result result = session.run([&](Engine& engine) { return run(engine, job, mix_images); });
   if (!job.save_embeds.empty()) {

@@ -155,23 +155,24 @@ void add_info(CLI::App& app) {
   auto options = std::make_shared<InfoOptions>();
   Settings& settings = options->settings;
   auto dir = std::make_shared<std::string>();
-  CLI::App* command = app.add_subcommand("info", "Tell what a model folder holds");
-  command->add_option("DIR", *dir, "Model or prior folder, in the hub's layout")->required();
+  CLI::App* command = app.add_subcommand("info", "Show what a model folder holds");
+  command->add_option("DIR", *dir, "Model or prior folder, in diffusers' folder layout")
+      ->required();
   command->add_flag("--json", options->json, "As JSON, with exact numbers");
   OptionGroup group(*command, "Memory");
   CLI::Option* max_memory =
       group.setting("max_memory", settings)
           ->description(
-              "Also tell how a job would be held in memory within this size, such as "
-              "3GB; for a model folder that has its prior beside it");
+              "Also show the memory plan of a job within this limit, such as 3GB; for a model "
+              "folder that has its prior beside it");
   for (const char* name : {"precision", "int8_weights"})
     group.setting(name, settings)->needs(max_memory);
   group.size("--size", "width", "height", settings)
       ->description("Size of the image. Default: what the model was trained on")
       ->needs(max_memory);
   command->footer(
-      "Checked is what an image needs of a component: config, tokenizer, names and shapes of "
-      "weights, but not\ntheir numbers. Exit code 4 names the file that is damaged.\n\n"
+      "\"checked\" covers a component's config, its tokenizer and the names and shapes of its "
+      "weights, but not\ntheir values. With exit code 4 the message names the damaged file.\n\n"
       "Examples:\n  kandinsky info models/kandinsky-2-1\n"
       "  kandinsky info models/kandinsky-2-1 --max-memory 3GB --size 768x768");
   command->callback([options, dir] {

@@ -43,9 +43,10 @@ MixOptions add_mix_options(CLI::App& command, GenerateJob& job) {
           "--weight", "X",
           "Weight of the item before it, default 1. Weights need not add up to 1 (-1e6 to 1e6)")};
   OptionGroup(command, "Mix")
-      .flag("--slerp", job.slerp, true,
-            "Mix by spherical interpolation, by each weight's share, none negative. Default: the "
-            "weighted sum");
+      .flag(
+          "--slerp", job.slerp, true,
+          "Spherical interpolation instead of the weighted sum; weights count by their share, none "
+          "may be negative");
   return options;
 }
 
@@ -98,8 +99,9 @@ void add_mix(CLI::App& app) {
   add_model_options(*command, *job);
   add_prompt_options(*command, *job)
       ->description(
-          "What the decoder reads beside the mix. Default: the first --text, or the first item's "
-          "text, which is empty for an image");
+          "Text for the decoder, beside the mixed image embedding. Default: the first --text, or "
+          "the "
+          "first item's text, which is empty for an image");
   add_image_options(*command, *job, "--init-image");
   add_mask_options(*command, *job)->needs("--init-image");
   add_sampling_options(*command, *job);

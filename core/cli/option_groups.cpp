@@ -19,10 +19,10 @@ CLI::Option* add_prompt_options(CLI::App& command, GenerateJob& job) {
   CLI::Option* prompt = group.text(
       "--prompt", job.prompt,
       "What to generate, in any language of the model. (word), (word:1.3), [word] and BREAK "
-      "weigh it as in web UIs");
-  group.text("--negative-prompt", job.negative_prompt, "What to keep out");
+      "set weights as in web UIs");
+  group.text("--negative-prompt", job.negative_prompt, "What the images should not show");
   group.text("--negative-prior-prompt", job.negative_prior_prompt,
-             "What the prior guides the image embedding away from. Default: the negative prompt");
+             "Negative prompt of the prior alone. Default: the negative prompt");
   group.settings_of_group("encode_prompts", job.settings);
   return prompt;
 }
@@ -32,22 +32,25 @@ void add_sampling_options(CLI::App& command, GenerateJob& job) {
   group.settings_of_group("text_to_image", job.settings);
   OptionGroup size(command, "Size");
   const auto most = static_cast<std::int32_t>(option_info("width").maximum);
-  size.integer("--width", job.width, 1, most,
-               "Pixels. Default: the size that the model was trained on, or the image's own");
-  size.integer("--height", job.height, 1, most, "Likewise");
+  size.integer(
+      "--width", job.width, 1, most,
+      "Width in pixels. Default: the size that the model was trained on, or the start image's own");
+  size.integer("--height", job.height, 1, most, "Height in pixels. Default: as for --width");
   size.settings_of_group("text_to_image", job.settings);
 }
 
 void add_noise_options(CLI::App& command, GenerateJob& job) {
   OptionGroup group(command, "Noise");
   group.name("--seed", job.seed, "N",
-             "Image i of a batch has seed + i and looks the same alone; -1: random");
+             "Seed of the first image; image i of a batch is the one that seed + i gives alone. "
+             "-1: random");
   group.integer("--batch-size", job.batch_size, 1,
                 static_cast<std::int32_t>(option_info("seeds").maximum),
-                "Images; more than 1 need a folder");
-  group.name("--variation-seed", job.variation_seed, "N",
-             "Whose noise to mix in. Image i has variation seed + i, and all have the same "
-             "--seed; -1: random");
+                "Number of images; more than 1 need a folder as --output");
+  group.name(
+      "--variation-seed", job.variation_seed, "N",
+      "Seed of the noise that --variation-strength mixes in. Image i has variation seed + i, and "
+      "all have the same --seed; -1: random");
   group.size("--seed-resize", "seed_resize_width", "seed_resize_height", job.settings);
   group.settings_of_group("text_to_image", job.settings,
                           {"seed_resize_width", "seed_resize_height"});
@@ -58,7 +61,7 @@ CLI::Option* add_image_options(CLI::App& command, GenerateJob& job, const char* 
   CLI::Option* image =
       group.file(name, job.image, "FILE",
                  "Image to start from: a PNG, JPEG or WebP file, a pipe, or - for standard input; "
-                 "of an animation the first image; transparent places become white");
+                 "of an animation the first image; transparent pixels become white");
   group.settings_of_group("image_to_image", job.settings);
   return image;
 }
@@ -66,8 +69,8 @@ CLI::Option* add_image_options(CLI::App& command, GenerateJob& job, const char* 
 CLI::Option* add_mask_options(CLI::App& command, GenerateJob& job) {
   OptionGroup group(command, "Mask");
   CLI::Option* mask = group.file("--mask", job.mask, "FILE",
-                                 "Image as large as the one to start from: white is inpainted, "
-                                 "black and transparent are kept. Read as that one is");
+                                 "Mask, an image file as large as the start image: white is "
+                                 "inpainted, black and transparent are kept");
   group.settings_of_group("image_to_image", job.settings);
   return mask;
 }
@@ -79,8 +82,8 @@ void add_output_options(CLI::App& command, GenerateJob& job) {
              "folder, which gets numbered PNG files: 00000-<seed>.png and on. Only PNG files keep "
              "the parameters. Required, unless --save-embeds is all that is wanted");
   group.file("--save-embeds", job.save_embeds, "FILE",
-             "Keep what guided the images in a small safetensors file, for `kandinsky mix "
-             "--embeds`");
+             "Save the embeds that the images were generated from as a safetensors file, for "
+             "`kandinsky mix --embeds`");
   group.flag("--quiet", job.quiet, true, "No progress and no remarks, errors only");
 }
 

@@ -20,11 +20,11 @@ Pixels = npt.NDArray[np.uint8]
 
 STAGE_TEXTS = {
     "load": "Kandinsky: loading weights",
-    "text_encoder": "Kandinsky: reading the prompt",
-    "image_encoder": "Kandinsky: looking at the image",
+    "text_encoder": "Kandinsky: encoding the prompt",
+    "image_encoder": "Kandinsky: encoding the image (CLIP)",
     "prior": "Kandinsky: prior",
     "denoise": "Kandinsky: denoising",
-    "encode": "Kandinsky: encoding",
+    "encode": "Kandinsky: encoding the image (MoVQ)",
     "decode": "Kandinsky: decoding",
 }
 

@@ -24,8 +24,8 @@ def _add() -> None:
         MAX_MEMORY,
         shared.OptionInfo(
             0,
-            "Memory for Kandinsky in GB, libraries included; 0: what is free. Where it is little, "
-            "parts of the model are loaded when they are needed, or read layer by layer",
+            "Memory limit for Kandinsky in GB, libraries included; 0: what is free. Below what the "
+            "whole model needs, it is loaded one stage at a time, or read layer by layer",
             gr.Number,
             {"minimum": 0, "maximum": MOST},
             section=SECTION,

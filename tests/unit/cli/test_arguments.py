@@ -110,6 +110,21 @@ def test_help_tells_defaults_and_ranges(option: str, default: str, values: str) 
     assert values in described
 
 
+@pytest.mark.parametrize(
+    ("flag", "text"),
+    [
+        ("--plain-prompt", "Prompts are plain text. Default: (word), (word:1.3)"),
+        ("--no-erosion", "Keep all latents outside the mask. Default: Keep only latents"),
+        ("--no-composite", "Use the pixels that the model decoded. Default: Outside the mask"),
+    ],
+)
+def test_a_flag_that_turns_off_tells_what_happens_then(flag: str, text: str) -> None:
+    shown = " ".join(run_program("inpaint", "--help").stdout.split())
+    assert f"{flag} {text}" in shown
+    off = [o for o in kandinsky.options("image_to_image") if o.default == "true"]
+    assert all("; off: " in option.help for option in off)
+
+
 def test_top_level_help_explains_exit_codes() -> None:
     done = run_program("--help")
     assert done.returncode == 0

@@ -290,7 +290,12 @@ def test_progress_counts_every_step_once(host, monkeypatch):
     assert {total for _, total, _ in seen} == {12}
     assert host.shared.total_tqdm.updates == 12
     texts = " / ".join(text for _, _, text in seen)
-    for words in ("reading the prompt", "prior, step 3 of 6", "denoising, step 4 of 4", "decoding"):
+    for words in (
+        "encoding the prompt",
+        "prior, step 3 of 6",
+        "denoising, step 4 of 4",
+        "decoding",
+    ):
         assert words in texts
     seen.clear()
     host.txt2img(steps=4, batch_size=2, args=(6,))
