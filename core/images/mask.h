@@ -12,7 +12,7 @@
 namespace kandinsky::images {
 
 /// A mask of black and white at width x height from an image of any kind: white from a luma of 128
-/// on. Transparent places are black, so that strokes on an empty layer work. invert then swaps
+/// on. Transparent pixels are black, so that strokes on an empty layer work. invert then swaps
 /// black and white. Throws as resize_image.
 Image make_mask(const Image& image, int width, int height, ResizeMode mode, bool invert);
 

@@ -15,7 +15,7 @@ enum class ResizeMode : int {
 };
 
 /// The image at width x height, with as many channels, by Pillow's Lanczos filter, whose pixels it
-/// has bit for bit. Places depend on the sizes and the mode alone, so that an image and its mask
+/// has bit for bit. Positions depend on the sizes and the mode alone, so that an image and its mask
 /// stay on each other. Alpha is a channel like the others. Throws Error(kInvalidArgument) for an
 /// image or a size that check_image refuses.
 /// Source: Automatic1111, images.resize_image; diffusers, prepare_mask_and_masked_image, for masks.

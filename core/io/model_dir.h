@@ -79,9 +79,8 @@ class ModelDir {
   ComponentFiles weights(std::string_view component) const;
 
   /// The folder "<name>-prior" or "<name>-inpaint" beside this one, for suffix "-prior" or
-  /// "-inpaint"; an
-  /// "-inpaint" at the end of this folder's own name is dropped first. Nothing when there is no
-  /// such folder; errors as open() when there is one.
+  /// "-inpaint"; an "-inpaint" at the end of this folder's own name is dropped first. Nothing when
+  /// there is no such folder; errors as open() when there is one.
   std::optional<ModelDir> sibling(std::string_view suffix) const;
 
  private:

@@ -57,10 +57,9 @@ class SafetensorsFile {
   std::shared_ptr<const Impl> impl_;
 };
 
-/// Writes the tensors in the given order, the first at a multiple
-/// of 8 bytes, through a temporary file and a
-/// rename. Throws Error: kInvalidArgument when names repeat, a name is "__metadata__" or no UTF-8,
-/// or bytes do not match dtype and shape; otherwise as write_file_atomically.
+/// Writes the tensors in the given order, the first at a multiple of 8 bytes, through a temporary
+/// file and a rename. Throws Error: kInvalidArgument when names repeat, a name is "__metadata__" or
+/// no UTF-8, or bytes do not match dtype and shape; otherwise as write_file_atomically.
 void write_safetensors(std::string_view path, Span<const TensorView> tensors,
                        Span<const MetadataEntry> metadata = {});
 

@@ -1,4 +1,4 @@
-/// Classifier-free guidance: one prediction out of those for what is wanted and what is not.
+/// Classifier-free guidance: one prediction from the conditional ones and the unconditional one.
 #pragma once
 
 #include <vector>
@@ -8,21 +8,21 @@
 namespace kandinsky::samplers {
 
 struct GuidanceOptions {
-  double scale = 1.0;    ///< how many times the way from the negative to the condition is gone
+  double scale = 1.0;    ///< 1: the conditional prediction; more: extrapolated from the negative
   double rescale = 0.0;  ///< 0 to 1; 0: off
 };
 
-/// The network's answer for one condition.
+/// The network's prediction for one condition.
 struct ConditionPrediction {
   Prediction prediction;
   double weight = 1.0;  ///< not 0
 };
 
-/// Combines the answers for one image, [1, C, h, w] each:
+/// Combines the predictions for one image, [1, C, h, w] each:
 ///   negative + sum of weight * scale * (condition - negative)
-/// With rescale, the result's deviation is brought back towards that of the conditions. The learned
-/// variance is the conditions' own, since the reference takes it from the prompt's half. Without
-/// conditions the result is `negative`.
+/// With rescale, the result's standard deviation is brought back towards that of the conditions.
+/// The learned variance is the conditions' own, since the reference takes it from the prompt's
+/// half. Without conditions the result is `negative`.
 /// Source: diffusers, KandinskyPipeline.__call__ and rescale_noise_cfg; for several conditions
 /// Liu et al. 2022, "Compositional Visual Generation with Composable Diffusion Models", (11).
 Prediction guide(const Prediction& negative, const std::vector<ConditionPrediction>& conditions,

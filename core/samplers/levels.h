@@ -7,7 +7,7 @@
 
 namespace kandinsky::samplers {
 
-/// One noise level in its three spellings.
+/// One noise level in its three parametrizations.
 struct Level {
   double timestep = 0.0;    ///< may be fractional
   double sigma = 0.0;       ///< noise per unit of clean latents

@@ -13,18 +13,18 @@
 
 namespace kandinsky::samplers {
 
-/// The network's answer, both [B, C, h, w] in fp32 on the CPU.
+/// The network's prediction, both [B, C, h, w] in fp32 on the CPU.
 struct Prediction {
   at::Tensor noise_pred;          ///< guided
   at::Tensor predicted_variance;  ///< for samplers that learned variance: about [-1, 1]; undefined
                                   ///< if the network has none
 };
 
-/// Asks the network. latents: [B, C, h, w] fp32 on the CPU, with variance 1 for unit-variance data;
-/// timestep may be fractional.
+/// Evaluates the network. latents: [B, C, h, w] fp32 on the CPU, with variance 1 for unit-variance
+/// data; timestep may be fractional.
 using Denoiser = std::function<Prediction(const at::Tensor& latents, double timestep)>;
 
-/// Told after each step, with the number of steps done, counted from 1 without the skipped ones,
+/// Called after each step, with the number of steps done, counted from 1 without the skipped ones,
 /// and the clean latents as predicted then. False ends the loop early.
 using StepObserver = std::function<bool(int step, const at::Tensor& pred_original_sample)>;
 
@@ -44,7 +44,7 @@ struct SamplerInput {
   std::string_view scheduler = "Automatic";  ///< a name in the table of schedulers
   int num_inference_steps = 0;               ///< of the whole schedule, skipped ones included
   SamplerStart start{};
-  at::Tensor noise;                ///< [B, C, h, w] of unit normal numbers, fp32 on the CPU
+  at::Tensor noise;                ///< [B, C, h, w], standard normal, fp32 on the CPU
   tensor::NoiseSource& generator;  ///< further noise, one stream per image
   const Denoiser& denoiser;
   const StepObserver& observer;
@@ -63,8 +63,8 @@ struct Sampler {
   /// A scheduler gives one level more, and the least noisy one is left out, as hosts do for
   /// solvers that take that step badly.
   bool discards_next_to_last_sigma = false;
-  int model_calls = 1;                 ///< of the network, in every step but the last
-  bool draws_noise = false;            ///< in its steps, so that it never settles with more of them
+  int model_calls = 1;       ///< of the network, in every step but the last
+  bool draws_noise = false;  ///< in its steps, so that more steps do not converge to one image
   bool takes_reference_noise = false;  ///< can start on InitNoise::kReference
 
   /// Runs the loop. Throws Error(kInvalidArgument) as levels() does, and for skipped steps out of

@@ -55,15 +55,15 @@ constexpr std::array kAlignYourSteps{6.475, 3.861, 2.697, 1.886, 1.396,
                                      0.963, 0.652, 0.399, 0.152, 0.029};
 
 constexpr std::array kSchedulers{
-    Scheduler{"Automatic", "What suits the sampler", nullptr},
+    Scheduler{"Automatic", "The sampler's own spacing", nullptr},
     Scheduler{"Uniform", "Evenly spaced timesteps", uniform_levels},
-    Scheduler{"Karras", "More steps at little noise, for fine detail", karras_levels},
+    Scheduler{"Karras", "More steps at low noise, for fine detail", karras_levels},
     Scheduler{"Exponential", "Each step removes the same share of the noise", exponential_levels},
     Scheduler{"Polyexponential", "As Exponential, which it is a generalization of",
               polyexponential_levels},
     Scheduler{"SGM Uniform", "Evenly spaced timesteps that stop before the last",
               sgm_uniform_levels},
-    Scheduler{"Beta", "More steps at much and at little noise, few between", beta_levels},
+    Scheduler{"Beta", "More steps at high and at low noise, fewer between", beta_levels},
     Scheduler{"KL Optimal", "Evenly spaced in the arc tangent of the noise", kl_optimal_levels},
     Scheduler{"Align Your Steps", "Optimised for about ten steps", align_your_steps_levels},
     Scheduler{"Simple", "Evenly spaced levels of the training schedule", simple_levels},

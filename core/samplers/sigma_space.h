@@ -8,11 +8,11 @@
 
 namespace kandinsky::samplers {
 
-/// Asks the network about latents x of sigma space. Returns the clean latents that it predicts.
-/// Source: k-diffusion, DiscreteEpsDDPMDenoiser.forward.
+/// Evaluates the network for latents x of sigma space. Returns the predicted clean latents. Source:
+/// k-diffusion, DiscreteEpsDDPMDenoiser.forward.
 at::Tensor denoise(const SamplerInput& input, const at::Tensor& x, double sigma);
 
-/// The derivative of x after sigma.
+/// The derivative of x with respect to sigma.
 at::Tensor to_d(const at::Tensor& x, double sigma, const at::Tensor& denoised);
 
 /// A step to sigma_to made of one down to sigma_down and new noise of sigma_up.
@@ -24,12 +24,12 @@ struct AncestralStep {
 /// Source: k-diffusion, get_ancestral_step with eta 1.
 AncestralStep ancestral_step(double sigma_from, double sigma_to);
 
-/// Fresh unit normal numbers of x's shape, one stream for each image. The reference's SDE solvers
-/// take increments of one Brownian path, so that its images settle with more steps; these are
-/// independent, and a step count means another image.
+/// Fresh standard normal noise of x's shape, one stream for each image. The reference's SDE solvers
+/// take increments of one Brownian path, so that its images converge with more steps; these are
+/// independent, and another number of steps gives another image.
 at::Tensor draw_like(const SamplerInput& input, const at::Tensor& x);
 
-/// sigma's place on the axis that exponential integrators step along: -log(sigma).
+/// The variable that exponential integrators step along: -log(sigma).
 double log_time(double sigma);
 
 }  // namespace kandinsky::samplers

@@ -29,7 +29,7 @@ std::vector<int64_t> unclip_timesteps(const UnclipSchedule& schedule, int num_in
 /// The network's guided prediction of the clean embeddings, fp32 on the CPU, of the input's shape.
 using CleanPredictor = std::function<at::Tensor(const at::Tensor& latents, double timestep)>;
 
-/// Fresh unit normal numbers of the latents' shape, fp32 on the CPU.
+/// Fresh standard normal noise of the latents' shape, fp32 on the CPU.
 using NoiseDraw = std::function<at::Tensor()>;
 
 /// Runs the loop from noise; draws once to start and once a step but for the last. Source:

@@ -16,7 +16,7 @@ at::Tensor read_tensor(const io::SafetensorsFile& file, const io::StoredTensor& 
 /// LibTorch's name of a type.
 at::ScalarType scalar_type(io::DType dtype);
 
-/// fp32 CPU copy of a caller's numbers.
+/// fp32 CPU copy of a caller's elements.
 at::Tensor from_floats(const float* data, at::IntArrayRef shape);
 
 /// Ids as an int64 tensor [1, ids.size()].

@@ -16,7 +16,7 @@ class NoiseSource {
  public:
   explicit NoiseSource(const std::vector<uint64_t>& seeds);
 
-  /// The next draw of image `index`: unit normal numbers of `shape`, fp32 on the CPU.
+  /// The next draw of image `index`: standard normal noise of `shape`, fp32 on the CPU.
   at::Tensor draw(size_t index, at::IntArrayRef shape);
 
   /// The next draw of every image, each of shape [1, ...tail], joined to [images, ...tail].

@@ -1,5 +1,5 @@
-/// The exact ways in which this code is faster than the plain formulas: same numbers, up to
-/// rounding. Each can be left out, for measuring and for looking for faults.
+/// The exact ways in which this code is faster than the plain formulas: the same values up to
+/// rounding. Each can be left out, for measuring and for finding faults.
 #pragma once
 
 #include <string>

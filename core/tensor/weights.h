@@ -26,9 +26,9 @@ struct TensorSize {
 /// A table in a file, of which few rows are used: they are read at each use. Cheap to copy.
 class StoredTable {
  public:
-  /// ids: whole numbers, each a row. Returns [ids..., width] on the CPU, in the file's type, not
-  /// checked for finite values. Throws as SafetensorsFile::read, and Error(kInternal) for an id out
-  /// of range.
+  /// ids: integers, each a row. Returns [ids..., width] on the CPU, in the file's type, not checked
+  /// for finite values. Throws as SafetensorsFile::read, and Error(kInternal) for an id out of
+  /// range.
   at::Tensor rows(const at::Tensor& ids) const;
 
  private:
@@ -89,10 +89,10 @@ class Weights {
   /// The component's, for messages.
   const std::string& folder() const;
 
-  /// All tensors of the component that hold floating-point numbers, in the order of their names.
+  /// All tensors of the component of a floating-point type, in the order of their names.
   std::vector<TensorSize> sizes() const;
 
-  /// The same weights, but take() only checks names and shapes: what it gives has no numbers (it is
+  /// The same weights, but take() only checks names and shapes: what it gives has no values (it is
   /// on LibTorch's meta device), and no layer made of it may be used.
   Weights without_values() const;
 

@@ -16,7 +16,7 @@ struct RowIds {
   std::int64_t pad = 0;
 };
 
-/// Tokens, and for each the place in the text after its last character.
+/// Tokens, and for each the offset in the text after its last character.
 struct PlacedTokens {
   std::vector<std::int64_t> ids;
   std::vector<std::size_t> ends;

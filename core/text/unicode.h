@@ -3,7 +3,7 @@
 #include <string_view>
 #include <vector>
 
-/// The character rules that CLIP's tokenizer needs. Plain numbers in and out.
+/// The character rules that CLIP's tokenizer needs. Code points in and out.
 namespace kandinsky::text {
 
 /// Throws Error(kInvalidArgument) with the offset of the first byte that is no valid UTF-8

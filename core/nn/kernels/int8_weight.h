@@ -7,7 +7,7 @@
 namespace kandinsky::nn {
 
 /// A matrix in int8, with one scale for each row: half the memory of bf16, a quarter of fp32. An
-/// approximation: each number is off by 1/254 of its row's largest at most.
+/// approximation: each element is off by at most 1/254 of the largest of its row.
 class Int8Weight {
  public:
   /// weight: [out, in]

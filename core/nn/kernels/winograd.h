@@ -15,14 +15,14 @@ namespace kandinsky::nn {
 /// winograd_kernels.h. Its weights take the kernel's memory times the tiling's products by nine.
 class WinogradConv2d {
  public:
-  /// In which tiles a convolution with a stride and a padding of 1 and weights of this shape, maybe
-  /// of a doubled map, is to be computed; none if it cannot be, LibTorch cannot pack the weights,
-  /// or the CPU has a faster way. Timing all ways would make what a seed gives depend on what else
-  /// the machine does.
+  /// The tiling of a convolution with a stride and a padding of 1 and weights of this shape, maybe
+  /// of a doubled map: none if it cannot be tiled, LibTorch cannot pack the weights, or the CPU
+  /// has a faster way. Timing all ways would make what a seed gives depend on what else the machine
+  /// does.
   static std::optional<kernels::Tiling> tiling_for(at::IntArrayRef weight_shape, bool is_doubled,
                                                    const tensor::Placement& placement);
 
-  /// Of the above, what the shape tells: it is 3x3, and neither too narrow nor too wide.
+  /// The part of the above that the shape decides: it is 3x3, and neither too narrow nor too wide.
   static std::optional<kernels::Tiling> tiling_of(at::IntArrayRef weight_shape, bool is_doubled,
                                                   bool small_tiles = false);
 
@@ -37,7 +37,7 @@ class WinogradConv2d {
  private:
   kernels::Tiling tiling_;
   int64_t out_channels_;
-  std::vector<at::Tensor> weights_;  ///< of each product, packed
+  std::vector<at::Tensor> weights_;  ///< transformed, of each product, packed
   at::Tensor bias_;                  ///< fp32
 };
 

@@ -1,10 +1,11 @@
-/// The sums around the products of a 3x3 convolution by Winograd's minimal filtering, on a CPU.
+/// The input, filter and output transforms of a 3x3 convolution by Winograd's minimal filtering, on
+/// a CPU.
 ///
-/// A tile of 2x2 places of the result depends on 4x4 of the map: with fixed sums over these and
-/// over the kernel, one product for each of 16 makes what takes 36 otherwise. A tile of 4x4 places
-/// depends on 6x6: 36 products instead of 144, but the sums are longer and lose more bits. Of a
-/// doubled map, in which neighbours are alike in pairs, seven of the 16 sums are zero: 9 products
-/// are left.
+/// An output tile of 2x2 positions depends on 4x4 of the map: once both the map and the filter are
+/// transformed, 16 products replace 36. A tile of 4x4 positions depends on 6x6: 36 products replace
+/// 144, but the transforms sum more elements and lose more bits. Of a doubled map, in which
+/// neighbours are alike in pairs, seven of the 16 transformed elements are zero: 9 products are
+/// left.
 ///
 /// Source: Lavin and Gray, Fast Algorithms for Convolutional Neural Networks (2015), F(2x2, 3x3)
 /// and F(4x4, 3x3).
@@ -21,7 +22,7 @@ namespace kandinsky::nn::kernels {
 enum class Tiling {
   k2x2,
   k4x4,
-  kDoubled,  ///< 2x2, of the map with each place four times: it is given as it is
+  kDoubled,  ///< 2x2, of the map with each position four times; the map is given undoubled
 };
 
 /// Products of a tile: 16, 36 or 9.
@@ -46,16 +47,17 @@ struct TileGrid {
   int64_t columns;
 };
 
-/// weight: [out, in, 3, 3], fp32 or bf16, contiguous. Returns [products, out, in], of that type.
+/// The filter transform. weight: [out, in, 3, 3], fp32 or bf16, contiguous. Returns [products, out,
+/// in], of that type.
 at::Tensor tile_weight(const at::Tensor& weight, Tiling tiling);
 
-/// Sums over the map for tiles from `first` on. map: [B, C, H, W], channels-last. tiles: [products,
-/// count, C], contiguous, of the map's type.
+/// The input transform for tiles from `first` on. map: [B, C, H, W], channels-last. tiles:
+/// [products, count, C], contiguous, of the map's type.
 void cut_tiles(const at::Tensor& map, const TileGrid& grid, int64_t first, const at::Tensor& tiles);
 
-/// Sums over the products of these tiles, plus bias and addend, into their places of the result.
-/// products: [count, out] each, contiguous. bias: fp32 [out]. addend: undefined, or of the result's
-/// shape. addend and result: channels-last, of the products' type.
+/// The output transform of these tiles' products, plus bias and addend, into their positions of the
+/// result. products: [count, out] each, contiguous. bias: fp32 [out]. addend: undefined, or of the
+/// result's shape. addend and result: channels-last, of the products' type.
 void join_tiles(const std::vector<at::Tensor>& products, const TileGrid& grid, int64_t first,
                 const at::Tensor& bias, const at::Tensor& addend, const at::Tensor& result);
 

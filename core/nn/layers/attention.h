@@ -15,7 +15,7 @@ enum class AttentionKernel {
 };
 
 /// The faster one of a placement: LibTorch's fused kernel multiplies bf16 at the rate of fp32 on
-/// CPUs without tiles (AMX), matrix products do not.
+/// CPUs without AMX, matrix products do not.
 AttentionKernel attention_kernel(const tensor::Placement& placement);
 
 struct AttentionOptions {

@@ -13,7 +13,7 @@
 namespace kandinsky::nn {
 
 /// A norm of one map, computed when its rows are asked for: with the statistics that the map had at
-/// first, of the numbers that the rows hold then.
+/// first, of the elements that the rows hold then.
 class NormedRows {
  public:
   /// map: [1, C, H, W], channels-last.

@@ -10,11 +10,11 @@
 
 namespace kandinsky::nn {
 
-/// [B, C, H, W] -> [B, C, 2H, 2W], each place four times.
+/// [B, C, H, W] -> [B, C, 2H, 2W], each position four times.
 at::Tensor doubled(const at::Tensor& map);
 
-/// A 3x3 convolution of the doubled map. Of the nine places that it reads, only four differ: so for
-/// each of the four kinds of places in the result a 2x2 convolution of the small map does the same,
+/// A 3x3 convolution of the doubled map. Of the nine positions that it reads, only four differ: so
+/// for each of the four kinds of output positions a 2x2 convolution of the small map does the same,
 /// with 4/9 of the products; or one by Winograd's filtering with 1/4. Tensors: "weight" [out, in,
 /// 3, 3], "bias" [out].
 class UpsampledConv2d {
@@ -26,7 +26,7 @@ class UpsampledConv2d {
 
  private:
   std::vector<Conv2d> convs_;  ///< one of the doubled map, or four of the map itself, by row and
-                               ///< column of the place
+                               ///< column of the output position
   std::optional<WinogradConv2d> winograd_;  ///< instead of them
 };
 

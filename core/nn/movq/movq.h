@@ -5,7 +5,7 @@
 
 namespace kandinsky::nn {
 
-/// The image codec MoVQ. Its codebook is not used: images and latents map onto each other
+/// The image autoencoder MoVQ. Its codebook is not used: images and latents map onto each other
 /// directly.
 class Movq {
  public:

@@ -1,4 +1,4 @@
-/// The units that both halves of the image codec are made of.
+/// The units that encoder and decoder of the image autoencoder are made of.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -47,7 +47,7 @@ class MovqAttention {
   AttentionKernel kernel_;
 };
 
-/// resnet, attention, resnet: the innermost part of both halves.
+/// resnet, attention, resnet: the innermost part of encoder and decoder.
 class MovqMidBlock {
  public:
   MovqMidBlock(const tensor::Weights& weights, int64_t channels, const MovqNormKind& norm);

@@ -6,7 +6,7 @@
 
 namespace kandinsky::nn {
 
-/// The image codec's sizes. Both halves read the same config.json.
+/// The image autoencoder's sizes. Encoder and decoder read the same config.json.
 struct MovqConfig {
   int64_t latent_channels = 4;
   int64_t vq_embed_dim = 4;

@@ -9,14 +9,14 @@
 
 namespace kandinsky::nn {
 
-/// Which norm a half of the codec uses throughout.
+/// Which norm the encoder or the decoder uses throughout.
 struct MovqNormKind {
   int64_t groups = 32;
   int64_t zq_channels =
       0;  ///< 0: plain group norm (encoder); else: spatial norm modulated by the latents (decoder)
 };
 
-/// Group norm, in the decoder scaled and shifted at each place by the latents.
+/// Group norm, in the decoder scaled and shifted at each position by the latents.
 /// Tensors: plain "weight", "bias"; spatial "norm_layer", "conv_y", "conv_b".
 class MovqNorm {
  public:

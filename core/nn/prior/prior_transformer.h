@@ -18,12 +18,13 @@ class PriorTransformer {
     at::Tensor key;
     at::Tensor value;
   };
-  /// What stays the same over all steps of one prompt. The text comes before everything that
-  /// changes, and no token sees a later one: so the text is read once, and each block remembers it.
+  /// What stays the same over all steps of one prompt. The text's tokens come before everything
+  /// that changes, and attention is causal: so they are computed once, and each block keeps their
+  /// keys and values in a KV cache.
   struct Conditioning {
     at::Tensor tokens;             ///< [B, num_embeddings + 1, inner]: text states, pooled text
     at::Tensor key_mask;           ///< [B, 1, S, S], added to the scores
-    std::vector<Memory> memories;  ///< of the text, one for each block; empty: read it in each step
+    std::vector<Memory> memories;  ///< KV cache of the text, one for each block; empty: no cache
   };
 
   /// Throws Error(kCorruptFile, kUnsupported) for a config or weights that do not fit.
@@ -47,7 +48,7 @@ class PriorTransformer {
   int64_t embedding_dim() const { return embedding_dim_; }
   int64_t num_embeddings() const { return num_embeddings_; }
 
-  /// How many numbers the memories of one row of a Conditioning hold.
+  /// How many elements the KV cache of one row of a Conditioning has.
   static int64_t numbers_of_a_row(const io::JsonConfig& config);
 
  private:
@@ -57,8 +58,8 @@ class PriorTransformer {
     LayerNorm norm3;
     Linear ff_in, ff_out;
   };
-  /// One block, for tokens x [B, T, inner] that see what `memory` holds and themselves.
-  /// key_mask: [B, 1, T, S]. Puts the tokens' own keys and values behind those in `memory`.
+  /// One block, for tokens x [B, T, inner] that attend to the cached ones and themselves.
+  /// key_mask: [B, 1, T, S]. Appends the tokens' own keys and values to the cache `memory`.
   at::Tensor apply(const Block& block, const at::Tensor& x, const at::Tensor& key_mask,
                    Memory& memory) const;
 

@@ -10,8 +10,8 @@ namespace kandinsky::nn {
 /// Tokens that an image embedding becomes.
 inline constexpr int64_t kImageTokens = 10;
 
-/// How Kandinsky 2.1 shows text and image embeddings to its UNet: as context tokens and as an
-/// addition to the time embedding.
+/// How Kandinsky 2.1 conditions its UNet on text and image embeddings: as context tokens of
+/// cross-attention and as an addition to the time embedding.
 class TextImageConditioning {
  public:
   struct Shape {

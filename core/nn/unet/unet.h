@@ -33,7 +33,7 @@ struct UNetConfig {
 /// The decoder's UNet: noisy latents and embeddings -> noise prediction.
 class UNet {
  public:
-  /// All that the embeddings contribute: the same in every step.
+  /// All that is computed from the embeddings, the same in every step.
   struct Conditioning {
     at::Tensor aug_emb;  ///< [B, time_embed_dim]
     std::vector<AddedKvAttention::Context>
