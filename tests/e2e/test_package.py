@@ -141,7 +141,7 @@ class TestStages:
     def test_absent_and_empty_negative_prompts(
         self, engine: Engine, negative_image: str, kinds: int
     ) -> None:
-        """They differ only where the prior generates an idea of the empty one."""
+        """They differ only where the prior makes an image embedding of the empty one."""
         options: dict[str, Any] = {**SIZE, **FEW, "negative_image": negative_image}
         images = [
             engine.text_to_image(["a"], negative, seeds=[1], **options)
