@@ -37,11 +37,11 @@ at::Tensor pack_convolution(const at::Tensor& weight, const ConvGeometry& geomet
                             at::IntArrayRef map_sizes = {});
 at::Tensor pack_linear(const at::Tensor& weight);
 
-/// A convolution's weights in the layout that oneDNN wants, which depends on the maps' size. Weights
-/// in another layout it reorders in every call, which may take ten times as long as the convolution
-/// itself. In bf16 that was seen with small maps only, so they are packed at once; fp32 ones when
-/// maps of a size first come. The layouts of the last two sizes are kept, since a step may have
-/// conditions in pairs and single ones; in low-memory mode only one.
+/// A convolution's weights in the layout that oneDNN wants, which depends on the maps' size.
+/// Weights in another layout it reorders in every call, which may take ten times as long as the
+/// convolution itself. In bf16 that was seen with small maps only, so they are packed at once; fp32
+/// ones when maps of a size first come. The layouts of the last two sizes are kept, since a step
+/// may have conditions in pairs and single ones; in low-memory mode only one.
 class PackedKernel {
  public:
   PackedKernel() = default;

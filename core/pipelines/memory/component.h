@@ -34,8 +34,7 @@ class Component : public Resident {
 
   /// Opens the weight files and checks the names and shapes in their headers, so that a bad folder
   /// is refused before any work. They stay open, so that what is loaded later is what was checked.
-  /// `layout` must be that
-  /// of what `build` makes.
+  /// `layout` must be that of what `build` makes.
   Component(const io::ComponentFiles& files, tensor::Placement placement, WeightLayout layout,
             Build build)
       : placement_(placement),

@@ -100,7 +100,7 @@ typedef enum kandinsky_status {
   KANDINSKY_INVALID_ARGUMENT = 1, /* a value out of range, a wrong size, text that is not UTF-8 */
   KANDINSKY_NOT_FOUND = 2,        /* a folder, file or component is missing */
   KANDINSKY_CORRUPT_FILE =
-      3, /* a file is truncated, malformed, or holds weights that are not numbers */
+      3, /* a file is truncated, malformed, or holds weights that are not finite */
   KANDINSKY_UNSUPPORTED = 4, /* well-formed, but not something this build can do */
   KANDINSKY_OUT_OF_MEMORY =
       5, /* memory of the machine or of its accelerator ran out; the engine stays usable */
@@ -163,7 +163,7 @@ KANDINSKY_API kandinsky_status kandinsky_set_num_threads(int32_t threads);
 
 /** An image: pixels [height, width, channels], rows from the top, no padding. Fill it yourself, or
  * let kandinsky_image_load make one. Where images go in, all three kinds are taken; transparent
- * places become white. */
+ * pixels become white. */
 typedef struct kandinsky_image {
   const uint8_t* pixels;
   int32_t width;
@@ -314,10 +314,10 @@ typedef struct kandinsky_component_info {
   const char* class_name; /* e.g. "UNet2DConditionModel" */
   const char* dtype; /* of the weights: "fp32", "fp16", "bf16", "mixed"; "" for a component without
                         weights */
-  uint64_t parameters; /* numbers in all its tensors; 0 for a component without weights */
+  uint64_t parameters; /* elements of all its tensors; 0 for a component without weights */
   uint64_t tensors;
   uint64_t bytes;     /* of its weight files */
-  int32_t is_checked; /* 1: all that a job needs of it was checked, but for the numbers in its
+  int32_t is_checked; /* 1: all that a job needs of it was checked, but for the values of its
                          weights; 0: no job needs it, or no family knows the folder, and only its
                          config and file headers were read */
 } kandinsky_component_info;
@@ -513,7 +513,7 @@ KANDINSKY_API kandinsky_status kandinsky_latent_size(const kandinsky_engine* eng
                                                      int32_t height, int32_t* latent_width,
                                                      int32_t* latent_height);
 
-/** Runs the sampler. `latents` takes batch_size * channels * latent_height * latent_width numbers;
+/** Runs the sampler. `latents` takes batch_size * channels * latent_height * latent_width values;
  * `size` must be just that. negative_embeds may be NULL when guidance is off. */
 KANDINSKY_API kandinsky_status kandinsky_denoise(kandinsky_engine* engine,
                                                  const kandinsky_embeds* embeds,
