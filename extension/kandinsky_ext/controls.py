@@ -241,6 +241,14 @@ CONTROLS: tuple[Control, ...] = (
         info="Approximation: half the memory for these, slightly other images.",
         panel="advanced",
     ),
+    Switch(
+        field="forecast",
+        option="forecast",
+        label="Forecast steps",
+        infotext="Kandinsky forecast",
+        info="Approximation, faster: of 20 steps 11 are computed, the others extrapolated.",
+        panel="advanced",
+    ),
 )
 
 

@@ -43,6 +43,7 @@ ORDER = [
     *("negative_image", "long_prompts", "guidance_rescale", "guidance_start", "guidance_end"),
     *("inpaint_method", "mix", "mix_image_1", "mix_image_2", "mix_strength_1"),
     *("mix_strength_2", "mix_items", "mix_method", "cache_interval", "int8_weights"),
+    "forecast",
 ]
 NEEDED = {"mix_strength_1", "mix_strength_2", "mix_items", "mix_method", "mix_image_1"}
 """Controls that only count when mixing is on."""

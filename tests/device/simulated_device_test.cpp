@@ -149,6 +149,7 @@ TEST_F(OnDeviceTest, EveryOption) {
   with([](Options& options) { options.set("negative_prompts", Texts{"a dog"}); });
   with([](Options& options) { options.set("tiling", true); });
   with([](Options& options) { options.set("cache_interval", 2); });
+  with([](Options& options) { options.set("forecast", true).set("forecast_warmup", 2); });
   with([](Options& options) { options.set("guidance_scale", 1); });
   with([](Options& options) { options.set("guidance_rescale", 0.7); });
   with([](Options& options) { options.set("guidance_end", 0.5); });

@@ -67,6 +67,7 @@ def mask(tmp_path: Path) -> Path:
 IMAGE = {"--image": "wide.png", "--strength": "0.5", "--width": "64", "--height": "64"}
 MASKED = {"--image": "image.png", "--mask": "right.png", "--strength": "0.5"}
 WEIGHED = {"--prompt": "a (red:1.5) circle"}
+FORECAST = {"--forecast": "", "--steps": "12"}
 VARIED = {"--variation-seed": "2", "--variation-strength": "0.25"}
 # Of each option: a command, options to compare with, a change of it, and what the PNG tells then.
 TOLD: dict[str, tuple[str, dict[str, str], str, str]] = {
@@ -102,6 +103,23 @@ TOLD: dict[str, tuple[str, dict[str, str], str, str]] = {
     "guidance_start": ("txt2img", {}, "--guidance-start=0.5", "Kandinsky guidance start: 0.5"),
     "guidance_end": ("txt2img", {}, "--guidance-end=0.5", "Kandinsky guidance end: 0.5"),
     "cache_interval": ("txt2img", {}, "--cache-interval=2", "Kandinsky cache interval: 2"),
+    "forecast": ("txt2img", {"--steps": "8"}, "--forecast", "Kandinsky forecast: True"),
+    "forecast_warmup": (
+        *("txt2img", FORECAST, "--forecast-warmup=2"),
+        "Kandinsky forecast warmup: 2",
+    ),
+    "forecast_interval": (
+        *("txt2img", FORECAST, "--forecast-interval=3"),
+        "Kandinsky forecast interval: 3",
+    ),
+    "forecast_growth": (
+        *("txt2img", FORECAST, "--forecast-growth=2"),
+        "Kandinsky forecast growth: 2",
+    ),
+    "forecast_blend": (
+        *("txt2img", FORECAST, "--forecast-blend=0.9"),
+        "Kandinsky forecast blend: 0.9",
+    ),
     "variation_seeds": ("txt2img", VARIED, "--variation-seed=3", "Variation seed: 3"),
     "variation_strength": (
         *("txt2img", VARIED, "--variation-strength=0.5"),

@@ -30,7 +30,7 @@ DEFAULTS = [
     *("Use the host's", "Use the host's", "zero", False, 0, 0, 1, "auto"),
     *(False, None, None, 0.5, 0.5, "Automatic", "sum"),
     1,
-    False,
+    *(False, False),
 ]
 """What the widgets say at first, in the order of the API's arguments."""
 

@@ -69,6 +69,7 @@ JOB_OPTIONS = {
 FROM_IMAGE: dict[str, Any] = {"images": [scene()], "strength": 0.5}
 MASKED: dict[str, Any] = {**FROM_IMAGE, "masks": [right_half()]}
 NEGATIVE: dict[str, Any] = {"negative_prompts": ["blue"]}
+FORECAST: dict[str, Any] = {"forecast": True, "num_inference_steps": 12}
 RESIZED: dict[str, Any] = {"seed_resize_width": 128, "seed_resize_height": 128}
 NOISE = np.random.default_rng(0).standard_normal((1, 4, 8, 8)).astype(np.float32)
 # Of each option: a call, options to compare with, and values that each give something else.
@@ -93,6 +94,11 @@ EFFECTS: dict[str, tuple[Call, dict[str, Any], list[Any]]] = {
     "guidance_start": (text_to_image, {}, [0.5]),
     "guidance_end": (text_to_image, {}, [0.5]),
     "cache_interval": (text_to_image, {}, [2]),
+    "forecast": (text_to_image, {"num_inference_steps": 8}, [True]),
+    "forecast_warmup": (text_to_image, FORECAST, [2]),
+    "forecast_interval": (text_to_image, FORECAST, [3]),
+    "forecast_growth": (text_to_image, FORECAST, [2]),
+    "forecast_blend": (text_to_image, FORECAST, [0.9]),
     "conditions": (denoise, {}, [[Condition(1, 0, 1, 4)]]),
     "negative_conditions": (denoise, {}, [[Condition(1, 0, 1, 4)]]),
     "noise": (text_to_image, {}, [NOISE]),

@@ -102,7 +102,12 @@ HOST_DEFAULTS = {
     "DPM++ 3M SDE": "Exponential",
 }
 DISCARDING = ("DPM2", "DPM2 a", "DPM++ 3M SDE")
-SCHEDULERS = ("Uniform", "Karras", "Exponential", "Polyexponential", "SGM Uniform", "Beta")
+SCHEDULERS = (
+    *("Uniform", "Karras", "Exponential", "Polyexponential", "SGM Uniform", "Beta"),
+    *("KL Optimal", "Align Your Steps", "Simple", "Normal", "DDIM"),
+)
+ALIGN_YOUR_STEPS = (6.475, 3.861, 2.697, 1.886, 1.396, 0.963, 0.652, 0.399, 0.152, 0.029)
+"""The paper's for Stable Diffusion 1.5 and ten steps, behind the model's own first one."""
 BETA_SHAPE = 0.6  # the host's default for both parameters
 
 
@@ -187,7 +192,24 @@ def scheduler_sigmas(scheduler: str, steps: int) -> torch.Tensor:
         shares = scipy.stats.beta.ppf(1 - np.linspace(0, 1, steps), BETA_SHAPE, BETA_SHAPE)
         sigmas = sigma_min + shares * (sigma_max - sigma_min)
         return sampling.append_zero(torch.from_numpy(sigmas).float())
-    raise ValueError(scheduler)
+    last = len(table.sigmas) - 1
+    if scheduler == "KL Optimal":
+        angles = np.linspace(np.arctan(sigma_max), np.arctan(sigma_min), steps + 1)
+        return torch.from_numpy(np.tan(angles)).float()
+    if scheduler == "Align Your Steps":
+        known = np.log([sigma_max, *ALIGN_YOUR_STEPS[:-1], sigma_min])
+        shares = np.linspace(0, 1, steps)
+        sigmas = np.exp(np.interp(shares, np.linspace(0, 1, len(known)), known))
+        return sampling.append_zero(torch.from_numpy(sigmas).float())
+    if scheduler == "Simple":
+        t = [last - int(i * (last + 1) / steps) for i in range(steps)]
+    elif scheduler == "Normal":
+        t = np.linspace(last, 0, steps)
+    elif scheduler == "DDIM":
+        t = [1 + int(i * (last + 1) / steps) for i in reversed(range(steps))]
+    else:
+        raise ValueError(scheduler)
+    return sampling.append_zero(table.t_to_sigma(torch.tensor(np.asarray(t), dtype=torch.float32)))
 
 
 def sampler_sigmas(case: Case) -> torch.Tensor:

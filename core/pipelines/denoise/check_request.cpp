@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "base/error.h"
@@ -21,6 +22,25 @@ void check_shape(const char* name, const at::Tensor& tensor, const std::vector<i
                           fmt::join(tensor.sizes(), ", "), fmt::join(expected, ", ")));
 }
 
+void check_forecast(const DenoiseRequest& request) {
+  if (!request.forecast) return;
+  const samplers::Sampler& sampler = samplers::find_sampler(request.sampler);
+  if (sampler.model_calls != 1) {
+    std::string able;
+    for (const samplers::Sampler& other : samplers::samplers()) {
+      if (other.model_calls == 1) able += (able.empty() ? "" : ", ") + std::string(other.name);
+    }
+    throw Error(ErrorCode::kInvalidArgument,
+                fmt::format("forecast works with samplers that run the UNet once a step: {}; not "
+                            "with {}",
+                            able, sampler.name));
+  }
+  if (request.cache_interval != 1) {
+    throw Error(ErrorCode::kInvalidArgument,
+                "forecast and cache_interval do not work together; leave one of them out");
+  }
+}
+
 }  // namespace
 
 void check_request(const DenoiseRequest& request, const samplers::NoiseSchedule& schedule,
@@ -29,6 +49,7 @@ void check_request(const DenoiseRequest& request, const samplers::NoiseSchedule&
   samplers::find_sampler(request.sampler)
       .check_steps(schedule, request.num_inference_steps, request.scheduler);
   check_conditions(request);
+  check_forecast(request);
   check_init_noise(request);
   if (request.mask_method == MaskMethod::kModel && !has_inpainting_unet) {
     throw Error(ErrorCode::kInvalidArgument,

@@ -5,6 +5,7 @@
 #include <ATen/ops/zeros.h>
 
 #include <algorithm>
+#include <cmath>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -13,6 +14,7 @@
 #include "pipelines/denoise/conditioning_rows.h"
 #include "pipelines/denoise/conditions.h"
 #include "pipelines/denoise/feature_cache.h"
+#include "pipelines/denoise/forecast.h"
 #include "pipelines/denoise/prepare_latents.h"
 #include "pipelines/denoise/prepare_noise.h"
 #include "pipelines/images/mask_blend.h"
@@ -33,17 +35,20 @@ bool shows_mask(const nn::UNet& unet, const Geometry& geometry, const DenoiseReq
 /// a seed must mean the same image in any batch.
 class ImageDenoiser {
  public:
-  ImageDenoiser(const nn::UNet& unet, const Geometry& geometry, const Embeds& embeds,
-                const Embeds* negative_embeds, const DenoiseRequest& request,
-                const Monitor& monitor)
+  ImageDenoiser(const nn::UNet& unet, const samplers::NoiseSchedule& schedule,
+                const Geometry& geometry, const Embeds& embeds, const Embeds* negative_embeds,
+                const DenoiseRequest& request, const Monitor& monitor)
       : unet_(unet),
+        schedule_(schedule),
         latent_channels_(geometry.latent_channels),
         request_(request),
         monitor_(monitor),
         plan_(request.conditions, num_images(), request.num_inference_steps),
         negative_plan_(request.negative_conditions, num_images(), request.num_inference_steps),
         rows_(unet, embeds, plan_),
-        features_(request.cache_interval, num_images()) {
+        features_(request.cache_interval, num_images()),
+        forecast_(request),
+        variances_(request.seeds.size()) {
     if (negative_embeds != nullptr) negative_rows_.emplace(unet, *negative_embeds, negative_plan_);
     if (!is_inpainting_unet(unet.config(), latent_channels_)) return;
     // Without a mask to see, the whole image is masked.
@@ -106,9 +111,31 @@ class ImageDenoiser {
       conditionings.push_back({&rows_, row});
       rows.push_back(row);
     }
-    features_.begin(image, std::move(rows));
+    features_.begin(image, rows);
+    const int index = step_ - 1 - (request_.num_inference_steps - request_.num_running_steps());
+    const at::Tensor own = latents.slice(0, image, image + 1);
+    const double alpha = schedule_.alpha_cumprod_at(timestep);
+    at::Tensor& variance = variances_[static_cast<size_t>(image)];
+    const at::Tensor forecast = forecast_.begin(image, index, std::move(rows));
+    if (forecast.defined()) {
+      return {.noise_pred = (own - std::sqrt(alpha) * forecast) / std::sqrt(1.0 - alpha),
+              .predicted_variance = variance};
+    }
+    samplers::Prediction prediction = compute(own, timestep, image, conditionings, weights);
+    if (forecast_.is_on()) {
+      variance = prediction.predicted_variance;
+      forecast_.keep(image, index,
+                     (own - std::sqrt(1.0 - alpha) * prediction.noise_pred) / std::sqrt(alpha));
+    }
+    return prediction;
+  }
 
-    at::Tensor sample = latents.slice(0, image, image + 1);
+  /// conditionings: the negative one first if there is one more than weights.
+  samplers::Prediction compute(const at::Tensor& latents, double timestep, int64_t image,
+                               const std::vector<RowOf>& conditionings,
+                               const std::vector<double>& weights) {
+    const bool guided = conditionings.size() > weights.size();
+    at::Tensor sample = latents;
     if (inpaint_channels_.defined())
       sample = at::cat({sample, inpaint_channels_.slice(0, image, image + 1)}, 1);
     const std::vector<samplers::Prediction> answers = ask(sample, timestep, image, conditionings);
@@ -160,6 +187,7 @@ class ImageDenoiser {
   }
 
   const nn::UNet& unet_;
+  const samplers::NoiseSchedule& schedule_;
   int64_t latent_channels_;
   const DenoiseRequest& request_;
   const Monitor& monitor_;
@@ -168,6 +196,8 @@ class ImageDenoiser {
   ConditioningRows rows_;
   std::optional<ConditioningRows> negative_rows_;
   FeatureCache features_;
+  Forecast forecast_;
+  std::vector<at::Tensor> variances_;  ///< of each image, as the network said last
   at::Tensor inpaint_channels_;
   int step_ = 0;
 };
@@ -187,7 +217,7 @@ at::Tensor run_unet(const nn::UNet& unet, const samplers::NoiseSchedule& schedul
   const int skipped_steps = request.num_inference_steps - running_steps;
   const bool is_blended = request.mask.defined() && !shows_mask(unet, geometry, request);
 
-  ImageDenoiser image_denoiser(unet, geometry, embeds, negative_embeds, request, monitor);
+  ImageDenoiser image_denoiser(unet, schedule, geometry, embeds, negative_embeds, request, monitor);
   // Some samplers ask several times in a step, so the observer keeps count.
   int step = skipped_steps + 1;
   const samplers::Denoiser denoiser = [&](const at::Tensor& latents, double timestep) {

@@ -38,6 +38,11 @@ std::vector<Mode> modes() {
          r.guidance_end = 0.75;
        }},
       {"feature cache", [](DenoiseRequest& r) { r.cache_interval = 2; }},
+      {"forecast",
+       [](DenoiseRequest& r) {
+         r.forecast = true;
+         r.forecast_warmup = 2;
+       }},
       {"tiling", [](DenoiseRequest& r) { r.tiling = true; }},
       {"variation",
        [](DenoiseRequest& r) {
@@ -90,6 +95,7 @@ class DenoiseModesTest : public TinyPipelineTest {
         mode.apply(request);
         const bool has_sampler = request.init_noise == InitNoise::kMatched ||
                                  request.sampler == "DDIM" || request.sampler == "DDPM";
+        if (request.forecast && sampler.model_calls != 1) continue;
         if (has_sampler) body(request, mode.name + ", " + request.sampler);
       }
     }

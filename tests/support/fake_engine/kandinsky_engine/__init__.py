@@ -300,6 +300,11 @@ class Engine:
         conditions=None,
         negative_conditions=None,
         cache_interval=1,
+        forecast=False,
+        forecast_warmup=4,
+        forecast_interval=2.0,
+        forecast_growth=0.5,
+        forecast_blend=0.4,
     ):
         given = {name: value for name, value in locals().items() if name != "self"}
         self._record("denoise", **{**given, "seeds": list(seeds)})
@@ -324,6 +329,7 @@ class Engine:
         against = _guided(negative_embeds, negative_conditions, batch, steps, steps - running)
         space = levels(sampler, scheduler)
         look = (steps, float(guidance_scale), sampler, space, guidance_rescale, cache_interval)
+        look += (forecast,)
         tint = _digest(*look, guidance_start, guidance_end, tiling)[0] / 20
         latents = np.zeros(shape, dtype=np.float32)
         for i, seed in enumerate(seeds):
