@@ -1,9 +1,25 @@
-# Header-only: torch ships its own copy of the headers, and two compiled copies would clash.
+# Messages. A header-only fmt costs five seconds in each of more than a hundred files, so its functions are compiled once,
+# in fmt.cpp, from the headers that the files see: a distribution's archive fits neither torch's headers, which win on the
+# include path of what uses torch, nor torch's std::string.
+# kandinsky_fmt_library(<name> [<targets whose headers come first>...])
+function(kandinsky_fmt_library name)
+  add_library(${name} STATIC ${PROJECT_SOURCE_DIR}/third_party/fmt.cpp)
+  # Not inlined, so that fmt.cpp holds all that it calls.
+  target_compile_options(${name} PRIVATE -fno-inline)
+  target_link_libraries(${name} PRIVATE kandinsky_options PUBLIC ${ARGN} kandinsky_fmt_headers)
+endfunction()
+
+function(kandinsky_fmt_from_headers_of target)
+  add_library(kandinsky_fmt_headers INTERFACE)
+  target_include_directories(kandinsky_fmt_headers SYSTEM INTERFACE
+    $<TARGET_PROPERTY:${target},INTERFACE_INCLUDE_DIRECTORIES>)
+  kandinsky_fmt_library(kandinsky_fmt)
+endfunction()
+
 function(kandinsky_fmt_system out)
   find_package(fmt 8 CONFIG QUIET)
   if(TARGET fmt::fmt-header-only)
-    add_library(kandinsky_fmt INTERFACE)
-    target_link_libraries(kandinsky_fmt INTERFACE fmt::fmt-header-only)
+    kandinsky_fmt_from_headers_of(fmt::fmt-header-only)
     set(${out} "${fmt_VERSION} in ${fmt_DIR}" PARENT_SCOPE)
   endif()
 endfunction()
@@ -15,8 +31,7 @@ function(kandinsky_fmt_fetch)
   FetchContent_Declare(kandinsky_fmt SYSTEM
     GIT_REPOSITORY https://github.com/fmtlib/fmt.git GIT_TAG ${commit})
   FetchContent_MakeAvailable(kandinsky_fmt)
-  add_library(kandinsky_fmt INTERFACE)
-  target_link_libraries(kandinsky_fmt INTERFACE fmt::fmt-header-only)
+  kandinsky_fmt_from_headers_of(fmt::fmt-header-only)
 endfunction()
 
 kandinsky_dependency(fmt
