@@ -1,6 +1,8 @@
 #pragma once
 
-#include <CLI/CLI.hpp>
+namespace CLI {
+class App;
+}
 
 /// The subcommands. Each adds its options to `app` and sets a callback that does the work; the work
 /// may throw StatusError.

@@ -3,9 +3,9 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cctype>
-#include <functional>
 #include <map>
 #include <string_view>
 
@@ -113,6 +113,16 @@ std::string flag_name(const kandinsky_option_info& info) {
   std::ranges::replace(name, '_', '-');
   return (info.type == KANDINSKY_FLAG && is_on(info) ? "--no-" : "--") + name;
 }
+
+CLI::App& add_command(CLI::App& app, const std::string& name, const std::string& description,
+                      const std::string& footer, const std::function<void()>& run) {
+  CLI::App* const command = app.add_subcommand(name, description);
+  if (!footer.empty()) command->footer(footer);
+  command->callback(run);
+  return *command;
+}
+
+void require(CLI::Option* option) { option->required(); }
 
 CLI::Option* OptionGroup::setting(const std::string& option, Settings& settings) {
   const kandinsky_option_info& info = option_info(option);

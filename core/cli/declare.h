@@ -1,20 +1,34 @@
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "cli/settings.h"
 
-/// Declaring options. Each puts a checked value into its target, which must outlive the parsing.
+namespace CLI {
+class App;
+class Option;
+}  // namespace CLI
+
+/// Declaring commands and options without CLI11's headers, which cost a compiler ten seconds. Each
+/// option puts a checked value into its target, which must outlive the parsing.
 /// Help texts are completed by the range or the words. A value that does not fit throws
 /// StatusError(KANDINSKY_INVALID_ARGUMENT) naming the option.
 namespace kandinsky::cli {
 
 /// The command line's name of one of the library's options: in its words, where hosts have some.
 std::string flag_name(const kandinsky_option_info& info);
+
+/// A command of the application, which does `run`. The help ends with `footer`; empty: with the
+/// application's own.
+CLI::App& add_command(CLI::App& app, const std::string& name, const std::string& description,
+                      const std::string& footer, const std::function<void()>& run);
+
+/// Makes it an option that must be given.
+void require(CLI::Option* option);
 
 /// Options that the help shows under one title.
 class OptionGroup {

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "cli/commands.h"
+#include "cli/declare.h"
 #include "cli/streams.h"
 #include "kandinsky.hpp"
 
@@ -22,20 +23,18 @@ void print_table(const std::vector<std::string>& names,
 }  // namespace
 
 void add_samplers(CLI::App& app) {
-  app.add_subcommand("samplers", "List the samplers")->callback([] {
-    print_table(sampler_names(), sampler_descriptions());
-  });
+  add_command(app, "samplers", "List the samplers", "",
+              [] { print_table(sampler_names(), sampler_descriptions()); });
 }
 
 void add_schedulers(CLI::App& app) {
-  app.add_subcommand("schedulers", "List the schedulers and how each spaces a sampler's steps")
-      ->callback([] { print_table(scheduler_names(), scheduler_descriptions()); });
+  add_command(app, "schedulers", "List the schedulers and how each spaces a sampler's steps", "",
+              [] { print_table(scheduler_names(), scheduler_descriptions()); });
 }
 
 void add_speedups(CLI::App& app) {
-  app.add_subcommand("speedups", "List the speed-ups that --without leaves out")->callback([] {
-    print_table(speedup_names(), speedup_descriptions());
-  });
+  add_command(app, "speedups", "List the speed-ups that --without leaves out", "",
+              [] { print_table(speedup_names(), speedup_descriptions()); });
 }
 
 }  // namespace kandinsky::cli

@@ -8,7 +8,7 @@ namespace kandinsky::cli {
 
 void add_model_options(CLI::App& command, GenerateJob& job) {
   OptionGroup group(command, "Model");
-  group.setting("model_dir", job.settings)->required();
+  require(group.setting("model_dir", job.settings));
   group.settings_of_group("engine", job.settings);
   group.integer("--threads", job.threads, 1, kMaxThreads,
                 "Threads to compute with. Default: one for each core");

@@ -1,9 +1,13 @@
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <string>
 
 #include "cli/generate_job.h"
+
+namespace CLI {
+class App;
+class Option;
+}  // namespace CLI
 
 /// The options that the generating commands share. Each function declares one group on a command;
 /// the job must outlive the parsing.
