@@ -138,7 +138,7 @@ def test_version_names_both_libraries() -> None:
 
     done = run_program("--version")
     assert done.returncode == 0
-    pyproject = (Path(__file__).parents[3] / "pyproject.toml").read_text(encoding="utf-8")
+    pyproject = (Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8")
     version = pyproject.split('\nversion = "')[1].split('"')[0]
     assert done.stdout == f"kandinsky {version} (LibTorch {torch.__version__.split('+')[0]})\n"
 
@@ -316,7 +316,7 @@ def test_an_output_or_a_place_for_embeds_is_needed(tmp_path: Path) -> None:
 
 def test_the_library_and_the_command_line_have_the_same_limit_of_an_image_file() -> None:
     """Which the command line reads of a pipe before it asks the library."""
-    core = Path(__file__).parents[3] / "core"
+    core = Path(__file__).parents[2] / "core"
     number = re.compile(r"kMaxImageFileBytes = .*1[U}]* << (\d+)U;")
     limits = [
         number.search((core / name).read_text(encoding="utf-8"))
