@@ -133,6 +133,9 @@ TEST(SamplerTableParity, EveryRowHasReferences) {
   for (const samplers::Sampler& sampler : samplers::samplers()) {
     const std::string name = std::string(sampler.name) + "|";
     for (const samplers::Scheduler& scheduler : samplers::schedulers()) {
+      const bool is_of_diffusers = name == "DDIM|" || name == "DDPM|" || name == "UniPC|";
+      // The loops of diffusers end at no noise, KL Optimal does not.
+      if (is_of_diffusers && std::string_view(scheduler.name) == "KL Optimal") continue;
       const char* const steps = scheduler.levels == nullptr ? "6" : "7";
       const std::string recorded = name + scheduler.name + "|" + steps + "|0|noise/latents";
       EXPECT_TRUE(reference.has(recorded)) << recorded;
