@@ -81,6 +81,14 @@ def offered(what: Literal["samplers", "schedulers"]) -> list[str]:
         return []
 
 
+def options_of_opening() -> set[str]:
+    """Names of the options that an engine is opened with; none without the engine's package."""
+    try:
+        return {option.name for option in load_package().options("engine")}
+    except EngineUnavailableError:
+        return set()
+
+
 @dataclass(frozen=True)
 class EngineKey:
     """What an engine was opened with; another key needs another engine, but see `Keeper`."""

@@ -34,16 +34,21 @@ class HostTools(Protocol):
         """Gives unused memory back to the system and the accelerator."""
 
 
+def sources(tools: HostTools) -> dict[str, Callable[[], list[str]]]:
+    """What each source of a `Choice` offers now."""
+    return {
+        "models": lambda: models.names(tools.model_roots()),
+        "samplers": lambda: [HOST_CHOICE, *engine.offered("samplers")],
+        "schedulers": lambda: [HOST_CHOICE, *engine.offered("schedulers")],
+    }
+
+
 def build(elem_id: Callable[[str], str], tools: HostTools) -> list[Any]:
     """Draws the page and returns the widgets in the order of CONTROLS.
 
     Called several times for each tab.
     """
-    sources: dict[str, Callable[[], list[str]]] = {
-        "models": lambda: models.names(tools.model_roots()),
-        "samplers": lambda: [HOST_CHOICE, *engine.offered("samplers")],
-        "schedulers": lambda: [HOST_CHOICE, *engine.offered("schedulers")],
-    }
+    offered = sources(tools)
     components: dict[str, Any] = {}
 
     def draw(panel: Panel, *first: type[Control]) -> None:
@@ -60,11 +65,11 @@ def build(elem_id: Callable[[str], str], tools: HostTools) -> list[Any]:
             for at in range(0, len(controls), 2):
                 with gr.Row():
                     for control in controls[at : at + 2]:
-                        components[control.field] = _widget(control, elem_id, sources)
+                        components[control.field] = _widget(control, elem_id, offered)
                         if isinstance(control, Choice) and control.source == "models":
                             tools.refresh_button(
                                 components[control.field],
-                                sources["models"],
+                                offered["models"],
                                 elem_id(f"{control.field}_refresh"),
                             )
 

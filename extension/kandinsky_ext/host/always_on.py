@@ -10,7 +10,7 @@ from typing import Any
 from modules import processing, shared
 
 from kandinsky_ext import controls
-from kandinsky_ext.host import backend, run, wishes
+from kandinsky_ext.host import axes, backend, run, wishes
 from kandinsky_ext.host.job import RunJob
 
 _MARK = "kandinsky_closes"
@@ -32,6 +32,9 @@ class FailedJob:
         """The error in words."""
         return f"{controls.TITLE}: {self._error}"
 
+    def prepare(self, *_args: Any, **_kwargs: Any) -> Any:
+        raise self._error
+
     def started(self) -> None:
         """Nothing yet: see above."""
 
@@ -49,10 +52,18 @@ class FailedJob:
 
 
 class _Active:
-    def __init__(self, p: Any, facade: Any, job: RunJob | FailedJob, undo: ExitStack) -> None:
+    def __init__(
+        self,
+        p: Any,
+        facade: Any,
+        job: RunJob | FailedJob,
+        settings: controls.Settings | None,
+        undo: ExitStack,
+    ) -> None:
         self.p = p
         self.facade = facade
         self.job = job
+        self.settings = settings
         self.undo = undo
         self.run = shared.state.time_start
 
@@ -70,14 +81,16 @@ def setup(p: Any, enabled: bool, values: Any) -> None:
     if not enabled or _active:
         return
     job: RunJob | FailedJob
+    settings = None
     try:
-        job = run.make_job(p, controls.read(values))
+        settings = controls.read(values)
+        job = run.make_job(p, settings)
     except Exception as error:  # whatever it is, see FailedJob
         job = FailedJob(error)
     undo = ExitStack()
     undo.enter_context(wishes.options_of(p))
     facade = undo.enter_context(backend.in_force(job))
-    _active.append(_Active(p, facade, job, undo))
+    _active.append(_Active(p, facade, job, settings, undo))
 
 
 def before_process(p: Any) -> None:
@@ -85,19 +98,30 @@ def before_process(p: Any) -> None:
     if not _active:
         return
     active = _active[0]
-    if isinstance(active.job, FailedJob):
-        _fail(p, active.job)
-        return
     if isinstance(active.facade.job, FailedJob):
         # That was about an earlier processing object, another cell of a plot for instance.
-        active.facade.job = active.job
+        active.facade.work_on(active.job)
     # Ours may be the chosen script as well: then it has its own job, and has prepared p for it.
     if active.facade.job is active.job:
         try:
+            _change(active, p)
             active.job.prepare(p, script=False)
         except Exception as error:  # likewise
-            active.facade.job = FailedJob(error)
-            _fail(p, active.facade.job)
+            failed = FailedJob(error)
+            active.facade.work_on(failed)
+            _fail(p, failed)
+
+
+def _change(active: _Active, p: Any) -> None:
+    """Another job for a cell of a plot. What runs inside the cell has no settings of its own, and
+    is generated with the cell's.
+    """
+    if active.settings is None:
+        return
+    settings = axes.settings_of(p, active.settings)
+    if settings is not None:
+        active.job = run.make_job(p, settings)
+        active.facade.work_on(active.job)
 
 
 def _fail(p: Any, job: FailedJob) -> None:

@@ -30,6 +30,11 @@ _stack: list[_InForce] = []
 """Empty, or the one that is in force."""
 
 
+def is_on() -> bool:
+    """Whether a facade is in force."""
+    return bool(_stack)
+
+
 @contextmanager
 def in_force(job: Job) -> Iterator[Facade]:
     """Within, the host's own loop generates with this job.

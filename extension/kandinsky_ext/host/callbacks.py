@@ -8,13 +8,14 @@ from typing import Any
 from modules import script_callbacks, sd_samplers
 
 from kandinsky_ext import infotext
-from kandinsky_ext.host import forge, options, tools
+from kandinsky_ext.host import axes, forge, options, tools
 
 
 def register() -> None:
     """Once after each time that the host has forgotten its callbacks."""
     script_callbacks.on_infotext_pasted(_on_pasted)
     options.register()
+    axes.register()
 
 
 def _on_pasted(_infotext: str, parameters: MutableMapping[str, Any]) -> None:

@@ -61,9 +61,7 @@ class Facade(torch.nn.Module):  # type: ignore[misc]  # mypy skips torch
 
     def __init__(self, job: Job) -> None:
         super().__init__()
-        self.job = job
-        self.sd_checkpoint_info = CheckpointInfo(job.model_name)
-        self.sd_model_checkpoint = job.model_name
+        self.work_on(job)
         self.sd_model_hash = None
         self.first_stage_model = torch.nn.Module()
         self.first_stage_model.dtype = torch.float32
@@ -87,11 +85,18 @@ class Facade(torch.nn.Module):  # type: ignore[misc]  # mypy skips torch
     @contextmanager
     def working_on(self, job: Job) -> Iterator[None]:
         """Another job for as long as this lasts, for a run inside a run."""
-        before, self.job = self.job, job
+        before = self.job
+        self.work_on(job)
         try:
             yield
         finally:
-            self.job = before
+            self.work_on(before)
+
+    def work_on(self, job: Job) -> None:
+        """This job from now on, under its model's name."""
+        self.job = job
+        self.sd_checkpoint_info = CheckpointInfo(job.model_name)
+        self.sd_model_checkpoint = job.model_name
 
     def get_learned_conditioning(self, texts: Sequence[str]) -> list[str]:
         return list(texts)

@@ -1,5 +1,6 @@
 pasted = []
 settings = []
+before_ui = []
 
 
 def on_infotext_pasted(callback):
@@ -8,6 +9,15 @@ def on_infotext_pasted(callback):
 
 def on_ui_settings(callback):
     settings.append(callback)
+
+
+def on_before_ui(callback):
+    before_ui.append(callback)
+
+
+def before_ui_callback():
+    for callback in before_ui:
+        callback()
 
 
 def ui_settings_callback():
@@ -23,3 +33,4 @@ def infotext_pasted_callback(infotext, params):
 def clear_callbacks():
     pasted.clear()
     settings.clear()
+    before_ui.clear()

@@ -3,12 +3,15 @@ import inspect
 import re
 import sys
 import traceback
+from collections import namedtuple
 from pathlib import Path
 
 from modules import script_callbacks
 
 AlwaysVisible = object()
 swallowed = []
+ScriptClassData = namedtuple("ScriptClassData", ["script_class", "path", "basedir", "module"])
+scripts_data = []
 
 
 class Script:
@@ -57,6 +60,7 @@ def load_script(path, forget=True):
     """
     if forget:
         script_callbacks.clear_callbacks()
+        scripts_data.clear()
     before = sys.path
     sys.path = [str(Path(path).parents[1]), *sys.path]
     try:
@@ -70,6 +74,8 @@ def load_script(path, forget=True):
         for value in vars(module).values()
         if inspect.isclass(value) and issubclass(value, Script)
     ]
+    root = str(Path(path).parents[1])
+    scripts_data.extend(ScriptClassData(one, str(path), root, module) for one in classes)
     scripts = []
     for is_img2img in (False, True):
         for script_class in classes:
