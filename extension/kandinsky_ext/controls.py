@@ -8,7 +8,7 @@ it can only be changed together with the label.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -258,5 +258,9 @@ def read(values: Sequence[Any]) -> Settings:
     Missing values take their default, so that callers written for fewer controls keep working;
     superfluous ones are ignored. Raises UserError naming the control whose value is not allowed.
     """
-    given = dict(zip((row.field for row in CONTROLS), values, strict=False))
+    return read_named(dict(zip((row.field for row in CONTROLS), values, strict=False)))
+
+
+def read_named(given: Mapping[str, Any]) -> Settings:
+    """Likewise from values by field."""
     return Settings(**{row.field: row.check(given.get(row.field, row.default)) for row in CONTROLS})

@@ -165,6 +165,10 @@ class Keeper:
             self._automatic[key] = self._open.engine.info.precision
         return self._open
 
+    def opened(self) -> OpenEngine | None:
+        """The engine that is open now."""
+        return self._open
+
     def _serves(self, opened: OpenEngine, key: EngineKey) -> bool:
         if replace(opened.key, precision=key.precision) != key:
             return False

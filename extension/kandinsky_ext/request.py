@@ -21,6 +21,20 @@ unsigned.
 """
 MOST_STEPS = 999
 """What every sampler can take."""
+LEAST = (
+    ("steps", "Steps", 1),
+    ("n_iter", "Batch count", 1),
+    ("batch_size", "Batch size", 1),
+    ("width", "Width", 8),
+    ("height", "Height", 8),
+)
+"""Fields of a processing object, their names in the page, and their smallest value. The host's
+noise has one number for 8 pixels.
+"""
+PARTS = (
+    ("denoising_strength", "Denoising strength"),
+    ("subseed_strength", "Variation strength"),
+)
 
 Floats = npt.NDArray[np.float32]
 
@@ -117,16 +131,31 @@ def make(
     )
 
 
-def check_counts(p: Any) -> None:
-    """Raises UserError for numbers that only a program sends and that the host does not check."""
-    for field, label in (
-        ("steps", "Steps"),
-        ("n_iter", "Batch count"),
-        ("batch_size", "Batch size"),
-    ):
+def check_fields(p: Any) -> None:
+    """Raises UserError for what only a program sends and the host does not check."""
+    for field, label, least in LEAST:
         value = getattr(p, field)
-        if value < 1:
-            raise UserError(f"{label}: {value}, expected 1 or more.")
+        if not value >= least:
+            raise UserError(f"{label}: {value}, expected {least} or more.")
+    for field, label in PARTS:
+        value = getattr(p, field, None)
+        if value is not None and not 0 <= value <= 1:
+            raise UserError(f"{label}: {value}, expected 0 to 1.")
+    if hasattr(p, "init_images"):
+        if not p.init_images or any(image is None for image in p.init_images):
+            raise UserError("img2img: there is no image (init_images), expected at least one.")
+        for place, image in enumerate(p.init_images, 1):
+            _check_image(f"Image {place} of img2img (init_images)", image)
+        if getattr(p, "image_mask", None) is not None:
+            _check_image("Mask of img2img", p.image_mask)
+
+
+def _check_image(label: str, image: Any) -> None:
+    """Reads it to its end; a host that was given a file only looked at its beginning."""
+    try:
+        image.load()
+    except Exception as error:  # Pillow raises many kinds
+        raise UserError(f"{label} cannot be read: {error}") from error
 
 
 def start_steps(planned: int, total: int, running: int) -> Steps:

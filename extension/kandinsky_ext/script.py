@@ -24,4 +24,4 @@ class KandinskyScript(base.Script):  # type: ignore[misc]  # the host has no typ
         return components
 
     def run(self, p: Any, *values: Any) -> Any:
-        return run.run(p, controls.read(values))
+        return run.run(p, values)

@@ -10,7 +10,7 @@ from typing import Any
 from modules import processing, shared
 
 from kandinsky_ext import controls
-from kandinsky_ext.host import axes, backend, run, wishes
+from kandinsky_ext.host import answers, axes, backend, run, wishes
 from kandinsky_ext.host.job import RunJob
 
 _MARK = "kandinsky_closes"
@@ -25,8 +25,9 @@ class FailedJob:
 
     model_name = controls.TITLE
 
-    def __init__(self, error: Exception) -> None:
+    def __init__(self, p: Any, error: Exception) -> None:
         self._error = error
+        self._answer = answers.of(p, error)
 
     def told(self) -> str:
         """The error in words."""
@@ -38,17 +39,11 @@ class FailedJob:
     def started(self) -> None:
         """Nothing yet: see above."""
 
-    def sample(self, *_args: Any) -> Any:
-        raise self._error
+    def refuse(self, *_args: Any, **_kwargs: Any) -> Any:
+        """Raises the error as the caller is to get it."""
+        raise self._answer
 
-    def sample_img2img(self, *_args: Any) -> Any:
-        raise self._error
-
-    def encode(self, *_args: Any) -> Any:
-        raise self._error
-
-    def decode(self, *_args: Any) -> Any:
-        raise self._error
+    sample = sample_img2img = encode = decode = refuse
 
 
 class _Active:
@@ -86,7 +81,7 @@ def setup(p: Any, enabled: bool, values: Any) -> None:
         settings = controls.read(values)
         job = run.make_job(p, settings)
     except Exception as error:  # whatever it is, see FailedJob
-        job = FailedJob(error)
+        job = FailedJob(p, error)
     undo = ExitStack()
     undo.enter_context(wishes.options_of(p))
     facade = undo.enter_context(backend.in_force(job))
@@ -95,6 +90,8 @@ def setup(p: Any, enabled: bool, values: Any) -> None:
 
 def before_process(p: Any) -> None:
     """The host's hook before each time that its loop works on some processing object."""
+    if isinstance(getattr(p.init, "__self__", None), FailedJob):
+        del p.init
     if not _active:
         return
     active = _active[0]
@@ -107,7 +104,7 @@ def before_process(p: Any) -> None:
             _change(active, p)
             active.job.prepare(p, script=False)
         except Exception as error:  # likewise
-            failed = FailedJob(error)
+            failed = FailedJob(p, error)
             active.facade.work_on(failed)
             _fail(p, failed)
 
@@ -129,6 +126,8 @@ def _fail(p: Any, job: FailedJob) -> None:
     plot with an empty cell: there the remark tells why.
     """
     wishes.switch_off(p)
+    # Before the host works on fields that may be what is wrong.
+    p.init = job.refuse
     p.comment(job.told())
 
 

@@ -11,7 +11,7 @@ from modules import script_callbacks, scripts
 from kandinsky_ext import engine, ui
 from kandinsky_ext.controls import ALWAYS_ON_TITLE, CONTROLS, TITLE, Settings
 from kandinsky_ext.errors import UserError
-from kandinsky_ext.host import backend, tools
+from kandinsky_ext.host import answers, backend, tools
 from kandinsky_ext.rows import Choice, Control, Image, Slider, Switch
 
 PLOT = "xyz_grid.py"
@@ -66,6 +66,10 @@ def _option(plot: Any, control: Control) -> Any:
         setattr(p, KEPT_AS, {**getattr(p, KEPT_AS, {}), control.field: value})
 
     def confirm(p: Any, values: Sequence[Any]) -> None:
+        with answers.told(p):
+            check(values)
+
+    def check(values: Sequence[Any]) -> None:
         if not backend.is_on():
             raise UserError(
                 f'X/Y/Z plot: "{control.label}" needs the panel "{ALWAYS_ON_TITLE}" switched on.'

@@ -8,7 +8,7 @@ from typing import Any
 from modules import script_callbacks, sd_samplers
 
 from kandinsky_ext import infotext
-from kandinsky_ext.host import axes, forge, options, tools
+from kandinsky_ext.host import api, axes, forge, options, tools
 
 
 def register() -> None:
@@ -16,6 +16,7 @@ def register() -> None:
     script_callbacks.on_infotext_pasted(_on_pasted)
     options.register()
     axes.register()
+    api.register()
 
 
 def _on_pasted(_infotext: str, parameters: MutableMapping[str, Any]) -> None:

@@ -11,6 +11,8 @@ from typing import Any, Protocol
 import torch
 from modules import sd_samplers
 
+from kandinsky_ext.host import answers
+
 
 class Job(Protocol):
     """What a run wants generated; see `job.RunJob`."""
@@ -137,7 +139,8 @@ class Sampler:
         steps: int | None = None,
         image_conditioning: Any = None,
     ) -> Any:
-        return self._facade.job.sample(p, x, conditioning, unconditional_conditioning)
+        with answers.told(p):
+            return self._facade.job.sample(p, x, conditioning, unconditional_conditioning)
 
     def sample_img2img(
         self,
@@ -149,6 +152,7 @@ class Sampler:
         steps: int | None = None,
         image_conditioning: Any = None,
     ) -> Any:
-        return self._facade.job.sample_img2img(
-            p, x, noise, conditioning, unconditional_conditioning, steps
-        )
+        with answers.told(p):
+            return self._facade.job.sample_img2img(
+                p, x, noise, conditioning, unconditional_conditioning, steps
+            )

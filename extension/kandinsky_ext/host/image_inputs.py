@@ -25,7 +25,10 @@ def read(label: str, value: Any) -> Any:
     from modules.api.api import decode_base64_to_image  # noqa: PLC0415
 
     try:
-        return decode_base64_to_image(value)
+        image = decode_base64_to_image(value)
+        # Only this reads the file to its end.
+        image.load()
+        return image
     except Exception as error:
         reason = getattr(error, "detail", None) or error
         raise UserError(f'"{label}" is no image: {reason}') from error

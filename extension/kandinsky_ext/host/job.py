@@ -45,7 +45,7 @@ class RunJob:
 
         script: whether ours is the script chosen. Raises UserError for wishes that cannot be met.
         """
-        request.check_counts(p)
+        request.check_fields(p)
         device_remark = tools.device()[1]
         size_remark = request.size_remark(
             int(p.width), int(p.height), self._opened.engine.info.native_size

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import gradio as gr
@@ -33,14 +34,14 @@ def _add() -> None:
     )
 
 
-def max_memory(p: Any) -> int:
+def max_memory(overrides: Mapping[str, Any]) -> int:
     """In bytes; 0: what is free. A value that is no size counts as 0.
 
-    The model is opened before the host has put in place what p overrides.
+    overrides: what a run overrides. The model is opened before the host has put it in place.
     """
     set_here = getattr(shared.opts, MAX_MEMORY, 0)
     try:
-        gigabytes = float((p.override_settings or {}).get(MAX_MEMORY, set_here) or 0)
+        gigabytes = float(overrides.get(MAX_MEMORY, set_here) or 0)
     except (TypeError, ValueError):
         return 0
     # Also what a hand wrote into the host's file.

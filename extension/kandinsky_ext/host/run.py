@@ -2,31 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from modules import processing, shared
 
-from kandinsky_ext import models
+from kandinsky_ext import controls, models
 from kandinsky_ext.controls import Settings
-from kandinsky_ext.engine import EngineKey, keeper
+from kandinsky_ext.engine import EngineKey, OpenEngine, keeper
 from kandinsky_ext.errors import UserError
-from kandinsky_ext.host import backend, options, tools, wishes
+from kandinsky_ext.host import answers, backend, options, tools, wishes
 from kandinsky_ext.host.job import RunJob
 
 
-def run(p: Any, settings: Settings) -> Any:
-    """Generates what `p` asks for and returns the host's Processed.
+def run(p: Any, values: Sequence[Any]) -> Any:
+    """Generates what `p` and the values of our controls ask for and returns the host's Processed.
 
-    Raises UserError for what cannot be had, and the engine's own errors; the host shows either.
+    Raises UserError for what cannot be had, and the engine's own errors; the host shows either, and
+    its web API gets what `answers` makes of them.
     """
-    job = make_job(p, settings)
-    try:
-        job.prepare(p, script=True)
-        with wishes.options_of(p), backend.in_force(job):
-            return processing.process_images(p)
-    finally:
-        wishes.forget(p)
-        shared.state.textinfo = None
+    with answers.told(p):
+        job = make_job(p, controls.read(values))
+        try:
+            job.prepare(p, script=True)
+            with wishes.options_of(p), backend.in_force(job):
+                return processing.process_images(p)
+        finally:
+            wishes.forget(p)
+            shared.state.textinfo = None
 
 
 def make_job(p: Any, settings: Settings) -> RunJob:
@@ -36,13 +39,19 @@ def make_job(p: Any, settings: Settings) -> RunJob:
     """
     if getattr(shared.opts, "onnx_enable", False):
         raise UserError("Kandinsky cannot run while ONNX is on: switch it off in Settings > ONNX.")
+    shared.state.textinfo = "Kandinsky: opening the model"
+    opened, name = open_engine(settings, p.override_settings or {})
+    return RunJob(opened, settings, model_name=name)
+
+
+def open_engine(settings: Settings, overrides: Mapping[str, Any]) -> tuple[OpenEngine, str]:
+    """The engine for these settings, and the name of its model. overrides: settings of the host's
+    that are others for this run.
+    """
     model = models.choose(settings.model, tools.model_roots())
     device, _ = tools.device()
-    shared.state.textinfo = "Kandinsky: opening the model"
-    opened = keeper.get(
-        EngineKey.of(
-            model.folder,
-            **{**settings.options(), "device": device, "max_memory": options.max_memory(p)},
-        )
+    key = EngineKey.of(
+        model.folder,
+        **{**settings.options(), "device": device, "max_memory": options.max_memory(overrides)},
     )
-    return RunJob(opened, settings, model_name=model.name)
+    return keeper.get(key), model.name

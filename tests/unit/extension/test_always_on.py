@@ -219,6 +219,17 @@ def test_an_error_of_one_cell_is_not_the_next_ones(host, other):
     assert len(second.images) == 1
 
 
+def test_an_error_is_not_that_of_the_same_object_later(host, other):
+    def again(p):
+        p.n_iter = 0
+        with pytest.raises(host.ext("errors").UserError, match="Batch count"):
+            host.processing.process_images(p)
+        p.n_iter = 1
+        return host.processing.process_images(p)
+
+    assert len(other(again).images) == 1
+
+
 def test_what_a_lost_run_left_is_taken_off_by_the_next(host):
     before = host.snapshot()
     p = host.processing.StableDiffusionProcessingTxt2Img()

@@ -23,6 +23,7 @@ from modules.shared import opts, state
 
 class StableDiffusionProcessing:
     is_hr_pass = False
+    is_api = False
     enable_hr = False
 
     def __init__(self, **values):

@@ -1,6 +1,7 @@
 pasted = []
 settings = []
 before_ui = []
+app_started = []
 
 
 def on_infotext_pasted(callback):
@@ -20,6 +21,15 @@ def before_ui_callback():
         callback()
 
 
+def on_app_started(callback):
+    app_started.append(callback)
+
+
+def app_started_callback(demo, app):
+    for callback in app_started:
+        callback(demo, app)
+
+
 def ui_settings_callback():
     for callback in settings:
         callback()
@@ -34,3 +44,4 @@ def clear_callbacks():
     pasted.clear()
     settings.clear()
     before_ui.clear()
+    app_started.clear()

@@ -19,6 +19,10 @@ def reload_model_weights(sd_model=None, info=None):
     raise FileNotFoundError("No checkpoints found")
 
 
+def unload_model_weights(sd_model=None, info=None):
+    return sd_model
+
+
 def apply_token_merging(sd_model, ratio):
     if sd_model is not None:
         sd_model.applied_token_merged_ratio = ratio
