@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from kandinsky_ext.controls import HOST_CHOICE, Settings
@@ -14,14 +14,34 @@ DEFAULT_SCHEDULER = "Automatic"
 SAMPLER_PREFIX = "Kandinsky "
 """Images say whose a sampler is that the host lacks."""
 
+SAMPLERS_INSTEAD = {
+    # The same steps, with guidance by the other formula.
+    "DDIM CFG++": "DDIM",
+    # Heun's steps, some of them taken again from more noise.
+    "Restart": "Heun",
+    # The same solver's earlier forms; the second one chooses its own number of steps.
+    "DPM fast": "DPM++ 2M",
+    "DPM adaptive": "DPM++ 2M",
+    "DPM++ 2M SDE Heun": "DPM++ 2M SDE",
+    # Both extrapolate from up to four earlier steps.
+    "PLMS": "LMS",
+}
+"""What is nearest to samplers of hosts that the engine lacks; for others, DDIM."""
+SAMPLERS_REFUSED = {
+    "LCM": "It is for models that were distilled for it; with Kandinsky it gives no clear image."
+}
+
 
 @dataclass(frozen=True)
 class Chosen:
-    """Names as the engine spells them, and remarks on what could not be as wished."""
+    """Names as the engine spells them, remarks on what could not be as wished, and what that was,
+    such as "sampler Restart".
+    """
 
     sampler: str
     scheduler: str
     remarks: tuple[str, ...] = ()
+    replaced: tuple[str, ...] = ()
 
 
 def choose(
@@ -35,17 +55,22 @@ def choose(
     """What our own controls say, or else the host's fields.
 
     Older hosts have no field for the schedule and append it to the sampler: "DPM++ 2M Karras". A
-    name of the host's that the engine lacks is replaced with a remark, as the host itself does;
-    one in our own controls raises UserError with the names that there are.
+    name of the host's that the engine lacks is replaced by the nearest one, with a remark, or
+    refused where none is near; one in our own controls raises UserError with the names that there
+    are.
     """
     sampler_name, scheduler_name = _split(host_sampler, samplers, schedulers)
     if (host_scheduler or DEFAULT_SCHEDULER) != DEFAULT_SCHEDULER or scheduler_name is None:
         scheduler_name = host_scheduler or DEFAULT_SCHEDULER
-    remarks = []
+    remarks, replaced = [], []
     if settings.sampler == HOST_CHOICE:
         sampler = _find(sampler_name, samplers)
         if sampler is None:
-            sampler = DEFAULT_SAMPLER if DEFAULT_SAMPLER in samplers else samplers[0]
+            if (reason := _of(SAMPLERS_REFUSED, sampler_name)) is not None:
+                raise UserError(f'Sampler: Kandinsky has no "{host_sampler}". {reason}')
+            sampler = _find(_of(SAMPLERS_INSTEAD, sampler_name) or DEFAULT_SAMPLER, samplers)
+            sampler = sampler or samplers[0]
+            replaced.append(f"sampler {sampler_name}")
             remarks.append(_remark("Sampler", host_sampler, sampler, samplers))
     else:
         sampler = _own("Kandinsky sampler", settings.sampler, samplers)
@@ -53,10 +78,11 @@ def choose(
         scheduler = _find(scheduler_name, schedulers)
         if scheduler is None:
             scheduler = DEFAULT_SCHEDULER
+            replaced.append(f"schedule type {scheduler_name}")
             remarks.append(_remark("Schedule type", scheduler_name, scheduler, schedulers))
     else:
         scheduler = _own("Kandinsky schedule type", settings.scheduler, schedulers)
-    return Chosen(sampler, scheduler, tuple(remarks))
+    return Chosen(sampler, scheduler, tuple(remarks), tuple(replaced))
 
 
 def _split(
@@ -77,6 +103,12 @@ def _find(name: str | None, offered: Sequence[str]) -> str | None:
     """Hosts write a schedule as "SGM Uniform", "sgm_uniform" or "SGMUniform"."""
     wanted = _bare(name or "")
     return next((known for known in offered if _bare(known) == wanted), None)
+
+
+def _of(table: Mapping[str, str], name: str | None) -> str | None:
+    """The entry of a name, however a host writes it."""
+    known = _find(name, list(table))
+    return None if known is None else table[known]
 
 
 def _bare(name: str) -> str:

@@ -16,6 +16,9 @@ ALWAYS_ON_KEY = ALWAYS_ON_TITLE
 SAMPLER_KEY = "Sampler"
 SCHEDULER_KEY = "Schedule type"
 EMPHASIS_KEY = "Emphasis"
+REPLACED_KEY = "Kandinsky replaced"
+HIRES_REPLACED_KEY = "Kandinsky hires replaced"
+"""What the host's fields said that the engine lacks."""
 HIRES_SAMPLER_KEY = "Hires sampler"
 HIRES_SCHEDULER_KEY = "Hires schedule type"
 HOST_KEYS_LEFT_OUT = (
@@ -106,6 +109,12 @@ def write_sampler(
     parameters[SCHEDULER_KEY] = chosen.scheduler
 
 
+def write_replaced(parameters: MutableMapping[str, Any], chosen: Chosen) -> None:
+    """Says what stood in the host's fields and was replaced, while it still stands there."""
+    parameters[REPLACED_KEY] = ", ".join(chosen.replaced) or None
+    parameters[HIRES_REPLACED_KEY] = None
+
+
 def _host_name(sampler: str, scheduler: str | None, host_samplers: Container[str]) -> str | None:
     """Hosts without a field for the schedule have "DPM++ 2M Karras" among their samplers."""
     names = (f"{sampler} {scheduler}", sampler)
@@ -122,6 +131,8 @@ def write_hires_sampler(parameters: MutableMapping[str, Any], first: Chosen, hir
     parameters[HIRES_SAMPLER_KEY] = hires.sampler if hires.sampler != first.sampler else None
     other = hires.scheduler != first.scheduler
     parameters[HIRES_SCHEDULER_KEY] = hires.scheduler if other else None
+    if hires.replaced != first.replaced:
+        parameters[HIRES_REPLACED_KEY] = ", ".join(hires.replaced) or None
 
 
 def paste_fields(components: Iterable[Any]) -> list[tuple[Any, str | Callable[..., Any]]]:

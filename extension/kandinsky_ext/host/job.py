@@ -65,6 +65,10 @@ class RunJob:
             mix=self._wishes.mix,
         )
         chosen = self._sampler(p)
+        infotext.write_replaced(p.extra_generation_params, chosen)
+        if getattr(p, "enable_hr", False):
+            # A name that is refused is told before the first pass.
+            self._chosen_for_hires(p)
         known = sd_samplers.find_sampler_config
         if known(p.sampler_name) is None and known(chosen.sampler) is not None:
             # The host would replace it by its first sampler, without a word.
@@ -224,14 +228,17 @@ class RunJob:
             chosen = first
             infotext.write_sampler(p.extra_generation_params, chosen, tools.sampler_names())
         else:
-            chosen = self._chosen(
-                getattr(p, "hr_sampler_name", None) or p.sampler_name,
-                getattr(p, "hr_scheduler", None) or getattr(p, "scheduler", None),
-            )
+            chosen = self._chosen_for_hires(p)
             infotext.write_hires_sampler(p.extra_generation_params, first, chosen)
         for remark in chosen.remarks:
             p.comment(remark)
         return chosen
+
+    def _chosen_for_hires(self, p: Any) -> Chosen:
+        return self._chosen(
+            getattr(p, "hr_sampler_name", None) or p.sampler_name,
+            getattr(p, "hr_scheduler", None) or getattr(p, "scheduler", None),
+        )
 
     def _chosen(self, sampler: str | None, scheduler: str | None) -> Chosen:
         package = self._opened.package

@@ -74,9 +74,9 @@ def test_the_same_prompt_is_not_encoded_again(host):
 
 def test_a_sampler_of_the_second_pass_that_is_not_there_is_said(host):
     processed = host.txt2img(enable_hr=True, hr_sampler_name="DPM adaptive", sampler_name="Euler")
-    assert host.called("denoise")[1]["sampler"] == "DDIM"
+    assert host.called("denoise")[1]["sampler"] == "DPM++ 2M"
     assert 'no "DPM adaptive"' in processed.comments
-    assert "Hires sampler: DDIM" in processed.infotexts[0]
+    assert "Hires sampler: DPM++ 2M" in processed.infotexts[0]
 
 
 def test_our_own_sampler_serves_both_passes(host):

@@ -241,7 +241,7 @@ def test_variation_seeds_work_at_sizes_that_the_host_rounds_down(host):
 
 def test_remarks(host):
     processed = host.txt2img(sampler_name="DPM adaptive", width=512, height=512)
-    assert 'no "DPM adaptive" and used DDIM' in processed.comments
+    assert 'no "DPM adaptive" and used DPM++ 2M' in processed.comments
     assert "128x128" in processed.comments
     assert host.txt2img().comments == ""
 

@@ -24,18 +24,66 @@ def test_names_that_the_engine_has(host, host_sampler, host_scheduler, sampler, 
     assert f"Sampler: {sampler}, Schedule type: {scheduler}" in processed.infotexts[0]
 
 
-def test_a_sampler_that_is_not_there_is_replaced_and_said(host):
-    processed = host.txt2img(sampler_name="DPM adaptive")
-    assert host.called("denoise")[0]["sampler"] == "DDIM"
-    assert 'Sampler: Kandinsky has no "DPM adaptive" and used DDIM. It has: DDIM' in (
-        processed.comments
-    )
+@pytest.mark.parametrize(
+    ("sampler", "used"),
+    [
+        ("DDIM CFG++", "DDIM"),
+        ("Restart", "Heun"),
+        ("restart", "Heun"),
+        ("DPM fast", "DPM++ 2M"),
+        ("DPM adaptive", "DPM++ 2M"),
+        ("DPM++ 2M SDE Heun", "DPM++ 2M SDE"),
+        ("PLMS", "LMS"),
+        ("IPNDM", "DDIM"),
+    ],
+)
+def test_a_sampler_that_is_not_there_is_replaced_and_said(host, sampler, used):
+    host.sd_samplers.all_samplers.append(host.sd_samplers.SamplerData(sampler))
+    processed = host.txt2img(sampler_name=sampler)
+    assert host.called("denoise")[0]["sampler"] == used
+    remark = f'Sampler: Kandinsky has no "{sampler}" and used {used}. It has: DDIM'
+    assert remark in processed.comments
+    assert f"Sampler: {used}, " in processed.infotexts[0]
+    assert f"Kandinsky replaced: sampler {sampler}" in processed.infotexts[0]
+
+
+@pytest.mark.parametrize("name", ["LCM", "LCM Karras", "lcm"])
+@pytest.mark.parametrize("field", ["sampler_name", "hr_sampler_name"])
+def test_a_sampler_that_none_is_near_to_is_refused(host, name, field):
+    host.sd_samplers.all_samplers.append(host.sd_samplers.SamplerData(name))
+    with pytest.raises(host.ext("errors").UserError, match=f'no "{name}". It is for models that'):
+        host.txt2img(**{field: name}, enable_hr=True)
+    assert host.called("denoise") == []
+
+
+def test_every_sampler_of_the_host_is_there_or_replaced_or_refused(host):
+    choose = host.ext("choose_sampler")
+    lacking = {s.name for s in host.sd_samplers.all_samplers} - set(SAMPLERS)
+    assert lacking == {*choose.SAMPLERS_INSTEAD, *choose.SAMPLERS_REFUSED} - {"DDIM CFG++"}
+    assert set(choose.SAMPLERS_INSTEAD.values()) <= set(SAMPLERS)
 
 
 def test_a_schedule_that_is_not_there_is_replaced_and_said(host):
     processed = host.txt2img(sampler_name="Euler", scheduler="Turbo")
     assert host.called("denoise")[0]["scheduler"] == "Automatic"
     assert 'no "Turbo" and used Automatic' in processed.comments
+    assert "Kandinsky replaced: schedule type Turbo" in processed.infotexts[0]
+
+
+def test_what_a_hires_pass_replaces_is_said_for_it(host):
+    first = host.txt2img(sampler_name="Restart", scheduler="Beta", enable_hr=True).infotexts[0]
+    assert "Kandinsky replaced: sampler Restart" in first
+    assert "Kandinsky hires replaced" not in first
+    other = host.txt2img(sampler_name="Euler", hr_sampler_name="PLMS", enable_hr=True)
+    assert "Kandinsky replaced" not in other.infotexts[0]
+    assert "Kandinsky hires replaced: sampler PLMS" in other.infotexts[0]
+
+
+def test_what_was_replaced_is_not_said_of_the_next_run(host):
+    host.txt2img(sampler_name="Restart")
+    shared = host.p.extra_generation_params
+    later = host.txt2img(sampler_name="Euler", extra_generation_params=shared)
+    assert "Kandinsky replaced" not in later.infotexts[0]
 
 
 def test_our_own_controls_win(host):
