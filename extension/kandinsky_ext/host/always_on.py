@@ -12,6 +12,7 @@ from modules import processing, shared
 from kandinsky_ext import controls
 from kandinsky_ext.host import answers, axes, backend, run, wishes
 from kandinsky_ext.host.job import RunJob
+from kandinsky_ext.host.keeping import keeping
 
 _MARK = "kandinsky_closes"
 
@@ -151,6 +152,7 @@ def hook_close() -> None:
             close(self)
         finally:
             closed(self)
+            keeping.closed(self)
 
     setattr(close_and_end, _MARK, True)
     kind.close = close_and_end

@@ -11,6 +11,7 @@ from modules import script_callbacks
 from kandinsky_ext import controls, engine, models, ui
 from kandinsky_ext.engine import OpenEngine, keeper
 from kandinsky_ext.host import answers, run, tools
+from kandinsky_ext.host.keeping import keeping
 
 PREFIX = "/kandinsky/v1"
 HOST_ROUTE = "/sdapi/v1/progress"
@@ -38,7 +39,7 @@ def _add(_demo: Any, app: Any) -> None:
         given = {"model": model, "precision": precision}
         with answers.told_as_http():
             settings = controls.read_named(given)
-            tools.queued(lambda: run.open_engine(settings, {}))()
+            tools.queued(lambda: _open(settings))()
         return state()
 
     for method, path, function in (
@@ -70,6 +71,11 @@ def unload() -> dict[str, Any]:
     """Closes the engine, after the run that may be going on."""
     tools.queued(lambda: ui.unload_engine(tools))()
     return state()
+
+
+def _open(settings: controls.Settings) -> None:
+    run.open_engine(settings, {})
+    keeping.wait()
 
 
 def _told(opened: OpenEngine) -> dict[str, Any]:

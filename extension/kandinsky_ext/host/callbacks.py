@@ -8,7 +8,7 @@ from typing import Any
 from modules import script_callbacks, sd_samplers
 
 from kandinsky_ext import infotext
-from kandinsky_ext.host import api, axes, forge, options, tools
+from kandinsky_ext.host import api, axes, forge, keeping, options, tools
 
 
 def register() -> None:
@@ -17,6 +17,7 @@ def register() -> None:
     options.register()
     axes.register()
     api.register()
+    keeping.hook_unload()
 
 
 def _on_pasted(_infotext: str, parameters: MutableMapping[str, Any]) -> None:

@@ -10,9 +10,14 @@ import gradio as gr
 from modules import script_callbacks, shared
 
 MAX_MEMORY = "kandinsky_max_memory"
+IDLE_MINUTES = "kandinsky_idle_minutes"
+KEEP = -1
+"""Minutes that never end."""
 SECTION = ("kandinsky", "Kandinsky")
 GIGABYTE = 1_000_000_000
 MOST = 1024
+LONGEST_IDLE = 365 * 24 * 60
+"""In minutes; a timer takes no endless time."""
 
 
 def register() -> None:
@@ -32,6 +37,28 @@ def _add() -> None:
             section=SECTION,
         ),
     )
+    shared.opts.add_option(
+        IDLE_MINUTES,
+        shared.OptionInfo(
+            KEEP,
+            "Minutes that Kandinsky stays loaded after a run; 0: unload it after each run; "
+            "-1: keep it until it is unloaded",
+            gr.Number,
+            {"minimum": KEEP},
+            section=SECTION,
+        ),
+    )
+
+
+def idle_minutes() -> float:
+    """After which the engine is closed; less than 0: never. A value that is no number counts as
+    never.
+    """
+    try:
+        minutes = float(getattr(shared.opts, IDLE_MINUTES, KEEP))
+    except (TypeError, ValueError):
+        return KEEP
+    return min(minutes, LONGEST_IDLE) if minutes >= 0 else KEEP
 
 
 def max_memory(overrides: Mapping[str, Any]) -> int:

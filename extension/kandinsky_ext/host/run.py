@@ -13,6 +13,7 @@ from kandinsky_ext.engine import EngineKey, OpenEngine, keeper
 from kandinsky_ext.errors import UserError
 from kandinsky_ext.host import answers, backend, options, tools, wishes
 from kandinsky_ext.host.job import RunJob
+from kandinsky_ext.host.keeping import keeping
 
 
 def run(p: Any, values: Sequence[Any]) -> Any:
@@ -39,6 +40,7 @@ def make_job(p: Any, settings: Settings) -> RunJob:
     """
     if getattr(shared.opts, "onnx_enable", False):
         raise UserError("Kandinsky cannot run while ONNX is on: switch it off in Settings > ONNX.")
+    keeping.begins(p)
     shared.state.textinfo = "Kandinsky: opening the model"
     opened, name = open_engine(settings, p.override_settings or {})
     return RunJob(opened, settings, model_name=name)

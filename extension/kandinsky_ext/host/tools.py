@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -63,6 +64,19 @@ def queued(function: Callable[[], Any]) -> Callable[[], Any]:
     """The function under the lock that all runs take."""
     wrapped: Callable[[], Any] = call_queue.wrap_queued_call(function)
     return wrapped
+
+
+def when_free(function: Callable[[], Any]) -> None:
+    """Calls the function under the lock that all runs take: now if it is free, else on a thread
+    that waits for it.
+    """
+    if not call_queue.queue_lock.acquire(blocking=False):
+        threading.Thread(target=queued(function), daemon=True).start()
+        return
+    try:
+        function()
+    finally:
+        call_queue.queue_lock.release()
 
 
 def free_memory() -> None:

@@ -57,6 +57,7 @@ def snapshot(host):
         "loaded": list(data.loaded_sd_models),
         "was_loaded": vars(data).get("was_loaded_at_least_once", "no such thing"),
         "reload": host.sd_models.reload_model_weights,
+        "unload": host.sd_models.unload_model_weights,
         "vae": host.sd_vae.reload_vae_weights,
         "sampler": host.sd_samplers.create_sampler,
         "hijack": dict(vars(host.sd_hijack.model_hijack)),

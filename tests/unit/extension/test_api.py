@@ -152,6 +152,12 @@ def test_a_missing_engine_is_503(host, client, monkeypatch):
     assert client.post("/kandinsky/v1/load", json={}).status_code == 503
 
 
+def test_the_hosts_unload_route_unloads_both(client):
+    client.post("/kandinsky/v1/load", json={})
+    assert client.post("/sdapi/v1/unload-checkpoint").status_code == 200
+    assert client.get("/kandinsky/v1/state").json()["loaded"] is None
+
+
 def test_load_state_and_unload(host, client):
     assert client.get("/kandinsky/v1/models").json() == [{"name": "toy"}]
     nothing = {"loaded": None, "problem": None}
@@ -226,7 +232,9 @@ def examples():
 
 
 def test_the_documents_examples(host, client):
-    host.toy.rename(host.toy.with_name("kandinsky-2-1"))
+    folder = host.toy.rename(host.toy.with_name("kandinsky-2-1"))
+    (folder / "unet").mkdir()
+    (folder / "unet" / "diffusion_pytorch_model.safetensors").write_bytes(b"weights")
     found = examples()
     assert len(found) == DOCUMENT.read_text(encoding="utf-8").count("curl ") >= 6
     for command, wanted in found:
