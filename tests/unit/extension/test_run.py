@@ -463,3 +463,17 @@ def test_a_number_that_only_a_program_sends_is_refused(host, field, value):
 def test_without_the_settings_page_there_is_no_memory_limit(host):
     host.txt2img()
     assert host.called("open")[0]["max_memory"] == 0
+
+
+@pytest.mark.parametrize("images", [0, 1], ids=["txt2img", "img2img"])
+def test_the_console_stays_quiet(host, capfd, images):
+    """Also on remarks, previews, a hires pass, and a sampler that is replaced."""
+    host.shared.opts.show_progress_every_n_steps = 1
+    fields = {"prompt": "<lora:x:1> x", "sampler_name": "Restart", "n_iter": 2, "width": 640}
+    capfd.readouterr()
+    if images:
+        host.img2img(Image.new("RGB", (64, 64)), **fields)
+    else:
+        host.txt2img(enable_hr=True, **fields)
+    out, err = capfd.readouterr()
+    assert len((out + err).splitlines()) <= 1
