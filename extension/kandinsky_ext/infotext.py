@@ -16,6 +16,7 @@ ALWAYS_ON_KEY = ALWAYS_ON_TITLE
 SAMPLER_KEY = "Sampler"
 SCHEDULER_KEY = "Schedule type"
 EMPHASIS_KEY = "Emphasis"
+MODEL_HASH_KEY = "Kandinsky model hash"
 REPLACED_KEY = "Kandinsky replaced"
 HIRES_REPLACED_KEY = "Kandinsky hires replaced"
 """What the host's fields said that the engine lacks."""
@@ -107,6 +108,11 @@ def write_sampler(
     name = _host_name(chosen.sampler, chosen.scheduler, host_samplers)
     parameters[SAMPLER_KEY] = name or SAMPLER_PREFIX + chosen.sampler
     parameters[SCHEDULER_KEY] = chosen.scheduler
+
+
+def write_model_hash(parameters: MutableMapping[str, Any], model_hash: str | None) -> None:
+    """Says which weights generated, whatever their folder is called."""
+    parameters[MODEL_HASH_KEY] = model_hash
 
 
 def write_replaced(parameters: MutableMapping[str, Any], chosen: Chosen) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from modules import script_callbacks
 
-from kandinsky_ext import controls, engine, models, ui
+from kandinsky_ext import controls, engine, model_hash, models, ui
 from kandinsky_ext.engine import OpenEngine, keeper
 from kandinsky_ext.host import answers, run, tools
 from kandinsky_ext.host.keeping import keeping
@@ -55,7 +55,10 @@ def _add(_demo: Any, app: Any) -> None:
 
 def list_models() -> list[dict[str, Any]]:
     """The models that a run may name, in the order in which "Automatic" takes the first."""
-    return [{"name": model.name} for model in models.find(tools.model_roots())]
+    return [
+        {"name": model.name, "hash": model_hash.of(model.folder)}
+        for model in models.find(tools.model_roots())
+    ]
 
 
 def state() -> dict[str, Any]:

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from modules import rng, sd_samplers, sd_samplers_common, shared
 
-from kandinsky_ext import choose_sampler, infotext, request
+from kandinsky_ext import choose_sampler, infotext, model_hash, request
 from kandinsky_ext.choose_sampler import Chosen
 from kandinsky_ext.conditions import Steps
 from kandinsky_ext.controls import Settings
@@ -63,6 +63,9 @@ class RunJob:
             precision=self._opened.engine.info.precision,
             host_noise=request.uses_host_noise(p),
             mix=self._wishes.mix,
+        )
+        infotext.write_model_hash(
+            p.extra_generation_params, model_hash.of(self._opened.key.model_dir)
         )
         chosen = self._sampler(p)
         infotext.write_replaced(p.extra_generation_params, chosen)

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import gradio as gr
 from modules import (
     call_queue,
     devices,
@@ -77,6 +78,11 @@ def when_free(function: Callable[[], Any]) -> None:
         function()
     finally:
         call_queue.queue_lock.release()
+
+
+def note(text: str) -> None:
+    """A note for the person at the page, or a warning where no page asked."""
+    gr.Warning(text)
 
 
 def free_memory() -> None:

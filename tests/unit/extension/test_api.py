@@ -159,7 +159,7 @@ def test_the_hosts_unload_route_unloads_both(client):
 
 
 def test_load_state_and_unload(host, client):
-    assert client.get("/kandinsky/v1/models").json() == [{"name": "toy"}]
+    assert client.get("/kandinsky/v1/models").json() == [{"name": "toy", "hash": None}]
     nothing = {"loaded": None, "problem": None}
     assert client.get("/kandinsky/v1/state").json() == nothing
     loaded = {"model": "toy", "precision": "fp32", "device": "cpu"}
