@@ -1,0 +1,263 @@
+"""The command `python -m kandinsky_engine get`."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TextIO
+
+from . import found, known
+from .download import Download, Progress, gigabytes
+from .hub import HUB, Hub, HubError
+
+FOLDER = Path("models") / "Kandinsky"
+DONE, FAILED, USAGE, PAUSED = 0, 1, 2, 130
+DRAW_SECONDS = 0.2
+REPORT_SECONDS = 10
+"""Between lines where nobody sees a bar."""
+BAR = 16
+
+DESCRIPTION = """\
+Lists the Kandinsky models that are known, or downloads those that are named: just the files that
+are needed, as safetensors. What is already on the disk is used as it is.
+"""
+EPILOG = f"""\
+environment:
+  HF_ENDPOINT      the hub to ask instead of {HUB}
+  HF_TOKEN         your token; it is sent to the endpoint only
+  HTTPS_PROXY, NO_PROXY   proxies
+  HF_HUB_CACHE, HF_HOME   where other programs' downloads are looked for
+  HF_HUB_OFFLINE   1: nothing is downloaded
+
+Ctrl-C pauses; the same command goes on from there.
+exit codes: 0 all is there, 1 it failed, 2 wrong usage, 130 paused
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m kandinsky_engine get",
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    names = ", ".join(model.name for model in known.MODELS)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {names}")
+    parser.add_argument("--list", action="store_true", help="list models, and what is there")
+    parser.add_argument(
+        "--to",
+        type=lambda text: Path(text).expanduser(),
+        metavar="FOLDER",
+        help=f"the folder that holds models (default: {FOLDER})",
+    )
+    parser.add_argument(
+        "--endpoint", default="", metavar="URL", help="instead of the environment's HF_ENDPOINT"
+    )
+    parser.add_argument("--yes", action="store_true", help="download without asking")
+    parser.add_argument("--quiet", action="store_true", help="say nothing but errors")
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None, families: tuple[str, ...] = known.FAMILIES) -> int:
+    """families: what the engine generates with. Returns the exit code."""
+    options = parser().parse_args(arguments)
+    try:
+        if options.list or not options.names:
+            if options.names:
+                return _wrong("--list takes no names")
+            print(table(roots(options.to), families))
+            return DONE
+        models = []
+        for name in dict.fromkeys(options.names):
+            model = known.model(name)
+            if model is None:
+                return _wrong(unknown(name))
+            models.append(model)
+        return _get(models, options, families)
+    except HubError as error:
+        return _wrong(str(error), FAILED)
+    except KeyboardInterrupt:
+        return PAUSED
+    except BrokenPipeError:
+        sys.stderr.close()
+        return FAILED
+
+
+def unknown(name: str) -> str:
+    if name == known.DEMO.name:
+        return f'"{name}" {known.DEMO.note}: there is nothing to download'
+    names = ", ".join(model.name for model in known.MODELS)
+    return f'there is no model "{name}": choose of {names}'
+
+
+def roots(to: Path | None) -> list[Path]:
+    """The folders to look in."""
+    return [to or FOLDER, found.hub_cache()]
+
+
+def table(places: Sequence[Path], families: tuple[str, ...]) -> str:
+    """The models as lines of text."""
+    lines = [("NAME", "SIZE", "LICENCE", "HERE", "WHAT IT IS")]
+    for model in known.MODELS:
+        size, is_exact = known.size(model)
+        state = found.find(model, places)
+        notes = [model.title, model.note, known.unusable(model, families)]
+        lines.append(
+            (
+                model.name,
+                ("" if is_exact else "about ") + gigabytes(size),
+                known.LICENCE,
+                here(model, state),
+                "; ".join(filter(None, notes)),
+            )
+        )
+    lines.append(
+        (known.DEMO.name, "32 MB", known.LICENCE, "", f"{known.DEMO.title}; {known.DEMO.note}")
+    )
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    text = [
+        "  ".join(word.ljust(width) for word, width in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    ]
+    where = [
+        f"{model.name}: {part.folder}"
+        for model in known.MODELS
+        for part in found.find(model, places).parts
+        if part is not None
+    ]
+    looked = "Looked in: " + ", ".join(str(place) for place in places)
+    return "\n".join([*text, "", *where, looked])
+
+
+def here(model: known.Model, state: found.ModelState) -> str:
+    """In words, how much of a model is there."""
+    if state.is_whole:
+        return "yes"
+    if not state.has_some:
+        return "no"
+    return f"partly: {gigabytes(state.bytes)} of {gigabytes(known.size(model)[0])}"
+
+
+def _get(
+    models: Sequence[known.Model], options: argparse.Namespace, families: tuple[str, ...]
+) -> int:
+    out = _Output(sys.stderr, options.quiet)
+    folder = options.to or FOLDER
+    missing = []
+    for model in models:
+        out.say(f"{model.name}: {remark}." if (remark := known.unusable(model, families)) else "")
+        # A folder that is named gets its own copy.
+        state = found.find(model, [folder] if options.to else roots(None))
+        if state.is_whole:
+            places = ", ".join(str(part.folder) for part in state.parts if part)
+            out.say(f"{model.name} is already there: {places}")
+        else:
+            missing.append(model)
+    if not missing:
+        return DONE
+    hub = Hub.of_environment(options.endpoint)
+    size = sum(known.size(model)[0] - found.find(model, [folder]).bytes for model in missing)
+    question = (
+        f"Download {', '.join(model.name for model in missing)}, about {gigabytes(max(size, 0))}, "
+        f"from {hub.endpoint} into {folder}?"
+    )
+    if not options.yes:
+        if not sys.stdin.isatty():
+            return _wrong(f"{question} Say so with --yes")
+        if input(f"{question} [y/N] ").strip().lower() not in ("y", "yes"):
+            return FAILED
+    for model in missing:
+        code = _run(Download(model, folder, hub), out)
+        if code != DONE:
+            return code
+    return DONE
+
+
+def _run(download: Download, out: _Output) -> int:
+    name = download.model.name
+    download.start()
+    try:
+        while not download.wait(DRAW_SECONDS):
+            out.draw(f"{name}: ", download.progress())
+    except KeyboardInterrupt:
+        out.say("Pausing; Ctrl-C once more does not wait.")
+        download.pause()
+        download.wait()
+    progress = download.progress()
+    if progress.state == "done":
+        out.say(f"{name}: all {gigabytes(progress.total)} are in {download.folder}.")
+        return DONE
+    if progress.state == "paused":
+        out.say(f"{name} is paused. The same command goes on from there.")
+        return PAUSED
+    out.end_bar()
+    return _wrong(f"{name}: {progress.message}", FAILED)
+
+
+def _wrong(text: str, code: int = USAGE) -> int:
+    print(f"kandinsky get: {text}", file=sys.stderr)
+    return code
+
+
+def line(progress: Progress) -> str:
+    """A download in words, without a bar."""
+    if progress.message:
+        return progress.message
+    if progress.state == "checking" or not progress.total:
+        return f"checking {progress.file}"
+    words = f"{gigabytes(progress.done)} of {gigabytes(progress.total)}"
+    if progress.speed > 0:
+        words += f", {progress.speed / 1e6:.1f} MB/s"
+    if progress.seconds_left is not None:
+        words += f", {duration(progress.seconds_left)} left"
+    return words
+
+
+def duration(seconds: float) -> str:
+    """Such as "2 h 05 min", "3 min 20 s" or "8 s"."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes:02} min"
+    return f"{minutes} min {rest:02} s" if minutes else f"{rest} s"
+
+
+class _Output:
+    """A bar that is drawn over itself, or a line now and then where that is not seen."""
+
+    def __init__(self, stream: TextIO, is_quiet: bool) -> None:
+        self._stream = stream
+        self._is_quiet = is_quiet
+        self._width = 0
+        self._reported = float("-inf")
+
+    def say(self, text: str) -> None:
+        self.end_bar()
+        if text and not self._is_quiet:
+            print(text, file=self._stream, flush=True)
+
+    def draw(self, before: str, progress: Progress) -> None:
+        text = line(progress)
+        if self._is_quiet:
+            return
+        if not self._stream.isatty():
+            if time.monotonic() - self._reported >= REPORT_SECONDS:
+                self._reported = time.monotonic()
+                print(f"{before}{text}", file=self._stream, flush=True)
+            return
+        if progress.total and not progress.message:
+            full = BAR * progress.done // progress.total
+            percent = 100 * progress.done // progress.total
+            before += f"[{'#' * full}{'.' * (BAR - full)}] {percent}% "
+        text = (before + text)[: shutil.get_terminal_size().columns - 1]
+        print(f"\r{text.ljust(self._width)}", end="", file=self._stream, flush=True)
+        self._width = len(text)
+
+    def end_bar(self) -> None:
+        if self._width:
+            print(file=self._stream, flush=True)
+            self._width = 0
