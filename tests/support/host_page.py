@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import sys
 import threading
 from pathlib import Path
@@ -30,6 +31,7 @@ def main() -> None:
     paths_internal.models_path = models
     script, _ = scripts.load_script(ROOT / "scripts" / "kandinsky.py")
     nowhere = Path(models) / "nowhere"
+    os.environ["HF_HUB_CACHE"] = str(nowhere)
     importlib.import_module("kandinsky_ext.engine").engine_folder = lambda: nowhere
     importlib.import_module("kandinsky_ext.host.tools").DEMO_FOLDER = nowhere
 

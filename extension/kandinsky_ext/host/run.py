@@ -52,8 +52,14 @@ def open_engine(settings: Settings, overrides: Mapping[str, Any]) -> tuple[OpenE
     """
     model = models.choose(settings.model, tools.model_roots())
     device, _ = tools.device()
+    companions = {"prior_dir": model.prior, "inpaint_dir": model.inpaint}
     key = EngineKey.of(
         model.folder,
-        **{**settings.options(), "device": device, "max_memory": options.max_memory(overrides)},
+        **{
+            **settings.options(),
+            **{name: str(folder) for name, folder in companions.items() if folder},
+            "device": device,
+            "max_memory": options.max_memory(overrides),
+        },
     )
     return keeper.get(key), model.name

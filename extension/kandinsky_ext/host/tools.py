@@ -19,6 +19,7 @@ from modules import (
     ui_components,
 )
 
+from kandinsky_ext import get
 from kandinsky_ext.engine_folder import ROOT
 
 MODELS_FOLDER = "Kandinsky"
@@ -26,12 +27,30 @@ DEMO_FOLDER = ROOT / "demo" / "model"
 
 
 def model_roots() -> list[Path]:
-    """--kandinsky-dir if given, <models>/Kandinsky, and the shipped demo model's folder, in this
-    order.
+    """The folders that may hold models, whether they are there or not, in the order in which they
+    count: --kandinsky-dir if given, <models>/Kandinsky, what other programs have downloaded
+    (SD.Next, kubin beside the host, huggingface_hub), and the shipped demo model's folder.
     """
     given = getattr(shared.cmd_opts, "kandinsky_dir", None)
-    roots = [Path(given)] if given else []
-    return [*roots, Path(paths_internal.models_path) / MODELS_FOLDER, DEMO_FOLDER]
+    hosts = Path(paths_internal.models_path)
+    return [
+        *([Path(given)] if given else []),
+        download_folder(),
+        hosts / "Diffusers",
+        hosts.absolute().parents[1] / "kubin" / "models",
+        get.found.hub_cache(),
+        DEMO_FOLDER,
+    ]
+
+
+def download_folder() -> Path:
+    """Where downloaded models go."""
+    return Path(paths_internal.models_path) / MODELS_FOLDER
+
+
+def is_demo(folder: Path) -> bool:
+    """Whether this is the shipped demo model, which stands in where there is no other."""
+    return folder.parent == DEMO_FOLDER
 
 
 def device() -> tuple[str, str | None]:

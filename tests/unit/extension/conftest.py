@@ -102,6 +102,8 @@ def bare_host(tmp_path, monkeypatch, clean_modules):
     # Neither what install.py built for this checkout nor the shipped model belongs to these tests.
     monkeypatch.setattr(host.ext("engine"), "engine_folder", lambda: tmp_path / "no-engine")
     monkeypatch.setattr(host.ext("host.tools"), "DEMO_FOLDER", tmp_path / "no-demo")
+    # Nor does what this person has downloaded.
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
 
     def txt2img(args=(), **values):
         kind = host.processing.StableDiffusionProcessingTxt2Img

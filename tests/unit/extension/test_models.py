@@ -89,7 +89,13 @@ def test_only_listed_names_are_accepted(models, tmp_path, name, bare_host):
 
 def test_the_hosts_folders(bare_host, tmp_path):
     tools = bare_host.ext("host.tools")
-    assert tools.model_roots() == [bare_host.models / "Kandinsky", tools.DEMO_FOLDER]
+    assert tools.model_roots() == [
+        bare_host.models / "Kandinsky",
+        bare_host.models / "Diffusers",
+        tmp_path.parent / "kubin" / "models",
+        tmp_path / "hub",
+        tools.DEMO_FOLDER,
+    ]
     bare_host.shared.cmd_opts.kandinsky_dir = str(tmp_path / "mine")
     assert tools.model_roots()[0] == tmp_path / "mine"
 
@@ -99,3 +105,83 @@ def test_the_flag(bare_host):
     runpy.run_path(str(Path(__file__).parents[3] / "preload.py"))["preload"](parser)
     assert parser.parse_args([]).kandinsky_dir is None
     assert parser.parse_args(["--kandinsky-dir", "x"]).kandinsky_dir == "x"
+
+
+def cached(root, name, *components, index=INDEX):
+    """A model in the hub's layout, its weights links."""
+    top = root / f"models--kandinsky-community--{name}"
+    folder = make(top / "snapshots" / ("a" * 40), index)
+    (top / "blobs").mkdir()
+    for component in components:
+        (folder / component).mkdir()
+        (top / "blobs" / component).write_text("weights")
+        (folder / component / "w.safetensors").symlink_to(f"../../../blobs/{component}")
+    return folder
+
+
+PRIOR = {"_class_name": "KandinskyPriorPipeline", "prior": []}
+INPAINT = {**INDEX, "role": "inpaint"}
+
+
+def test_what_other_programs_have_downloaded_is_used_in_place(models, tmp_path):
+    folder = cached(tmp_path, "kandinsky-2-1", "unet", "movq", "text_encoder")
+    prior = cached(
+        tmp_path, "kandinsky-2-1-prior", "prior", "text_encoder", "image_encoder", index=PRIOR
+    )
+    inpaint = cached(tmp_path, "kandinsky-2-1-inpaint", "unet", index=INPAINT)
+    found = models.find([tmp_path])
+    assert found == [models.Model("kandinsky-2-1", folder, prior, inpaint)]
+
+
+def test_halves_in_a_cache_are_left_out(models, tmp_path):
+    cached(tmp_path, "kandinsky-2-1", "unet", "movq")
+    cached(tmp_path, "kandinsky-2-1-prior", "prior", index=PRIOR)
+    broken = cached(tmp_path, "other", "unet", "movq", "text_encoder")
+    (broken.parents[1] / "blobs" / "movq").unlink()
+    mine = make(tmp_path / "mine" / "kandinsky-2-1")
+    assert models.find([tmp_path, tmp_path / "mine"]) == [models.Model("kandinsky-2-1", mine)]
+
+
+def test_without_an_engine_other_models_of_a_cache_are_left_out(bare_host, tmp_path):
+    cached(tmp_path, "sd", "unet", "text_encoder", index={"unet": [], "text_encoder": []})
+    cached(tmp_path, "kandinsky-2-1", "unet", "movq", "text_encoder")
+    cached(tmp_path, "kandinsky-2-1-prior", "prior", "text_encoder", "image_encoder", index=PRIOR)
+    assert names(bare_host.ext("models"), tmp_path) == ["kandinsky-2-1"]
+
+
+def test_a_prior_from_elsewhere_serves_a_model_without_one(models, tmp_path):
+    mine = make(tmp_path / "mine" / "kandinsky-2-1")
+    prior = cached(
+        tmp_path, "kandinsky-2-1-prior", "prior", "text_encoder", "image_encoder", index=PRIOR
+    )
+    roots = [tmp_path / "mine", tmp_path]
+    assert models.find(roots)[0].prior == prior
+    # The one beside it is the engine's to find.
+    make(tmp_path / "mine" / "kandinsky-2-1-prior", PRIOR)
+    assert models.find(roots)[0] == models.Model("kandinsky-2-1", mine)
+
+
+def test_equal_names_of_a_cache_are_told_apart(models, tmp_path):
+    make(tmp_path / "mine" / "kandinsky-2-1")
+    cached(tmp_path / "hub", "kandinsky-2-1", "unet", "movq", "text_encoder")
+    assert names(models, tmp_path / "mine", tmp_path / "hub") == [
+        "kandinsky-2-1",
+        "kandinsky-2-1 (hub)",
+    ]
+
+
+def test_a_run_opens_companions_from_elsewhere(host, tmp_path):
+    prior = cached(
+        tmp_path / "hub", "toy-prior", "prior", "text_encoder", "image_encoder", index=PRIOR
+    )
+    inpaint = cached(tmp_path / "hub", "toy-inpaint", "unet", index=INPAINT)
+    opened = []
+    real = host.engine.Engine.__init__
+
+    def init(self, *args, **named):
+        opened.append(named)
+        real(self, *args, **named)
+
+    host.engine.Engine.__init__ = init
+    host.txt2img(prompt="x")
+    assert (opened[0]["prior_dir"], opened[0]["inpaint_dir"]) == (str(prior), str(inpaint))
