@@ -14,6 +14,7 @@ from typing import Any, Literal
 from kandinsky_ext import preview
 from kandinsky_ext.engine_folder import PACKAGE, ROOT, engine_folder, python_tag, torch_version
 from kandinsky_ext.errors import UserError
+from kandinsky_ext.get import known
 from kandinsky_ext.memory import Embedder, EncodedImages
 
 AUTOMATIC_PRECISION = "auto"
@@ -87,6 +88,14 @@ def options_of_opening() -> set[str]:
         return {option.name for option in load_package().options("engine")}
     except EngineUnavailableError:
         return set()
+
+
+def families() -> tuple[str, ...]:
+    """What the engine generates with."""
+    try:
+        return tuple(load_package().families())
+    except EngineUnavailableError:
+        return known.FAMILIES
 
 
 @dataclass(frozen=True)

@@ -22,10 +22,14 @@ INDEX_LIMIT = 1 << 20
 
 @dataclass(frozen=True)
 class Model:
-    """prior, inpaint: its companions that lie elsewhere; what lies beside it the engine finds."""
+    """own_name: without what tells it from others.
+
+    prior, inpaint: its companions that lie elsewhere; what lies beside it the engine finds.
+    """
 
     name: str
     folder: Path
+    own_name: str
     prior: Path | None = None
     inpaint: Path | None = None
 
@@ -59,7 +63,7 @@ def find(roots: Sequence[Path]) -> list[Model]:
         prior, inpaint = (
             _companion(folder, suffix, everything.get(own_name + suffix)) for suffix in COMPANIONS
         )
-        models.setdefault(name, Model(name, folder, prior, inpaint))
+        models.setdefault(name, Model(name, folder, own_name, prior, inpaint))
     return list(models.values())
 
 

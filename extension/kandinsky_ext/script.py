@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from kandinsky_ext import controls, infotext, ui
+from kandinsky_ext import controls, get_panel, infotext, ui
 from kandinsky_ext.host import base, run, tools
 
 
@@ -19,6 +19,7 @@ class KandinskyScript(base.Script):  # type: ignore[misc]  # the host has no typ
 
     def ui(self, is_img2img: bool) -> list[Any]:
         components = ui.build(self.elem_id, tools)
+        get_panel.build(self.elem_id, tools)
         self.infotext_fields = infotext.paste_fields(components)
         self.paste_field_names = infotext.paste_names()
         return components

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any, Protocol
 
 import gradio as gr
 
-from kandinsky_ext import engine, models
-from kandinsky_ext.controls import CONTROLS, HOST_CHOICE
+from kandinsky_ext import engine, models, offers, page_script
+from kandinsky_ext.controls import AUTOMATIC_MODEL, CONTROLS, HOST_CHOICE
 from kandinsky_ext.rows import Choice, Control, Image, Panel, Slider, Switch
 
 ADVANCED = "Advanced"
@@ -20,6 +21,9 @@ class HostTools(Protocol):
 
     def model_roots(self) -> list[Any]:
         """The folders that hold models."""
+
+    def is_demo(self, folder: Path) -> bool:
+        """Whether this is the shipped demo model."""
 
     def refresh_button(self, component: Any, choices: Callable[[], list[str]], elem_id: str) -> Any:
         """A button beside `component` that reads its choices anew."""
@@ -78,11 +82,44 @@ def build(elem_id: Callable[[str], str], tools: HostTools) -> list[Any]:
         draw("mixing", Image)
     with gr.Accordion(ADVANCED, open=False, elem_id=elem_id("advanced")):
         draw("advanced", Choice)
+    _offer(components["model"], elem_id, tools)
     with gr.Row():
         unload = gr.Button(value="Unload Kandinsky", size="sm", elem_id=elem_id("unload"))
         status = gr.Markdown(value=status_text(tools), elem_id=elem_id("status"))
     unload.click(fn=tools.queued(lambda: unload_engine(tools)), inputs=[], outputs=[status])
     return [components[control.field] for control in CONTROLS]
+
+
+def _offer(model: Any, elem_id: Callable[[str], str], tools: HostTools) -> None:
+    """A line and a button, seen when a model is chosen whose size and CFG scale may not be set."""
+    label, offered = "", list[str]()
+    if demo_stands_in(tools) is not None:
+        # The status says the rest.
+        _, label, offered = offers.offer(AUTOMATIC_MODEL, [], tools.model_roots())
+    with gr.Row():
+        text = gr.Markdown(value="", visible=False, elem_id=elem_id("offer_text"))
+        button = gr.Button(
+            value=label, visible=bool(label), size="sm", elem_id=elem_id("offer_set")
+        )
+    already = gr.State(value=offered)
+
+    def chosen(name: str, before: list[str]) -> tuple[Any, Any, list[str]]:
+        line, label, after = offers.offer(name, before, tools.model_roots())
+        return (
+            gr.update(value=line, visible=bool(line)),
+            gr.update(value=label, visible=bool(label)),
+            after,
+        )
+
+    model.change(fn=chosen, inputs=[model, already], outputs=[text, button, already])
+    tab = "img2img" if "img2img" in elem_id("") else "txt2img"
+    page_script.on_click(
+        button,
+        page_script.set_fields(tab),
+        fn=lambda _: (gr.update(visible=False), gr.update(visible=False)),
+        inputs=[button],
+        outputs=[text, button],
+    )
 
 
 _MIX = next(control for control in CONTROLS if control.field == "mix")
@@ -127,7 +164,14 @@ def status_text(tools: HostTools) -> str:
     roots = tools.model_roots()
     if not models.find(roots):
         return "There is no Kandinsky model. Looked in: " + ", ".join(str(root) for root in roots)
-    return ""
+    stands_in = demo_stands_in(tools)
+    return "" if stands_in is None else offers.demo_line(stands_in)
+
+
+def demo_stands_in(tools: HostTools) -> models.Model | None:
+    """The demo model, where "Automatic" finds no other."""
+    first = next(iter(models.find(tools.model_roots())), None)
+    return first if first is not None and tools.is_demo(first.folder) else None
 
 
 def unload_engine(tools: HostTools) -> str:

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TextIO
 
-from . import found, known
-from .download import Download, Progress, gigabytes
+from . import found, known, words
+from .download import Download, Progress
 from .hub import HUB, Hub, HubError
 
 FOLDER = Path("models") / "Kandinsky"
@@ -101,45 +101,17 @@ def roots(to: Path | None) -> list[Path]:
 
 def table(places: Sequence[Path], families: tuple[str, ...]) -> str:
     """The models as lines of text."""
-    lines = [("NAME", "SIZE", "LICENCE", "HERE", "WHAT IT IS")]
-    for model in known.MODELS:
-        size, is_exact = known.size(model)
-        state = found.find(model, places)
-        notes = [model.title, model.note, known.unusable(model, families)]
-        lines.append(
-            (
-                model.name,
-                ("" if is_exact else "about ") + gigabytes(size),
-                known.LICENCE,
-                here(model, state),
-                "; ".join(filter(None, notes)),
-            )
-        )
-    lines.append(
-        (known.DEMO.name, "32 MB", known.LICENCE, "", f"{known.DEMO.title}; {known.DEMO.note}")
-    )
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    rows = words.rows(places, families)
+    cells = [("NAME", "SIZE", "LICENCE", "HERE", "WHAT IT IS")]
+    cells += [(row.name, row.size, row.licence, row.here, row.what) for row in rows]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     text = [
         "  ".join(word.ljust(width) for word, width in zip(line, widths, strict=True)).rstrip()
-        for line in lines
+        for line in cells
     ]
-    where = [
-        f"{model.name}: {part.folder}"
-        for model in known.MODELS
-        for part in found.find(model, places).parts
-        if part is not None
-    ]
+    where = [f"{row.name}: {folder}" for row in rows for folder in row.folders]
     looked = "Looked in: " + ", ".join(str(place) for place in places)
     return "\n".join([*text, "", *where, looked])
-
-
-def here(model: known.Model, state: found.ModelState) -> str:
-    """In words, how much of a model is there."""
-    if state.is_whole:
-        return "yes"
-    if not state.has_some:
-        return "no"
-    return f"partly: {gigabytes(state.bytes)} of {gigabytes(known.size(model)[0])}"
 
 
 def _get(
@@ -161,9 +133,10 @@ def _get(
         return DONE
     hub = Hub.of_environment(options.endpoint)
     size = sum(known.size(model)[0] - found.find(model, [folder]).bytes for model in missing)
+    names = ", ".join(model.name for model in missing)
     question = (
-        f"Download {', '.join(model.name for model in missing)}, about {gigabytes(max(size, 0))}, "
-        f"from {hub.endpoint} into {folder}?"
+        f"Download {names}, about {words.gigabytes(max(size, 0))}, from {hub.endpoint} into "
+        f"{folder}?"
     )
     if not options.yes:
         if not sys.stdin.isatty():
@@ -189,7 +162,7 @@ def _run(download: Download, out: _Output) -> int:
         download.wait()
     progress = download.progress()
     if progress.state == "done":
-        out.say(f"{name}: all {gigabytes(progress.total)} are in {download.folder}.")
+        out.say(f"{name}: all {words.gigabytes(progress.total)} are in {download.folder}.")
         return DONE
     if progress.state == "paused":
         out.say(f"{name} is paused. The same command goes on from there.")
@@ -201,29 +174,6 @@ def _run(download: Download, out: _Output) -> int:
 def _wrong(text: str, code: int = USAGE) -> int:
     print(f"kandinsky get: {text}", file=sys.stderr)
     return code
-
-
-def line(progress: Progress) -> str:
-    """A download in words, without a bar."""
-    if progress.message:
-        return progress.message
-    if progress.state == "checking" or not progress.total:
-        return f"checking {progress.file}"
-    words = f"{gigabytes(progress.done)} of {gigabytes(progress.total)}"
-    if progress.speed > 0:
-        words += f", {progress.speed / 1e6:.1f} MB/s"
-    if progress.seconds_left is not None:
-        words += f", {duration(progress.seconds_left)} left"
-    return words
-
-
-def duration(seconds: float) -> str:
-    """Such as "2 h 05 min", "3 min 20 s" or "8 s"."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours} h {minutes:02} min"
-    return f"{minutes} min {rest:02} s" if minutes else f"{rest} s"
 
 
 class _Output:
@@ -241,7 +191,7 @@ class _Output:
             print(text, file=self._stream, flush=True)
 
     def draw(self, before: str, progress: Progress) -> None:
-        text = line(progress)
+        text = words.progress(progress)
         if self._is_quiet:
             return
         if not self._stream.isatty():

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, BinaryIO, Literal
 from . import found
 from .hub import Hub, HubError, NotThereError, PassingError, Remote
 from .known import MAIN, File, Model, Part
+from .words import gigabytes
 
 if TYPE_CHECKING:
     from hashlib import _Hash
@@ -404,11 +405,6 @@ def _size(path: Path) -> int:
         return path.stat().st_size
     except OSError:
         return 0
-
-
-def gigabytes(size: float) -> str:
-    """Such as "5.0 GB", or "260 MB"."""
-    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.1f} MB"
 
 
 def _disk_error(error: OSError) -> str:

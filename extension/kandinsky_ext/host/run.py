@@ -7,8 +7,8 @@ from typing import Any
 
 from modules import processing, shared
 
-from kandinsky_ext import controls, models
-from kandinsky_ext.controls import Settings
+from kandinsky_ext import controls, models, offers
+from kandinsky_ext.controls import AUTOMATIC_MODEL, Settings
 from kandinsky_ext.engine import EngineKey, OpenEngine, keeper
 from kandinsky_ext.errors import UserError
 from kandinsky_ext.host import answers, backend, options, tools, wishes
@@ -43,6 +43,8 @@ def make_job(p: Any, settings: Settings) -> RunJob:
     keeping.begins(p)
     shared.state.textinfo = "Kandinsky: opening the model"
     opened, name = open_engine(settings, p.override_settings or {})
+    if settings.model == AUTOMATIC_MODEL and tools.is_demo(opened.key.model_dir):
+        p.comment(offers.demo_line(models.Model(name, opened.key.model_dir)))
     return RunJob(opened, settings, model_name=name)
 
 

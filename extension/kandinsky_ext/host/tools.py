@@ -48,6 +48,11 @@ def download_folder() -> Path:
     return Path(paths_internal.models_path) / MODELS_FOLDER
 
 
+def may_download() -> bool:
+    """Not where the host itself installs nothing, since its page is open to others."""
+    return not getattr(shared.cmd_opts, "disable_extension_access", False)
+
+
 def is_demo(folder: Path) -> bool:
     """Whether this is the shipped demo model, which stands in where there is no other."""
     return folder.parent == DEMO_FOLDER

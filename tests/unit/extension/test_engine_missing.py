@@ -59,7 +59,10 @@ def test_an_engine_that_does_not_load(bare_host, tmp_path, monkeypatch, source):
     assert sys.path == path
 
 
-GOOD = "def samplers(): return {'DDIM': ''}\ndef schedulers(): return {'Automatic': ''}\n"
+GOOD = (
+    "def samplers(): return {'DDIM': ''}\ndef schedulers(): return {'Automatic': ''}\n"
+    "def families(): return ['kandinsky-2-1']\n"
+)
 
 
 def test_mending_the_engine_needs_no_restart(bare_host, tmp_path, monkeypatch):

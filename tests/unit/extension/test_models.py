@@ -130,7 +130,7 @@ def test_what_other_programs_have_downloaded_is_used_in_place(models, tmp_path):
     )
     inpaint = cached(tmp_path, "kandinsky-2-1-inpaint", "unet", index=INPAINT)
     found = models.find([tmp_path])
-    assert found == [models.Model("kandinsky-2-1", folder, prior, inpaint)]
+    assert found == [models.Model("kandinsky-2-1", folder, "kandinsky-2-1", prior, inpaint)]
 
 
 def test_halves_in_a_cache_are_left_out(models, tmp_path):
@@ -139,7 +139,9 @@ def test_halves_in_a_cache_are_left_out(models, tmp_path):
     broken = cached(tmp_path, "other", "unet", "movq", "text_encoder")
     (broken.parents[1] / "blobs" / "movq").unlink()
     mine = make(tmp_path / "mine" / "kandinsky-2-1")
-    assert models.find([tmp_path, tmp_path / "mine"]) == [models.Model("kandinsky-2-1", mine)]
+    assert models.find([tmp_path, tmp_path / "mine"]) == [
+        models.Model("kandinsky-2-1", mine, "kandinsky-2-1")
+    ]
 
 
 def test_without_an_engine_other_models_of_a_cache_are_left_out(bare_host, tmp_path):
@@ -158,7 +160,7 @@ def test_a_prior_from_elsewhere_serves_a_model_without_one(models, tmp_path):
     assert models.find(roots)[0].prior == prior
     # The one beside it is the engine's to find.
     make(tmp_path / "mine" / "kandinsky-2-1-prior", PRIOR)
-    assert models.find(roots)[0] == models.Model("kandinsky-2-1", mine)
+    assert models.find(roots)[0] == models.Model("kandinsky-2-1", mine, "kandinsky-2-1")
 
 
 def test_equal_names_of_a_cache_are_told_apart(models, tmp_path):

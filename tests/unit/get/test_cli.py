@@ -10,7 +10,7 @@ import sys
 import time
 
 import pytest
-from kandinsky_get import cli, known
+from kandinsky_get import cli, known, words
 from kandinsky_get.download import Progress
 
 from .conftest import PACKAGE, ROOT
@@ -168,16 +168,16 @@ def test_ctrl_c_pauses_and_the_bar_is_drawn(hub, tmp_path):
     ("seconds", "words"), [(8.4, "8 s"), (200, "3 min 20 s"), (7500, "2 h 05 min")]
 )
 def test_durations(seconds, words):
-    assert cli.duration(seconds) == words
+    assert words.duration(seconds) == words
 
 
 def test_words_of_a_download():
-    def words(state="downloading", done=0, total=0, speed=0.0, left=None, message=""):
-        return cli.line(Progress(state, "a/b", done, total, speed, left, message))
+    def said(state="downloading", done=0, total=0, speed=0.0, left=None, message=""):
+        return words.progress(Progress(state, "a/b", done, total, speed, left, message))
 
-    assert words("checking") == "checking a/b"
-    assert words(done=10**9, total=5 * 10**9) == "1.0 GB of 5.0 GB"
-    assert words(done=10**9, total=5 * 10**9, speed=2e7, left=200) == (
+    assert said("checking") == "checking a/b"
+    assert said(done=10**9, total=5 * 10**9) == "1.0 GB of 5.0 GB"
+    assert said(done=10**9, total=5 * 10**9, speed=2e7, left=200) == (
         "1.0 GB of 5.0 GB, 20.0 MB/s, 3 min 20 s left"
     )
-    assert words(message="no.") == "no."
+    assert said(message="no.") == "no."

@@ -67,6 +67,11 @@ class Info:
 
 
 @dataclass(frozen=True)
+class Folder:
+    native_size: int
+
+
+@dataclass(frozen=True)
 class Condition:
     row: int
     image: int
@@ -151,6 +156,14 @@ def samplers() -> dict[str, str]:
 
 def schedulers() -> dict[str, str]:
     return {name: f"What {name} is." for name in SCHEDULERS}
+
+
+def families() -> list[str]:
+    return ["kandinsky-2-1"]
+
+
+def describe_folder(path) -> Folder:
+    return Folder(native_size=128)
 
 
 def levels(sampler: str, scheduler: str) -> str:

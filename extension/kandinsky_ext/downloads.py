@@ -1,0 +1,94 @@
+"""The page's download: one at a time, in a thread of its own, that outlives "Reload UI"."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+from pathlib import Path
+
+from kandinsky_ext import engine
+from kandinsky_ext.get import download, hub, known, words
+
+RUNNING = "kandinsky-running"
+"""A class in the status while it changes; the page's script looks for it."""
+
+
+class Downloads:
+    """Holds what was asked for last. What its methods return is HTML."""
+
+    def __init__(self) -> None:
+        self._current: download.Download | None = None
+
+    def start(self, name: str, folder: Path) -> str:
+        """Begins, or goes on with a model into a folder of models."""
+        model = known.model(name)
+        if model is None:
+            return _line(f'"{name}" cannot be downloaded: choose a model.')
+        current = self._current
+        if current is not None and current.progress().is_running:
+            if current.model is not model:
+                return _line(f"{current.model.name} is being downloaded: wait, or pause it.")
+        elif current is None or current.model is not model or current.folder != folder:
+            # Read now: a person may mend HF_TOKEN and its like without a restart of the page.
+            try:
+                current = download.Download(model, folder, hub.Hub.of_environment())
+            except hub.HubError as error:
+                return _line(f"{error}.")
+        self._current = current
+        current.start()
+        return self.status()
+
+    def pause(self) -> str:
+        if self._current is not None:
+            self._current.pause()
+        return self.status()
+
+    def cancel(self) -> str:
+        if self._current is None:
+            return self.status()
+        self._current.cancel()
+        name, self._current = self._current.model.name, None
+        return _line(f"{name} is cancelled; what was not finished is removed.")
+
+    def status(self) -> str:
+        current = self._current
+        if current is None:
+            return ""
+        progress, name = current.progress(), current.model.name
+        if progress.state == "done":
+            return _line(
+                f"{name} is in {current.folder}. The refresh button beside the model shows it."
+            )
+        if progress.state == "paused":
+            return _line(f"{name} is paused. Download goes on from there.")
+        if progress.state == "failed":
+            return _line(f"{name}: {progress.message} Download tries again.")
+        if not progress.is_running:
+            return ""
+        of = f' value="{progress.done}" max="{progress.total}"' if progress.total else ""
+        text = html.escape(f"{name}: {words.progress(progress)}")
+        return f'<div class="{RUNNING}"><progress{of} style="width: 100%"></progress>{text}</div>'
+
+
+downloads = Downloads()
+
+
+def table(places: Sequence[Path]) -> str:
+    """The known models, and where they are."""
+    cells = [
+        (
+            *(row.name, row.size, row.licence, row.here, row.what),
+            ", ".join(str(folder) for folder in row.folders),
+        )
+        for row in words.rows(places, engine.families())
+    ]
+    head = _row("th", ("Model", "Size", "Licence", "Here", "What it is", "Where"))
+    return f"<table>{head}{''.join(_row('td', line) for line in cells)}</table>"
+
+
+def _row(tag: str, line: Sequence[str]) -> str:
+    return f"<tr>{''.join(f'<{tag}>{html.escape(word)}</{tag}>' for word in line)}</tr>"
+
+
+def _line(text: str) -> str:
+    return f"<div>{html.escape(text)}</div>"

@@ -1,0 +1,70 @@
+"""The panel "Get models"."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+import gradio as gr
+
+from kandinsky_ext import page_script
+from kandinsky_ext.downloads import RUNNING, downloads, table
+from kandinsky_ext.get import known
+
+TITLE = "Get models"
+
+
+class HostTools(Protocol):
+    """What the panel needs from the host."""
+
+    def model_roots(self) -> list[Path]:
+        """The folders that hold models."""
+
+    def download_folder(self) -> Path:
+        """Where new ones go."""
+
+    def may_download(self) -> bool:
+        """Whether whoever sees the page may fill the disk."""
+
+
+def build(elem_id: Callable[[str], str], tools: HostTools) -> None:
+    """Draws it. Nothing of it is an argument of a run."""
+    names = [model.name for model in known.MODELS]
+    with gr.Accordion(TITLE, open=False, elem_id=elem_id("get")):
+        models = gr.HTML(value=table(tools.model_roots()), elem_id=elem_id("get_table"))
+        with gr.Row():
+            choice = gr.Dropdown(
+                label="Model to get", choices=names, value=names[0], elem_id=elem_id("get_model")
+            )
+            # Else the host would keep the choice, and the list, in its file of defaults.
+            choice.do_not_save_to_config = True
+            buttons = {
+                name: gr.Button(value=name.capitalize(), elem_id=elem_id(f"get_{name}"))
+                for name in ("download", "pause", "cancel", "refresh")
+            }
+        status = gr.HTML(value=downloads.status(), elem_id=elem_id("get_status"))
+
+    def shown(text: str) -> tuple[str, str]:
+        return text, table(tools.model_roots())
+
+    def start(name: str) -> tuple[str, str]:
+        if not tools.may_download():
+            return shown(
+                "This page is open to others, so models are downloaded at the command line only: "
+                "python -m kandinsky_engine get"
+            )
+        return shown(downloads.start(str(name), tools.download_folder()))
+
+    watch = page_script.watch(elem_id("get_status"), elem_id("get_refresh"), RUNNING)
+    outputs = [status, models]
+    page_script.on_click(buttons["download"], watch, fn=start, inputs=[choice], outputs=outputs)
+    for name, function in (("pause", downloads.pause), ("cancel", downloads.cancel)):
+        buttons[name].click(fn=_then(function, shown), inputs=[], outputs=outputs)
+    page_script.on_click(
+        buttons["refresh"], watch, fn=_then(downloads.status, shown), inputs=[], outputs=outputs
+    )
+
+
+def _then(function: Callable[[], str], shown: Callable[[str], Any]) -> Callable[[], Any]:
+    return lambda: shown(function())

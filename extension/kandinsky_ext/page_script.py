@@ -1,0 +1,50 @@
+"""The little JavaScript of the page.
+
+gradio 3 and 4 call a listener's script by different names. It also polls, which generators cannot
+do everywhere: a page without gradio's queue, which hosts have a flag for, does not even start.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+from typing import Any
+
+_ROOT = "(window.gradioApp ? gradioApp() : document)"
+
+
+def on_click(button: Any, script: str, **listener: Any) -> None:
+    """`script`: a JavaScript function that is called first, or instead where there is no `fn`."""
+    takes = inspect.signature(button.click).parameters
+    listener["js" if "js" in takes else "_js"] = script
+    button.click(**listener)
+
+
+def watch(status_id: str, refresh_id: str, mark: str) -> str:
+    """Presses a button each second while the status has an element of the class `mark`."""
+    return f"""(...values) => {{
+  const root = {_ROOT}, timers = (window.kandinskyTimers ??= {{}}), id = {json.dumps(status_id)};
+  let idle = 0;
+  timers[id] ??= setInterval(() => {{
+    const runs = root.querySelector("#" + id + " .{mark}");
+    idle = runs ? 0 : idle + 1;
+    if (idle > 3) {{ clearInterval(timers[id]); delete timers[id]; return; }}
+    root.querySelector("#" + {json.dumps(refresh_id)})?.click();
+  }}, 1000);
+  return values;
+}}"""
+
+
+def set_fields(tab: str) -> str:
+    """Writes the numbers of a button's label into the host's width, height and CFG scale."""
+    return f"""(label) => {{
+  const [width, height, cfg] = label.match(/[0-9.]+/g);
+  const fields = {{width, height, cfg_scale: cfg}};
+  for (const [name, value] of Object.entries(fields)) {{
+    for (const input of {_ROOT}.querySelectorAll("#{tab}_" + name + " input")) {{
+      input.value = value;
+      input.dispatchEvent(new Event("input", {{bubbles: true}}));
+    }}
+  }}
+  return label;
+}}"""

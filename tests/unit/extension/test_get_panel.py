@@ -1,0 +1,181 @@
+"""The panel that gets models, the demo model that stands in, and what suits a model."""
+
+import shutil
+import time
+
+import pytest
+from support.fake_hub import FakeHub
+
+from .conftest import ROOT, make_model
+from .test_ui import clicked, draw, find
+
+DEMO = ROOT / "demo" / "model"
+
+
+@pytest.fixture
+def hub(monkeypatch):
+    """One whose Kandinsky 2.1 is the demo model."""
+    for name in ("HF_TOKEN", "HF_HUB_OFFLINE"):
+        monkeypatch.delenv(name, raising=False)
+    with FakeHub() as server:
+        for ending in ("", "-prior"):
+            server.add_folder(
+                f"kandinsky-community/kandinsky-2-1{ending}", DEMO / f"kandinsky-demo{ending}"
+            )
+        monkeypatch.setenv("HF_ENDPOINT", server.address)
+        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+        yield server
+
+
+def until_done(refresh):
+    end = time.monotonic() + 60
+    while "kandinsky-running" in (seen := refresh())[0]:
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    return seen
+
+
+def test_a_model_is_downloaded_where_no_engine_is(bare_host, hub):
+    page, _ = draw(bare_host)
+    assert hub.requests == []
+    status, table = clicked(page, "_get_download")("2.1")
+    assert "kandinsky-running" in status
+    status, table = until_done(clicked(page, "_get_refresh"))
+    folder = bare_host.models / "Kandinsky"
+    assert f"2.1 is in {folder}" in status
+    assert f"<td>yes</td><td>Kandinsky 2.1</td><td>{folder}/kandinsky-2-1, " in table
+    assert (folder / "kandinsky-2-1-prior" / "model_index.json").is_file()
+
+
+def test_pause_go_on_and_cancel(bare_host, hub):
+    page, _ = draw(bare_host)
+    press = {name: clicked(page, f"_get_{name}") for name in ("pause", "cancel", "refresh")}
+    weights = "kandinsky-community/kandinsky-2-1/unet/diffusion_pytorch_model.safetensors"
+    hub.twists[f"GET {weights}"] = ["slow"] * 2
+    start = clicked(page, "_get_download")
+    start("2.1")
+    while " MB, " not in press["refresh"]()[0]:
+        time.sleep(0.02)
+    assert "wait, or pause it" in start("2.2")[0]
+    press["pause"]()
+    status, table = until_done(press["refresh"])
+    assert "2.1 is paused. Download goes on from there." in status
+    assert "<td>partly: " in table
+    start("2.1")
+    status, table = press["cancel"]()
+    assert "2.1 is cancelled" in status
+    assert list(bare_host.models.rglob("*.part")) == []
+
+
+def test_what_went_wrong_is_said_and_escaped(bare_host, hub, monkeypatch):
+    page, _ = draw(bare_host)
+    start = clicked(page, "_get_download")
+    assert "choose a model" in start("<b>")[0]
+    assert "<b>" not in start("<b>")[0]
+    monkeypatch.setenv("HF_ENDPOINT", "http://mirror.example")
+    assert "http://mirror.example is not taken" in start("2.1")[0]
+    monkeypatch.setenv("HF_ENDPOINT", hub.address)
+    hub.files.clear()
+    start("2.1")
+    status, _ = until_done(clicked(page, "_get_refresh"))
+    assert "answers 404" in status
+    assert "Download tries again." in status
+
+
+def test_a_page_that_others_see_fills_no_disk(bare_host, hub):
+    bare_host.shared.cmd_opts.disable_extension_access = True
+    page, _ = draw(bare_host)
+    status, _ = clicked(page, "_get_download")("2.1")
+    assert "python -m kandinsky_engine get" in status
+    assert hub.requests == []
+
+
+def test_a_download_outlives_a_reload_of_the_page(bare_host, hub):
+    page, _ = draw(bare_host)
+    clicked(page, "_get_download")("2.1")
+    page, _ = draw(bare_host)
+    status, _ = until_done(clicked(page, "_get_refresh"))
+    assert "2.1 is in" in status
+
+
+def test_drawing_contacts_nobody(host, hub):
+    for _ in range(3):
+        draw(host)
+    host.txt2img(prompt="x")
+    assert hub.requests == []
+
+
+class TestDemoModel:
+    @pytest.fixture
+    def demo(self, host, monkeypatch, tmp_path):
+        folder = tmp_path / "demo"
+        make_model(folder / "kandinsky-demo")
+        monkeypatch.setattr(host.ext("host.tools"), "DEMO_FOLDER", folder)
+        shutil.rmtree(host.models / "Kandinsky")
+        return host
+
+    def test_it_stands_in_and_says_so(self, demo):
+        demo.txt2img(prompt="x")
+        (line,) = [text for text in demo.p.comments if "demo" in text]
+        assert line.startswith("There is no Kandinsky model yet, so the small demo model")
+        assert "128 x 128 with CFG scale 2" in line
+        page, _ = draw(demo)
+        assert find(page, "_status").value == line
+        button = find(page, "_offer_set")
+        assert (button.value, button.visible) == ("Set 128 x 128, CFG scale 2", True)
+
+    def test_chosen_by_name_it_stands_in_for_nothing(self, demo):
+        demo.txt2img(prompt="x", args=demo.settings(model="kandinsky-demo"))
+        assert not any("demo" in text for text in demo.p.comments)
+
+    def test_beside_a_model_it_does_not(self, demo):
+        make_model(demo.models / "Kandinsky" / "real")
+        demo.txt2img(prompt="x")
+        assert not any("demo" in text for text in demo.p.comments)
+        page, _ = draw(demo)
+        assert find(page, "_status").value == ""
+        assert not find(page, "_offer_set").visible
+
+
+class TestOffers:
+    def offer(self, host, name, offered=()):
+        tools = host.ext("host.tools")
+        return host.ext("offers").offer(name, list(offered), tools.model_roots())
+
+    def test_a_known_model(self, host):
+        make_model(host.models / "Kandinsky" / "kandinsky-2-1")
+        line, button, after = self.offer(host, "kandinsky-2-1")
+        assert line == (
+            "kandinsky-2-1 was trained on images of 768 x 768; a CFG scale of 4 suits it."
+        )
+        assert button == "Set 768 x 768, CFG scale 4"
+        assert after == ["kandinsky-2-1"]
+
+    def test_one_that_the_engine_reads(self, host):
+        assert self.offer(host, "toy")[1] == "Set 128 x 128, CFG scale 4"
+
+    def test_only_once(self, host):
+        assert self.offer(host, "toy", ["toy"]) == ("", "", ["toy"])
+
+    def test_none_for_what_is_not_there_or_broken(self, host, monkeypatch):
+        assert self.offer(host, "gone") == ("", "", [])
+
+        def broken(path):
+            raise host.engine.NotFoundError(path)
+
+        monkeypatch.setattr(host.engine, "describe_folder", broken)
+        assert self.offer(host, "toy") == ("", "", [])
+
+    def test_choosing_shows_it_and_pressing_hides_it(self, host):
+        page, components = draw(host)
+        chosen = next(
+            page.fns[i].fn
+            for i, dependency in enumerate(page.dependencies)
+            if components[2]._id in dependency["targets"] and len(dependency["outputs"]) == 3
+        )
+        line, button, after = chosen("toy", [])
+        assert line["visible"]
+        assert button["value"] == "Set 128 x 128, CFG scale 4"
+        assert after == ["toy"]
+        assert not chosen("toy", after)[1]["visible"]
+        assert not any(one["visible"] for one in clicked(page, "_offer_set")("x"))
