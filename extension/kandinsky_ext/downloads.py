@@ -87,7 +87,12 @@ def table(places: Sequence[Path]) -> str:
 
 
 def _row(tag: str, line: Sequence[str]) -> str:
-    return f"<tr>{''.join(f'<{tag}>{html.escape(word)}</{tag}>' for word in line)}</tr>"
+    cells = (
+        f'<{tag} style="white-space: {"normal" if len(word) > 20 else "nowrap"}">'
+        f"{html.escape(word)}</{tag}>"
+        for word in line
+    )
+    return f"<tr>{''.join(cells)}</tr>"
 
 
 def _line(text: str) -> str:

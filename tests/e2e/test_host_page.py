@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 from playwright.sync_api import expect, sync_playwright
+from support.fake_hub import FakeHub
 
 ROOT = Path(__file__).parents[2]
 FLAGS = [
@@ -65,7 +66,19 @@ def add_model(models, name):
 
 
 @pytest.fixture(scope="module")
-def address(models):
+def hub():
+    """One whose Kandinsky 2.1 is the demo model."""
+    with FakeHub() as server:
+        for ending in ("", "-prior"):
+            server.add_folder(
+                f"kandinsky-community/kandinsky-2-1{ending}",
+                ROOT / "demo" / "model" / f"kandinsky-demo{ending}",
+            )
+        yield server
+
+
+@pytest.fixture(scope="module")
+def address(models, hub):
     """Starts the page, once for each set of flags: importing gradio and torch takes the most time
     here.
     """
@@ -84,7 +97,12 @@ def address(models):
                 ],
                 stdout=subprocess.PIPE,
                 text=True,
-                env={**os.environ, "GRADIO_ANALYTICS_ENABLED": "False", "NO_PROXY": "127.0.0.1"},
+                env={
+                    **os.environ,
+                    "GRADIO_ANALYTICS_ENABLED": "False",
+                    "HF_ENDPOINT": hub.address,
+                    "NO_PROXY": "127.0.0.1",
+                },
                 cwd=models,
             )
             servers[flags] = server, f"http://127.0.0.1:{port}"
@@ -261,6 +279,46 @@ def test_unload(open_page):
     expect(status).to_have_text("Kandinsky is unloaded.")
     page.locator(f"{ID}unload").click()
     expect(status).to_have_text("Kandinsky was not loaded.")
+
+
+def test_a_model_is_downloaded_and_then_chosen(open_page, hub):
+    weights = "kandinsky-community/kandinsky-2-1/unet/diffusion_pytorch_model.safetensors"
+    hub.twists[f"GET {weights}"] = ["slow"] * 2
+    page = open_page()
+    assert hub.requests == []
+    page.get_by_text("Get models").click()
+    status = page.locator(f"{ID}get_status.prose")
+    page.locator(f"{ID}get_download").click()
+    # Nobody presses refresh: the page polls.
+    expect(status).to_contain_text(" left", timeout=60_000)
+    keep(page, "downloading")
+    page.locator(f"{ID}get_pause").click()
+    expect(status).to_contain_text("2.1 is paused", timeout=60_000)
+    hub.twists.clear()
+    page.locator(f"{ID}get_download").click()
+    expect(status).to_contain_text("2.1 is in ", timeout=60_000)
+    expect(page.locator(f"{ID}get_table.prose tr").nth(1).locator("td").nth(3)).to_have_text("yes")
+    keep(page, "downloaded")
+    page.locator(f"{ID}model_refresh").click()
+    page.wait_for_timeout(500)
+    choose(page, "model", "kandinsky-2-1")
+    expect(page.locator(f"{ID}offer_text.prose")).to_contain_text("768 x 768")
+    button = page.locator(f"{ID}offer_set")
+    expect(button).to_have_text("Set 768 x 768, CFG scale 4")
+    fields = [page.locator(f"#txt2img_{name} input[type=number]") for name in FIELDS]
+    assert [field.input_value() for field in fields] == ["512", "512", "7"]
+    keep(page, "offered")
+    button.click()
+    for field, expected in zip(fields, ("768", "768", "4"), strict=True):
+        expect(field).to_have_value(expected)
+    expect(button).to_be_hidden()
+    choose(page, "model", "toy")
+    expect(button).to_have_text("Set 128 x 128, CFG scale 4")
+    choose(page, "model", "kandinsky-2-1")
+    expect(button).to_be_hidden()
+
+
+FIELDS = ("width", "height", "cfg_scale")
 
 
 def test_a_missing_engine_is_explained_on_the_page_and_on_generate(open_page):

@@ -1,12 +1,15 @@
 """The Python package on a tiny model: what it offers, stages, embeds, image files."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
-from support.built import NATIVE_SIZE, copy_models
+from support.built import NATIVE_SIZE, PYTHON_DIR, copy_models
 from support.generation import FEW, SIZE, generate
 
 import kandinsky_engine as kandinsky
@@ -269,3 +272,31 @@ class TestImageFiles:
         kandinsky.save_image(tmp_path / "x.png", np.zeros((2, 2, 3), np.uint8), "a, b: c")
         with Image.open(tmp_path / "x.png") as opened:
             assert opened.text["parameters"] == "a, b: c"  # type: ignore[attr-defined]
+
+
+class TestGet:
+    """python -m kandinsky_engine get; tests/unit/get has the rest."""
+
+    def run(self, place: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "kandinsky_engine", *arguments],
+            cwd=place,
+            env={**os.environ, "PYTHONPATH": str(PYTHON_DIR), "HF_HUB_CACHE": str(place)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def test_it_lists_what_the_engine_generates_with(self, tmp_path: Path) -> None:
+        done = self.run(tmp_path, "get", "--list")
+        assert (done.returncode, done.stderr) == (0, "")
+        lines = {line.split(" ")[0]: line for line in done.stdout.splitlines()}
+        assert lines["2.1"].endswith("no    Kandinsky 2.1")
+        usable = "kandinsky-2-2" in kandinsky.families()
+        assert ("this version generates with" in lines["2.2"]) != usable
+
+    def test_wrong_usage(self, tmp_path: Path) -> None:
+        for arguments in ([], ["fetch"], ["get", "none"]):
+            done = self.run(tmp_path, *arguments)
+            assert (done.returncode, done.stdout) == (2, "")
+        assert self.run(tmp_path, "--help").stdout.startswith("usage: python -m kandinsky_engine")

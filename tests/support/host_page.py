@@ -59,6 +59,10 @@ def main() -> None:
         paste_button = gr.Button("Paste", elem_id="paste")
         with gr.Group():
             inputs = script.ui(False)
+        # The host's own, which the script's buttons may set.
+        gr.Slider(64, 2048, value=512, step=8, label="Width", elem_id="txt2img_width")
+        gr.Slider(64, 2048, value=512, step=8, label="Height", elem_id="txt2img_height")
+        gr.Slider(1, 30, value=7, step=0.5, label="CFG Scale", elem_id="txt2img_cfg_scale")
         image = gr.Image(type="pil", elem_id="image")
         arrived = gr.Textbox(label="Arrived", elem_id="arrived")
         comments = gr.Textbox(label="Comments", elem_id="comments")

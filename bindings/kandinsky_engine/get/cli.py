@@ -15,6 +15,8 @@ from .download import Download, Progress
 from .hub import HUB, Hub, HubError
 
 FOLDER = Path("models") / "Kandinsky"
+SHIPPED = Path(__file__).resolve().parents[3] / "demo" / "model"
+"""In a clone."""
 DONE, FAILED, USAGE, PAUSED = 0, 1, 2, 130
 DRAW_SECONDS = 0.2
 REPORT_SECONDS = 10
@@ -96,7 +98,7 @@ def unknown(name: str) -> str:
 
 def roots(to: Path | None) -> list[Path]:
     """The folders to look in."""
-    return [to or FOLDER, found.hub_cache()]
+    return [to or FOLDER, found.hub_cache(), SHIPPED]
 
 
 def table(places: Sequence[Path], families: tuple[str, ...]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -65,6 +66,8 @@ def test_listing_contacts_nobody(hub, tmp_path):
         "demo",
     }
     assert "this version generates with 2.1 only" in lines[3]
+    assert lines[7].split()[:5] == ["demo", "32", "MB", "Apache-2.0", "yes"]
+    assert f"demo: {DEMO / 'kandinsky-demo'}" in lines
     assert hub.requests == []
 
 
@@ -148,7 +151,8 @@ def test_ctrl_c_pauses_and_the_bar_is_drawn(hub, tmp_path):
     with subprocess.Popen(command, env=environment(hub), cwd=tmp_path, stderr=theirs) as child:
         os.close(theirs)
         seen = ""
-        while "MB/s" not in seen:
+        # The files before the slow one have 5.8 MB.
+        while not re.search(r" [6-9]\.\d MB of 18.3 MB", seen):
             seen += os.read(mine, 1000).decode()
         child.send_signal(signal.SIGINT)
         assert child.wait(60) == 130
@@ -165,10 +169,10 @@ def test_ctrl_c_pauses_and_the_bar_is_drawn(hub, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("seconds", "words"), [(8.4, "8 s"), (200, "3 min 20 s"), (7500, "2 h 05 min")]
+    ("seconds", "expected"), [(8.4, "8 s"), (200, "3 min 20 s"), (7500, "2 h 05 min")]
 )
-def test_durations(seconds, words):
-    assert words.duration(seconds) == words
+def test_durations(seconds, expected):
+    assert words.duration(seconds) == expected
 
 
 def test_words_of_a_download():
