@@ -57,12 +57,13 @@ def build(elem_id: Callable[[str], str], tools: HostTools) -> None:
         return shown(downloads.start(str(name), tools.download_folder()))
 
     watch = page_script.watch(elem_id("get_status"), elem_id("get_refresh"), RUNNING)
-    outputs = [status, models]
-    page_script.on_click(buttons["download"], watch, fn=start, inputs=[choice], outputs=outputs)
+    # Hidden: else what is shown would be covered each second.
+    shows: dict[str, Any] = {"outputs": [status, models], "show_progress": "hidden"}
+    page_script.on_click(buttons["download"], watch, fn=start, inputs=[choice], **shows)
     for name, function in (("pause", downloads.pause), ("cancel", downloads.cancel)):
-        buttons[name].click(fn=_then(function, shown), inputs=[], outputs=outputs)
+        buttons[name].click(fn=_then(function, shown), inputs=[], **shows)
     page_script.on_click(
-        buttons["refresh"], watch, fn=_then(downloads.status, shown), inputs=[], outputs=outputs
+        buttons["refresh"], watch, fn=_then(downloads.status, shown), inputs=[], **shows
     )
 
 

@@ -21,14 +21,16 @@ def on_click(button: Any, script: str, **listener: Any) -> None:
 
 
 def watch(status_id: str, refresh_id: str, mark: str) -> str:
-    """Presses a button each second while the status has an element of the class `mark`."""
+    """Presses a button each second while the status has an element of the class `mark`, and for
+    some seconds more: a busy server takes its time to begin.
+    """
     return f"""(...values) => {{
   const root = {_ROOT}, timers = (window.kandinskyTimers ??= {{}}), id = {json.dumps(status_id)};
   let idle = 0;
   timers[id] ??= setInterval(() => {{
     const runs = root.querySelector("#" + id + " .{mark}");
     idle = runs ? 0 : idle + 1;
-    if (idle > 3) {{ clearInterval(timers[id]); delete timers[id]; return; }}
+    if (idle > 20) {{ clearInterval(timers[id]); delete timers[id]; return; }}
     root.querySelector("#" + {json.dumps(refresh_id)})?.click();
   }}, 1000);
   return values;

@@ -287,7 +287,7 @@ def test_a_model_is_downloaded_and_then_chosen(open_page, hub):
     page = open_page()
     assert hub.requests == []
     page.get_by_text("Get models").click()
-    status = page.locator(f"{ID}get_status.prose")
+    status = page.locator(f"{ID}get_status").first
     page.locator(f"{ID}get_download").click()
     # Nobody presses refresh: the page polls.
     expect(status).to_contain_text(" left", timeout=60_000)
@@ -297,12 +297,12 @@ def test_a_model_is_downloaded_and_then_chosen(open_page, hub):
     hub.twists.clear()
     page.locator(f"{ID}get_download").click()
     expect(status).to_contain_text("2.1 is in ", timeout=60_000)
-    expect(page.locator(f"{ID}get_table.prose tr").nth(1).locator("td").nth(3)).to_have_text("yes")
+    expect(page.locator(f"{ID}get_table tr").nth(1).locator("td").nth(3)).to_have_text("yes")
     keep(page, "downloaded")
     page.locator(f"{ID}model_refresh").click()
     page.wait_for_timeout(500)
     choose(page, "model", "kandinsky-2-1")
-    expect(page.locator(f"{ID}offer_text.prose")).to_contain_text("768 x 768")
+    expect(page.locator(f"{ID}offer_text").first).to_contain_text("768 x 768")
     button = page.locator(f"{ID}offer_set")
     expect(button).to_have_text("Set 768 x 768, CFG scale 4")
     fields = [page.locator(f"#txt2img_{name} input[type=number]") for name in FIELDS]
