@@ -126,6 +126,6 @@ def _can_generate(folder: Path) -> bool:
     except EngineUnavailableError:
         return True  # nobody knows
     try:
-        return package.recognize_folder(str(folder))[1] == "model"
+        return bool(package.recognize_folder(str(folder))[1] == "model")
     except Exception:  # opening it gives the reason
         return True
