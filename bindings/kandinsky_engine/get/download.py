@@ -247,7 +247,7 @@ class Download:
 
     def _check_disk(self, missing: Sequence[_Job]) -> None:
         """Raises HubError if there is no room for what is missing."""
-        wanted = sum(job.remote.size - _size(job.piece) for job in missing)
+        wanted = sum(job.remote.size - found.size_of(job.piece) for job in missing)
         free = shutil.disk_usage(self.folder).free
         if missing and wanted + DISK_MARGIN > free:
             raise HubError(
@@ -262,7 +262,7 @@ class Download:
         for other in found.pieces(job.target):
             if other != job.piece:
                 other.unlink()
-        resumed = _size(job.piece) > 0
+        resumed = found.size_of(job.piece) > 0
         begun = self._done
         while self._receive(job, begun) != job.remote.digest:
             job.piece.unlink()
@@ -398,13 +398,6 @@ def _digest(remote: Remote) -> _Hash:
         return hashlib.sha256()
     # As git names a file by its content; not a matter of security.
     return hashlib.sha1(b"blob %d\0" % remote.size, usedforsecurity=False)
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except OSError:
-        return 0
 
 
 def _disk_error(error: OSError) -> str:

@@ -96,7 +96,8 @@ def state(part: Part, folder: Path) -> PartState:
         try:
             size = path.stat().st_size
         except OSError:
-            parts = [piece.stat().st_size for piece in pieces(path)]
+            # A download may rename them meanwhile.
+            parts = [size_of(piece) for piece in pieces(path)]
             states[file.path] = "partial" if parts else "missing"
             total += sum(parts)
             continue
@@ -107,6 +108,14 @@ def state(part: Part, folder: Path) -> PartState:
         total += size
     needed = [file for file in part.files if not file.is_optional]
     return PartState(folder, states, total, all(states[file.path] == "there" for file in needed))
+
+
+def size_of(path: Path) -> int:
+    """0 for what is not there."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
 
 
 def pieces(path: Path) -> list[Path]:

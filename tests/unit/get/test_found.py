@@ -143,6 +143,11 @@ class TestStates:
         state = found.find(toy(), [tmp_path])
         assert (state.is_whole, state.bytes) == (False, 5)
 
+    def test_a_piece_that_is_renamed_while_it_is_looked_at(self, tmp_path, monkeypatch):
+        (tmp_path / "toy").mkdir()
+        monkeypatch.setattr(found, "pieces", lambda path: [path.with_name("gone.part")])
+        assert found.find(toy(), [tmp_path]).bytes == 0
+
     def test_the_most_whole_is_taken_wherever_it_is(self, tmp_path):
         (tmp_path / "a" / "toy").mkdir(parents=True)
         (tmp_path / "a" / "toy" / "config.json").write_text("{}")
