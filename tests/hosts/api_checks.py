@@ -1,0 +1,477 @@
+"""What the extension must do through a host's web API."""
+
+from __future__ import annotations
+
+import subprocess
+import threading
+import time
+from typing import Any
+
+import numpy as np
+from checklist import Absent, Checks, Context, fail, require, same
+from host import Made, as_text
+from PIL import Image, ImageDraw
+from signatures import differs, does_not_bind, stand_in, used
+
+SIZE = 128
+STEPS = 10
+PROMPT = "a red circle on a white background"
+NOWHERE = "no such model"
+checks = Checks()
+
+
+def arguments(context: Context, **values: Any) -> list[Any]:
+    """The script's arguments in their order: the defaults, but for these values."""
+    given = {"prior_steps": STEPS, "precision": "fp32", **values}
+    return [given.get(row.field, row.default) for row in context.controls]
+
+
+def request(context: Context, *, script: bool = True, **values: Any) -> dict[str, Any]:
+    """A small request; script: by the entry in the dropdown. Values that are controls go there."""
+    fields = {row.field for row in context.controls}
+    own = {key: value for key, value in values.items() if key in fields}
+    body = {
+        "prompt": PROMPT,
+        "seed": 1,
+        "width": SIZE,
+        "height": SIZE,
+        "steps": STEPS,
+        "cfg_scale": 2,
+        "sampler_name": "Euler a",
+        "scheduler": "Automatic",
+        **{key: value for key, value in values.items() if key not in fields},
+    }
+    if script:
+        body.update(script_name="Kandinsky", script_args=arguments(context, **own))
+    return body
+
+
+def other_script(context: Context, **values: Any) -> dict[str, Any]:
+    """For `alwayson_scripts`: Kandinsky under another script."""
+    return {"Kandinsky for other scripts": {"args": [True, *arguments(context, **values)]}}
+
+
+def base(context: Context) -> Made:
+    """The image that others are compared with."""
+    if context.base is None:
+        context.base = context.host.generate(request(context))
+    return context.base
+
+
+def distance(a: np.ndarray, b: np.ndarray) -> float:
+    return float(np.abs(a.astype(int) - b.astype(int)).mean())
+
+
+@checks.add
+def entry_on_both_tabs(context: Context) -> str:
+    """The script is in the dropdown of both tabs, the panel for other scripts beside it."""
+    listed = context.host.get("/sdapi/v1/scripts")
+    for tab in ("txt2img", "img2img"):
+        for title in ("kandinsky", "kandinsky for other scripts"):
+            require(title in listed[tab], f"{tab} lists {listed[tab]}")
+    return f"{len(listed['txt2img'])} scripts in txt2img"
+
+
+@checks.add
+def api_describes_the_controls(context: Context) -> str:
+    """`script-info` has every control with its label, default and range."""
+    described = next(
+        (
+            info
+            for info in context.host.get("/sdapi/v1/script-info")
+            if info["name"] == "kandinsky" and not info["is_img2img"]
+        ),
+        None,
+    )
+    if described is None:
+        fail("script-info does not know the script")
+    for row, found in zip(context.controls, described["args"], strict=True):
+        require(found["label"] == row.label, f"{row.label} is called {found['label']}")
+        if not row.label.startswith(("Image 1", "Extra image")):
+            same(found["value"], row.default, f"the default of {row.label}")
+        for key in ("minimum", "maximum", "step"):
+            if hasattr(row, key):
+                same(found[key], getattr(row, key), f"the {key} of {row.label}")
+    return f"{len(context.controls)} controls"
+
+
+@checks.add
+def names_the_extension_uses(context: Context) -> str:
+    """All that the extension names of the host's modules is there, and its calls are valid."""
+    places, calls = used(context.extension / "extension" / "kandinsky_ext")
+    real = context.host.post("/kandinsky-probe/objects", sorted(places))
+    wrong = [f"{name} ({place})" for name, place in places.items() if real[name] is None]
+    for call in calls:
+        parameters = (real[call.name] or {}).get("parameters")
+        reason = does_not_bind(call, parameters) if parameters is not None else None
+        if reason:
+            wrong.append(f"{call.name} {reason} ({call.where})")
+    require(not wrong, "; ".join(wrong))
+    return f"{len(places)} names, {len(calls)} calls"
+
+
+@checks.add
+def stand_in_has_the_real_signatures(context: Context) -> str:
+    """What the tests' stand-in for a host declares, the host declares so, too."""
+    from stand_in_own import OWN, of_other_hosts  # noqa: PLC0415
+
+    known = {**OWN, **of_other_hosts(context.kind)}
+    ours = {
+        name: parameters
+        for name, parameters in stand_in(context.stand_in)
+        if not name.startswith("modules.loop.") and not name.split(".")[-1].startswith("_")
+    }
+    real = context.host.post("/kandinsky-probe/objects", sorted(ours))
+    wrong, compared = [], 0
+    for name, parameters in ours.items():
+        if name in known:
+            continue
+        compared += 1
+        if real[name] is None:
+            wrong.append(f"{name} is not there")
+        elif parameters and real[name]["parameters"] is not None:
+            difference = differs(parameters, real[name]["parameters"])
+            if difference:
+                wrong.append(f"{name}: {difference}")
+    require(not wrong, "; ".join(wrong))
+    return f"{compared} compared, {len(ours) - compared} own or of other hosts"
+
+
+@checks.add
+def image_of_the_command_line(context: Context) -> str:
+    """Text to image gives the command line's image, byte for byte."""
+    made = base(context)
+    file = context.place / "command-line.png"
+    subprocess.run(
+        [
+            *(str(context.program), "txt2img", "--model", str(context.model)),
+            *("--prompt", PROMPT, "--seed", "1", "--width", str(SIZE), "--height", str(SIZE)),
+            *("--steps", str(STEPS), "--cfg-scale", "2", "--prior-steps", str(STEPS)),
+            *("--sampler", "Euler a", "--precision", "fp32", "--device", "cpu"),
+            *("--output", str(file)),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    context.keep("txt2img", made.pixels)
+    with Image.open(file) as image:
+        expected = np.asarray(image.convert("RGB"))
+    difference = np.abs(expected.astype(int) - made.pixels).max()
+    require(difference == 0, f"they differ by up to {difference} levels of 255")
+    return f"{SIZE} x {SIZE}, {STEPS} steps"
+
+
+@checks.add
+def infotext_names_what_was_used(context: Context) -> str:
+    text = base(context).infotexts[0]
+    for part in ("Script: Kandinsky", f"Kandinsky prior steps: {STEPS}", "kandinsky-demo"):
+        require(part in text, f"no {part!r} in {text!r}")
+    require("Model hash" not in text, f"the host's model is in {text!r}")
+    return text.splitlines()[-1]
+
+
+@checks.add
+def same_seed_same_image(context: Context) -> str:
+    again = context.host.generate(request(context))
+    require(np.array_equal(again.pixels, base(context).pixels), "the second image is another")
+    return "equal"
+
+
+@checks.add
+def batches(context: Context) -> str:
+    """Two batches of two: four images of four seeds, each as it comes alone."""
+    made = context.host.generate(request(context, n_iter=2, batch_size=2))
+    images = made.images[-4:]
+    same(len(images), 4, "images")
+    require(np.array_equal(images[0], base(context).pixels), "the first is not its seed's")
+    alone = context.host.generate(request(context, seed=4))
+    require(np.array_equal(images[3], alone.pixels), "the fourth is not what its seed gives alone")
+    same(made.info["all_seeds"], [1, 2, 3, 4], "seeds")
+    return "4 images; the 1st and 4th as they come alone"
+
+
+@checks.add
+def image_to_image(context: Context) -> str:
+    """A higher denoising strength gives what is farther from the source; 0 gives it again."""
+    source = base(context).pixels
+    body = request(context, prompt="a blue square", init_images=[as_text(source)])
+    found = []
+    for strength in (0, 0.5, 1):
+        made = context.host.generate({**body, "denoising_strength": strength}, "img2img")
+        context.keep(f"img2img-{strength}", made.pixels)
+        found.append(distance(made.pixels, source))
+    require(found[0] < found[1] < found[2], f"mean distances from the source: {found}")
+    require(found[0] < 12, f"strength 0 is {found[0]:.1f} away from the source")
+    return "mean distances " + ", ".join(f"{value:.1f}" for value in found)
+
+
+@checks.add
+def inpaint_only_masked(context: Context) -> str:
+    """What is outside the mask stays as it is, to the byte; what is inside changes."""
+    source = base(context).pixels
+    mask = Image.new("RGB", (SIZE, SIZE))
+    box = (32, 32, 95, 95)
+    ImageDraw.Draw(mask).rectangle(box, fill="white")
+    made = context.host.generate(
+        request(
+            context,
+            prompt="a blue star",
+            init_images=[as_text(source)],
+            mask=as_text(np.asarray(mask)),
+            mask_blur=0,
+            inpainting_fill=1,
+            inpaint_full_res=True,
+            inpaint_full_res_padding=16,
+            denoising_strength=0.9,
+        ),
+        "img2img",
+    )
+    context.keep("inpaint", made.pixels)
+    inside = np.zeros((SIZE, SIZE), bool)
+    inside[box[1] : box[3] + 1, box[0] : box[2] + 1] = True
+    require(
+        np.array_equal(made.pixels[~inside], source[~inside]), "pixels outside the mask changed"
+    )
+    changed = distance(made.pixels[inside], source[inside])
+    require(changed > 5, f"inside the mask the mean change is {changed:.1f}")
+    return f"mean change inside {changed:.1f}, outside 0"
+
+
+@checks.add
+def hires_fix(context: Context) -> str:
+    """A second pass with a pixel and with a latent upscaler."""
+    plain = base(context).pixels
+    for upscaler in ("Lanczos", "Latent"):
+        made = context.host.generate(
+            request(
+                context,
+                enable_hr=True,
+                hr_scale=2,
+                hr_upscaler=upscaler,
+                hr_second_pass_steps=6,
+                denoising_strength=0.6,
+                hr_cfg=2,
+                hr_additional_modules=["Use same choices"],
+            )
+        )
+        context.keep(f"hires-{upscaler}", made.pixels)
+        same(made.pixels.shape, (2 * SIZE, 2 * SIZE, 3), f"the size with {upscaler}")
+        require("Hires upscale: 2" in made.infotexts[0], "no hires pass in the infotext")
+        small = np.asarray(Image.fromarray(made.pixels).resize((SIZE, SIZE), Image.Resampling.BOX))
+        away = distance(small, plain)
+        require(0 < away < 60, f"{upscaler}: {away:.1f} away from the image without it")
+    return "Lanczos and Latent, twice the size"
+
+
+@checks.add
+def under_other_scripts(context: Context) -> str:
+    """The panel for other scripts gives the dropdown entry's image."""
+    body = request(context, script=False, alwayson_scripts=other_script(context))
+    made = context.host.generate(body)
+    require(np.array_equal(made.pixels, base(context).pixels), "it is another image")
+    require("Kandinsky for other scripts: True" in made.infotexts[0], made.infotexts[0])
+    return "equal"
+
+
+@checks.add
+def xyz_plot(context: Context) -> str:
+    """The host's plot over two seeds and two numbers of steps, by Kandinsky."""
+    described = next(
+        (i for i in context.host.get("/sdapi/v1/script-info") if i["name"] == "x/y/z plot"), None
+    )
+    if described is None:
+        raise Absent("this host has no X/Y/Z plot")
+    wanted = {"X type": "Seed", "X values": "1,2", "Y type": "Steps", "Y values": f"{STEPS},5"}
+    values = []
+    for argument in described["args"]:
+        value = wanted.get(argument["label"], argument["value"])
+        choices = argument.get("choices")
+        if argument["label"] in ("X type", "Y type", "Z type") and choices:
+            names = [c if isinstance(c, str) else c[0] for c in choices]
+            value = names.index(value if value in names else "Nothing")
+        elif argument["label"] == "Include Sub Images":
+            value = True
+        values.append(value)
+    made = context.host.generate(
+        request(
+            context,
+            script=False,
+            script_name="X/Y/Z plot",
+            script_args=values,
+            alwayson_scripts=other_script(context),
+        )
+    )
+    context.keep("xyz", made.pixels)
+    require(
+        any(np.array_equal(image, base(context).pixels) for image in made.images[1:]),
+        f"none of {len(made.images) - 1} cells is the image of its seed and steps",
+    )
+    blank = [i for i, image in enumerate(made.images) if image.max() == image.min()]
+    require(not blank, f"images {blank} are blank")
+    require(made.pixels.shape[0] > 2 * SIZE and made.pixels.shape[1] > 2 * SIZE, "no grid")
+    return f"a grid of {made.pixels.shape[1]} x {made.pixels.shape[0]}, {len(made.images)} images"
+
+
+@checks.add
+def mixing_with_an_image(context: Context) -> str:
+    """An image among the script's arguments, as the text that the API has for one."""
+    blue = np.zeros((SIZE, SIZE, 3), np.uint8)
+    blue[..., 2] = 255
+    found = {}
+    for name, text in {
+        "plain": as_text(blue),
+        "data": f"data:image/png;base64,{as_text(blue)}",
+    }.items():
+        made = context.host.generate(request(context, mix=True, mix_image_2=text))
+        found[name] = made.pixels
+        require("Kandinsky mix" in made.infotexts[0], made.infotexts[0])
+    context.keep("mix", found["plain"])
+    require(np.array_equal(found["plain"], found["data"]), "a data URI gives another image")
+    require(distance(found["plain"], base(context).pixels) > 1, "the image has no effect")
+    return "plain base64 and a data URI"
+
+
+class _Background:
+    """A request that goes on while others are made."""
+
+    def __init__(self, context: Context, **values: Any) -> None:
+        self._context = context
+        self._body = request(context, **values)
+        self.made: Made | None = None
+        self.error: Exception | None = None
+        self._step_seconds = 0.0
+        self._thread = threading.Thread(target=self._work)
+        self._thread.start()
+
+    def _work(self) -> None:
+        try:
+            self.made = self._context.host.generate(self._body)
+        except Exception as error:  # told where the result is asked for
+            self.error = error
+
+    def progress(self) -> dict[str, Any]:
+        answer: dict[str, Any] = self._context.host.get("/sdapi/v1/progress")
+        return answer
+
+    def seconds_for(self, steps: int) -> float:
+        """How long so many steps take, by those seen so far."""
+        return steps * self._step_seconds
+
+    def wait_for_steps(self, steps: int = 20, timeout: float = 300) -> None:
+        began = time.monotonic()
+        end = began + timeout
+        while self.progress()["state"]["sampling_step"] < steps:
+            require(time.monotonic() < end, f"no {steps} steps within {timeout:.0f} s")
+            require(self._thread.is_alive(), f"it ended: {self.error}")
+            time.sleep(0.05)
+        self._step_seconds = (time.monotonic() - began) / steps
+
+    def result(self, timeout: float) -> Made:
+        self._thread.join(timeout)
+        require(not self._thread.is_alive(), f"still at work {timeout:.0f} s later")
+        if self.made is None:
+            fail(str(self.error))
+        return self.made
+
+
+@checks.add
+def progress_and_preview(context: Context) -> str:
+    """While it generates, progress grows and there is a preview."""
+    context.host.post(
+        "/sdapi/v1/options", {"live_previews_enable": True, "show_progress_every_n_steps": 1}
+    )
+    job = _Background(context, steps=400)
+    seen, previews = [], 0
+    try:
+        job.wait_for_steps(1)
+        for _ in range(200):
+            answer = job.progress()
+            seen.append(answer["progress"])
+            previews += answer["current_image"] is not None
+            if previews and len(set(seen)) > 4:
+                break
+            time.sleep(0.1)
+    finally:
+        context.host.post("/sdapi/v1/interrupt")
+        job.result(60)
+    require(len(set(seen)) > 4, f"progress said {seen}")
+    require(seen == sorted(seen) and seen[-1] <= 1, f"progress went back: {seen}")
+    require(previews > 0, "no preview")
+    return f"{seen[0]:.3f} to {seen[-1]:.3f}, {previews} previews"
+
+
+@checks.add
+def interrupt(context: Context) -> str:
+    """An interrupted run ends at once with what there is; the next is whole again."""
+    job = _Background(context, steps=900)
+    job.wait_for_steps()
+    began = time.monotonic()
+    context.host.post("/sdapi/v1/interrupt")
+    made = job.result(60)
+    took = time.monotonic() - began
+    # The steps that are left would take much longer, however busy the machine is.
+    require(took < 0.2 * job.seconds_for(900), f"it took {took:.1f} s to stop")
+    context.keep("interrupted", made.pixels)
+    again = context.host.generate(request(context))
+    require(np.array_equal(again.pixels, base(context).pixels), "the next image is another")
+    return f"{took:.2f} s"
+
+
+@checks.add
+def skip(context: Context) -> str:
+    """A skipped image ends; the next of the run is generated whole."""
+    whole = context.host.generate(request(context, seed=2, steps=150))
+    job = _Background(context, steps=150, n_iter=2)
+    job.wait_for_steps(5)
+    context.host.post("/sdapi/v1/skip")
+    made = job.result(300)
+    require(np.array_equal(made.images[-1], whole.pixels), "the second image is not whole")
+    first = context.host.generate(request(context, steps=150))
+    require(
+        not any(np.array_equal(image, first.pixels) for image in made.images), "nothing was skipped"
+    )
+    return f"{len(made.images)} images"
+
+
+@checks.add
+def bad_input_is_named(context: Context) -> str:
+    """A value out of its range, and a model that is not there, are refused by name."""
+    said = context.host.refused("/sdapi/v1/txt2img", request(context, prior_steps=5000))
+    require("Prior inference steps" in said, said)
+    said = context.host.refused("/sdapi/v1/txt2img", request(context, model=NOWHERE))
+    require(NOWHERE in said, said)
+    again = context.host.generate(request(context))
+    require(np.array_equal(again.pixels, base(context).pixels), "the next image is another")
+    return "a number, a model; the next run is whole"
+
+
+@checks.add
+def failed_run_leaves_the_host_as_it_was(context: Context) -> str:
+    """Kandinsky under another script fails: the request does, too, and everything is put back."""
+    before = context.host.get("/kandinsky-probe/state")
+    body = request(context, script=False, alwayson_scripts=other_script(context, model=NOWHERE))
+    said = context.host.refused("/sdapi/v1/txt2img", body)
+    require(NOWHERE in said, said)
+    same(context.host.get("/kandinsky-probe/state"), before, "the host's state")
+    return "state equal"
+
+
+@checks.add
+def without_kandinsky_the_host_speaks_for_itself(context: Context) -> str:
+    """A run of the host's own model, which is not there, fails in the host's words."""
+    said = context.host.refused("/sdapi/v1/txt2img", request(context, script=False))
+    require("andinsky" not in said, said)
+    again = context.host.generate(request(context))
+    require(np.array_equal(again.pixels, base(context).pixels), "the next image is another")
+    return said[:120]
+
+
+@checks.add
+def settings_of_the_extension(context: Context) -> str:
+    """The extension's setting can be read and set."""
+    context.host.post("/sdapi/v1/options", {"kandinsky_max_memory": 3})
+    try:
+        same(context.host.get("/sdapi/v1/options")["kandinsky_max_memory"], 3, "the setting")
+    finally:
+        context.host.post("/sdapi/v1/options", {"kandinsky_max_memory": 0})
+    return "set and read"

@@ -1,0 +1,180 @@
+"""A host's process, and requests to it."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+from PIL import Image
+
+FLAGS = (
+    *("--skip-prepare-environment", "--skip-torch-cuda-test", "--skip-python-version-check"),
+    *("--skip-version-check", "--no-download-sd-model", "--no-hashing", "--no-half"),
+    *("--api", "--use-cpu", "all", "--always-cpu", "--cpu"),
+)
+"""Those that a host does not know are ignored, see IGNORE_CMD_ARGS_ERRORS."""
+READY = "Startup time:"
+"""In the log. The web API answers earlier, but does not know the scripts' defaults then."""
+OURS = "kandinsky"
+
+
+class HostError(Exception):
+    """The host did not do what it was asked; the message has its own words."""
+
+
+class Host:
+    """Starts the host in a folder of its own for everything that it keeps: models, settings,
+    extensions. The host's folder stays as it is.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        python: Path,
+        place: Path,
+        extensions: Mapping[str, Path],
+        engine: Path | None,
+        flags: list[str],
+    ) -> None:
+        self.folder = folder
+        self.log = place / "host.log"
+        data = place / "data"
+        (data / "extensions").mkdir(parents=True)
+        (data / "models").mkdir()
+        for name, target in extensions.items():
+            (data / "extensions" / name).symlink_to(target)
+        self._settings = data / "config.json"
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        self.url = f"http://127.0.0.1:{port}"
+        self._command = [
+            *(str(python), "-u", "launch.py", *FLAGS),
+            *("--data-dir", str(data), "--port", str(port), *flags),
+        ]
+        self._environment = {
+            **os.environ,
+            "IGNORE_CMD_ARGS_ERRORS": "1",
+            "COMMANDLINE_ARGS": "",
+            "GRADIO_ANALYTICS_ENABLED": "False",
+            "HF_HUB_OFFLINE": "1",
+            "NO_PROXY": "127.0.0.1",
+            "CUDA_VISIBLE_DEVICES": "",
+            # Else the host opens a browser of its own.
+            "SD_WEBUI_RESTARTING": "1",
+        }
+        if engine is not None:
+            self._environment["PYTHONPATH"] = str(engine)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._client = httpx.Client(base_url=self.url, timeout=600, trust_env=False)
+
+    def start(self, timeout: float, *, disabled: tuple[str, ...] = ()) -> float:
+        """Returns the seconds it took. The log is begun anew."""
+        self._settings.write_text(json.dumps({"disabled_extensions": list(disabled)}), "utf-8")
+        began = time.monotonic()
+        with self.log.open("wb") as log:
+            self._process = subprocess.Popen(
+                self._command,
+                cwd=self.folder,
+                env=self._environment,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        self.wait_until_ready(timeout)
+        return time.monotonic() - began
+
+    def wait_until_ready(self, timeout: float, starts: int = 1) -> None:
+        """starts: how often it has said so by then; "Reload UI" makes it say it again."""
+        assert self._process is not None
+        end = time.monotonic() + timeout
+        while self.printed().count(READY) < starts:
+            if self._process.poll() is not None:
+                raise HostError(f"it ended with {self._process.returncode}:\n{self.last_lines()}")
+            if time.monotonic() > end:
+                raise HostError(f"not ready after {timeout:.0f} s:\n{self.last_lines()}")
+            time.sleep(0.5)
+
+    @property
+    def running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def stop(self) -> int:
+        """Asks it to end as Ctrl+C does. Returns its exit code."""
+        process, self._process = self._process, None
+        if process is None:
+            return 0
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGINT)
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+        return process.returncode
+
+    def printed(self) -> str:
+        return self.log.read_text("utf-8", errors="replace")
+
+    def last_lines(self, count: int = 25) -> str:
+        return "\n".join(self.printed().splitlines()[-count:])
+
+    def get(self, path: str, **query: Any) -> Any:
+        return _answer(self._client.get(path, params=query))
+
+    def post(self, path: str, body: Any = None) -> Any:
+        return _answer(self._client.post(path, json=body))
+
+    def refused(self, path: str, body: Any) -> str:
+        """What the host says to a request that must fail."""
+        response = self._client.post(path, json=body)
+        if response.status_code < 400:
+            raise HostError(f"{path} should have failed and answered {response.status_code}")
+        return response.text
+
+    def generate(self, body: Mapping[str, Any], kind: str = "txt2img") -> Made:
+        return Made(self.post(f"/sdapi/v1/{kind}", body))
+
+
+class Made:
+    """What the web API answers to a request for images."""
+
+    def __init__(self, answer: dict[str, Any]) -> None:
+        self.images = [read_image(text) for text in answer["images"]]
+        self.info = json.loads(answer["info"])
+        self.infotexts: list[str] = self.info["infotexts"]
+
+    @property
+    def pixels(self) -> np.ndarray:
+        return self.images[0]
+
+
+def _answer(response: httpx.Response) -> Any:
+    if response.status_code >= 400:
+        asked = response.request
+        raise HostError(f"{asked.method} {asked.url.path}: {response.status_code} {response.text}")
+    return response.json()
+
+
+def read_image(text: str) -> np.ndarray:
+    with Image.open(io.BytesIO(base64.b64decode(text))) as image:
+        return np.asarray(image.convert("RGB"))
+
+
+def as_text(pixels: np.ndarray) -> str:
+    """The image as the web API takes it."""
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "png")
+    return base64.b64encode(file.getvalue()).decode()

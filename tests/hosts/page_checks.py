@@ -1,0 +1,334 @@
+"""What the extension must do on a host's page, operated in Chromium as a person would."""
+
+from __future__ import annotations
+
+import io
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import httpx
+import numpy as np
+from api_checks import PROMPT, SIZE, STEPS, base
+from checklist import Absent, Checks, Context, require, same
+from PIL import Image
+from playwright.sync_api import Locator, Page, expect, sync_playwright
+
+FLAGS = (
+    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
+    *("--disable-background-networking", "--disable-component-update"),
+)
+ID = "#script_txt2img_kandinsky_"
+"""The host's prefix for a script that is in both tabs."""
+checks = Checks()
+
+
+@dataclass
+class Browser:
+    """The host's page, and what went wrong on it."""
+
+    context: Context
+    page: Page
+    errors: list[str] = field(default_factory=list)
+
+    def open(self) -> None:
+        self.page.goto(self.context.host.url)
+        self.page.locator("#txt2img_generate").wait_for(timeout=120_000)
+        # The host's own scripts finish the page some time after it is there.
+        self.page.locator(f"{ID}prior_steps").wait_for(state="attached", timeout=60_000)
+        self.page.wait_for_timeout(2000)
+
+    def screenshot(self, name: str) -> None:
+        self.page.screenshot(path=str(self.context.report / f"{name}.png"))
+        self.context.kept.append(f"{name}.png")
+
+    def one(self, selector: str) -> Locator:
+        return self.page.locator(selector).first
+
+    def set_number(self, elem_id: str, value: float) -> None:
+        box = self.one(f"#{elem_id} input[type=number]")
+        box.fill(str(value))
+        box.press("Tab")
+
+    def choose_script(self, name: str, tab: str = "txt2img") -> None:
+        box = self.one(f"#tab_{tab} #script_list input")
+        box.click()
+        self.page.locator("ul.options li, ul.options [role=option]").filter(
+            has_text=re.compile(rf"^\W*{re.escape(name)}\W*$")
+        ).first.click()
+        expect(box).to_have_value(name)
+
+    def fill_in(self, **numbers: float) -> None:
+        self.one("#txt2img_prompt textarea").fill(PROMPT)
+        given = {"width": SIZE, "height": SIZE, "steps": STEPS, "cfg_scale": 2, **numbers}
+        for name, value in given.items():
+            self.set_number(f"txt2img_{name}", value)
+        self.one("#txt2img_seed input").fill("1")
+
+    def idle(self, timeout: float = 120_000) -> None:
+        """Waits for the end of a run."""
+        expect(self.one("#txt2img_interrupt")).to_be_hidden(timeout=timeout)
+
+    def generate(self) -> None:
+        self.one("#txt2img_generate").click()
+        self.page.wait_for_timeout(500)
+        self.idle()
+
+    def image(self) -> np.ndarray:
+        """The image that the gallery shows."""
+        shown = self.one("#txt2img_gallery img")
+        expect(shown).to_be_visible(timeout=60_000)
+        source = shown.get_attribute("src") or ""
+        answer = httpx.get(httpx.URL(self.context.host.url).join(source), trust_env=False)
+        answer.raise_for_status()
+        with Image.open(io.BytesIO(answer.content)) as image:
+            return np.asarray(image.convert("RGB"))
+
+    def infotext(self) -> str:
+        return self.one("#html_info_txt2img").inner_text()
+
+    def value(self, elem_id: str) -> str:
+        return self.one(f"#{elem_id} input[type=number]").input_value()
+
+
+@contextmanager
+def browser_on(context: Context) -> Iterator[Browser]:
+    program = shutil.which("chromium") or shutil.which("chromium-browser")
+    require(program, "the page needs chromium (Debian: apt-get install chromium)")
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=program, args=list(FLAGS))
+        page = chromium.new_page(viewport={"width": 1400, "height": 1300})
+        # To this machine only.
+        page.route(
+            lambda url: not url.startswith((context.host.url, "data:", "blob:")),
+            lambda route: route.abort(),
+        )
+        page.set_default_timeout(30_000)
+        browser = Browser(context, page)
+        page.on("pageerror", lambda error: browser.errors.append(str(error)))
+        try:
+            yield browser
+        finally:
+            chromium.close()
+
+
+@checks.add
+def page_opens(browser: Browser) -> str:
+    browser.open()
+    require(browser.page.title(), "the page has no title")
+    return browser.page.title()
+
+
+@checks.add
+def script_shows_its_controls(browser: Browser) -> str:
+    """Choosing the script shows its controls, and hides them again, in both tabs."""
+    for tab in ("img2img", "txt2img"):
+        if tab == "img2img":
+            browser.page.locator("#tabs button", has_text=re.compile("^img2img$")).first.click()
+        else:
+            browser.page.locator("#tabs button", has_text=re.compile("^txt2img$")).first.click()
+        steps = browser.one(f"#script_{tab}_kandinsky_prior_steps")
+        expect(steps).to_be_hidden()
+        browser.choose_script("Kandinsky", tab)
+        expect(steps).to_be_visible()
+        for name in ("prior_cfg_scale", "model", "precision", "unload"):
+            expect(browser.one(f"#script_{tab}_kandinsky_{name}")).to_be_visible()
+        steps.scroll_into_view_if_needed()
+        browser.screenshot(f"controls-{tab}")
+    text = browser.one(f"{ID}status").inner_text()
+    same(text.strip(), "", "what the page says of the engine")
+    return "4 controls and a button in either tab; hidden before"
+
+
+@checks.add
+def panels_open(browser: Browser) -> str:
+    """The advanced panel and the one for other scripts open and show what is in them."""
+    for panel, inside in (("advanced", "guidance_rescale"), ("mix", "mix_strength_2")):
+        hidden = browser.one(f"{ID}{inside}")
+        expect(hidden).to_be_hidden()
+        browser.one(f"{ID}{panel} .label-wrap").click()
+        expect(hidden).to_be_visible()
+        hidden.scroll_into_view_if_needed()
+        browser.screenshot(f"panel-{panel}")
+        browser.one(f"{ID}{panel} .label-wrap").click()
+    switch = browser.one(f"{ID}mix-checkbox input")
+    if switch.count() and switch.is_checked():
+        switch.evaluate("box => box.click()")
+    return "advanced, image mixing"
+
+
+@checks.add
+def generate_gives_the_image(browser: Browser) -> str:
+    """Generate gives the web API's image, with its parameters below it."""
+    browser.page.evaluate("scrollTo(0, 0)")
+    browser.fill_in()
+    browser.set_number("script_txt2img_kandinsky_prior_steps", STEPS)
+    choose(browser, "precision", "fp32")
+    browser.one("#txt2img_sampling input").click()
+    browser.page.locator("ul.options li").filter(
+        has_text=re.compile(r"^\W*Euler a\W*$")
+    ).first.click()
+    browser.generate()
+    shown = browser.image()
+    browser.page.evaluate("scrollTo(0, 0)")
+    browser.screenshot("generated")
+    text = browser.infotext()
+    require("Script: Kandinsky" in text, f"the parameters are {text!r}")
+    expected = base(browser.context).pixels
+    require(np.array_equal(shown, expected), "it is not the image that the web API gives")
+    return "equal"
+
+
+def choose(browser: Browser, name: str, word: str) -> None:
+    box = browser.one(f"{ID}{name} input")
+    box.click()
+    browser.page.locator("ul.options li").filter(
+        has_text=re.compile(rf"^\W*{re.escape(word)}\W*$")
+    ).first.click()
+    expect(box).to_have_value(word)
+
+
+@checks.add
+def preview_and_interrupt(browser: Browser) -> str:
+    """A long run shows a preview; Interrupt, pressed twice, ends it in the middle."""
+    browser.fill_in(steps=150, batch_count=2)
+    browser.one("#txt2img_generate").click()
+    expect(browser.one("#txt2img_results .livePreview img")).to_be_visible(timeout=60_000)
+    browser.page.wait_for_timeout(1000)
+    browser.screenshot("preview")
+    button = browser.one("#txt2img_interrupt, #txt2img_interrupting")
+    button.click()
+    second = browser.one("#txt2img_interrupting")
+    if second.count() and second.is_visible():
+        second.click()
+    browser.idle(30_000)
+    require("Error" not in browser.infotext(), browser.infotext())
+    browser.screenshot("interrupted-page")
+    browser.fill_in(batch_count=1)
+    return "a preview was seen"
+
+
+@checks.add
+def interrupt_after_this_image(browser: Browser) -> str:
+    """Interrupt, pressed once, lets the image at work be finished and begins no other."""
+    if "interrupt_after_current" not in browser.context.host.get("/sdapi/v1/options"):
+        raise Absent("this host interrupts in the middle only")
+    browser.fill_in(steps=60, batch_count=6)
+    browser.one("#txt2img_generate").click()
+    expect(browser.one("#txt2img_results .livePreview img")).to_be_visible(timeout=60_000)
+    browser.one("#txt2img_interrupt").click()
+    browser.idle()
+    browser.page.wait_for_timeout(500)
+    images = browser.page.locator(
+        "#txt2img_gallery .grid-container img, #txt2img_gallery .thumbnail-item img"
+    )
+    count = images.count()
+    browser.screenshot("stopped")
+    browser.fill_in(batch_count=1)
+    require(count < 6, f"{count} images in the gallery")
+    return f"{count} of 6 images"
+
+
+@checks.add
+def pasting_restores_everything(browser: Browser) -> str:
+    """A pasted infotext chooses the script and sets its controls."""
+    browser.choose_script("None")
+    text = (
+        f"{PROMPT}\nSteps: 7, Sampler: Euler a, CFG scale: 3, Seed: 5, Size: {SIZE}x{SIZE}, "
+        "Script: Kandinsky, Kandinsky prior steps: 77, Kandinsky prior CFG scale: 2.5, "
+        "Kandinsky model: kandinsky-demo, Kandinsky precision: fp32, Kandinsky guidance end: 0.8"
+    )
+    browser.one("#txt2img_prompt textarea").fill(text)
+    browser.one("#txt2img_tools #paste, #txt2img_tools #txt2img_paste").click()
+    expect(browser.one("#tab_txt2img #script_list input")).to_have_value("Kandinsky")
+    expect(browser.one(f"{ID}prior_steps input[type=number]")).to_have_value("77")
+    expect(browser.one(f"{ID}prior_cfg_scale input[type=number]")).to_have_value("2.5")
+    expect(browser.one(f"{ID}precision input")).to_have_value("fp32")
+    expect(browser.one(f"{ID}model input")).to_have_value("kandinsky-demo")
+    expect(browser.one(f"{ID}guidance_end input[type=number]")).to_have_value("0.8")
+    expect(browser.one("#txt2img_steps input[type=number]")).to_have_value("7")
+    expect(browser.one("#txt2img_prompt textarea")).to_have_value(PROMPT)
+    expect(browser.one(f"{ID}prior_steps")).to_be_visible()
+    browser.screenshot("pasted")
+    return "script, 5 controls, the host's own"
+
+
+@checks.add
+def bad_input_is_shown(browser: Browser) -> str:
+    """A model that is not there is named under the empty gallery."""
+    box = browser.one(f"{ID}model input")
+    box.fill("no such model")
+    box.press("Enter")
+    browser.fill_in()
+    browser.generate()
+    shown = browser.one("#html_log_txt2img, #txt2img_results .error")
+    expect(browser.page.get_by_text("no such model").first).to_be_visible()
+    browser.screenshot("bad-input")
+    choose(browser, "model", "kandinsky-demo")
+    return shown.inner_text()[:160] if shown.count() else ""
+
+
+@checks.add
+def upscale_button(browser: Browser) -> str:
+    """The gallery's button for a second pass works on a finished image."""
+    button = browser.one("#txt2img_upscale")
+    if not button.count():
+        raise Absent("this host has no such button")
+    browser.set_number("script_txt2img_kandinsky_prior_steps", STEPS)
+    browser.set_number("script_txt2img_kandinsky_guidance_end", 1)
+    browser.fill_in()
+    browser.generate()
+    browser.one("#txt2img_gallery img").click()
+    button.click()
+    browser.page.wait_for_timeout(500)
+    browser.idle()
+    made = browser.image()
+    browser.screenshot("upscaled")
+    same(made.shape, (2 * SIZE, 2 * SIZE, 3), "the size")
+    return "twice the size"
+
+
+@checks.add
+def unload_button(browser: Browser) -> str:
+    """The engine can be unloaded, and comes back with the next run."""
+    status = browser.one(f"{ID}status.prose, {ID}status .prose")
+    browser.one(f"{ID}unload").click()
+    expect(status).to_have_text("Kandinsky is unloaded.")
+    browser.one(f"{ID}unload").click()
+    expect(status).to_have_text("Kandinsky was not loaded.")
+    base_again(browser)
+    return "unloaded, said so, generated again"
+
+
+def base_again(browser: Browser) -> None:
+    context = browser.context
+    before, context.base = base(context), None
+    require(np.array_equal(base(context).pixels, before.pixels), "the next image is another")
+
+
+@checks.add
+def reload_twice(browser: Browser) -> str:
+    """ "Reload UI" in the settings, twice: the script is there and works as before."""
+    for turn in (2, 3):
+        browser.page.locator("#tabs button", has_text=re.compile("^Settings$")).first.click()
+        browser.one("#settings_restart_gradio").click()
+        browser.context.host.wait_until_ready(120, starts=turn)
+        browser.open()
+    browser.choose_script("Kandinsky")
+    expect(browser.one(f"{ID}prior_steps")).to_be_visible()
+    browser.screenshot("reloaded")
+    base_again(browser)
+    listed = browser.context.host.get("/sdapi/v1/scripts")["txt2img"]
+    same(listed.count("kandinsky"), 1, "entries")
+    return "twice"
+
+
+@checks.add
+def page_has_no_errors(browser: Browser) -> str:
+    """The browser's console has no error that is the extension's."""
+    ours = [error for error in browser.errors if "kandinsky" in error.lower()]
+    require(not ours, "; ".join(ours))
+    others = f"; {len(browser.errors)} of the host's own" if browser.errors else ""
+    return f"none{others}"

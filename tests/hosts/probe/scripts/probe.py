@@ -1,0 +1,88 @@
+"""Put into the host beside the extension: tells the checks what the host's modules are like inside.
+
+GET  /kandinsky-probe/state    what a run replaces, and the options
+POST /kandinsky-probe/objects  for each dotted name: whether it is there, and its signature
+"""
+
+import importlib
+import inspect
+import platform
+from importlib import metadata
+from typing import Any
+
+from fastapi import Body
+from modules import devices, script_callbacks, sd_models, sd_samplers, shared
+
+PACKAGES = ("torch", "gradio", "numpy", "Pillow", "pydantic")
+
+
+def _name(value: Any) -> str:
+    return f"{getattr(value, '__module__', '')}.{getattr(value, '__qualname__', repr(value))}"
+
+
+def state() -> dict[str, Any]:
+    functions = {
+        f"{module.__name__}.{name}": _name(getattr(module, name))
+        for module, names in (
+            (sd_models, ("reload_model_weights", "forge_model_reload", "select_checkpoint")),
+            (sd_samplers, ("create_sampler",)),
+        )
+        for name in names
+        if hasattr(module, name)
+    }
+    return {
+        "model": type(sd_models.model_data.sd_model).__name__,
+        "functions": functions,
+        "dtypes": [str(getattr(devices, name, None)) for name in ("dtype", "dtype_vae")],
+        "options": {key: repr(value) for key, value in shared.opts.data.items()},
+    }
+
+
+def versions() -> dict[str, str]:
+    return {"Python": platform.python_version(), **{p: metadata.version(p) for p in PACKAGES}}
+
+
+def _find(dotted: str) -> Any:
+    """A name such as modules.shared.opts.add_option: as much of it as imports, then attributes."""
+    parts = dotted.split(".")
+    for count in range(len(parts), 0, -1):
+        try:
+            found: Any = importlib.import_module(".".join(parts[:count]))
+        except ModuleNotFoundError:
+            continue
+        for attribute in parts[count:]:
+            found = getattr(found, attribute)
+        return found
+    raise AttributeError(dotted)
+
+
+def _parameters(value: Any) -> list[dict[str, Any]] | None:
+    try:
+        signature = inspect.signature(value)
+    except (TypeError, ValueError):
+        return None
+    return [
+        {"name": p.name, "kind": p.kind.name, "optional": p.default is not p.empty}
+        for p in signature.parameters.values()
+    ]
+
+
+def _object(dotted: str) -> dict[str, Any] | None:
+    try:
+        value = _find(dotted)
+    except AttributeError:
+        return None
+    return {"parameters": _parameters(value) if callable(value) else None}
+
+
+def objects(names: list[str] = Body(...)) -> dict[str, Any]:  # noqa: B008  fastapi's way
+    return {dotted: _object(dotted) for dotted in names}
+
+
+def _add_routes(_demo: Any, app: Any) -> None:
+    app.add_api_route("/kandinsky-probe/state", state, methods=["GET"])
+    app.add_api_route("/kandinsky-probe/versions", versions, methods=["GET"])
+    app.add_api_route("/kandinsky-probe/objects", objects, methods=["POST"])
+
+
+script_callbacks.on_app_started(_add_routes)

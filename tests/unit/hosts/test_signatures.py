@@ -1,0 +1,85 @@
+"""What the checks of real hosts read from sources, and what they hold against it."""
+
+from textwrap import dedent
+
+import pytest
+from signatures import Call, differs, does_not_bind, stand_in, used
+
+
+def parameter(name, kind="POSITIONAL_OR_KEYWORD", optional=False):
+    return {"name": name, "kind": kind, "optional": optional}
+
+
+REAL = [parameter("p"), parameter("x"), parameter("steps", optional=True)]
+
+
+def written(folder, text, name="some.py"):
+    (folder / name).write_text(dedent(text))
+    return folder
+
+
+def test_names_and_calls_of_the_host(tmp_path):
+    source = """
+        from modules import shared, processing as loop
+        from modules.api.api import decode
+        import json
+
+        def work(p, *rest):
+            shared.opts.set("key", 1, is_api=True)
+            decode(p)
+            json.dumps(shared.state.textinfo)
+            return loop.process_images(*rest)
+    """
+    places, calls = used(written(tmp_path, source))
+    assert places["modules.shared.state.textinfo"] == "some.py:9"
+    assert set(places) >= {"modules.processing.process_images", "modules.api.api.decode"}
+    assert not any("json" in name for name in places)
+    assert calls == [
+        Call("modules.shared.opts.set", "some.py:7", 2, ("is_api",)),
+        Call("modules.api.api.decode", "some.py:8", 1, ()),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("positional", "keywords", "reason"),
+    [
+        (2, (), None),
+        (3, (), None),
+        (1, ("x",), None),
+        (4, (), "takes 3 positional arguments, not 4"),
+        (2, ("sampler",), "has no parameter sampler"),
+        (1, (), "wants x, too"),
+    ],
+)
+def test_a_call_binds_or_says_why_not(positional, keywords, reason):
+    assert does_not_bind(Call("f", "here", positional, keywords), REAL) == reason
+
+
+def test_a_call_binds_to_what_takes_anything():
+    anything = [parameter("args", "VAR_POSITIONAL"), parameter("kwargs", "VAR_KEYWORD")]
+    assert does_not_bind(Call("f", "here", 5, ("a",)), anything) is None
+
+
+@pytest.mark.parametrize(
+    ("ours", "difference"),
+    [
+        (["p", "x", "steps"], None),
+        (["p", "x"], None),
+        (["p"], "x missing here"),
+        (["x", "p"], "(x, p) here, (p, x, steps) there"),
+        (["p", "x", "steps", "more"], "(p, x, steps, more) here, (p, x, steps) there"),
+    ],
+)
+def test_parameters_differ_or_not(ours, difference):
+    assert differs(ours, REAL) == difference
+
+
+def test_the_stand_ins_functions_and_methods(tmp_path):
+    (tmp_path / "api").mkdir()
+    written(tmp_path, "class A:\n    def b(self, c, *, d):\n        pass\n", "one.py")
+    written(tmp_path, "def f(x, y=1):\n    pass\n", "api/two.py")
+    assert dict(stand_in(tmp_path)) == {
+        "modules.one.A": [],
+        "modules.one.A.b": ["self", "c"],
+        "modules.api.two.f": ["x", "y"],
+    }
