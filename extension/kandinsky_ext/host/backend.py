@@ -9,10 +9,15 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import torch
-from modules import devices, sd_hijack, sd_models, sd_samplers, sd_vae, shared
+from modules import devices, sd_models, sd_samplers, sd_vae, shared
 
 from kandinsky_ext.host import forge
 from kandinsky_ext.host.facade import Facade, Job, Sampler
+
+try:
+    from modules.sd_hijack import model_hijack
+except ImportError:  # Forge Neo changes no model in such a way.
+    model_hijack = None
 
 _ABSENT = object()
 
@@ -76,12 +81,14 @@ def _put_on(facade: Facade, undo: ExitStack) -> None:
     _replace(sd_models.model_data, "sd_model", facade, undo)
     _replace(sd_models.model_data, "was_loaded_at_least_once", True, undo)
     _replace(sd_models, "reload_model_weights", keep_facade, undo)
-    _replace(sd_vae, "reload_vae_weights", keep_facade, undo)
+    # Hosts that look at the result take a true one for a VAE that was loaded.
+    _replace(sd_vae, "reload_vae_weights", lambda *_a, **_k: None, undo)
     _replace(sd_samplers, "create_sampler", create_sampler, undo)
-    hijack = sd_hijack.model_hijack
-    # Tiling is the engine's to do. The host would change the layers of a model that is not there.
-    _replace(hijack, "apply_circular", lambda *_a, **_k: None, undo)
-    database = getattr(hijack, "embedding_db", None)
+    if model_hijack is not None:
+        # Tiling is the engine's to do. The host would change the layers of a model that is not
+        # there.
+        _replace(model_hijack, "apply_circular", lambda *_a, **_k: None, undo)
+    database = getattr(model_hijack, "embedding_db", None)
     if database is not None:
         _replace(database, "load_textual_inversion_embeddings", lambda *_a, **_k: None, undo)
     # Else latents and images pass through float16, and autocast is around us, on an accelerator.

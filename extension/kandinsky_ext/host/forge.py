@@ -94,6 +94,10 @@ def extend(facade: Any, before: Any) -> None:
     facade.alphas_cumprod = torch.ones(2)
     facade.model_config = None
     facade.is_inpaint = facade.use_distilled_cfg_scale = facade.tiling_enabled = False
+    # Of video, and of flow models.
+    facade.is_wan = facade.use_shift = False
+    facade.set_shift = lambda shift: None
+    facade.fix_dimensions = lambda width, height: (width, height)
     facade.comments = []
     facade.extra_generation_params = {}
     facade.set_clip_skip = lambda _layers: None

@@ -56,8 +56,8 @@ def snapshot(host):
         "sd_model": data.sd_model,
         "loaded": list(data.loaded_sd_models),
         "was_loaded": vars(data).get("was_loaded_at_least_once", "no such thing"),
-        "reload": host.sd_models.reload_model_weights,
-        "unload": host.sd_models.unload_model_weights,
+        "reload": getattr(host.sd_models, "reload_model_weights", "no such thing"),
+        "unload": getattr(host.sd_models, "unload_model_weights", "no such thing"),
         "vae": host.sd_vae.reload_vae_weights,
         "sampler": host.sd_samplers.create_sampler,
         "hijack": dict(vars(host.sd_hijack.model_hijack)),
@@ -160,7 +160,7 @@ def host(bare_host, monkeypatch):
     return bare_host
 
 
-@pytest.fixture(params=["ForgeObjects", "ForgeReload"])
+@pytest.fixture(params=["ForgeObjects", "ForgeReload", "ForgeNeo"])
 def forge(request, host, monkeypatch):
     """The same host, but one that keeps a model's networks in `forge_objects`."""
     getattr(host.loop, request.param)(host.processing).install(monkeypatch)

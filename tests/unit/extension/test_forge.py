@@ -40,7 +40,7 @@ def test_each_kind_of_run_generates_and_puts_everything_back(forge, kind):
     assert forge.snapshot() == before
 
 
-@pytest.mark.parametrize("kind", ["ForgeObjects", "ForgeReload"])
+@pytest.mark.parametrize("kind", ["ForgeObjects", "ForgeReload", "ForgeNeo"])
 def test_the_engine_is_asked_for_the_same_as_elsewhere(host, monkeypatch, kind):
     def asked():
         host.calls.clear()

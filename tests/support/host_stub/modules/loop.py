@@ -1,8 +1,11 @@
 """What hosts do differently at the same places of their loop. `kind` is the host that this is."""
 
+import importlib
+import sys
+
 import torch
 
-from modules import extra_networks, sd_hijack, sd_models, sd_vae_approx, shared
+from modules import extra_networks, sd_hijack, sd_models, sd_vae, sd_vae_approx, shared
 
 
 class A1111:
@@ -135,6 +138,26 @@ class ForgeReload(ForgeObjects):
 
     def latent_channels(self, model):
         return model.forge_objects.vae.latent_channels
+
+
+class ForgeNeo(ForgeReload):
+    """Without what changes a model from outside, and with models that flow and that make videos."""
+
+    def install(self, monkeypatch):
+        super().install(monkeypatch)
+        monkeypatch.delattr(sd_models, "reload_model_weights")
+        monkeypatch.setitem(sys.modules, "modules.sd_hijack", None)
+        importlib.reload(sys.modules["kandinsky_ext.host.backend"])
+
+    def options_are_set(self, p):
+        super().options_are_set(p)
+        assert (p.sd_model.is_wan, p.sd_model.use_shift) == (False, False)
+        assert p.sd_model.fix_dimensions(p.width, p.height) == (p.width, p.height)
+        assert not sd_vae.reload_vae_weights("some.vae.pt")
+
+    def before_pass(self, p):
+        super().before_pass(p)
+        p.sd_model.set_shift(shift=3.0)
 
 
 class FakeInitialModel:
