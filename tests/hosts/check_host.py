@@ -150,8 +150,10 @@ def disabled_extension_is_not_there(context: Context) -> str:
         listed = context.host.get("/sdapi/v1/scripts")
         named = [name for tab in listed.values() for name in tab if OURS in name]
         require(not named, f"scripts: {named}")
-        state = context.host.get("/kandinsky-probe/state")
-        require("kandinsky" not in json.dumps(state), f"the host's state: {state}")
+        functions = context.host.get("/kandinsky-probe/state")["functions"]
+        require("kandinsky" not in json.dumps(functions), f"functions: {functions}")
+        log = context.host.printed()
+        require("kandinsky_ext" not in log and "Kandinsky:" not in log, "the log names it")
     finally:
         context.host.stop()
     return f"started in {seconds:.0f} s"
@@ -190,11 +192,10 @@ def run_all(context: Context, only: list[str], *, page: bool) -> Iterator[Result
     def wanted(name: str) -> bool:
         return not only or name in only
 
-    if wanted(disabled_extension_is_not_there.__name__):
-        yield run_check(disabled_extension_is_not_there, context)
     started = run_check(starts_without_a_checkpoint, context)
     yield started
     if not context.host.running:
+        shutil.copyfile(context.host.log, context.report / "host.log")
         raise HostError(started.said)
     context.state = context.host.get("/kandinsky-probe/state")
     context.versions = context.host.get("/kandinsky-probe/versions")
@@ -214,6 +215,9 @@ def run_all(context: Context, only: list[str], *, page: bool) -> Iterator[Result
     if wanted(state_at_the_end.__name__):
         yield run_check(state_at_the_end, context)
     yield run_check(ends_when_asked, context)
+    shutil.copyfile(context.host.log, context.report / "host.log")
+    if wanted(disabled_extension_is_not_there.__name__):
+        yield run_check(disabled_extension_is_not_there, context)
 
 
 def write_report(context: Context, results: list[Result], title: str) -> None:
@@ -244,7 +248,6 @@ def write_report(context: Context, results: list[Result], title: str) -> None:
         "results": [asdict(result) for result in results],
     }
     (context.report / "report.json").write_text(json.dumps(content, indent=2), "utf-8")
-    shutil.copyfile(context.host.log, context.report / "host.log")
 
 
 def main(words: list[str] | None = None) -> int:

@@ -80,8 +80,15 @@ class Host:
         self._client = httpx.Client(base_url=self.url, timeout=600, trust_env=False)
 
     def start(self, timeout: float, *, disabled: tuple[str, ...] = ()) -> float:
-        """Returns the seconds it took. The log is begun anew."""
-        self._settings.write_text(json.dumps({"disabled_extensions": list(disabled)}), "utf-8")
+        """Returns the seconds it took. The log is begun anew.
+
+        disabled: extensions to switch off, from now on. Some hosts take a file of settings without
+        a mark of theirs for an old one, so this needs that the host has run before.
+        """
+        if disabled:
+            known = json.loads(self._settings.read_text("utf-8")) if self._settings.exists() else {}
+            known["disabled_extensions"] = list(disabled)
+            self._settings.write_text(json.dumps(known), "utf-8")
         began = time.monotonic()
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(

@@ -126,9 +126,13 @@ def script_shows_its_controls(browser: Browser) -> str:
     """Choosing the script shows its controls, and hides them again, in both tabs."""
     for tab in ("img2img", "txt2img"):
         if tab == "img2img":
-            browser.page.locator("#tabs button", has_text=re.compile("^img2img$")).first.click()
+            browser.page.locator(
+                "#tabs button", has_text=re.compile(r"^\s*img2img\s*$")
+            ).first.click()
         else:
-            browser.page.locator("#tabs button", has_text=re.compile("^txt2img$")).first.click()
+            browser.page.locator(
+                "#tabs button", has_text=re.compile(r"^\s*txt2img\s*$")
+            ).first.click()
         steps = browser.one(f"#script_{tab}_kandinsky_prior_steps")
         expect(steps).to_be_hidden()
         browser.choose_script("Kandinsky", tab)
@@ -312,7 +316,7 @@ def base_again(browser: Browser) -> None:
 def reload_twice(browser: Browser) -> str:
     """ "Reload UI" in the settings, twice: the script is there and works as before."""
     for turn in (2, 3):
-        browser.page.locator("#tabs button", has_text=re.compile("^Settings$")).first.click()
+        browser.page.locator("#tabs button", has_text=re.compile(r"^\s*Settings\s*$")).first.click()
         browser.one("#settings_restart_gradio").click()
         browser.context.host.wait_until_ready(120, starts=turn)
         browser.open()

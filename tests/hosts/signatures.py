@@ -83,16 +83,18 @@ def does_not_bind(call: Call, parameters: list[dict[str, Any]]) -> str | None:
 
 
 def stand_in(folder: Path) -> Iterator[tuple[str, list[str]]]:
-    """The functions and classes of the stand-in's modules with the names of their parameters."""
+    """The functions, classes and methods of the stand-in's modules, without "modules." before, with
+    the names of their parameters. Private ones are its own.
+    """
     for path in sorted(folder.rglob("*.py")):
-        module = ".".join(("modules", *path.relative_to(folder).with_suffix("").parts))
+        module = ".".join(path.relative_to(folder).with_suffix("").parts)
         for node in ast.parse(path.read_text("utf-8")).body:
-            if isinstance(node, ast.FunctionDef):
+            if isinstance(node, ast.FunctionDef) and node.name[0] != "_":
                 yield f"{module}.{node.name}", _parameter_names(node)
             elif isinstance(node, ast.ClassDef):
                 yield f"{module}.{node.name}", []
                 for item in node.body:
-                    if isinstance(item, ast.FunctionDef):
+                    if isinstance(item, ast.FunctionDef) and item.name[0] != "_":
                         name = f"{module}.{node.name}.{item.name}"
                         yield name, _parameter_names(item)
 

@@ -4,6 +4,7 @@ from textwrap import dedent
 
 import pytest
 from signatures import Call, differs, does_not_bind, stand_in, used
+from stand_in_own import real_name
 
 
 def parameter(name, kind="POSITIONAL_OR_KEYWORD", optional=False):
@@ -76,10 +77,32 @@ def test_parameters_differ_or_not(ours, difference):
 
 def test_the_stand_ins_functions_and_methods(tmp_path):
     (tmp_path / "api").mkdir()
-    written(tmp_path, "class A:\n    def b(self, c, *, d):\n        pass\n", "one.py")
+    written(
+        tmp_path,
+        "class A:\n    def b(self, c, *, d):\n        pass\n\n    def _e(self):\n        pass\n",
+        "one.py",
+    )
     written(tmp_path, "def f(x, y=1):\n    pass\n", "api/two.py")
     assert dict(stand_in(tmp_path)) == {
-        "modules.one.A": [],
-        "modules.one.A.b": ["self", "c"],
-        "modules.api.two.f": ["x", "y"],
+        "one.A": [],
+        "one.A.b": ["self", "c"],
+        "api.two.f": ["x", "y"],
     }
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "real"),
+    [
+        ("processing.process_images", "A1111", "processing.process_images"),
+        ("shared.State.begin", "A1111", "shared_state.State.begin"),
+        ("processing.saved", "A1111", None),
+        ("sd_hijack.ModelHijack.apply_circular", "Forge", None),
+        (
+            "sd_hijack.ModelHijack.apply_circular",
+            "reForge",
+            "sd_hijack.StableDiffusionModelHijack.apply_circular",
+        ),
+    ],
+)
+def test_where_a_host_has_what_the_stand_in_has(name, kind, real):
+    assert real_name(name, kind) == real

@@ -5,7 +5,7 @@ dtype = torch.float16
 dtype_vae = torch.float16
 
 
-class NansError(Exception):
+class NansException(Exception):  # noqa: N818  the host's name
     pass
 
 
@@ -13,6 +13,6 @@ def torch_gc():
     """Collects garbage; nothing to do without a model."""
 
 
-def test_for_nans(tensor, where):
-    if torch.isnan(tensor).all():
-        raise NansError(f"a tensor with all NaNs was produced in {where}")
+def test_for_nans(x, where):
+    if torch.isnan(x).all():
+        raise NansException(f"a tensor with all NaNs was produced in {where}")

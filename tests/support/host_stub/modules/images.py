@@ -14,33 +14,33 @@ def image_grid(imgs, batch_size=1):
     return grid
 
 
-def save_image(image, path, basename, seed=None, info=None):
+def save_image(image, path, basename, seed=None, prompt=None, extension="png", info=None):
     folder = Path(path)
     folder.mkdir(parents=True, exist_ok=True)
     meta = PngInfo()
     if info:
         meta.add_text("parameters", info)
-    file = folder / f"{len(list(folder.iterdir())):05}-{basename}{seed}.png"
+    file = folder / f"{len(list(folder.iterdir())):05}-{basename}{seed}.{extension}"
     image.save(file, pnginfo=meta)
     return str(file)
 
 
-def flatten(image, background):
+def flatten(img, bgcolor):
     """A transparent image on a background, any other as it is; RGB."""
-    if image.mode == "RGBA":
-        below = Image.new("RGBA", image.size, background)
-        below.alpha_composite(image)
-        image = below
-    return image.convert("RGB")
+    if img.mode == "RGBA":
+        below = Image.new("RGBA", img.size, bgcolor)
+        below.alpha_composite(img)
+        img = below
+    return img.convert("RGB")
 
 
-def resize_image(mode, image, width, height, upscaler_name=None):
+def resize_image(resize_mode, im, width, height, upscaler_name=None):
     """0: stretched. 1: cut to fit. 2: filled up; here with black."""
-    if mode == 0:
-        return image.resize((width, height), Image.Resampling.LANCZOS)
-    ratios = (width / image.width, height / image.height)
-    ratio = max(ratios) if mode == 1 else min(ratios)
-    scaled = image.resize((round(image.width * ratio), round(image.height * ratio)))
-    result = Image.new(image.mode, (width, height))
+    if resize_mode == 0:
+        return im.resize((width, height), Image.Resampling.LANCZOS)
+    ratios = (width / im.width, height / im.height)
+    ratio = max(ratios) if resize_mode == 1 else min(ratios)
+    scaled = im.resize((round(im.width * ratio), round(im.height * ratio)))
+    result = Image.new(im.mode, (width, height))
     result.paste(scaled, ((width - scaled.width) // 2, (height - scaled.height) // 2))
     return result

@@ -12,8 +12,8 @@ _KEY, _QUOTED = r"\w[\w \-/]+", r'"(?:\\.|[^\\"])+"'
 _PAIR = re.compile(rf"\s*({_KEY}):\s*({_QUOTED}|[^,]*)(?:,|$)")
 
 
-def quote(value):
-    text = str(value)
+def quote(text):
+    text = str(text)
     return json.dumps(text, ensure_ascii=False) if re.search(r"[,:\n]", text) else text
 
 
@@ -26,8 +26,8 @@ def unquote(text):
         return text
 
 
-def parse_generation_parameters(text):
-    *prompt_lines, last = text.strip().split("\n")
+def parse_generation_parameters(x):
+    *prompt_lines, last = x.strip().split("\n")
     if len(_PAIR.findall(last)) < 3:
         prompt_lines, last = [*prompt_lines, last], ""
     params = {"Prompt": "", "Negative prompt": ""}

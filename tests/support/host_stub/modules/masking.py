@@ -10,8 +10,8 @@ def get_crop_region(mask, pad):
     return max(x1 - pad, 0), max(y1 - pad, 0), min(x2 + pad, mask.width), min(y2 + pad, mask.height)
 
 
-def expand_crop_region(box, width, height, most_width, most_height):
-    """The smallest box around it with the proportions of width x height, moved into the image."""
+def expand_crop_region(crop_region, processing_width, processing_height, image_width, image_height):
+    """The smallest box around it of the processing size's proportions, moved into the image."""
 
     def stretched(low, high, wanted, most):
         more = wanted - (high - low)
@@ -19,11 +19,13 @@ def expand_crop_region(box, width, height, most_width, most_height):
         high = min(most, low + wanted)
         return max(0, high - wanted), high
 
-    x1, y1, x2, y2 = box
-    if (x2 - x1) / (y2 - y1) > width / height:
-        y1, y2 = stretched(y1, y2, int((x2 - x1) * height / width), most_height)
+    x1, y1, x2, y2 = crop_region
+    if (x2 - x1) / (y2 - y1) > processing_width / processing_height:
+        wanted = int((x2 - x1) * processing_height / processing_width)
+        y1, y2 = stretched(y1, y2, wanted, image_height)
     else:
-        x1, x2 = stretched(x1, x2, int((y2 - y1) * width / height), most_width)
+        wanted = int((y2 - y1) * processing_width / processing_height)
+        x1, x2 = stretched(x1, x2, wanted, image_width)
     return x1, y1, x2, y2
 
 

@@ -73,10 +73,10 @@ def create_infotext(p, index):
     return "\n".join(line for line in lines if line is not None).strip()
 
 
-def apply_overlay(image, paste_to, overlay):
+def apply_overlay(image, paste_loc, overlay):
     """The generated image, shrunk to where it was cut out, below what was not masked."""
-    if paste_to is not None:
-        x, y, width, height = paste_to
+    if paste_loc is not None:
+        x, y, width, height = paste_loc
         whole = Image.new("RGBA", overlay.size)
         whole.paste(images.resize_image(1, image, width, height), (x, y))
         image = whole
@@ -167,7 +167,7 @@ def _process_images_inner(p):
                     image = apply_overlay(image, p.paste_to, p.overlay_images[i])
                 text = create_infotext(p, n * p.batch_size + i)
                 if save and p.outpath_samples:
-                    images.save_image(image, p.outpath_samples, "", p.seeds[i], text)
+                    images.save_image(image, p.outpath_samples, "", p.seeds[i], info=text)
                 image.info["parameters"] = text
                 outputs.append(image)
                 infotexts.append(text)
@@ -182,7 +182,7 @@ def _process_images_inner(p):
                 infotexts.insert(0, text)
                 index_of_first_image = 1
             if opts.grid_save and p.outpath_grids:
-                images.save_image(grid, p.outpath_grids, "grid", p.all_seeds[0], text)
+                images.save_image(grid, p.outpath_grids, "grid", p.all_seeds[0], info=text)
     processed = Processed(p, outputs, infotexts, index_of_first_image)
     p.call("postprocess", processed)
     return processed

@@ -23,6 +23,6 @@ def unload_model_weights(sd_model=None, info=None):
     return sd_model
 
 
-def apply_token_merging(sd_model, ratio):
+def apply_token_merging(sd_model, token_merging_ratio):
     if sd_model is not None:
-        sd_model.applied_token_merged_ratio = ratio
+        sd_model.applied_token_merged_ratio = token_merging_ratio

@@ -80,18 +80,18 @@ def get_sampler_and_scheduler(sampler_name, scheduler_name, *, convert_automatic
     return sampler.name, scheduler.label
 
 
-def get_sampler_from_infotext(params):
-    return get_sampler_and_scheduler(params.get("Sampler"), params.get("Schedule type"))[0]
+def get_sampler_from_infotext(d):
+    return get_sampler_and_scheduler(d.get("Sampler"), d.get("Schedule type"))[0]
 
 
-def get_scheduler_from_infotext(params):
-    return get_sampler_and_scheduler(params.get("Sampler"), params.get("Schedule type"))[1]
+def get_scheduler_from_infotext(d):
+    return get_sampler_and_scheduler(d.get("Sampler"), d.get("Schedule type"))[1]
 
 
-def get_hr_sampler_and_scheduler(params):
-    sampler, scheduler = params.get("Sampler"), params.get("Schedule type")
-    hr_sampler = params.get("Hires sampler", "Use same sampler")
-    hr_scheduler = params.get("Hires schedule type", "Use same scheduler")
+def get_hr_sampler_and_scheduler(d):
+    sampler, scheduler = d.get("Sampler"), d.get("Schedule type")
+    hr_sampler = d.get("Hires sampler", "Use same sampler")
+    hr_scheduler = d.get("Hires schedule type", "Use same scheduler")
     hr_sampler, hr_scheduler = get_sampler_and_scheduler(
         sampler if hr_sampler == "Use same sampler" else hr_sampler,
         scheduler if hr_scheduler == "Use same scheduler" else hr_scheduler,

@@ -27,10 +27,10 @@ def images_tensor_to_samples(image, approximation=None, model=None):
     )
 
 
-def decode_first_stage(model, latents):
+def decode_first_stage(model, x):
     if opts.sd_vae_decode_method != "Full":
         raise AssertionError(f"latents were decoded with {opts.sd_vae_decode_method}")
-    return model.decode_first_stage(latents.to(devices.dtype_vae).to(model.first_stage_model.dtype))
+    return model.decode_first_stage(x.to(devices.dtype_vae).to(model.first_stage_model.dtype))
 
 
 def to_image(sample):
