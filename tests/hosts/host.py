@@ -61,7 +61,10 @@ class Host:
         self.url = f"http://127.0.0.1:{port}"
         self._command = [
             *(str(python), "-u", "launch.py", *FLAGS),
-            *("--data-dir", str(data), "--port", str(port), *flags),
+            *("--data-dir", str(data), "--port", str(port)),
+            # gradio 4 gives out the page's own scripts and styles only from folders named so, and
+            # hosts name the one with the data.
+            *("--gradio-allowed-path", str(folder), *flags),
         ]
         self._environment = {
             **os.environ,
@@ -77,7 +80,9 @@ class Host:
         if engine is not None:
             self._environment["PYTHONPATH"] = str(engine)
         self._process: subprocess.Popen[bytes] | None = None
-        self._client = httpx.Client(base_url=self.url, timeout=600, trust_env=False)
+        # Hosts close a connection after an error; one that is kept would then be used in vain.
+        limits = httpx.Limits(max_keepalive_connections=0)
+        self._client = httpx.Client(base_url=self.url, timeout=600, trust_env=False, limits=limits)
 
     def start(self, timeout: float, *, disabled: tuple[str, ...] = ()) -> float:
         """Returns the seconds it took. The log is begun anew.

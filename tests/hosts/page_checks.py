@@ -69,7 +69,8 @@ class Browser:
 
     def idle(self, timeout: float = 120_000) -> None:
         """Waits for the end of a run."""
-        expect(self.one("#txt2img_interrupt")).to_be_hidden(timeout=timeout)
+        for button in ("interrupt", "interrupting"):
+            expect(self.one(f"#txt2img_{button}")).to_be_hidden(timeout=timeout)
 
     def generate(self) -> None:
         self.one("#txt2img_generate").click()
@@ -281,7 +282,6 @@ def upscale_button(browser: Browser) -> str:
     if not button.count():
         raise Absent("this host has no such button")
     browser.set_number("script_txt2img_kandinsky_prior_steps", STEPS)
-    browser.set_number("script_txt2img_kandinsky_guidance_end", 1)
     browser.fill_in()
     browser.generate()
     browser.one("#txt2img_gallery img").click()

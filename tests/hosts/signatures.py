@@ -23,13 +23,33 @@ class Call:
     keywords: tuple[str, ...]
 
 
-def _imports(tree: ast.Module) -> dict[str, str]:
+@dataclass(frozen=True)
+class Uses:
+    """What sources use of the host's modules."""
+
+    places: dict[str, str]
+    """Dotted names, each with a place that uses it."""
+    optional: set[str]
+    """What is imported where an ImportError is caught: not every host has it."""
+    calls: list[Call]
+
+
+def _imports(tree: ast.AST) -> dict[str, str]:
     names = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "modules":
             for alias in node.names:
                 names[alias.asname or alias.name] = f"{node.module}.{alias.name}"
     return names
+
+
+def _guarded(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Try):
+            caught = {getattr(handler.type, "id", None) for handler in node.handlers}
+            if "ImportError" in caught:
+                for statement in node.body:
+                    yield from _imports(statement).values()
 
 
 def _dotted(node: ast.AST, names: dict[str, str]) -> str | None:
@@ -41,27 +61,25 @@ def _dotted(node: ast.AST, names: dict[str, str]) -> str | None:
     return None
 
 
-def used(folder: Path) -> tuple[dict[str, str], list[Call]]:
-    """The names of the host's modules that sources below the folder use, each with a place, and
-    the calls.
-    """
-    places: dict[str, str] = {}
-    calls = []
+def used(folder: Path) -> Uses:
+    """What the sources below the folder use."""
+    found = Uses({}, set(), [])
     for path in sorted(folder.rglob("*.py")):
         tree = ast.parse(path.read_text("utf-8"))
         names = _imports(tree)
+        found.optional.update(_guarded(tree))
         for node in ast.walk(tree):
             dotted = _dotted(node, names)
             where = f"{path.name}:{getattr(node, 'lineno', 0)}"
             if dotted is not None:
-                places.setdefault(dotted, where)
+                found.places.setdefault(dotted, where)
             if not isinstance(node, ast.Call) or not (called := _dotted(node.func, names)):
                 continue
             starred = any(isinstance(argument, ast.Starred) for argument in node.args)
             if not starred and all(keyword.arg for keyword in node.keywords):
                 given = tuple(str(keyword.arg) for keyword in node.keywords)
-                calls.append(Call(called, where, len(node.args), given))
-    return places, calls
+                found.calls.append(Call(called, where, len(node.args), given))
+    return found
 
 
 def does_not_bind(call: Call, parameters: list[dict[str, Any]]) -> str | None:

@@ -31,14 +31,27 @@ def test_names_and_calls_of_the_host(tmp_path):
             json.dumps(shared.state.textinfo)
             return loop.process_images(*rest)
     """
-    places, calls = used(written(tmp_path, source))
+    uses = used(written(tmp_path, source))
+    places = uses.places
     assert places["modules.shared.state.textinfo"] == "some.py:9"
     assert set(places) >= {"modules.processing.process_images", "modules.api.api.decode"}
     assert not any("json" in name for name in places)
-    assert calls == [
+    assert uses.optional == set()
+    assert uses.calls == [
         Call("modules.shared.opts.set", "some.py:7", 2, ("is_api",)),
         Call("modules.api.api.decode", "some.py:8", 1, ()),
     ]
+
+
+def test_what_not_every_host_has(tmp_path):
+    source = """
+        try:
+            from modules.sd_hijack import model_hijack
+        except ImportError:
+            model_hijack = None
+        from modules import shared
+    """
+    assert used(written(tmp_path, source)).optional == {"modules.sd_hijack.model_hijack"}
 
 
 @pytest.mark.parametrize(
