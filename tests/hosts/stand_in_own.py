@@ -34,10 +34,18 @@ PLACES = {
 }
 """Where hosts have what the stand-in has elsewhere, or under a shorter name."""
 
-FORGE_LACKS = ("sd_hijack.EmbeddingDatabase", "sd_hijack.ModelHijack")
-LACKING: dict[str, tuple[str, ...]] = {"Forge": FORGE_LACKS, "Forge Neo": FORGE_LACKS}
-"""By the kind of host, what A1111 alone has. tests/support/host_stub/modules/loop.py takes it away
-for the tests of such hosts, or the extension asks for it first.
+GRADIO_4 = ("ui_components.InputAccordion.get_block_name",)
+LACKING: dict[str, tuple[str, ...]] = {
+    "Forge": GRADIO_4,
+    "Forge Neo": (
+        *GRADIO_4,
+        *("sd_hijack", "sd_models.reload_model_weights", "devices.test_for_nans"),
+        "prompt_parser.get_learned_conditioning",
+        "prompt_parser.get_multicond_learned_conditioning",
+    ),
+}
+"""By the kind of host, what A1111 has and it has not, or not so. For the tests of such hosts
+tests/support/host_stub/modules/loop.py takes it away.
 """
 
 

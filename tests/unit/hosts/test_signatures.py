@@ -109,7 +109,7 @@ def test_the_stand_ins_functions_and_methods(tmp_path):
         ("processing.process_images", "A1111", "processing.process_images"),
         ("shared.State.begin", "A1111", "shared_state.State.begin"),
         ("processing.saved", "A1111", None),
-        ("sd_hijack.ModelHijack.apply_circular", "Forge", None),
+        ("sd_hijack.ModelHijack.apply_circular", "Forge Neo", None),
         (
             "sd_hijack.ModelHijack.apply_circular",
             "reForge",
