@@ -246,7 +246,10 @@ def hires_fix(context: Context) -> str:
     listed = [upscaler["name"] for upscaler in context.host.get("/sdapi/v1/upscalers")]
     # A host may fetch others from the net.
     pixels = next((name for name in ("Lanczos", "Bicubic", "Nearest") if name in listed), "None")
-    for upscaler in (pixels, "Latent"):
+    # Not every host has one for latents.
+    latent = [mode["name"] for mode in context.host.get("/sdapi/v1/latent-upscale-modes")][:1]
+    upscalers = [pixels, *latent]
+    for upscaler in upscalers:
         made = context.host.generate(
             request(
                 context,
@@ -265,7 +268,7 @@ def hires_fix(context: Context) -> str:
         small = np.asarray(Image.fromarray(made.pixels).resize((SIZE, SIZE), Image.Resampling.BOX))
         away = distance(small, plain)
         require(0 < away < 60, f"{upscaler}: {away:.1f} away from the image without it")
-    return f"{pixels} and Latent, twice the size"
+    return f"{' and '.join(upscalers)}, twice the size"
 
 
 @checks.add
