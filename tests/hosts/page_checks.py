@@ -40,6 +40,10 @@ class Browser:
         self.page.locator(f"{ID}prior_steps").wait_for(state="attached", timeout=60_000)
         self.page.wait_for_timeout(2000)
 
+    def open_tab(self, name: str) -> None:
+        label = re.compile(rf"^\s*{name}\s*$", re.IGNORECASE)
+        self.page.locator("#tabs button").filter(has_text=label).first.click()
+
     def screenshot(self, name: str) -> None:
         self.page.screenshot(path=str(self.context.report / f"{name}.png"))
         self.context.kept.append(f"{name}.png")
@@ -316,7 +320,7 @@ def base_again(browser: Browser) -> None:
 def reload_twice(browser: Browser) -> str:
     """ "Reload UI" in the settings, twice: the script is there and works as before."""
     for turn in (2, 3):
-        browser.page.locator("#tabs button", has_text=re.compile(r"^\s*Settings\s*$")).first.click()
+        browser.open_tab("Settings")
         browser.one("#settings_restart_gradio").click()
         browser.context.host.wait_until_ready(120, starts=turn)
         browser.open()
