@@ -67,8 +67,8 @@ def hook_unload() -> None:
     """Makes the host's unloading of its model, by its button or its web API, close the engine too.
     Does nothing the second time.
     """
-    unload = sd_models.unload_model_weights
-    if hasattr(unload, _MARK):
+    unload = getattr(sd_models, "unload_model_weights", None)
+    if unload is None or hasattr(unload, _MARK):
         return
 
     def unload_both(*args: Any, **kwargs: Any) -> Any:
