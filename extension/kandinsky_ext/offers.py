@@ -65,10 +65,10 @@ def offer(name: str, offered: Sequence[str], roots: Sequence[Path]) -> tuple[str
     return line, found.button, [*already, name]
 
 
-def demo_line(model: models.Model) -> str:
+def demo_line(name: str) -> str:
     """What to say where the demo model stands in."""
     size, cfg = known.DEMO.native_size, known.DEMO.cfg_scale
     return (
-        f"There is no Kandinsky model yet, so the small demo model generates ({model.name}: simple "
+        f"There is no Kandinsky model yet, so the small demo model generates ({name}: simple "
         f"shapes, best at {size} x {size} with CFG scale {cfg:g}). Get models brings the real one."
     )

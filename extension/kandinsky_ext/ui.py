@@ -165,7 +165,7 @@ def status_text(tools: HostTools) -> str:
     if not models.find(roots):
         return "There is no Kandinsky model. Looked in: " + ", ".join(str(root) for root in roots)
     stands_in = demo_stands_in(tools)
-    return "" if stands_in is None else offers.demo_line(stands_in)
+    return "" if stands_in is None else offers.demo_line(stands_in.name)
 
 
 def demo_stands_in(tools: HostTools) -> models.Model | None:

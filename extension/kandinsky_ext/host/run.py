@@ -44,7 +44,7 @@ def make_job(p: Any, settings: Settings) -> RunJob:
     shared.state.textinfo = "Kandinsky: opening the model"
     opened, name = open_engine(settings, p.override_settings or {})
     if settings.model == AUTOMATIC_MODEL and tools.is_demo(opened.key.model_dir):
-        p.comment(offers.demo_line(models.Model(name, opened.key.model_dir)))
+        p.comment(offers.demo_line(name))
     return RunJob(opened, settings, model_name=name)
 
 

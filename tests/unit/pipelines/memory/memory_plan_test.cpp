@@ -195,9 +195,10 @@ TEST(MemoryPlan, IsToldInWords) {
     stage.least_work *= 1'000'000;
   }
   const std::string text = describe(plan_memory(real, 1'300'000'000), real);
-  EXPECT_EQ(text,
-            "layers are read when they are needed, 1.25 GB at most (texts 1.25 GB, prior 740 MB "
-            "layer by layer, denoising 1.14 GB layer by layer, decoding 840 MB in low-memory mode).");
+  EXPECT_EQ(
+      text,
+      "layers are read when they are needed, 1.25 GB at most (texts 1.25 GB, prior 740 MB "
+      "layer by layer, denoising 1.14 GB layer by layer, decoding 840 MB in low-memory mode).");
   EXPECT_NE(describe(plan_memory(real, 9'000'000'000), real).find("everything stays loaded, 6.69"),
             std::string::npos);
 }
