@@ -111,6 +111,7 @@ def browser_on(context: Context) -> Iterator[Browser]:
             lambda route: route.abort(),
         )
         page.set_default_timeout(30_000)
+        expect.set_options(timeout=30_000)
         browser = Browser(context, page)
         page.on("pageerror", lambda error: browser.errors.append(str(error)))
         try:
@@ -211,8 +212,9 @@ def preview_and_interrupt(browser: Browser) -> str:
     button.click()
     second = browser.one("#txt2img_interrupting")
     if second.count() and second.is_visible():
-        second.click()
-    browser.idle(30_000)
+        # Not as a mouse does: it is gone as soon as the run ends.
+        second.evaluate("button => button.click()")
+    browser.idle()
     require("Error" not in browser.infotext(), browser.infotext())
     browser.screenshot("interrupted-page")
     browser.fill_in(batch_count=1)
