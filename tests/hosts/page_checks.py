@@ -131,14 +131,7 @@ def page_opens(browser: Browser) -> str:
 def script_shows_its_controls(browser: Browser) -> str:
     """Choosing the script shows its controls, and hides them again, in both tabs."""
     for tab in ("img2img", "txt2img"):
-        if tab == "img2img":
-            browser.page.locator(
-                "#tabs button", has_text=re.compile(r"^\s*img2img\s*$")
-            ).first.click()
-        else:
-            browser.page.locator(
-                "#tabs button", has_text=re.compile(r"^\s*txt2img\s*$")
-            ).first.click()
+        browser.open_tab(tab)
         steps = browser.one(f"#script_{tab}_kandinsky_prior_steps")
         expect(steps).to_be_hidden()
         browser.choose_script("Kandinsky", tab)
