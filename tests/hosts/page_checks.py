@@ -287,7 +287,6 @@ def upscale_button(browser: Browser) -> str:
     browser.set_number("script_txt2img_kandinsky_prior_steps", STEPS)
     browser.fill_in()
     browser.generate()
-    browser.one("#txt2img_gallery img").click()
     button.click()
     browser.page.wait_for_timeout(500)
     browser.idle()
