@@ -5,7 +5,6 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <cctype>
 #include <map>
 #include <string_view>
 
@@ -82,8 +81,11 @@ std::string help_of_off(const kandinsky_option_info& info) {
   constexpr std::string_view kOff = "; off: ";
   const std::string_view help = info.help;
   const std::size_t at = help.find(kOff);
+  if (at == std::string_view::npos) return fmt::format("The opposite of: {}", help);
   std::string off(help.substr(at + kOff.size()));
-  off.front() = static_cast<char>(std::toupper(static_cast<unsigned char>(off.front())));
+  // Not std::toupper, which asks the locale.
+  if (off.front() >= 'a' && off.front() <= 'z')
+    off.front() = static_cast<char>(off.front() - 'a' + 'A');
   return fmt::format("{}. Default: {}", off, help.substr(0, at));
 }
 
