@@ -66,7 +66,9 @@ class Folder {
   void write(std::string_view name, std::string_view content) const {
     std::FILE* file = std::fopen(path(name).c_str(), "wb");
     require(file != nullptr, "a file can be made");
-    const std::size_t written = std::fwrite(content.data(), 1, content.size(), file);
+    // Empty content may have no address, which fwrite() is not to be given.
+    const std::size_t written =
+        content.empty() ? 0 : std::fwrite(content.data(), 1, content.size(), file);
     require(std::fclose(file) == 0 && written == content.size(), "a file can be written");
   }
   void make_folder(std::string_view name) const { std::filesystem::create_directories(path(name)); }

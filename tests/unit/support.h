@@ -82,6 +82,13 @@ inline int as_ordinary_user(const std::function<int()>& body) {
   return result == 255 ? -1 : result;
 }
 
+/// How many times the time and memory of a plain build a sanitizer may take.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+inline constexpr int kSanitizerCost = 10;
+#else
+inline constexpr int kSanitizerCost = 1;
+#endif
+
 /// How many bytes this process took at most while it ran body, more than before it.
 inline std::size_t peak_of(const std::function<void()>& body) {
   const auto read = [](const char* key) {
