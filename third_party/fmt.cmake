@@ -3,9 +3,15 @@
 # include path of what uses torch, nor torch's std::string.
 # kandinsky_fmt_library(<name> [<targets whose headers come first>...])
 function(kandinsky_fmt_library name)
+  if(NOT CMAKE_CXX_COMPILER_ID STREQUAL "GNU")  # Clang leaves out destructors that other files call
+    add_library(${name} INTERFACE)
+    target_compile_definitions(${name} INTERFACE FMT_HEADER_ONLY)
+    target_link_libraries(${name} INTERFACE ${ARGN} kandinsky_fmt_headers)
+    return()
+  endif()
   add_library(${name} STATIC ${PROJECT_SOURCE_DIR}/third_party/fmt.cpp)
-  # Not inlined, so that fmt.cpp holds all that it calls.
-  target_compile_options(${name} PRIVATE -fno-inline)
+  # With nothing inlined or left out, so that fmt.cpp holds all that it calls. Messages are few.
+  target_compile_options(${name} PRIVATE -O0)
   target_link_libraries(${name} PRIVATE kandinsky_options PUBLIC ${ARGN} kandinsky_fmt_headers)
 endfunction()
 

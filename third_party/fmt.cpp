@@ -14,4 +14,7 @@ namespace {
 [[gnu::used]] void (*const kPrint)(fmt::string_view, fmt::format_args) = &fmt::vprint;
 [[gnu::used]] void (*const kPrintTo)(std::FILE*, fmt::string_view, fmt::format_args) = &fmt::vprint;
 
+// What the templates of fmt's headers call besides.
+[[gnu::used]] void make_error() { const fmt::format_error error(""); }
+
 }  // namespace

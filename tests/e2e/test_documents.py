@@ -79,7 +79,7 @@ def test_the_demo_generates_a_contact_sheet(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
-    assert lines[0].startswith("The model generates best at 128 x 128 pixels")
+    assert lines[0].startswith("The model is at its best at 128 x 128 pixels")
     assert [line.split("  ")[-1] for line in lines[1:3]] == prompts
     assert lines[-1] == f"The contact sheet is at {sheet}"
     with Image.open(sheet) as image:

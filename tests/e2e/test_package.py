@@ -15,6 +15,8 @@ from support.generation import FEW, SIZE, generate
 import kandinsky_engine as kandinsky
 from kandinsky_engine import Engine
 
+ROOT = Path(__file__).parents[2]
+
 
 class TestWhatThereIs:
     def test_versions_and_lists(self) -> None:
@@ -38,8 +40,9 @@ class TestWhatThereIs:
 
     def test_a_folder_is_recognized_by_its_index_alone(self, model: Path, tmp_path: Path) -> None:
         family = "kandinsky-2-1"
+        demo = ROOT / "demo" / "model" / "kandinsky-demo"
         for suffix, role in ("", "model"), ("-prior", "prior"), ("-inpaint", "inpaint"):
-            folder = model.with_name(model.name + suffix)
+            folder = demo.with_name(demo.name + suffix)
             assert kandinsky.recognize_folder(folder) == (family, role)
         index = tmp_path / "model_index.json"
         index.write_text((model / "model_index.json").read_text())
