@@ -52,7 +52,7 @@ lint: setup-tests ## check formatting, style and types
 format: setup-tests ## mend formatting
 	tests/tools/lint.sh fix
 
-keywords: build ## write the Python keywords and docs/options.md from the table of options
+keywords: build ## write what is made from the tables of options and controls: Python keywords, docs/options.md, docs/api.md
 	PYTHONPATH=build/python .venv/bin/python tests/tools/make_keywords.py
 
 demo-model: setup ## train the demo model again (hours), in an environment of its own

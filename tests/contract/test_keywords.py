@@ -9,7 +9,9 @@ from support import built
 built.use_built_package()
 
 
-@pytest.mark.parametrize(("place", "make"), [("KEYWORDS", "keywords"), ("DOCUMENT", "document")])
+@pytest.mark.parametrize(
+    ("place", "make"), [("KEYWORDS", "keywords"), ("DOCUMENT", "document"), ("API", "api")]
+)
 def test_what_is_made_of_the_table_is_up_to_date(root: Path, place: str, make: str) -> None:
     made = runpy.run_path(str(root / "tests/tools/make_keywords.py"))
     found = made[place].read_text(encoding="utf-8")

@@ -1,4 +1,5 @@
-"""Writes what is made from the engine's table of options: the Python keywords and their document.
+"""Writes what is made from tables: of the engine's options the Python keywords and their document,
+of the page's controls the arguments in the document of the web API.
 
 python tests/tools/make_keywords.py    with the built package on the path: PYTHONPATH=build/python
 """
@@ -6,13 +7,19 @@ python tests/tools/make_keywords.py    with the built package on the path: PYTHO
 from __future__ import annotations
 
 import inspect
+import json
+import sys
 from pathlib import Path
+from typing import Any
 
 import kandinsky_engine as kandinsky
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 KEYWORDS = ROOT / "bindings/kandinsky_engine/keywords.py"
 DOCUMENT = ROOT / "docs/options.md"
+API = ROOT / "docs/api.md"
+API_TABLE = "|---:|---|---|---|\n"
+"""What the lines of the document's last table follow."""
 
 TYPES = {
     "flag": "bool",
@@ -165,7 +172,32 @@ def document() -> str:
     return text
 
 
+def values_of(control: Any) -> str:
+    """What an argument of the web API may be."""
+    match type(control).__name__:
+        case "Slider":
+            return f"{control.minimum:g} to {control.maximum:g}"
+        case "Choice":
+            return "a name" if control.source else ", ".join(control.choices)
+        case "Switch":
+            return "true, false"
+        case "Image":
+            return "a file in base64"
+    raise TypeError(f"{control}: a kind of control that is not known here")
+
+
+def api() -> str:
+    sys.path.insert(0, str(ROOT / "extension"))
+    from kandinsky_ext.controls import CONTROLS  # noqa: PLC0415  after the path
+
+    text = API.read_text(encoding="utf-8").partition(API_TABLE)[0] + API_TABLE
+    for place, row in enumerate(CONTROLS):
+        text += f"| {place} | {row.label} | {values_of(row)} | {json.dumps(row.default)} |\n"
+    return text
+
+
 def main() -> None:
+    API.write_text(api(), encoding="utf-8")
     KEYWORDS.write_text(keywords(), encoding="utf-8")
     DOCUMENT.write_text(document(), encoding="utf-8")
 

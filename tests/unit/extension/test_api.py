@@ -187,7 +187,7 @@ def test_a_mistake_in_load(client, body, reason):
     assert reason in answer.json()["detail"]
 
 
-def test_state_answers_during_a_run_and_unload_waits(host, client, monkeypatch):
+def test_state_answers_during_a_run(host, client, monkeypatch):
     seen = []
     denoise = host.engine.Engine.denoise
 
@@ -262,25 +262,3 @@ def same(wanted, got):
         assert got.startswith(wanted[:-3])
     else:
         assert wanted == got
-
-
-def described(place, row):
-    """A line of the document's table."""
-    match type(row).__name__:
-        case "Slider":
-            values = f"{row.minimum:g} to {row.maximum:g}"
-        case "Choice" if row.source:
-            values = "a name"
-        case "Choice":
-            values = ", ".join(row.choices)
-        case "Switch":
-            values = "true, false"
-        case "Image":
-            values = "a file in base64"
-    return f"| {place} | {row.label} | {values} | {json.dumps(row.default)} |"
-
-
-def test_the_documents_table(host):
-    lines = DOCUMENT.read_text(encoding="utf-8").split("|---:|---|---|---|\n")[1].splitlines()
-    rows = host.ext("controls").CONTROLS
-    assert lines == [described(place, row) for place, row in enumerate(rows)]
