@@ -127,5 +127,5 @@ def _can_generate(folder: Path) -> bool:
         return True  # nobody knows
     try:
         return bool(package.recognize_folder(str(folder))[1] == "model")
-    except Exception:  # opening it gives the reason
+    except package.KandinskyError:  # opening it gives the reason
         return True

@@ -143,7 +143,10 @@ SCHEDULERS = [
 
 
 def recognize_folder(path: str) -> tuple[str, str]:
-    index = json.loads((Path(path) / "model_index.json").read_text())
+    try:
+        index = json.loads((Path(path) / "model_index.json").read_text())
+    except (OSError, ValueError, RecursionError) as error:
+        raise KandinskyError(f"no index: {error}") from error
     if not isinstance(index, dict):
         raise KandinskyError("no index")
     is_model = {"unet", "movq", "text_encoder"} <= set(index)
