@@ -6,22 +6,9 @@ import gradio as gr
 import numpy as np
 import pytest
 from PIL import Image
+from support.panel_hooks import Hooks
 
 RED = Image.new("RGB", (128, 128), (200, 0, 0))
-
-
-class Hooks:
-    """The panel's hooks with the values of its widgets, as the host calls them."""
-
-    def __init__(self, twin, args):
-        self.twin = twin
-        self.args = args
-
-    def setup(self, p):
-        self.twin.setup(p, *self.args)
-
-    def before_process(self, p):
-        self.twin.before_process(p, *self.args)
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from support.panel_hooks import Hooks
 
 ROOT = Path(__file__).parents[3]
 PLOT = ROOT / "tests" / "support" / "host_stub" / "xyz_grid.py"
@@ -26,22 +27,9 @@ OTHERS = {
     "long_prompts": ("True", "False"),
     "cache_interval": ("3", "1"),
     "int8_weights": ("True", "False"),
+    "forecast": ("True", "False"),
 }
 """Two values for an axis each, as they are typed."""
-
-
-class Hooks:
-    """The panel's hooks, as the host calls them."""
-
-    def __init__(self, twin, args):
-        self.twin = twin
-        self.args = args
-
-    def setup(self, p):
-        self.twin.setup(p, *self.args)
-
-    def before_process(self, p):
-        self.twin.before_process(p, *self.args)
 
 
 @pytest.fixture
