@@ -79,7 +79,9 @@ def _image_row(
 
 def _equal_image_row(found: Measurements, names: Sequence[str]) -> list[list[str]]:
     title = found.parts["image"].title if "image" in found.parts else ""
-    return _image_row(found, names, f"{title} (diffusers: sum of its parts)", IMAGE_STEPS)
+    if len(names) > 1:
+        title += " (diffusers: sum of its parts)"
+    return _image_row(found, names, title, IMAGE_STEPS)
 
 
 def full_table(found: Measurements) -> list[str]:
@@ -94,8 +96,9 @@ def full_table(found: Measurements) -> list[str]:
         if part.name != "image" and not part.name.startswith("without-")
     ]
     rows += _equal_image_row(found, names)
-    fewer = f"the same; diffusers with {REFERENCE_STEPS} steps, its default"
-    rows += _image_row(found, names, fewer, REFERENCE_STEPS)
+    if len(names) > 1:
+        fewer = f"the same; diffusers with {REFERENCE_STEPS} steps, its default"
+        rows += _image_row(found, names, fewer, REFERENCE_STEPS)
     return _markdown(head, rows)
 
 
