@@ -253,6 +253,7 @@ def pasting_restores_everything(browser: Browser) -> str:
     expect(browser.one(f"{ID}model input")).to_have_value("kandinsky-demo")
     expect(browser.one(f"{ID}guidance_end input[type=number]")).to_have_value("0.8")
     expect(browser.one("#txt2img_steps input[type=number]")).to_have_value("7")
+    expect(browser.one("#txt2img_prompt textarea")).to_have_value(PROMPT)
     expect(browser.one(f"{ID}prior_steps")).to_be_visible()
     browser.screenshot("pasted")
     return "script, 5 controls, the host's own"
