@@ -6,6 +6,7 @@
 #include "io/images/image.h"
 #include "options/requests.h"
 #include "pipelines/embeds.h"
+#include "pipelines/geometry.h"
 
 namespace kandinsky::pipelines {
 
@@ -28,6 +29,9 @@ struct Job {
 
   bool has_size() const { return denoise != nullptr || encodes || decodes; }
 };
+
+/// Throws Error(kInvalidArgument) for what no model could do.
+void check_job(const Job& job, const Geometry& geometry);
 
 /// A job that denoises.
 inline Job job_of(const DenoiseRequest& request) {

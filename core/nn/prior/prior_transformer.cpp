@@ -46,7 +46,7 @@ int64_t num_layers_of(const io::JsonConfig& config) {
 
 }  // namespace
 
-int64_t PriorTransformer::numbers_of_a_row(const io::JsonConfig& config) {
+int64_t PriorTransformer::elements_of_a_row(const io::JsonConfig& config) {
   // Keys and values of the text and of the pooled one.
   return num_layers_of(config) * 2 * (num_embeddings_of(config) + 1) * inner_dim_of(config);
 }

@@ -49,7 +49,7 @@ class PriorTransformer {
   int64_t num_embeddings() const { return num_embeddings_; }
 
   /// How many elements the KV cache of one row of a Conditioning has.
-  static int64_t numbers_of_a_row(const io::JsonConfig& config);
+  static int64_t elements_of_a_row(const io::JsonConfig& config);
 
  private:
   struct Block {

@@ -45,7 +45,6 @@ void check_forecast(const DenoiseRequest& request) {
 
 void check_request(const DenoiseRequest& request, const samplers::NoiseSchedule& schedule,
                    const Geometry& geometry, bool has_inpainting_unet) {
-  request.check();
   samplers::find_sampler(request.sampler)
       .check_steps(schedule, request.num_inference_steps, request.scheduler);
   check_conditions(request);

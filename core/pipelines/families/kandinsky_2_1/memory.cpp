@@ -61,7 +61,7 @@ int64_t element_size(const tensor::Placement& placement) {
 }
 
 /// Keys and values of one token of a text, in all attention units of the UNet.
-int64_t context_numbers(const nn::UNetConfig& unet) {
+int64_t context_elements(const nn::UNetConfig& unet) {
   const auto levels = unet.block_out_channels.size();
   int64_t channels = unet.block_out_channels.back();  // of the middle
   for (size_t i = 0; i < levels; ++i) {
@@ -77,13 +77,13 @@ int64_t more_rows(const ModelSizes& sizes, const JobOutline& job) {
   const int64_t tokens = nn::kImageTokens + job.text_tokens;
   const int64_t most = ConditioningRows::most_tokens(job.rows, tokens) +
                        ConditioningRows::most_tokens(job.negative_rows, tokens);
-  return std::max<int64_t>(most - kGuidingRows * kTokens, 0) * context_numbers(sizes.unet) *
+  return std::max<int64_t>(most - kGuidingRows * kTokens, 0) * context_elements(sizes.unet) *
          element_size(sizes.unet_placement);
 }
 
 /// What guides one image at a time.
 int64_t pair_of_rows(const ModelSizes& sizes, const JobOutline& job) {
-  return 2 * (nn::kImageTokens + job.text_tokens) * context_numbers(sizes.unet) *
+  return 2 * (nn::kImageTokens + job.text_tokens) * context_elements(sizes.unet) *
          element_size(sizes.unet_placement);
 }
 

@@ -48,7 +48,7 @@ Kandinsky21Models::Kandinsky21Models(const io::ModelDir& model, const io::ModelD
       schedule(read_schedule(model)),
       unet_config(nn::UNetConfig::from_json(config(model, "unet"))),
       movq_config(nn::MovqConfig::from_json(config(model, "movq"))),
-      prior_row_elements(nn::PriorTransformer::numbers_of_a_row(config(prior_dir, "prior"))),
+      prior_row_elements(nn::PriorTransformer::elements_of_a_row(config(prior_dir, "prior"))),
       geometry(geometry_of(model, unet_config, movq_config)),
       prior_text_encoder(component<nn::ClipTextEncoder>(
           prior_dir, "text_encoder", clip_text_layout(), exact(placements.prior))),

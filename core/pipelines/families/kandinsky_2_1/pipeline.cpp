@@ -37,19 +37,11 @@ class Kandinsky21 : public Pipeline {
   }
 
   void check(const Job& job) const override {
-    if (job.prompts != nullptr) {
-      job.prompts->check();
+    check_job(job, geometry());
+    if (job.prompts != nullptr)
       samplers::unclip_timesteps(models_.prior_schedule, job.prompts->prior_num_inference_steps);
-    }
-    if (job.images != nullptr) {
-      check_batch_size(static_cast<int64_t>(job.images->size()));
-      for (const io::Image& image : *job.images) io::check_image(image, "image");
-    }
-    if (job.denoise != nullptr) {
+    if (job.denoise != nullptr)
       check_request(*job.denoise, models_.schedule, geometry(), models_.inpaint_dir.has_value());
-    }
-    if (job.tiling) geometry().check_tiling(job.width, job.height);
-    if (job.has_size()) check_size(job.width, job.height);
     if (job.denoise != nullptr && job.prompts != nullptr) {
       const auto rows = static_cast<int64_t>(job.prompts->prompts.size());
       check_rows("embeds", rows, job.denoise->conditions);

@@ -51,7 +51,7 @@ class MemoryNeedsTest : public testing::Test {
   nn::UNetConfig unet_ = nn::UNetConfig::from_json(config("kandinsky-2-1/unet"));
   nn::MovqConfig movq_ = nn::MovqConfig::from_json(config("kandinsky-2-1/movq"));
   int64_t prior_row_elements_ =
-      nn::PriorTransformer::numbers_of_a_row(config("kandinsky-2-1-prior/prior"));
+      nn::PriorTransformer::elements_of_a_row(config("kandinsky-2-1-prior/prior"));
 };
 
 // 25,728 channels of 22 attention units, keys and values.
