@@ -295,6 +295,7 @@ class TestGet:
         assert (done.returncode, done.stderr) == (0, "")
         lines = {line.split(" ")[0]: line for line in done.stdout.splitlines()}
         assert lines["2.1"].endswith("no    Kandinsky 2.1")
+        assert "yes" in lines["demo"].split(), "the clone's own, found from the build"
         usable = "kandinsky-2-2" in kandinsky.families()
         assert ("this version generates with" in lines["2.2"]) != usable
 

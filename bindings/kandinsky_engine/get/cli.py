@@ -15,8 +15,8 @@ from .download import Download, Progress
 from .hub import HUB, Hub, HubError
 
 FOLDER = Path("models") / "Kandinsky"
-SHIPPED = Path(__file__).resolve().parents[3] / "demo" / "model"
-"""In a clone."""
+SHIPPED = [up / "demo" / "model" for up in Path(__file__).resolve().parents[3:5]]
+"""In a clone: as seen from its bindings/, and from its build/python/."""
 DONE, FAILED, USAGE, PAUSED = 0, 1, 2, 130
 DRAW_SECONDS = 0.2
 REPORT_SECONDS = 10
@@ -93,12 +93,12 @@ def unknown(name: str) -> str:
     if name == known.DEMO.name:
         return f'"{name}" {known.DEMO.note}: there is nothing to download'
     names = ", ".join(model.name for model in known.MODELS)
-    return f'there is no model "{name}": choose of {names}'
+    return f'there is no model "{name}": choose one of {names}'
 
 
 def roots(to: Path | None) -> list[Path]:
     """The folders to look in."""
-    return [to or FOLDER, found.hub_cache(), SHIPPED]
+    return [to or FOLDER, found.hub_cache(), *(folder for folder in SHIPPED if folder.is_dir())]
 
 
 def table(places: Sequence[Path], families: tuple[str, ...]) -> str:

@@ -120,7 +120,7 @@ def test_a_failure(hub, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["2.3"], 'no model "2.3": choose of 2.1, 2.1-inpaint'),
+        (["2.3"], 'no model "2.3": choose one of 2.1, 2.1-inpaint'),
         (["demo"], "there is nothing to download"),
         (["--list", "2.1"], "--list takes no names"),
         (["--nonsense"], "unrecognized arguments"),
