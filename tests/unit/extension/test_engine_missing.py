@@ -62,6 +62,7 @@ def test_an_engine_that_does_not_load(bare_host, tmp_path, monkeypatch, source):
 GOOD = (
     "def samplers(): return {'DDIM': ''}\ndef schedulers(): return {'Automatic': ''}\n"
     "def families(): return ['kandinsky-2-1']\n"
+    "def recognize_folder(folder): return 'kandinsky-2-1', 'model'\n"
 )
 
 
