@@ -45,11 +45,13 @@ class Outcome:
     passed: int = 0
     failed: list[str] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
 
     def add(self, other: Outcome) -> None:
         self.passed += other.passed
         self.failed += other.failed
         self.skipped += other.skipped
+        self.seconds |= other.seconds
 
     def __str__(self) -> str:
         text = f"{self.passed} passed, {len(self.failed)} failed"
@@ -61,6 +63,7 @@ def read_report(path: Path) -> Outcome:
     outcome = Outcome()
     for case in ET.parse(path).iter("testcase"):
         name = f"{case.get('classname', '')}::{case.get('name', '')}"
+        outcome.seconds[name] = float(case.get("time", 0))
         skip = case.find("skipped")
         state = case.get("status", "run")
         if case.find("failure") is not None or case.find("error") is not None:
@@ -94,21 +97,39 @@ def run(what: str, command: list[str], report: Path, required: bool) -> Outcome:
     return outcome
 
 
+def jobs_of(suite: str) -> int:
+    """How many tests of the suite run at once.
+
+    Many small tests run side by side, each on one core: threads of two programs that share cores
+    wait for each other at every operation. The fewer that compute for seconds have all cores.
+    """
+    if suite not in {"unit", "contract"}:
+        return 1
+    return int(os.environ.get("JOBS") or os.cpu_count() or 1)
+
+
+def one_core(jobs: int) -> tuple[str, ...]:
+    return ("env", "OMP_NUM_THREADS=1") if jobs > 1 else ()
+
+
 def ctest_command(suite: str, report: Path) -> list[str]:
-    jobs = os.environ.get("JOBS") or str(os.cpu_count() or 1)
-    # Many small tests run side by side, each on one core: threads of two programs that share cores
-    # wait for each other at every operation. The fewer that compute for seconds have all cores.
-    side_by_side = suite in {"unit", "contract"}
+    jobs = jobs_of(suite)
     return [
-        *(("env", "OMP_NUM_THREADS=1") if side_by_side else ()),
+        *one_core(jobs),
         *("ctest", "--test-dir", str(BUILD), "--label-regex", f"^{suite}$", "--no-tests=ignore"),
-        *("--output-on-failure", "--parallel", jobs if side_by_side else "1"),
-        *("--output-junit", str(report)),
+        *("--output-on-failure", "--parallel", str(jobs), "--output-junit", str(report)),
     ]
 
 
 def pytest_command(suite: str, report: Path) -> list[str]:
-    return [sys.executable, "-m", "pytest", f"tests/{suite}", "-q", f"--junitxml={report}"]
+    jobs = jobs_of(suite)
+    # What a file's tests share is made once: they stay together.
+    side_by_side = ("--numprocesses", str(jobs), "--dist", "loadfile") if jobs > 1 else ()
+    return [
+        *one_core(jobs),
+        *(sys.executable, "-m", "pytest", f"tests/{suite}", "-q", f"--junitxml={report}"),
+        *side_by_side,
+    ]
 
 
 def main(suites: list[str]) -> int:
@@ -130,6 +151,8 @@ def main(suites: list[str]) -> int:
             rows.append(f"{suite:<9} {runner:<7} {time.monotonic() - started:6.1f} s  {outcome}")
             total.add(outcome)
     print("\n== Summary", *rows, sep="\n")
+    slowest = sorted(total.seconds.items(), key=lambda item: item[1], reverse=True)[:10]
+    print("\nSlowest:", *(f"{seconds:6.1f} s  {name}" for name, seconds in slowest), sep="\n  ")
     for title, names in (("Skipped", total.skipped), ("Failed", total.failed)):
         if names:
             print(f"\n{title}:", *names, sep="\n  ")

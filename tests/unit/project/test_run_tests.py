@@ -73,6 +73,7 @@ def test_pytest_report_is_counted(tmp_path: Path) -> None:
     assert outcome.passed == 1
     assert outcome.failed == ["tests.unit.test_a::test_two", "tests.unit.test_a::test_set_up"]
     assert outcome.skipped == ["tests.unit.test_a::test_gpu: no GPU"]
+    assert outcome.seconds["tests.unit.test_a::test_one"] == 0.01
 
 
 def test_outcomes_add_up() -> None:
