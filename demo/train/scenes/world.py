@@ -6,6 +6,7 @@ be drawn at any size.
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -220,9 +221,12 @@ def random_pair(rng: np.random.Generator) -> Scene:
     return Scene(ground, tuple(things), relation)
 
 
+@functools.lru_cache(maxsize=8)  # the few lines of one composition, asked for again and again
 def _points(line: Line) -> np.ndarray:
     """Points along a line, [33, 2]."""
-    return np.linspace(line.start, line.end, 33)
+    points = np.linspace(line.start, line.end, 33)
+    points.flags.writeable = False
+    return points
 
 
 def _random_line(rng: np.random.Generator, fitting: tuple[str, ...]) -> Line:
