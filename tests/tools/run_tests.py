@@ -35,7 +35,6 @@ REQUIRED = {
 _HONEST_SKIP = re.compile(
     r"SKIP_REGULAR_EXPRESSION_MATCHED|SKIP_RETURN_CODE|Disabled", re.IGNORECASE
 )
-_GTEST_REASON = re.compile(r": Skipped\n(.+)")
 
 
 @dataclass
@@ -59,9 +58,19 @@ class Outcome:
 
 
 def read_report(path: Path) -> Outcome:
-    """Counts the test cases of a JUnit report by CTest or pytest."""
+    """Counts the test cases of a JUnit report by CTest, GoogleTest or pytest.
+
+    A GoogleTest program in CTest's report stands for the cases of its own report beside it, but
+    for one that failed: it may have ended before it had reported all.
+    """
     outcome = Outcome()
     for case in ET.parse(path).iter("testcase"):
+        own_report = path.with_name(f"{case.get('name')}.xml")
+        if own_report != path and own_report.is_file():
+            cases = read_report(own_report)
+            if case.get("status") == "run" or cases.failed:
+                outcome.add(cases)
+                continue
         name = f"{case.get('classname', '')}::{case.get('name', '')}"
         outcome.seconds[name] = float(case.get("time", 0))
         skip = case.find("skipped")
@@ -70,12 +79,12 @@ def read_report(path: Path) -> Outcome:
             outcome.failed.append(name)
         elif skip is not None or state not in {"run", "pass"}:
             reason = (skip.get("message") if skip is not None else None) or state
-            by_ctest = case.get("status") is not None
+            by_ctest = case.get("status") is not None and case.get("result") is None
             if by_ctest and not _HONEST_SKIP.search(reason):
                 outcome.failed.append(f"{name} (not run: {reason})")
                 continue
-            said = _GTEST_REASON.search(case.findtext("system-out") or "")
-            outcome.skipped.append(f"{name}: {said.group(1).strip() if said else reason}")
+            # GoogleTest puts the place in the source before the reason, on a line of its own.
+            outcome.skipped.append(f"{name}: {reason.split(chr(10))[-1]}")
         else:
             outcome.passed += 1
     return outcome
@@ -85,6 +94,8 @@ def run(what: str, command: list[str], report: Path, required: bool) -> Outcome:
     """Runs one runner and judges it. what: how to call it when it goes wrong."""
     report.parent.mkdir(parents=True, exist_ok=True)
     report.unlink(missing_ok=True)
+    for old in report.parent.glob("*_test.*.xml"):  # of GoogleTest programs
+        old.unlink()
     code = subprocess.run(command, cwd=ROOT, check=False).returncode
     try:
         outcome = read_report(report)

@@ -14,11 +14,7 @@ CTEST = """<?xml version="1.0" encoding="UTF-8"?>
     <failure message="Failed"/>
   </testcase>
   <testcase name="Bf16.Runs" classname="Bf16.Runs" time="0" status="notrun">
-    <skipped message="SKIP_REGULAR_EXPRESSION_MATCHED"/>
-    <system-out>[ RUN ] Bf16.Runs
-bf16_test.cpp:12: Skipped
-this CPU has no bf16
-[  SKIPPED ] Bf16.Runs</system-out>
+    <skipped message="SKIP_RETURN_CODE=77"/>
   </testcase>
   <testcase name="Old.Thing" classname="Old.Thing" time="0" status="disabled">
     <skipped message="Disabled"/>
@@ -36,6 +32,17 @@ PYTEST = """<?xml version="1.0" encoding="utf-8"?>
   <testcase classname="tests.unit.test_a" name="test_gpu"><skipped message="no GPU"/></testcase>
 </testsuite></testsuites>
 """
+GTEST = """<?xml version="1.0" encoding="UTF-8"?>
+<testsuites><testsuite name="Unet">
+  <testcase name="Equals" classname="Unet" status="run" result="completed" time="0.5"/>
+  <testcase name="Runs" classname="Unet" status="run" result="completed" time="0.1"/>
+  <testcase name="InBf16" classname="Unet" status="run" result="skipped" time="0">
+    <skipped message="bf16_test.cpp:12&#x0A;this CPU has no bf16"/></testcase>
+</testsuite></testsuites>
+"""
+FAILING_GTEST = GTEST.replace(
+    'time="0.5"/>', 'time="0.5"><failure message="not equal"/></testcase>'
+)
 PASSING = '<testsuites><testsuite><testcase classname="a" name="b"/></testsuite></testsuites>'
 EMPTY = "<testsuites><testsuite/></testsuites>"
 
@@ -60,7 +67,7 @@ def test_ctest_report_is_counted(tmp_path: Path) -> None:
         "lost_test",
     ]
     assert [text.split("::")[1] for text in outcome.skipped] == [
-        "Bf16.Runs: this CPU has no bf16",
+        "Bf16.Runs: SKIP_RETURN_CODE=77",
         "Old.Thing: Disabled",
     ]
     assert str(outcome) == "2 passed, 2 failed, 2 skipped"
@@ -74,6 +81,34 @@ def test_pytest_report_is_counted(tmp_path: Path) -> None:
     assert outcome.failed == ["tests.unit.test_a::test_two", "tests.unit.test_a::test_set_up"]
     assert outcome.skipped == ["tests.unit.test_a::test_gpu: no GPU"]
     assert outcome.seconds["tests.unit.test_a::test_one"] == 0.01
+
+
+@pytest.mark.parametrize(
+    ("status", "gtest", "sums"),
+    [
+        ("run", GTEST, "2 passed, 0 failed, 1 skipped"),
+        ("fail", FAILING_GTEST, "1 passed, 1 failed, 1 skipped"),
+        ("fail", None, "0 passed, 1 failed"),  # it ended in the middle
+        ("fail", GTEST, "0 passed, 1 failed"),  # it crashed when it ended
+        ("notrun", None, "0 passed, 1 failed"),
+    ],
+)
+def test_a_program_of_google_test_counts_as_its_cases(
+    tmp_path: Path, status: str, gtest: str | None, sums: str
+) -> None:
+    if gtest is not None:
+        (tmp_path / "unet_test.1.xml").write_text(gtest, encoding="utf-8")
+    report = tmp_path / "ctest.xml"
+    what = {"run": "", "fail": "<failure/>", "notrun": '<skipped message="no executable"/>'}[status]
+    report.write_text(
+        f'<testsuite><testcase name="unet_test.1" classname="unet_test.1" status="{status}">{what}'
+        "</testcase></testsuite>",
+        encoding="utf-8",
+    )
+    outcome = run_tests.read_report(report)
+    assert str(outcome) == sums
+    if outcome.skipped:
+        assert outcome.skipped == ["Unet::InBf16: this CPU has no bf16"]
 
 
 def test_outcomes_add_up() -> None:
