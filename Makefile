@@ -5,7 +5,7 @@
 # BENCH="--only unet"     what else to tell tests/bench/bench.py
 export PYTHON JOBS
 
-.PHONY: help demo test unit parity e2e setup setup-tests build build-tests fuzz sanitize sanitize-plain lint format keywords demo-model demo-score gallery wheel bench bench-docs growth references clean
+.PHONY: help demo test unit parity e2e setup setup-tests build build-tests fuzz sanitize sanitize-plain lint tidy format keywords demo-model demo-score gallery wheel bench bench-docs growth references clean
 
 help: ## list these commands
 	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -49,6 +49,10 @@ sanitize: setup-tests ## all C++ unit and contract tests under these, and what h
 lint: setup-tests ## check formatting, style and types
 	tests/tools/lint.sh check
 
+tidy: setup-tests ## clang-tidy over the lines of C++ that changed
+	tests/tools/setup.sh tidy
+	tests/tools/tidy.sh
+
 format: setup-tests ## mend formatting
 	tests/tools/lint.sh fix
 
@@ -80,4 +84,4 @@ references: setup ## record the parity references again, in an environment of th
 	tests/tools/references.sh
 
 clean: ## remove what was built; .venv stays
-	rm -rf build dist build-dev build-asan build-asan-plain build-tsan build-fuzz build-old-abi
+	rm -rf build dist build-dev build-asan build-asan-plain build-tsan build-fuzz build-tidy build-old-abi

@@ -90,8 +90,8 @@ def debian_packages(listing: str) -> dict[str, str]:
         if not line or line.startswith("#"):
             continue
         words = line.split(maxsplit=2)
-        if len(words) < 3 or words[1] not in {"build", "test"} or words[0] in packages:
-            raise ValueError(f"not a new package, build or test, and a reason: {line}")
+        if len(words) < 3 or words[1] not in {"build", "test", "tidy"} or words[0] in packages:
+            raise ValueError(f"not a new package, build, test or tidy, and a reason: {line}")
         packages[words[0]] = words[1]
     return packages
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# setup.sh GROUP...   Installs what is missing for the groups "build" and "test": Debian packages, and Python packages
+# setup.sh GROUP...   Installs what is missing for the groups "build", "test" and "tidy": Debian packages, and Python packages
 # into .venv. With nothing to do it takes less than a second.
 # PYTHON=/path/to/python: .venv is made from that Python and, if it has torch, uses its torch as it is.
 set -euo pipefail
