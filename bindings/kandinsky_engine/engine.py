@@ -76,10 +76,11 @@ class Engine:
     next step with KeyboardInterrupt. Where the interpreter ends, jobs of daemon threads are
     cancelled and waited for.
 
-    model_dir, prior_dir: folders in hub layout; without prior_dir the folder beside the model named
-    <model>-prior. More keywords: EngineOptions. Raises NotFoundError, CorruptFileError,
-    IncompatibleError, UnsupportedError, InvalidArgumentError. Weights are loaded by the first job
-    that needs them; jobs raise OutOfMemoryError before any work if max_memory is too small.
+    model_dir, prior_dir: folders in diffusers' folder layout; without prior_dir the folder beside
+    the model named <model>-prior. More keywords: EngineOptions. Raises NotFoundError,
+    CorruptFileError, IncompatibleError, UnsupportedError, InvalidArgumentError. Weights are loaded
+    by the first job that needs them; jobs raise OutOfMemoryError before any work if max_memory is
+    too small.
     """
 
     on_progress: Callable[[Progress], Action | None] | None

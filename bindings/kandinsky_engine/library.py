@@ -26,7 +26,7 @@ class Component:
 
 @dataclass(frozen=True)
 class Folder:
-    """What a model folder in hub layout holds."""
+    """What a model folder in diffusers' folder layout holds."""
 
     pipeline: str
     family: str

@@ -147,8 +147,8 @@ ModelDir ModelDir::open(std::string_view path) {
   const std::string index_path = fmt::format("{}/{}", folder, kIndexName);
   if (!is_there(index_path)) {
     throw Error(ErrorCode::kNotFound,
-                fmt::format("{}: no {} in it, so it is no model folder in the hub layout", folder,
-                            kIndexName));
+                fmt::format("{}: no {} in it, so it is no model folder in diffusers' folder layout",
+                            folder, kIndexName));
   }
   auto impl = std::make_shared<Impl>(JsonConfig::load(index_path));
   impl->path = folder;

@@ -6,7 +6,7 @@
 
 #include "base/span.h"
 
-/// A model folder in the hub layout of diffusers: model_index.json and one sub-folder for each
+/// A model folder in diffusers' folder layout: model_index.json and one sub-folder for each
 /// component.
 namespace kandinsky::io {
 

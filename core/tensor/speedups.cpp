@@ -38,12 +38,12 @@ constexpr std::array kSpeedups{
                 "Attention by matrix products instead of the fused kernel (bf16, CPUs without AMX)",
                 &Speedups::batched_attention},
     SpeedupInfo{
-        "prior-prefix-cache",
+        "prior-kv-cache",
         "KV cache of the prompt in the prior: its tokens are computed once, not in every step",
-        &Speedups::prior_prefix_cache},
-    SpeedupInfo{"context-projections",
+        &Speedups::prior_kv_cache},
+    SpeedupInfo{"context-kv-cache",
                 "KV cache of the context in the UNet: projected once, not in every step",
-                &Speedups::context_projections},
+                &Speedups::context_kv_cache},
     SpeedupInfo{
         "shared-start",
         "Conditional and unconditional pass share the UNet's layers before the conditioning enters",
@@ -51,9 +51,9 @@ constexpr std::array kSpeedups{
     SpeedupInfo{"images-at-once",
                 "As many images of a batch at once as there are threads, each on one (CPU)",
                 &Speedups::images_at_once},
-    SpeedupInfo{"kept-embeds",
+    SpeedupInfo{"prompt-cache",
                 "Prompt cache: prompts that were encoded lately are not encoded again",
-                &Speedups::kept_embeds},
+                &Speedups::prompt_cache},
 };
 
 }  // namespace

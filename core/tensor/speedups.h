@@ -18,11 +18,11 @@ struct Speedups {
   bool winograd = true;
   bool split_upsampling = true;
   bool batched_attention = true;
-  bool prior_prefix_cache = true;
-  bool context_projections = true;
+  bool prior_kv_cache = true;
+  bool context_kv_cache = true;
   bool shared_start = true;
   bool images_at_once = true;
-  bool kept_embeds = true;
+  bool prompt_cache = true;
 };
 
 /// A row of the table of all of them.

@@ -67,7 +67,7 @@ def mask_of(box: tuple[int, int, int, int], pixels: np.ndarray) -> np.ndarray:
 
 
 class EngineBackend:
-    """Our engine's Python package. model: the folder that holds the hub-layout folders."""
+    """Our engine's Python package. model: the folder that holds the model's folders."""
 
     def __init__(self, model: Path, precision: str = "fp32", *, int8_weights: bool = False) -> None:
         import kandinsky_engine  # noqa: PLC0415

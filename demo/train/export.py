@@ -1,4 +1,4 @@
-"""Writes the folders in hub layout, half precision: kandinsky-demo, -prior and -inpaint.
+"""Writes kandinsky-demo, -prior and -inpaint in diffusers' folder layout, half precision.
 
 Takes finished parts where there are some, and the averaged weights of the latest UNet checkpoint
 otherwise, so that a running training can be looked at. The decoders share MoVQ, text encoder and

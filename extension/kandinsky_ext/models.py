@@ -36,7 +36,7 @@ class Model:
 
 def find(roots: Sequence[Path]) -> list[Model]:
     """The models in these folders, in their order, then by name. A root may itself be a model, or
-    a cache in the hub's layout.
+    a cache of the hub's.
 
     A folder whose index cannot be read is listed all the same: opening it gives the reason. Caches
     are full of halves that nobody put there to be used; these are left out. A name that came up

@@ -1,4 +1,4 @@
-"""Writes very small Kandinsky 2.1 models in hub layout, for tests.
+"""Writes very small Kandinsky 2.1 models in diffusers' folder layout, for tests.
 
 Same architecture, file names and key names as the real folders; a few million random, well-scaled
 weights. The numbers come from integer arithmetic only, seeded by the name of each tensor, so that

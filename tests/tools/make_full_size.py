@@ -1,7 +1,7 @@
 """Writes Kandinsky 2.1 folders of full size with random weights, to measure speed and memory.
 
-Hub layout, fp16 safetensors: kandinsky-2-1 and kandinsky-2-1-prior (6.6 GB), with --inpaint also
-kandinsky-2-1-inpaint (2.5 GB more; what it shares with kandinsky-2-1 is linked).
+Fp16 safetensors in diffusers' folder layout: kandinsky-2-1 and kandinsky-2-1-prior (6.6 GB), with
+--inpaint also kandinsky-2-1-inpaint (2.5 GB more; what it shares with kandinsky-2-1 is linked).
 
     python tests/tools/make_full_size.py build/full-size
 

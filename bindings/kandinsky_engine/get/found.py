@@ -34,7 +34,7 @@ def hub_cache(environ: Mapping[str, str] = os.environ) -> Path:
 
 def folders(root: Path) -> Iterator[tuple[str, Path]]:
     """The model folders of a root, with their names: the root itself, those in it, and the
-    snapshots of a cache in the hub's layout. Those of diffusers' other users are such caches, too.
+    snapshots of a cache of the hub's. Those of diffusers' other users are such caches, too.
     """
     if (root / INDEX).is_file():
         yield root.name, root

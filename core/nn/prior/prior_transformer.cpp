@@ -115,7 +115,7 @@ PriorTransformer::Conditioning PriorTransformer::condition(
   Conditioning conditioning{.tokens = at::cat({text, pooled}, 1),
                             .key_mask = (padding.unsqueeze(1) + causal).unsqueeze(1),
                             .memories = {}};
-  if (!placement_.speedups.prior_prefix_cache) return conditioning;
+  if (!placement_.speedups.prior_kv_cache) return conditioning;
 
   const int64_t text_length = conditioning.tokens.size(1);
   const at::Tensor key_mask =

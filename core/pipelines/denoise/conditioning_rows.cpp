@@ -120,7 +120,7 @@ nn::UNet::Conditioning ConditioningRows::compute(int64_t row) const {
 
 void ConditioningRows::forget_after(int step) {
   const std::lock_guard lock(mutex_);
-  const bool keeps_rows = unet_.placement().speedups.context_projections;
+  const bool keeps_rows = unet_.placement().speedups.context_kv_cache;
   std::erase_if(rows_, [&](const auto& kept) {
     const bool is_over = !keeps_rows || plan_.last_step(kept.first) <= step;
     if (is_over) kept_tokens_ -= tokens_of(kept.second);

@@ -305,7 +305,8 @@ KANDINSKY_API kandinsky_status kandinsky_option_get_info(const char* operation, 
 KANDINSKY_API kandinsky_status kandinsky_folder_recognize(const char* dir, const char** family,
                                                           const char** role);
 
-/** What a model folder in hub layout holds. Reading it loads no weights, only file headers. */
+/** What a model folder, in diffusers' folder layout, holds. Reading it loads no weights, only file
+ * headers. */
 typedef struct kandinsky_folder kandinsky_folder;
 
 typedef struct kandinsky_component_info {

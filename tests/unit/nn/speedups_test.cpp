@@ -117,7 +117,7 @@ TEST_F(SpeedupsTest, TogetherTheyStayWithinTheRoundingOfBf16) {
 TEST_F(SpeedupsTest, UnknownOnesAreRefusedWithTheKnownOnes) {
   const auto ask = [] { tensor::speedups_without({"packed-weights", "magic"}); };
   test::expect_error(ErrorCode::kInvalidArgument, "\"magic\"", ask);
-  test::expect_error(ErrorCode::kInvalidArgument, "prior-prefix-cache", ask);
+  test::expect_error(ErrorCode::kInvalidArgument, "prior-kv-cache", ask);
 }
 
 }  // namespace

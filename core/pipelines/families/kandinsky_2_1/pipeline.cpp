@@ -160,7 +160,7 @@ class Kandinsky21 : public Pipeline {
             .text_encoder = models_.text_encoder,
             .prior = models_.prior,
             .prior_schedule = models_.prior_schedule,
-            .cache = models_.placement.speedups.kept_embeds ? &prompt_cache_ : nullptr};
+            .cache = models_.placement.speedups.prompt_cache ? &prompt_cache_ : nullptr};
   }
 
   const at::Tensor& zero_image_embeds(const Monitor& monitor) {

@@ -139,7 +139,7 @@ TEST_F(EncodePromptsTest, ChunksRunThePriorAloneFromTheSameNoise) {
 
 TEST_F(EncodePromptsTest, ANegativeInChunksIsTheirMean) {
   // Products of packed weights are rounded differently for three rows than for two.
-  pipeline_ = open({"packed-weights", "prior-prefix-cache"});
+  pipeline_ = open({"packed-weights", "prior-kv-cache"});
   PromptRequest twice = request({"a red circle"});
   twice.negative_prompts = Texts{"bad BREAK bad"};
   PromptRequest once = twice;
