@@ -17,6 +17,11 @@ sys.path.insert(0, str(ROOT / "tests"))
 
 from support.install_place import Place  # noqa: E402
 
+# Each test imports the modules anew. They are compiled once, also where PYTHONDONTWRITEBYTECODE is
+# set, and not beside the sources.
+sys.dont_write_bytecode = False
+sys.pycache_prefix = str(ROOT / "build" / "pycache")
+
 STUB = ROOT / "tests" / "support" / "host_stub"
 FAKE_ENGINE = ROOT / "tests" / "support" / "fake_engine"
 HOST_MODULES = (
