@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from kandinsky_ext.controls import HOST_CHOICE, Settings
+from kandinsky_ext.controls import BY_FIELD, HOST_CHOICE, Settings
 from kandinsky_ext.errors import UserError
 
 DEFAULT_SAMPLER = "DDIM"
@@ -73,7 +73,7 @@ def choose(
             replaced.append(f"sampler {sampler_name}")
             remarks.append(_remark("Sampler", host_sampler, sampler, samplers))
     else:
-        sampler = _own("Kandinsky sampler", settings.sampler, samplers)
+        sampler = _own("sampler", settings, samplers)
     if settings.scheduler == HOST_CHOICE:
         scheduler = _find(scheduler_name, schedulers)
         if scheduler is None:
@@ -81,7 +81,7 @@ def choose(
             replaced.append(f"schedule type {scheduler_name}")
             remarks.append(_remark("Schedule type", scheduler_name, scheduler, schedulers))
     else:
-        scheduler = _own("Kandinsky schedule type", settings.scheduler, schedulers)
+        scheduler = _own("scheduler", settings, schedulers)
     return Chosen(sampler, scheduler, tuple(remarks), tuple(replaced))
 
 
@@ -115,10 +115,12 @@ def _bare(name: str) -> str:
     return re.sub(r"[\s_]", "", name).lower()
 
 
-def _own(label: str, name: str, offered: Sequence[str]) -> str:
+def _own(field: str, settings: Settings, offered: Sequence[str]) -> str:
+    row, name = BY_FIELD[field], getattr(settings, field)
     found = _find(name, offered)
     if found is None:
-        raise UserError(f'"{label}" is {name!r}: expected {HOST_CHOICE}, {", ".join(offered)}')
+        expected = ", ".join([row.shown(HOST_CHOICE), *offered])
+        raise UserError(f'"{row.label}" is {name!r}: expected {expected}')
     return found
 
 

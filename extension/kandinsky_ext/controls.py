@@ -4,6 +4,8 @@ metadata.
 The order of the rows is the order of the API's `script_args`: add rows at the end only. A default,
 minimum or maximum is copied into each user's ui-config.json at the first start and stays there, so
 it can only be changed together with the label.
+
+Each text that the page shows is translated by it: localizations/ has a line for each.
 """
 
 from __future__ import annotations
@@ -12,7 +14,8 @@ from collections.abc import Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any
 
-from kandinsky_ext.rows import Choice, Control, Image, Slider, Switch
+from kandinsky_ext.errors import UserError
+from kandinsky_ext.rows import Choice, Control, Group, Image, Slider, Switch
 
 TITLE = "Kandinsky"
 ALWAYS_ON_TITLE = "Kandinsky for other scripts"
@@ -26,6 +29,25 @@ HOST_CHOICE = "Use the host's"
 AUTOMATIC_MIX = "Automatic"
 PROMPT_AND_IMAGE = "Prompt + image"
 IMAGE_AND_IMAGE = "Image + image"
+
+
+MODEL = Group(panel="main")
+PRIOR = Group(panel="main")
+MIXING = Group(panel="mixing")
+SAMPLING = Group(panel="advanced", heading="Sampling", about="What the fields above cannot choose.")
+GUIDANCE = Group(
+    panel="advanced", heading="Guidance", about="How and when the CFG scale acts.", in_a_row=3
+)
+PROMPTS = Group(
+    panel="advanced", heading="Prompts and masks", about="How they are read.", in_a_row=2
+)
+SPEED = Group(
+    panel="advanced",
+    heading="Speed and memory",
+    about="Approximations: the images are slightly other ones.",
+)
+GROUPS = (MODEL, PRIOR, MIXING, SAMPLING, GUIDANCE, PROMPTS, SPEED)
+"""In the order in which a panel shows them."""
 
 
 class Settings(SimpleNamespace):
@@ -46,7 +68,9 @@ CONTROLS: tuple[Control, ...] = (
         minimum=2,
         maximum=1000,
         step=1,
-        info="Denoising steps of the prior: prompt to image embedding.",
+        info="Steps of the prior, which imagines an image embedding for the prompt. More than 25 "
+        "change little.",
+        group=PRIOR,
     ),
     Slider(
         field="prior_cfg_scale",
@@ -57,25 +81,31 @@ CONTROLS: tuple[Control, ...] = (
         minimum=1.0,
         maximum=20.0,
         step=0.5,
-        info="Classifier-free guidance of the prior. 1: off.",
+        info="How strictly the prior follows the prompt. 1: no guidance.",
+        group=PRIOR,
     ),
     Choice(
         field="model",
         label="Kandinsky model",
         infotext="Kandinsky model",
         default=AUTOMATIC_MODEL,
-        info="Its prior is the folder <model>-prior beside it.",
+        info="A folder of models/Kandinsky, or one that another program has downloaded. Its prior "
+        "is the folder of the same name with -prior.",
         choices=(AUTOMATIC_MODEL,),
         source="models",
+        group=MODEL,
     ),
     Choice(
         field="precision",
         option="precision",
-        label="Kandinsky precision",
+        label="Precision",
         infotext="Kandinsky precision",
         default="auto",
-        info="Data type to compute in. auto: what suits the device; fp16 needs a GPU.",
+        info="Type of the numbers to compute with. Automatic: what suits the device; fp16 needs a "
+        "GPU.",
         choices=("auto", "fp32", "bf16", "fp16"),
+        words={"auto": "Automatic"},
+        group=MODEL,
     ),
     Choice(
         field="sampler",
@@ -83,10 +113,11 @@ CONTROLS: tuple[Control, ...] = (
         label="Kandinsky sampler",
         infotext="Kandinsky sampler",
         default=HOST_CHOICE,
-        info="For samplers that the host's own list lacks.",
+        info="For samplers that the field Sampling method lacks.",
         choices=(HOST_CHOICE,),
+        words={HOST_CHOICE: "Use same sampler"},
         source="samplers",
-        panel="advanced",
+        group=SAMPLING,
     ),
     Choice(
         field="scheduler",
@@ -96,26 +127,29 @@ CONTROLS: tuple[Control, ...] = (
         default=HOST_CHOICE,
         info="Spacing of the sampler's noise levels.",
         choices=(HOST_CHOICE,),
+        words={HOST_CHOICE: "Use same scheduler"},
         source="schedulers",
-        panel="advanced",
+        group=SAMPLING,
     ),
     Choice(
         field="negative_image",
         option="negative_image",
-        label="Negative prompt on the image side",
+        label="Negative prompt affects",
         infotext="Kandinsky negative image",
         default="zero",
-        info="zero: guides the text only, colours stay. prior: the image embedding, too.",
+        info="Text only: colours stay as they are. Text and image: the image embedding, too, as "
+        "diffusers does; that may tint the image.",
         choices=("zero", "prior"),
-        panel="advanced",
+        words={"zero": "Text only", "prior": "Text and image"},
+        group=PROMPTS,
     ),
     Switch(
         field="long_prompts",
         option="long_prompts",
         label="Read long prompts whole",
         infotext="Kandinsky long prompts",
-        info="In chunks of 75 tokens; off: tokens after the first 75 are cut off.",
-        panel="advanced",
+        info="In chunks of 75 tokens. Off: tokens after the first 75 are cut off.",
+        group=PROMPTS,
     ),
     Slider(
         field="guidance_rescale",
@@ -127,7 +161,7 @@ CONTROLS: tuple[Control, ...] = (
         maximum=1.0,
         step=0.05,
         info="Against too much contrast at a high CFG scale. 0: off.",
-        panel="advanced",
+        group=GUIDANCE,
     ),
     Slider(
         field="guidance_start",
@@ -138,8 +172,8 @@ CONTROLS: tuple[Control, ...] = (
         minimum=0.0,
         maximum=1.0,
         step=0.05,
-        info="Fraction of the steps after which CFG starts.",
-        panel="advanced",
+        info="Part of the steps after which guidance begins.",
+        group=GUIDANCE,
     ),
     Slider(
         field="guidance_end",
@@ -150,58 +184,61 @@ CONTROLS: tuple[Control, ...] = (
         minimum=0.0,
         maximum=1.0,
         step=0.05,
-        info="Fraction of the steps after which CFG ends.",
-        panel="advanced",
+        info="Part of the steps after which guidance ends, which makes the rest faster.",
+        group=GUIDANCE,
     ),
     Choice(
         field="inpaint_method",
         option="mask_method",
-        label="Inpainting method",
+        label="Inpaint with",
         infotext="Kandinsky inpaint",
         default="auto",
-        info="model: <model>-inpaint. blend: the model itself. auto: model if it is there.",
+        info="The inpainting model is the folder of the model's name with -inpaint. Automatic: "
+        "that one if it is there.",
         choices=("auto", "model", "blend"),
-        panel="advanced",
+        words={"auto": "Automatic", "model": "Inpainting model", "blend": "The model itself"},
+        group=PROMPTS,
     ),
     Switch(
         field="mix",
         label="Image Mixing",
         infotext="Kandinsky mix",
-        panel="mixing",
+        info="Mixes the prompt, or an image, with another image.",
+        group=MIXING,
     ),
     Image(
         field="mix_image_1",
         label="Image 1 (optional)",
         infotext="Kandinsky mix image 1",
-        panel="mixing",
+        group=MIXING,
     ),
     Image(
         field="mix_image_2",
-        label="Extra image (image 2)",
+        label="Image 2",
         infotext="Kandinsky mix image 2",
-        panel="mixing",
+        group=MIXING,
     ),
     Slider(
         field="mix_strength_1",
-        label="Interpolate Image 1 strength",
+        label="Strength of the prompt or image 1",
         infotext="Kandinsky mix image 1 strength",
         default=0.5,
         minimum=-2.0,
         maximum=2.0,
         step=0.05,
-        info="Weight of image 1, or of the prompt if it is mixed instead.",
-        panel="mixing",
+        info="Less than 0 leads away from it.",
+        group=MIXING,
     ),
     Slider(
         field="mix_strength_2",
-        label="Interpolate Image 2 strength",
+        label="Strength of image 2",
         infotext="Kandinsky mix image 2 strength",
         default=0.5,
         minimum=-2.0,
         maximum=2.0,
         step=0.05,
-        info="Weight of the extra image.",
-        panel="mixing",
+        info="Less than 0 leads away from it.",
+        group=MIXING,
     ),
     Choice(
         field="mix_items",
@@ -210,16 +247,17 @@ CONTROLS: tuple[Control, ...] = (
         default=AUTOMATIC_MIX,
         info="Automatic: image 2 with image 1, else with img2img's image, else with the prompt.",
         choices=(AUTOMATIC_MIX, PROMPT_AND_IMAGE, IMAGE_AND_IMAGE),
-        panel="mixing",
+        group=MIXING,
     ),
     Choice(
         field="mix_method",
         label="Mixing method",
         infotext="Kandinsky mix method",
         default="sum",
-        info="sum: weighted sum. slerp: spherical interpolation, strengths from 0.",
+        info="Spherical keeps the length of what is mixed; its strengths begin at 0.",
         choices=("sum", "slerp"),
-        panel="mixing",
+        words={"sum": "Weighted sum", "slerp": "Spherical"},
+        group=MIXING,
     ),
     Slider(
         field="cache_interval",
@@ -230,26 +268,27 @@ CONTROLS: tuple[Control, ...] = (
         minimum=1,
         maximum=10,
         step=1,
-        info="Approximation, faster: the UNet's inner levels run in every Nth step only. 1: off.",
-        panel="advanced",
+        info="Faster: the UNet's inner levels run in every Nth step only. 1: off.",
+        group=SPEED,
     ),
     Switch(
         field="int8_weights",
         option="int8_weights",
         label="8-bit prior and text encoder",
         infotext="Kandinsky int8 weights",
-        info="Approximation: half the memory for these, slightly other images.",
-        panel="advanced",
+        info="Half the memory for these two.",
+        group=SPEED,
     ),
     Switch(
         field="forecast",
         option="forecast",
         label="Forecast steps",
         infotext="Kandinsky forecast",
-        info="Approximation, faster: of 20 steps 11 are computed, the others extrapolated.",
-        panel="advanced",
+        info="Faster: of 20 steps 11 are computed, the others extrapolated.",
+        group=SPEED,
     ),
 )
+BY_FIELD = {control.field: control for control in CONTROLS}
 
 
 def read(values: Sequence[Any]) -> Settings:
@@ -264,3 +303,21 @@ def read(values: Sequence[Any]) -> Settings:
 def read_named(given: Mapping[str, Any]) -> Settings:
     """Likewise from values by field."""
     return Settings(**{row.field: row.check(given.get(row.field, row.default)) for row in CONTROLS})
+
+
+def read_given(given: Any) -> Settings:
+    """Likewise from a program's list, in the order of CONTROLS, or its object with names.
+
+    Raises UserError for anything else, and for a name that is no control's.
+    """
+    if isinstance(given, list):
+        return read(given)
+    if not isinstance(given, dict):
+        raise UserError(
+            f'"{ALWAYS_ON_TITLE}": its second argument is {given!r}: expected a list or an object '
+            "with the values of the controls"
+        )
+    for name in given:
+        if name not in BY_FIELD:
+            raise UserError(f"There is no control {name!r}. There are: {', '.join(BY_FIELD)}")
+    return read_named(given)

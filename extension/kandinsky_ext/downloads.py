@@ -74,25 +74,16 @@ downloads = Downloads()
 
 
 def table(places: Sequence[Path]) -> str:
-    """The known models, and where they are."""
-    cells = [
-        (
-            *(row.name, row.size, row.licence, row.here, row.what),
-            ", ".join(str(folder) for folder in row.folders),
-        )
+    """The known models, and where they are. What is to be translated is an element of its own."""
+    head = "".join(f"<th>{word}</th>" for word in ("Model", "Size", "Licence", "Here"))
+    lines = "".join(
+        f"<tr><td><b>{html.escape(row.name)}</b><span>{html.escape(row.what)}</span>"
+        f"{''.join(f'<span>{html.escape(str(folder))}</span>' for folder in row.folders)}</td>"
+        f"{''.join(f'<td>{html.escape(word)}</td>' for word in (row.size, row.licence, row.here))}"
+        "</tr>"
         for row in words.rows(places, engine.families())
-    ]
-    head = _row("th", ("Model", "Size", "Licence", "Here", "What it is", "Where"))
-    return f"<table>{head}{''.join(_row('td', line) for line in cells)}</table>"
-
-
-def _row(tag: str, line: Sequence[str]) -> str:
-    cells = (
-        f'<{tag} style="white-space: {"normal" if len(word) > 20 else "nowrap"}">'
-        f"{html.escape(word)}</{tag}>"
-        for word in line
     )
-    return f"<tr>{''.join(cells)}</tr>"
+    return f'<table class="kandinsky-models"><tr>{head}</tr>{lines}</table>'
 
 
 def _line(text: str) -> str:

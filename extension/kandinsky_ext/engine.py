@@ -5,16 +5,18 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal
 
-from kandinsky_ext import preview
+from kandinsky_ext import model_hash, preview
 from kandinsky_ext.engine_folder import PACKAGE, ROOT, engine_folder, python_tag, torch_version
 from kandinsky_ext.errors import UserError
 from kandinsky_ext.get import known
+from kandinsky_ext.loading import Loading
 from kandinsky_ext.memory import Embedder, EncodedImages
 
 AUTOMATIC_PRECISION = "auto"
@@ -134,6 +136,13 @@ class OpenEngine:
         self.embedder = Embedder(self.engine)
         self.encoded = EncodedImages(self.engine)
         self._projection: preview.Projection | None = None
+        self._memory: Any = None
+        prior = self.engine.info.prior_dir
+        folders = [key.model_dir, *([Path(prior)] if prior else [])]
+        self.loading = Loading(
+            key.model_dir.name,
+            [file for folder in folders for file in model_hash.weight_files(folder)],
+        )
 
     def projection(self) -> preview.Projection:
         """The map from this model's latents to colours.
@@ -143,6 +152,17 @@ class OpenEngine:
         if self._projection is None:
             self._projection = preview.measure(self.engine)
         return self._projection
+
+    def memory(self) -> Any:
+        """The plan for images of the model's own size, as it was when first asked for; None where
+        there is none. Plans are for the memory of a CPU.
+        """
+        if self._memory is None and self.engine.info.device == "cpu":
+            size = self.engine.info.native_size
+            # A run that is going on has a plan of its own, or memory is too small for any.
+            with suppress(self.package.KandinskyError):
+                self._memory = self.engine.plan_memory(size, size)
+        return self._memory
 
     def close(self) -> None:
         self.embedder.clear()

@@ -33,14 +33,14 @@ def build(elem_id: Callable[[str], str], tools: HostTools) -> None:
     names = [model.name for model in known.MODELS]
     with gr.Accordion(TITLE, open=False, elem_id=elem_id("get")):
         models = gr.HTML(value=table(tools.model_roots()), elem_id=elem_id("get_table"))
-        with gr.Row():
+        with gr.Row(elem_classes=["kandinsky-get"]):
             choice = gr.Dropdown(
                 label="Model to get", choices=names, value=names[0], elem_id=elem_id("get_model")
             )
             # Else the host would keep the choice, and the list, in its file of defaults.
             choice.do_not_save_to_config = True
             buttons = {
-                name: gr.Button(value=name.capitalize(), elem_id=elem_id(f"get_{name}"))
+                name: gr.Button(value=name.capitalize(), size="sm", elem_id=elem_id(f"get_{name}"))
                 for name in ("download", "pause", "cancel", "refresh")
             }
         status = gr.HTML(value=downloads.status(), elem_id=elem_id("get_status"))

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Container, Iterable, Mapping, MutableMapping
+from collections.abc import Callable, Container, Iterable, Mapping, MutableMapping, Sequence
 from typing import Any
 
 from kandinsky_ext.choose_sampler import DEFAULT_SAMPLER, SAMPLER_PREFIX, Chosen
-from kandinsky_ext.controls import ALWAYS_ON_TITLE, CONTROLS, TITLE, Settings
+from kandinsky_ext.controls import ALWAYS_ON_TITLE, CONTROLS, MIXING, TITLE, Settings
+from kandinsky_ext.errors import UserError
 from kandinsky_ext.mixing import Mix
 from kandinsky_ext.rows import Control, Image
 
 SCRIPT_KEY = "Script"
+SENT = "Kandinsky sent"
 ALWAYS_ON_KEY = ALWAYS_ON_TITLE
 SAMPLER_KEY = "Sampler"
 SCHEDULER_KEY = "Schedule type"
@@ -63,7 +65,7 @@ def write(
         written = (
             control.field in ALWAYS_WRITTEN
             or value != control.default
-            or (mix is not None and control.panel == "mixing")
+            or (mix is not None and control.group is MIXING)
         )
         if not written:
             value = None
@@ -141,23 +143,47 @@ def write_hires_sampler(parameters: MutableMapping[str, Any], first: Chosen, hir
         parameters[HIRES_REPLACED_KEY] = ", ".join(hires.replaced) or None
 
 
-def paste_fields(components: Iterable[Any]) -> list[tuple[Any, str | Callable[..., Any]]]:
-    """Pairs the widgets, in the order of CONTROLS, with their keys, as the host wants them for
-    pasting. An image has none: its hash does not bring it back.
+Field = tuple[Any, "str | Callable[[Mapping[str, Any]], Any]"]
+"""A widget, and the key that fills it, or what makes its value of all parameters."""
+
+
+def paste_fields(components: Sequence[Any]) -> list[Field]:
+    """Pairs the widgets, in the order of CONTROLS, with what fills them when an infotext is pasted.
+    An image has nothing: its hash does not bring it back.
     """
+    rows = list(zip(components, CONTROLS, strict=True))
     return [
-        (
-            component,
-            control.infotext if control.field in ALWAYS_WRITTEN else _reader(control),
-        )
-        for component, control in zip(components, CONTROLS, strict=True)
-        if not isinstance(control, Image)
+        *((component, _reader(row)) for component, row in rows if not isinstance(row, Image)),
+        *sent_fields(components),
     ]
 
 
-def paste_names() -> list[str]:
-    """The keys that the "Send to" buttons carry over; the host lets only plain keys take part."""
-    return [KEYS[field] for field in ALWAYS_WRITTEN]
+def sent_fields(components: Sequence[Any]) -> list[Field]:
+    """The "Send to" buttons carry a widget's value to the widget of the same key in the other tab,
+    but no values of functions; so each has a key besides, which is in no infotext.
+    """
+    return list(zip(components, sent_keys(), strict=True))
+
+
+def sent_keys() -> list[str]:
+    """The keys to carry over."""
+    return [f"{SENT} {control.field}" for control in CONTROLS]
+
+
+def opens_advanced(parameters: Mapping[str, Any]) -> bool:
+    """Whether something in the advanced panel was not at its default."""
+    return _is_ours(parameters) and any(
+        row.infotext in parameters and not _is_default(row, parameters[row.infotext])
+        for row in CONTROLS
+        if row.group.panel == "advanced"
+    )
+
+
+def _is_default(row: Control, text: Any) -> bool:
+    try:
+        return bool(row.check(text) == row.default)
+    except UserError:
+        return False
 
 
 def on_pasted(
@@ -200,7 +226,7 @@ def _keep_hires_scheduler(parameters: MutableMapping[str, Any], shown: str) -> N
 def _mixed(mix: Mix | None) -> dict[str, Any]:
     """What stands for the rows of the mixing panel: nothing if it is off."""
     if mix is None:
-        return {control.field: control.default for control in CONTROLS if control.panel == "mixing"}
+        return {control.field: control.default for control in CONTROLS if control.group is MIXING}
     second, first = mix.hashes()
     return {"mix_image_2": second, "mix_image_1": first, "mix_items": mix.items()}
 
@@ -215,13 +241,13 @@ def _is_ours(parameters: Mapping[str, Any]) -> bool:
 
 
 def _reader(control: Control) -> Callable[[Mapping[str, Any]], Any]:
-    """Reads a key that is only written where it is not the default; absent from an image of ours
-    it means the default, and in one of others nothing.
+    """Reads a control's key. Absent from an image of ours it means the default, and in one of
+    others nothing.
     """
 
     def value(parameters: Mapping[str, Any]) -> Any:
         if control.infotext in parameters:
-            return parameters[control.infotext]
-        return control.default if _is_ours(parameters) else None
+            return control.shown(parameters[control.infotext])
+        return control.shown(control.default) if _is_ours(parameters) else None
 
     return value

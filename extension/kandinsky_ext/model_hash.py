@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from kandinsky_ext.models import Model
+if TYPE_CHECKING:
+    from kandinsky_ext.models import Model
 
 PIECES = 16
 PIECE = 64 << 10
@@ -26,7 +28,7 @@ def of(folder: Path) -> str | None:
     the folder's component folders. None where there are none, or where they cannot be read.
     """
     try:
-        files = _files(folder)
+        files = weight_files(folder)
         looks = tuple((str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files)
         known = _known.get(folder)
         if known is None or known[0] != looks:
@@ -41,7 +43,8 @@ def find(wanted: str, models: Iterable[Model]) -> Model | None:
     return next((model for model in models if of(model.folder) == wanted), None)
 
 
-def _files(folder: Path) -> list[Path]:
+def weight_files(folder: Path) -> list[Path]:
+    """Those that the engine reads."""
     found: list[Path] = []
     for component in sorted(path for path in folder.iterdir() if path.is_dir()):
         files = sorted(component.glob("*.safetensors"))

@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
+import dataclasses
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from kandinsky_ext.errors import UserError
 
 Panel = Literal["main", "advanced", "mixing"]
-"""Where a widget is drawn."""
+"""Where a group of widgets is drawn."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Group:
+    """Widgets that are drawn together, so many in a row.
+
+    heading: what stands above them, "" for nothing; about: one line behind it.
+    """
+
+    panel: Panel
+    heading: str = ""
+    about: str = ""
+    in_a_row: int = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,7 +32,8 @@ class Control(ABC):
     """What all rows have.
 
     field: the name in `Settings`. infotext: the key in an image's metadata. option: the engine's
-    option that the value is for, as kandinsky_engine.options() names it; "" for none.
+    option that the value is for, as kandinsky_engine.options() names it; "" for none. info: what
+    the page shows while the mouse rests on it.
     """
 
     field: str
@@ -25,8 +41,12 @@ class Control(ABC):
     infotext: str
     info: str = ""
     option: str = ""
-    panel: Panel = "main"
+    group: Group
     default: Any = None
+
+    def shown(self, value: Any) -> Any:
+        """What the widget holds for this value."""
+        return value
 
     @abstractmethod
     def check(self, value: Any) -> Any:
@@ -59,17 +79,25 @@ class Slider(Control):
 
 @dataclass(frozen=True, kw_only=True)
 class Choice(Control):
-    """One of some words: those of `choices`, and those that `source` knows when a run begins."""
+    """One of some words: those of `choices`, and those that `source` knows when a run begins.
+
+    words: plainer ones for some of them, which the page shows. Callers may use either.
+    """
 
     default: str
     choices: tuple[str, ...] = ()
     source: Literal["", "models", "samplers", "schedulers"] = ""
+    words: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+    def shown(self, value: Any) -> Any:
+        return self.words.get(value, value)
 
     def check(self, value: Any) -> str:
-        if not isinstance(value, str) or not (self.source or value in self.choices):
-            expected = "a name" if self.source else ", ".join(self.choices)
+        own = next((own for own, word in self.words.items() if word == value), value)
+        if not isinstance(own, str) or not (self.source or own in self.choices):
+            expected = "a name" if self.source else ", ".join(map(self.shown, self.choices))
             raise UserError(f'"{self.label}" is {value!r}: expected {expected}')
-        return value
+        return own
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -38,6 +38,9 @@ class Watcher(Protocol):
     def advance(self, done: int, text: str) -> None:
         """So many of them are done; `text` says what is going on."""
 
+    def say(self, text: str) -> None:
+        """Likewise, without counting. From another thread, too."""
+
     def stop_wanted(self) -> bool:
         """Whether this batch should end now."""
 
@@ -99,6 +102,7 @@ class Runner:
                 return None
             raise
         finally:
+            self._opened.loading.end()
             self._engine.on_progress = None
             self._engine.on_message = None
 
@@ -189,6 +193,7 @@ class Runner:
         return [self._opened.package.Condition(*values) for values in guide.conditions]
 
     def _while_generating(self, progress: Any) -> Any:
+        self._watch_loading(progress)
         start, length = self._spans.get(progress.stage, (self._done, 0))
         self._done = start + (length * progress.step // progress.steps if progress.steps else 0)
         text = STAGE_TEXTS.get(progress.stage, progress.stage)
@@ -206,6 +211,15 @@ class Runner:
         self._cancelled = True
         return self._cancel
 
+    def _watch_loading(self, progress: Any) -> None:
+        """The callback comes before and after each component that is loaded."""
+        if progress.stage == "load" and progress.step == 0:
+            self._opened.loading.begin(
+                lambda text: self._watcher.say(f"{STAGE_TEXTS['load']}, {text}")
+            )
+        else:
+            self._opened.loading.end()
+
     def _preview(self, progress: Any) -> None:
         if self._projection is None or progress.latents is None:
             return
@@ -217,6 +231,7 @@ class Runner:
         """Says what is going on, without counting."""
 
         def report(progress: Any) -> Any:
+            self._watch_loading(progress)
             self._watcher.advance(self._done, STAGE_TEXTS.get(progress.stage, progress.stage))
             return self._continue
 
@@ -224,4 +239,5 @@ class Runner:
         try:
             yield
         finally:
+            self._opened.loading.end()
             self._engine.on_progress = None

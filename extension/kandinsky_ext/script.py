@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import gradio as gr
+
 from kandinsky_ext import controls, get_panel, infotext, ui
 from kandinsky_ext.host import base, run, tools
 
@@ -18,11 +20,16 @@ class KandinskyScript(base.Script):  # type: ignore[misc]  # the host has no typ
         return True
 
     def ui(self, is_img2img: bool) -> list[Any]:
-        components = ui.build(self.elem_id, tools)
+        page = ui.build(self.elem_id, tools)
         get_panel.build(self.elem_id, tools)
-        self.infotext_fields = infotext.paste_fields(components)
-        self.paste_field_names = infotext.paste_names()
-        return components
+        tools.add_choosing(self.title(), is_img2img, self.elem_id("choose"))
+        self.infotext_fields = [*infotext.paste_fields(page.components), (page.advanced, _opened)]
+        self.paste_field_names = infotext.sent_keys()
+        return page.components
 
     def run(self, p: Any, *values: Any) -> Any:
         return run.run(p, values)
+
+
+def _opened(parameters: Any) -> Any:
+    return gr.update(open=True) if infotext.opens_advanced(parameters) else None

@@ -2,34 +2,34 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from pathlib import Path
 from typing import Any, Protocol
 
 import gradio as gr
 
-from kandinsky_ext import engine, models, offers, page_script
-from kandinsky_ext.controls import AUTOMATIC_MODEL, CONTROLS, HOST_CHOICE
-from kandinsky_ext.rows import Choice, Control, Image, Panel, Slider, Switch
+from kandinsky_ext import engine, models, offers, page_script, status
+from kandinsky_ext.controls import AUTOMATIC_MODEL, BY_FIELD, CONTROLS, GROUPS, HOST_CHOICE
+from kandinsky_ext.engine import keeper
+from kandinsky_ext.rows import Choice, Control, Group, Image, Panel, Slider, Switch
 
 ADVANCED = "Advanced"
+KINDS = (Image, Slider, Choice, Switch)
+"""In the order in which a group shows them."""
 
 
-class HostTools(Protocol):
+class HostTools(status.HostTools, Protocol):
     """What the page needs from the host."""
-
-    def model_roots(self) -> list[Any]:
-        """The folders that hold models."""
-
-    def is_demo(self, folder: Path) -> bool:
-        """Whether this is the shipped demo model."""
 
     def refresh_button(self, component: Any, choices: Callable[[], list[str]], elem_id: str) -> Any:
         """A button beside `component` that reads its choices anew."""
 
     def input_accordion(self, label: str, elem_id: str) -> AbstractContextManager[Any]:
         """A panel that is opened to switch something on; gives the component that says so."""
+
+    def explain(self, component: Any, text: str) -> None:
+        """Shows the text while the mouse rests on the component."""
 
     def queued(self, function: Callable[[], Any]) -> Callable[[], Any]:
         """The function, called only while no image is being made."""
@@ -47,135 +47,164 @@ def sources(tools: HostTools) -> dict[str, Callable[[], list[str]]]:
     }
 
 
-def build(elem_id: Callable[[str], str], tools: HostTools) -> list[Any]:
-    """Draws the page and returns the widgets in the order of CONTROLS.
+def choices(control: Choice, tools: HostTools) -> list[str]:
+    """The words that the widget offers now."""
+    offered = sources(tools)[control.source]() if control.source else control.choices
+    return [control.shown(word) for word in offered]
 
-    Called several times for each tab.
-    """
-    offered = sources(tools)
+
+class Page:
+    """What was drawn: the widgets, in the order of CONTROLS, and the panel that may be opened."""
+
+    def __init__(self, components: Mapping[str, Any], advanced: Any) -> None:
+        self.components = [components[control.field] for control in CONTROLS]
+        self.advanced = advanced
+
+
+def build(elem_id: Callable[[str], str], tools: HostTools) -> Page:
+    """Draws the page. Called several times for each tab."""
     components: dict[str, Any] = {}
 
-    def draw(panel: Panel, *first: type[Control]) -> None:
-        """The widgets of a panel, two in a row, those of some kinds first and each kind apart."""
-        kinds = dict.fromkeys([*first, *(type(control) for control in CONTROLS)])
-        for kind in kinds:
-            controls = [
-                control
-                for control in CONTROLS
-                if type(control) is kind
-                and control.panel == panel
-                and control.field not in components
-            ]
-            for at in range(0, len(controls), 2):
-                with gr.Row():
-                    for control in controls[at : at + 2]:
-                        components[control.field] = _widget(control, elem_id, offered)
-                        if isinstance(control, Choice) and control.source == "models":
-                            tools.refresh_button(
-                                components[control.field],
-                                offered["models"],
-                                elem_id(f"{control.field}_refresh"),
-                            )
+    def draw(panel: Panel) -> None:
+        for group in GROUPS:
+            if group.panel == panel:
+                _draw_group(group, components, elem_id, tools)
 
-    draw("main")
-    with tools.input_accordion(_MIX.label, elem_id(_MIX.field)) as components[_MIX.field]:
-        draw("mixing", Image)
-    with gr.Accordion(ADVANCED, open=False, elem_id=elem_id("advanced")):
-        draw("advanced", Choice)
-    _offer(components["model"], elem_id, tools)
-    with gr.Row():
-        unload = gr.Button(value="Unload Kandinsky", size="sm", elem_id=elem_id("unload"))
-        status = gr.Markdown(value=status_text(tools), elem_id=elem_id("status"))
-    unload.click(fn=tools.queued(lambda: unload_engine(tools)), inputs=[], outputs=[status])
-    return [components[control.field] for control in CONTROLS]
+    with gr.Column(elem_classes=["kandinsky-panel"]):
+        _draw_status(elem_id, tools)
+        offer = _draw_offer(elem_id, tools)
+        draw("main")
+        mix = BY_FIELD["mix"]
+        with tools.input_accordion(mix.label, elem_id(mix.field)) as components[mix.field]:
+            tools.explain(components[mix.field], mix.info)
+            draw("mixing")
+        with gr.Accordion(ADVANCED, open=False, elem_id=elem_id("advanced")) as advanced:
+            draw("advanced")
+    _connect_offer(components["model"], offer, elem_id, tools)
+    return Page(components, advanced)
 
 
-def _offer(model: Any, elem_id: Callable[[str], str], tools: HostTools) -> None:
-    """A line and a button, seen when a model is chosen whose size and CFG scale may not be set."""
-    label, offered = "", list[str]()
-    if demo_stands_in(tools) is not None:
-        # The status says the rest.
-        _, label, offered = offers.offer(AUTOMATIC_MODEL, [], tools.model_roots())
-    with gr.Row():
-        text = gr.Markdown(value="", visible=False, elem_id=elem_id("offer_text"))
-        button = gr.Button(
-            value=label, visible=bool(label), size="sm", elem_id=elem_id("offer_set")
+def _draw_group(
+    group: Group, components: dict[str, Any], elem_id: Callable[[str], str], tools: HostTools
+) -> None:
+    kinds = [
+        [
+            control
+            for control in CONTROLS
+            if control.group is group
+            and isinstance(control, kind)
+            and control.field not in components
+        ]
+        for kind in KINDS
+    ]
+    if group.heading and any(kinds):
+        gr.HTML(
+            value=f'<p class="kandinsky-heading"><b>{html.escape(group.heading)}</b>'
+            f"<span>{html.escape(group.about)}</span></p>"
         )
-    already = gr.State(value=offered)
-
-    def chosen(name: str, before: list[str]) -> tuple[Any, Any, list[str]]:
-        line, label, after = offers.offer(name, before, tools.model_roots())
-        return (
-            gr.update(value=line, visible=bool(line)),
-            gr.update(value=label, visible=bool(label)),
-            after,
-        )
-
-    model.change(fn=chosen, inputs=[model, already], outputs=[text, button, already])
-    tab = "img2img" if "img2img" in elem_id("") else "txt2img"
-    page_script.on_click(
-        button,
-        page_script.set_fields(tab),
-        fn=lambda _: (gr.update(visible=False), gr.update(visible=False)),
-        inputs=[button],
-        outputs=[text, button],
-    )
+    for controls in kinds:
+        for at in range(0, len(controls), group.in_a_row):
+            with gr.Row(elem_classes=["kandinsky-row"]):
+                for control in controls[at : at + group.in_a_row]:
+                    _draw_widget(control, components, elem_id, tools)
 
 
-_MIX = next(control for control in CONTROLS if control.field == "mix")
-
-
-def _widget(
+def _draw_widget(
     control: Control,
+    components: dict[str, Any],
     elem_id: Callable[[str], str],
-    sources: Mapping[str, Callable[[], list[str]]],
-) -> Any:
+    tools: HostTools,
+) -> None:
+    widget = components[control.field] = _widget(control, elem_id, tools)
+    tools.explain(widget, control.info)
+    if isinstance(control, Choice) and control.source == "models":
+        tools.refresh_button(
+            widget, lambda: choices(control, tools), elem_id(f"{control.field}_refresh")
+        )
+
+
+def _widget(control: Control, elem_id: Callable[[str], str], tools: HostTools) -> Any:
     shared = {"label": control.label, "elem_id": elem_id(control.field)}
     if isinstance(control, Image):
         # As the file has it: gradio's conversion makes 16 bits white, and RGB what is transparent
         # black.
-        return gr.Image(type="pil", image_mode=None, **shared)
-    shared["info"] = control.info
+        return gr.Image(type="pil", image_mode=None, height=200, **shared)
+    shared["value"] = control.shown(control.default)
     if isinstance(control, Switch):
-        return gr.Checkbox(value=control.default, **shared)
+        return gr.Checkbox(**shared)
     if isinstance(control, Slider):
         return gr.Slider(
-            minimum=control.minimum,
-            maximum=control.maximum,
-            step=control.step,
-            value=control.default,
-            **shared,
+            minimum=control.minimum, maximum=control.maximum, step=control.step, **shared
         )
     assert isinstance(control, Choice)
     return gr.Dropdown(
-        choices=sources[control.source]() if control.source else list(control.choices),
-        value=control.default,
+        choices=choices(control, tools),
         # Pasting may bring a model that is not here; a run then says so instead of taking another.
         allow_custom_value=bool(control.source),
         **shared,
     )
 
 
-def status_text(tools: HostTools) -> str:
-    """What stands in the way of an image, or nothing."""
-    problem = engine.problem()
-    if problem is not None:
-        return problem
-    roots = tools.model_roots()
-    if not models.find(roots):
-        return "There is no Kandinsky model. Looked in: " + ", ".join(str(root) for root in roots)
-    stands_in = demo_stands_in(tools)
-    return "" if stands_in is None else offers.demo_line(stands_in.name)
+def _draw_status(elem_id: Callable[[str], str], tools: HostTools) -> None:
+    with gr.Row(elem_classes=["kandinsky-status-row"]):
+        shown = gr.HTML(value=status.line(tools), elem_id=elem_id("status"))
+        unload = gr.Button(value="Unload", size="sm", elem_id=elem_id("unload"))
+        # The page's script presses it.
+        refresh = gr.Button(value="Refresh", visible=False, elem_id=elem_id("status_refresh"))
+    tools.explain(unload, "Frees the memory that Kandinsky holds. The next image loads it again.")
+    unload.click(fn=tools.queued(lambda: unloaded_line(tools)), inputs=[], outputs=[shown])
+    refresh.click(fn=lambda: status.line(tools), inputs=[], outputs=[shown], show_progress="hidden")
 
 
-def demo_stands_in(tools: HostTools) -> models.Model | None:
-    """The demo model, where "Automatic" finds no other."""
-    first = next(iter(models.find(tools.model_roots())), None)
-    return first if first is not None and tools.is_demo(first.folder) else None
+def _draw_offer(elem_id: Callable[[str], str], tools: HostTools) -> tuple[Any, Any, Any]:
+    """A line and a button, seen when a model is chosen whose size and CFG scale may not be set."""
+    line, label = "", ""
+    stands_in = status.demo_stands_in(tools)
+    if stands_in is not None:
+        line = offers.demo_line(stands_in.name)
+        _, label, _ = offers.offer(AUTOMATIC_MODEL, [], tools.model_roots())
+    with gr.Row(
+        visible=bool(label), elem_id=elem_id("offer"), elem_classes=["kandinsky-offer"]
+    ) as row:
+        text = gr.Markdown(value=line, elem_id=elem_id("offer_text"))
+        button = gr.Button(value=label, size="sm", elem_id=elem_id("offer_set"))
+    return row, text, button
 
 
-def unload_engine(tools: HostTools) -> str:
-    """Closes the engine and says what happened."""
-    unloaded = engine.keeper.unload()
+def _connect_offer(
+    model: Any, offer: tuple[Any, Any, Any], elem_id: Callable[[str], str], tools: HostTools
+) -> None:
+    row, text, button = offer
+    already = gr.State(value=[AUTOMATIC_MODEL] if button.value else [])
+
+    def chosen(name: str, before: list[str]) -> tuple[Any, Any, Any, list[str]]:
+        line, label, after = offers.offer(name, before, tools.model_roots())
+        return (
+            gr.update(visible=bool(line)),
+            gr.update(value=line),
+            gr.update(value=label),
+            after,
+        )
+
+    model.change(fn=chosen, inputs=[model, already], outputs=[row, text, button, already])
+    tab = "img2img" if "img2img" in elem_id("") else "txt2img"
+    page_script.on_click(
+        button,
+        page_script.set_fields(tab),
+        fn=lambda _: gr.update(visible=False),
+        inputs=[button],
+        outputs=[row],
+    )
+
+
+def unload_engine(tools: HostTools) -> bool:
+    """Closes the engine. Returns whether there was one."""
+    unloaded = keeper.unload()
     tools.free_memory()
-    return "Kandinsky is unloaded." if unloaded else "Kandinsky was not loaded."
+    return unloaded
+
+
+def unloaded_line(tools: HostTools) -> str:
+    """Likewise, and says what happened."""
+    unloaded = unload_engine(tools)
+    return status.line(tools, "Kandinsky is unloaded." if unloaded else "Kandinsky was not loaded.")

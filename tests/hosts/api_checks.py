@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import subprocess
 import threading
 import time
@@ -47,9 +48,10 @@ def request(context: Context, *, script: bool = True, **values: Any) -> dict[str
     return body
 
 
-def other_script(context: Context, **values: Any) -> dict[str, Any]:
-    """For `alwayson_scripts`: Kandinsky under another script."""
-    return {"Kandinsky for other scripts": {"args": [True, *arguments(context, **values)]}}
+def other_script(**values: Any) -> dict[str, Any]:
+    """For `alwayson_scripts`: Kandinsky under another script, with these values by name."""
+    given = {"prior_steps": STEPS, "precision": "fp32", **values}
+    return {"Kandinsky for other scripts": {"args": [True, given]}}
 
 
 def base(context: Context) -> Made:
@@ -88,8 +90,8 @@ def api_describes_the_controls(context: Context) -> str:
         fail("script-info does not know the script")
     for row, found in zip(context.controls, described["args"], strict=True):
         require(found["label"] == row.label, f"{row.label} is called {found['label']}")
-        if not row.label.startswith(("Image 1", "Extra image")):
-            same(found["value"], row.default, f"the default of {row.label}")
+        if row.default is not None:
+            same(found["value"], row.shown(row.default), f"the default of {row.label}")
         for key in ("minimum", "maximum", "step"):
             if hasattr(row, key):
                 same(found[key], getattr(row, key), f"the {key} of {row.label}")
@@ -274,41 +276,47 @@ def hires_fix(context: Context) -> str:
 @checks.add
 def under_other_scripts(context: Context) -> str:
     """The panel for other scripts gives the dropdown entry's image."""
-    body = request(context, script=False, alwayson_scripts=other_script(context))
+    body = request(context, script=False, alwayson_scripts=other_script())
     made = context.host.generate(body)
     require(np.array_equal(made.pixels, base(context).pixels), "it is another image")
     require("Kandinsky for other scripts: True" in made.infotexts[0], made.infotexts[0])
     return "equal"
 
 
-@checks.add
-def xyz_plot(context: Context) -> str:
-    """The host's plot over two seeds and two numbers of steps, by Kandinsky."""
+def plot_request(context: Context, **wanted: Any) -> dict[str, Any]:
+    """A request for the host's plot, by the labels of its controls with _ for a blank."""
     described = next(
         (i for i in context.host.get("/sdapi/v1/script-info") if i["name"] == "x/y/z plot"), None
     )
     if described is None:
         raise Absent("this host has no X/Y/Z plot")
-    wanted = {"X type": "Seed", "X values": "1,2", "Y type": "Steps", "Y values": f"{STEPS},5"}
     values = []
     for argument in described["args"]:
-        value = wanted.get(argument["label"], argument["value"])
+        label = argument["label"] or ""
+        value = wanted.get(label.replace(" ", "_"), argument["value"])
         choices = argument.get("choices")
-        if argument["label"] in ("X type", "Y type", "Z type") and choices:
+        if label in ("X type", "Y type", "Z type") and choices:
             names = [c if isinstance(c, str) else c[0] for c in choices]
             value = names.index(value if value in names else "Nothing")
-        elif argument["label"] == "Include Sub Images":
+        elif label == "Include Sub Images":
             value = True
         values.append(value)
-    made = context.host.generate(
-        request(
-            context,
-            script=False,
-            script_name="X/Y/Z plot",
-            script_args=values,
-            alwayson_scripts=other_script(context),
-        )
+    return request(
+        context,
+        script=False,
+        script_name="X/Y/Z plot",
+        script_args=values,
+        alwayson_scripts=other_script(),
     )
+
+
+@checks.add
+def xyz_plot(context: Context) -> str:
+    """The host's plot over two seeds and two numbers of steps, by Kandinsky."""
+    body = plot_request(
+        context, X_type="Seed", X_values="1,2", Y_type="Steps", Y_values=f"{STEPS},5"
+    )
+    made = context.host.generate(body)
     context.keep("xyz", made.pixels)
     require(
         any(np.array_equal(image, base(context).pixels) for image in made.images[1:]),
@@ -318,6 +326,38 @@ def xyz_plot(context: Context) -> str:
     require(not blank, f"images {blank} are blank")
     require(made.pixels.shape[0] > 2 * SIZE and made.pixels.shape[1] > 2 * SIZE, "no grid")
     return f"a grid of {made.pixels.shape[1]} x {made.pixels.shape[0]}, {len(made.images)} images"
+
+
+@checks.add
+def own_axis_of_the_plot(context: Context) -> str:
+    """A cell of an axis of ours is the image of its value alone, byte for byte."""
+    label = "[Kandinsky] Prior inference steps"
+    made = context.host.generate(plot_request(context, X_type=label, X_values=f"{STEPS},4"))
+    alone = context.host.generate(request(context, prior_steps=4))
+    for pixels, what in ((base(context).pixels, STEPS), (alone.pixels, 4)):
+        require(
+            any(np.array_equal(image, pixels) for image in made.images[1:]),
+            f"no cell is the image of {what} prior steps",
+        )
+    require(not np.array_equal(base(context).pixels, alone.pixels), "the axis changes nothing")
+    return "2 cells equal"
+
+
+@checks.add
+def run_inside_a_run(context: Context) -> str:
+    """A detailer's own img2img, in a batch too, gives what the same request gives alone."""
+    detail = {"prompt": "a blue square", "denoising_strength": 0.5, "seed": 1}
+    body = request(context, batch_size=2, alwayson_scripts={"Probe detailer": {"args": [detail]}})
+    made = context.host.generate(body)
+    for place in range(2):
+        plain = context.host.generate(request(context, seed=1 + place))
+        alone = context.host.generate(
+            request(context, init_images=[as_text(plain.pixels)], **detail), "img2img"
+        )
+        found = made.images[place - 2]
+        require(not np.array_equal(found, plain.pixels), "nothing was done")
+        require(np.array_equal(found, alone.pixels), f"image {place + 1} is another than alone")
+    return "2 of a batch equal"
 
 
 @checks.add
@@ -360,6 +400,10 @@ class _Background:
     def progress(self) -> dict[str, Any]:
         answer: dict[str, Any] = self._context.host.get("/sdapi/v1/progress")
         return answer
+
+    @property
+    def running(self) -> bool:
+        return self._thread.is_alive()
 
     def seconds_for(self, steps: int) -> float:
         """How long so many steps take, by those seen so far."""
@@ -406,6 +450,34 @@ def progress_and_preview(context: Context) -> str:
     require(seen == sorted(seen) and seen[-1] <= 1, f"progress went back: {seen}")
     require(previews > 0, "no preview")
     return f"{seen[0]:.3f} to {seen[-1]:.3f}, {previews} previews"
+
+
+@checks.add
+def progress_never_goes_back(context: Context) -> str:
+    """Two batches with hires. fix, whose passes have other numbers of steps."""
+    job = _Background(
+        context,
+        n_iter=2,
+        steps=60,
+        enable_hr=True,
+        hr_scale=2,
+        hr_upscaler="None",
+        hr_second_pass_steps=20,
+        denoising_strength=0.6,
+        hr_cfg=2,
+        hr_additional_modules=["Use same choices"],
+    )
+    seen = []
+    while job.running:
+        seen.append(job.progress()["progress"])
+        time.sleep(0.02)
+    job.result(60)
+    # The host says 0 before it has begun, and after it has ended.
+    seen = [value for value in seen if value > 0]
+    back = [(a, b) for a, b in itertools.pairwise(seen) if b < a]
+    require(len(set(seen)) > 10, f"progress said {seen}")
+    require(not back, f"progress went back: {back}")
+    return f"{len(seen)} answers, {seen[0]:.3f} to {seen[-1]:.3f}"
 
 
 @checks.add
@@ -457,7 +529,7 @@ def bad_input_is_named(context: Context) -> str:
 def failed_run_leaves_the_host_as_it_was(context: Context) -> str:
     """Kandinsky under another script fails: the request does, too, and everything is put back."""
     before = context.host.get("/kandinsky-probe/state")
-    body = request(context, script=False, alwayson_scripts=other_script(context, model=NOWHERE))
+    body = request(context, script=False, alwayson_scripts=other_script(model=NOWHERE))
     said = context.host.refused("/sdapi/v1/txt2img", body)
     require(NOWHERE in said, said)
     same(context.host.get("/kandinsky-probe/state"), before, "the host's state")
@@ -484,3 +556,19 @@ def settings_of_the_extension(context: Context) -> str:
     finally:
         context.host.post("/sdapi/v1/options", {"kandinsky_max_memory": 0})
     return "set"
+
+
+@checks.add
+def memory_after_unloading(context: Context) -> str:
+    """Loaded, used and unloaded again, the process is within 60 MB of where it was."""
+    context.host.post("/kandinsky/v1/unload")
+    before = context.host.get("/kandinsky-probe/memory")
+    context.host.generate(request(context, width=512, height=512))
+    used = context.host.get("/kandinsky-probe/memory")
+    context.host.post("/kandinsky/v1/unload")
+    after = context.host.get("/kandinsky-probe/memory")
+    said = ", ".join(f"{value / 1e6:.0f} MB" for value in (before, used, after))
+    require(after - before < 60e6, f"before, with the model, after: {said}")
+    # Since it is not unloaded at the beginning: what the first run of all has added for good.
+    first = (after - context.state["memory"]) / 1e6
+    return f"before, with the model, after: {said}; since the start {first:.0f} MB more"

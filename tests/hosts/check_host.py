@@ -198,6 +198,7 @@ def run_all(context: Context, only: list[str], *, page: bool) -> Iterator[Result
         shutil.copyfile(context.host.log, context.report / "host.log")
         raise HostError(started.said)
     context.state = context.host.get("/kandinsky-probe/state")
+    context.state["memory"] = context.host.get("/kandinsky-probe/memory")
     context.versions = context.host.get("/kandinsky-probe/versions")
     for check in api_checks.checks.all:
         if wanted(check.__name__):

@@ -64,6 +64,12 @@ class Browser:
         ).first.click()
         expect(box).to_have_value(name)
 
+    def open_panel(self, name: str, inside: str) -> None:
+        """Unless it is open already, with the control of that name in it."""
+        if not self.one(f"{ID}{inside}").is_visible():
+            self.one(f"{ID}{name} .label-wrap").click()
+        expect(self.one(f"{ID}{inside}")).to_be_visible()
+
     def fill_in(self, **numbers: float) -> None:
         self.one("#txt2img_prompt textarea").fill(PROMPT)
         given = {"width": SIZE, "height": SIZE, "steps": STEPS, "cfg_scale": 2, **numbers}
@@ -141,8 +147,10 @@ def script_shows_its_controls(browser: Browser) -> str:
         steps.scroll_into_view_if_needed()
         browser.screenshot(f"controls-{tab}")
     text = browser.one(f"{ID}status").inner_text()
-    same(text.strip(), "", "what the page says of the engine")
-    return "4 controls and a button in either tab; hidden before"
+    require("loaded" in text.lower(), f"the page says of the engine: {text!r}")
+    tooltip = browser.one(f"{ID}prior_steps").get_attribute("title") or ""
+    require("imagines" in tooltip, f"the tooltip is {tooltip!r}")
+    return "4 controls, a button and a status in either tab; hidden before"
 
 
 @checks.add
@@ -255,8 +263,65 @@ def pasting_restores_everything(browser: Browser) -> str:
     expect(browser.one("#txt2img_steps input[type=number]")).to_have_value("7")
     expect(browser.one("#txt2img_prompt textarea")).to_have_value(PROMPT)
     expect(browser.one(f"{ID}prior_steps")).to_be_visible()
+    # In the advanced panel, which was closed.
+    expect(browser.one(f"{ID}guidance_end")).to_be_visible()
     browser.screenshot("pasted")
     return "script, 5 controls, the host's own"
+
+
+@checks.add
+def sending_keeps_script_and_settings(browser: Browser) -> str:
+    """ "Send to img2img" and "Send to inpaint" take the script with all its controls along."""
+    there = "#script_img2img_kandinsky_"
+    browser.set_number("script_txt2img_kandinsky_prior_steps", STEPS)
+    browser.fill_in()
+    browser.generate()
+    given = {"prior_cfg_scale": "3", "guidance_end": "0.6", "mix_strength_2": "-0.5"}
+    browser.open_panel("mix", "mix_strength_2")
+    browser.open_panel("advanced", "guidance_end")
+    for name, value in given.items():
+        browser.set_number(f"script_txt2img_kandinsky_{name}", float(value))
+    Image.new("RGB", (40, 30), (0, 0, 255)).save(browser.context.place / "blue.png")
+    browser.one(f"{ID}mix_image_2 input[type=file]").set_input_files(
+        str(browser.context.place / "blue.png")
+    )
+    expect(browser.one(f"{ID}mix_image_2 img")).to_be_visible()
+    for button in ("img2img", "inpaint"):
+        browser.open_tab("img2img")
+        browser.choose_script("None", "img2img")
+        browser.open_tab("txt2img")
+        browser.one(f"#txt2img_send_to_{button}").click()
+        expect(browser.one("#tab_img2img #script_list input")).to_have_value("Kandinsky")
+        expect(browser.one(f"{there}prior_steps")).to_be_visible()
+        for name, value in {**given, "prior_steps": str(STEPS)}.items():
+            expect(browser.one(f"{there}{name} input[type=number]")).to_have_value(value)
+        browser.screenshot(f"sent-to-{button}")
+    expect(browser.one(f"{there}mix_image_2 img")).to_be_visible()
+    browser.open_tab("txt2img")
+    for name, usual in {"prior_cfg_scale": 4, "guidance_end": 1, "mix_strength_2": 0.5}.items():
+        browser.set_number(f"script_txt2img_kandinsky_{name}", usual)
+    browser.one(f"{ID}mix .label-wrap").click()
+    return "script, 4 controls and an image, to both"
+
+
+@checks.add
+def other_scripts_take_the_scripts_settings(browser: Browser) -> str:
+    """With "Kandinsky for other scripts" on and no script chosen, the image is the script's."""
+    browser.fill_in()
+    browser.set_number("script_txt2img_kandinsky_prior_steps", STEPS)
+    choose(browser, "precision", "fp32")
+    switch = "#script_txt2img_kandinsky_for_other_scripts_enabled"
+    browser.choose_script("None")
+    browser.one(f"{switch} .label-wrap").click()
+    browser.page.wait_for_timeout(500)
+    browser.screenshot("for-other-scripts")
+    browser.generate()
+    shown, text = browser.image(), browser.infotext()
+    browser.one(f"{switch} .label-wrap").click()
+    browser.choose_script("Kandinsky")
+    require("Kandinsky for other scripts: True" in text, f"the parameters are {text!r}")
+    require(np.array_equal(shown, base(browser.context).pixels), "it is another image")
+    return "equal"
 
 
 @checks.add
@@ -296,13 +361,17 @@ def upscale_button(browser: Browser) -> str:
 @checks.add
 def unload_button(browser: Browser) -> str:
     """The engine can be unloaded, and comes back with the next run."""
-    status = browser.one(f"{ID}status.prose, {ID}status .prose")
+    status = browser.one(f"{ID}status")
+    browser.fill_in()
+    browser.generate()
+    expect(status).to_contain_text("kandinsky-demo")
+    expect(status).to_contain_text("MB")
     browser.one(f"{ID}unload").click()
-    expect(status).to_have_text("Kandinsky is unloaded.")
+    expect(status).to_contain_text("Kandinsky is unloaded.")
     browser.one(f"{ID}unload").click()
-    expect(status).to_have_text("Kandinsky was not loaded.")
+    expect(status).to_contain_text("Kandinsky was not loaded.")
     base_again(browser)
-    return "unloaded, said so, generated again"
+    return "said what was loaded, unloaded, generated again"
 
 
 def base_again(browser: Browser) -> None:
@@ -326,6 +395,32 @@ def reload_twice(browser: Browser) -> str:
     listed = browser.context.host.get("/sdapi/v1/scripts")["txt2img"]
     same(listed.count("kandinsky"), 1, "entries")
     return "twice"
+
+
+@checks.add
+def russian_page(browser: Browser) -> str:
+    """With the host's language set to Russian, labels, tooltips and the status are Russian."""
+    context = browser.context
+    starts = context.host.printed().count("Startup time:")
+    for language, label in (("ru_RU", "Шаги приора"), ("None", "Prior inference steps")):
+        context.host.post("/sdapi/v1/options", {"localization": language})
+        browser.open_tab("Settings")
+        browser.one("#settings_restart_gradio").click()
+        starts += 1
+        context.host.wait_until_ready(120, starts=starts)
+        browser.open()
+        browser.choose_script("Kandinsky")
+        expect(browser.one(f"{ID}prior_steps")).to_contain_text(label)
+        if language == "None":
+            break
+        expect(browser.one(f"{ID}status")).to_contain_text("загружен")
+        tooltip = browser.one(f"{ID}prior_steps").get_attribute("title") or ""
+        require("воображает" in tooltip, f"the tooltip is {tooltip!r}")
+        browser.one(f"{ID}advanced .label-wrap").click()
+        browser.page.wait_for_timeout(500)
+        browser.one(f"{ID}guidance_rescale").scroll_into_view_if_needed()
+        browser.screenshot("russian")
+    return "labels, a tooltip, the status; and English again"
 
 
 @checks.add

@@ -9,6 +9,7 @@ the remarks.
 from __future__ import annotations
 
 import importlib
+import itertools
 import json
 import os
 import sys
@@ -35,6 +36,8 @@ def main() -> None:
     importlib.import_module("kandinsky_ext.engine").engine_folder = lambda: nowhere
     importlib.import_module("kandinsky_ext.host.tools").DEMO_FOLDER = nowhere
 
+    turns = itertools.count()
+
     def as_text(values):
         """An image as its size."""
         return json.dumps([getattr(value, "size", value) for value in values])
@@ -46,12 +49,27 @@ def main() -> None:
         try:
             processed = processing.generate(script, p, values)
         except Exception as error:
-            return None, as_text(values), f"{type(error).__name__}: {error}", ""
-        return processed.images[0], as_text(values), processed.comments, processed.infotexts[0]
+            return None, as_text(values), f"{type(error).__name__}: {error}", "", taken()
+        return (
+            processed.images[0],
+            as_text(values),
+            processed.comments,
+            processed.infotexts[0],
+            taken(),
+        )
+
+    def taken():
+        """What hosts write at the end of each run."""
+        return f"<p>Time taken: {next(turns)}</p>"
 
     def paste(text):
         _, values = infotext_utils.paste(script.infotext_fields, text)
-        return [gr.update() if value is None else gr.update(value=value) for value in values]
+        return [as_update(value) for value in values]
+
+    def as_update(value):
+        if value is None or isinstance(value, dict):
+            return value or gr.update()
+        return gr.update(value=value)
 
     with gr.Blocks(title="host page") as page:
         prompt = gr.Textbox(label="Prompt", elem_id="prompt")
@@ -67,7 +85,8 @@ def main() -> None:
         arrived = gr.Textbox(label="Arrived", elem_id="arrived")
         comments = gr.Textbox(label="Comments", elem_id="comments")
         infotext = gr.Textbox(label="Parameters", elem_id="infotext")
-        button.click(generate, [prompt, *inputs], [image, arrived, comments, infotext])
+        log = gr.HTML(elem_id="html_log_txt2img")
+        button.click(generate, [prompt, *inputs], [image, arrived, comments, infotext, log])
         pasted = [component for component, _ in script.infotext_fields]
         paste_button.click(paste, [infotext], pasted)
     page.launch(

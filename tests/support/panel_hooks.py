@@ -2,11 +2,13 @@
 
 
 class Hooks:
-    """The panel's hooks with the values of its widgets, as the host calls them."""
+    """The panel's hooks, as the host calls them, with the switch and, as a program may send them,
+    values of the controls.
+    """
 
     def __init__(self, twin, args):
         self.twin = twin
-        self.args = args
+        self.args = (args[0], list(args[1:]) or None)
 
     def setup(self, p):
         self.twin.setup(p, *self.args)

@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 KEYWORDS = ROOT / "bindings/kandinsky_engine/keywords.py"
 DOCUMENT = ROOT / "docs/options.md"
 API = ROOT / "docs/api.md"
-API_TABLE = "|---:|---|---|---|\n"
+API_TABLE = "|---:|---|---|---|---|\n"
 """What the lines of the document's last table follow."""
 
 TYPES = {
@@ -178,7 +178,7 @@ def values_of(control: Any) -> str:
         case "Slider":
             return f"{control.minimum:g} to {control.maximum:g}"
         case "Choice":
-            return "a name" if control.source else ", ".join(control.choices)
+            return "a name" if control.source else ", ".join(map(control.shown, control.choices))
         case "Switch":
             return "true, false"
         case "Image":
@@ -192,7 +192,8 @@ def api() -> str:
 
     text = API.read_text(encoding="utf-8").partition(API_TABLE)[0] + API_TABLE
     for place, row in enumerate(CONTROLS):
-        text += f"| {place} | {row.label} | {values_of(row)} | {json.dumps(row.default)} |\n"
+        default = json.dumps(row.shown(row.default))
+        text += f"| {place} | {row.field} | {row.label} | {values_of(row)} | {default} |\n"
     return text
 
 

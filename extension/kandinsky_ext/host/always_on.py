@@ -68,9 +68,11 @@ _active: list[_Active] = []
 """Empty, or the one that is in force."""
 
 
-def setup(p: Any, enabled: bool, values: Any) -> None:
+def setup(p: Any, enabled: bool, given: Any) -> None:
     """The host's hook before the chosen script runs. Called also for runs inside a run, which find
     Kandinsky there and change nothing.
+
+    given: None, or the values of the controls that a program has sent.
     """
     if _active and _active[0].run != shared.state.time_start:
         _end()
@@ -79,7 +81,7 @@ def setup(p: Any, enabled: bool, values: Any) -> None:
     job: RunJob | FailedJob
     settings = None
     try:
-        settings = controls.read(values)
+        settings = _settings(p) if given is None else controls.read_given(given)
         job = run.make_job(p, settings)
     except Exception as error:  # whatever it is, see FailedJob
         job = FailedJob(p, error)
@@ -87,6 +89,14 @@ def setup(p: Any, enabled: bool, values: Any) -> None:
     undo.enter_context(wishes.options_of(p))
     facade = undo.enter_context(backend.in_force(job))
     _active.append(_Active(p, facade, job, settings, undo))
+
+
+def _settings(p: Any) -> controls.Settings:
+    """Those of the script in the dropdown, whose values the host hands over whichever is chosen."""
+    for script in getattr(p.scripts, "scripts", ()):
+        if script.title() == controls.TITLE:
+            return controls.read(p.script_args[script.args_from : script.args_to])
+    return controls.read([])
 
 
 def before_process(p: Any) -> None:

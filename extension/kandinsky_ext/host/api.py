@@ -8,7 +8,7 @@ from typing import Any
 
 from modules import script_callbacks
 
-from kandinsky_ext import controls, engine, model_hash, models, ui
+from kandinsky_ext import controls, engine, model_hash, models, status, ui
 from kandinsky_ext.engine import OpenEngine, keeper
 from kandinsky_ext.host import answers, run, tools
 from kandinsky_ext.host.keeping import keeping
@@ -66,7 +66,7 @@ def state() -> dict[str, Any]:
     opened = keeper.opened()
     return {
         "loaded": None if opened is None else _told(opened),
-        "problem": ui.status_text(tools) or None,
+        "problem": status.problem(tools),
     }
 
 
@@ -82,10 +82,9 @@ def _open(settings: controls.Settings) -> None:
 
 
 def _told(opened: OpenEngine) -> dict[str, Any]:
-    folder, info = opened.key.model_dir, opened.engine.info
-    names = [model.name for model in models.find(tools.model_roots()) if model.folder == folder]
+    info = opened.engine.info
     return {
-        "model": names[0] if names else folder.name,
+        "model": status.model_name(opened, tools),
         "precision": info.precision,
         "device": info.device,
     }

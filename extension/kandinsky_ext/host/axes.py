@@ -9,7 +9,7 @@ from typing import Any
 from modules import script_callbacks, scripts
 
 from kandinsky_ext import engine, ui
-from kandinsky_ext.controls import ALWAYS_ON_TITLE, CONTROLS, TITLE, Settings
+from kandinsky_ext.controls import ALWAYS_ON_TITLE, BY_FIELD, CONTROLS, TITLE, Settings
 from kandinsky_ext.errors import UserError
 from kandinsky_ext.host import answers, backend, tools
 from kandinsky_ext.rows import Choice, Control, Image, Slider, Switch
@@ -47,8 +47,7 @@ def settings_of(p: Any, settings: Settings) -> Settings | None:
     changed = getattr(p, KEPT_AS, None)
     if changed is None:
         return None
-    rows = {control.field: control for control in CONTROLS}
-    checked = {field: rows[field].check(value) for field, value in changed.items()}
+    checked = {field: BY_FIELD[field].check(value) for field, value in changed.items()}
     return Settings(**{**vars(settings), **checked})
 
 
@@ -71,12 +70,10 @@ def _option(plot: Any, control: Control) -> Any:
 
     def check(values: Sequence[Any]) -> None:
         if not backend.is_on():
-            raise UserError(
-                f'X/Y/Z plot: "{control.label}" needs the panel "{ALWAYS_ON_TITLE}" switched on.'
-            )
+            raise UserError(f'X/Y/Z plot: "{control.label}" needs "{ALWAYS_ON_TITLE}" switched on.')
         for value in values:
-            control.check(value)
-            if choices is not None and value not in (offered := choices()):
+            known = str(control.shown(control.check(value)))
+            if choices is not None and known not in (offered := choices()):
                 raise UserError(f'"{control.label}" is {value!r}: expected {", ".join(offered)}')
 
     kind = type(control.default) if isinstance(control, Slider) else str
@@ -95,9 +92,7 @@ def _choices(control: Control) -> Callable[[], list[str]] | None:
         return lambda: ["False", "True"]
     if not isinstance(control, Choice):
         return None
-    if control.source:
-        return ui.sources(tools)[control.source]
-    return lambda: list(control.choices)
+    return lambda: ui.choices(control, tools)
 
 
 def _opens_engine(control: Control) -> bool:

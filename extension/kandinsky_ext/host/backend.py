@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from modules import devices, sd_models, sd_samplers, sd_vae, shared
 
-from kandinsky_ext.host import forge
+from kandinsky_ext.host import beside, forge
 from kandinsky_ext.host.facade import Facade, Job, Sampler
 
 try:
@@ -56,6 +56,7 @@ def in_force(job: Job) -> Iterator[Facade]:
         return
     facade = Facade(job)
     with ExitStack() as undo:
+        undo.enter_context(beside.making_room())
         _put_on(facade, undo)
         entry = _InForce(facade, run, undo)
         _stack.append(entry)

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
 from modules import script_callbacks, shared
 
+FOLDERS = "kandinsky_folders"
 MAX_MEMORY = "kandinsky_max_memory"
 IDLE_MINUTES = "kandinsky_idle_minutes"
+MOVE_HOSTS = "kandinsky_move_sd"
 KEEP = -1
 """Minutes that never end."""
 SECTION = ("kandinsky", "Kandinsky")
@@ -20,34 +24,81 @@ LONGEST_IDLE = 365 * 24 * 60
 """In minutes; a timer takes no endless time."""
 
 
+@dataclass(frozen=True)
+class Setting:
+    """A line of the settings page: what is set, and a sentence about it."""
+
+    key: str
+    default: Any
+    label: str
+    about: str
+    component: Any
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+
+SETTINGS = (
+    Setting(
+        FOLDERS,
+        "",
+        "More folders with Kandinsky models",
+        "Several are separated by commas. Each holds models, or is one; models/Kandinsky comes "
+        "first.",
+        gr.Textbox,
+    ),
+    Setting(
+        MAX_MEMORY,
+        0,
+        "Memory limit for Kandinsky in GB",
+        "Libraries included; 0: what is free. Below what the whole model needs, it is loaded one "
+        "stage at a time, or read layer by layer.",
+        gr.Number,
+        {"minimum": 0, "maximum": MOST},
+    ),
+    Setting(
+        IDLE_MINUTES,
+        KEEP,
+        "Minutes that Kandinsky stays loaded after a run",
+        "0: it is unloaded after each run; -1: it stays until it is unloaded.",
+        gr.Number,
+        {"minimum": KEEP},
+    ),
+    Setting(
+        MOVE_HOSTS,
+        False,
+        "Move the Stable Diffusion model to RAM while Kandinsky generates",
+        "For a GPU whose memory does not hold both. The way back takes some seconds after each "
+        "run.",
+        gr.Checkbox,
+    ),
+)
+
+
 def register() -> None:
     """Once after each time that the host has forgotten its callbacks."""
     script_callbacks.on_ui_settings(_add)
 
 
 def _add() -> None:
-    shared.opts.add_option(
-        MAX_MEMORY,
-        shared.OptionInfo(
-            0,
-            "Memory limit for Kandinsky in GB, libraries included; 0: what is free. Below what the "
-            "whole model needs, it is loaded one stage at a time, or read layer by layer",
-            gr.Number,
-            {"minimum": 0, "maximum": MOST},
+    for setting in SETTINGS:
+        info = shared.OptionInfo(
+            setting.default,
+            setting.label,
+            setting.component,
+            dict(setting.arguments),
             section=SECTION,
-        ),
-    )
-    shared.opts.add_option(
-        IDLE_MINUTES,
-        shared.OptionInfo(
-            KEEP,
-            "Minutes that Kandinsky stays loaded after a run; 0: unload it after each run; "
-            "-1: keep it until it is unloaded",
-            gr.Number,
-            {"minimum": KEEP},
-            section=SECTION,
-        ),
-    )
+        )
+        shared.opts.add_option(setting.key, info.html(f"<span class='info'>{setting.about}</span>"))
+
+
+def folders() -> list[Path]:
+    """More folders with models."""
+    words = str(getattr(shared.opts, FOLDERS, "") or "").split(",")
+    return [Path(word.strip()).expanduser() for word in words if word.strip()]
+
+
+def moves_hosts_model() -> bool:
+    """Whether the host's model is to make room during a run."""
+    return bool(getattr(shared.opts, MOVE_HOSTS, False))
 
 
 def idle_minutes() -> float:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
+import gc
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,6 +16,7 @@ from modules import (
     call_queue,
     devices,
     paths_internal,
+    scripts,
     sd_samplers,
     shared,
     ui_common,
@@ -21,6 +25,7 @@ from modules import (
 
 from kandinsky_ext import get
 from kandinsky_ext.engine_folder import ROOT
+from kandinsky_ext.host import options
 
 MODELS_FOLDER = "Kandinsky"
 DEMO_FOLDER = ROOT / "demo" / "model"
@@ -28,14 +33,16 @@ DEMO_FOLDER = ROOT / "demo" / "model"
 
 def model_roots() -> list[Path]:
     """The folders that may hold models, whether they are there or not, in the order in which they
-    count: --kandinsky-dir if given, <models>/Kandinsky, what other programs have downloaded
-    (SD.Next, kubin beside the host, huggingface_hub), and the shipped demo model's folder.
+    count: --kandinsky-dir if given, <models>/Kandinsky, those of the settings, what other programs
+    have downloaded (SD.Next, kubin beside the host, huggingface_hub), and the shipped demo model's
+    folder.
     """
     given = getattr(shared.cmd_opts, "kandinsky_dir", None)
     hosts = Path(paths_internal.models_path)
     return [
         *([Path(given)] if given else []),
         download_folder(),
+        *options.folders(),
         hosts / "Diffusers",
         hosts.absolute().parents[1] / "kubin" / "models",
         get.found.hub_cache(),
@@ -78,6 +85,23 @@ def refresh_button(component: Any, choices: Callable[[], list[str]], elem_id: st
     )
 
 
+def explain(component: Any, text: str) -> None:
+    """A tooltip, in the host's way, which translates it, too."""
+    if text:
+        getattr(component, "accordion", component).webui_tooltip = text
+
+
+def add_choosing(title: str, is_img2img: bool, elem_id: str) -> None:
+    """A button that nobody sees, for the page's script: it chooses the script of this title."""
+    runner = scripts.scripts_img2img if is_img2img else scripts.scripts_txt2img
+    dropdown = runner.inputs[0] if runner is not None else None
+    # The web API draws a script, too, without the page around it.
+    if dropdown is None or dropdown._id not in gr.context.Context.root_block.blocks:
+        return
+    button = gr.Button(value="Choose", visible=False, elem_id=elem_id)
+    button.click(fn=lambda: title, inputs=[], outputs=[dropdown], show_progress="hidden")
+
+
 @contextmanager
 def input_accordion(label: str, elem_id: str) -> Iterator[Any]:
     """The host's accordion that is switched on by opening it; gives its checkbox."""
@@ -110,5 +134,12 @@ def note(text: str) -> None:
 
 
 def free_memory() -> None:
-    """Collects garbage and empties the accelerator's cache."""
+    """Collects garbage, empties the accelerator's cache, and gives what C libraries have freed back
+    to the system, which glibc else keeps: as much as the weights of a small model.
+    """
+    gc.collect()
     devices.torch_gc()
+    if sys.platform == "linux":
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+        if trim is not None:
+            trim(0)

@@ -31,6 +31,9 @@ class HostWatcher:
             self._done += 1
             shared.total_tqdm.update()
 
+    def say(self, text: str) -> None:
+        shared.state.textinfo = text
+
     def stop_wanted(self) -> bool:
         # Not stopping_generation: that one means "after this image", and the host's own loop
         # obeys it.

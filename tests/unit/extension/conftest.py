@@ -132,7 +132,7 @@ def bare_host(tmp_path, monkeypatch, clean_modules):
         values = list(args or [component.value for component in components])
         params, pasted = host.infotext_utils.paste(script.infotext_fields, text)
         for (component, _), value in zip(script.infotext_fields, pasted, strict=True):
-            if value is not None:
+            if value is not None and component in components:
                 values[components.index(component)] = value
         return params, values
 
@@ -159,7 +159,7 @@ def host(bare_host, monkeypatch):
     bare_host.calls = bare_host.engine.Engine.calls
     bare_host.called = lambda name: [args for called, args in bare_host.calls if called == name]
     bare_host.settings = lambda **named: [
-        named.pop(row.field, row.default) for row in bare_host.ext("controls").CONTROLS
+        row.shown(named.pop(row.field, row.default)) for row in bare_host.ext("controls").CONTROLS
     ]
     bare_host.toy = make_model(bare_host.models / "Kandinsky" / "toy")
     return bare_host

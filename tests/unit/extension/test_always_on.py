@@ -34,7 +34,7 @@ def test_the_entry(host):
     with gr.Blocks() as page:
         components = host.twin.ui(False)
         host.script.ui(False)
-    assert [component.value for component in components] == [False, *host.settings()]
+    assert [component.value for component in components] == [False, None]
     ids = [block.elem_id for block in page.blocks.values() if block.elem_id]
     assert len(ids) == len(set(ids))
     assert host.calls == []
@@ -237,13 +237,48 @@ def test_a_reloaded_page_hooks_only_once(host):
     assert kind.close is close
 
 
-def test_pasting_switches_the_panel_and_fills_it(host, other):
+def test_pasting_switches_it_and_fills_the_scripts_controls(host, other):
     text = other(args=(True, *host.settings(prior_steps=7, guidance_end=0.5))).infotexts[0]
     params, values = host.paste(host.twin, text)
     assert "Script" not in params
     assert values[0] is True
-    assert values[1:] == host.settings(
-        prior_steps=7, guidance_end=0.5, model="toy", precision="fp32"
-    )
-    _, values = host.paste(host.twin, host.txt2img().infotexts[0], args=[True, *host.settings()])
+    _, values = host.paste(host.script, text)
+    assert values == host.settings(prior_steps=7, guidance_end=0.5, model="toy", precision="fp32")
+    _, values = host.paste(host.twin, host.txt2img().infotexts[0], args=[True, None])
     assert values[0] is False
+
+
+def page_of(host, values):
+    """A processing object as the page makes one: all scripts, and the values of their widgets."""
+    script = host.script
+    script.args_from, script.args_to = 3, 3 + len(values)
+    p = host.processing.StableDiffusionProcessingTxt2Img(
+        prompt="x", scripts=host.scripts.Runner([Hooks(host.twin, (True,))], [host.twin, script])
+    )
+    p.script_args = (0, True, None, *values, "another script's")
+    return p
+
+
+def test_on_the_page_the_settings_are_the_scripts_own(host):
+    p = page_of(host, host.settings(prior_steps=7, negative_image="prior"))
+    text = host.processing.generate(None, p).infotexts[0]
+    assert "Kandinsky prior steps: 7" in text
+    assert "Kandinsky negative image: prior" in text
+    assert host.called("encode_prompts")[0]["negative_image"] == "prior"
+
+
+def test_what_a_program_sends_beside_the_switch_counts_instead(host):
+    p = page_of(host, host.settings(prior_steps=7))
+    p.scripts.hooks[0].args = (True, {"prior_steps": 9, "precision": "Automatic"})
+    assert "Kandinsky prior steps: 9" in host.processing.generate(None, p).infotexts[0]
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [(25, "is 25: expected a list or an object"), ({"steps": 1}, "no control 'steps'")],
+)
+def test_what_is_no_controls_values_is_refused_by_name(host, given, words):
+    p = page_of(host, host.settings())
+    p.scripts.hooks[0].args = (True, given)
+    with pytest.raises(host.ext("errors").UserError, match=words):
+        host.processing.generate(None, p)

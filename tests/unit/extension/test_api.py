@@ -62,7 +62,7 @@ def asked(host, script=True, settings=None, **fields):
     args = host.settings(**(settings or {}))
     if script:
         return {"script_name": "kandinsky", "script_args": args, **fields}
-    return {"alwayson_scripts": {"Kandinsky for other scripts": {"args": [True, *args]}}, **fields}
+    return {"alwayson_scripts": {"Kandinsky for other scripts": {"args": [True, args]}}, **fields}
 
 
 @pytest.mark.parametrize("script", [True, False])
@@ -78,13 +78,13 @@ MISTAKES = {
     "a number too large": ({"prior_steps": 2000}, {}, '"Prior inference steps" is 2000'),
     "a number too small": ({"prior_cfg_scale": 0}, {}, '"Prior CFG scale" is 0'),
     "no number": ({"prior_steps": None}, {}, '"Prior inference steps" is None'),
-    "a strength": ({"mix_strength_2": 2.5}, {}, '"Interpolate Image 2 strength" is 2.5'),
+    "a strength": ({"mix_strength_2": 2.5}, {}, '"Strength of image 2" is 2.5'),
     "no such word": ({"mix_method": "mean"}, {}, "\"Mixing method\" is 'mean'"),
     "no such model": ({"model": "gone"}, {}, 'no Kandinsky model "gone"'),
     "no such sampler": ({"sampler": "Restart"}, {}, "\"Kandinsky sampler\" is 'Restart'"),
-    "a mix of nothing": ({"mix": True}, {}, '"Extra image (image 2)"'),
-    "no image": ({"mix": True, "mix_image_2": "xx"}, {}, '"Extra image (image 2)" is no image'),
-    "a cut image": ({"mix": True, "mix_image_2": CUT}, {}, '"Extra image (image 2)" is no image'),
+    "a mix of nothing": ({"mix": True}, {}, '"Image 2"'),
+    "no image": ({"mix": True, "mix_image_2": "xx"}, {}, '"Image 2" is no image'),
+    "a cut image": ({"mix": True, "mix_image_2": CUT}, {}, '"Image 2" is no image'),
     "a negative width": ({}, {"width": -64}, "Width: -64, expected 8 or more"),
     "a negative height": ({}, {"height": -64}, "Height: -64, expected 8 or more"),
     "no steps": ({}, {"steps": 0}, "Steps: 0, expected 1 or more"),
@@ -177,7 +177,7 @@ def test_load_state_and_unload(host, client):
     ("body", "reason"),
     [
         ({"model": "../toy"}, 'no Kandinsky model "../toy"'),
-        ({"precision": "fp64"}, "\"Kandinsky precision\" is 'fp64'"),
+        ({"precision": "fp64"}, "\"Precision\" is 'fp64'"),
         ({"precision": "fp16"}, "fp16 is not possible on a CPU"),
     ],
 )

@@ -16,10 +16,10 @@ RED, BLUE = (Image.new("RGB", (128, 128), colour) for colour in ("red", "blue"))
 OTHERS = {
     "prior_steps": ("10", "11"),
     "prior_cfg_scale": ("2", "3.5"),
-    "negative_image": ("prior", "zero"),
+    "negative_image": ("Text and image", "zero"),
     "precision": ("bf16", "fp32"),
     "model": ("toy-2", "toy"),
-    "sampler": ("Heun", "Use the host's"),
+    "sampler": ("Heun", "Use same sampler"),
     "scheduler": ("Karras", "Beta"),
     "mix_strength_1": ("-0.5", "1"),
     "mix_strength_2": ("0.2", "2"),
@@ -158,10 +158,14 @@ def test_a_cell_that_fails_is_not_the_next_ones(host, plot):
     ("field", "text", "reason"),
     [
         ("prior_steps", "1", '"Prior inference steps" is 1: expected 2 to 1000'),
-        ("mix_strength_1", "7", '"Interpolate Image 1 strength" is 7'),
-        ("sampler", "Restart", "\"Kandinsky sampler\" is 'Restart': expected Use the host's, DDIM"),
+        ("mix_strength_1", "7", '"Strength of the prompt or image 1" is 7'),
+        (
+            "sampler",
+            "Restart",
+            "\"Kandinsky sampler\" is 'Restart': expected Use same sampler, DDIM",
+        ),
         ("model", "gone", "\"Kandinsky model\" is 'gone': expected Automatic, toy"),
-        ("negative_image", "one", "expected zero, prior"),
+        ("negative_image", "one", "expected Text only, Text and image"),
     ],
 )
 def test_values_are_checked_before_the_first_cell(host, plot, field, text, reason):
@@ -171,7 +175,7 @@ def test_values_are_checked_before_the_first_cell(host, plot, field, text, reaso
 
 
 def test_an_axis_of_ours_without_the_panel_is_refused(host, plot):
-    with pytest.raises(host.ext("errors").UserError, match='needs the panel "Kandinsky for other'):
+    with pytest.raises(host.ext("errors").UserError, match='needs "Kandinsky for other'):
         plot(axis(host, "prior_steps"), ["10"], panel=False)
 
 

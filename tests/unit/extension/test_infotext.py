@@ -119,11 +119,47 @@ def test_what_is_not_in_an_image_of_ours_is_pasted_as_its_default(host):
     assert values == expected
 
 
-def test_the_send_to_buttons_know_every_plain_key(host):
+def test_the_send_to_buttons_carry_every_control(host):
+    """The host carries the values of fields with these plain keys from tab to tab, in order."""
+    for script in (host.script, host.img2img_script):
+        with gr.Blocks():
+            components = script.ui(script.is_img2img)
+        carried = [
+            component
+            for component, key in script.infotext_fields
+            if key in script.paste_field_names
+        ]
+        assert carried == components
+    assert host.script.paste_field_names == host.img2img_script.paste_field_names
+
+
+@pytest.mark.parametrize(
+    ("settings", "opened"),
+    [({}, False), ({"mix_strength_2": 1.0}, False), ({"guidance_end": 0.5}, True)],
+)
+def test_pasting_opens_the_panel_that_holds_something(host, settings, opened):
+    text = host.txt2img(args=host.settings(**settings)).infotexts[0]
     draw(host)
-    plain = [key for _, key in host.script.infotext_fields if isinstance(key, str)]
-    assert host.script.paste_field_names == plain
-    assert len(plain) == 4
+    params = host.infotext_utils.parse_generation_parameters(text)
+    (update,) = [
+        key(params)
+        for component, key in host.script.infotext_fields
+        if type(component).__name__ == "Accordion"
+    ]
+    assert (update is not None and update["open"]) is opened
+
+
+OLD = (
+    "x\nSteps: 4, Seed: 1, Script: Kandinsky, Kandinsky precision: auto, "
+    "Kandinsky negative image: prior, Kandinsky inpaint: blend, Kandinsky sampler: Use the host's"
+)
+
+
+def test_an_infotext_with_the_engines_words_is_pasted_in_the_pages(host):
+    _, values = host.paste(host.script, OLD)
+    shown = dict(zip((row.field for row in host.ext("controls").CONTROLS), values, strict=True))
+    assert (shown["precision"], shown["negative_image"]) == ("Automatic", "Text and image")
+    assert (shown["inpaint_method"], shown["sampler"]) == ("The model itself", "Use same sampler")
 
 
 def test_a_pasted_model_that_is_not_here_is_said(host):

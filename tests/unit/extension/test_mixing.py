@@ -116,7 +116,7 @@ def test_images_as_arrays(host):
 
 @pytest.mark.parametrize("given", ["no base64!", "aGVsbG8=", 7, [["x"]]])
 def test_what_is_no_image_is_said(host, given):
-    with pytest.raises(host.ext("errors").UserError, match=r'"Extra image .*" is no image'):
+    with pytest.raises(host.ext("errors").UserError, match=r'"Image 2" is no image'):
         host.txt2img(args=mixed(host, mix_image_2=given))
     assert host.called("encode_prompts") == []
 

@@ -98,7 +98,7 @@ def test_our_own_controls_win(host):
 
 @pytest.mark.parametrize("field", ["sampler", "scheduler"])
 def test_an_unknown_name_in_our_own_controls_lists_the_known_ones(host, field):
-    with pytest.raises(host.ext("errors").UserError, match="'ddpmm': expected Use the host's, "):
+    with pytest.raises(host.ext("errors").UserError, match="'ddpmm': expected Use same s"):
         host.txt2img(args=host.settings(**{field: "ddpmm"}))
 
 

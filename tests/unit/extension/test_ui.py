@@ -34,12 +34,16 @@ ROWS = {
 
 
 @pytest.mark.parametrize("kind", ROWS)
-@pytest.mark.parametrize("panel", ["main", "advanced", "mixing"])
-def test_a_row_of_any_kind_is_drawn_on_any_panel(host, monkeypatch, kind, panel):
+@pytest.mark.parametrize("group", range(7))
+def test_a_row_of_any_kind_is_drawn_in_any_group(host, monkeypatch, kind, group):
     rows, table = host.ext("rows"), host.ext("controls").CONTROLS
     assert set(ROWS) == {kind.__name__ for kind in rows.Control.__subclasses__()}
-    assert {"main", "advanced", "mixing"} == set(typing.get_args(rows.Panel))
-    row = getattr(rows, kind)(field="new", label="New", infotext="N", panel=panel, **ROWS[kind])
+    groups = host.ext("controls").GROUPS
+    assert len(groups) == 7
+    assert {group.panel for group in groups} == set(typing.get_args(rows.Panel))
+    row = getattr(rows, kind)(
+        field="new", label="New", infotext="N", group=groups[group], **ROWS[kind]
+    )
     for module in ("controls", "infotext", "ui"):
         monkeypatch.setattr(host.ext(module), "CONTROLS", (*table, row))
     _, components = draw(host)
@@ -50,7 +54,12 @@ def test_a_row_of_any_kind_is_drawn_on_any_panel(host, monkeypatch, kind, panel)
 def test_a_row_is_all_that_an_option_needs(host, monkeypatch):
     rows, table = host.ext("rows"), host.ext("controls").CONTROLS
     row = rows.Slider(
-        field="new", option="variation_strength", label="New", infotext="N", **ROWS["Slider"]
+        field="new",
+        option="variation_strength",
+        label="New",
+        infotext="N",
+        group=host.ext("controls").PRIOR,
+        **ROWS["Slider"],
     )
     for module in ("controls", "infotext", "ui"):
         monkeypatch.setattr(host.ext(module), "CONTROLS", (*table, row))
@@ -71,12 +80,12 @@ def test_ids_and_labels_are_unique(host):
 def test_the_engines_names_are_offered_beside_the_hosts_own(host):
     _, components = draw(host)
     words = {component.label: getattr(component, "choices", None) for component in components}
-    for label, names in (
-        ("Kandinsky sampler", host.engine.SAMPLERS),
-        ("Kandinsky schedule type", host.engine.SCHEDULERS),
+    for label, own, names in (
+        ("Kandinsky sampler", "Use same sampler", host.engine.SAMPLERS),
+        ("Kandinsky schedule type", "Use same scheduler", host.engine.SCHEDULERS),
     ):
         choices = [c[0] if isinstance(c, tuple) else c for c in words[label]]
-        assert choices == ["Use the host's", *names]
+        assert choices == [own, *names]
 
 
 def test_both_tabs_are_drawn_with_ids_of_their_own(host):
@@ -101,6 +110,48 @@ def clicked(page, ending):
     )
 
 
+def status_line(host):
+    page, _ = draw(host)
+    return find(page, "kandinsky_status").value
+
+
+def test_the_status_line_says_what_is_loaded_and_why(host):
+    assert "<b>Not loaded</b>" in status_line(host)
+    host.txt2img()
+    line = status_line(host)
+    for words in ("<b>toy</b>", "<span>CPU</span>", "<span>fp32</span>", "543 MB", "fp32: a fake."):
+        assert words in line
+    host.ext("engine").keeper.unload()
+    assert "<b>Not loaded</b>" in status_line(host)
+
+
+def test_the_status_line_escapes_what_is_in_names(host):
+    host.toy.rename(host.toy.with_name("a <b> & c"))
+    host.txt2img()
+    assert "<b>a &lt;b&gt; &amp; c</b>" in status_line(host)
+
+
+def test_a_button_of_the_pages_script_chooses_ours(host):
+    with gr.Blocks() as page:
+        dropdown = gr.Dropdown(["None", "Kandinsky"])
+        host.scripts.scripts_txt2img = host.scripts.Runner()
+        host.scripts.scripts_txt2img.inputs = [dropdown]
+        host.script.ui(False)
+    assert clicked(page, "_choose")() == "Kandinsky"
+    assert not find(page, "_choose").visible
+    # As the web API draws it: the dropdown is on another page.
+    other, _ = draw(host)
+    assert not any((block.elem_id or "").endswith("_choose") for block in other.blocks.values())
+
+
+def test_every_control_but_images_has_a_tooltip(host):
+    _, components = draw(host)
+    for row, component in zip(host.ext("controls").CONTROLS, components, strict=True):
+        shows = getattr(component, "accordion", component)
+        assert getattr(shows, "webui_tooltip", "") == row.info
+        assert row.info or type(row).__name__ == "Image"
+
+
 def test_refresh_finds_a_new_model(host):
     page, components = draw(host)
     assert list(components[2].choices) in (
@@ -116,7 +167,7 @@ def test_refresh_finds_a_new_model(host):
 def test_unload_closes_the_engine_under_the_hosts_lock(host, monkeypatch):
     page, _ = draw(host)
     unload = clicked(page, "_unload")
-    assert unload() == "Kandinsky was not loaded."
+    assert "Kandinsky was not loaded." in unload()
     host.txt2img()
     locked = []
     monkeypatch.setattr(
@@ -126,7 +177,7 @@ def test_unload_closes_the_engine_under_the_hosts_lock(host, monkeypatch):
     )
     collected = []
     monkeypatch.setattr(host.devices, "torch_gc", lambda: collected.append(True))
-    assert unload() == "Kandinsky is unloaded."
+    assert "Kandinsky is unloaded." in unload()
     assert locked == [True]
     assert collected == [True]
     host.txt2img()

@@ -1,13 +1,16 @@
 """Put into the host beside the extension: tells the checks what the host's modules are like inside.
 
 GET  /kandinsky-probe/state    what a run replaces, and the options
+GET  /kandinsky-probe/memory   what the process holds, in bytes
 POST /kandinsky-probe/objects  for each dotted name: whether it is there, and its signature
 """
 
 import importlib
 import inspect
 import platform
+import resource
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 from fastapi import Body
@@ -36,6 +39,11 @@ def state() -> dict[str, Any]:
         "dtypes": [str(getattr(devices, name, None)) for name in ("dtype", "dtype_vae")],
         "options": {key: repr(value) for key, value in shared.opts.data.items()},
     }
+
+
+def memory() -> int:
+    """Resident."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
 
 
 def versions() -> dict[str, str]:
@@ -81,6 +89,7 @@ def objects(names: list[str] = Body(...)) -> dict[str, Any]:  # noqa: B008  fast
 
 def _add_routes(_demo: Any, app: Any) -> None:
     app.add_api_route("/kandinsky-probe/state", state, methods=["GET"])
+    app.add_api_route("/kandinsky-probe/memory", memory, methods=["GET"])
     app.add_api_route("/kandinsky-probe/versions", versions, methods=["GET"])
     app.add_api_route("/kandinsky-probe/objects", objects, methods=["POST"])
 

@@ -67,6 +67,12 @@ class Info:
 
 
 @dataclass(frozen=True)
+class MemoryPlan:
+    peak: int = 543_000_000
+    text: str = "everything stays loaded"
+
+
+@dataclass(frozen=True)
 class Folder:
     native_size: int
 
@@ -387,6 +393,9 @@ class Engine:
         latents = np.zeros((batch, 4, lh, lw), dtype=np.float32)
         latents[:, :3] = np.moveaxis(blocks, -1, 1) / 255
         return latents
+
+    def plan_memory(self, width, height, batch_size=1):
+        return MemoryPlan()
 
     def latent_size(self, width, height):
         multiple, factor = self.info.size_multiple, self.info.latent_factor

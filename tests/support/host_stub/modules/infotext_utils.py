@@ -69,7 +69,7 @@ def paste(fields, text):
     values = []
     for component, key in fields:
         value = key(params) if callable(key) else params.get(key)
-        if value is not None:
+        if value is not None and not isinstance(value, dict):
             kind = type(component.value)
             value = float(value) if kind is int else kind(value)
         values.append(value)

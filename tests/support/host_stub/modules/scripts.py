@@ -12,6 +12,7 @@ AlwaysVisible = object()
 swallowed = []
 ScriptClassData = namedtuple("ScriptClassData", ["script_class", "path", "basedir", "module"])
 scripts_data = []
+scripts_txt2img = scripts_img2img = None
 
 
 class Script:
@@ -37,10 +38,15 @@ class MaskBlendArgs:
 
 
 class Runner:
-    """Calls the hooks of always-on scripts: an object with any of the hooks' names as methods."""
+    """Calls the hooks of always-on scripts: an object with any of the hooks' names as methods.
 
-    def __init__(self, hooks=()):
+    scripts: all that the page has, whose arguments the processing object holds.
+    """
+
+    def __init__(self, hooks=(), scripts=()):
         self.hooks = list(hooks)
+        self.scripts = list(scripts)
+        self.inputs = [None]
 
     def call(self, name, p, *args):
         for hook in self.hooks:

@@ -23,6 +23,14 @@ def unload_model_weights(sd_model=None, info=None):
     return sd_model
 
 
+def send_model_to_cpu(m):
+    m.place = "cpu"
+
+
+def send_model_to_device(m):
+    m.place = "device"
+
+
 def apply_token_merging(sd_model, token_merging_ratio):
     if sd_model is not None:
         sd_model.applied_token_merged_ratio = token_merging_ratio

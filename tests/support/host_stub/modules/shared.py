@@ -13,6 +13,11 @@ class OptionInfo:
         self.component_args = component_args
         self.section = section
         self.infotext = None
+        self.comment_after = ""
+
+    def html(self, html):
+        self.comment_after += html
+        return self
 
 
 class Options:

@@ -1,0 +1,38 @@
+"""The host's own model while ours works."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from modules import sd_models
+
+from kandinsky_ext.host import forge, options
+
+MANAGERS = ("backend.memory_management", "ldm_patched.modules.model_management")
+"""Where hosts that move models by themselves, when they need them, keep what they have loaded."""
+
+
+@contextmanager
+def making_room() -> Iterator[None]:
+    """Within, the host's model is in RAM, if the settings want it so. Nothing where there is none.
+
+    To be entered before the facade stands in its place.
+    """
+    model = sd_models.model_data.sd_model
+    if not options.moves_hosts_model() or model is None:
+        yield
+        return
+    if forge.is_host():
+        # It comes back when the host runs it.
+        for manager in (sys.modules[name] for name in MANAGERS if name in sys.modules):
+            manager.unload_all_models()
+        yield
+        return
+    # By name: the hosts above do without.
+    getattr(sd_models, "send_model_to_cpu")(model)  # noqa: B009
+    try:
+        yield
+    finally:
+        getattr(sd_models, "send_model_to_device")(model)  # noqa: B009

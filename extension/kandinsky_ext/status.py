@@ -1,0 +1,86 @@
+"""What the page says of the engine: what is loaded, and what stands in the way."""
+
+from __future__ import annotations
+
+import html
+from pathlib import Path
+from typing import Protocol
+
+from kandinsky_ext import engine, models
+from kandinsky_ext.engine import OpenEngine, keeper
+
+
+class HostTools(Protocol):
+    """What this needs from the host."""
+
+    def model_roots(self) -> list[Path]:
+        """The folders that hold models."""
+
+    def is_demo(self, folder: Path) -> bool:
+        """Whether this is the shipped demo model."""
+
+
+def problem(tools: HostTools) -> str | None:
+    """What stands in the way of an image, and what to do."""
+    found = engine.problem()
+    if found is not None:
+        return found
+    roots = tools.model_roots()
+    if not models.find(roots):
+        places = ", ".join(str(root) for root in roots)
+        return f"There is no Kandinsky model. Looked in: {places}. Get models, below, brings one."
+    return None
+
+
+def demo_stands_in(tools: HostTools) -> models.Model | None:
+    """The demo model, where "Automatic" finds no other."""
+    first = next(iter(models.find(tools.model_roots())), None)
+    return first if first is not None and tools.is_demo(first.folder) else None
+
+
+def model_name(opened: OpenEngine, tools: HostTools) -> str:
+    """What the page calls the model that is open."""
+    folder = opened.key.model_dir
+    names = [model.name for model in models.find(tools.model_roots()) if model.folder == folder]
+    return names[0] if names else folder.name
+
+
+def line(tools: HostTools, *said: str) -> str:
+    """The status line. said: what has just happened.
+
+    What the page can translate is an element of its own.
+    """
+    wrong = problem(tools)
+    if wrong is not None:
+        return _line("wrong", [f"<b>{html.escape(wrong)}</b>"], [*said])
+    opened = keeper.opened()
+    if opened is None:
+        return _line("off", ["<b>Not loaded</b>"], [*said, "The next image loads the model first."])
+    info = opened.engine.info
+    facts = [
+        f"<b>{html.escape(model_name(opened, tools))}</b>",
+        "<span>loaded</span>",
+        f"<span>{html.escape(info.device.upper())}</span>",
+        f"<span>{html.escape(info.precision)}</span>",
+    ]
+    memory = opened.memory()
+    if memory is not None:
+        facts.append(
+            f'<span title="{html.escape(memory.text)}"><span>memory:</span> '
+            f"{size(memory.peak)}</span>"
+        )
+    return _line("on", facts, [*said, f"{info.precision}: {info.reason}."])
+
+
+def size(count: int) -> str:
+    """Bytes, for people."""
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
+
+
+def _line(state: str, facts: list[str], remarks: list[str]) -> str:
+    below = "".join(f"<span>{html.escape(remark)}</span>" for remark in remarks if remark)
+    return (
+        f'<div class="kandinsky-status kandinsky-{state}">'
+        f'<p class="kandinsky-facts">{"".join(facts)}</p>'
+        f'<p class="kandinsky-remarks">{below}</p></div>'
+    )

@@ -1,0 +1,40 @@
+"""Stands for extensions that improve each finished image by a run of their own."""
+
+from typing import Any
+
+import gradio as gr
+from modules import processing, scripts
+
+
+class ProbeDetailer(scripts.Script):
+    """Its argument: fields of the run inside the run; nothing for none."""
+
+    def title(self) -> str:
+        return "Probe detailer"
+
+    def show(self, is_img2img: bool) -> Any:
+        return scripts.AlwaysVisible
+
+    def ui(self, is_img2img: bool) -> list[Any]:
+        return [gr.JSON(value=None, visible=False, label="Fields of the inner run")]
+
+    def postprocess_image(self, p: Any, pp: Any, fields: Any, *_: Any) -> None:
+        if not fields or getattr(p, "is_inner", False):
+            return
+        inner = processing.StableDiffusionProcessingImg2Img(
+            init_images=[pp.image],
+            outpath_samples=p.outpath_samples,
+            outpath_grids=p.outpath_grids,
+            sampler_name=p.sampler_name,
+            scheduler=getattr(p, "scheduler", None),
+            steps=p.steps,
+            cfg_scale=p.cfg_scale,
+            width=p.width,
+            height=p.height,
+            do_not_save_samples=True,
+            do_not_save_grid=True,
+            **fields,
+        )
+        inner.is_inner = True
+        pp.image = processing.process_images(inner).images[0]
+        inner.close()

@@ -1,0 +1,69 @@
+"""The host's own model makes room for ours, where the settings want it."""
+
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+
+@pytest.fixture
+def loaded(host):
+    """The host's model, on the device."""
+    model = SimpleNamespace(place="device")
+    host.sd_models.model_data.sd_model = model
+    return model
+
+
+def places_during(host, model):
+    """Where it was while Kandinsky worked."""
+    seen = []
+    denoise = host.engine.Engine.denoise
+
+    def during(self, *args, **kwargs):
+        seen.append(model.place)
+        return denoise(self, *args, **kwargs)
+
+    host.engine.Engine.denoise = during
+    try:
+        host.txt2img(n_iter=2)
+    finally:
+        host.engine.Engine.denoise = denoise
+    return seen
+
+
+def test_it_is_in_ram_during_a_run_and_back_afterwards(host, loaded):
+    host.shared.opts.kandinsky_move_sd = True
+    assert places_during(host, loaded) == ["cpu", "cpu"]
+    assert loaded.place == "device"
+    assert host.sd_models.model_data.sd_model is loaded
+
+
+def test_it_is_back_after_a_run_that_failed(host, loaded, monkeypatch):
+    host.shared.opts.kandinsky_move_sd = True
+
+    def fail(*_args, **_kwargs):
+        raise ValueError("no")
+
+    monkeypatch.setattr(host.engine.Engine, "denoise", fail)
+    with pytest.raises(ValueError, match="no"):
+        host.txt2img()
+    assert loaded.place == "device"
+
+
+def test_it_stays_where_it_is_unless_wanted(host, loaded):
+    assert places_during(host, loaded) == ["device", "device"]
+
+
+def test_where_there_is_none_nothing_happens(host):
+    host.shared.opts.kandinsky_move_sd = True
+    assert len(host.txt2img().images) == 1
+
+
+def test_a_host_that_moves_models_itself_is_asked_to(forge, loaded, monkeypatch):
+    asked = []
+    manager = SimpleNamespace(unload_all_models=lambda: asked.append(True))
+    monkeypatch.setitem(sys.modules, "backend.memory_management", manager)
+    forge.shared.opts.kandinsky_move_sd = True
+    loaded.get_prompt_lengths_on_ui = None
+    assert places_during(forge, loaded) == ["device", "device"]
+    assert asked == [True]
