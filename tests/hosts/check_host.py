@@ -32,6 +32,7 @@ sys.path[:0] = [str(HERE), str(ROOT / "tests"), str(ROOT / "extension")]
 
 import api_checks  # noqa: E402  after the path
 import page_checks  # noqa: E402
+import readme_images  # noqa: E402
 from checklist import Checks, Context, Result, require, run_check  # noqa: E402
 from host import OURS, Host, HostError  # noqa: E402
 from support import built  # noqa: E402
@@ -78,6 +79,12 @@ def arguments_of(words: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument(
         "--only", metavar="NAME", nargs="+", default=[], help="these checks; --list tells them"
+    )
+    parser.add_argument(
+        "--readme-images",
+        metavar="FOLDER",
+        type=Path,
+        help="instead of checking, make the README's images of the page there",
     )
     parser.add_argument("--no-page", action="store_true", help="leave the browser out")
     parser.add_argument(
@@ -221,6 +228,13 @@ def run_all(context: Context, only: list[str], *, page: bool) -> Iterator[Result
         yield run_check(disabled_extension_is_not_there, context)
 
 
+def make_readme_images(context: Context, folder: Path) -> None:
+    context.host.start(context.boot_timeout)
+    with page_checks.browser_on(context) as browser:
+        browser.open()
+        readme_images.make(browser, folder)
+
+
 def write_report(context: Context, results: list[Result], title: str) -> None:
     counts = {
         outcome: sum(result.outcome == outcome for result in results)
@@ -289,6 +303,9 @@ def main(words: list[str] | None = None) -> int:
             boot_timeout=given.boot_timeout,
         )
         try:
+            if given.readme_images:
+                make_readme_images(context, given.readme_images)
+                return 0
             for result in run_all(context, given.only, page=not given.no_page):
                 results.append(result)
                 said = " ".join(result.said.split())[:300]
@@ -300,7 +317,8 @@ def main(words: list[str] | None = None) -> int:
             return NOT_STARTED
         finally:
             host.stop()
-            write_report(context, results, title)
+            if not given.readme_images:
+                write_report(context, results, title)
     print(f"report: {report / 'report.md'}")
     return int(any(result.outcome == "failed" for result in results))
 

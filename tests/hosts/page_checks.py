@@ -6,7 +6,7 @@ import io
 import re
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 import httpx
@@ -77,15 +77,21 @@ class Browser:
             self.set_number(f"txt2img_{name}", value)
         self.one("#txt2img_seed input").fill("1")
 
-    def idle(self, timeout: float = 120_000) -> None:
+    def whole_run(self, button: Locator, tab: str = "txt2img") -> None:
+        """Presses the button, and waits for the beginning and the end of what it starts."""
+        button.click()
+        # A short run on a busy machine may have come and gone.
+        with suppress(AssertionError):
+            expect(self.one(f"#{tab}_interrupt")).to_be_visible(timeout=10_000)
+        self.idle(tab)
+
+    def idle(self, tab: str = "txt2img") -> None:
         """Waits for the end of a run."""
         for button in ("interrupt", "interrupting"):
-            expect(self.one(f"#txt2img_{button}")).to_be_hidden(timeout=timeout)
+            expect(self.one(f"#{tab}_{button}")).to_be_hidden(timeout=120_000)
 
-    def generate(self) -> None:
-        self.one("#txt2img_generate").click()
-        self.page.wait_for_timeout(500)
-        self.idle()
+    def generate(self, tab: str = "txt2img") -> None:
+        self.whole_run(self.one(f"#{tab}_generate"), tab)
 
     def image(self) -> np.ndarray:
         """The image that the gallery shows."""
@@ -349,9 +355,7 @@ def upscale_button(browser: Browser) -> str:
     browser.set_number("script_txt2img_kandinsky_prior_steps", STEPS)
     browser.fill_in()
     browser.generate()
-    button.click()
-    browser.page.wait_for_timeout(500)
-    browser.idle()
+    browser.whole_run(button)
     made = browser.image()
     browser.screenshot("upscaled")
     same(made.shape, (2 * SIZE, 2 * SIZE, 3), "the size")

@@ -109,7 +109,7 @@ def stand_in(folder: Path) -> Iterator[tuple[str, list[str]]]:
         for node in ast.parse(path.read_text("utf-8")).body:
             if isinstance(node, ast.FunctionDef) and node.name[0] != "_":
                 yield f"{module}.{node.name}", _parameter_names(node)
-            elif isinstance(node, ast.ClassDef):
+            elif isinstance(node, ast.ClassDef) and node.name[0] != "_":
                 yield f"{module}.{node.name}", []
                 for item in node.body:
                     if isinstance(item, ast.FunctionDef) and item.name[0] != "_":

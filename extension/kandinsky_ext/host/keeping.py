@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 from typing import Any
 
@@ -71,6 +72,7 @@ def hook_unload() -> None:
     if unload is None or hasattr(unload, _MARK):
         return
 
+    @functools.wraps(unload)
     def unload_both(*args: Any, **kwargs: Any) -> Any:
         result = unload(*args, **kwargs)
         # The host takes no lock for this, and some call it under the lock.

@@ -29,7 +29,7 @@ def encode_pil_to_base64(image):
     return base64.b64encode(file.getvalue()).decode()
 
 
-class Hooks:
+class _Hooks:
     """The hooks of an always-on script with its arguments."""
 
     def __init__(self, script, args):
@@ -58,18 +58,18 @@ class Api:
             try:
                 return await call_next(request)
             except Exception as error:
-                return self.answer(error)
+                return self._answer(error)
 
         @app.exception_handler(HTTPException)
         async def answer_http(_request, error):
-            return self.answer(error)
+            return self._answer(error)
 
         self.add_api_route("/sdapi/v1/txt2img", self.text2imgapi, methods=["POST"])
         self.add_api_route("/sdapi/v1/img2img", self.img2imgapi, methods=["POST"])
         self.add_api_route("/sdapi/v1/progress", self.progressapi, methods=["GET"])
         self.add_api_route("/sdapi/v1/unload-checkpoint", self.unloadapi, methods=["POST"])
 
-    def answer(self, error):
+    def _answer(self, error):
         if not isinstance(error, HTTPException):
             traceback.print_exception(error)
         detail, status = getattr(error, "detail", ""), getattr(error, "status_code", 500)
@@ -91,13 +91,13 @@ class Api:
             headers={"WWW-Authenticate": "Basic"},
         )
 
-    def text2imgapi(self, request: dict = Body(...)):  # noqa: B008
-        return self.run("txt2img", processing.StableDiffusionProcessingTxt2Img, request)
+    def text2imgapi(self, txt2imgreq: dict = Body(...)):  # noqa: B008
+        return self._run("txt2img", processing.StableDiffusionProcessingTxt2Img, txt2imgreq)
 
-    def img2imgapi(self, request: dict = Body(...)):  # noqa: B008
-        if request.get("init_images") is None:
+    def img2imgapi(self, img2imgreq: dict = Body(...)):  # noqa: B008
+        if img2imgreq.get("init_images") is None:
             raise HTTPException(status_code=404, detail="Init image not found")
-        return self.run("img2img", processing.StableDiffusionProcessingImg2Img, request)
+        return self._run("img2img", processing.StableDiffusionProcessingImg2Img, img2imgreq)
 
     def progressapi(self):
         return {"textinfo": shared.state.textinfo}
@@ -106,14 +106,14 @@ class Api:
         sd_models.unload_model_weights()
         return {}
 
-    def run(self, tab, kind, request):
+    def _run(self, tab, kind, request):
         known = {script.title().lower(): script for script in self.scripts[tab]}
         values = dict(request)
         name, args = values.pop("script_name", None), values.pop("script_args", [])
         if name and name.lower() not in known:
             raise HTTPException(status_code=422, detail=f"Script '{name}' not found")
         hooks = [
-            Hooks(known[title.lower()], entry["args"])
+            _Hooks(known[title.lower()], entry["args"])
             for title, entry in values.pop("alwayson_scripts", {}).items()
         ]
         values["sampler_name"], values["scheduler"] = sd_samplers.get_sampler_and_scheduler(
