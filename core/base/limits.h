@@ -20,6 +20,20 @@ inline constexpr std::size_t kMaxTensorRank = 16;
 /// Tensors in one file. The largest component here has 776.
 inline constexpr std::size_t kMaxTensorsPerFile = 100'000;
 
+/// The pickle of a PyTorch checkpoint, without the tensors' data. That of the largest component here
+/// has 0.1 MB, an optimizer's state beside it makes it a few.
+inline constexpr std::uint64_t kMaxPickleBytes = 8U << 20U;
+
+/// Values of a pickle. A tensor makes some ten, and each costs some hundred bytes of memory.
+inline constexpr std::size_t kMaxPickleValues = 1'000'000;
+
+/// Tuples, lists and dictionaries of a pickle that are open at once. Real ones have ten.
+inline constexpr std::size_t kMaxPickleDepth = 1000;
+
+/// The list of files in a ZIP archive. Each tensor of a checkpoint is a file and takes some hundred
+/// bytes of it.
+inline constexpr std::uint64_t kMaxZipDirectoryBytes = 16U << 20U;
+
 /// Layers of one kind that a config may ask for: the largest network here has 24. Each is built
 /// before its weights can be missed.
 inline constexpr std::int64_t kMaxLayers = 1000;

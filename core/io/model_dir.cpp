@@ -26,7 +26,17 @@ namespace fs = std::filesystem;
 constexpr std::string_view kIndexName = "model_index.json";
 constexpr std::array<std::string_view, 4> kConfigNames = {
     "config.json", "scheduler_config.json", "tokenizer_config.json", "preprocessor_config.json"};
-constexpr std::array<std::string_view, 2> kWeightStems = {"diffusion_pytorch_model", "model"};
+
+/// How the libraries of the field name weights: of diffusers, and of transformers.
+struct WeightNames {
+  std::string_view suffix;
+  std::array<std::string_view, 2> stems;
+};
+
+constexpr std::array kWeightNames = {
+    WeightNames{".safetensors", {"diffusion_pytorch_model", "model"}},
+    WeightNames{".bin", {"diffusion_pytorch_model", "pytorch_model"}},
+};
 
 /// False for what a terminal would obey: these words are shown.
 bool is_plain_text(std::string_view text) { return quote_controls(text).size() == text.size(); }
@@ -48,7 +58,8 @@ std::vector<std::string> pickle_files(const std::string& folder) {
   std::error_code error;
   for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
     const std::string suffix = it->path().extension().string();
-    if (suffix == ".bin" || suffix == ".ckpt" || suffix == ".pt" || suffix == ".pth") {
+    if (suffix == ".bin" || suffix == ".ckpt" || suffix == ".th" || suffix == ".pt" ||
+        suffix == ".pth") {
       result.push_back(it->path().filename().string());
     }
   }
@@ -57,15 +68,16 @@ std::vector<std::string> pickle_files(const std::string& folder) {
 }
 
 /// The files that a shard index names, each checked to be there.
-std::vector<std::string> shards(const std::string& folder, const std::string& index_path) {
+std::vector<std::string> shards(const std::string& folder, const std::string& index_path,
+                                std::string_view suffix) {
   const JsonConfig map = JsonConfig::load(index_path).get_object("weight_map");
   std::set<std::string> names;
   for (const std::string_view tensor : map.keys()) {
     const std::string_view name = map.get_string_view(tensor);
-    if (!is_plain_name(name) || !name.ends_with(".safetensors")) {
+    if (!is_plain_name(name) || !name.ends_with(suffix)) {
       throw Error(ErrorCode::kCorruptFile,
-                  fmt::format("{}: '{}' is not the name of a safetensors file in the same folder",
-                              index_path, name));
+                  fmt::format("{}: '{}' is not the name of a {} file in the same folder",
+                              index_path, name, suffix));
     }
     names.emplace(name);
   }
@@ -91,14 +103,25 @@ std::vector<std::string> shards(const std::string& folder, const std::string& in
 }
 
 /// tag: of the variant, with its dot. Empty when the folder has no weights of that variant.
-std::vector<std::string> weights_of_variant(const std::string& folder, std::string_view tag) {
-  for (const std::string_view stem : kWeightStems) {
-    std::string single = fmt::format("{}/{}{}.safetensors", folder, stem, tag);
+std::vector<std::string> weights_of_variant(const std::string& folder, const WeightNames& names,
+                                            std::string_view tag) {
+  for (const std::string_view stem : names.stems) {
+    std::string single = fmt::format("{}/{}{}{}", folder, stem, tag, names.suffix);
     if (is_there(single)) return {std::move(single)};
   }
-  for (const std::string_view stem : kWeightStems) {
-    const std::string index = fmt::format("{}/{}.safetensors.index{}.json", folder, stem, tag);
-    if (is_there(index)) return shards(folder, index);
+  for (const std::string_view stem : names.stems) {
+    const std::string index = fmt::format("{}/{}{}.index{}.json", folder, stem, names.suffix, tag);
+    if (is_there(index)) return shards(folder, index, names.suffix);
+  }
+  return {};
+}
+
+std::vector<std::string> find_weights(const std::string& folder) {
+  for (const WeightNames& names : kWeightNames) {
+    for (const std::string_view tag : {"", ".fp16"}) {
+      std::vector<std::string> found = weights_of_variant(folder, names, tag);
+      if (!found.empty()) return found;
+    }
   }
   return {};
 }
@@ -238,21 +261,22 @@ ComponentFiles ModelDir::files_of(std::string_view component) const {
 ComponentFiles ModelDir::weights(std::string_view component) const {
   const ComponentFiles found = this->component(component);
   auto files = std::make_shared<ComponentFiles::Impl>(*found.impl_);
-  files->weight_paths = weights_of_variant(files->folder, "");
-  if (files->weight_paths.empty()) files->weight_paths = weights_of_variant(files->folder, ".fp16");
+  files->weight_paths = find_weights(files->folder);
   if (files->weight_paths.empty()) {
-    const std::vector<std::string> pickles = pickle_files(files->folder);
-    if (!pickles.empty()) {
-      throw Error(ErrorCode::kUnsupported,
-                  fmt::format("{}: component '{}' has only pickle weights ({}); safetensors files "
-                              "are needed: download those, or convert with diffusers' "
-                              "save_pretrained(safe_serialization=True)",
-                              files->folder, component, fmt::join(pickles, ", ")));
+    const std::vector<std::string> others = pickle_files(files->folder);
+    if (!others.empty()) {
+      throw Error(
+          ErrorCode::kUnsupported,
+          fmt::format("{}: component '{}' has no weights under a name that diffusers gives "
+                      "them; {} may be renamed to {}.bin, or converted with `kandinsky "
+                      "convert`",
+                      files->folder, component, fmt::join(others, ", "), kWeightNames[1].stems[0]));
     }
     throw Error(ErrorCode::kNotFound,
                 fmt::format("{}: component '{}' has no weights: expected {}.safetensors or "
-                            "{}.safetensors, an fp16 variant or a shard index",
-                            files->folder, component, kWeightStems[0], kWeightStems[1]));
+                            "{}.safetensors, an fp16 variant, a shard index, or {}.bin",
+                            files->folder, component, kWeightNames[0].stems[0],
+                            kWeightNames[0].stems[1], kWeightNames[1].stems[0]));
   }
   files->weights.assign(files->weight_paths.begin(), files->weight_paths.end());
   return ComponentFiles(std::move(files));

@@ -27,7 +27,7 @@ class ComponentFiles {
   /// Its config.json, scheduler_config.json, tokenizer_config.json or preprocessor_config.json.
   std::string_view config_path() const noexcept;
 
-  /// Its safetensors files in name order, without repetition; several when the weights are sharded.
+  /// Its weight files in name order, without repetition; several when the weights are sharded.
   Span<const std::string_view> weights() const noexcept;
 
  private:
@@ -70,12 +70,12 @@ class ModelDir {
   /// second scheduler. Nothing when there is no such folder.
   std::optional<ComponentFiles> optional_component(std::string_view component) const;
 
-  /// The same for a network, with its weight files. Looked for in this order, first without a
-  /// variant and then of the variant "fp16": single file, then shard index;
-  /// "diffusion_pytorch_model" before "model". The element types come from the files' headers,
-  /// never from their names. Throws Error: kNotFound as above, and when there are no weights or a
-  /// shard is missing; kUnsupported when there are only pickle files (.bin, .ckpt, .pt, .pth);
-  /// kCorruptFile for a bad shard index.
+  /// The same for a network, with its weight files. Looked for in this order: safetensors, then
+  /// PyTorch's ".bin"; each first without a variant and then of the variant "fp16"; a single file,
+  /// then a shard index; diffusers' name before that of transformers. The element types come from
+  /// the files' headers, never from their names. Throws Error: kNotFound as above, and when there
+  /// are no weights or a shard is missing; kUnsupported when there are only pickle files of other
+  /// names; kCorruptFile for a bad shard index.
   ComponentFiles weights(std::string_view component) const;
 
   /// The folder "<name>-prior" or "<name>-inpaint" beside this one, for suffix "-prior" or

@@ -10,7 +10,6 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <string>
-#include <unordered_map>
 #include <unordered_set>
 #include <utility>
 #include <vector>
@@ -211,22 +210,8 @@ Span<const std::byte> as_bytes(std::string_view text) {
 
 }  // namespace
 
-struct SafetensorsFile::Impl {
-  explicit Impl(InputFile opened) : file(std::move(opened)) {}
-
-  InputFile file;
-  std::vector<HeaderTensor> header;
-  std::vector<std::pair<std::string, std::string>> header_metadata;
-  std::vector<StoredTensor> tensors;
-  std::vector<MetadataEntry> metadata;
-  std::unordered_map<std::string_view, std::size_t> index;
-};
-
-SafetensorsFile::SafetensorsFile(std::shared_ptr<const Impl> impl) : impl_(std::move(impl)) {}
-
 SafetensorsFile SafetensorsFile::open(std::string_view path) {
-  auto impl = std::make_shared<Impl>(InputFile::open(path));
-  const InputFile& file = impl->file;
+  InputFile file = InputFile::open(path);
   constexpr std::string_view kTruncated = "perhaps an incomplete download";
   std::array<std::byte, 512> head{};
   const auto head_size =
@@ -269,16 +254,15 @@ SafetensorsFile SafetensorsFile::open(std::string_view path) {
     }
   }
 
-  impl->header = std::move(reader.tensors);
-  impl->header_metadata = std::move(reader.metadata);
-  std::ranges::stable_sort(impl->header, [](const HeaderTensor& a, const HeaderTensor& b) {
+  std::ranges::stable_sort(reader.tensors, [](const HeaderTensor& a, const HeaderTensor& b) {
     return std::pair(a.begin, a.end) < std::pair(b.begin, b.end);
   });
 
   const std::uint64_t data_begin = kLengthBytes + header_size;
   const std::uint64_t data_size = file.size() - data_begin;
   std::uint64_t position = 0;
-  for (const HeaderTensor& tensor : impl->header) {
+  std::vector<StoredTensor> tensors;
+  for (const HeaderTensor& tensor : reader.tensors) {
     const auto fail = [&](std::string_view what) {
       throw_corrupt(path, fmt::format("tensor '{}': {}", tensor.name, what));
     };
@@ -305,41 +289,19 @@ SafetensorsFile SafetensorsFile::open(std::string_view path) {
                                 tensor.name, tensor.end, data_size, kTruncated));
     }
     position = tensor.end;
+    tensors.push_back({.name = tensor.name,
+                       .dtype = tensor.dtype,
+                       .shape = tensor.shape,
+                       .position = data_begin + tensor.begin,
+                       .size = tensor.end - tensor.begin});
   }
   if (position != data_size) {
     throw_corrupt(path, fmt::format("{} bytes after the last tensor", data_size - position));
   }
 
-  // Views into header and metadata: those two do not change from here on.
-  impl->tensors.reserve(impl->header.size());
-  impl->index.reserve(impl->header.size());
-  for (const HeaderTensor& tensor : impl->header) {
-    impl->index.emplace(tensor.name, impl->tensors.size());
-    impl->tensors.push_back({.name = tensor.name,
-                             .dtype = tensor.dtype,
-                             .shape = tensor.shape,
-                             .position = data_begin + tensor.begin,
-                             .size = tensor.end - tensor.begin});
-  }
-  impl->metadata.reserve(impl->header_metadata.size());
-  for (const auto& [key, value] : impl->header_metadata) impl->metadata.push_back({key, value});
-  return SafetensorsFile(std::move(impl));
-}
-
-std::string_view SafetensorsFile::path() const noexcept { return impl_->file.path(); }
-
-Span<const StoredTensor> SafetensorsFile::tensors() const noexcept { return impl_->tensors; }
-
-const StoredTensor* SafetensorsFile::find(std::string_view name) const noexcept {
-  const auto found = impl_->index.find(name);
-  return found == impl_->index.end() ? nullptr : &impl_->tensors[found->second];
-}
-
-Span<const MetadataEntry> SafetensorsFile::metadata() const noexcept { return impl_->metadata; }
-
-void SafetensorsFile::read(const StoredTensor& tensor, std::uint64_t offset,
-                           Span<std::byte> to) const {
-  impl_->file.read(tensor.position + offset, to);
+  std::vector<MetadataEntry> metadata;
+  for (const auto& [key, value] : reader.metadata) metadata.push_back({key, value});
+  return {std::move(file), tensors, metadata};
 }
 
 void write_safetensors(std::string_view path, Span<const TensorView> tensors,

@@ -39,7 +39,7 @@ at::ScalarType scalar_type(io::DType dtype) {
   throw Error(ErrorCode::kUnsupported, "a tensor of an unknown type");
 }
 
-at::Tensor read_tensor(const io::SafetensorsFile& file, const io::StoredTensor& stored) {
+at::Tensor read_tensor(const io::TensorFile& file, const io::StoredTensor& stored) {
   at::Tensor tensor =
       at::empty({stored.shape.data(), stored.shape.size()}, scalar_type(stored.dtype));
   file.read(stored, 0, {static_cast<std::byte*>(tensor.mutable_data_ptr()), stored.size});

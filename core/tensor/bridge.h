@@ -6,12 +6,12 @@
 #include <cstdint>
 #include <vector>
 
-#include "io/safetensors.h"
+#include "io/tensor_file.h"
 
 namespace kandinsky::tensor {
 
-/// A tensor of a safetensors file on the CPU, in its own type. Throws as SafetensorsFile::read.
-at::Tensor read_tensor(const io::SafetensorsFile& file, const io::StoredTensor& stored);
+/// A tensor of a file on the CPU, in its own type. Throws as TensorFile::read.
+at::Tensor read_tensor(const io::TensorFile& file, const io::StoredTensor& stored);
 
 /// LibTorch's name of a type.
 at::ScalarType scalar_type(io::DType dtype);

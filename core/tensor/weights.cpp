@@ -14,7 +14,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/out_of_memory.h"
-#include "io/safetensors.h"
+#include "io/tensor_file.h"
 #include "tensor/bridge.h"
 #include "tensor/convert.h"
 #include "tensor/scratch.h"
@@ -48,13 +48,13 @@ bool same_but_trailing_ones(Span<const int64_t> file, at::IntArrayRef wanted) {
 }  // namespace
 
 struct Weights::Entry {
-  const io::SafetensorsFile* file;
+  const io::TensorFile* file;
   const io::StoredTensor* stored;
 };
 
 struct Weights::Files {
   std::string folder;
-  std::vector<io::SafetensorsFile> files;
+  std::vector<io::TensorFile> files;
   std::map<std::string, Entry, std::less<>> entries;
 };
 
@@ -74,8 +74,8 @@ Weights Weights::open(const io::ComponentFiles& component, Placement placement) 
   auto files = std::make_shared<Files>();
   files->folder = std::string(component.folder());
   for (const std::string_view path : component.weights())
-    files->files.push_back(io::SafetensorsFile::open(path));
-  for (const io::SafetensorsFile& file : files->files) {
+    files->files.push_back(io::open_weight_file(path));
+  for (const io::TensorFile& file : files->files) {
     for (const io::StoredTensor& stored : file.tensors()) {
       const bool is_new =
           files->entries.emplace(std::string(stored.name), Entry{&file, &stored}).second;
@@ -223,7 +223,7 @@ at::Tensor Weights::lend(std::string_view name, at::IntArrayRef shape) const {
 }
 
 struct StoredTable::Source {
-  io::SafetensorsFile file;
+  io::TensorFile file;
   const io::StoredTensor* stored;
 };
 

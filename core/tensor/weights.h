@@ -27,7 +27,7 @@ struct TensorSize {
 class StoredTable {
  public:
   /// ids: integers, each a row. Returns [ids..., width] on the CPU, in the file's type, not checked
-  /// for finite values. Throws as SafetensorsFile::read, and Error(kInternal) for an id out of
+  /// for finite values. Throws as TensorFile::read, and Error(kInternal) for an id out of
   /// range.
   at::Tensor rows(const at::Tensor& ids) const;
 
@@ -46,7 +46,7 @@ class StoredTable {
 /// reported, all in one message.
 class Weights {
  public:
-  /// Opens the component's safetensors files, which stay open as long as this object and what was
+  /// Opens the component's weight files, which stay open as long as this object and what was
   /// made of it. Tensors come out on the placement's device, in its type. Throws
   /// Error(kCorruptFile) for a bad file or a tensor that two files hold.
   static Weights open(const io::ComponentFiles& files, Placement placement);

@@ -62,9 +62,9 @@ class TestMissing:
         component = parts[1] if len(parts) > 1 else parts[0]
         assert_refused(copy, tmp_path / "out", {NOT_FOUND}, component)
 
-    def test_only_pickles(self, copy: Path, tmp_path: Path) -> None:
-        (copy / UNET_WEIGHTS).rename(copy / "unet/diffusion_pytorch_model.bin")
-        assert_refused(copy, tmp_path / "out", {UNSUPPORTED}, "unet", ".bin")
+    def test_weights_under_another_name(self, copy: Path, tmp_path: Path) -> None:
+        (copy / UNET_WEIGHTS).rename(copy / "unet/decoder_fp16.ckpt")
+        assert_refused(copy, tmp_path / "out", {UNSUPPORTED}, "unet", "decoder_fp16.ckpt")
 
 
 def bind_socket(path: Path) -> None:

@@ -9,12 +9,18 @@ leaves alone.
 
 from __future__ import annotations
 
+import collections
 import io
 import json
+import os
+import pickle
 import struct
+import zipfile
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 
+import torch
 from PIL import Image
 
 HERE = Path(__file__).resolve().parent
@@ -88,6 +94,89 @@ def safetensors() -> None:
         put("safetensors_header", name, struct.pack("<H", 10) + header_of(entries))
     put("safetensors_header", "nested", struct.pack("<H", 0) + b"[" * 64)
     put("safetensors_header", "twice", struct.pack("<H", 0) + b'{"__metadata__":{"a":"b","a":"c"}}')
+
+
+class Calls:
+    """What a pickle of it would have Python call."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return os.system, ("touch called",)
+
+
+def checkpoint(content: object, *, legacy: bool = False) -> bytes:
+    file = io.BytesIO()
+    torch.save(content, file, _use_new_zipfile_serialization=not legacy)
+    return file.getvalue()
+
+
+def changed(archive: bytes, edit: Callable[[dict[str, bytes]], None], **options: int) -> bytes:
+    """An archive with other entries."""
+    with zipfile.ZipFile(io.BytesIO(archive)) as old:
+        entries = {name: old.read(name) for name in old.namelist()}
+    edit(entries)
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", **options) as new:
+        for name, content in entries.items():
+            new.writestr(zipfile.ZipInfo(name), content, new.compression)
+    return file.getvalue()
+
+
+def checkpoints() -> None:
+    base = torch.arange(12, dtype=torch.float32)
+    weights = collections.OrderedDict(
+        {
+            "conv.weight": base[:6].reshape(2, 3),
+            "conv.bias": base[6:].to(torch.bfloat16),
+            "half": base.to(torch.float16).reshape(1, 3, 4, 1),
+            "view": base[2:6],
+            "position_ids": torch.arange(5).reshape(1, 5),
+            "parameter": torch.nn.Parameter(torch.ones(2)),
+            "none": torch.empty(0, 4),
+            "scalar": torch.tensor(7, dtype=torch.int64),
+        }
+    )
+    weights._metadata = {"": {"version": 1}}  # type: ignore[attr-defined]
+    kinds = [torch.float64, torch.int32, torch.int16, torch.int8, torch.uint8, torch.bool]
+    files = {
+        "weights": weights,
+        "wrapped": {"epoch": 3, "state_dict": {"a": base}, "callbacks": {"x": slice(1, 2)}},
+        "stats": [torch.zeros(4), torch.ones(4)],
+        "kinds": {str(kind): torch.ones(3).to(kind) for kind in kinds},
+        "calls": {"a": base, "b": Calls()},
+        "only-calls": Calls(),
+        "no-tensors": {"lr": 0.5, "steps": [1, 2], "name": "x"},
+        "strided": {"a": base.reshape(3, 4).t()},
+        "complex": {"a": base.to(torch.complex64)},
+        "number-keys": {1: base},
+    }
+    for name, content in files.items():
+        put("torch_file", name, checkpoint(content))
+        put("torch_file", f"{name}-legacy", checkpoint(content, legacy=True))
+        with zipfile.ZipFile(io.BytesIO(checkpoint(content))) as archive:
+            pickled = next(entry for entry in archive.namelist() if entry.endswith("data.pkl"))
+            put("torch_pickle", name, archive.read(pickled))
+    put("torch_pickle", "protocol-4", pickle.dumps({"a": (1, "b", None, -(2**40))}, 4))
+    put("torch_pickle", "endless", b"\x80\x02" + b"]q\x00" * 2000)
+    put("torch_pickle", "circle", b"\x80\x02}q\x00(X\1\0\0\0ah\0u.")
+    put("torch_pickle", "popped", b"\x80\x02cos\nsystem\n(X\2\0\0\0idtR0}.")
+
+    whole = checkpoint(weights)
+    put("torch_file", "cut", whole[:-30])
+    put("torch_file", "cut-legacy", checkpoint(weights, legacy=True)[:-3])
+    put("torch_file", "up", changed(whole, lambda entries: entries.update({"a/../../b": b"x"})))
+    put("torch_file", "packed", changed(whole, len, compression=zipfile.ZIP_DEFLATED))
+    put("torch_file", "short", changed(whole, lambda e: e.update({"archive/data/0": b"\0"})))
+    put(
+        "torch_file",
+        "big-endian",
+        changed(whole, lambda e: e.update({"archive/byteorder": b"big"})),
+    )
+    put("torch_file", "script", changed(whole, lambda e: e.update({"archive/constants.pkl": b"x"})))
+    put("torch_file", "no-pickle", changed(whole, lambda entries: entries.pop("archive/data.pkl")))
+    # The second file's place in the list becomes the first one's.
+    first = whole.index(b"PK\1\2")
+    second = whole.index(b"PK\1\2", first + 4)
+    put("torch_file", "overlap", whole[: second + 42] + bytes(4) + whole[second + 46 :])
 
 
 def embeds() -> None:
@@ -532,7 +621,7 @@ def main() -> None:
     for old in CORPUS.glob("*/*"):
         if not old.name.startswith("found-"):
             old.unlink()
-    for make in (safetensors, embeds, configs, folders, images, texts, models, words):
+    for make in (safetensors, checkpoints, embeds, configs, folders, images, texts, models, words):
         make()
     total = sum(path.stat().st_size for path in CORPUS.glob("*/*"))
     print(f"{len(list(CORPUS.glob('*/*')))} inputs, {total} bytes")

@@ -4,7 +4,7 @@
 
 #include "io/json_config.h"
 #include "io/model_dir.h"
-#include "io/safetensors.h"
+#include "io/tensor_file.h"
 #include "pipelines/families/families.h"
 
 namespace kandinsky::pipelines {
@@ -45,7 +45,7 @@ FolderComponent describe_component(const io::ModelDir& model, const io::Componen
   if (!has_weights(info)) return component;
   const io::ComponentFiles files = model.weights(info.name);
   for (const std::string_view path : files.weights()) {
-    const io::SafetensorsFile file = io::SafetensorsFile::open(path);
+    const io::TensorFile file = io::open_weight_file(path);
     for (const io::StoredTensor& stored : file.tensors()) {
       ++component.tensors;
       component.bytes += stored.size;

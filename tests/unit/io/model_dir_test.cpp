@@ -73,6 +73,20 @@ TEST_F(ModelDirTest, TakesPlainWeightsAndElseTheFp16Variant) {
   EXPECT_EQ(weight_names(dir, "unet"), (Names{"diffusion_pytorch_model.safetensors"}));
 }
 
+TEST_F(ModelDirTest, TakesPyTorchsFilesWhereThereAreNoOthers) {
+  using Names = std::vector<std::string>;
+  const ModelDir dir = open();
+  add("pytorch_model.fp16.bin");
+  EXPECT_EQ(weight_names(dir, "unet"), (Names{"pytorch_model.fp16.bin"}));
+  add("pytorch_model-1.bin");
+  add("pytorch_model.bin.index.json", R"({"weight_map": {"a": "pytorch_model-1.bin"}})");
+  EXPECT_EQ(weight_names(dir, "unet"), (Names{"pytorch_model-1.bin"}));
+  add("diffusion_pytorch_model.bin");
+  EXPECT_EQ(weight_names(dir, "unet"), (Names{"diffusion_pytorch_model.bin"}));
+  add("model.fp16.safetensors");
+  EXPECT_EQ(weight_names(dir, "unet"), (Names{"model.fp16.safetensors"}));
+}
+
 TEST_F(ModelDirTest, FollowsAShardIndex) {
   using Names = std::vector<std::string>;
   const ModelDir dir = open();
@@ -121,8 +135,8 @@ TEST_F(ModelDirTest, SaysWhatIsMissing) {
                      [&] { (void)dir.component("safety_checker"); });
   test::expect_error(kNotFound, "component 'unet' has no weights",
                      [&] { (void)dir.weights("unet"); });
-  add("diffusion_pytorch_model.fp16.bin");
-  test::expect_error(kUnsupported, "only pickle weights (diffusion_pytorch_model.fp16.bin)",
+  add("decoder_fp16.ckpt");
+  test::expect_error(kUnsupported, "no weights under a name that diffusers gives them; decoder_fp16",
                      [&] { (void)dir.weights("unet"); });
   std::filesystem::remove(folder_.path("m/unet/config.json"));
   test::expect_error(kNotFound, "component 'unet' has none of config.json",
