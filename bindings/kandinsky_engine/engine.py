@@ -50,6 +50,9 @@ class EngineInfo:
     """Sizes are rounded up to a multiple of this inside and cropped back."""
     inpaint_dir: str
     """The inpainting model's folder; "" without one: masks then work with the model itself."""
+    changes: str
+    """What of the weights is not the model's own, for an image's parameters: a line for each
+    option, such as "unet: file.safetensors [1a2b3c4d]", with a mark of the file's content."""
 
 
 @dataclass(frozen=True)
@@ -116,6 +119,15 @@ class Engine:
     def close(self) -> None:
         """Frees the engine; later calls raise InvalidArgumentError. A running job is cancelled."""
         self._raw.close()
+
+    def set_loras(self, loras: Iterable[str]) -> None:
+        """Merges these LoRA files into the weights from now on, each "FILE" or "FILE:WEIGHT", and
+        no others.
+
+        Only networks whose weights they change are loaded again. Raises IncompatibleError for a
+        LoRA of another model, with nothing changed, and BusyError during a job.
+        """
+        self._raw.set_loras(list(loras))
 
     def unload(self) -> None:
         """Frees all weights; the next job loads what it needs. Raises BusyError during a job."""

@@ -17,6 +17,22 @@ class _Engine(TypedDict, total=False):
     inpaint_dir: AnyPath | None
     """Inpainting model's folder. Default: the folder beside the model named <model>-inpaint, if
     there is one; "": none."""
+    unet: AnyPath | None
+    """UNet from elsewhere: a component's folder, a model folder that has one, or a file of weights
+    in diffusers' names for the model's own config."""
+    movq: AnyPath | None
+    """MoVQ from elsewhere, likewise."""
+    text_encoder: AnyPath | None
+    """The decoder's text encoder from elsewhere, likewise."""
+    prior_model: AnyPath | None
+    """The prior's network from elsewhere, likewise."""
+    prior_text_encoder: AnyPath | None
+    """The prior's text encoder from elsewhere, likewise."""
+    image_encoder: AnyPath | None
+    """Image encoder from elsewhere, likewise."""
+    loras: Iterable[str] | None
+    """LoRA files to merge into the UNet or the prior as they are loaded, each as FILE or
+    FILE:WEIGHT, such as style.safetensors:0.8. Source: diffusers, PEFT."""
     device: str
     """Where to compute: cpu, cuda, cuda:1, ..., or auto: an accelerator if there is one. Default
     "auto"."""

@@ -128,7 +128,7 @@ py::dict info(const PyEngine& self) {
                   "prior_dir"_a = to_path(info.prior_dir), "native_size"_a = info.native_size,
                   "latent_channels"_a = info.latent_channels,
                   "latent_factor"_a = info.latent_factor, "size_multiple"_a = info.size_multiple,
-                  "inpaint_dir"_a = to_path(info.inpaint_dir));
+                  "inpaint_dir"_a = to_path(info.inpaint_dir), "changes"_a = to_text(info.changes));
 }
 
 py::dict plan_memory(const PyEngine& self, std::int32_t width, std::int32_t height,
@@ -263,6 +263,14 @@ void register_engine(py::module_& module) {
       .def(py::init<const Options&>(), "options"_a)
       .def("close", &PyEngine::close)
       .def("cancel", &PyEngine::cancel)
+      .def(
+          "set_loras",
+          [](const PyEngine& self, const std::vector<std::string>& loras) {
+            const std::shared_ptr<Engine> engine = self.get();
+            const GilRelease release;
+            engine->set_loras(loras);
+          },
+          "loras"_a)
       .def("unload",
            [](const PyEngine& self) {
              const std::shared_ptr<Engine> engine = self.get();

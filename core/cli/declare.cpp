@@ -57,7 +57,7 @@ const char* value_name(const kandinsky_option_info& info) {
     case KANDINSKY_NUMBER:
       return "X";
     case KANDINSKY_PATH:
-      return "DIR";
+      return std::string_view(info.name).ends_with("_dir") ? "DIR" : "PATH";
     case KANDINSKY_TEXTS:
       return "NAMES";
     default:
@@ -161,6 +161,21 @@ CLI::Option* OptionGroup::add(const std::string& name, const std::string& type,
     read(unmarked(given));
   };
   return command_.add_option_function(name, function, help)->type_name(type)->group(title_);
+}
+
+CLI::Option* OptionGroup::repeated(const std::string& name, const std::string& option,
+                                   const std::string& type, Settings& settings) {
+  const std::function<void(const std::vector<std::string>&)> function =
+      [=, &settings](const std::vector<std::string>& given) {
+        std::vector<std::string> values;
+        for (const std::string& value : given) values.push_back(parse_text(name, unmarked(value)));
+        settings.set(option, values);
+      };
+  return command_.add_option_function(name, function, option_info(option).help)
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+      ->type_name(type)
+      ->group(title_);
 }
 
 CLI::Option* OptionGroup::name(const std::string& name, std::string& target,

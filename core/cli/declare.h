@@ -43,6 +43,10 @@ class OptionGroup {
   void settings_of_group(const std::string& operation, Settings& settings,
                          const std::vector<std::string>& except = {});
 
+  /// A list of the library's, one value each time that it is given.
+  CLI::Option* repeated(const std::string& name, const std::string& option, const std::string& type,
+                        Settings& settings);
+
   /// A name, of a file for instance: any bytes.
   CLI::Option* name(const std::string& name, std::string& target, const std::string& type,
                     const std::string& help);

@@ -110,6 +110,7 @@ int run(int argc, char** argv) {
   kandinsky::cli::add_img2img(app);
   kandinsky::cli::add_inpaint(app);
   kandinsky::cli::add_mix(app);
+  kandinsky::cli::add_convert(app);
   kandinsky::cli::add_info(app);
   kandinsky::cli::add_samplers(app);
   kandinsky::cli::add_schedulers(app);

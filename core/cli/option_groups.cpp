@@ -10,6 +10,7 @@ void add_model_options(CLI::App& command, GenerateJob& job) {
   OptionGroup group(command, "Model");
   require(group.setting("model_dir", job.settings));
   group.settings_of_group("engine", job.settings);
+  group.repeated("--lora", "loras", "FILE[:WEIGHT]", job.settings);
   group.integer("--threads", job.threads, 1, kMaxThreads,
                 "Threads to compute with. Default: one for each core");
 }

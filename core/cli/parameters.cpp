@@ -115,6 +115,17 @@ void add_mix(Line& line, const GenerateJob& job) {
   line.add("Kandinsky mix method", job.slerp ? "slerp" : "sum");
 }
 
+/// Lines of "unet: file.safetensors [1a2b3c4d]".
+void add_changes(Line& line, std::string_view changes) {
+  for (; !changes.empty(); changes.remove_prefix(changes.find('\n') + 1)) {
+    const std::string_view one = changes.substr(0, changes.find('\n'));
+    const std::size_t colon = one.find(": ");
+    std::string key = fmt::format("Kandinsky {}", one.substr(0, colon));
+    std::ranges::replace(key, '_', ' ');
+    line.add(key, one.substr(colon + 2));
+  }
+}
+
 /// What the decoder reads.
 std::string main_text(const GenerateJob& job) {
   if (job.prompt) return *job.prompt;
@@ -142,6 +153,7 @@ std::string parameters_text(const GenerateJob& job, std::size_t i, const std::st
   add_prompts(line, job);
   add_others(line, job.settings);
   if (!job.mix.empty()) add_mix(line, job);
+  add_changes(line, info.changes);
   line.add("Kandinsky precision", info.precision);
   if (job.settings.is_changed("int8_weights")) line.add("Kandinsky int8 weights", "True");
   line.add("Version", fmt::format("kandinsky {}", kandinsky_version()));

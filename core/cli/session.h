@@ -15,8 +15,8 @@ namespace kandinsky::cli {
 /// A job ended by a signal.
 class Stopped : public StatusError {
  public:
-  explicit Stopped(int signal)
-      : StatusError(KANDINSKY_CANCELLED, "stopped, nothing was saved"), signal_(signal) {}
+  explicit Stopped(int signal, const char* message = "stopped, nothing was saved")
+      : StatusError(KANDINSKY_CANCELLED, message), signal_(signal) {}
   int signal() const { return signal_; }
 
  private:

@@ -40,11 +40,13 @@ struct kandinsky_engine {
       : engine(options),
         device(kandinsky::tensor::device_name(engine.placement().placement.device)),
         prior_dir(engine.prior_path()),
-        inpaint_dir(engine.inpaint_path()) {}
+        inpaint_dir(engine.inpaint_path()),
+        changes(engine.describe_changes()) {}
   Engine engine;
   std::string device;
   std::string prior_dir;
   std::string inpaint_dir;
+  std::string changes;
   std::string memory_plan;  ///< the text of the last one that was asked for
 };
 
@@ -99,7 +101,8 @@ kandinsky_status kandinsky_engine_get_info(const kandinsky_engine* engine,
                 .latent_channels = static_cast<int32_t>(geometry.latent_channels),
                 .latent_factor = static_cast<int32_t>(geometry.latent_factor),
                 .size_multiple = static_cast<int32_t>(geometry.size_multiple),
-                .inpaint_dir = engine->inpaint_dir.c_str()},
+                .inpaint_dir = engine->inpaint_dir.c_str(),
+                .changes = engine->changes.c_str()},
                info, "kandinsky_engine_info");
   });
 }
@@ -124,6 +127,20 @@ kandinsky_status kandinsky_engine_plan_memory(kandinsky_engine* engine, int32_t 
                 .least = static_cast<uint64_t>(summary.least),
                 .text = engine->memory_plan.c_str()},
                plan, "kandinsky_memory_plan");
+  });
+}
+
+kandinsky_status kandinsky_engine_set_loras(kandinsky_engine* engine, const char* const* loras,
+                                            size_t count) {
+  return guarded([&] {
+    Engine& of = required(engine, "engine").engine;
+    const Engine::Turn turn(of);
+    check_count("loras", count, kandinsky::kMaxBatchSize);
+    std::vector<std::string> names;
+    if (count > 0) required(loras, "loras");
+    for (size_t i = 0; i < count; ++i) names.emplace_back(&required(loras[i], "loras"));
+    of.set_loras(names);
+    engine->changes = of.describe_changes();
   });
 }
 

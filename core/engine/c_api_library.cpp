@@ -6,6 +6,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "convert/convert.h"
 #include "engine/c_api_guard.h"
 #include "io/atomic_file.h"
 #include "io/images/codec.h"
@@ -14,7 +15,9 @@
 #include "pipelines/families/folder.h"
 #include "samplers/sampler.h"
 #include "samplers/schedulers.h"
+#include "tensor/device.h"
 #include "tensor/speedups.h"
+#include "tensor/team.h"
 
 using kandinsky::Error;
 using kandinsky::ErrorCode;
@@ -152,6 +155,38 @@ kandinsky_status kandinsky_image_save(const char* path, const uint8_t* pixels, i
 
 kandinsky_status kandinsky_check_writable(const char* path) {
   return guarded([&] { kandinsky::io::check_writable(&required(path, "path")); });
+}
+
+kandinsky_status kandinsky_convert(const char* const* inputs, size_t count, const char* output,
+                                   const char* precision, kandinsky_progress_fn progress,
+                                   kandinsky_message_fn message, void* user_data) {
+  return guarded([&] {
+    constexpr size_t kMostInputs = 100;
+    kandinsky::engine::check_count("inputs", count, kMostInputs);
+    kandinsky::convert::ConvertRequest request{.inputs = {},
+                                               .output = &required(output, "output"),
+                                               .precision = &required(precision, "precision")};
+    if (count > 0) required(inputs, "inputs");
+    for (size_t i = 0; i < count; ++i) request.inputs.emplace_back(&required(inputs[i], "inputs"));
+    const kandinsky::convert::Report report = [&](const char* component, int step, int steps) {
+      if (progress == nullptr) return;
+      const kandinsky_progress now{.struct_size = sizeof(kandinsky_progress),
+                                   .stage = component,
+                                   .step = step,
+                                   .steps = steps,
+                                   .latents = nullptr,
+                                   .shape = {}};
+      if (progress(&now, user_data) == KANDINSKY_CONTINUE) return;
+      throw Error(ErrorCode::kCancelled,
+                  "stopped; finished files stay, and the same conversion goes on from there");
+    };
+    const kandinsky::convert::Say say = [&](const std::string& text) {
+      if (message != nullptr) message(text.c_str(), user_data);
+    };
+    const kandinsky::tensor::TeamGuard team;
+    const kandinsky::tensor::JobGuard guard;
+    kandinsky::convert::convert(request, report, say);
+  });
 }
 
 void kandinsky_component_info_init_sized(kandinsky_component_info* info, size_t size) {

@@ -6,12 +6,15 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <utility>
 
 #include "base/error.h"
 #include "base/utf8.h"
 #include "engine/generate.h"
+#include "io/weights_hash.h"
+#include "tensor/adapters.h"
 #include "tensor/bridge.h"
 #include "tensor/run_context.h"
 #include "tensor/team.h"
@@ -36,6 +39,33 @@ tensor::Placement prior_placement(tensor::Placement placement, const EngineOptio
   placement.device = there.device;
   placement.dtype = there.dtype;
   return placement;
+}
+
+/// An option that takes a component from elsewhere.
+struct ReplacementRow {
+  const char* name;
+  std::string EngineOptions::*path;
+  const char* role;
+  const char* component;
+};
+
+constexpr std::array kReplacements{
+    ReplacementRow{"unet", &EngineOptions::unet, "", "unet"},
+    ReplacementRow{"movq", &EngineOptions::movq, "", "movq"},
+    ReplacementRow{"text_encoder", &EngineOptions::text_encoder, "", "text_encoder"},
+    ReplacementRow{"prior_model", &EngineOptions::prior_model, "prior", "prior"},
+    ReplacementRow{"prior_text_encoder", &EngineOptions::prior_text_encoder, "prior",
+                   "text_encoder"},
+    ReplacementRow{"image_encoder", &EngineOptions::image_encoder, "prior", "image_encoder"},
+};
+
+/// "file.safetensors [1a2b3c4d]"
+std::string name_and_hash(std::string_view path, Span<const std::string_view> files) {
+  while (path.size() > 1 && path.ends_with('/')) path.remove_suffix(1);
+  const std::vector<char> valid = replace_invalid_utf8(path.substr(path.rfind('/') + 1));
+  const std::vector<char> name = quote_controls({valid.data(), valid.size()});
+  return fmt::format("{} [{:08x}]", std::string_view(name.data(), name.size()),
+                     io::hash_weights(files));
 }
 
 /// Linux numbers its threads with 22 bits at most.
@@ -81,9 +111,16 @@ Engine::Engine(const EngineOptions& options)
   const tensor::JobGuard guard;
   placement_.placement.speedups = tensor::speedups_without(options.without);
   placement_.placement.int8_weights = options.int8_weights;
+  placement_.placement.adapters = std::make_shared<tensor::Adapters>();
   if (options.model_dir.empty())
     throw Error(ErrorCode::kInvalidArgument, "no model folder was given");
-  const io::ModelDir model = io::ModelDir::open(options.model_dir);
+  std::vector<io::Replacement> replacements;
+  for (const ReplacementRow& row : kReplacements) {
+    const std::string& path = options.*row.path;
+    if (!path.empty())
+      replacements.push_back({.role = row.role, .component = row.component, .path = path});
+  }
+  const io::ModelDir model = io::ModelDir::open(options.model_dir).with(replacements);
   family_ = pipelines::find_family(model);
   if (family_ == nullptr) {
     std::string known;
@@ -96,6 +133,32 @@ Engine::Engine(const EngineOptions& options)
   pipeline_ = family_->open(
       model, {.prior = options.prior_dir, .inpaint = options.inpaint_dir},
       {.decoder = placement_.placement, .prior = prior_placement(placement_.placement, options)});
+  if (!replacements.empty()) {
+    const io::ModelDir prior = model.companion(pipeline_->prior_path(), "prior");
+    for (const ReplacementRow& row : kReplacements) {
+      const std::string& path = options.*row.path;
+      if (path.empty()) continue;
+      const io::ComponentFiles files = (*row.role == '\0' ? model : prior).weights(row.component);
+      replaced_ += fmt::format("{}: {}\n", row.name, name_and_hash(path, files.weights()));
+    }
+  }
+  set_loras(options.loras);
+}
+
+void Engine::set_loras(const std::vector<std::string>& loras) {
+  const tensor::TeamGuard team;
+  const tensor::JobGuard guard;
+  std::vector<tensor::AdapterChoice> choices;
+  std::string described;
+  for (const std::string& lora : loras) {
+    const auto& [path, weight] = choices.emplace_back(tensor::parse_adapter(lora));
+    const std::array<std::string_view, 1> files{path};
+    described += fmt::format("{}{}: {}", described.empty() ? "loras: " : " + ",
+                             name_and_hash(path, files), weight);
+  }
+  placement_.placement.adapters->choose(choices);
+  loras_ = std::move(described);
+  if (!loras_.empty()) loras_ += '\n';
 }
 
 Engine::Turn::Turn(Engine& engine) : engine_(engine) {

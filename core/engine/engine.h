@@ -76,6 +76,15 @@ class Engine {
                 const DenoiseRequest& request, const SourceRequest* source, uint8_t* images);
   void unload();
 
+  /// Merges these LoRAs from now on, each "FILE" or "FILE:WEIGHT", and no others. Networks whose
+  /// weights they change are loaded again by the next job that needs them. Throws Error, with
+  /// nothing changed, as tensor::parse_adapter and tensor::Adapters::choose.
+  void set_loras(const std::vector<std::string>& loras);
+
+  /// What of the weights is not the model's own, for an image's parameters: a line for each option,
+  /// such as "unet: file.safetensors [1a2b3c4d]", with io::hash_weights.
+  std::string describe_changes() const { return replaced_ + loras_; }
+
   /// What the plan for a whole image from texts would be. Throws Error(kOutOfMemory) where the
   /// job would, Error(kUnsupported) on an accelerator.
   pipelines::MemorySummary describe_memory(int64_t width, int64_t height, int64_t batch_size);
@@ -94,6 +103,8 @@ class Engine {
   int64_t max_memory_ = 0;
   const pipelines::Family* family_ = nullptr;
   std::unique_ptr<pipelines::Pipeline> pipeline_;
+  std::string replaced_;  ///< lines of describe_changes(), as are
+  std::string loras_;
   pipelines::Monitor::StepSink on_step_;
   pipelines::Monitor::MessageSink on_message_;
   CancelFlag cancel_;

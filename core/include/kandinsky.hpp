@@ -47,6 +47,12 @@ class Engine {
     check(kandinsky_engine_plan_memory(engine_.get(), width, height, batch_size, &plan));
     return plan;
   }
+  /// "FILE" or "FILE:WEIGHT" each, and no others from now on.
+  void set_loras(const std::vector<std::string>& loras) {
+    std::vector<const char*> names;
+    for (const std::string& lora : loras) names.push_back(lora.c_str());
+    check(kandinsky_engine_set_loras(engine_.get(), names.data(), names.size()));
+  }
   void unload() { check(kandinsky_engine_unload(engine_.get())); }
   void cancel() { kandinsky_engine_cancel(engine_.get()); }
 
@@ -201,6 +207,42 @@ class Engine {
   std::unique_ptr<Callbacks> callbacks_ = std::make_unique<Callbacks>();
   std::unique_ptr<kandinsky_engine, Free> engine_;
 };
+
+/// Writes weights in other forms as folders in diffusers' layout; see kandinsky_convert. An
+/// exception thrown by a callback stops it and comes out of the call.
+inline void convert(const std::vector<std::string>& inputs, const std::string& output,
+                    const std::string& precision, const Engine::Progress& progress,
+                    const Engine::Message& message) {
+  struct Callbacks {
+    const Engine::Progress& progress;
+    const Engine::Message& message;
+    std::exception_ptr thrown;
+  } callbacks{progress, message, nullptr};
+  std::vector<const char*> names;
+  for (const std::string& input : inputs) names.push_back(input.c_str());
+  const kandinsky_status status = kandinsky_convert(
+      names.data(), names.size(), output.c_str(), precision.c_str(),
+      [](const kandinsky_progress* step, void* user_data) {
+        auto* to = static_cast<Callbacks*>(user_data);
+        try {
+          if (!to->thrown) return to->progress(*step);
+        } catch (...) {
+          to->thrown = std::current_exception();
+        }
+        return KANDINSKY_CANCEL;
+      },
+      [](const char* text, void* user_data) {
+        auto* to = static_cast<Callbacks*>(user_data);
+        try {
+          to->message(text);
+        } catch (...) {
+          to->thrown = std::current_exception();
+        }
+      },
+      &callbacks);
+  if (callbacks.thrown) std::rethrow_exception(callbacks.thrown);
+  check(status);
+}
 
 }  // namespace kandinsky
 

@@ -107,10 +107,17 @@ TemporaryFile create(std::string_view path) {
 
 }  // namespace
 
-void write_file_atomically(std::string_view path, Span<const Span<const std::byte>> pieces) {
+void write_file_atomically(std::string_view path,
+                           const std::function<void(const WriteBytes& write)>& fill) {
   TemporaryFile file = create(path);
-  for (const Span<const std::byte> piece : pieces) file.write(piece);
+  fill([&](Span<const std::byte> bytes) { file.write(bytes); });
   file.commit();
+}
+
+void write_file_atomically(std::string_view path, Span<const Span<const std::byte>> pieces) {
+  write_file_atomically(path, [&](const WriteBytes& write) {
+    for (const Span<const std::byte> piece : pieces) write(piece);
+  });
 }
 
 void check_writable(std::string_view path) { create(path); }

@@ -143,12 +143,22 @@ std::string_view ComponentFiles::config_path() const noexcept { return impl_->co
 
 Span<const std::string_view> ComponentFiles::weights() const noexcept { return impl_->weights; }
 
+struct ModelDir::Replacements {
+  struct Row {
+    std::string role;
+    std::string component;
+    std::string path;
+  };
+  std::vector<Row> rows;
+};
+
 struct ModelDir::Impl {
   explicit Impl(JsonConfig parsed) : index(std::move(parsed)) {}
 
   JsonConfig index;
   std::string path;
   std::string name;
+  std::string role;  ///< among a model's folders, as replacements name it
   std::string_view pipeline_class;
   std::vector<ComponentInfo> components;
 
@@ -221,6 +231,32 @@ const ComponentInfo* ModelDir::find(std::string_view component) const noexcept {
   return nullptr;
 }
 
+ModelDir ModelDir::with(Span<const Replacement> replacements) const {
+  auto kept = std::make_shared<Replacements>();
+  for (const auto& [role, component, path] : replacements)
+    kept->rows.push_back({std::string(role), std::string(component), std::string(path)});
+  ModelDir changed = *this;
+  changed.replacements_ = std::move(kept);
+  return changed;
+}
+
+ModelDir ModelDir::companion(std::string_view path, std::string_view role) const {
+  ModelDir folder = open(path);
+  auto impl = std::make_shared<Impl>(*folder.impl_);
+  impl->role = std::string(role);
+  folder.impl_ = std::move(impl);
+  folder.replacements_ = replacements_;
+  return folder;
+}
+
+std::string_view ModelDir::replaced(std::string_view component) const {
+  if (replacements_ == nullptr) return {};
+  for (const Replacements::Row& row : replacements_->rows) {
+    if (row.role == impl_->role && row.component == component) return row.path;
+  }
+  return {};
+}
+
 ComponentFiles ModelDir::component(std::string_view component) const {
   if (find(component) == nullptr) {
     throw Error(ErrorCode::kNotFound,
@@ -237,6 +273,13 @@ std::optional<ComponentFiles> ModelDir::optional_component(std::string_view comp
 ComponentFiles ModelDir::files_of(std::string_view component) const {
   auto files = std::make_shared<ComponentFiles::Impl>();
   files->folder = fmt::format("{}/{}", impl_->path, component);
+  const std::string_view elsewhere = replaced(component);
+  if (!elsewhere.empty() && is_folder(elsewhere)) {
+    files->folder = without_trailing_slashes(elsewhere);
+    // Of a whole model its component.
+    if (is_there(fmt::format("{}/{}", files->folder, kIndexName)))
+      return open(files->folder).component(component);
+  }
   if (!is_folder(files->folder)) {
     throw Error(ErrorCode::kNotFound,
                 fmt::format("{}: the folder of component '{}' is missing; perhaps an incomplete "
@@ -255,12 +298,35 @@ ComponentFiles ModelDir::files_of(std::string_view component) const {
                 fmt::format("{}: component '{}' has none of {}", files->folder, component,
                             fmt::join(kConfigNames, ", ")));
   }
+  const ComponentInfo* const info = find(component);
+  if (!elsewhere.empty() && info != nullptr) {
+    const JsonConfig config = JsonConfig::load(files->config_path);
+    const std::string_view name = config.get_string_view("_class_name", info->class_name);
+    if (name != info->class_name) {
+      throw Error(ErrorCode::kIncompatible,
+                  fmt::format("{}: is a {}, but the {} of {} is a {}", files->folder, name,
+                              component, impl_->path, info->class_name));
+    }
+  }
   return ComponentFiles(std::move(files));
 }
 
 ComponentFiles ModelDir::weights(std::string_view component) const {
   const ComponentFiles found = this->component(component);
   auto files = std::make_shared<ComponentFiles::Impl>(*found.impl_);
+  const std::string_view elsewhere = replaced(component);
+  if (!elsewhere.empty() && !is_folder(elsewhere)) {
+    if (!is_there(elsewhere)) {
+      throw Error(ErrorCode::kNotFound,
+                  fmt::format("{}: no such file or folder, from which the {} was to be taken",
+                              elsewhere, component));
+    }
+    // Messages name the file that does not fit.
+    files->folder = std::string(elsewhere);
+    files->weight_paths = {files->folder};
+    files->weights.assign(files->weight_paths.begin(), files->weight_paths.end());
+    return ComponentFiles(std::move(files));
+  }
   files->weight_paths = find_weights(files->folder);
   if (files->weight_paths.empty()) {
     const std::vector<std::string> others = pickle_files(files->folder);
@@ -297,7 +363,8 @@ std::optional<ModelDir> ModelDir::sibling(std::string_view suffix) const {
     name += suffix;
     if (name.size() > kLongestName) continue;
     const std::string candidate = (place.parent_path() / name).string();
-    if (is_folder(candidate)) return open(candidate);
+    // "-prior" is the "prior".
+    if (is_folder(candidate)) return companion(candidate, suffix.substr(1));
   }
   return std::nullopt;
 }

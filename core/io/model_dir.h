@@ -37,6 +37,15 @@ class ComponentFiles {
   std::shared_ptr<const Impl> impl_;
 };
 
+/// A component that is taken from elsewhere than the model's own folder.
+struct Replacement {
+  std::string_view role;       ///< of the folder that it is a component of: "", "prior"
+  std::string_view component;  ///< such as "unet"
+  /// A folder of that component, a model folder that has it, or a file of weights for which the
+  /// model's own config stays.
+  std::string_view path;
+};
+
 /// Cheap to copy; views live as long as any copy.
 class ModelDir {
  public:
@@ -45,6 +54,14 @@ class ModelDir {
   /// lists a component otherwise than as [library, class], or under a name that is no plain folder
   /// name.
   static ModelDir open(std::string_view path);
+
+  /// The same with components from elsewhere, in this folder and in its companions. They are
+  /// looked at when they are asked for.
+  ModelDir with(Span<const Replacement> replacements) const;
+
+  /// Another folder of the same model, such as its "prior", under the same replacements. Throws as
+  /// open().
+  ModelDir companion(std::string_view path, std::string_view role) const;
 
   /// As given, without trailing slashes.
   std::string_view path() const noexcept;
@@ -74,8 +91,9 @@ class ModelDir {
   /// PyTorch's ".bin"; each first without a variant and then of the variant "fp16"; a single file,
   /// then a shard index; diffusers' name before that of transformers. The element types come from
   /// the files' headers, never from their names. Throws Error: kNotFound as above, and when there
-  /// are no weights or a shard is missing; kUnsupported when there are only pickle files of other
-  /// names; kCorruptFile for a bad shard index.
+  /// are no weights or a shard is missing; kIncompatible for a replacement of another class;
+  /// kUnsupported when there are only pickle files of other names; kCorruptFile for a bad shard
+  /// index.
   ComponentFiles weights(std::string_view component) const;
 
   /// The folder "<name>-prior" or "<name>-inpaint" beside this one, for suffix "-prior" or
@@ -85,10 +103,14 @@ class ModelDir {
 
  private:
   struct Impl;
+  struct Replacements;
   explicit ModelDir(std::shared_ptr<const Impl> impl);
   /// Folder and config, listed or not.
   ComponentFiles files_of(std::string_view component) const;
+  /// Where it is taken from if not from this folder; empty: from here.
+  std::string_view replaced(std::string_view component) const;
   std::shared_ptr<const Impl> impl_;
+  std::shared_ptr<const Replacements> replacements_;  ///< null: none
 };
 
 }  // namespace kandinsky::io

@@ -304,8 +304,9 @@ SafetensorsFile SafetensorsFile::open(std::string_view path) {
   return {std::move(file), tensors, metadata};
 }
 
-void write_safetensors(std::string_view path, Span<const TensorView> tensors,
-                       Span<const MetadataEntry> metadata) {
+void write_safetensors(std::string_view path, Span<const TensorOutline> tensors,
+                       Span<const MetadataEntry> metadata,
+                       const std::function<void(std::size_t i, const WriteBytes& write)>& fill) {
   const auto refuse = [&](const std::string& what) {
     throw Error(ErrorCode::kInvalidArgument, fmt::format("{}: cannot be written: {}", path, what));
   };
@@ -324,28 +325,26 @@ void write_safetensors(std::string_view path, Span<const TensorView> tensors,
     names.clear();
   }
 
-  std::vector<Span<const std::byte>> pieces(2);
-  pieces.reserve(2 * tensors.size() + 2);
+  std::vector<std::uint64_t> sizes;
   // ordered_json looks a key up by walking through all of them; the names are known to differ.
   auto& members = header.get_ref<nlohmann::ordered_json::object_t&>();
   std::uint64_t position = 0;
-  for (const TensorView& tensor : tensors) {
+  for (const TensorOutline& tensor : tensors) {
     if (tensor.name.empty() || tensor.name == kMetadataKey || !names.insert(tensor.name).second) {
       refuse(fmt::format("'{}' is no usable name, or there twice", tensor.name));
     }
     const std::optional<std::int64_t> expected = tensor_byte_size(tensor.dtype, tensor.shape);
-    if (!expected || static_cast<std::uint64_t>(*expected) != tensor.bytes.size()) {
-      refuse(fmt::format("tensor '{}': {} of shape [{}] does not fit {} bytes", tensor.name,
-                         dtype_name(tensor.dtype), fmt::join(tensor.shape, ", "),
-                         tensor.bytes.size()));
+    if (!expected) {
+      refuse(fmt::format("tensor '{}': shape [{}] is too large", tensor.name,
+                         fmt::join(tensor.shape, ", ")));
     }
+    sizes.push_back(static_cast<std::uint64_t>(*expected));
     nlohmann::ordered_json entry = nlohmann::ordered_json::object();
     entry["dtype"] = std::string(dtype_name(tensor.dtype));
     entry["shape"] = std::vector<std::int64_t>(tensor.shape.begin(), tensor.shape.end());
-    entry["data_offsets"] = {position, position + tensor.bytes.size()};
+    entry["data_offsets"] = {position, position + sizes.back()};
     members.push_back({std::string(tensor.name), std::move(entry)});
-    pieces.push_back(tensor.bytes);
-    position += tensor.bytes.size();
+    position += sizes.back();
   }
 
   std::string text;
@@ -358,9 +357,29 @@ void write_safetensors(std::string_view path, Span<const TensorView> tensors,
   const std::uint64_t length = text.size();
   std::array<std::byte, kLengthBytes> prefix{};
   std::memcpy(prefix.data(), &length, kLengthBytes);
-  pieces[0] = prefix;
-  pieces[1] = as_bytes(text);
-  write_file_atomically(path, pieces);
+  write_file_atomically(path, [&](const WriteBytes& write) {
+    write(prefix);
+    write(as_bytes(text));
+    for (std::size_t i = 0; i < tensors.size(); ++i) {
+      std::uint64_t written = 0;
+      fill(i, [&](Span<const std::byte> bytes) {
+        written += bytes.size();
+        write(bytes);
+      });
+      if (written == sizes[i]) continue;
+      refuse(fmt::format("tensor '{}': {} of shape [{}] does not fit {} bytes", tensors[i].name,
+                         dtype_name(tensors[i].dtype), fmt::join(tensors[i].shape, ", "), written));
+    }
+  });
+}
+
+void write_safetensors(std::string_view path, Span<const TensorView> tensors,
+                       Span<const MetadataEntry> metadata) {
+  std::vector<TensorOutline> outlines;
+  for (const TensorView& tensor : tensors)
+    outlines.push_back({.name = tensor.name, .dtype = tensor.dtype, .shape = tensor.shape});
+  write_safetensors(path, outlines, metadata,
+                    [&](std::size_t i, const WriteBytes& write) { write(tensors[i].bytes); });
 }
 
 }  // namespace kandinsky::io

@@ -1,8 +1,12 @@
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
+#include <functional>
 #include <string_view>
 
 #include "base/span.h"
+#include "io/atomic_file.h"
 #include "io/tensor_file.h"
 #include "io/tensor_view.h"
 
@@ -25,9 +29,22 @@ class SafetensorsFile : public TensorFile {
   using TensorFile::TensorFile;
 };
 
+/// What a tensor to be written is; its bytes come later.
+struct TensorOutline {
+  std::string_view name;
+  DType dtype = DType::kF32;
+  Span<const std::int64_t> shape;
+};
+
 /// Writes the tensors in the given order, the first at a multiple of 8 bytes, through a temporary
-/// file and a rename. Throws Error: kInvalidArgument when names repeat, a name is "__metadata__" or
-/// no UTF-8, or bytes do not match dtype and shape; otherwise as write_file_atomically.
+/// file and a rename. fill(i, write) writes the bytes of tensor i and is called once for each, in
+/// order. Throws Error: kInvalidArgument when names repeat, a name is "__metadata__" or no UTF-8,
+/// or bytes do not match dtype and shape; otherwise as write_file_atomically, and what fill throws.
+void write_safetensors(std::string_view path, Span<const TensorOutline> tensors,
+                       Span<const MetadataEntry> metadata,
+                       const std::function<void(std::size_t i, const WriteBytes& write)>& fill);
+
+/// The same for tensors in memory.
 void write_safetensors(std::string_view path, Span<const TensorView> tensors,
                        Span<const MetadataEntry> metadata = {});
 

@@ -6,6 +6,7 @@
 #include <c10/core/InferenceMode.h>
 #include <c10/core/impl/LocalDispatchKeySet.h>
 
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -13,6 +14,8 @@
 #include "tensor/speedups.h"
 
 namespace kandinsky::tensor {
+
+class Adapters;
 
 /// Device and type of weights and activations, and how they are computed.
 struct Placement {
@@ -25,6 +28,8 @@ struct Placement {
   bool small_tiles = false;
   /// Linear layers keep their weights in int8: an approximation.
   bool int8_weights = false;
+  /// What is added to weights when they are loaded; null: nothing.
+  std::shared_ptr<Adapters> adapters{};
 };
 
 /// The same with streamed weights. What pays only for weights that stay is left out, int8 weights

@@ -7,6 +7,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <set>
 #include <vector>
@@ -15,6 +16,7 @@
 #include "base/memory.h"
 #include "base/out_of_memory.h"
 #include "io/tensor_file.h"
+#include "tensor/adapters.h"
 #include "tensor/bridge.h"
 #include "tensor/convert.h"
 #include "tensor/scratch.h"
@@ -85,6 +87,10 @@ Weights Weights::open(const io::ComponentFiles& component, Placement placement) 
       }
     }
   }
+  if (placement.adapters != nullptr) {
+    for (const auto& [name, entry] : files->entries)
+      placement.adapters->know(name, entry.stored->shape, files->folder);
+  }
   return {std::make_shared<State>(State{.files = std::move(files), .placement = placement}), ""};
 }
 
@@ -149,7 +155,16 @@ at::Tensor Weights::place(const Entry& entry, at::IntArrayRef shape, std::string
   const bool is_known = state_->found_finite.contains(full);
   at::Tensor placed;
   bool finite = true;
-  if (placement.device.is_cpu()) {
+  const at::Tensor added =
+      placement.adapters != nullptr ? placement.adapters->delta(full) : at::Tensor();
+  if (added.defined()) {
+    // In fp32, so that what is added is not rounded away.
+    const at::Tensor sum =
+        read_tensor(*entry.file, *entry.stored).to(at::kFloat).view(shape).add_(added.view(shape));
+    placed = placement.device.is_cpu() ? allocate(shape, keep).copy_(sum)
+                                       : sum.to(placement.device, placement.dtype);
+    finite = is_known || is_finite(placed);
+  } else if (placement.device.is_cpu()) {
     placed = allocate(shape, keep);
     const auto element_size = static_cast<int64_t>(io::dtype_size(entry.stored->dtype));
     finite = read_converted(
@@ -278,9 +293,26 @@ void Weights::throw_unfit(const std::set<std::string>& unknown) const {
   if (!state_->misshapen.empty())
     faults.push_back(fmt::format("tensors of another shape: {}", some_of(state_->misshapen)));
   if (!unknown.empty()) faults.push_back(fmt::format("unknown tensors: {}", some_of(unknown)));
+  // What the first releases of these networks called their parts.
+  constexpr std::array<std::string_view, 4> kOriginal{"input_blocks.", "transformer.resblocks.",
+                                                      "model.transformer.", "encoder.down."};
+  const bool is_original = std::ranges::any_of(state_->files->entries, [&](const auto& entry) {
+    return std::ranges::any_of(kOriginal, [&](std::string_view part) {
+      return std::string_view(entry.first).starts_with(part);
+    });
+  });
   throw Error(ErrorCode::kCorruptFile,
-              fmt::format("{}: the weights do not fit the folder's config: {}",
-                          state_->files->folder, fmt::join(faults, "; ")));
+              fmt::format("{}: the weights do not fit the {}: {}{}", state_->files->folder,
+                          is_original ? "names of diffusers" : "config", fmt::join(faults, "; "),
+                          is_original ? "; `kandinsky convert` makes a model folder of original "
+                                        "checkpoints"
+                                      : ""));
+}
+
+std::string Weights::adapters() const {
+  if (state_->placement.adapters == nullptr) return {};
+  return state_->placement.adapters->key_for(
+      [&](std::string_view name) { return state_->files->entries.contains(name); });
 }
 
 Placement Weights::placement() const { return state_->placement; }

@@ -84,6 +84,9 @@ class Weights {
   /// Throws Error(kCorruptFile) naming what is missing, misshapen or unknown.
   void finish() const;
 
+  /// The LoRAs that change what take() gives, as text that differs where they do.
+  std::string adapters() const;
+
   Placement placement() const;
 
   /// The component's, for messages.

@@ -30,6 +30,7 @@ MAY_INCLUDE: dict[str, tuple[str, ...]] = {
     "nn/unet": STAGE,
     "nn/movq": STAGE,
     "samplers": ("tensor", "io", "base"),
+    "convert": ("tensor", "io", "base"),
     # names of samplers and speed-ups are words of options
     "options": ("samplers", "images", "tensor", "text", "io/images", "io", "base"),
     "pipelines": BELOW_PIPELINES,  # what its rooms share
@@ -49,7 +50,7 @@ MAY_INCLUDE: dict[str, tuple[str, ...]] = {
     ),
     "pipelines/families": ("pipelines/families/kandinsky_2_1", "pipelines", *BELOW_PIPELINES),
     "engine": (
-        *("include", "pipelines/families", "pipelines/images", "pipelines/text"),
+        *("convert", "include", "pipelines/families", "pipelines/images", "pipelines/text"),
         *("pipelines", *BELOW_PIPELINES),
     ),
     "cli": ("include",),

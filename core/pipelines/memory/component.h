@@ -56,8 +56,12 @@ class Component : public Resident {
   const Network& get(const Monitor& monitor) {
     const bool streamed = residency_ != nullptr && residency_->make_room(index_);
     const Layout layout = streamed ? Layout::kFull : wanted_layout();
+    const std::string adapters = weights_.adapters();
     // One that was loaded plain would stay slow, and a seed would depend on earlier jobs.
-    if (network_ && (streamed != is_streamed_ || layout != loaded_layout_)) unload();
+    if (network_ &&
+        (streamed != is_streamed_ || layout != loaded_layout_ || adapters != loaded_adapters_)) {
+      unload();
+    }
     if (!network_) {
       monitor.report("load", 0, 1);
       tensor::Placement placement =
@@ -75,6 +79,7 @@ class Component : public Resident {
       }
       is_streamed_ = streamed;
       loaded_layout_ = layout;
+      loaded_adapters_ = adapters;
       trim_heap();
       monitor.report("load", 1, 1);
     }
@@ -105,6 +110,9 @@ class Component : public Resident {
   }
 
   const tensor::Placement& placement() const { return placement_; }
+
+  /// The LoRAs that change its weights, as text that differs where they do.
+  std::string adapters() const { return weights_.adapters(); }
 
   Holding holding() const override {
     if (!network_) return Holding::kFreed;
@@ -165,6 +173,7 @@ class Component : public Resident {
   std::unique_ptr<Network> network_;
   bool is_streamed_ = false;
   Layout loaded_layout_ = Layout::kFull;
+  std::string loaded_adapters_;
   Residency* residency_ = nullptr;
   size_t index_ = 0;
 };

@@ -83,6 +83,10 @@ Result recall(RecentlyUsed<TextKey, ReadText<Result>>* memory, const TextKey& ke
 
 void encode_texts(const PromptModels& models, const TextOptions& options, const Monitor& monitor,
                   TextMap& texts) {
+  if (models.cache != nullptr) {
+    models.cache->keep_for(models.prior_text_encoder.adapters() + models.text_encoder.adapters() +
+                           models.prior.adapters());
+  }
   const auto steps = static_cast<int>(texts.size());
   int step = 0;
   bool has_started = false;

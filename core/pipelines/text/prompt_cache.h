@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "pipelines/text/encode_text.h"
@@ -53,6 +54,14 @@ struct PromptCache {
   RecentlyUsed<TextKey, ReadText<std::vector<PriorText>>> prior_texts{kTexts};
   RecentlyUsed<TextKey, ReadText<DecoderText>> decoder_texts{kTexts};
   RecentlyUsed<PriorKey, PriorImages> images{kImages};
+  std::string adapters;  ///< under which all of it was encoded
+
+  /// Forgets what was encoded under other ones.
+  void keep_for(std::string now) {
+    if (now == adapters) return;
+    *this = {};
+    adapters = std::move(now);
+  }
 };
 
 }  // namespace kandinsky::pipelines

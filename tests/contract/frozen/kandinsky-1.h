@@ -365,6 +365,9 @@ typedef struct kandinsky_engine_info {
   int32_t size_multiple;   /* inside, sizes are rounded up to a multiple of this, 64 */
   const char* inpaint_dir; /* likewise as prior_dir; "" if there is none: masks then work with the
                               model itself */
+  const char* changes; /* what of the weights is not the model's own, for an image's parameters: a
+                          line for each option, such as "unet: file.safetensors [1a2b3c4d]\n"; the
+                          mark is of the file's content. Lives until the LoRAs are set anew */
 } kandinsky_engine_info;
 
 KANDINSKY_INIT(kandinsky_engine_info)
@@ -401,6 +404,13 @@ KANDINSKY_INIT(kandinsky_memory_plan)
 KANDINSKY_API kandinsky_status kandinsky_engine_plan_memory(kandinsky_engine* engine, int32_t width,
                                                             int32_t height, int32_t batch_size,
                                                             kandinsky_memory_plan* plan);
+
+/** Merges these LoRA files into the weights from the next job on, each "FILE" or "FILE:WEIGHT", and
+ * no others; a count of 0 takes all away. Only networks whose weights they change are loaded again.
+ * With nothing changed: INCOMPATIBLE for a LoRA of another model, naming tensor and shapes, and
+ * what opening a file may fail with. BUSY while a job runs. */
+KANDINSKY_API kandinsky_status kandinsky_engine_set_loras(kandinsky_engine* engine,
+                                                          const char* const* loras, size_t count);
 
 /** Frees all weights; the next job loads again what it needs. BUSY while a job runs. */
 KANDINSKY_API kandinsky_status kandinsky_engine_unload(kandinsky_engine* engine);
@@ -449,6 +459,21 @@ typedef void (*kandinsky_message_fn)(const char* message, void* user_data);
 KANDINSKY_API kandinsky_status kandinsky_engine_set_message(kandinsky_engine* engine,
                                                             kandinsky_message_fn callback,
                                                             void* user_data);
+
+/* ---- Other forms of weights ---- */
+
+/** Writes weights in other forms as folders in diffusers' layout: `output` with the decoder,
+ * <output>-prior and <output>-inpaint, as far as the inputs have them. inputs: original checkpoints
+ * of Kandinsky 2.1, folders of them, and folders in diffusers' layout, of which what the others
+ * lack is taken. precision: "fp32", "fp16" or "bf16". Files are written whole or not at all, and
+ * left as they are if an earlier call finished them from the same inputs. NOT_FOUND after all that
+ * can be done is done, if something is missing; the message says what and where to get it. The
+ * callbacks, which may be NULL, are called on this thread; any action but KANDINSKY_CONTINUE stops.
+ */
+KANDINSKY_API kandinsky_status kandinsky_convert(const char* const* inputs, size_t count,
+                                                 const char* output, const char* precision,
+                                                 kandinsky_progress_fn progress,
+                                                 kandinsky_message_fn message, void* user_data);
 
 /* ---- Stage 1: texts -> embeds ---- */
 

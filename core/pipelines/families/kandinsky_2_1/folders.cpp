@@ -80,7 +80,7 @@ void check_inpaint(const io::ModelDir& model, const io::ModelDir& inpaint) {
 
 io::ModelDir open_prior_dir(const io::ModelDir& model, std::string_view prior_dir) {
   const auto open = [&] {
-    if (!prior_dir.empty()) return io::ModelDir::open(prior_dir);
+    if (!prior_dir.empty()) return model.companion(prior_dir, "prior");
     if (auto sibling = model.sibling(kPriorSuffix)) return *sibling;
     throw Error(ErrorCode::kNotFound,
                 fmt::format("{}: there is no prior folder {}{} beside it; put it there or name "

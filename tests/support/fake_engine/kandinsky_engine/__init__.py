@@ -64,6 +64,7 @@ class Info:
     latent_factor: int = 8
     size_multiple: int = 64
     inpaint_dir: str = ""
+    changes: str = ""
 
 
 @dataclass(frozen=True)
@@ -201,6 +202,13 @@ class Engine:
         without=(),
         prior_device=None,
         int8_weights=False,
+        unet="",
+        movq="",
+        text_encoder="",
+        prior_model="",
+        prior_text_encoder="",
+        image_encoder="",
+        loras=None,
     ):
         if not (Path(model_dir) / "model_index.json").is_file():
             raise NotFoundError(f"{model_dir}: no model_index.json")
@@ -231,6 +239,9 @@ class Engine:
     def close(self):
         self.closed = True
         self._record("close")
+
+    def set_loras(self, loras):
+        self._record("set_loras", loras=list(loras))
 
     def unload(self):
         self._record("unload")

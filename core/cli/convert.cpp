@@ -1,0 +1,91 @@
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "cli/arguments.h"
+#include "cli/commands.h"
+#include "cli/interrupt.h"
+#include "cli/marked.h"
+#include "cli/progress_bar.h"
+#include "cli/session.h"
+#include "cli/streams.h"
+#include "kandinsky.hpp"
+
+namespace kandinsky::cli {
+namespace {
+
+struct ConvertOptions {
+  std::vector<std::string> inputs;
+  std::string output;
+  std::string precision = "fp16";
+  bool quiet = false;
+};
+
+void run(const ConvertOptions& options) {
+  const InterruptWatch watch([] {});
+  ProgressBar bar(isatty(STDERR_FILENO) != 0);
+  std::vector<std::string> inputs;
+  for (const std::string& input : options.inputs) inputs.push_back(unmarked(input));
+  const std::string output = unmarked(options.output);
+  try {
+    convert(
+        inputs, output, options.precision,
+        [&](const kandinsky_progress& progress) {
+          if (!options.quiet) bar.update(progress);
+          return watch.signal() == 0 ? KANDINSKY_CONTINUE : KANDINSKY_CANCEL;
+        },
+        [&](const char* message) {
+          if (!options.quiet) bar.message(message);
+        });
+  } catch (const StatusError& error) {
+    bar.finish_line();
+    if (watch.signal() != 0) throw Stopped(watch.signal(), error.what());
+    throw;
+  }
+  bar.finish_line();
+  print(output + "\n");
+}
+
+}  // namespace
+
+void add_convert(CLI::App& app) {
+  auto options = std::make_shared<ConvertOptions>();
+  CLI::App* command = app.add_subcommand(
+      "convert",
+      "Make a model folder of original checkpoints, or of a folder in another precision");
+  command
+      ->add_option("IN", options->inputs,
+                   "Original checkpoints of Kandinsky 2.1, folders of them, or model folders in "
+                   "diffusers' layout, of which what the others lack is taken")
+      ->required();
+  command
+      ->add_option("--output", options->output,
+                   "Folder to write; the prior and the inpainting model go beside it, to "
+                   "<output>-prior and <output>-inpaint")
+      ->type_name("DIR")
+      ->required();
+  command
+      ->add_option_function<std::string>(
+          "--precision",
+          [options](const std::string& given) {
+            options->precision = parse_word("--precision", given, {"fp16", "bf16", "fp32"});
+          },
+          "Data type of the weights. One of: fp16, bf16, fp32")
+      ->type_name("NAME")
+      ->default_str(options->precision);
+  command->add_flag("--quiet", options->quiet, "No progress and no remarks, errors only");
+  command->footer(
+      "Nothing in a checkpoint is run. Files are written whole or not at all; a conversion that "
+      "was\n"
+      "stopped, or lacked an input, goes on from what is there when it is called again. CLIP's\n"
+      "encoders are in none of the original files: give a folder of the prior, too.\n\n"
+      "Examples:\n"
+      "  kandinsky convert 2_1/ models/kandinsky-2-1-prior --output models/my-kandinsky\n"
+      "  kandinsky convert models/kandinsky-2-1 --output models/small --precision bf16");
+  command->callback([options] { run(*options); });
+}
+
+}  // namespace kandinsky::cli

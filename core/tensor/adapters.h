@@ -1,0 +1,93 @@
+/// LoRA: small matrices that are added to a network's weights when they are loaded.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "io/tensor_file.h"
+
+namespace kandinsky::tensor {
+
+/// A file of such matrices, and how strongly they are added.
+struct AdapterChoice {
+  std::string path;
+  double weight = 1.0;
+};
+
+/// "FILE:WEIGHT", or "FILE" for a weight of 1. Throws Error(kInvalidArgument) for an empty name and
+/// for a weight that is no finite number.
+AdapterChoice parse_adapter(std::string_view text);
+
+/// The pair of matrices for one weight W: W + scale * up * down.
+struct AdapterPair {
+  const io::StoredTensor* down = nullptr;  ///< [rank, inputs]
+  const io::StoredTensor* up = nullptr;    ///< [outputs, rank]
+  double alpha = 0.0;                      ///< 0: the rank's own
+  double scale = 1.0;                      ///< alpha / rank
+};
+
+/// One LoRA file, in the forms of diffusers' attention processors ("....processor.to_q_lora.down")
+/// and of PEFT ("....to_q.lora_A"), with the alpha that it, its metadata or the adapter_config.json
+/// beside it names, else that of the rank. By the names of the weights that it changes.
+class AdapterFile {
+ public:
+  /// Throws Error: as io::open_weight_file; kUnsupported for tensors of other kinds of adapters,
+  /// kCorruptFile for pairs that do not fit each other.
+  static AdapterFile open(const std::string& path);
+
+  const std::string& path() const { return path_; }
+  const std::map<std::string, AdapterPair, std::less<>>& pairs() const { return pairs_; }
+
+  /// scale * up * down as an fp32 CPU tensor [outputs, inputs]. Throws as TensorFile::read.
+  at::Tensor delta(const AdapterPair& pair) const;
+
+ private:
+  AdapterFile(std::string path, io::TensorFile file)
+      : path_(std::move(path)), file_(std::move(file)) {}
+
+  std::string path_;
+  io::TensorFile file_;
+  std::map<std::string, AdapterPair, std::less<>> pairs_;
+};
+
+/// The LoRAs of one engine. Networks tell it the weights that they have when they are opened, and
+/// ask for what is to be added whenever they load one. Not to be changed during a job.
+class Adapters {
+ public:
+  /// Tells of a weight that a network has. folder: of its component, for messages.
+  void know(std::string_view name, Span<const int64_t> shape, std::string_view folder);
+
+  /// Replaces the LoRAs; files that are open already stay so. Throws Error: as AdapterFile::open;
+  /// kIncompatible, with nothing changed, for one that does not fit the networks, naming tensor and
+  /// shapes.
+  void choose(const std::vector<AdapterChoice>& choices);
+
+  /// What is to be added to the weight of that name, as fp32 [outputs, inputs]; undefined: nothing.
+  at::Tensor delta(std::string_view name) const;
+
+  /// Those that change one of a network's weights, as text that differs where they do.
+  using HasWeight = std::function<bool(std::string_view name)>;
+  std::string key_for(const HasWeight& has) const;
+
+ private:
+  struct Chosen {
+    std::shared_ptr<const AdapterFile> file;
+    double weight = 1.0;
+  };
+  struct Known {
+    std::vector<int64_t> shape;
+    std::string folder;
+  };
+  void check_fits(const AdapterFile& file) const;
+
+  std::map<std::string, Known, std::less<>> known_;
+  std::vector<Chosen> chosen_;
+};
+
+}  // namespace kandinsky::tensor
