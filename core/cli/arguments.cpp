@@ -11,7 +11,7 @@
 #include <random>
 #include <system_error>
 
-#include "cli/text.h"
+#include "jobs/text.h"
 #include "kandinsky.hpp"
 
 namespace kandinsky::cli {
@@ -47,7 +47,7 @@ void check_range(std::string_view option, std::string_view text, Number value, N
 }  // namespace
 
 std::string parse_text(std::string_view option, std::string_view text) {
-  if (!is_utf8(text)) {
+  if (!jobs::is_utf8(text)) {
     refuse(fmt::format("{}: the text is not UTF-8; check the encoding of the terminal or script",
                        option));
   }
@@ -106,7 +106,7 @@ std::uint64_t parse_bytes(std::string_view option, std::string_view text) {
   const std::size_t letters = end == std::string_view::npos ? 0 : end + 1;
   const std::size_t unit = std::min(text.find_first_not_of(' ', letters), text.size());
   const auto* const found = std::ranges::find_if(
-      kUnits, [&](const Unit& known) { return same_word(text.substr(unit), known.name); });
+      kUnits, [&](const Unit& known) { return jobs::same_word(text.substr(unit), known.name); });
   if (letters == 0 || found == kUnits.end()) {
     refuse(fmt::format("{}: \"{}\" is not a size of memory such as 3GB, 2500MB or 3GiB", option,
                        text));
@@ -125,7 +125,7 @@ std::uint64_t parse_bytes(std::string_view option, std::string_view text) {
 std::string parse_word(std::string_view option, std::string_view text,
                        const std::vector<std::string>& words) {
   for (const std::string& word : words) {
-    if (same_word(word, text)) return word;
+    if (jobs::same_word(word, text)) return word;
   }
   refuse(fmt::format("{}: there is no \"{}\", only {}", option, text, fmt::join(words, ", ")));
 }

@@ -20,6 +20,9 @@ void add_inpaint(CLI::App& app);
 /// "mix": generates from texts and images with weights.
 void add_mix(CLI::App& app);
 
+/// "batch": generates what the lines of a file ask for.
+void add_batch(CLI::App& app);
+
 /// "convert": writes weights in other forms as folders in diffusers' layout.
 void add_convert(CLI::App& app);
 

@@ -5,7 +5,6 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <map>
 #include <string_view>
 
 #include "cli/arguments.h"
@@ -19,16 +18,11 @@ std::vector<std::string> words_of(const kandinsky_option_info& info) {
   return {info.words, info.words + info.word_count};
 }
 
-/// Of a flag.
-bool is_on(const kandinsky_option_info& info) {
-  return std::string_view(info.default_value) == "true";
-}
-
 bool is_bytes(const kandinsky_option_info& info) { return std::string_view(info.unit) == "bytes"; }
 
 /// A text of the command line as the option's value.
-Settings::Value parse(const std::string& flag, const kandinsky_option_info& info,
-                      const std::string& given) {
+jobs::Settings::Value parse(const std::string& flag, const kandinsky_option_info& info,
+                            const std::string& given) {
   switch (info.type) {
     case KANDINSKY_INTEGER:
       if (is_bytes(info)) return static_cast<std::int64_t>(parse_bytes(flag, given));
@@ -96,26 +90,6 @@ bool is_for_a_flag(const kandinsky_option_info& info) {
 
 }  // namespace
 
-std::string flag_name(const kandinsky_option_info& info) {
-  static const std::map<std::string, std::string> own{
-      {"model_dir", "--model"},
-      {"prior_dir", "--prior"},
-      {"inpaint_dir", "--inpaint"},
-      {"parse_weights", "--plain-prompt"},
-      {"prior_num_inference_steps", "--prior-steps"},
-      {"prior_guidance_scale", "--prior-cfg-scale"},
-      {"num_inference_steps", "--steps"},
-      {"guidance_scale", "--cfg-scale"},
-      {"guidance_rescale", "--cfg-rescale"},
-      {"erode_mask", "--no-erosion"},
-  };
-  const auto found = own.find(info.name);
-  if (found != own.end()) return found->second;
-  std::string name = info.name;
-  std::ranges::replace(name, '_', '-');
-  return (info.type == KANDINSKY_FLAG && is_on(info) ? "--no-" : "--") + name;
-}
-
 CLI::App& add_command(CLI::App& app, const std::string& name, const std::string& description,
                       const std::string& footer, const std::function<void()>& run) {
   CLI::App* const command = app.add_subcommand(name, description);
@@ -126,11 +100,11 @@ CLI::App& add_command(CLI::App& app, const std::string& name, const std::string&
 
 void require(CLI::Option* option) { option->required(); }
 
-CLI::Option* OptionGroup::setting(const std::string& option, Settings& settings) {
-  const kandinsky_option_info& info = option_info(option);
-  const std::string flag = flag_name(info);
+CLI::Option* OptionGroup::setting(const std::string& option, jobs::Settings& settings) {
+  const kandinsky_option_info& info = jobs::option_info(option);
+  const std::string flag = jobs::flag_name(info);
   if (info.type == KANDINSKY_FLAG) {
-    const bool value = !is_on(info);
+    const bool value = !jobs::is_on(info);
     const std::string help = value ? info.help : help_of_off(info);
     return command_
         .add_flag_callback(
@@ -145,11 +119,11 @@ CLI::Option* OptionGroup::setting(const std::string& option, Settings& settings)
   return added;
 }
 
-void OptionGroup::settings_of_group(const std::string& operation, Settings& settings,
+void OptionGroup::settings_of_group(const std::string& operation, jobs::Settings& settings,
                                     const std::vector<std::string>& except) {
   for (const kandinsky_option_info& info : option_infos(operation)) {
     const bool is_elsewhere = std::ranges::find(except, info.name) != except.end() ||
-                              command_.get_option_no_throw(flag_name(info)) != nullptr;
+                              command_.get_option_no_throw(jobs::flag_name(info)) != nullptr;
     if (info.group == title_ && is_for_a_flag(info) && !is_elsewhere) setting(info.name, settings);
   }
 }
@@ -164,14 +138,14 @@ CLI::Option* OptionGroup::add(const std::string& name, const std::string& type,
 }
 
 CLI::Option* OptionGroup::repeated(const std::string& name, const std::string& option,
-                                   const std::string& type, Settings& settings) {
+                                   const std::string& type, jobs::Settings& settings) {
   const std::function<void(const std::vector<std::string>&)> function =
       [=, &settings](const std::vector<std::string>& given) {
         std::vector<std::string> values;
         for (const std::string& value : given) values.push_back(parse_text(name, unmarked(value)));
         settings.set(option, values);
       };
-  return command_.add_option_function(name, function, option_info(option).help)
+  return command_.add_option_function(name, function, jobs::option_info(option).help)
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
       ->type_name(type)
@@ -218,8 +192,8 @@ CLI::Option* OptionGroup::integer(const std::string& name, std::optional<std::in
 }
 
 CLI::Option* OptionGroup::size(const std::string& name, const std::string& width,
-                               const std::string& height, Settings& settings) {
-  const kandinsky_option_info& info = option_info(width);
+                               const std::string& height, jobs::Settings& settings) {
+  const kandinsky_option_info& info = jobs::option_info(width);
   const auto most = static_cast<std::int32_t>(info.maximum);
   return add(name, "WxH", fmt::format("{} (1x1 to {}x{})", info.help, most, most),
              [=, &settings](const std::string& given) {

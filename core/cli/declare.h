@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "cli/settings.h"
+#include "jobs/settings.h"
 
 namespace CLI {
 class App;
@@ -18,9 +18,6 @@ class Option;
 /// Help texts are completed by the range or the words. A value that does not fit throws
 /// StatusError(KANDINSKY_INVALID_ARGUMENT) naming the option.
 namespace kandinsky::cli {
-
-/// The command line's name of one of the library's options: in its words, where hosts have some.
-std::string flag_name(const kandinsky_option_info& info);
 
 /// A command of the application, which does `run`. The help ends with `footer`; empty: with the
 /// application's own.
@@ -37,15 +34,15 @@ class OptionGroup {
 
   /// One of the library's options, as its type wants it. What the settings hold then is the default
   /// that the help shows.
-  CLI::Option* setting(const std::string& option, Settings& settings);
+  CLI::Option* setting(const std::string& option, jobs::Settings& settings);
   /// All of the library's that belong to this group but lists and those that are declared on the
   /// command already.
-  void settings_of_group(const std::string& operation, Settings& settings,
+  void settings_of_group(const std::string& operation, jobs::Settings& settings,
                          const std::vector<std::string>& except = {});
 
   /// A list of the library's, one value each time that it is given.
   CLI::Option* repeated(const std::string& name, const std::string& option, const std::string& type,
-                        Settings& settings);
+                        jobs::Settings& settings);
 
   /// A name, of a file for instance: any bytes.
   CLI::Option* name(const std::string& name, std::string& target, const std::string& type,
@@ -63,7 +60,7 @@ class OptionGroup {
                        std::int32_t lowest, std::int32_t highest, const std::string& help);
   /// "WxH", two settings of the library's.
   CLI::Option* size(const std::string& name, const std::string& width, const std::string& height,
-                    Settings& settings);
+                    jobs::Settings& settings);
   /// Sets the target to `value`.
   CLI::Option* flag(const std::string& name, bool& target, bool value, const std::string& help);
 

@@ -15,7 +15,7 @@ void add_img2img(CLI::App& app) {
           "  kandinsky img2img --model models/kandinsky-2-1 --image sketch.jpg --strength 0.6 \\\n"
           "      --prompt \"a lighthouse, oil painting\" --output lighthouse.png"),
       [job] { generate(*job); });
-  add_model_options(command, *job);
+  require(add_model_options(command, *job));
   require(add_image_options(command, *job, "--image"));
   require(add_prompt_options(command, *job));
   add_sampling_options(command, *job);

@@ -13,8 +13,8 @@
 #include "cli/commands.h"
 #include "cli/declare.h"
 #include "cli/marked.h"
-#include "cli/settings.h"
 #include "cli/streams.h"
+#include "jobs/settings.h"
 #include "kandinsky.hpp"
 
 namespace kandinsky::cli {
@@ -24,7 +24,7 @@ using Components = std::vector<kandinsky_component_info>;
 
 struct InfoOptions {
   bool json = false;
-  Settings settings;  ///< of the engine, and the size
+  jobs::Settings settings;  ///< of the engine, and the size
 };
 
 /// What an image needs of memory.
@@ -36,7 +36,7 @@ struct Memory {
   std::int32_t height = 0;
 };
 
-Memory plan_memory(const Settings& settings) {
+Memory plan_memory(const jobs::Settings& settings) {
   Engine engine(settings.options("engine"));
   const kandinsky_engine_info info = engine.info();
   const auto side = [&](const char* name) {
@@ -154,7 +154,7 @@ void print_json(const Folder& folder, const Components& components,
 
 void add_info(CLI::App& app) {
   auto options = std::make_shared<InfoOptions>();
-  Settings& settings = options->settings;
+  jobs::Settings& settings = options->settings;
   auto dir = std::make_shared<std::string>();
   CLI::App* command = app.add_subcommand("info", "Show what a model folder holds");
   command->add_option("DIR", *dir, "Model or prior folder, in diffusers' folder layout")

@@ -16,7 +16,7 @@ void add_inpaint(CLI::App& app) {
           "  kandinsky inpaint --model models/kandinsky-2-1 --image cat.png --mask hat.png \\\n"
           "      --prompt \"a cat with a red hat\" --output cat-with-hat.png"),
       [job] { generate(*job); });
-  add_model_options(command, *job);
+  require(add_model_options(command, *job));
   require(add_image_options(command, *job, "--image"));
   require(add_mask_options(command, *job));
   require(add_prompt_options(command, *job));

@@ -103,13 +103,15 @@ int run(int argc, char** argv) {
       "  141  stopped by SIGPIPE\n"
       "  143  stopped by SIGTERM\n"
       "  152  stopped by SIGXCPU: ulimit -t\n"
-      "A job that is stopped saves nothing and leaves nothing behind; a second signal ends the\n"
-      "program at once. Where standard output cannot be written, images are saved before the\n"
+      "A job that is stopped saves nothing and leaves nothing behind, a batch keeps what is\n"
+      "finished; a second signal ends the program at once. Where standard output cannot be "
+      "written, images are saved before the\n"
       "program fails. Every failure ends with one line on standard error.");
   kandinsky::cli::add_txt2img(app);
   kandinsky::cli::add_img2img(app);
   kandinsky::cli::add_inpaint(app);
   kandinsky::cli::add_mix(app);
+  kandinsky::cli::add_batch(app);
   kandinsky::cli::add_convert(app);
   kandinsky::cli::add_info(app);
   kandinsky::cli::add_samplers(app);

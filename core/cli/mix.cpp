@@ -11,9 +11,9 @@
 #include "cli/arguments.h"
 #include "cli/commands.h"
 #include "cli/declare.h"
-#include "cli/limits.h"
 #include "cli/marked.h"
 #include "cli/option_groups.h"
+#include "jobs/limits.h"
 
 namespace kandinsky::cli {
 namespace {
@@ -52,11 +52,11 @@ MixOptions add_mix_options(CLI::App& command, GenerateJob& job) {
 }
 
 /// The items in the order in which they were given, each with the weight behind it.
-std::vector<MixItem> read_items(const CLI::App& command, const MixOptions& options) {
-  const std::array kinds = {std::pair(options.text, MixItem::Kind::kText),
-                            std::pair(options.image, MixItem::Kind::kImage),
-                            std::pair(options.embeds, MixItem::Kind::kEmbeds)};
-  std::vector<MixItem> items;
+std::vector<jobs::MixItem> read_items(const CLI::App& command, const MixOptions& options) {
+  const std::array kinds = {std::pair(options.text, jobs::MixItem::Kind::kText),
+                            std::pair(options.image, jobs::MixItem::Kind::kImage),
+                            std::pair(options.embeds, jobs::MixItem::Kind::kEmbeds)};
+  std::vector<jobs::MixItem> items;
   std::map<const CLI::Option*, std::size_t> used;
   bool takes_weight = false;
   for (const CLI::Option* option : command.parse_order()) {
@@ -66,12 +66,12 @@ std::vector<MixItem> read_items(const CLI::App& command, const MixOptions& optio
         throw StatusError(KANDINSKY_INVALID_ARGUMENT,
                           "--weight: it follows the --text, --image or --embeds that it weighs");
       }
-      items.back().weight = parse_number("--weight", given, -kMaxWeight, kMaxWeight);
+      items.back().weight = parse_number("--weight", given, -jobs::kMaxWeight, jobs::kMaxWeight);
       takes_weight = false;
     }
     for (const auto& [kind_option, kind] : kinds) {
       if (option != kind_option) continue;
-      const bool is_text = kind == MixItem::Kind::kText;
+      const bool is_text = kind == jobs::MixItem::Kind::kText;
       const std::string given = unmarked(option->results().at(used[option]++));
       items.push_back({kind, is_text ? parse_text("--text", given) : given, 1});
       takes_weight = true;
@@ -81,7 +81,7 @@ std::vector<MixItem> read_items(const CLI::App& command, const MixOptions& optio
     throw StatusError(KANDINSKY_INVALID_ARGUMENT,
                       "name what to mix: --text, --image or --embeds, each as often as you like");
   }
-  const double most = option_info("images").maximum;
+  const double most = jobs::option_info("images").maximum;
   if (static_cast<double>(items.size()) > most) {
     throw StatusError(
         KANDINSKY_INVALID_ARGUMENT,
@@ -97,7 +97,7 @@ void add_mix(CLI::App& app) {
   CLI::App* command =
       app.add_subcommand("mix", "Generate from a mix of texts and images, or vary one image");
   const MixOptions options = add_mix_options(*command, *job);
-  add_model_options(*command, *job);
+  require(add_model_options(*command, *job));
   add_prompt_options(*command, *job)
       ->description(
           "Text for the decoder, beside the mixed image embedding. Default: the first --text, or "

@@ -1,18 +1,19 @@
 #include "cli/option_groups.h"
 
 #include "cli/declare.h"
-#include "cli/limits.h"
-#include "cli/settings.h"
+#include "jobs/limits.h"
+#include "jobs/settings.h"
 
 namespace kandinsky::cli {
 
-void add_model_options(CLI::App& command, GenerateJob& job) {
+CLI::Option* add_model_options(CLI::App& command, GenerateJob& job) {
   OptionGroup group(command, "Model");
-  require(group.setting("model_dir", job.settings));
+  CLI::Option* model = group.setting("model_dir", job.settings);
   group.settings_of_group("engine", job.settings);
   group.repeated("--lora", "loras", "FILE[:WEIGHT]", job.settings);
-  group.integer("--threads", job.threads, 1, kMaxThreads,
+  group.integer("--threads", job.threads, 1, jobs::kMaxThreads,
                 "Threads to compute with. Default: one for each core");
+  return model;
 }
 
 CLI::Option* add_prompt_options(CLI::App& command, GenerateJob& job) {
@@ -32,7 +33,7 @@ void add_sampling_options(CLI::App& command, GenerateJob& job) {
   OptionGroup group(command, "Sampling");
   group.settings_of_group("text_to_image", job.settings);
   OptionGroup size(command, "Size");
-  const auto most = static_cast<std::int32_t>(option_info("width").maximum);
+  const auto most = static_cast<std::int32_t>(jobs::option_info("width").maximum);
   size.integer(
       "--width", job.width, 1, most,
       "Width in pixels. Default: the size that the model was trained on, or the start image's own");
@@ -46,7 +47,7 @@ void add_noise_options(CLI::App& command, GenerateJob& job) {
              "Seed of the first image; image i of a batch is the one that seed + i gives alone. "
              "-1: random");
   group.integer("--batch-size", job.batch_size, 1,
-                static_cast<std::int32_t>(option_info("seeds").maximum),
+                static_cast<std::int32_t>(jobs::option_info("seeds").maximum),
                 "Number of images; more than 1 need a folder as --output");
   group.name(
       "--variation-seed", job.variation_seed, "N",

@@ -13,8 +13,9 @@ class Option;
 /// the job must outlive the parsing.
 namespace kandinsky::cli {
 
-/// --model, --prior, --precision, --device, --max-memory, --threads and how weights are held
-void add_model_options(CLI::App& command, GenerateJob& job);
+/// --model, which is returned, --prior, --precision, --device, --max-memory, --threads and how
+/// weights are held
+CLI::Option* add_model_options(CLI::App& command, GenerateJob& job);
 
 /// --prompt, which is returned, and all about texts
 CLI::Option* add_prompt_options(CLI::App& command, GenerateJob& job);

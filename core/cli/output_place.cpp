@@ -16,7 +16,7 @@
 #include <string_view>
 #include <system_error>
 
-#include "cli/text.h"
+#include "jobs/text.h"
 #include "kandinsky.hpp"
 
 namespace kandinsky::cli {
@@ -34,7 +34,7 @@ const char* const kOption = "--output";
   throw StatusError(status, message);
 }
 
-std::string lower_suffix(const fs::path& path) { return lower(path.extension().string()); }
+std::string lower_suffix(const fs::path& path) { return jobs::lower(path.extension().string()); }
 
 /// The number of "00012-345.png"; -1 for another name.
 long long number_of(const std::string& name) {

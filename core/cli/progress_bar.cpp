@@ -39,15 +39,15 @@ std::string clock_text(double seconds) {
 void ProgressBar::update(const kandinsky_progress& progress) {
   const auto now = Clock::now();
   if (stage_ != progress.stage || progress.step < step_ || progress.steps != steps_) {
-    finish_line();
+    if (whole_.empty()) finish_line();
     stage_ = progress.stage;
     steps_ = progress.steps;
     first_step_ = progress.step;
     start_ = now;
-    last_line_ = now;
+    if (whole_.empty()) last_line_ = now;
   }
   step_ = progress.step;
-  const bool is_over = step_ >= steps_;
+  const bool is_over = step_ >= steps_ && whole_.empty();
   const std::string text = line(seconds_between(start_, now));
   if (on_terminal_) {
     say("\r" + text + "\x1b[K");
@@ -62,6 +62,7 @@ void ProgressBar::update(const kandinsky_progress& progress) {
 std::string ProgressBar::line(double seconds) const {
   std::string stage = stage_;
   std::replace(stage.begin(), stage.end(), '_', ' ');
+  if (!whole_.empty()) return fmt::format("{}; {} {}/{}", whole_, stage, step_, steps_);
   std::string text =
       fmt::format("{:<13} {:>4}/{:<4} {}", stage, step_, steps_, bar_text(step_, steps_));
   const int counted = step_ - first_step_;
@@ -77,6 +78,11 @@ std::string ProgressBar::line(double seconds) const {
 void ProgressBar::message(const char* text) {
   finish_line();
   say_line(text);
+}
+
+void ProgressBar::clear_line() {
+  if (line_is_open_) say("\r\x1b[K");
+  line_is_open_ = false;
 }
 
 void ProgressBar::finish_line() {

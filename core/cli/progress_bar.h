@@ -22,11 +22,17 @@ class ProgressBar {
 
   void update(const kandinsky_progress& progress);
 
+  /// Where the job is one of many: how far these are. The stages then share one line.
+  void set_whole(const std::string& text) { whole_ = text; }
+
   /// Writes a remark on a line of its own.
   void message(const char* text);
 
   /// Ends the line that is being drawn, if there is one, so that other output can follow.
   void finish_line();
+
+  /// Takes it away instead.
+  void clear_line();
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -35,6 +41,7 @@ class ProgressBar {
   std::string line(double seconds) const;
 
   bool on_terminal_;
+  std::string whole_;
   bool line_is_open_ = false;
   std::string stage_;
   int step_ = 0;

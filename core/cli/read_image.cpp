@@ -11,7 +11,7 @@
 #include <cstring>
 #include <vector>
 
-#include "cli/limits.h"
+#include "jobs/limits.h"
 
 namespace kandinsky::cli {
 namespace {
@@ -62,9 +62,9 @@ std::vector<std::uint8_t> read_all(int file, const std::string& name,
     size += static_cast<std::size_t>(got);
     bytes.resize(size);
     if (got == 0) return bytes;
-    if (size > kMaxImageFileBytes) {
+    if (size > jobs::kMaxImageFileBytes) {
       refuse(fmt::format("{}: more than {} bytes are too many for an image file", name,
-                         kMaxImageFileBytes));
+                         jobs::kMaxImageFileBytes));
     }
   }
 }

@@ -12,20 +12,21 @@ Session::Session(bool quiet)
 void Session::open(const GenerateJob& job) {
   check_interrupt();
   if (job.threads) set_num_threads(*job.threads);
-  auto engine = std::make_unique<Engine>(job.settings.options("engine"));
+  auto engine = std::make_shared<Engine>(job.settings.options("engine"));
   if (!quiet_) engine->set_message([this](const char* message) { bar_.message(message); });
   engine->set_progress([this](const kandinsky_progress& progress) {
     if (!quiet_) bar_.update(progress);
     return watch_.signal() != 0 ? KANDINSKY_CANCEL : KANDINSKY_CONTINUE;
   });
-  const std::lock_guard lock(mutex_);
-  engine_ = std::move(engine);
+  engine_ = engine;
+  set_cancel([engine] { engine->cancel(); });
 }
 
-Session::~Session() {
-  std::unique_ptr<Engine> engine;
+Session::~Session() { set_cancel({}); }
+
+void Session::set_cancel(std::function<void()> cancel) {
   const std::lock_guard lock(mutex_);
-  engine_.swap(engine);
+  cancel_ = std::move(cancel);
 }
 
 void Session::remark(const std::string& text) {
@@ -38,7 +39,7 @@ void Session::check_interrupt() const {
 
 void Session::cancel() {
   const std::lock_guard lock(mutex_);
-  if (engine_) engine_->cancel();
+  if (cancel_) cancel_();
 }
 
 }  // namespace kandinsky::cli

@@ -15,7 +15,7 @@ namespace kandinsky::cli {
 /// A job ended by a signal.
 class Stopped : public StatusError {
  public:
-  explicit Stopped(int signal, const char* message = "stopped, nothing was saved")
+  explicit Stopped(int signal, const std::string& message = "stopped, nothing was saved")
       : StatusError(KANDINSKY_CANCELLED, message), signal_(signal) {}
   int signal() const { return signal_; }
 
@@ -35,6 +35,14 @@ class Session {
 
   /// Throws Stopped after Ctrl-C and the other signals of InterruptWatch.
   void check_interrupt() const;
+
+  /// The first signal's number, 0 if none came.
+  int signal() const { return watch_.signal(); }
+
+  /// What a signal calls, on another thread.
+  void set_cancel(std::function<void()> cancel);
+
+  ProgressBar& bar() { return bar_; }
 
   /// Opens the engine, which everything below but remark() needs. Throws StatusError and Stopped.
   void open(const GenerateJob& job);
@@ -64,10 +72,11 @@ class Session {
   void cancel();
 
   bool quiet_;
-  std::mutex mutex_;  ///< of `engine_`, which the watch's thread asks to cancel
+  std::mutex mutex_;  ///< of `cancel_`, which the watch's thread calls
+  std::function<void()> cancel_;
   InterruptWatch watch_;
   ProgressBar bar_;
-  std::unique_ptr<Engine> engine_;
+  std::shared_ptr<Engine> engine_;
 };
 
 }  // namespace kandinsky::cli

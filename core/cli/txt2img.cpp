@@ -16,7 +16,7 @@ void add_txt2img(CLI::App& app) {
                       "a white background\" \\\n"
                       "      --steps 50 --cfg-scale 4 --seed 1 --output circle.png"),
                   [job] { generate(*job); });
-  add_model_options(command, *job);
+  require(add_model_options(command, *job));
   require(add_prompt_options(command, *job));
   add_sampling_options(command, *job);
   add_noise_options(command, *job);

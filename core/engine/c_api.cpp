@@ -3,6 +3,7 @@
 #include <cstring>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <tuple>
 #include <vector>
 
@@ -343,6 +344,20 @@ kandinsky_status kandinsky_generate(kandinsky_engine* engine, const kandinsky_em
     const bool has_source = !values.source.images.empty() || !values.source.masks.empty();
     of.generate(required(embeds, "embeds").embeds, negative, request,
                 has_source ? &values.source : nullptr, result_place(request, images, size));
+  });
+}
+
+kandinsky_status kandinsky_engine_check(kandinsky_engine* engine,
+                                        const kandinsky_options* options) {
+  return guarded([&] {
+    Engine& of = required(engine, "engine").engine;
+    const bool has_source =
+        required(options, "options").options.operation().name == std::string_view("image_to_image");
+    const OptionValues& values =
+        read_options(options, has_source ? "image_to_image" : "text_to_image");
+    const Engine::Job job(of);
+    of.check(prompt_request(values), denoise_request(values),
+             has_source ? &values.source : nullptr);
   });
 }
 

@@ -345,6 +345,20 @@ pipelines::MemorySummary Engine::describe_memory(int64_t width, int64_t height,
   return pipeline_->describe_memory(job, max_memory_);
 }
 
+void Engine::check(const PromptRequest& prompts, const DenoiseRequest& request,
+                   const SourceRequest* source) {
+  run([&](const Monitor& monitor) {
+    const DenoiseRequest whole =
+        source == nullptr ? request : pipelines::with_stand_ins(geometry(), *source, request);
+    pipelines::Job job = job_of(whole);
+    job.prompts = &prompts;
+    job.encodes = source != nullptr;
+    job.decodes = true;
+    pipeline_->check(job);
+    if (source != nullptr) pipelines::prepare_source(geometry(), *source, whole, monitor);
+  });
+}
+
 void Engine::unload() { pipeline_->unload(); }
 
 }  // namespace kandinsky::engine

@@ -74,6 +74,10 @@ class Engine {
   /// From embeds; without a source from noise.
   void generate(const pipelines::Embeds& embeds, const pipelines::Embeds* negative_embeds,
                 const DenoiseRequest& request, const SourceRequest* source, uint8_t* images);
+  /// Throws what text_to_image and, with a source, image_to_image would before their first step,
+  /// but for a lack of memory.
+  void check(const PromptRequest& prompts, const DenoiseRequest& request,
+             const SourceRequest* source);
   void unload();
 
   /// Merges these LoRAs from now on, each "FILE" or "FILE:WEIGHT", and no others. Networks whose

@@ -53,6 +53,10 @@ class Engine {
     for (const std::string& lora : loras) names.push_back(lora.c_str());
     check(kandinsky_engine_set_loras(engine_.get(), names.data(), names.size()));
   }
+  /// options: of "text_to_image" or "image_to_image". See kandinsky_engine_check.
+  void check_options(const Options& options) {
+    check(kandinsky_engine_check(engine_.get(), options.get()));
+  }
   void unload() { check(kandinsky_engine_unload(engine_.get())); }
   void cancel() { kandinsky_engine_cancel(engine_.get()); }
 

@@ -6,11 +6,11 @@
 #include <array>
 #include <cmath>
 #include <limits>
-#include <numeric>
 #include <type_traits>
 #include <utility>
 
 #include "base/ascii.h"
+#include "base/edit_distance.h"
 #include "base/error.h"
 #include "base/utf8.h"
 #include "samplers/sampler.h"
@@ -165,21 +165,6 @@ std::vector<std::string> names_in(const Table& table) {
 
 // ---- Checks ----
 
-/// How many letters have to be changed, added or taken away. Source: Levenshtein distance.
-size_t distance(std::string_view from, std::string_view to) {
-  std::vector<size_t> costs(to.size() + 1);
-  std::iota(costs.begin(), costs.end(), size_t{0});
-  for (const char letter : from) {
-    size_t diagonal = costs[0]++;
-    for (size_t i = 0; i < to.size(); ++i) {
-      const size_t replaced = diagonal + (letter == to[i] ? 0 : 1);
-      diagonal = costs[i + 1];
-      costs[i + 1] = std::min({replaced, costs[i + 1] + 1, costs[i] + 1});
-    }
-  }
-  return costs.back();
-}
-
 const char* type_name(OptionType type) {
   constexpr std::array kNames{"a flag", "an integer",      "a number",        "a text",
                               "a path", "a list of texts", "a list of seeds", "a list of floats",
@@ -300,7 +285,7 @@ const OptionRow& Options::find(std::string_view name) const {
   const std::string_view compared = name.substr(0, 64);
   for (const OptionRow* row : operation_.rows) {
     if (name == row->name) return *row;
-    const size_t letters = distance(compared, row->name);
+    const size_t letters = edit_distance(compared, row->name);
     if (letters < least) {
       least = letters;
       nearest = row;

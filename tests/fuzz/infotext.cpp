@@ -6,11 +6,11 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "cli/parameters.h"
+#include "jobs/parameters.h"
 #include "fuzz/fuzz.h"
 
 namespace fuzz = kandinsky::fuzz;
-namespace cli = kandinsky::cli;
+namespace jobs = kandinsky::jobs;
 
 namespace {
 
@@ -144,7 +144,7 @@ std::string text_of(fuzz::Input* input) {
 
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   fuzz::Input input(data, size);
-  cli::GenerateJob job;
+  jobs::Job job;
   job.settings.set("num_inference_steps", std::int64_t{input.number(1, 1000)});
   job.size.width = input.number(1, 16384);
   job.size.height = input.number(1, 16384);
@@ -162,16 +162,16 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if ((present & 2) != 0) job.negative_prompt = text_of(&input);
   if ((present & 4) != 0) job.negative_prior_prompt = text_of(&input);
   if ((present & 8) != 0) {
-    job.mix.push_back({.kind = cli::MixItem::Kind::kText, .value = text_of(&input), .weight = 0.5});
+    job.mix.push_back({.kind = jobs::MixItem::Kind::kText, .value = text_of(&input), .weight = 0.5});
     job.mix.push_back(
-        {.kind = cli::MixItem::Kind::kImage, .value = text_of(&input), .weight = 1.5});
+        {.kind = jobs::MixItem::Kind::kImage, .value = text_of(&input), .weight = 1.5});
   }
   kandinsky_engine_info info{};
   info.device = "cpu";
   info.precision = "fp32";
   info.inpaint_dir = "";
 
-  const std::string text = cli::parameters_text(job, 0, model, info);
+  const std::string text = jobs::parameters_text(job, 0, model, info);
   fuzz::require(kandinsky::find_invalid_utf8(text) == std::string_view::npos, "the text is UTF-8");
   const Read read = read_as_the_host_does(text);
   const auto expect = [&](const char* key, const std::string& value) {

@@ -53,8 +53,9 @@ MAY_INCLUDE: dict[str, tuple[str, ...]] = {
         *("convert", "include", "pipelines/families", "pipelines/images", "pipelines/text"),
         *("pipelines", *BELOW_PIPELINES),
     ),
-    "cli": ("include",),
-    "bindings": ("include",),
+    "jobs": ("include", "base"),
+    "cli": ("include", "jobs"),
+    "bindings": ("include", "jobs"),
 }
 
 TORCH = ("torch/", "ATen/", "c10/", "caffe2/")
@@ -68,6 +69,7 @@ NEVER: dict[str, tuple[str, ...]] = {
     "io": (*TORCH, *(name for name in PARSERS if name not in JSON)),
     "io/images": (*TORCH, *JSON),
     "text": TORCH,
+    "jobs": (*TORCH, *(name for name in PARSERS if name not in JSON)),
     "cli": (*TORCH, *(name for name in PARSERS if name not in JSON)),
     "bindings": (*TORCH, *PARSERS),
 }

@@ -587,6 +587,11 @@ KANDINSKY_API kandinsky_status kandinsky_generate(kandinsky_engine* engine,
                                                   const kandinsky_options* options, uint8_t* images,
                                                   size_t size);
 
+/** Fails as kandinsky_text_to_image or kandinsky_image_to_image, whose options these are, would
+ * before its first step, but for a lack of memory. Does nothing else. BUSY while a job runs. */
+KANDINSKY_API kandinsky_status kandinsky_engine_check(kandinsky_engine* engine,
+                                                      const kandinsky_options* options);
+
 #ifdef __cplusplus
 } /* extern "C" */
 #endif

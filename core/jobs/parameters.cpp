@@ -1,4 +1,4 @@
-#include "cli/parameters.h"
+#include "jobs/parameters.h"
 
 #include <fmt/format.h>
 
@@ -7,10 +7,10 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "cli/text.h"
+#include "jobs/text.h"
 #include "kandinsky.hpp"
 
-namespace kandinsky::cli {
+namespace kandinsky::jobs {
 namespace {
 
 /// Hosts split the settings at commas and colons, and quote values that have them. Their parser
@@ -35,7 +35,7 @@ class Line {
 };
 
 /// The order is that of Automatic1111.
-void add_sampling(Line& line, const GenerateJob& job, std::size_t i, const std::string& model) {
+void add_sampling(Line& line, const Job& job, std::size_t i, const std::string& model) {
   const Settings& settings = job.settings;
   line.add("Steps", settings.text("num_inference_steps"));
   line.add("Sampler", settings.text("sampler"));
@@ -64,7 +64,7 @@ void add_mask(Line& line, const Settings& settings, const kandinsky_engine_info&
   line.add("Kandinsky inpaint", asked != "auto" ? asked : has_model ? "model" : "blend");
 }
 
-void add_prompts(Line& line, const GenerateJob& job) {
+void add_prompts(Line& line, const Job& job) {
   line.add("Kandinsky prior steps", job.settings.text("prior_num_inference_steps"));
   line.add("Kandinsky prior CFG scale", job.settings.text("prior_guidance_scale"));
   if (job.negative_prior_prompt)
@@ -101,7 +101,7 @@ void add_others(Line& line, const Settings& settings) {
   }
 }
 
-void add_mix(Line& line, const GenerateJob& job) {
+void add_mix(Line& line, const Job& job) {
   std::string items;
   for (const MixItem& item : job.mix) {
     if (!items.empty()) items += " + ";
@@ -127,7 +127,7 @@ void add_changes(Line& line, std::string_view changes) {
 }
 
 /// What the decoder reads.
-std::string main_text(const GenerateJob& job) {
+std::string main_text(const Job& job) {
   if (job.prompt) return *job.prompt;
   for (const MixItem& item : job.mix) {
     if (item.kind == MixItem::Kind::kText) return item.value;
@@ -141,7 +141,7 @@ std::string json_string(std::string_view text) {
   return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
-std::string parameters_text(const GenerateJob& job, std::size_t i, const std::string& model,
+std::string parameters_text(const Job& job, std::size_t i, const std::string& model,
                             const kandinsky_engine_info& info) {
   std::string text = main_text(job);
   if (job.negative_prompt) text += "\nNegative prompt: " + *job.negative_prompt;
@@ -160,4 +160,4 @@ std::string parameters_text(const GenerateJob& job, std::size_t i, const std::st
   return std::string(stripped(text + line.text()));
 }
 
-}  // namespace kandinsky::cli
+}  // namespace kandinsky::jobs

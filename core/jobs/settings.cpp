@@ -1,11 +1,14 @@
-#include "cli/settings.h"
+#include "jobs/settings.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include <algorithm>
 #include <charconv>
+#include <string_view>
 #include <type_traits>
 
-namespace kandinsky::cli {
+namespace kandinsky::jobs {
 
 const kandinsky_option_info& option_info(const std::string& name) {
   static const std::map<std::string, kandinsky_option_info> all = [] {
@@ -18,6 +21,30 @@ const kandinsky_option_info& option_info(const std::string& name) {
   const auto found = all.find(name);
   if (found != all.end()) return found->second;
   throw StatusError(KANDINSKY_INTERNAL, fmt::format("there is no option \"{}\"", name));
+}
+
+bool is_on(const kandinsky_option_info& info) {
+  return std::string_view(info.default_value) == "true";
+}
+
+std::string flag_name(const kandinsky_option_info& info) {
+  static const std::map<std::string, std::string> own{
+      {"model_dir", "--model"},
+      {"prior_dir", "--prior"},
+      {"inpaint_dir", "--inpaint"},
+      {"parse_weights", "--plain-prompt"},
+      {"prior_num_inference_steps", "--prior-steps"},
+      {"prior_guidance_scale", "--prior-cfg-scale"},
+      {"num_inference_steps", "--steps"},
+      {"guidance_scale", "--cfg-scale"},
+      {"guidance_rescale", "--cfg-rescale"},
+      {"erode_mask", "--no-erosion"},
+  };
+  const auto found = own.find(info.name);
+  if (found != own.end()) return found->second;
+  std::string name = info.name;
+  std::ranges::replace(name, '_', '-');
+  return (info.type == KANDINSKY_FLAG && is_on(info) ? "--no-" : "--") + name;
 }
 
 std::string Settings::default_text(const std::string& name) {
@@ -47,6 +74,17 @@ double Settings::number(const std::string& name) const {
   return value;
 }
 
+std::string Settings::key(const std::string& operation) const {
+  std::string key;
+  for (const kandinsky_option_info& info : option_infos(operation)) {
+    const auto found = values_.find(info.name);
+    if (found == values_.end()) continue;
+    std::visit([&](const auto& value) { key += fmt::format("{}={}\n", info.name, value); },
+               found->second);
+  }
+  return key;
+}
+
 Options Settings::options(const std::string& operation) const {
   Options options(operation);
   for (const kandinsky_option_info& info : option_infos(operation)) {
@@ -57,4 +95,4 @@ Options Settings::options(const std::string& operation) const {
   return options;
 }
 
-}  // namespace kandinsky::cli
+}  // namespace kandinsky::jobs

@@ -8,10 +8,16 @@
 
 #include "kandinsky.hpp"
 
-namespace kandinsky::cli {
+namespace kandinsky::jobs {
 
 /// What is known about an option of the engine or of a task. Throws StatusError for any other name.
 const kandinsky_option_info& option_info(const std::string& name);
+
+/// Whether a flag is on by default.
+bool is_on(const kandinsky_option_info& info);
+
+/// The command line's name of one of the library's options: in its words, where hosts have some.
+std::string flag_name(const kandinsky_option_info& info);
 
 /// Values of the library's options, by name.
 class Settings {
@@ -31,6 +37,9 @@ class Settings {
 
   double number(const std::string& name) const;
 
+  /// All that was set of an operation's options, as text that is the same for the same values.
+  std::string key(const std::string& operation) const;
+
   /// Those that the operation has; the others keep their defaults.
   Options options(const std::string& operation) const;
 
@@ -40,4 +49,4 @@ class Settings {
   std::map<std::string, Value> values_;
 };
 
-}  // namespace kandinsky::cli
+}  // namespace kandinsky::jobs

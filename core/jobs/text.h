@@ -4,7 +4,7 @@
 #include <string_view>
 
 /// Text without a locale: what the environment says must not change how words are read.
-namespace kandinsky::cli {
+namespace kandinsky::jobs {
 
 bool is_utf8(std::string_view text);
 
@@ -20,4 +20,4 @@ std::string lower(std::string_view text);
 /// Equal but for the case of A to Z.
 bool same_word(std::string_view a, std::string_view b);
 
-}  // namespace kandinsky::cli
+}  // namespace kandinsky::jobs

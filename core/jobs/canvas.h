@@ -5,7 +5,7 @@
 
 #include "kandinsky.hpp"
 
-namespace kandinsky::cli {
+namespace kandinsky::jobs {
 
 struct Size {
   std::int32_t width = 0;
@@ -22,4 +22,4 @@ struct Size {
 Size choose_size(std::optional<std::int32_t> width, std::optional<std::int32_t> height,
                  const Image* source, std::int32_t native_size, std::int32_t multiple);
 
-}  // namespace kandinsky::cli
+}  // namespace kandinsky::jobs

@@ -1,10 +1,10 @@
-#include "cli/text.h"
+#include "jobs/text.h"
 
 #include <utf8proc.h>
 
 #include <algorithm>
 
-namespace kandinsky::cli {
+namespace kandinsky::jobs {
 namespace {
 
 /// What str.isspace() of Python takes for a blank.
@@ -68,4 +68,4 @@ bool same_word(std::string_view a, std::string_view b) {
   return std::ranges::equal(a, b, [](char c, char d) { return lower(c) == lower(d); });
 }
 
-}  // namespace kandinsky::cli
+}  // namespace kandinsky::jobs

@@ -1,15 +1,15 @@
-#include "cli/make_embeds.h"
+#include "jobs/make_embeds.h"
 
 #include <fmt/format.h>
 
 #include <optional>
 #include <string>
 
-namespace kandinsky::cli {
+namespace kandinsky::jobs {
 namespace {
 
 /// The job's options of encode_prompts with another text.
-Options with_text(const GenerateJob& job, const std::string& text) {
+Options with_text(const Job& job, const std::string& text) {
   Options options = job.settings.options("encode_prompts");
   options.set("prompts", std::vector(job.seeds.size(), text));
   return options;
@@ -28,16 +28,7 @@ Embeds load_embeds(const std::string& path, std::size_t batch_size) {
 
 }  // namespace
 
-std::vector<Image> load_mix_images(const std::vector<MixItem>& items, ImageReader& reader) {
-  std::vector<Image> images;
-  for (const MixItem& item : items) {
-    if (item.kind == MixItem::Kind::kImage) images.push_back(reader.read("--image", item.value));
-  }
-  return images;
-}
-
-std::pair<Embeds, Embeds> make_embeds(Engine& engine, const GenerateJob& job,
-                                      const std::vector<Image>& images) {
+std::pair<Embeds, Embeds> make_embeds(Engine& engine, const Job& job) {
   if (job.mix.empty()) return engine.encode_prompts(job.settings.options("encode_prompts"));
 
   std::optional<Embeds> text;  // what the decoder reads
@@ -47,7 +38,7 @@ std::pair<Embeds, Embeds> make_embeds(Engine& engine, const GenerateJob& job,
     text = std::move(embeds);
     negative = std::move(negative_embeds);
   }
-  const Embeds seen = images.empty() ? Embeds() : engine.encode_images(images);
+  const Embeds seen = job.mix_images.empty() ? Embeds() : engine.encode_images(job.mix_images);
   std::vector<Embeds> items;
   std::vector<double> weights;
   std::optional<std::size_t> first_text;
@@ -80,4 +71,4 @@ std::pair<Embeds, Embeds> make_embeds(Engine& engine, const GenerateJob& job,
   return {std::move(mixed), std::move(negative)};
 }
 
-}  // namespace kandinsky::cli
+}  // namespace kandinsky::jobs

@@ -1,11 +1,11 @@
-#include "cli/canvas.h"
+#include "jobs/canvas.h"
 
 #include <algorithm>
 #include <cmath>
 
-#include "cli/settings.h"
+#include "jobs/settings.h"
 
-namespace kandinsky::cli {
+namespace kandinsky::jobs {
 namespace {
 
 constexpr double kMostNativeAreas = 4;
@@ -37,4 +37,4 @@ Size choose_size(std::optional<std::int32_t> width, std::optional<std::int32_t> 
           height ? *height : to_side(own_height, multiple)};
 }
 
-}  // namespace kandinsky::cli
+}  // namespace kandinsky::jobs

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+
+namespace kandinsky::jobs {
+
+/// An open file or folder, closed at the end; as open(2), but for signals. Throws StatusError:
+/// KANDINSKY_NOT_FOUND, KANDINSKY_INVALID_ARGUMENT for a folder, else KANDINSKY_IO.
+class File {
+ public:
+  File(const std::string& path, int flags);
+  ~File();
+  File(const File&) = delete;
+  File& operator=(const File&) = delete;
+
+  std::uint64_t size() const;
+  /// Up to `size` bytes from `offset` on; fewer where the file ends.
+  std::string read(std::uint64_t offset, std::size_t size) const;
+  /// Writes all of it in one call where the system takes it.
+  void write(std::string_view text) const;
+
+ private:
+  std::string path_;
+  int number_;
+};
+
+/// Gives the whole file in pieces. Throws as File.
+void read_file(const std::string& path, const std::function<void(std::string_view)>& piece);
+
+/// All of it. Throws as File, and KANDINSKY_INVALID_ARGUMENT for more than `most` bytes.
+std::string read_file(const std::string& path, std::uint64_t most);
+
+}  // namespace kandinsky::jobs

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "jobs/canvas.h"
+#include "jobs/settings.h"
+#include "kandinsky.hpp"
+
+namespace kandinsky::jobs {
+
+/// What a mix is made of.
+struct MixItem {
+  enum class Kind : int { kText, kImage, kEmbeds };
+  Kind kind = Kind::kText;
+  std::string value;  ///< the text, or a file's path
+  double weight = 1;
+};
+
+/// Images that differ in their seeds alone.
+struct Job {
+  Settings settings;  ///< of the library's options, those of the engine included
+
+  // Each for all images; the lists among the settings are made from them.
+  std::optional<std::string> prompt;
+  std::optional<std::string> negative_prompt;
+  std::optional<std::string> negative_prior_prompt;
+  std::vector<std::uint64_t> seeds;            ///< one for each image
+  std::vector<std::uint64_t> variation_seeds;  ///< likewise; empty: no variation
+
+  std::optional<std::int32_t> width;  ///< nothing: see canvas.h
+  std::optional<std::int32_t> height;
+  Size size;  ///< made from them
+
+  std::vector<Image> images;  ///< to start from: none or one
+  std::vector<Image> masks;   ///< likewise
+
+  std::vector<MixItem> mix;       ///< empty: the prompt alone
+  std::vector<Image> mix_images;  ///< of its items of kind kImage, in order
+  bool slerp = false;
+};
+
+}  // namespace kandinsky::jobs

@@ -1,0 +1,94 @@
+#include "jobs/manifest.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <system_error>
+#include <vector>
+
+#include "jobs/sha256.h"
+#include "kandinsky.hpp"
+
+namespace kandinsky::jobs {
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::json;
+
+bool is_manifest(const fs::path& path) {
+  return path.extension() == ".jsonl" && path.filename().string().starts_with("manifest");
+}
+
+}  // namespace
+
+std::string Finished::to_json() const {
+  return nlohmann::ordered_json{
+      {"id", id},           {"file", file},     {"sha256", sha256},       {"seed", seed},
+      {"seconds", seconds}, {"device", device}, {"precision", precision}, {"request", request}}
+      .dump();
+}
+
+Manifest::Manifest(const std::string& folder, const std::string& name)
+    : folder_(folder), path_((fs::path(folder) / name).string()) {
+  std::error_code error;
+  fs::directory_iterator entry(folder, error);
+  for (; !error && entry != fs::directory_iterator(); entry.increment(error)) {
+    if (is_manifest(entry->path())) read(entry->path().string());
+  }
+  if (error) {
+    throw StatusError(KANDINSKY_IO, fmt::format("{}: cannot be read: {}", folder, error.message()));
+  }
+}
+
+void Manifest::read(const std::string& path) {
+  std::string text;
+  read_file(path, [&](std::string_view piece) { text += piece; });
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    // A line that was cut off, as by a power failure, stands for an image that is made again.
+    const Json json = Json::parse(line, nullptr, false);
+    const auto text_of = [&](const char* key) {
+      return json.is_object() && json.contains(key) && json[key].is_string()
+                 ? json[key].get<std::string>()
+                 : std::string();
+    };
+    const std::string id = text_of("id");
+    if (id.empty()) continue;
+    finished_[id] = {.id = id,
+                     .request = text_of("request"),
+                     .file = text_of("file"),
+                     .sha256 = text_of("sha256"),
+                     .seed = json.value("seed", std::uint64_t{0}),
+                     .seconds = json.value("seconds", 0.0),
+                     .device = text_of("device"),
+                     .precision = text_of("precision")};
+  }
+}
+
+const Finished* Manifest::find(const std::string& id, const std::string& request) const {
+  const auto found = finished_.find(id);
+  if (found == finished_.end() || found->second.request != request) return nullptr;
+  try {
+    const std::string path = (fs::path(folder_) / found->second.file).string();
+    return sha256_of_file(path) == found->second.sha256 ? &found->second : nullptr;
+  } catch (const StatusError&) {
+    return nullptr;  // it is made again, and what is wrong with the place shows then
+  }
+}
+
+void Manifest::append(const Finished& finished) {
+  if (!file_) file_ = std::make_unique<File>(path_, O_RDWR | O_APPEND | O_CREAT);
+  // After a line that was cut off.
+  const std::uint64_t size = file_->size();
+  const bool is_torn = size > 0 && file_->read(size - 1, 1) != "\n";
+  std::string line = finished.to_json();
+  if (is_torn) line.insert(line.begin(), '\n');
+  line += '\n';
+  file_->write(line);
+  finished_[finished.id] = finished;
+}
+
+}  // namespace kandinsky::jobs

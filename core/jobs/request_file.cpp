@@ -1,0 +1,140 @@
+#include "jobs/request_file.h"
+
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <string_view>
+
+#include "jobs/files.h"
+#include "jobs/settings.h"
+#include "jobs/text.h"
+
+namespace kandinsky::jobs {
+namespace {
+
+using Json = nlohmann::json;
+
+/// function(number, line) for each line that is not empty, without its end.
+template <typename Function>
+void for_each_line(std::string_view text, const Function& function) {
+  for (std::size_t number = 1; !text.empty(); ++number) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    const std::string_view line = stripped(text.substr(0, end));
+    if (!line.empty()) function(number, line);
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+}
+
+/// A row of a CSV file and the line that it begins in.
+struct Row {
+  std::size_t number = 0;
+  std::vector<std::string> cells;
+};
+
+/// Source: RFC 4180.
+std::vector<Row> read_csv(std::string_view text) {
+  std::vector<Row> rows;
+  std::size_t number = 1;
+  while (!text.empty()) {
+    Row row{.number = number, .cells = {""}};
+    bool is_quoted = false;
+    for (bool is_over = false; !text.empty() && !is_over; text.remove_prefix(1)) {
+      const char c = text.front();
+      if (c == '\n') ++number;
+      if (is_quoted && c == '"' && text.substr(1).starts_with('"')) {
+        row.cells.back() += c;
+        text.remove_prefix(1);
+      } else if (c == '"' && (is_quoted || row.cells.back().empty())) {
+        is_quoted = !is_quoted;
+      } else if (c == ',' && !is_quoted) {
+        row.cells.emplace_back();
+      } else if (c == '\n' && !is_quoted) {
+        is_over = true;
+      } else if (c != '\r' || is_quoted) {
+        row.cells.back() += c;
+      }
+    }
+    if (is_quoted) {
+      throw StatusError(KANDINSKY_INVALID_ARGUMENT,
+                        fmt::format("a quote that begins in line {} has no end", row.number));
+    }
+    if (row.cells.size() > 1 || !stripped(row.cells.front()).empty())
+      rows.push_back(std::move(row));
+  }
+  return rows;
+}
+
+/// Options whose values are numbers, true or false.
+std::set<std::string> plain_options() {
+  std::set<std::string> names{"seed", "variation_seed"};
+  for (const std::string& operation : operation_names()) {
+    for (const kandinsky_option_info& info : option_infos(operation)) {
+      if (info.type <= KANDINSKY_NUMBER) names.insert(info.name);
+    }
+  }
+  return names;
+}
+
+std::vector<FileLine> csv_requests(std::string_view text) {
+  const std::set<std::string> plain = plain_options();
+  const std::vector<Row> rows = read_csv(text);
+  std::vector<FileLine> lines;
+  for (std::size_t i = 1; i < rows.size(); ++i) {
+    const Row& row = rows[i];
+    const std::vector<std::string>& names = rows.front().cells;
+    if (row.cells.size() > names.size()) {
+      throw StatusError(KANDINSKY_INVALID_ARGUMENT,
+                        fmt::format("line {} has {} cells, but the first line names {}", row.number,
+                                    row.cells.size(), names.size()));
+    }
+    Json request = Json::object();
+    for (std::size_t column = 0; column < row.cells.size(); ++column) {
+      const std::string& cell = row.cells[column];
+      if (cell.empty()) continue;
+      const std::string name(stripped(names[column]));
+      const Json value = plain.count(name) > 0 ? Json::parse(cell, nullptr, false) : Json();
+      request[name] = value.is_primitive() && !value.is_null() ? value : Json(cell);
+    }
+    lines.push_back({row.number, request.dump()});
+  }
+  return lines;
+}
+
+}  // namespace
+
+std::vector<FileLine> read_request_file(const std::string& path) {
+  const std::string ending = lower(std::filesystem::path(path).extension().string());
+  if (ending != ".jsonl" && ending != ".csv" && ending != ".txt") {
+    throw StatusError(KANDINSKY_INVALID_ARGUMENT,
+                      fmt::format("{}: expected a name that ends in .jsonl, .csv or .txt", path));
+  }
+  const std::string content = read_file(path, std::numeric_limits<std::uint64_t>::max());
+  std::string_view text = content;
+  constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+  if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
+  std::vector<FileLine> lines;
+  try {
+    for_each_line(text, [&](std::size_t number, std::string_view line) {
+      if (!is_utf8(line))
+        throw StatusError(KANDINSKY_INVALID_ARGUMENT, fmt::format("line {} is not UTF-8", number));
+    });
+    if (ending == ".csv") {
+      lines = csv_requests(text);
+    } else {
+      for_each_line(text, [&](std::size_t number, std::string_view line) {
+        lines.push_back(
+            {number, ending == ".txt" ? Json({{"prompt", line}}).dump() : std::string(line)});
+      });
+    }
+  } catch (const StatusError& error) {
+    throw StatusError(error.status(), fmt::format("{}: {}", path, error.what()));
+  }
+  if (lines.empty())
+    throw StatusError(KANDINSKY_INVALID_ARGUMENT, path + ": there is no request in it");
+  return lines;
+}
+
+}  // namespace kandinsky::jobs
