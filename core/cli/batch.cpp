@@ -81,9 +81,8 @@ class BadLines {
     constexpr std::size_t kMost = 20;
     for (std::size_t i = 0; i < std::min(messages_.size(), kMost); ++i) {
       const Message& message = messages_[i];
-      say_line(
-          fmt::format("{}:{}: {}{}", file_, message.number, message.text,
-                      message.more == 0 ? "" : fmt::format(" (and {} more lines)", message.more)));
+      say_line(fmt::format("{}:{}: {}{}", file_, message.number, message.text,
+                           message.more == 0 ? "" : fmt::format(" (and {} more)", message.more)));
     }
     if (messages_.size() > kMost)
       say_line(fmt::format("... and {} more messages", messages_.size() - kMost));
@@ -101,6 +100,11 @@ class BadLines {
   std::vector<Message> messages_;
   std::map<std::string, std::size_t> places_;  ///< by text
 };
+
+/// "5633", "12.4"
+std::string rate_text(double images_per_hour) {
+  return fmt::format("{:.{}f}", images_per_hour, images_per_hour < 100 ? 1 : 0);
+}
 
 /// How far a batch is, for people.
 class Pace {
@@ -127,7 +131,7 @@ class Pace {
   std::string text() const {
     std::string text = fmt::format("{} of {} images", done(), count_);
     if (made_ > 0) {
-      text += fmt::format(", {:.4g} an hour, {} left", images_per_hour(),
+      text += fmt::format(", {} an hour, {} left", rate_text(images_per_hour()),
                           clock_text(seconds() / work_done_ * work_left_));
     }
     return text;
@@ -254,8 +258,8 @@ void run_batch(const BatchOptions& options) {
   }
   session.bar().clear_line();
   if (pace.made() > 0) {
-    session.remark(fmt::format("{} images in {}, {:.4g} an hour", pace.made(),
-                               clock_text(pace.seconds()), pace.images_per_hour()));
+    session.remark(fmt::format("{} images in {}, {} an hour", pace.made(),
+                               clock_text(pace.seconds()), rate_text(pace.images_per_hour())));
   }
   bad.say();
   if (bad.count() + failed.count() > 0) {

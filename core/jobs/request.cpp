@@ -198,7 +198,11 @@ class Reading {
   }
 
   ImageSource source(const std::string& name, const std::string& given) const {
-    if (given.starts_with("data:")) return {.path = {}, .uri = given};
+    if (given.starts_with("data:")) {
+      const ImageSource uri{.path = {}, .uri = given};
+      uri.read();  // which refuses what is no base64
+      return uri;
+    }
     if (given.empty()) refuse(name + ": no file given");
     return {.path = path(name, given), .uri = {}};
   }

@@ -1,0 +1,426 @@
+"""`kandinsky batch`: each line's image once, whatever happens, and the same as by its command."""
+
+import base64
+import hashlib
+import json
+import os
+import random
+import signal
+import subprocess
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from support.broken_models import IO
+from support.built import NATIVE_SIZE, PROGRAM, run_program
+
+INVALID, CORRUPT = 2, 4
+FEW = {"num_inference_steps": 2, "prior_num_inference_steps": 2}
+# One thread, since other programs may work beside the tests.
+ONE, TWO = "--threads=1", "--threads=2"
+EXACT = "--precision=fp32"
+
+Row = Mapping[str, object]
+
+
+def write(path: Path, *rows: Row | str) -> Path:
+    lines = (row if isinstance(row, str) else json.dumps({**FEW, **row}) for row in rows)
+    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    return path
+
+
+def batch(jobs: Path, model: Path, output: Path, *options: str | Path) -> tuple[int, str]:
+    """The exit code, and what was said."""
+    threads = () if TWO in options else (ONE,)
+    done = run_program(
+        "batch", jobs, "--model", model, "--output", output, EXACT, *threads, *map(str, options)
+    )
+    return done.returncode, done.stderr
+
+
+def make(jobs: Path, model: Path, output: Path, *options: str | Path) -> dict[str, bytes]:
+    code, said = batch(jobs, model, output, *options)
+    assert code == 0, said
+    return images(output)
+
+
+def images(output: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in output.glob("*.png")}
+
+
+def manifest(output: Path, name: str = "manifest.jsonl") -> list[dict[str, object]]:
+    return [json.loads(line) for line in (output / name).read_text("utf-8").splitlines()]
+
+
+def prompts(count: int) -> list[Row]:
+    return [{"prompt": f"a circle, {i // 3}", "seed": i} for i in range(count)]
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Path:
+    """A folder with an image and a mask."""
+    pixels = np.random.default_rng(1).integers(0, 256, (NATIVE_SIZE, NATIVE_SIZE, 3), np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "image.png")
+    mask = np.zeros((NATIVE_SIZE, NATIVE_SIZE), np.uint8)
+    mask[:, NATIVE_SIZE // 2 :] = 255
+    Image.fromarray(mask).save(tmp_path / "mask.png")
+    return tmp_path
+
+
+class TestImages:
+    def test_they_are_those_of_the_commands(
+        self, inpaint_model: Path, scene: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Byte for byte, their parameters included, two at once and in any order."""
+        # Two threads that wait for each other would keep other programs from working.
+        monkeypatch.setenv("OMP_WAIT_POLICY", "passive")
+        uri = "data:image/png;base64," + base64.b64encode(
+            (scene / "image.png").read_bytes()
+        ).decode("ascii")
+        mix = [{"text": "a star", "weight": 0.4}, {"image": "image.png", "weight": 0.6}]
+        rows: list[Row] = [
+            {"id": "text", "prompt": "a red circle", "seed": 7},
+            {"id": "wide", "prompt": "a (red:1.2) circle", "seed": 7, "width": 96},
+            {"id": "other", "prompt": "синий квадрат", "negative_prompt": "red", "seed": 8},
+            {"id": "image", "prompt": "a circle", "image": "image.png", "seed": 9},
+            {"id": "uri", "prompt": "a circle", "image": uri, "seed": 9},
+            {"id": "mask", "prompt": "x", "image": "image.png", "mask": "mask.png", "seed": 3},
+            {"id": "mix", "mix": mix, "mix_method": "slerp", "seed": 4},
+            {"id": "last", "prompt": "a blue star", "seed": 2},
+        ]
+        commands = {
+            "text": ("txt2img", "--prompt=a red circle", "--seed=7"),
+            "wide": ("txt2img", "--prompt=a (red:1.2) circle", "--seed=7", "--width=96"),
+            "other": ("txt2img", "--prompt=синий квадрат", "--negative-prompt=red", "--seed=8"),
+            "image": ("img2img", "--prompt=a circle", f"--image={scene}/image.png", "--seed=9"),
+            "mask": (
+                *("inpaint", "--prompt=x", f"--image={scene}/image.png"),
+                *(f"--mask={scene}/mask.png", "--seed=3"),
+            ),
+            "mix": (
+                *("mix", "--text=a star", "--weight=0.4", f"--image={scene}/image.png"),
+                *("--weight=0.6", "--slerp", "--seed=4"),
+            ),
+            "last": ("txt2img", "--prompt=a blue star", "--seed=2"),
+        }
+        jobs = write(scene / "jobs.jsonl", *rows)
+        made = make(jobs, inpaint_model, scene / "out", TWO)
+        assert set(made) == {f"{row['id']}.png" for row in rows}
+        assert made["uri.png"] == made["image.png"]
+        for name, words in commands.items():
+            path = scene / f"{name}-alone.png"
+            done = run_program(
+                *(*words, "--model", inpaint_model, "--output", path, "--steps=2"),
+                *("--prior-steps=2", EXACT, TWO),
+            )
+            assert done.returncode == 0, done.stderr
+            assert path.read_bytes() == made[f"{name}.png"], name
+        random.Random(1).shuffle(rows)
+        assert make(write(jobs, *rows), inpaint_model, scene / "again", TWO) == made
+
+    def test_little_memory_gives_those_of_the_commands(self, model: Path, tmp_path: Path) -> None:
+        """Texts are then encoded for many lines at once, which the commands do not."""
+        done = run_program(
+            *("txt2img", "--model", model, "--prompt=x", f"--output={tmp_path}/x.png", EXACT, ONE),
+            "--max-memory=1MB",
+        )
+        least = int(done.stderr.split("this needs ")[1].split(" MB")[0])
+        rows = prompts(3)
+        for more in (1, 3):
+            limit = f"--max-memory={least + more}MB"
+            jobs = write(tmp_path / "jobs.jsonl", *rows)
+            code, said = batch(jobs, model, tmp_path / f"out-{more}", limit)
+            assert code == 0, said
+            assert "Memory within" in said
+            for line in manifest(tmp_path / f"out-{more}"):
+                path = tmp_path / "alone.png"
+                row = rows[int(str(line["seed"]))]
+                done = run_program(
+                    *("txt2img", "--model", model, "--output", path, EXACT, ONE, limit),
+                    *("--steps=2", "--prior-steps=2", f"--prompt={row['prompt']}"),
+                    f"--seed={row['seed']}",
+                )
+                assert done.returncode == 0, done.stderr
+                assert hashlib.sha256(path.read_bytes()).hexdigest() == line["sha256"]
+
+    def test_a_csv_and_a_text_file_ask_for_the_same(self, model: Path, tmp_path: Path) -> None:
+        defaults = tmp_path / "defaults.json"
+        defaults.write_text(json.dumps({**FEW, "guidance_scale": 2}), encoding="utf-8")
+        options = ("--defaults", defaults)
+        (tmp_path / "a.jsonl").write_text(
+            '{"prompt": "a \\"red\\" circle,\\nlarge"}\n\n{"prompt": "синий квадрат"}\n', "utf-8"
+        )
+        (tmp_path / "a.csv").write_text(
+            '\ufeffprompt,seed,width\r\n"a ""red"" circle,\nlarge",,\r\nсиний квадрат,,\r\n',
+            "utf-8",
+        )
+        (tmp_path / "a.txt").write_text("синий квадрат\n", "utf-8")
+        made = make(tmp_path / "a.jsonl", model, tmp_path / "jsonl", *options)
+        assert len(made) == 2
+        assert make(tmp_path / "a.csv", model, tmp_path / "csv", *options) == made
+        only = make(tmp_path / "a.txt", model, tmp_path / "txt", *options)
+        assert len(only) == 1
+        assert only.items() <= made.items()
+
+    def test_models_of_lines(self, model: Path, copy: Path, tmp_path: Path) -> None:
+        """Beside the file; the weights count for the id, not the folder's name."""
+        rows = [
+            {"prompt": "x", "seed": 1},
+            {"prompt": "x", "seed": 1, "model_dir": "models/" + copy.name, "id": "copied"},
+        ]
+        made = make(write(tmp_path / "jobs.jsonl", *rows), model, tmp_path / "out")
+        assert len(made) == 2
+        requests = {line["request"] for line in manifest(tmp_path / "out")}
+        assert len(requests) == 1
+
+
+class TestChecks:
+    def test_the_whole_file_before_the_first_step(self, model: Path, tmp_path: Path) -> None:
+        rows: dict[Row | str, str] | list[tuple[Row | str, str]] = [
+            (
+                {"prompt": "x", "steps": 20},
+                'no option "steps"; did you mean "num_inference_steps"?',
+            ),
+            ({"promt": "x"}, 'no option "promt"; did you mean "prompt"?'),
+            ({"prompt": "x", "guidance_scale": 700}, "guidance_scale is 700, expected 0 to 100"),
+            ({"prompt": "x", "sampler": "DIMM"}, 'sampler is "DIMM", expected one of: '),
+            ({"prompt": "x", "seed": -1}, "seed is -1, expected a whole number from 0"),
+            ({"prompt": "x", "width": 1.5}, "width is 1.5, expected a whole number"),
+            ({"prompt": "x", "tiling": 1}, "tiling is 1, expected true or false"),
+            (
+                {"prompt": "x", "tiling": True, "width": 100},
+                "tiling needs sides that are multiples",
+            ),
+            ({"prompt": "x", "image": "no.png"}, "no.png: cannot be read: No such file"),
+            ({"prompt": "x", "image": "data:,x"}, "data: URI is one of base64"),
+            ({"prompt": "x", "mask": "no.png"}, "mask: it needs an image"),
+            ({"prompt": "x", "id": "../x"}, 'id is "../x", expected up to 200 letters'),
+            ({"prompt": "x", "noise": 1}, 'no option "noise"'),
+            ({"mix": [{"text": "a", "image": "b"}]}, "mix: an item is one of text, image and"),
+            ({"seed": 1}, "prompt: there is none"),
+            ({"prompt": "x", "model_dir": "no"}, "no such model folder"),
+            ("{", "this is not JSON"),
+            ("[]", "[] is no JSON object"),
+            ('{"prompt": "\udce9"}', "this is not JSON"),
+            ({"prompt": "x", "id": "a"}, ""),
+            ({"prompt": "y", "id": "a"}, 'id "a" is that of line 20, too'),
+        ]
+        jobs = tmp_path / "jobs.jsonl"
+        lines = (row if isinstance(row, str) else json.dumps(row) for row, _ in rows)
+        jobs.write_text("\n".join(lines), encoding="utf-8", errors="surrogateescape")
+        code, said = batch(jobs, model, tmp_path / "out")
+        assert code == INVALID
+        told = said.splitlines()
+        wanted = [(number, text) for number, (_, text) in enumerate(rows, 1) if text]
+        for line, (number, text) in zip(told, wanted, strict=False):
+            assert line.startswith(f"kandinsky: {jobs}:{number}: ")
+            assert text in line
+        assert told[len(wanted) :] == [
+            "kandinsky: 20 of 21 lines cannot be done; nothing was done (--keep-going does the "
+            "others)"
+        ]
+        assert not (tmp_path / "out").exists()
+
+    def test_keep_going_does_the_others(self, model: Path, tmp_path: Path) -> None:
+        jobs = write(tmp_path / "jobs.jsonl", {"promt": "x"}, {"prompt": "x"}, {"promt": "y"})
+        code, said = batch(jobs, model, tmp_path / "out", "--keep-going", "--quiet")
+        assert code == INVALID
+        assert said.splitlines() == [
+            f'kandinsky: {jobs}:1: there is no option "promt"; did you mean "prompt"? (and 1 more)',
+            "kandinsky: 1 of 3 images are done, see above for the others",
+        ]
+        assert len(images(tmp_path / "out")) == 1
+
+    def test_wrong_defaults_are_named(self, model: Path, tmp_path: Path) -> None:
+        jobs = write(tmp_path / "jobs.jsonl", {"prompt": "x"})
+        defaults = tmp_path / "defaults.json"
+        defaults.write_text('{"seed": 1}')
+        code, said = batch(jobs, model, tmp_path / "out", "--defaults", defaults)
+        assert (code, said) == (
+            INVALID,
+            f"kandinsky: {defaults}: seed: each request has its own\n",
+        )
+
+    @pytest.mark.parametrize(
+        ("name", "content", "told"),
+        [
+            ("a.txt", b"", "there is no request in it"),
+            ("a.txt", b"x\n\xe9\n", "line 2 is not UTF-8"),
+            ("a.csv", b"prompt\nx,y\n", "line 2 has 2 cells, but the first line names 1"),
+            ("a.csv", b'prompt\n"x\n', "a quote that begins in line 2 has no end"),
+            ("a.dat", b"x", "expected a name that ends in .jsonl, .csv or .txt"),
+        ],
+    )
+    def test_files_that_are_none(
+        self, model: Path, tmp_path: Path, name: str, content: bytes, told: str
+    ) -> None:
+        (tmp_path / name).write_bytes(content)
+        code, said = batch(tmp_path / name, model, tmp_path / "out")
+        assert (code, said) == (INVALID, f"kandinsky: {tmp_path / name}: {told}\n")
+
+    def test_a_repeated_line_is_made_once(self, model: Path, tmp_path: Path) -> None:
+        """Whatever order its options come in, and whether they say the default."""
+        jobs = write(
+            tmp_path / "jobs.jsonl",
+            {"prompt": "x", "seed": 1, "guidance_scale": 4},
+            {"seed": 1, "prompt": "x", "sampler": "ddim"},
+        )
+        code, said = batch(jobs, model, tmp_path / "out")
+        assert code == 0
+        assert "line 2 asks for the image of line 1, which is made once" in said
+        assert len(images(tmp_path / "out")) == 1
+
+
+class TestOnce:
+    def test_only_what_is_not_whole_is_made_again(self, model: Path, tmp_path: Path) -> None:
+        output = tmp_path / "out"
+        jobs = write(tmp_path / "jobs.jsonl", *prompts(4), {"prompt": "x", "id": "own"})
+        made = make(jobs, model, output)
+        lines = manifest(output)
+        assert {line["file"]: line["sha256"] for line in lines} == {
+            name: hashlib.sha256(content).hexdigest() for name, content in made.items()
+        }
+        assert {(line["device"], line["precision"]) for line in lines} == {("cpu", "fp32")}
+        kept = output / str(lines[0]["file"])
+        (output / str(lines[1]["file"])).unlink()
+        (output / str(lines[2]["file"])).write_bytes(made[str(lines[2]["file"])][:-1])
+        with (output / "manifest.jsonl").open("r+") as file:  # its last line was not finished
+            file.truncate((output / "manifest.jsonl").stat().st_size - 20)
+        before = kept.stat().st_mtime_ns
+        assert make(jobs, model, output) == made
+        assert kept.stat().st_mtime_ns == before
+        done = run_program("batch", jobs, "--model", model, "--output", output, EXACT, ONE)
+        assert (done.stdout, done.returncode) == ("", 0)
+        assert "5 of 5 images are there" in done.stderr
+
+        # Under its own id, another request is another image.
+        changed = write(jobs, {"prompt": "y", "id": "own"})
+        assert make(changed, model, output)["own.png"] != made["own.png"]
+
+    def test_shards_share_the_lines(self, model: Path, tmp_path: Path) -> None:
+        jobs = write(tmp_path / "jobs.jsonl", *prompts(8))
+        whole = make(jobs, model, tmp_path / "whole")
+        seen: set[object] = set()
+        for shard in (1, 2, 3):
+            make(jobs, model, tmp_path / "out", "--shard", f"{shard}/3")
+            ids = {
+                line["id"] for line in manifest(tmp_path / "out", f"manifest-{shard}-of-3.jsonl")
+            }
+            assert ids
+            assert not ids & seen
+            seen |= ids
+        assert images(tmp_path / "out") == whole
+
+    def test_sigterm_keeps_what_is_finished(self, model: Path, tmp_path: Path) -> None:
+        jobs = write(tmp_path / "jobs.jsonl", *prompts(200))
+        output = tmp_path / "out"
+        process = start(jobs, model, output)
+        wait_for_images(process, output, 3)
+        process.send_signal(signal.SIGTERM)
+        _, said = process.communicate(timeout=60)
+        assert process.returncode == 128 + signal.SIGTERM
+        done = len(images(output))
+        assert f"stopped, {done} of 200 images are done; the same command goes on\n" in said
+        assert len(manifest(output)) == done
+        assert not [path for path in output.iterdir() if path.name.startswith(".")]
+
+    def test_sigkill_at_any_moment(self, model: Path, tmp_path: Path) -> None:
+        """`make batch-kills` tries it a hundred times."""
+        kills = int(os.environ.get("KANDINSKY_KILLS", "5"))
+        seed = int(os.environ.get("KANDINSKY_SEED", "1"))
+        moments = random.Random(seed)
+        jobs = write(tmp_path / "jobs.jsonl", *prompts(24))
+        begin = time.monotonic()
+        undisturbed = make(jobs, model, tmp_path / "undisturbed")
+        seconds = time.monotonic() - begin
+        done = rounds = 0
+        while done < kills:
+            rounds += 1
+            output = tmp_path / f"out-{rounds}"
+            for _ in range(kills - done):
+                process = start(jobs, model, output)
+                try:
+                    process.communicate(timeout=moments.uniform(0.05, 0.8) * seconds)
+                    break
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                    process.communicate()
+                    done += 1
+                assert images(output).items() <= undisturbed.items()
+            assert make(jobs, model, output) == undisturbed
+            assert {line["file"] for line in manifest(output)} == set(undisturbed)
+        print(f"{done} kills in {rounds} rounds")
+
+
+class TestFailures:
+    def test_a_corrupt_image_in_the_middle(self, model: Path, scene: Path) -> None:
+        (scene / "broken.png").write_bytes((scene / "image.png").read_bytes()[:200])
+        rows: list[Row] = [*prompts(2), {"prompt": "x", "image": "broken.png"}, *prompts(5)[2:]]
+        jobs = write(scene / "jobs.jsonl", *rows)
+        code, said = batch(jobs, model, scene / "out", "--quiet")
+        assert code == CORRUPT
+        told = said.splitlines()
+        assert told[0].startswith(f"kandinsky: {jobs}:3: {scene}/broken.png: ")
+        assert told[1:] == ["kandinsky: 5 of 6 images are done, see above for the others"]
+        assert len(images(scene / "out")) == 5
+
+    def test_files_that_may_not_grow(self, model: Path, tmp_path: Path) -> None:
+        """As on a full disk, for large images only; small ones are made."""
+        large: list[Row] = [
+            {"prompt": f"large {i}", "width": 64, "id": f"large-{i}"} for i in (1, 2)
+        ]
+        small: list[Row] = [{"prompt": f"{i}", "width": 8, "height": 8} for i in range(3)]
+        jobs = write(tmp_path / "jobs.jsonl", large[0], *small, large[1])
+
+        process = start(jobs, model, tmp_path / "out", "prlimit", "--fsize=4096")
+        _, said = process.communicate(timeout=120)
+        assert process.returncode == IO
+        assert f"{jobs}:1: {tmp_path}/out/large-1.png: cannot be written: File too large" in said
+        assert said.endswith("kandinsky: 3 of 5 images are done, see above for the others\n")
+        assert len(images(tmp_path / "out")) == 3
+        assert not list((tmp_path / "out").glob(".*"))
+        assert len(make(jobs, model, tmp_path / "out")) == 5
+
+    def test_a_disk_that_is_full(self, model: Path, tmp_path: Path) -> None:
+        """The rest, which cannot be saved, is not computed."""
+        disk = tmp_path / "disk"
+        disk.mkdir()
+        mounted = subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", disk],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if mounted.returncode != 0:
+            pytest.skip(f"no small disk can be mounted: {mounted.stderr.strip()}")
+        try:
+            jobs = write(tmp_path / "jobs.jsonl", *prompts(40))
+            code, said = batch(jobs, model, disk, "--quiet")
+            made = images(disk)
+            assert code == IO
+            assert said.count("No space left on device") == 3
+            assert f"{len(made)} of 40 images are done: 3 images in a row failed, the rest" in said
+            assert 0 < len(made) < 10
+        finally:
+            subprocess.run(["umount", disk], check=True)
+
+
+def start(jobs: Path, model: Path, output: Path, *before: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [*before, PROGRAM, "batch", jobs, "--model", model, "--output", output, EXACT, ONE],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def wait_for_images(process: subprocess.Popen[str], output: Path, count: int) -> None:
+    for _ in range(600):
+        if len(list(output.glob("*.png"))) >= count:
+            return
+        assert process.poll() is None
+        time.sleep(0.05)
+    pytest.fail(f"no {count} images were made")
