@@ -5,7 +5,7 @@
 # BENCH="--only unet"     what else to tell tests/bench/bench.py
 export PYTHON JOBS
 
-.PHONY: help demo test unit parity e2e setup setup-tests build build-tests fuzz sanitize sanitize-plain lint tidy format keywords demo-model demo-score gallery wheel bench bench-docs growth references clean
+.PHONY: help demo test unit parity e2e batch-kills ray setup setup-tests build build-tests fuzz sanitize sanitize-plain lint tidy format keywords demo-model demo-score gallery wheel bench bench-docs growth references clean
 
 help: ## list these commands
 	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -24,6 +24,12 @@ parity: build-tests ## compare each stage with recorded references
 
 e2e: build-tests ## drive the command line, the Python package and the extension as a person would
 	.venv/bin/python tests/tools/run_tests.py e2e
+
+batch-kills: build ## kill `kandinsky batch` a hundred times at random moments, and resume it
+	KANDINSKY_KILLS=100 .venv/bin/python -m pytest tests/e2e/test_batch.py -k sigkill -s
+
+ray: build ## generate 200 images on a Ray cluster of three nodes while parts of it are killed
+	tests/tools/with_requirements.sh .venv-ray tests/ray/requirements.txt tests/ray/check_ray.py
 
 setup: ## install what building needs: Debian packages that are missing, and .venv
 	tests/tools/setup.sh build

@@ -73,7 +73,7 @@ class PyEngine {
       if (::getpid() != process_) engine->unload();
       throw StatusError(KANDINSKY_BUSY, "the engine is running another job");
     }
-    const RunningJob running(*engine);
+    const RunningJob running([&engine = *engine] { engine.cancel(); });
     progress_ = &progress;
     message_ = &message;
     const std::unique_ptr<PyEngine, EndOfJob> end(this);

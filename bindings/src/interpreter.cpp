@@ -5,8 +5,10 @@
 #include <atomic>
 #include <chrono>
 #include <thread>
+#include <utility>
 #include <vector>
 
+#include "kandinsky.hpp"
 #include "register.h"
 
 namespace kandinsky::bindings {
@@ -23,7 +25,7 @@ constexpr milliseconds kPatience{1000};
 // while one is locked.
 std::atomic<int> computing{0};  ///< calls without the GIL
 std::atomic<int> calling{0};    ///< callbacks of them, with it
-std::vector<Engine*> jobs;      ///< each computes or is in a callback
+std::vector<RunningJob*> jobs;  ///< each computes or is in a callback
 thread_local int calling_here = 0;
 std::atomic<bool> ending{false};
 bool ended = false;
@@ -57,7 +59,7 @@ void take_gil(PyThreadState* state) {
 void end_jobs() {
   ending = true;
   last_thread = std::this_thread::get_id();
-  for (Engine* engine : jobs) engine->cancel();
+  for (const RunningJob* job : jobs) job->cancel();
   const auto start = steady_clock::now();
   const auto is_patient = [start] { return steady_clock::now() - start < kPatience; };
   const auto is_working = [] { return static_cast<int>(jobs.size()) > calling; };
@@ -124,9 +126,11 @@ py::object call(const py::object& function, const py::tuple& arguments) {
   return py::reinterpret_steal<py::object>(result);
 }
 
-RunningJob::RunningJob(Engine& engine) : engine_(&engine) { jobs.push_back(engine_); }
+RunningJob::RunningJob(std::function<void()> cancel) : cancel_(std::move(cancel)) {
+  jobs.push_back(this);
+}
 
-RunningJob::~RunningJob() { std::erase(jobs, engine_); }
+RunningJob::~RunningJob() { std::erase(jobs, this); }
 
 void register_interpreter(py::module_& /*module*/) {
   py::module_::import("atexit").attr("register")(py::cpp_function(&end_jobs));

@@ -2,9 +2,8 @@
 
 #include <pybind11/pybind11.h>
 
+#include <functional>
 #include <new>
-
-#include "kandinsky.hpp"
 
 /// How calls leave and enter the interpreter, and what becomes of them when it ends.
 ///
@@ -44,16 +43,19 @@ class GilAcquire {
 /// function(*arguments) with the GIL held. Throws py::error_already_set.
 pybind11::object call(const pybind11::object& function, const pybind11::tuple& arguments);
 
-/// A job that the end of the interpreter cancels. The GIL is held at both ends of its life.
+/// A job that the end of the interpreter ends by `cancel`. The GIL is held at both ends of its
+/// life.
 class RunningJob {
  public:
-  explicit RunningJob(Engine& engine);
+  explicit RunningJob(std::function<void()> cancel);
   ~RunningJob();
   RunningJob(const RunningJob&) = delete;
   RunningJob& operator=(const RunningJob&) = delete;
 
+  void cancel() const { cancel_(); }
+
  private:
-  Engine* engine_;
+  std::function<void()> cancel_;
 };
 
 }  // namespace kandinsky::bindings

@@ -11,5 +11,6 @@ PYBIND11_MODULE(_core, module) {
   kandinsky::bindings::register_embeds(module);
   kandinsky::bindings::register_options(module);
   kandinsky::bindings::register_engine(module);
+  kandinsky::bindings::register_worker(module);
   kandinsky::bindings::register_images(module);
 }

@@ -25,6 +25,9 @@ void register_options(pybind11::module_& module);
 
 void register_engine(pybind11::module_& module);
 
+/// Worker, read_request_file.
+void register_worker(pybind11::module_& module);
+
 /// load_image, save_image.
 void register_images(pybind11::module_& module);
 
