@@ -173,6 +173,17 @@ def infotext_names_what_was_used(context: Context) -> str:
 
 
 @checks.add
+def arguments_may_be_left_out(context: Context) -> str:
+    """Those at the end have their defaults then, though scripts with arguments follow."""
+    given = arguments(context)
+    for count in (4, 12, len(given)):
+        body = {**request(context), "script_args": given[:count]}
+        made = context.host.generate(body)
+        require(np.array_equal(made.pixels, base(context).pixels), f"{count} give another image")
+    return "4, 12 and all"
+
+
+@checks.add
 def same_seed_same_image(context: Context) -> str:
     again = context.host.generate(request(context))
     require(np.array_equal(again.pixels, base(context).pixels), "the second image is another")

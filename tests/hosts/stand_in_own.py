@@ -40,6 +40,7 @@ LACKING: dict[str, tuple[str, ...]] = {
     "Forge Neo": (
         *GRADIO_4,
         *("sd_hijack", "sd_models.reload_model_weights", "devices.test_for_nans"),
+        *("sd_models.send_model_to_cpu", "sd_models.send_model_to_device"),
         "sd_vae.reload_vae_weights",
         "prompt_parser.get_learned_conditioning",
         "prompt_parser.get_multicond_learned_conditioning",

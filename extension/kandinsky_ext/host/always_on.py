@@ -92,7 +92,11 @@ def setup(p: Any, enabled: bool, given: Any) -> None:
 
 
 def _settings(p: Any) -> controls.Settings:
-    """Those of the script in the dropdown, whose values the host hands over whichever is chosen."""
+    """Those of the script in the dropdown, whose values the page hands over whichever is chosen. A
+    program's are where it sends them.
+    """
+    if getattr(p, "is_api", False):
+        return controls.read([])
     for script in getattr(p.scripts, "scripts", ()):
         if script.title() == controls.TITLE:
             return controls.read(p.script_args[script.args_from : script.args_to])

@@ -23,7 +23,7 @@ def run(p: Any, values: Sequence[Any]) -> Any:
     its web API gets what `answers` makes of them.
     """
     with answers.told(p):
-        job = make_job(p, controls.read(values))
+        job = make_job(p, controls.read(_given(p, values)))
         try:
             job.prepare(p, script=True)
             with wishes.options_of(p), backend.in_force(job):
@@ -31,6 +31,16 @@ def run(p: Any, values: Sequence[Any]) -> Any:
         finally:
             wishes.forget(p)
             shared.state.textinfo = None
+
+
+def _given(p: Any, values: Sequence[Any]) -> Sequence[Any]:
+    """Those of the values that are ours. A program may leave some out at the end; the host then
+    moves the arguments of the scripts behind ours up, into their places.
+    """
+    scripts = getattr(p.scripts, "scripts", ())
+    expected = max((script.args_to or 0 for script in scripts), default=0)
+    missing = expected - len(getattr(p, "script_args", None) or ())
+    return values[: max(0, len(controls.CONTROLS) - missing)] if missing > 0 else values
 
 
 def make_job(p: Any, settings: Settings) -> RunJob:

@@ -74,6 +74,19 @@ def test_an_image(host, client, script):
     assert image.tobytes() == alone.tobytes()
 
 
+def test_arguments_left_out_are_not_those_of_the_scripts_behind(host):
+    """The host puts a short list where the whole one was, and all behind it moves up."""
+    follower = type("Follower", (), {"args_to": 60})()
+    p = host.processing.StableDiffusionProcessingTxt2Img(prompt="x")
+    p.scripts = host.scripts.Runner(scripts=[follower])
+    count = len(host.ext("controls").CONTROLS)
+    given = [7, 2.0]
+    p.script_args = (1, *given, *[None] * (60 - 1 - count))
+    start = 1
+    processed = host.script.run(p, *p.script_args[start : start + count])
+    assert "Kandinsky prior steps: 7, Kandinsky prior CFG scale: 2.0" in processed.infotexts[0]
+
+
 MISTAKES = {
     "a number too large": ({"prior_steps": 2000}, {}, '"Prior inference steps" is 2000'),
     "a number too small": ({"prior_cfg_scale": 0}, {}, '"Prior CFG scale" is 0'),

@@ -1,4 +1,6 @@
-"""Stands for extensions that improve each finished image by a run of their own."""
+"""Stands for other extensions: one that improves each finished image by a run of its own, and one
+whose arguments come behind ours.
+"""
 
 from typing import Any
 
@@ -38,3 +40,16 @@ class ProbeDetailer(scripts.Script):
         inner.is_inner = True
         pp.image = processing.process_images(inner).images[0]
         inner.close()
+
+
+class ProbeFollower(scripts.Script):
+    """Never chosen."""
+
+    def title(self) -> str:
+        return "Probe follower"
+
+    def show(self, is_img2img: bool) -> Any:
+        return True
+
+    def ui(self, is_img2img: bool) -> list[Any]:
+        return [gr.JSON(value=None, visible=False, label=f"Nothing {i}") for i in range(30)]

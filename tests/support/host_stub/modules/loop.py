@@ -145,7 +145,8 @@ class ForgeNeo(ForgeReload):
 
     def install(self, monkeypatch):
         super().install(monkeypatch)
-        monkeypatch.delattr(sd_models, "reload_model_weights")
+        for name in ("reload_model_weights", "send_model_to_cpu", "send_model_to_device"):
+            monkeypatch.delattr(sd_models, name)
         monkeypatch.setitem(sys.modules, "modules.sd_hijack", None)
         importlib.reload(sys.modules["kandinsky_ext.host.backend"])
 

@@ -19,8 +19,9 @@ def reload_model_weights(sd_model=None, info=None):
     raise FileNotFoundError("No checkpoints found")
 
 
-def unload_model_weights(sd_model=None, info=None):
-    return sd_model
+def unload_model_weights(*args):
+    """Hosts differ in what it takes."""
+    return args[0] if args else None
 
 
 def send_model_to_cpu(m):
