@@ -30,10 +30,19 @@
         new MutationObserver(refresh).observe(log, {childList: true, subtree: true});
     }
 
+    // While the engine is being built, for the first time.
+    function refreshWhileBusy(tab) {
+        setInterval(() => {
+            const busy = gradioApp().querySelector(`${id(tab, "status")} .kandinsky-busy`);
+            if (busy) press(tab, "status_refresh");
+        }, 3000);
+    }
+
     onUiLoaded(() => {
         for (const tab of tabs) {
             keepScriptWhenSent(tab);
             refreshAfterRuns(tab);
+            refreshWhileBusy(tab);
             press(tab, "status_refresh");
         }
     });

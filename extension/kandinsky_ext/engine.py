@@ -67,6 +67,22 @@ def _does_not_load(error: Exception) -> str:
     return text if "Kandinsky" in text else f"The Kandinsky engine cannot be loaded: {text}"
 
 
+def building() -> str | None:
+    """How far an installer is that is at work now, in its words; None if none is."""
+    try:
+        lock = (engine_folder().parent / "lock").open(encoding="utf-8")
+    except (OSError, PackageNotFoundError):
+        return None
+    with lock:
+        import fcntl  # noqa: PLC0415  there where an installer makes a lock
+
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return lock.read() or "beginning"
+    return None
+
+
 def problem() -> str | None:
     """Why there is no engine, or None if there is one."""
     try:

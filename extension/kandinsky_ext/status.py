@@ -51,6 +51,9 @@ def line(tools: HostTools, *said: str) -> str:
     What the page can translate is an element of its own.
     """
     wrong = problem(tools)
+    building = engine.building() if wrong is not None else None
+    if building is not None:
+        return _line("busy", ["<b>The engine is being built</b>"], [building])
     if wrong is not None:
         return _line("wrong", [f"<b>{html.escape(wrong)}</b>"], [*said])
     opened = keeper.opened()

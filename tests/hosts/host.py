@@ -52,6 +52,8 @@ class Host:
         data = place / "data"
         (data / "extensions").mkdir(parents=True)
         (data / "models").mkdir()
+        # One host puts images of its page there and makes it in its own folder only.
+        (data / "tmp").mkdir()
         for name, target in extensions.items():
             (data / "extensions" / name).symlink_to(target)
         self._settings = data / "config.json"

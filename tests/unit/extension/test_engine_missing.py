@@ -1,5 +1,6 @@
 """A host without a working engine, or without a model: the entry stays and says why."""
 
+import fcntl
 import html
 import os
 import re
@@ -28,6 +29,20 @@ def test_an_engine_that_was_never_built(bare_host):
     with pytest.raises(bare_host.ext("errors").UserError, match="not built for torch"):
         bare_host.txt2img()
     assert bare_host.sd_models.model_data.sd_model is None
+
+
+def test_an_engine_that_is_being_built(bare_host, tmp_path, monkeypatch):
+    folder = tmp_path / "engine" / "9.9.9-cp311"
+    folder.parent.mkdir()
+    monkeypatch.setattr(bare_host.ext("engine"), "engine_folder", lambda: folder)
+    lock = folder.parent / "lock"
+    lock.write_text("building: 40 of 210 files, about 3 min left")
+    assert "not built for torch" in status(bare_host), "nobody holds it"
+    with lock.open() as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        assert status(bare_host) == (
+            "The engine is being builtbuilding: 40 of 210 files, about 3 min left"
+        )
 
 
 def make_toy(host):

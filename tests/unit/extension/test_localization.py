@@ -30,7 +30,7 @@ def texts_of(block):
 
 def shown(host):
     """All texts of ours on the page, with a model loaded and without, and on the settings page."""
-    found = {"yes", "no"}
+    found = {"yes", "no", "The engine is being built"}
     for _ in range(2):
         with gr.Blocks() as page:
             host.script.ui(False)
