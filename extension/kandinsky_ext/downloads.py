@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from kandinsky_ext import engine
 from kandinsky_ext.get import download, hub, known, words
@@ -49,6 +50,17 @@ class Downloads:
         self._current.cancel()
         name, self._current = self._current.model.name, None
         return _line(f"{name} is cancelled; what was not finished is removed.")
+
+    def told(self) -> dict[str, Any] | None:
+        """Likewise, for programs. None: nothing was asked for."""
+        if self._current is None:
+            return None
+        progress = self._current.progress()
+        names = ("state", "done", "total", "seconds_left", "message")
+        return {
+            "model": self._current.model.name,
+            **{name: getattr(progress, name) for name in names},
+        }
 
     def status(self) -> str:
         current = self._current

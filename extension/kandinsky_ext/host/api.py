@@ -9,6 +9,7 @@ from typing import Any
 from modules import script_callbacks
 
 from kandinsky_ext import controls, engine, model_hash, models, status, ui
+from kandinsky_ext.downloads import downloads
 from kandinsky_ext.engine import OpenEngine, keeper
 from kandinsky_ext.host import answers, run, tools
 from kandinsky_ext.host.keeping import keeping
@@ -45,6 +46,7 @@ def _add(_demo: Any, app: Any) -> None:
     for method, path, function in (
         ("GET", "models", list_models),
         ("GET", "state", state),
+        ("GET", "download", downloads.told),
         ("POST", "load", load),
         ("POST", "unload", unload),
     ):

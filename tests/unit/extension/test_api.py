@@ -214,7 +214,13 @@ def test_state_answers_during_a_run(host, client, monkeypatch):
     assert seen == ["toy"]
 
 
-ROUTES = [("GET", "models"), ("GET", "state"), ("POST", "load"), ("POST", "unload")]
+ROUTES = [
+    ("GET", "models"),
+    ("GET", "state"),
+    ("GET", "download"),
+    ("POST", "load"),
+    ("POST", "unload"),
+]
 
 
 @pytest.mark.parametrize(("method", "path"), ROUTES)

@@ -55,6 +55,8 @@ def test_a_model_is_downloaded_where_no_engine_is(bare_host, hub):
 
 def test_pause_go_on_and_cancel(bare_host, hub):
     page, _ = draw(bare_host)
+    told = bare_host.ext("downloads").downloads.told
+    assert told() is None
     press = {name: clicked(page, f"_get_{name}") for name in ("pause", "cancel", "refresh")}
     weights = "kandinsky-community/kandinsky-2-1/unet/diffusion_pytorch_model.safetensors"
     hub.twists[f"GET {weights}"] = ["slow"] * 2
@@ -66,10 +68,13 @@ def test_pause_go_on_and_cancel(bare_host, hub):
     press["pause"]()
     status, table = until_done(press["refresh"])
     assert "2.1 is paused. Download goes on from there." in status
+    assert (told()["model"], told()["state"]) == ("2.1", "paused")
+    assert 0 < told()["done"] < told()["total"]
     assert ">partly: " in table
     start("2.1")
     status, table = press["cancel"]()
     assert "2.1 is cancelled" in status
+    assert told() is None
     assert list(bare_host.models.rglob("*.part")) == []
 
 
