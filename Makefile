@@ -25,10 +25,10 @@ parity: build-tests ## compare each stage with recorded references
 e2e: build-tests ## drive the command line, the Python package and the extension as a person would
 	.venv/bin/python tests/tools/run_tests.py e2e
 
-batch-kills: build ## kill `kandinsky batch` a hundred times at random moments, and resume it
+batch-kills: setup-tests build ## kill `kandinsky batch` a hundred times at random moments, and resume it
 	KANDINSKY_KILLS=100 .venv/bin/python -m pytest tests/e2e/test_batch.py -k sigkill -s
 
-ray: build ## generate 200 images on a Ray cluster of three nodes while parts of it are killed
+ray: setup-tests build ## generate 200 images on a Ray cluster of three nodes while parts of it are killed
 	tests/tools/with_requirements.sh .venv-ray tests/ray/requirements.txt tests/ray/check_ray.py
 
 setup: ## install what building needs: Debian packages that are missing, and .venv

@@ -133,7 +133,13 @@ def save_image(path: bytes, array: object, parameters: str) -> None: ...
 
 class Worker:
     def __init__(
-        self, defaults: str, folder: bytes | None, output: bytes, manifest: str, threads: int
+        self,
+        defaults: str,
+        folder: bytes | None,
+        output: bytes,
+        manifest: str,
+        threads: int,
+        message: _Message,
     ) -> None: ...
     def run(self, requests: Sequence[str]) -> list[dict[str, Any]]: ...
 

@@ -12,6 +12,7 @@
 #include "interpreter.h"
 #include "jobs/request_file.h"
 #include "register.h"
+#include "text.h"
 
 namespace kandinsky::bindings {
 namespace {
@@ -36,12 +37,14 @@ jobs::RequestReader make_reader(const std::string& defaults,
 class PyWorker {
  public:
   PyWorker(const std::string& defaults, const std::optional<std::string>& folder,
-           const std::string& output, const std::string& manifest, std::size_t threads)
+           const std::string& output, const std::string& manifest, std::size_t threads,
+           py::object message)
       : worker_(std::make_shared<jobs::Worker>(
             make_reader(defaults, folder), output, manifest, threads,
             jobs::Worker::Reports{
                 .progress = [](const kandinsky_progress&) { return on_progress(); },
-                .message = [](const char*) {}})) {}
+                .message = [this](const char* text) { on_message(text); }})),
+        message_(std::move(message)) {}
   ~PyWorker() {
     const GilRelease release(std::nothrow);
     worker_.reset();
@@ -83,6 +86,12 @@ class PyWorker {
     return KANDINSKY_CONTINUE;
   }
 
+  void on_message(const char* text) const {
+    if (is_ending()) return;
+    const GilAcquire acquire;
+    call(message_, py::make_tuple(to_text(text)));
+  }
+
   void answer(const std::vector<std::string>& requests, std::vector<Answer>& answers) {
     std::vector<jobs::Line> lines;
     std::map<std::string, std::vector<std::size_t>> places;  // by id
@@ -110,6 +119,7 @@ class PyWorker {
   }
 
   std::shared_ptr<jobs::Worker> worker_;
+  py::object message_;
   bool is_running_ = false;
 };
 
@@ -126,8 +136,8 @@ std::vector<std::string> read_requests(const std::string& path) {
 void register_worker(py::module_& module) {
   py::class_<PyWorker>(module, "Worker", py::module_local())
       .def(py::init<const std::string&, const std::optional<std::string>&, const std::string&,
-                    const std::string&, std::size_t>(),
-           "defaults"_a, "folder"_a, "output"_a, "manifest"_a, "threads"_a)
+                    const std::string&, std::size_t, py::object>(),
+           "defaults"_a, "folder"_a, "output"_a, "manifest"_a, "threads"_a, "message"_a)
       .def("run", &PyWorker::run, "requests"_a);
   module.def("read_request_file", &read_requests, "path"_a);
 }

@@ -20,8 +20,8 @@ inline constexpr std::size_t kMaxTensorRank = 16;
 /// Tensors in one file. The largest component here has 776.
 inline constexpr std::size_t kMaxTensorsPerFile = 100'000;
 
-/// The pickle of a PyTorch checkpoint, without the tensors' data. That of the largest component here
-/// has 0.1 MB, an optimizer's state beside it makes it a few.
+/// The pickle of a PyTorch checkpoint, without the tensors' data. That of the largest component
+/// here has 0.1 MB, an optimizer's state beside it makes it a few.
 inline constexpr std::uint64_t kMaxPickleBytes = 8U << 20U;
 
 /// Values of a pickle. A tensor makes some ten, and each costs some hundred bytes of memory.

@@ -48,23 +48,20 @@ void Manifest::read(const std::string& path) {
   read_file(path, [&](std::string_view piece) { text += piece; });
   std::istringstream lines(text);
   for (std::string line; std::getline(lines, line);) {
-    // A line that was cut off, as by a power failure, stands for an image that is made again.
     const Json json = Json::parse(line, nullptr, false);
-    const auto text_of = [&](const char* key) {
-      return json.is_object() && json.contains(key) && json[key].is_string()
-                 ? json[key].get<std::string>()
-                 : std::string();
-    };
-    const std::string id = text_of("id");
-    if (id.empty()) continue;
-    finished_[id] = {.id = id,
-                     .request = text_of("request"),
-                     .file = text_of("file"),
-                     .sha256 = text_of("sha256"),
-                     .seed = json.value("seed", std::uint64_t{0}),
-                     .seconds = json.value("seconds", 0.0),
-                     .device = text_of("device"),
-                     .precision = text_of("precision")};
+    try {
+      const auto member = [&](const char* key) { return json.at(key).get<std::string>(); };
+      finished_[member("id")] = {.id = member("id"),
+                                 .request = member("request"),
+                                 .file = member("file"),
+                                 .sha256 = member("sha256"),
+                                 .seed = json.at("seed").get<std::uint64_t>(),
+                                 .seconds = json.at("seconds").get<double>(),
+                                 .device = member("device"),
+                                 .precision = member("precision")};
+    } catch (const Json::exception&) {
+      // A line that was cut off, as by a power failure: its image is made again.
+    }
   }
 }
 

@@ -17,6 +17,10 @@ namespace {
 
 using Json = nlohmann::json;
 
+[[noreturn]] void refuse(const std::string& message) {
+  throw StatusError(KANDINSKY_INVALID_ARGUMENT, message);
+}
+
 /// function(number, line) for each line that is not empty, without its end.
 template <typename Function>
 void for_each_line(std::string_view text, const Function& function) {
@@ -58,8 +62,7 @@ std::vector<Row> read_csv(std::string_view text) {
       }
     }
     if (is_quoted) {
-      throw StatusError(KANDINSKY_INVALID_ARGUMENT,
-                        fmt::format("a quote that begins in line {} has no end", row.number));
+      refuse(fmt::format("a quote that begins in line {} has no end", row.number));
     }
     if (row.cells.size() > 1 || !stripped(row.cells.front()).empty())
       rows.push_back(std::move(row));
@@ -86,9 +89,8 @@ std::vector<FileLine> csv_requests(std::string_view text) {
     const Row& row = rows[i];
     const std::vector<std::string>& names = rows.front().cells;
     if (row.cells.size() > names.size()) {
-      throw StatusError(KANDINSKY_INVALID_ARGUMENT,
-                        fmt::format("line {} has {} cells, but the first line names {}", row.number,
-                                    row.cells.size(), names.size()));
+      refuse(fmt::format("line {} has {} cells, but the first line names {}", row.number,
+                         row.cells.size(), names.size()));
     }
     Json request = Json::object();
     for (std::size_t column = 0; column < row.cells.size(); ++column) {
@@ -105,37 +107,35 @@ std::vector<FileLine> csv_requests(std::string_view text) {
 
 }  // namespace
 
-std::vector<FileLine> read_request_file(const std::string& path) {
-  const std::string ending = lower(std::filesystem::path(path).extension().string());
-  if (ending != ".jsonl" && ending != ".csv" && ending != ".txt") {
-    throw StatusError(KANDINSKY_INVALID_ARGUMENT,
-                      fmt::format("{}: expected a name that ends in .jsonl, .csv or .txt", path));
-  }
-  const std::string content = read_file(path, std::numeric_limits<std::uint64_t>::max());
-  std::string_view text = content;
+std::vector<FileLine> read_requests(std::string_view text, std::string_view ending) {
   constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
   if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
+  if (ending != ".jsonl" && ending != ".csv" && ending != ".txt")
+    refuse("expected a name that ends in .jsonl, .csv or .txt");
+  for_each_line(text, [&](std::size_t number, std::string_view line) {
+    // Of a JSON object the reader says so.
+    if (!is_utf8(line) && ending != ".jsonl") refuse(fmt::format("line {} is not UTF-8", number));
+  });
   std::vector<FileLine> lines;
-  try {
+  if (ending == ".csv") {
+    lines = csv_requests(text);
+  } else {
     for_each_line(text, [&](std::size_t number, std::string_view line) {
-      // Of a JSON object the reader says so.
-      if (!is_utf8(line) && ending != ".jsonl")
-        throw StatusError(KANDINSKY_INVALID_ARGUMENT, fmt::format("line {} is not UTF-8", number));
+      lines.push_back(
+          {number, ending == ".txt" ? Json({{"prompt", line}}).dump() : std::string(line)});
     });
-    if (ending == ".csv") {
-      lines = csv_requests(text);
-    } else {
-      for_each_line(text, [&](std::size_t number, std::string_view line) {
-        lines.push_back(
-            {number, ending == ".txt" ? Json({{"prompt", line}}).dump() : std::string(line)});
-      });
-    }
+  }
+  if (lines.empty()) refuse("there is no request in it");
+  return lines;
+}
+
+std::vector<FileLine> read_request_file(const std::string& path) {
+  const std::string text = read_file(path, std::numeric_limits<std::uint64_t>::max());
+  try {
+    return read_requests(text, lower(std::filesystem::path(path).extension().string()));
   } catch (const StatusError& error) {
     throw StatusError(error.status(), fmt::format("{}: {}", path, error.what()));
   }
-  if (lines.empty())
-    throw StatusError(KANDINSKY_INVALID_ARGUMENT, path + ": there is no request in it");
-  return lines;
 }
 
 }  // namespace kandinsky::jobs

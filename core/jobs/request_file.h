@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace kandinsky::jobs {
@@ -10,9 +11,12 @@ struct FileLine {
   std::string json;  ///< a request, if the line is one
 };
 
-/// The requests of a file, by its ending: .jsonl (a JSON object on each line), .csv (options' names
-/// in the first line) or .txt (a prompt on each line). Empty lines are passed over. Throws
-/// StatusError.
+/// The requests of a file's content, by the file's ending: .jsonl (a JSON object on each line),
+/// .csv (options' names in the first line) or .txt (a prompt on each line). Empty lines are passed
+/// over. Throws StatusError.
+std::vector<FileLine> read_requests(std::string_view text, std::string_view ending);
+
+/// Those of a file; messages name it.
 std::vector<FileLine> read_request_file(const std::string& path);
 
 }  // namespace kandinsky::jobs

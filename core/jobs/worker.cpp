@@ -62,12 +62,10 @@ std::string texts_of(const Job& job) {
 /// What lines that are generated together have in common, of one model and one size in front.
 std::string group_of(const Request& request) {
   const Job& job = request.job;
-  // A mix is made of embeds of its own.
-  const std::string mix = job.mix.empty() ? "" : "mix" + texts_of(job) + job.mix.front().value;
   return fmt::format("{}\n{}x{}\n{}{}{}{}{}{}", job.settings.key("engine"), job.width.value_or(0),
                      job.height.value_or(0), job.settings.key("image_to_image"),
                      job.negative_prompt.has_value(), job.negative_prior_prompt.has_value(),
-                     bool(request.image), bool(request.mask), mix);
+                     bool(request.image), bool(request.mask), job.mix.empty());
 }
 
 double work_of(const Job& job, std::int32_t native_size) {

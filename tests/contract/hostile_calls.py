@@ -114,10 +114,13 @@ class Case:
     operation: str = ""  # of the options that a setter was called with
 
 
-def operation_of(function: str) -> str:
-    """That of the options which the function takes."""
-    operation = function.removeprefix("kandinsky_")
-    return "engine" if operation == "engine_open" else operation
+def operations_of(function: str) -> tuple[str, ...]:
+    """Those of the options which the function takes."""
+    named_apart = {
+        "kandinsky_engine_open": ("engine",),
+        "kandinsky_engine_check": ("image_to_image", "text_to_image"),
+    }
+    return named_apart.get(function, (function.removeprefix("kandinsky_"),))
 
 
 class Caller:
@@ -273,7 +276,7 @@ class Caller:
         if plain.rstrip("*") in self.initialised:
             return self.struct(plain.rstrip("*"))
         if declared == "const kandinsky_options*":
-            return self.filled(operation_of(function))
+            return self.filled(operations_of(function)[0])
         if name == "bytes":
             return self.file
         if declared == "float*":
@@ -344,8 +347,8 @@ class Caller:
         if declared == "const int64_t[4]":
             return [None, *((ctypes.c_int64 * 4)(*shape) for shape in SHAPES)]
         if declared == "const kandinsky_options*":
-            own = operation_of(function)
-            return [None, *(self.filled(other) for other in self.options if other != own)]
+            own = operations_of(function)
+            return [None, *(self.filled(other) for other in self.options if other not in own)]
         return HOSTILE[ctypes.c_char_p if declared == "const char*" else ctypes.c_void_p]
 
     def cases(self, function: str, option: Option | None = None) -> Iterator[Case]:
@@ -468,7 +471,7 @@ class Caller:
 
     def job(self, case: Case) -> int | None:
         """What the options are for, after a setter took something odd."""
-        function = next(name for name in self.functions if operation_of(name) == case.operation)
+        function = next(name for name in self.functions if case.operation in operations_of(name))
         arguments = [
             case.arguments[0]
             if declared == "const kandinsky_options*"

@@ -46,6 +46,22 @@ def test_command_line_examples(place: Path) -> None:
     assert "txt2img" in done.stdout
 
 
+def test_batch_example(place: Path) -> None:
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", section("More than one image", "sh")],
+        cwd=place,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert sorted(done.stdout.splitlines()) == sorted(
+        f"images/{path.name}" for path in (place / "images").glob("*.png")
+    )
+    with Image.open(place / "images/square.png") as image:
+        assert image.size == (128, 128)
+
+
 def test_python_example(place: Path) -> None:
     program = place / "example.py"
     program.write_text(section("Python", "python"), encoding="utf-8")

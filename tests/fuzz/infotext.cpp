@@ -6,8 +6,8 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "jobs/parameters.h"
 #include "fuzz/fuzz.h"
+#include "jobs/parameters.h"
 
 namespace fuzz = kandinsky::fuzz;
 namespace jobs = kandinsky::jobs;
@@ -162,7 +162,8 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if ((present & 2) != 0) job.negative_prompt = text_of(&input);
   if ((present & 4) != 0) job.negative_prior_prompt = text_of(&input);
   if ((present & 8) != 0) {
-    job.mix.push_back({.kind = jobs::MixItem::Kind::kText, .value = text_of(&input), .weight = 0.5});
+    job.mix.push_back(
+        {.kind = jobs::MixItem::Kind::kText, .value = text_of(&input), .weight = 0.5});
     job.mix.push_back(
         {.kind = jobs::MixItem::Kind::kImage, .value = text_of(&input), .weight = 1.5});
   }

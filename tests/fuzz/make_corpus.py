@@ -617,11 +617,29 @@ def words() -> None:
         put("infotext", name, front + bytes([present, 1, 1, 4]) + "\0".join(strings).encode())
 
 
+def requests() -> None:
+    for name, request in (
+        ("text", '{"prompt": "a \\u044f", "seed": 18446744073709551615, "guidance_scale": 1e1}'),
+        ("image", '{"prompt": "", "image": "data:;base64,AAAA", "mask": "m", "strength": 0}'),
+        ("mix", '{"mix": [{"text": "a", "weight": -1}, {"image": "b"}, {"embeds": "c"}]}'),
+        ("engine", '{"prompt": "x", "without": ["winograd"], "model_dir": null, "id": "a.b-c_d"}'),
+        ("unknown", '{"stps": 1}'),
+        ("words", '{"prompt": "x", "sampler": "ddim", "mix_method": "slerp", "tiling": true}'),
+    ):
+        put("request", name, b"\0" + request.encode())
+    put("request", "lines", b'\x01\xef\xbb\xbf{"prompt": "a"}\r\n\n{"prompt": 1}\n[')
+    put("request", "csv", b'\x02prompt,seed,tiling\r\n"a ""b"",\nc",1,true\r\nd,,\n"')
+    put("request", "prompts", "\x03один\n\n  two\u3000\n".encode())
+
+
 def main() -> None:
     for old in CORPUS.glob("*/*"):
         if not old.name.startswith("found-"):
             old.unlink()
-    for make in (safetensors, checkpoints, embeds, configs, folders, images, texts, models, words):
+    for make in (
+        *(safetensors, checkpoints, embeds, configs, folders, images),
+        *(texts, models, words, requests),
+    ):
         make()
     total = sum(path.stat().st_size for path in CORPUS.glob("*/*"))
     print(f"{len(list(CORPUS.glob('*/*')))} inputs, {total} bytes")

@@ -27,12 +27,13 @@ NODES = 3
 
 
 def share_torch(folder: Path) -> None:
-    """Lets Ray's processes find the built package and, of .venv, torch alone."""
+    """Lets this and Ray's processes find the built package and, of .venv, torch alone."""
     (packages,) = (ROOT / ".venv/lib").glob("python3.*/site-packages")
     for name in TORCH:
         if (packages / name).is_dir():
             (folder / name).symlink_to(packages / name)
     os.environ["PYTHONPATH"] = f"{ROOT / 'build/python'}:{folder}"
+    sys.path += [str(ROOT / "build/python"), str(folder)]
     os.environ["OMP_NUM_THREADS"] = "1"
     # Ray's own: no reports to its makers, no page, no waiting for disks.
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
@@ -175,6 +176,8 @@ def check(count: int) -> None:
             again = Driver(jobs, model, output, address)
             again.finish()
             say(f"the driver again, with {left} images left", begin)
+            check_pools(made.address, jobs, model, wanted)  # type: ignore[attr-defined]
+            say("two pools gave the same bytes", begin)
         made_images = images(output)
         if made_images != wanted:
             missing = sorted(wanted.keys() - made_images.keys())
@@ -191,6 +194,29 @@ def check(count: int) -> None:
         if list(output.glob(".*")):
             say(f"parts that killed processes left: {len(list(output.glob('.*')))}", begin)
         say(f"all {count} images are those of kandinsky batch; {len(lines)} were made", begin)
+
+
+def check_pools(address: str, jobs: Path, model: Path, wanted: dict[str, bytes]) -> None:
+    """Rows by columns, which two kinds of actors share, one of them short of memory; no folder."""
+    import ray.data  # noqa: PLC0415
+
+    from kandinsky_engine.ray import Pool, generate  # noqa: PLC0415
+
+    ray.init(address=address, logging_level="error", log_to_driver=False)
+    ray.data.DataContext.get_current().enable_progress_bars = False
+    rows = [json.loads(line) for line in jobs.read_text("utf-8").splitlines()[:6]]
+    columns = ("prompt", "seed", "id", "width")
+    results = generate(
+        ray.data.from_items([{name: row.get(name) for name in columns} for row in rows]),
+        model=model,
+        pools=[Pool(share=0.6), Pool(cpus=0.5, memory=1 << 30, share=0.4)],
+        batch_size=2,
+        **DEFAULTS,
+    ).take_all()
+    ray.shutdown()
+    other = [row["id"] for row in results if row["bytes"] != wanted.get(f"{row['id']}.png")]
+    if other or len(results) != len(rows):
+        sys.exit(f"{len(results)} rows of pools, other than by kandinsky batch: {other}")
 
 
 def say(what: str, begin: float) -> None:

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import base64
 import json
+import logging
 import math
 import os
 import socket
@@ -89,6 +90,7 @@ class Generator:
             os.fsencode(self._output),
             f"manifest-{socket.gethostname()}-{os.getpid()}.jsonl",
             threads,
+            logging.getLogger(__name__).warning,
         )
 
     def __call__(self, batch: dict[str, np.ndarray[Any, Any]]) -> dict[str, Any]:
