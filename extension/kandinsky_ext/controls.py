@@ -38,9 +38,7 @@ SAMPLING = Group(panel="advanced", heading="Sampling", about="What the fields ab
 GUIDANCE = Group(
     panel="advanced", heading="Guidance", about="How and when the CFG scale acts.", in_a_row=3
 )
-PROMPTS = Group(
-    panel="advanced", heading="Prompts and masks", about="How they are read.", in_a_row=2
-)
+PROMPTS = Group(panel="advanced", heading="Prompts and masks", about="How they are read.")
 SPEED = Group(
     panel="advanced",
     heading="Speed and memory",

@@ -152,7 +152,8 @@ class OpenEngine:
         self.embedder = Embedder(self.engine)
         self.encoded = EncodedImages(self.engine)
         self._projection: preview.Projection | None = None
-        self._memory: Any = None
+        self.memory = self._plan()
+        """For images of the model's own size; None where there is no plan."""
         prior = self.engine.info.prior_dir
         folders = [key.model_dir, *([Path(prior)] if prior else [])]
         self.loading = Loading(
@@ -169,16 +170,13 @@ class OpenEngine:
             self._projection = preview.measure(self.engine)
         return self._projection
 
-    def memory(self) -> Any:
-        """The plan for images of the model's own size, as it was when first asked for; None where
-        there is none. Plans are for the memory of a CPU.
-        """
-        if self._memory is None and self.engine.info.device == "cpu":
+    def _plan(self) -> Any:
+        """Plans are for the memory of a CPU, which may be too small for any."""
+        if self.engine.info.device == "cpu":
             size = self.engine.info.native_size
-            # A run that is going on has a plan of its own, or memory is too small for any.
             with suppress(self.package.KandinskyError):
-                self._memory = self.engine.plan_memory(size, size)
-        return self._memory
+                return self.engine.plan_memory(size, size)
+        return None
 
     def close(self) -> None:
         self.embedder.clear()

@@ -84,12 +84,13 @@ class Loading:
     def _text(self) -> str:
         seconds, read = self._passed()
         if not 0 < read < self._total:
-            return _size(self._total)
-        text = f"{_size(read)} of {_size(self._total)}"
+            return size(self._total)
+        text = f"{size(read)} of {size(self._total)}"
         if seconds >= 1:
             text += f", about {minutes(seconds / read * (self._total - read))} left"
         return text
 
 
-def _size(count: int) -> str:
+def size(count: int) -> str:
+    """Bytes, for people."""
     return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from kandinsky_ext import engine, models
 from kandinsky_ext.engine import OpenEngine, keeper
+from kandinsky_ext.loading import size
 
 
 class HostTools(Protocol):
@@ -66,18 +67,12 @@ def line(tools: HostTools, *said: str) -> str:
         f"<span>{html.escape(info.device.upper())}</span>",
         f"<span>{html.escape(info.precision)}</span>",
     ]
-    memory = opened.memory()
-    if memory is not None:
+    if opened.memory is not None:
         facts.append(
-            f'<span title="{html.escape(memory.text)}"><span>memory:</span> '
-            f"{size(memory.peak)}</span>"
+            f'<span title="{html.escape(opened.memory.text)}"><span>memory:</span> '
+            f"{size(opened.memory.peak)}</span>"
         )
     return _line("on", facts, [*said, f"{info.precision}: {info.reason}."])
-
-
-def size(count: int) -> str:
-    """Bytes, for people."""
-    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
 
 
 def _line(state: str, facts: list[str], remarks: list[str]) -> str:

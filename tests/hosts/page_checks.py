@@ -126,8 +126,8 @@ def browser_on(context: Context) -> Iterator[Browser]:
             lambda url: not url.startswith((context.host.url, "data:", "blob:")),
             lambda route: route.abort(),
         )
-        page.set_default_timeout(30_000)
-        expect.set_options(timeout=30_000)
+        page.set_default_timeout(120_000)
+        expect.set_options(timeout=120_000)
         browser = Browser(context, page)
         page.on("pageerror", lambda error: browser.errors.append(str(error)))
         try:
