@@ -136,7 +136,8 @@ TEST_F(ModelDirTest, SaysWhatIsMissing) {
   test::expect_error(kNotFound, "component 'unet' has no weights",
                      [&] { (void)dir.weights("unet"); });
   add("decoder_fp16.ckpt");
-  test::expect_error(kUnsupported, "no weights under a name that diffusers gives them; decoder_fp16",
+  test::expect_error(kUnsupported,
+                     "no weights under a name that diffusers gives them; decoder_fp16",
                      [&] { (void)dir.weights("unet"); });
   std::filesystem::remove(folder_.path("m/unet/config.json"));
   test::expect_error(kNotFound, "component 'unet' has none of config.json",
