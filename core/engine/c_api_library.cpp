@@ -2,9 +2,11 @@
 #include <ATen/Parallel.h>
 #include <torch/version.h>
 
+#include <algorithm>
 #include <memory>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 #include "convert/convert.h"
 #include "engine/c_api_guard.h"
@@ -47,6 +49,13 @@ kandinsky_image* hand_over(kandinsky::io::Image image) {
                   .height = loaded->image.height,
                   .channels = loaded->image.channels};
   return &loaded.release()->view;
+}
+
+kandinsky::io::Image rgb_image(const uint8_t* pixels, int32_t width, int32_t height) {
+  kandinsky::check_size(width, height);
+  const int64_t size = int64_t{width} * height * 3;
+  const uint8_t* data = &required(pixels, "pixels");
+  return {.width = width, .height = height, .channels = 3, .pixels = {data, data + size}};
 }
 
 }  // namespace
@@ -143,15 +152,30 @@ void kandinsky_image_free(kandinsky_image* image) {
 kandinsky_status kandinsky_image_save(const char* path, const uint8_t* pixels, int32_t width,
                                       int32_t height, const char* parameters) {
   return guarded([&] {
-    kandinsky::check_size(width, height);
-    const int64_t size = int64_t{width} * height * 3;
-    const uint8_t* data = &required(pixels, "pixels");
-    const kandinsky::io::Image image{
-        .width = width, .height = height, .channels = 3, .pixels = {data, data + size}};
+    const kandinsky::io::Image image = rgb_image(pixels, width, height);
     kandinsky::io::write_image(&required(path, "path"), image,
                                {.parameters = or_empty(parameters)});
   });
 }
+
+kandinsky_status kandinsky_image_encode(const char* format, const uint8_t* pixels, int32_t width,
+                                        int32_t height, const char* parameters, uint8_t** out,
+                                        size_t* out_size) {
+  return guarded([&] {
+    required(out, "out");
+    required(out_size, "out_size");
+    const auto kind =
+        kandinsky::io::image_format_for(fmt::format("image.{}", &required(format, "format")));
+    const std::vector<std::uint8_t> file = kandinsky::io::encode_image(
+        rgb_image(pixels, width, height), kind, {.parameters = or_empty(parameters)});
+    auto copy = std::make_unique<std::uint8_t[]>(file.size());
+    std::ranges::copy(file, copy.get());
+    *out_size = file.size();
+    *out = copy.release();
+  });
+}
+
+void kandinsky_bytes_free(uint8_t* bytes) { delete[] bytes; }
 
 kandinsky_status kandinsky_check_writable(const char* path) {
   return guarded([&] { kandinsky::io::check_writable(&required(path, "path")); });

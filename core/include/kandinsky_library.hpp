@@ -111,6 +111,19 @@ inline void save_image(const std::string& path, const uint8_t* pixels, int32_t w
                              parameters.empty() ? nullptr : parameters.c_str()));
 }
 
+/// The bytes of a file in `format`: "png", "jpeg" or "webp". See kandinsky_image_encode.
+inline std::vector<uint8_t> encode_image(const std::string& format, const uint8_t* pixels,
+                                         int32_t width, int32_t height,
+                                         const std::string& parameters = {}) {
+  uint8_t* bytes = nullptr;
+  size_t size = 0;
+  check(kandinsky_image_encode(format.c_str(), pixels, width, height,
+                               parameters.empty() ? nullptr : parameters.c_str(), &bytes, &size));
+  const std::unique_ptr<uint8_t, decltype(&kandinsky_bytes_free)> owner(bytes,
+                                                                        kandinsky_bytes_free);
+  return {bytes, bytes + size};
+}
+
 /// Throws unless a file can be written there. See kandinsky_check_writable.
 inline void check_writable(const std::string& path) {
   check(kandinsky_check_writable(path.c_str()));

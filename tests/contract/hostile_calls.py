@@ -297,6 +297,7 @@ class Caller:
             "double*": self.weight,
             "int32_t*": self.row,
             "int64_t[3]": (ctypes.c_int64 * 3)(),
+            "size_t*": (ctypes.c_size_t * 1)(),
             "float**": ctypes.byref(ctypes.c_void_p()),
         }
         if plain.endswith("**") and not declared.startswith("const"):
@@ -328,6 +329,7 @@ class Caller:
             "method": b"sum",
             "dir": str(self.model).encode(),
             "parameters": b"text",
+            "format": b"png",
         }
         if name in words:
             return words[name]

@@ -190,6 +190,16 @@ KANDINSKY_API kandinsky_status kandinsky_image_save(const char* path, const uint
                                                     int32_t width, int32_t height,
                                                     const char* parameters);
 
+/** The same into memory: `format` is "png", "jpeg" or "webp". Free *out, which has *out_size bytes,
+ * with kandinsky_bytes_free. */
+KANDINSKY_API kandinsky_status kandinsky_image_encode(const char* format, const uint8_t* pixels,
+                                                      int32_t width, int32_t height,
+                                                      const char* parameters, uint8_t** out,
+                                                      size_t* out_size);
+
+/** Frees what kandinsky_image_encode made, and nothing else. */
+KANDINSKY_API void kandinsky_bytes_free(uint8_t* bytes);
+
 /** Fails as kandinsky_image_save and kandinsky_embeds_save would because of the path, such as a
  * name that is too long or a folder that may not be written: to be asked before the work. Leaves
  * nothing behind. */

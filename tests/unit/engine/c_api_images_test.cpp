@@ -29,6 +29,22 @@ TEST(ImageTest, FilesComeBackAsTheyWere) {
   EXPECT_EQ(again.pixels, image.pixels);
 }
 
+TEST(ImageTest, AFileInMemoryIsTheOneOnTheDisk) {
+  const TempFolder folder;
+  const Image image = scene(5, 7);
+  for (const std::string format : {"png", "jpeg", "webp"}) {
+    const std::string path = folder.path("a." + format);
+    save_image(path, image.pixels.data(), 5, 7);
+    const std::vector<uint8_t> bytes = encode_image(format, image.pixels.data(), 5, 7);
+    EXPECT_EQ(std::string(bytes.begin(), bytes.end()), read_file(path)) << format;
+  }
+  const std::vector<uint8_t> with_text = encode_image("png", image.pixels.data(), 5, 7, "a cat");
+  EXPECT_THAT(std::string(with_text.begin(), with_text.end()), HasSubstr("a cat"));
+  EXPECT_EQ(status_of([&] { encode_image("gif", image.pixels.data(), 5, 7); }),
+            KANDINSKY_INVALID_ARGUMENT);
+  EXPECT_EQ(status_of([&] { encode_image("png", nullptr, 5, 7); }), KANDINSKY_INVALID_ARGUMENT);
+}
+
 TEST(ImageTest, BadFilesAreToldApart) {
   const TempFolder folder;
   std::string message;
