@@ -57,7 +57,10 @@ LOG_TAIL = 25
 ERROR_LINES = 15
 LINE_LENGTH = 300
 WAIT_SECONDS = 0.5
-NOT_NEEDED = ("ccache", "python3-venv", "python3-dev", "libcli11-dev", "fonts-dejavu-core")
+NOT_NEEDED = (
+    *("ccache", "python3-venv", "python3-dev", "fonts-dejavu-core"),
+    *("libcli11-dev", "libevent-dev"),
+)
 """Of the packages for building the whole project.
 
 The headers needed are those of this Python, whatever its origin.

@@ -23,6 +23,9 @@ void add_mix(CLI::App& app);
 /// "batch": generates what the lines of a file ask for.
 void add_batch(CLI::App& app);
 
+/// "serve": answers requests over HTTP.
+void add_serve(CLI::App& app);
+
 /// "convert": writes weights in other forms as folders in diffusers' layout.
 void add_convert(CLI::App& app);
 

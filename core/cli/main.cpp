@@ -112,6 +112,7 @@ int run(int argc, char** argv) {
   kandinsky::cli::add_inpaint(app);
   kandinsky::cli::add_mix(app);
   kandinsky::cli::add_batch(app);
+  kandinsky::cli::add_serve(app);
   kandinsky::cli::add_convert(app);
   kandinsky::cli::add_info(app);
   kandinsky::cli::add_samplers(app);

@@ -54,7 +54,8 @@ MAY_INCLUDE: dict[str, tuple[str, ...]] = {
         *("pipelines", *BELOW_PIPELINES),
     ),
     "jobs": ("include", "base"),
-    "cli": ("include", "jobs"),
+    "serve": ("include", "jobs", "base"),
+    "cli": ("include", "jobs", "serve"),
     "bindings": ("include", "jobs"),
 }
 
@@ -70,6 +71,7 @@ NEVER: dict[str, tuple[str, ...]] = {
     "io/images": (*TORCH, *JSON),
     "text": TORCH,
     "jobs": (*TORCH, *(name for name in PARSERS if name not in JSON)),
+    "serve": (*TORCH, *(name for name in PARSERS if name not in JSON)),
     "cli": (*TORCH, *(name for name in PARSERS if name not in JSON)),
     "bindings": (*TORCH, *PARSERS),
 }

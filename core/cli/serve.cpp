@@ -1,0 +1,95 @@
+#include <fmt/format.h>
+
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "cli/commands.h"
+#include "cli/declare.h"
+#include "cli/generate_job.h"
+#include "cli/interrupt.h"
+#include "cli/option_groups.h"
+#include "cli/streams.h"
+#include "serve/server.h"
+
+namespace kandinsky::cli {
+namespace {
+
+struct ServeOptions : GenerateJob {
+  std::string listen = "127.0.0.1";
+  std::int32_t port = 7861;
+  std::string key_file;  ///< path; empty: none
+  std::int32_t queue = 16;
+  std::int32_t grace = 30;
+};
+
+serve::ServerOptions server_options(const ServeOptions& options) {
+  serve::ServerOptions read{.address = options.listen,
+                            .port = static_cast<std::uint16_t>(options.port),
+                            .queue = static_cast<std::size_t>(options.queue),
+                            .grace_seconds = static_cast<double>(options.grace),
+                            .access = {},
+                            .settings = options.settings};
+  if (!options.key_file.empty()) read.access.key = serve::read_key_file(options.key_file);
+  if (read.access.key.empty() && !serve::is_loopback(options.listen)) {
+    throw StatusError(
+        KANDINSKY_INVALID_ARGUMENT,
+        fmt::format("--listen {}: others can reach that address, so --api-key-file is "
+                    "needed",
+                    options.listen));
+  }
+  return read;
+}
+
+void serve(const ServeOptions& options) {
+  std::mutex mutex;  // of `server`, which a signal may find being made
+  std::unique_ptr<serve::Server> server;
+  bool is_over = false;
+  const InterruptWatch watch([&] {
+    const std::lock_guard lock(mutex);
+    is_over = true;
+    if (server) server->shut_down();
+  });
+  if (options.threads) set_num_threads(*options.threads);
+  auto opened = std::make_unique<serve::Server>(server_options(options));
+  {
+    const std::lock_guard lock(mutex);
+    server = std::move(opened);
+    if (is_over) server->shut_down();
+  }
+  const bool is_v6 = options.listen.find(':') != std::string::npos;
+  print(fmt::format("http://{}:{}/\n", is_v6 ? "[" + options.listen + "]" : options.listen,
+                    server->port()));
+  server->run();
+  const std::lock_guard lock(mutex);
+  server.reset();
+}
+
+}  // namespace
+
+void add_serve(CLI::App& app) {
+  auto options = std::make_shared<ServeOptions>();
+  CLI::App& command = add_command(
+      app, "serve", "Answer other programs' requests for images over HTTP",
+      "Prints the address when it takes requests. It speaks the web API of Automatic1111\n"
+      "(/sdapi/v1), OpenAI's image routes (/v1/images) and one of its own (/kandinsky/v1/jobs);\n"
+      "/ is a page to try it with. SIGTERM and Ctrl-C end it: what runs has --grace seconds "
+      "left.\n\n"
+      "Example:\n  kandinsky serve --model models/kandinsky-2-1 --port 7861",
+      [options] { serve(*options); });
+  require(add_model_options(command, *options));
+  OptionGroup group(command, "Server");
+  group.name("--listen", options->listen, "ADDRESS",
+             "Address to listen on. Any other than one of this machine's own, such as 127.0.0.1 or "
+             "::1, needs --api-key-file");
+  group.integer("--port", options->port, 0, 65535, "Port to listen on; 0: any that is free");
+  group.file("--api-key-file", options->key_file, "FILE",
+             "A file whose first line is the key that requests must have, as a bearer token or as "
+             "the password of Basic");
+  group.integer("--queue", options->queue, 1, 1024,
+                "Jobs that may wait; more are refused with status 503");
+  group.integer("--grace", options->grace, 0, 3600,
+                "Seconds that a running job has left when the server is asked to end");
+}
+
+}  // namespace kandinsky::cli

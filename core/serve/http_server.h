@@ -1,0 +1,85 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+/// HTTP/1.1 over libevent: one thread reads and writes for all connections, so that a slow one
+/// costs a descriptor and no thread. No TLS.
+namespace kandinsky::serve {
+
+using Headers = std::vector<std::pair<std::string, std::string>>;
+
+/// A request and the way back, for the server's thread alone. It may be answered at any time later.
+class Exchange {
+ public:
+  virtual ~Exchange() = default;
+  Exchange(const Exchange&) = delete;
+  Exchange& operator=(const Exchange&) = delete;
+
+  std::string method;
+  std::string path;  ///< percent-decoded, without the query
+  std::map<std::string, std::string> query;
+  std::string body;
+  /// Called once when the client has closed the connection before its answer.
+  std::function<void()> when_gone;
+  std::function<void(int status)> when_answered;
+
+  /// The header's value in any case of its name; empty: none.
+  virtual std::string header(const std::string& name) const = 0;
+
+  /// To be called once.
+  virtual void reply(int status, const std::string& type, std::string content,
+                     const Headers& headers = {}) = 0;
+
+ protected:
+  Exchange() = default;
+};
+
+struct HttpLimits {
+  std::size_t body_bytes = std::size_t{32} << 20U;  ///< more: 413
+  std::size_t header_bytes = std::size_t{16} << 10U;
+  int idle_seconds = 30;  ///< without a byte in either direction, while one is expected
+};
+
+class HttpServer {
+ public:
+  using Handler = std::function<void(const std::shared_ptr<Exchange>&)>;
+
+  /// Listens from now on. port: 0 for any that is free. Throws StatusError(KANDINSKY_IO), and
+  /// KANDINSKY_INVALID_ARGUMENT for an address that is none.
+  HttpServer(const std::string& address, std::uint16_t port, const HttpLimits& limits,
+             Handler handler);
+  ~HttpServer();
+  HttpServer(const HttpServer&) = delete;
+  HttpServer& operator=(const HttpServer&) = delete;
+
+  std::uint16_t port() const;
+
+  /// Serves on this thread until stop().
+  void run();
+
+  /// Runs the function on the server's thread soon. From any thread.
+  void post(std::function<void()> function);
+
+  /// Runs the function on the server's thread after so many seconds. From the server's thread.
+  void post_after(double seconds, std::function<void()> function);
+
+  /// Takes no more connections and ends run() when all answers are sent, or some seconds later.
+  /// Every exchange must have been answered. From the server's thread.
+  void stop();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+/// "127.0.0.1", "::1", "localhost" and their like.
+bool is_loopback(std::string_view host);
+
+}  // namespace kandinsky::serve

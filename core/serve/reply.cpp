@@ -1,0 +1,95 @@
+#include "serve/reply.h"
+
+#include <nlohmann/json.hpp>
+
+namespace kandinsky::serve {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr int kDeepest = 16;
+constexpr int kMostValues = 10'000;
+
+std::string dump(const Json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+}  // namespace
+
+int http_status(kandinsky_status status) {
+  constexpr int kFailed = 500;
+  constexpr int kTooLarge = 507;
+  switch (status) {
+    case KANDINSKY_INVALID_ARGUMENT:
+    case KANDINSKY_UNSUPPORTED:
+      return kUnprocessable;
+    case KANDINSKY_OUT_OF_MEMORY:
+      return kTooLarge;
+    case KANDINSKY_CANCELLED:
+    case KANDINSKY_BUSY:
+      return kUnavailable;
+    default:
+      return kFailed;
+  }
+}
+
+void reply_json(Exchange& exchange, const Json& json, int status, const Headers& headers) {
+  exchange.reply(status, "application/json", dump(json), headers);
+}
+
+void reply_error(Exchange& exchange, const RequestError& error, const Headers& headers) {
+  constexpr int kServersFault = 500;
+  const Json field = error.field().empty() ? Json() : Json(error.field());
+  reply_json(
+      exchange,
+      {{"detail", error.what()},
+       {"error",
+        {{"message", error.what()},
+         {"type", error.status() >= kServersFault ? "server_error" : "invalid_request_error"},
+         {"param", field},
+         {"code", nullptr}}}},
+      error.status(), headers);
+}
+
+Json parse_object(const std::string& body) {
+  constexpr int kBad = 400;
+  int values = 0;
+  const Json::parser_callback_t count = [&](int depth, Json::parse_event_t, const Json& value) {
+    // The C interface would take it for the text's end.
+    if (value.is_string() && value.get_ref<const std::string&>().find('\0') != std::string::npos)
+      throw RequestError(kUnprocessable, "a text has a null character in it");
+    if (depth > kDeepest || ++values > kMostValues) {
+      throw RequestError(kUnprocessable, depth > kDeepest ? "the JSON is nested too deep"
+                                                          : "the JSON has too many values");
+    }
+    return true;
+  };
+  try {
+    Json object = Json::parse(body, count);
+    if (!object.is_object()) throw RequestError(kUnprocessable, "the body is no JSON object");
+    return object;
+  } catch (const Json::parse_error& error) {
+    throw RequestError(kBad,
+                       "the body is not JSON, from byte " + std::to_string(error.byte) + " on");
+  } catch (const Json::exception&) {
+    throw RequestError(kBad, "the body is not JSON: a number is out of range");
+  }
+}
+
+std::string encode_base64(std::span<const std::uint8_t> bytes) {
+  constexpr std::string_view kDigits =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  constexpr std::size_t kGroup = 3;
+  std::string text;
+  text.reserve((bytes.size() + 2) / kGroup * 4);
+  for (std::size_t i = 0; i < bytes.size(); i += kGroup) {
+    const std::size_t count = std::min(kGroup, bytes.size() - i);
+    std::uint32_t bits = 0;
+    for (std::size_t k = 0; k < kGroup; ++k) bits = bits << 8U | (k < count ? bytes[i + k] : 0U);
+    for (std::size_t k = 0; k < 4; ++k)
+      text += k <= count ? kDigits[bits >> (18U - 6U * k) & 63U] : '=';
+  }
+  return text;
+}
+
+}  // namespace kandinsky::serve
