@@ -655,6 +655,9 @@ def write_tensor_lists() -> None:
         },
     }
     classes["tiny-2-1-inpaint"] = classes["tiny-2-1"]
+    classes["tiny-2-2-prior"] = classes["tiny-2-1-prior"]
+    for decoder in ("decoder", "decoder-inpaint", "controlnet-depth"):
+        classes[f"tiny-2-2-{decoder}"] = {"unet": UNet2DConditionModel, "movq": VQModel}
     for model, components in classes.items():
         for component, kind in components.items():
             folder = tiny_model.CONFIGS / model / component

@@ -17,6 +17,10 @@ PACKAGE = PYTHON_DIR / "kandinsky_engine"
 MODEL = "tiny-2-1"
 PRIOR = "tiny-2-1-prior"
 INPAINT = "tiny-2-1-inpaint"
+MODEL_2_2 = "tiny-2-2-decoder"
+DEPTH_2_2 = "tiny-2-2-controlnet-depth"
+INPAINT_2_2 = "tiny-2-2-decoder-inpaint"
+PRIOR_2_2 = "tiny-2-2-prior"
 NATIVE_SIZE = 64
 UNET_WEIGHTS = Path("unet/diffusion_pytorch_model.safetensors")
 
@@ -29,13 +33,22 @@ def use_built_package() -> None:
 
 def make_models(folder: Path, *more: str) -> Path:
     """Writes the tiny model, its prior and more models below folder. Returns the model's folder."""
-    models = (MODEL, PRIOR, *more)
+    _write_models(folder, MODEL, PRIOR, *more)
+    return folder / MODEL
+
+
+def make_kandinsky_2_2(folder: Path) -> Path:
+    """Writes all tiny models of Kandinsky 2.2 below folder, which is returned."""
+    _write_models(folder, MODEL_2_2, DEPTH_2_2, INPAINT_2_2, PRIOR_2_2)
+    return folder
+
+
+def _write_models(folder: Path, *models: str) -> None:
     subprocess.run(
         [sys.executable, ROOT / "tests/support/tiny_model.py", folder, "--models", *models],
         check=True,
         capture_output=True,
     )
-    return folder / MODEL
 
 
 def copy_models(model: Path, folder: Path, name: str = MODEL) -> Path:

@@ -1,4 +1,4 @@
-"""Writes very small Kandinsky 2.1 models in diffusers' folder layout, for tests.
+"""Writes very small Kandinsky models in diffusers' folder layout, for tests.
 
 Same architecture, file names and key names as the real folders; a few million random, well-scaled
 weights. The numbers come from integer arithmetic only, seeded by the name of each tensor, so that
@@ -34,7 +34,12 @@ CONFIGS = HERE / "configs"
 TOKENIZERS = HERE / "tokenizers"
 DIGESTS = HERE / "tiny_model.sha256"
 
-MODELS = ("tiny-2-1", "tiny-2-1-prior", "tiny-2-1-inpaint")
+MODELS = (
+    *("tiny-2-1", "tiny-2-1-prior", "tiny-2-1-inpaint"),
+    *("tiny-2-2-decoder", "tiny-2-2-decoder-inpaint", "tiny-2-2-controlnet-depth"),
+    "tiny-2-2-prior",
+)
+DECODER = re.compile("^tiny-2-(1-inpaint|2-(decoder|decoder-inpaint|controlnet-depth))/")
 SEED = "kandinsky-tiny-1"
 
 # How each tensor is drawn: the first row whose pattern is found in "model/component/name" holds.
@@ -119,12 +124,8 @@ def make_tensor(scope: str, name: str, shape: tuple[int, ...]) -> Values:
     """The values of one tensor of "model/component"; they depend on the arguments alone."""
     full_name = f"{scope}/{name}"
     mean, std = spread_of(full_name, shape)
-    # The two decoders share all but the unet, as the real folders do.
-    seeded_as = (
-        full_name.replace("tiny-2-1-inpaint/", "tiny-2-1/")
-        if "/unet/" not in full_name
-        else full_name
-    )
+    # The decoders share all but the unet, as the real folders do.
+    seeded_as = full_name if "/unet/" in full_name else DECODER.sub("tiny-2-1/", full_name)
     values = bell(seed_of(seeded_as), math.prod(shape)) * std + mean
     return values.astype(np.float32).reshape(shape)
 
@@ -220,6 +221,8 @@ def stored_tensors(
         buffers = {
             "tiny-2-1-prior/text_encoder": ("text_model.embeddings.position_ids", 77),
             "tiny-2-1-prior/image_encoder": ("vision_model.embeddings.position_ids", 17),
+            "tiny-2-2-prior/text_encoder": ("text_model.embeddings.position_ids", 77),
+            "tiny-2-2-prior/image_encoder": ("vision_model.embeddings.position_ids", 17),
             "tiny-2-1/text_encoder": ("transformer.embeddings.position_ids", 514),
             "tiny-2-1-inpaint/text_encoder": ("transformer.embeddings.position_ids", 514),
         }
@@ -311,7 +314,7 @@ def write_settings(folder: Path, model: str) -> None:
         shutil.copyfile(source, target)
     if model.endswith("-prior"):
         write_clip_tokenizer(folder / "tokenizer")
-    else:
+    elif (folder / "tokenizer").is_dir():
         write_xlmr_tokenizer(folder / "tokenizer")
 
 
@@ -345,9 +348,7 @@ def check_digests(digests: dict[str, str]) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        description="Writes very small Kandinsky 2.1 models for tests."
-    )
+    parser = argparse.ArgumentParser(description="Writes very small Kandinsky models for tests.")
     parser.add_argument("out", type=Path, help="folder that receives one folder per model")
     parser.add_argument("--models", nargs="+", choices=MODELS, default=list(MODELS))
     parser.add_argument("--dtype", choices=("fp32", "fp16", "bf16"), default="fp32")
