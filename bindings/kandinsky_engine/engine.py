@@ -53,6 +53,8 @@ class EngineInfo:
     changes: str
     """What of the weights is not the model's own, for an image's parameters: a line for each
     option, such as "unet: file.safetensors [1a2b3c4d]", with a mark of the file's content."""
+    takes_hints: bool
+    """Its images need hints, such as depth maps."""
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from kandinsky_engine.conditions import Condition
 class _Engine(TypedDict, total=False):
     inpaint_dir: AnyPath | None
     """Inpainting model's folder. Default: the folder beside the model named <model>-inpaint, if
-    there is one; "": none."""
+    there is one, for Kandinsky 2.2 found as the prior is; "": none."""
     unet: AnyPath | None
     """UNet from elsewhere: a component's folder, a model folder that has one, or a file of weights
     in diffusers' names for the model's own config."""
@@ -71,6 +71,13 @@ class _EncodePromptsTextToImageImageToImage(TypedDict, total=False):
     prior_guidance_scale: SupportsFloat
     """Classifier-free guidance of the diffusion prior; 1 and less: off. 0 to 100. Default 4.
     Source: diffusers, KandinskyPriorPipeline."""
+    prior_images: Iterable[AnyArray] | None
+    """Images whose embeddings the prior starts from instead of noise: 1 for the whole batch, or one
+    for each. Default: none. Source: diffusers, KandinskyV22PriorEmb2EmbPipeline."""
+    prior_strength: SupportsFloat
+    """Fraction of the prior's steps that run on prior_images: the less, the closer the image
+    embedding stays to theirs; at least one step must run. 0 to 1. Default 0.3. Source: diffusers,
+    KandinskyV22PriorEmb2EmbPipeline."""
     parse_weights: bool
     """(word), (word:1.3), [word] and BREAK set weights as in web UIs; off: prompts are plain text.
     Default True. Source: Automatic1111, parse_prompt_attention."""
@@ -132,6 +139,15 @@ class _DenoiseTextToImageImageToImageGenerate(TypedDict, total=False):
     them. Source: arXiv:2206.01714 (composable diffusion)."""
     negative_conditions: Iterable[Condition] | None
     """The same for the negative embeds."""
+    hints: Iterable[AnyArray] | None
+    """Depth maps, near bright and far dark, for a model that takes hints, which needs them: 1 for
+    the whole batch, or one for each. Another size is stretched to width x height. Source:
+    diffusers, KandinskyV22ControlnetPipeline."""
+    hint_start: SupportsFloat
+    """Fraction of the steps before which the hint has no effect: its channels are 0. 0 to 1.
+    Default 0."""
+    hint_end: SupportsFloat
+    """Fraction of the steps after which the hint has no effect. 0 to 1. Default 1."""
     noise: AnyArray | None
     """Standard normal noise to start from, [batch, channels, latent height, latent width]. Default:
     drawn from the seeds."""

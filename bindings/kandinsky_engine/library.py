@@ -97,8 +97,9 @@ def recognize_folder(path: _arguments.AnyPath) -> tuple[str, str]:
     """A folder's family and role, from its model_index.json alone.
 
     The family is "" if none knows the folder. The role is "model" for a folder to open an engine
-    with, "inpaint" for one that adds an inpainting UNet to a model, "prior", or "". Raises as
-    opening an engine on it would for an index that is missing or damaged.
+    with, "hint" for one whose images need hints, "inpaint" for one that adds an inpainting UNet to
+    a model, "prior", or "". Raises as opening an engine on it would for an index that is missing or
+    damaged.
     """
     return core.recognize_folder(_arguments.path("path", path))
 

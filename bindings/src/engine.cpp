@@ -128,7 +128,8 @@ py::dict info(const PyEngine& self) {
                   "prior_dir"_a = to_path(info.prior_dir), "native_size"_a = info.native_size,
                   "latent_channels"_a = info.latent_channels,
                   "latent_factor"_a = info.latent_factor, "size_multiple"_a = info.size_multiple,
-                  "inpaint_dir"_a = to_path(info.inpaint_dir), "changes"_a = to_text(info.changes));
+                  "inpaint_dir"_a = to_path(info.inpaint_dir), "changes"_a = to_text(info.changes),
+                  "takes_hints"_a = info.takes_hints != 0);
 }
 
 py::dict plan_memory(const PyEngine& self, std::int32_t width, std::int32_t height,

@@ -43,6 +43,14 @@ void load_source(GenerateJob& job, ImageReader& reader) {
     if (item.kind == jobs::MixItem::Kind::kImage)
       job.mix_images.push_back(reader.read("--image", item.value));
   }
+  const auto set = [&](const char* setting, const char* option, const std::string& path) {
+    if (path.empty()) return;
+    std::vector<Image> images;
+    images.push_back(reader.read(option, path));
+    job.settings.set(setting, std::move(images));
+  };
+  set("hints", "--hint", job.hint);
+  set("prior_images", "--prior-image", job.prior_image);
 }
 
 void say_size(const GenerateJob& job, Session& session) {

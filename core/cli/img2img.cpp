@@ -18,6 +18,7 @@ void add_img2img(CLI::App& app) {
   require(add_model_options(command, *job));
   require(add_image_options(command, *job, "--image"));
   require(add_prompt_options(command, *job));
+  add_hint_options(command, *job);
   add_sampling_options(command, *job);
   add_noise_options(command, *job);
   add_output_options(command, *job);

@@ -80,10 +80,19 @@ void print_table(const std::vector<std::vector<std::string>>& rows,
   }
 }
 
-void print_text(const Folder& folder, const Components& components,
+/// What a role means, for people.
+std::string role_text(std::string_view role) {
+  if (role == "model") return "decoder";
+  if (role == "hint") return "decoder with depth control: its images need a hint";
+  if (role == "inpaint") return "decoder for inpainting";
+  return std::string(role.empty() ? "none that is known" : role);
+}
+
+void print_text(const Folder& folder, const std::string& role, const Components& components,
                 const std::optional<Memory>& memory) {
   fmt::print("pipeline     {}\n", folder.pipeline());
   fmt::print("family       {}\n", folder.family().empty() ? "none that is known" : folder.family());
+  fmt::print("role         {}\n", role_text(role));
   if (folder.native_size() > 0) fmt::print("native size  {0} x {0}\n", folder.native_size());
   fmt::print("\n");
   std::vector<std::vector<std::string>> rows = {
@@ -114,10 +123,11 @@ void print_text(const Folder& folder, const Components& components,
 }
 
 /// Names come from the folder's files: bytes that are no UTF-8 are replaced.
-void print_json(const Folder& folder, const Components& components,
+void print_json(const Folder& folder, const std::string& role, const Components& components,
                 const std::optional<Memory>& memory) {
   nlohmann::ordered_json json{{"pipeline", folder.pipeline()},
                               {"family", folder.family()},
+                              {"role", role},
                               {"native_size", folder.native_size()},
                               {"components", nlohmann::ordered_json::array()},
                               {"parameters", 0},
@@ -182,7 +192,9 @@ void add_info(CLI::App& app) {
     const Components components = folder.components();
     std::optional<Memory> memory;
     if (options->settings.has("max_memory")) memory = plan_memory(options->settings);
-    options->json ? print_json(folder, components, memory) : print_text(folder, components, memory);
+    const std::string role = recognize_folder(unmarked(*dir)).role;
+    options->json ? print_json(folder, role, components, memory)
+                  : print_text(folder, role, components, memory);
   });
 }
 

@@ -20,6 +20,7 @@ void add_inpaint(CLI::App& app) {
   require(add_image_options(command, *job, "--image"));
   require(add_mask_options(command, *job));
   require(add_prompt_options(command, *job));
+  add_hint_options(command, *job);
   add_sampling_options(command, *job);
   add_noise_options(command, *job);
   add_output_options(command, *job);

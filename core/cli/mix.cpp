@@ -102,9 +102,10 @@ void add_mix(CLI::App& app) {
       ->description(
           "Text for the decoder, beside the mixed image embedding. Default: the first --text, or "
           "the "
-          "first item's text, which is empty for an image");
+          "first item's text, which is empty for an image. A decoder of Kandinsky 2.2 reads none");
   add_image_options(*command, *job, "--init-image");
   add_mask_options(*command, *job)->needs("--init-image");
+  add_hint_options(*command, *job);
   add_sampling_options(*command, *job);
   add_noise_options(*command, *job);
   add_output_options(*command, *job);

@@ -25,6 +25,10 @@ CLI::Option* add_prompt_options(CLI::App& command, GenerateJob& job) {
   group.text("--negative-prompt", job.negative_prompt, "What the images should not show");
   group.text("--negative-prior-prompt", job.negative_prior_prompt,
              "Negative prompt of the prior alone. Default: the negative prompt");
+  group.file(
+      "--prior-image", job.prior_image, "FILE",
+      "Image whose embedding the prior starts from instead of noise, for --prior-strength of "
+      "its steps: the images get something of it");
   group.settings_of_group("encode_prompts", job.settings);
   return prompt;
 }
@@ -75,6 +79,14 @@ CLI::Option* add_mask_options(CLI::App& command, GenerateJob& job) {
                                  "inpainted, black and transparent are kept");
   group.settings_of_group("image_to_image", job.settings);
   return mask;
+}
+
+void add_hint_options(CLI::App& command, GenerateJob& job) {
+  OptionGroup group(command, "Hint");
+  group.file("--hint", job.hint, "FILE",
+             "Depth map for a model with depth control, which needs one: an image file, near is "
+             "bright and far is dark. Another size than the generated one is stretched to it");
+  group.settings_of_group("text_to_image", job.settings);
 }
 
 void add_output_options(CLI::App& command, GenerateJob& job) {

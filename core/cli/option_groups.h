@@ -32,6 +32,9 @@ CLI::Option* add_image_options(CLI::App& command, GenerateJob& job, const char* 
 /// --mask, which is returned, and how it is used
 CLI::Option* add_mask_options(CLI::App& command, GenerateJob& job);
 
+/// --hint and when it counts
+void add_hint_options(CLI::App& command, GenerateJob& job);
+
 /// --output, --save-embeds, --quiet
 void add_output_options(CLI::App& command, GenerateJob& job);
 

@@ -18,6 +18,7 @@ void add_txt2img(CLI::App& app) {
                   [job] { generate(*job); });
   require(add_model_options(command, *job));
   require(add_prompt_options(command, *job));
+  add_hint_options(command, *job);
   add_sampling_options(command, *job);
   add_noise_options(command, *job);
   add_output_options(command, *job);

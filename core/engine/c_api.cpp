@@ -103,7 +103,8 @@ kandinsky_status kandinsky_engine_get_info(const kandinsky_engine* engine,
                 .latent_factor = static_cast<int32_t>(geometry.latent_factor),
                 .size_multiple = static_cast<int32_t>(geometry.size_multiple),
                 .inpaint_dir = engine->inpaint_dir.c_str(),
-                .changes = engine->changes.c_str()},
+                .changes = engine->changes.c_str(),
+                .takes_hints = of.takes_hints() ? 1 : 0},
                info, "kandinsky_engine_info");
   });
 }

@@ -52,6 +52,7 @@ class Engine {
   const pipelines::Geometry& geometry() const { return pipeline_->geometry(); }
   std::string_view prior_path() const { return pipeline_->prior_path(); }
   std::string_view inpaint_path() const { return pipeline_->inpaint_path(); }
+  bool takes_hints() const { return pipeline_->takes_hints(); }
   const tensor::ChosenPlacement& placement() const { return placement_; }
 
   void set_step_sink(pipelines::Monitor::StepSink sink);

@@ -348,17 +348,28 @@ ComponentFiles ModelDir::weights(std::string_view component) const {
   return ComponentFiles(std::move(files));
 }
 
+namespace {
+
+/// Beside the path as given first: the target of a link has other neighbours and another name.
+std::vector<fs::path> places_of(const std::string& path) {
+  std::error_code error;
+  const fs::path canonical = fs::canonical(path, error);
+  std::vector<fs::path> places = {fs::path(path)};
+  if (!error) places.push_back(canonical);
+  std::erase_if(places, [](const fs::path& place) {
+    const std::string name = place.filename().string();
+    return name.empty() || name == "." || name == "..";
+  });
+  return places;
+}
+
+}  // namespace
+
 std::optional<ModelDir> ModelDir::sibling(std::string_view suffix) const {
   constexpr std::string_view kInpaint = "-inpaint";
   constexpr std::size_t kLongestName = 255;
-  // Beside the path as given first: the target of a link has other neighbours and another name.
-  std::error_code error;
-  const fs::path canonical = fs::canonical(impl_->path, error);
-  std::vector<fs::path> places = {fs::path(impl_->path)};
-  if (!error) places.push_back(canonical);
-  for (const fs::path& place : places) {
+  for (const fs::path& place : places_of(impl_->path)) {
     std::string name = place.filename().string();
-    if (name.empty() || name == "." || name == "..") continue;
     if (name.ends_with(kInpaint)) name.resize(name.size() - kInpaint.size());
     name += suffix;
     if (name.size() > kLongestName) continue;
@@ -367,6 +378,28 @@ std::optional<ModelDir> ModelDir::sibling(std::string_view suffix) const {
     if (is_folder(candidate)) return companion(candidate, suffix.substr(1));
   }
   return std::nullopt;
+}
+
+std::vector<ModelDir> ModelDir::neighbours() const {
+  std::set<std::string> paths;
+  for (const fs::path& place : places_of(impl_->path)) {
+    const fs::path parent = place.has_parent_path() ? place.parent_path() : fs::path(".");
+    std::error_code error;
+    for (fs::directory_iterator it(parent, error), end; !error && it != end; it.increment(error)) {
+      const std::string path = (place.parent_path() / it->path().filename()).string();
+      if (path != place.string() && is_there(fmt::format("{}/{}", path, kIndexName)))
+        paths.insert(path);
+    }
+  }
+  std::vector<ModelDir> folders;
+  for (const std::string& path : paths) {
+    try {
+      folders.push_back(open(path));
+    } catch (const Error& error) {
+      if (error.code() == ErrorCode::kOutOfMemory) throw;
+    }
+  }
+  return folders;
 }
 
 }  // namespace kandinsky::io

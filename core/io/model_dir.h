@@ -3,6 +3,7 @@
 #include <memory>
 #include <optional>
 #include <string_view>
+#include <vector>
 
 #include "base/span.h"
 
@@ -100,6 +101,9 @@ class ModelDir {
   /// "-inpaint"; an "-inpaint" at the end of this folder's own name is dropped first. Nothing when
   /// there is no such folder; errors as open() when there is one.
   std::optional<ModelDir> sibling(std::string_view suffix) const;
+
+  /// The model folders beside this one, by their names. Those that cannot be read are left out.
+  std::vector<ModelDir> neighbours() const;
 
  private:
   struct Impl;

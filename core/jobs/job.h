@@ -36,6 +36,9 @@ struct Job {
 
   std::vector<Image> images;  ///< to start from: none or one
   std::vector<Image> masks;   ///< likewise
+  // Their images are among the settings.
+  std::string hint;         ///< path; empty: none
+  std::string prior_image;  ///< likewise
 
   std::vector<MixItem> mix;       ///< empty: the prompt alone
   std::vector<Image> mix_images;  ///< of its items of kind kImage, in order

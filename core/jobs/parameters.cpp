@@ -101,14 +101,16 @@ void add_others(Line& line, const Settings& settings) {
   }
 }
 
+std::string file_name(const std::string& path) {
+  return to_utf8(std::filesystem::path(path).filename().string());
+}
+
 void add_mix(Line& line, const Job& job) {
   std::string items;
   for (const MixItem& item : job.mix) {
     if (!items.empty()) items += " + ";
     const bool is_text = item.kind == MixItem::Kind::kText;
-    const std::string name = is_text
-                                 ? json_string(item.value)
-                                 : to_utf8(std::filesystem::path(item.value).filename().string());
+    const std::string name = is_text ? json_string(item.value) : file_name(item.value);
     items += fmt::format("{} {}", item.weight, name);
   }
   line.add("Kandinsky mix items", items);
@@ -151,6 +153,8 @@ std::string parameters_text(const Job& job, std::size_t i, const std::string& mo
   if (!job.images.empty()) line.add("Denoising strength", job.settings.text("strength"));
   if (!job.masks.empty()) add_mask(line, job.settings, info);
   add_prompts(line, job);
+  if (!job.prior_image.empty()) line.add("Kandinsky prior image", file_name(job.prior_image));
+  if (!job.hint.empty()) line.add("Kandinsky hint", file_name(job.hint));
   add_others(line, job.settings);
   if (!job.mix.empty()) add_mix(line, job);
   add_changes(line, info.changes);

@@ -23,7 +23,7 @@ std::string flag_name(const kandinsky_option_info& info);
 class Settings {
  public:
   using Value = std::variant<bool, std::int64_t, double, std::string, std::vector<std::string>,
-                             std::vector<std::uint64_t>>;
+                             std::vector<std::uint64_t>, std::vector<Image>>;
 
   void set(const std::string& name, Value value) { values_[name] = std::move(value); }
 

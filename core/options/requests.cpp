@@ -24,6 +24,17 @@ void check_count(const char* name, size_t count, size_t expected) {
               fmt::format("there are {} {} for {} images", count, name, expected));
 }
 
+void check_window(const char* of, double start, double end) {
+  if (start <= end) return;
+  throw Error(ErrorCode::kInvalidArgument,
+              fmt::format("{} starts at {} of the steps, after its end at {}", of, start, end));
+}
+
+/// Truncated like the reference's int(): 0.29 of 100 steps are 28.
+int running_steps(int steps, double strength) {
+  return std::min(static_cast<int>(steps * strength), steps);
+}
+
 /// Throws what reading the texts would.
 void check_texts(const std::vector<std::string>& texts, bool parse_weights) {
   for (const std::string& text : texts) {
@@ -56,17 +67,26 @@ void PromptRequest::check() const {
     check_count("negative_prompts", negative_prompts.size(), prompts.size());
   if (!negative_prior_prompts.empty())
     check_count("negative_prior_prompts", negative_prior_prompts.size(), prompts.size());
+  if (prior_images.size() > 1) check_count("prior_images", prior_images.size(), prompts.size());
+  if (num_running_prior_steps() == 0) {
+    throw Error(ErrorCode::kInvalidArgument,
+                fmt::format("prior_strength is {}, which leaves none of {} prior steps",
+                            prior_strength, prior_num_inference_steps));
+  }
   for (const auto* texts : {&prompts, &negative_prompts, &negative_prior_prompts})
     check_texts(*texts, parse_weights);
 }
 
+int PromptRequest::num_running_prior_steps() const {
+  return prior_images.empty() ? prior_num_inference_steps
+                              : running_steps(prior_num_inference_steps, prior_strength);
+}
+
 void DenoiseRequest::check() const {
   check_batch_size(static_cast<int64_t>(seeds.size()));
-  if (guidance_start > guidance_end) {
-    throw Error(ErrorCode::kInvalidArgument,
-                fmt::format("guidance starts at {} of the steps, after its end at {}",
-                            guidance_start, guidance_end));
-  }
+  check_window("guidance", guidance_start, guidance_end);
+  check_window("the hint", hint_start, hint_end);
+  if (hints.size() > 1) check_count("hints", hints.size(), seeds.size());
   if (!variation_seeds.empty() || variation_strength > 0.0)
     check_count("variation_seeds", variation_seeds.size(), seeds.size());
   if (seed_resize_width != 0 || seed_resize_height != 0) {
@@ -82,8 +102,7 @@ void DenoiseRequest::check() const {
 
 int DenoiseRequest::num_running_steps() const {
   if (!init_latents.defined()) return num_inference_steps;
-  // Truncated like the reference's int(): 0.29 of 100 steps are 28.
-  return std::min(static_cast<int>(num_inference_steps * strength), num_inference_steps);
+  return running_steps(num_inference_steps, strength);
 }
 
 void SourceRequest::check(size_t batch_size) const {

@@ -24,6 +24,10 @@ struct PromptRequest {
 
   /// Throws Error(kInvalidArgument) naming the field.
   void check() const;
+
+  /// Steps of the prior that run: all, or with prior_images the part that prior_strength says,
+  /// rounded down as the reference does.
+  int num_running_prior_steps() const;
 };
 
 /// How to turn noise into latents.

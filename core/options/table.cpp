@@ -221,7 +221,7 @@ const std::vector<std::string>& precision_names() {
 
 const char* group_title(OptionGroup group) {
   constexpr std::array kTitles{"Model", "Prompt",  "Noise", "Size", "Sampling", "Noise",
-                               "Image", "Latents", "Image", "Mask", "Mask"};
+                               "Image", "Latents", "Image", "Mask", "Mask",     "Hint"};
   return kTitles[static_cast<size_t>(group)];
 }
 
@@ -231,14 +231,16 @@ Span<const Operation> operations() {
     std::vector<Operation> operations{
         {"engine", {kModel}, {}},
         {"encode_prompts", {kPrompt, kSeeds}, {}},
-        {"denoise", {kSeeds, kSize, kSampling, kNoise, kStart, kInpaint, kLatents}, {}},
+        {"denoise", {kSeeds, kSize, kSampling, kNoise, kStart, kInpaint, kLatents, kHint}, {}},
         {"decode", {kSize}, {}},
         {"encode", {kSize}, {}},
-        {"text_to_image", {kPrompt, kSeeds, kSize, kSampling, kNoise}, {}},
+        {"text_to_image", {kPrompt, kSeeds, kSize, kSampling, kNoise, kHint}, {}},
         {"image_to_image",
-         {kPrompt, kSeeds, kSize, kSampling, kNoise, kStart, kSource, kInpaint, kMask},
+         {kPrompt, kSeeds, kSize, kSampling, kNoise, kStart, kSource, kInpaint, kMask, kHint},
          {}},
-        {"generate", {kSeeds, kSize, kSampling, kNoise, kStart, kSource, kInpaint, kMask}, {}},
+        {"generate",
+         {kSeeds, kSize, kSampling, kNoise, kStart, kSource, kInpaint, kMask, kHint},
+         {}},
     };
     for (Operation& operation : operations) {
       for (const OptionRow& row : rows()) {

@@ -25,6 +25,7 @@ enum class OptionGroup : int {
   kSource,
   kInpaint,
   kMask,
+  kHint,
 };
 
 /// In the order of kandinsky_option_type.

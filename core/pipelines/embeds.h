@@ -12,9 +12,10 @@
 namespace kandinsky::pipelines {
 
 /// What guides a batch of images on one side: named tensors [B, ...], fp32 on the CPU, kept by
-/// value. Every family has "image_embeds" [B, E]; Kandinsky 2.1 adds "prompt_embeds" [B, E] and
-/// "text_encoder_hidden_states" [B, T, X], and, where prompts were read in chunks and are not
-/// equally long, "text_lengths" [B, 1]: rows of the hidden states that count, the others are 0.
+/// value. Every family has "image_embeds" [B, E], 2.2 no more; Kandinsky 2.1 adds "prompt_embeds"
+/// [B, E] and "text_encoder_hidden_states" [B, T, X], and, where prompts were read in chunks and
+/// are not equally long, "text_lengths" [B, 1]: rows of the hidden states that count, the others
+/// are 0.
 struct Embeds {
   std::vector<std::pair<std::string, at::Tensor>> tensors;
 

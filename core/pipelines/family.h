@@ -13,7 +13,7 @@ namespace kandinsky::pipelines {
 
 /// Folders that belong to a model.
 struct CompanionDirs {
-  std::string_view prior;                   ///< empty: the folder beside the model
+  std::string_view prior;                   ///< empty: one beside the model
   std::optional<std::string_view> inpaint;  ///< absent: the one beside the model, if there is one;
                                             ///< empty: none
 };
@@ -26,8 +26,9 @@ struct Placements {
 
 struct Family {
   const char* name;
-  /// What a folder is to this family, from its index alone: "model" (a decoder), "inpaint" (its
-  /// counterpart for masks), "prior"; "" for a folder of no part of it.
+  /// What a folder is to this family, from its index alone: "model" (a decoder), "hint" (one that
+  /// needs hints), "inpaint" (its counterpart for masks), "prior"; "" for a folder of no part of
+  /// it.
   const char* (*role_of)(const io::ModelDir& folder);
   /// Throws Error when the folders or their parts do not fit.
   std::unique_ptr<Pipeline> (*open)(const io::ModelDir& model, const CompanionDirs& companions,
@@ -36,6 +37,8 @@ struct Family {
   /// for one that no run needs. Throws Error for one that is missing, corrupt, or does not fit its
   /// config or tokenizer.
   bool (*check_component)(const io::ModelDir& model, const io::ComponentInfo& component);
+  /// Whether a listed component is missing and no error, because the model works without it.
+  bool (*may_lack)(const io::ModelDir& model, const io::ComponentInfo& component);
   /// Side in pixels of the training images; 0 for a prior folder. Throws Error for a bad config.
   int64_t (*native_size)(const io::ModelDir& model);
 };

@@ -34,6 +34,8 @@ class Pipeline {
   virtual std::string_view prior_path() const = 0;
   /// The folder of the inpainting model; empty if there is none.
   virtual std::string_view inpaint_path() const = 0;
+  /// Whether its images need hints.
+  virtual bool takes_hints() const = 0;
 
   /// Throws Error(kInvalidArgument) for a job that cannot be done, so that it fails before any
   /// work. What follows takes requests of jobs that were checked, and asks nothing again.
@@ -46,7 +48,7 @@ class Pipeline {
   virtual EncodedPrompts encode_prompts(const PromptRequest& request, const Monitor& monitor) = 0;
 
   /// Embeds of images instead of texts: image_embeds is what the image encoder sees, the text
-  /// part that of the empty text. One row per image.
+  /// part, if there is one, that of the empty text. One row per image.
   virtual Embeds encode_images(const std::vector<io::Image>& images, const Monitor& monitor) = 0;
 
   /// negative_embeds may be null when guidance is off. Returns latents [B, C, h, w].

@@ -1,4 +1,5 @@
 #include <ATen/TensorOperators.h>
+#include <ATen/ops/clamp.h>
 #include <fmt/format.h>
 
 #include <cmath>
@@ -35,6 +36,7 @@ Levels ddim_levels(const NoiseSchedule& schedule, int num_inference_steps) {
 /// Denoising diffusion implicit models (Song et al. 2020), deterministic (eta 0). Source:
 /// diffusers, DDIMScheduler.step.
 at::Tensor sample_ddim(const SamplerInput& input, const Levels& levels) {
+  const double clip = input.schedule.clip_sample_range;
   at::Tensor x = start_latents(input, levels.front());
   for (size_t i = 0; i + 1 < levels.size(); ++i) {
     // In fp32, since the reference's rounding is visible.
@@ -43,8 +45,9 @@ at::Tensor sample_ddim(const SamplerInput& input, const Levels& levels) {
 
     const at::Tensor noise_pred = input.denoiser(x, levels[i].timestep).noise_pred;
     // Formula (12) of the paper with sigma 0.
-    const at::Tensor pred_original_sample =
+    at::Tensor pred_original_sample =
         (x - std::sqrt(1.0F - alpha_prod_t) * noise_pred) / std::sqrt(alpha_prod_t);
+    if (clip > 0.0) pred_original_sample = at::clamp(pred_original_sample, -clip, clip);
     const at::Tensor pred_sample_direction = std::sqrt(1.0F - alpha_prod_t_prev) * noise_pred;
     x = std::sqrt(alpha_prod_t_prev) * pred_original_sample + pred_sample_direction;
     if (!input.observer(static_cast<int>(i) + 1, pred_original_sample)) return pred_original_sample;

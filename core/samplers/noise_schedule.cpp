@@ -33,7 +33,6 @@ NoiseSchedule NoiseSchedule::from_json(const io::JsonConfig& json) {
   const std::string_view spacing = json.get_string_view("timestep_spacing", "leading");
   if (spacing != "leading") throw unsupported("timestep_spacing", spacing, "leading");
   if (json.has("trained_betas")) throw unsupported("trained_betas", "given", "null");
-  if (json.get_bool("clip_sample", false)) throw unsupported("clip_sample", "true", "false");
   if (json.get_bool("thresholding", false)) throw unsupported("thresholding", "true", "false");
 
   const double beta_start = json.get_double("beta_start");
@@ -54,6 +53,16 @@ NoiseSchedule NoiseSchedule::from_json(const io::JsonConfig& json) {
   schedule.alphas_cumprod.assign(data, data + steps);
   schedule.final_alpha_cumprod =
       json.get_bool("set_alpha_to_one", true) ? 1.0F : schedule.alphas_cumprod.front();
+  const bool is_ddpm = json.get_string_view("_class_name", "") == "DDPMScheduler";
+  if (json.get_bool("clip_sample", is_ddpm)) {
+    schedule.clip_sample_range = json.get_double("clip_sample_range", 1.0);
+    if (!(schedule.clip_sample_range > 0.0)) {
+      throw Error(ErrorCode::kCorruptFile,
+                  fmt::format("{}: \"clip_sample_range\" is {}, expected more than 0",
+                              json.source(), schedule.clip_sample_range));
+    }
+  }
+  if (is_ddpm) schedule.ddpm = DdpmConfig::from_json(json);
   return schedule;
 }
 

@@ -18,7 +18,9 @@ struct NoiseSchedule {
   int64_t steps_offset = 0;
   /// What stands for alphas_cumprod before timestep 0.
   float final_alpha_cumprod = 1.0F;
-  /// What the sampler DDPM needs beyond the table.
+  /// DDIM bounds the clean latents that it predicts by this. 0: no bound.
+  double clip_sample_range = 0.0;
+  /// What the sampler DDPM needs beyond the table: of a config that is DDPM's own, what it says.
   DdpmConfig ddpm;
 
   int64_t num_train_timesteps() const { return static_cast<int64_t>(alphas_cumprod.size()); }

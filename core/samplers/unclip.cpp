@@ -79,11 +79,16 @@ std::vector<int64_t> unclip_timesteps(const UnclipSchedule& schedule, int num_in
   return timesteps;
 }
 
-at::Tensor sample_unclip(const UnclipSchedule& schedule, int num_inference_steps,
+at::Tensor sample_unclip(const UnclipSchedule& schedule, const UnclipStart& start,
                          const NoiseDraw& draw, const CleanPredictor& predictor,
                          const StepObserver& observer) {
-  const std::vector<int64_t> timesteps = unclip_timesteps(schedule, num_inference_steps);
+  std::vector<int64_t> timesteps = unclip_timesteps(schedule, start.num_inference_steps);
+  timesteps.erase(timesteps.begin(), timesteps.begin() + start.skipped_steps);
   at::Tensor x = draw();
+  if (start.init_latents.defined()) {
+    const float alpha_prod = schedule.alphas_cumprod[static_cast<size_t>(timesteps.front())];
+    x = std::sqrt(alpha_prod) * start.init_latents + std::sqrt(1.0F - alpha_prod) * x;
+  }
   for (size_t i = 0; i < timesteps.size(); ++i) {
     const auto t = static_cast<size_t>(timesteps[i]);
     const bool is_last = i + 1 == timesteps.size();

@@ -1,8 +1,8 @@
 #include <gtest/gtest.h>
 
 #include "base/cancel.h"
+#include "parity/image_job.h"
 #include "parity/reference.h"
-#include "pipelines/denoise/run_unet.h"
 #include "pipelines/text/run_prior.h"
 #include "tensor/device.h"
 
@@ -72,15 +72,8 @@ pipelines::Embeds read_embeds(const Reference& reference, const std::string& nam
 }
 
 TEST(LoopsParity, Denoise) {
-  const tensor::JobGuard guard;
   const Reference reference("text_to_image.tiny-2-1");
-  const Component component = open_component("tiny-2-1", "unet");
-  const nn::UNet unet(nn::UNetConfig::from_json(component.config), component.weights);
-  const auto schedule = samplers::NoiseSchedule::from_json(open_config("tiny-2-1", "scheduler"));
-  const pipelines::Geometry geometry{
-      .native_size = 64, .latent_channels = 4, .latent_factor = 8, .size_multiple = 64};
-  const CancelFlag cancel;
-  const pipelines::Monitor monitor(cancel, nullptr, nullptr);
+  engine::Engine engine = open_engine(tiny_folder("tiny-2-1"));
   for (const std::string& name : reference.cases()) {
     const at::Tensor expected = reference.tensor(name + "/latents");
     const pipelines::Embeds embeds = read_embeds(reference, name, "");
@@ -92,9 +85,7 @@ TEST(LoopsParity, Denoise) {
     request.num_inference_steps =
         static_cast<int>(reference.integer(name + "/num_inference_steps"));
     request.guidance_scale = reference.real(name + "/guidance_scale");
-    const at::Tensor latents =
-        run_unet(unet, schedule, geometry, embeds, &negative_embeds, request, monitor);
-    expect_close(kDenoise, name, latents, expected);
+    expect_close(kDenoise, name, engine.denoise(embeds, &negative_embeds, request), expected);
   }
 }
 

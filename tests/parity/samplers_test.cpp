@@ -100,7 +100,8 @@ TEST(SamplersParity, UnclipTrajectory) {
       return at::tanh(x * 0.7) * 12.0 + t / 1000.0;
     };
     const samplers::StepObserver observer = [](int, const at::Tensor&) { return true; };
-    const at::Tensor latents = samplers::sample_unclip(schedule, steps, draw, predictor, observer);
+    const at::Tensor latents = samplers::sample_unclip(schedule, {.num_inference_steps = steps},
+                                                       draw, predictor, observer);
     expect_close(kUnclip, name + " at the end", latents, latents_after[steps - 1]);
     EXPECT_EQ(calls, steps);
     EXPECT_EQ(draws, noise.size(0));

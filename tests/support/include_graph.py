@@ -44,11 +44,18 @@ MAY_INCLUDE: dict[str, tuple[str, ...]] = {
     ),
     "pipelines/images": ("pipelines", "nn/encoders", *BELOW_PIPELINES),
     "pipelines/denoise": ("pipelines", "pipelines/images", "nn/unet", *BELOW_PIPELINES),
-    "pipelines/families/kandinsky_2_1": (
+    "pipelines/families/kandinsky_2": (  # what the families of Kandinsky 2 share
         *("pipelines/memory", "pipelines/text", "pipelines/images", "pipelines/denoise"),
         *("pipelines", "nn", *NETWORKS, *BELOW_PIPELINES),
     ),
-    "pipelines/families": ("pipelines/families/kandinsky_2_1", "pipelines", *BELOW_PIPELINES),
+    **dict.fromkeys(
+        ("pipelines/families/kandinsky_2_1", "pipelines/families/kandinsky_2_2"),
+        ("pipelines/families/kandinsky_2", "pipelines", *BELOW_PIPELINES),
+    ),
+    "pipelines/families": (
+        *("pipelines/families/kandinsky_2_1", "pipelines/families/kandinsky_2_2"),
+        *("pipelines", *BELOW_PIPELINES),
+    ),
     "engine": (
         *("convert", "include", "pipelines/families", "pipelines/images", "pipelines/text"),
         *("pipelines", *BELOW_PIPELINES),

@@ -22,9 +22,9 @@ TextImageConditioning::TextImageConditioning(const tensor::Weights& weights, con
       add_image_proj_(weights.scope("add_embedding.image_proj"), shape.cross_attention_dim,
                       shape.time_embed_dim) {}
 
-TextImageConditioning::Output TextImageConditioning::operator()(
-    const at::Tensor& image_embeds, const at::Tensor& text_embeds,
-    const at::Tensor& text_encoder_hidden_states) const {
+UNetContext TextImageConditioning::operator()(const at::Tensor& image_embeds,
+                                              const at::Tensor& text_embeds,
+                                              const at::Tensor& text_encoder_hidden_states) const {
   const at::Tensor image_tokens =
       hid_image_embeds_(image_embeds)
           .view({image_embeds.size(0), kImageTokens, cross_attention_dim_});

@@ -3,20 +3,41 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/silu.h>
+#include <fmt/format.h>
 
 #include <cstddef>
+#include <string_view>
 #include <utility>
 
+#include "base/error.h"
 #include "nn/config_checks.h"
 #include "tensor/arena.h"
 #include "tensor/run_context.h"
 
 namespace kandinsky::nn {
 
+namespace {
+
+UNetInputs read_inputs(const io::JsonConfig& json) {
+  const std::string_view type = json.get_string_view("addition_embed_type", "text_image");
+  if (type == "image" || type == "image_hint") {
+    require_value(json, "encoder_hid_dim_type", "image_proj");
+    return type == "image" ? UNetInputs::kImage : UNetInputs::kImageHint;
+  }
+  if (type != "text_image") {
+    throw Error(ErrorCode::kUnsupported,
+                fmt::format("{}: \"addition_embed_type\" is {}, but only text_image, image and "
+                            "image_hint are supported",
+                            json.source(), type));
+  }
+  require_value(json, "encoder_hid_dim_type", "text_image_proj");
+  return UNetInputs::kTextImage;
+}
+
+}  // namespace
+
 UNetConfig UNetConfig::from_json(const io::JsonConfig& json) {
   require_value(json, "act_fn", "silu");
-  require_value(json, "addition_embed_type", "text_image");
-  require_value(json, "encoder_hid_dim_type", "text_image_proj");
   require_value(json, "resnet_time_scale_shift", "scale_shift");
   require_value(json, "mid_block_type", "UNetMidBlock2DSimpleCrossAttn");
   require_value(json, "time_embedding_type", "positional");
@@ -32,6 +53,7 @@ UNetConfig UNetConfig::from_json(const io::JsonConfig& json) {
   require_value(json, "cross_attention_norm", "");
 
   UNetConfig config;
+  config.inputs = read_inputs(json);
   config.in_channels = get_size(json, "in_channels", 4);
   config.out_channels = get_size(json, "out_channels", 8);
   config.sample_size = get_size(json, "sample_size", 64);
@@ -74,9 +96,7 @@ UNet::UNet(const UNetConfig& config, const tensor::Weights& weights)
     : config_(config),
       placement_(weights.placement()),
       time_embed_dim_(4 * config.block_out_channels.front()),
-      text_image_(weights, {.cross_attention_dim = config.cross_attention_dim,
-                            .encoder_hid_dim = config.encoder_hid_dim,
-                            .time_embed_dim = time_embed_dim_}),
+      conditioning_(make_conditioning(config, weights, time_embed_dim_)),
       time_embedding_(weights.scope("time_embedding"), config.block_out_channels.front(),
                       time_embed_dim_),
       conv_in_(weights.scope("conv_in"), {.in_channels = config.in_channels,
@@ -85,6 +105,8 @@ UNet::UNet(const UNetConfig& config, const tensor::Weights& weights)
                      config.norm_num_groups, config.norm_eps),
       conv_out_(weights.scope("conv_out"), {.in_channels = config.block_out_channels.front(),
                                             .out_channels = config.out_channels}) {
+  if (config.inputs == UNetInputs::kImageHint)
+    hint_network_.emplace(weights.scope("add_embedding"));
   const std::vector<int64_t>& widths = config.block_out_channels;
   const auto levels = static_cast<int64_t>(widths.size());
 
@@ -129,6 +151,18 @@ UNet::UNet(const UNetConfig& config, const tensor::Weights& weights)
   weights.finish();
 }
 
+std::variant<TextImageConditioning, ImageConditioning> UNet::make_conditioning(
+    const UNetConfig& config, const tensor::Weights& weights, int64_t time_embed_dim) {
+  if (config.inputs == UNetInputs::kTextImage) {
+    return TextImageConditioning(weights, {.cross_attention_dim = config.cross_attention_dim,
+                                           .encoder_hid_dim = config.encoder_hid_dim,
+                                           .time_embed_dim = time_embed_dim});
+  }
+  return ImageConditioning(weights, {.cross_attention_dim = config.cross_attention_dim,
+                                     .image_embed_dim = config.encoder_hid_dim,
+                                     .time_embed_dim = time_embed_dim});
+}
+
 UNet::Level UNet::make_level(const tensor::Weights& weights,
                              const std::vector<int64_t>& in_channels, int64_t channels,
                              bool has_attention, Resample resample) const {
@@ -158,8 +192,11 @@ UNet::Conditioning UNet::condition(const at::Tensor& image_embeds, const at::Ten
   const auto placed = [this](const at::Tensor& x) {
     return x.to(placement_.device, placement_.dtype);
   };
+  const auto* const text_image = std::get_if<TextImageConditioning>(&conditioning_);
   const auto [encoder_hidden_states, aug_emb] =
-      text_image_(placed(image_embeds), placed(text_embeds), placed(text_encoder_hidden_states));
+      text_image != nullptr ? (*text_image)(placed(image_embeds), placed(text_embeds),
+                                            placed(text_encoder_hidden_states))
+                            : std::get<ImageConditioning>(conditioning_)(placed(image_embeds));
   Conditioning conditioning{.aug_emb = aug_emb, .contexts = {}};
   const auto project =
       [&, &states = encoder_hidden_states](const std::vector<Unit<AddedKvAttention>>& attentions) {
@@ -170,6 +207,11 @@ UNet::Conditioning UNet::condition(const at::Tensor& image_embeds, const at::Ten
   conditioning.contexts.push_back(mid_attention_->get()->project(encoder_hidden_states));
   for (const Level& level : up_blocks_) project(level.attentions);
   return conditioning;
+}
+
+at::Tensor UNet::hint_channels(const at::Tensor& pixels, PaddingMode padding_mode) const {
+  return (*hint_network_)(pixels.to(placement_.device, placement_.dtype), padding_mode)
+      .to(at::kCPU, at::kFloat);
 }
 
 UNet::Conditioning UNet::join(const std::vector<const Conditioning*>& conditionings) {

@@ -1,17 +1,28 @@
 #pragma once
 
 #include <optional>
+#include <variant>
 #include <vector>
 
 #include "io/json_config.h"
 #include "nn/layers/timestep_embedding.h"
 #include "nn/layers/unit.h"
+#include "nn/unet/hint_network.h"
+#include "nn/unet/image_conditioning.h"
 #include "nn/unet/text_image_conditioning.h"
 #include "nn/unet/unet_blocks.h"
 
 namespace kandinsky::nn {
 
+/// What a UNet is conditioned on: "addition_embed_type" of its config.
+enum class UNetInputs : int {
+  kTextImage,  ///< the embedding of an image and those of a text
+  kImage,      ///< the embedding of an image
+  kImageHint,  ///< likewise, and an image as a hint
+};
+
 struct UNetConfig {
+  UNetInputs inputs = UNetInputs::kTextImage;
   int64_t in_channels = 4;
   int64_t out_channels = 8;
   int64_t sample_size = 64;
@@ -21,13 +32,18 @@ struct UNetConfig {
   int64_t layers_per_block = 3;
   int64_t attention_head_dim = 64;
   int64_t cross_attention_dim = 768;
-  int64_t encoder_hid_dim = 1024;
+  int64_t encoder_hid_dim = 1024;  ///< of the text's hidden states; without text of the image
   int64_t norm_num_groups = 32;
   double norm_eps = 1e-5;
 
   /// Throws Error(kCorruptFile) for sizes that do not fit together, Error(kUnsupported) for
   /// switches of other networks.
   static UNetConfig from_json(const io::JsonConfig& json);
+
+  /// The width of image embeddings.
+  int64_t image_embed_dim() const {
+    return inputs == UNetInputs::kTextImage ? cross_attention_dim : encoder_hid_dim;
+  }
 };
 
 /// The decoder's UNet: noisy latents and embeddings -> noise prediction.
@@ -43,10 +59,14 @@ class UNet {
   /// Throws Error(kCorruptFile) for weights that do not fit the config.
   UNet(const UNetConfig& config, const tensor::Weights& weights);
 
-  /// image_embeds, text_embeds: [B, cross_attention_dim], text_encoder_hidden_states: [B, T,
-  /// encoder_hid_dim].
-  Conditioning condition(const at::Tensor& image_embeds, const at::Tensor& text_embeds,
-                         const at::Tensor& text_encoder_hidden_states) const;
+  /// image_embeds: [B, image_embed_dim()]; of a UNet that takes a text also text_embeds: [B,
+  /// cross_attention_dim] and text_encoder_hidden_states: [B, T, encoder_hid_dim].
+  Conditioning condition(const at::Tensor& image_embeds, const at::Tensor& text_embeds = {},
+                         const at::Tensor& text_encoder_hidden_states = {}) const;
+
+  /// The channels of a hint beside the latents, fp32 on the CPU; see HintNetwork. Of a UNet that
+  /// takes hints only.
+  at::Tensor hint_channels(const at::Tensor& pixels, PaddingMode padding_mode) const;
 
   /// The rows of several results of condition() as one, B being their sum. They need the same
   /// number T of text tokens.
@@ -73,6 +93,8 @@ class UNet {
     std::vector<Unit<AddedKvAttention>> attentions;  ///< empty, or one for each resnet
     std::optional<Unit<ResnetBlock>> resampler;
   };
+  static std::variant<TextImageConditioning, ImageConditioning> make_conditioning(
+      const UNetConfig& config, const tensor::Weights& weights, int64_t time_embed_dim);
   Level make_level(const tensor::Weights& weights, const std::vector<int64_t>& in_channels,
                    int64_t channels, bool has_attention, Resample resample) const;
 
@@ -82,7 +104,8 @@ class UNet {
   UNetConfig config_;
   tensor::Placement placement_;
   int64_t time_embed_dim_;
-  TextImageConditioning text_image_;
+  std::variant<TextImageConditioning, ImageConditioning> conditioning_;
+  std::optional<HintNetwork> hint_network_;
   TimestepEmbedding time_embedding_;
   Conv2d conv_in_;
   std::vector<Level> down_blocks_;

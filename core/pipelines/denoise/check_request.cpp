@@ -41,23 +41,45 @@ void check_forecast(const DenoiseRequest& request) {
   }
 }
 
+void check_hints(const DenoiseRequest& request, const ModelLimits& model) {
+  const auto refuse = [](const std::string& message) {
+    throw Error(ErrorCode::kInvalidArgument, message);
+  };
+  if (model.takes_hints && request.hints.empty())
+    refuse(
+        "hints: this model needs a hint for its images, such as a depth map, and none was given");
+  if (!model.takes_hints && !request.hints.empty())
+    refuse("hints: this model takes none; leave them out, or open a model with depth control");
+  for (const io::Image& hint : request.hints) {
+    const int64_t least = model.geometry.latent_factor;
+    if (hint.width >= least && hint.height >= least) continue;
+    refuse(fmt::format("hints: one of {} x {} pixels says nothing, expected sides of {} or more",
+                       hint.width, hint.height, least));
+  }
+  if (!request.hints.empty() && request.mask_method == MaskMethod::kModel) {
+    refuse(
+        "the mask method \"model\" works without hints only: the inpainting model takes none; "
+        "\"blend\" inpaints with the model itself");
+  }
+}
+
 }  // namespace
 
-void check_request(const DenoiseRequest& request, const samplers::NoiseSchedule& schedule,
-                   const Geometry& geometry, bool has_inpainting_unet) {
+void check_request(const DenoiseRequest& request, const ModelLimits& model) {
   samplers::find_sampler(request.sampler)
-      .check_steps(schedule, request.num_inference_steps, request.scheduler);
+      .check_steps(model.schedule, request.num_inference_steps, request.scheduler);
   check_conditions(request);
   check_forecast(request);
-  check_init_noise(request);
-  if (request.mask_method == MaskMethod::kModel && !has_inpainting_unet) {
+  if (model.has_own_init_noise) check_init_noise(request);
+  check_hints(request, model);
+  if (request.mask_method == MaskMethod::kModel && !model.has_inpainting_unet) {
     throw Error(ErrorCode::kInvalidArgument,
                 "the mask method \"model\" needs an inpainting model, and there is none beside the "
                 "model nor was one named");
   }
-  const auto [height, width] = geometry.latent_size(request.width, request.height);
+  const auto [height, width] = model.geometry.latent_size(request.width, request.height);
   const auto batch = static_cast<int64_t>(request.seeds.size());
-  const std::vector<int64_t> latents{batch, geometry.latent_channels, height, width};
+  const std::vector<int64_t> latents{batch, model.geometry.latent_channels, height, width};
   check_shape("noise", request.noise, latents);
   check_shape("init_latents", request.init_latents, latents);
   check_shape("mask", request.mask, {batch, 1, height, width});

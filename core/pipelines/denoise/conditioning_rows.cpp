@@ -11,15 +11,11 @@
 #include <vector>
 
 #include "base/error.h"
-#include "text/tokens.h"
 
 namespace kandinsky::pipelines {
 namespace {
 
-constexpr const char* kHiddenStates = "text_encoder_hidden_states";
-constexpr const char* kTextLengths = "text_lengths";
-
-/// With the image's, the tokens of 16 rows of usual length.
+/// 16 rows of usual length, of a family whose UNet reads texts.
 constexpr int64_t kKeptTokens = 1400;
 
 int64_t tokens_of(const nn::UNet::Conditioning& conditioning) {
@@ -28,8 +24,10 @@ int64_t tokens_of(const nn::UNet::Conditioning& conditioning) {
 
 Error invalid(const std::string& message) { return {ErrorCode::kInvalidArgument, message}; }
 
-void check_shape(const char* which, const char* name, const at::Tensor& tensor,
-                 const std::vector<int64_t>& expected) {
+}  // namespace
+
+void check_embeds_tensor(const char* which, const char* name, const at::Tensor& tensor,
+                         const std::vector<int64_t>& expected) {
   if (tensor.sizes() != at::IntArrayRef(expected)) {
     throw invalid(fmt::format("{}: {} is [{}], but this model and batch need [{}]", which, name,
                               fmt::join(tensor.sizes(), ", "), fmt::join(expected, ", ")));
@@ -37,8 +35,6 @@ void check_shape(const char* which, const char* name, const at::Tensor& tensor,
   if (!tensor.isfinite().all().item<bool>())
     throw invalid(fmt::format("{}: {} has values that are not finite numbers", which, name));
 }
-
-}  // namespace
 
 void check_rows(const char* which, int64_t rows, const std::vector<Condition>& conditions) {
   for (const Condition& condition : conditions) {
@@ -48,37 +44,21 @@ void check_rows(const char* which, int64_t rows, const std::vector<Condition>& c
   }
 }
 
-void check_embeds(const Embeds& embeds, const nn::UNetConfig& config, const char* which,
-                  int64_t batch_size, const std::vector<Condition>& conditions) {
+void check_embeds(const UNetRules& rules, const Embeds& embeds, const nn::UNetConfig& config,
+                  const char* which, int64_t batch_size, const std::vector<Condition>& conditions) {
   const int64_t rows = conditions.empty() ? batch_size : embeds.batch_size();
   if (rows < 1 || rows > kMaxConditionRows) {
     throw invalid(
         fmt::format("{}: there are {} rows, expected 1 to {}", which, rows, kMaxConditionRows));
   }
   check_rows(which, rows, conditions);
-  check_shape(which, "image_embeds", embeds.at("image_embeds"), {rows, config.cross_attention_dim});
-  check_shape(which, "prompt_embeds", embeds.at("prompt_embeds"),
-              {rows, config.cross_attention_dim});
-  const at::Tensor& hidden_states = embeds.at(kHiddenStates);
-  // Long prompts are read in chunks of the text encoder's length.
-  const bool is_chunked = hidden_states.dim() == 3 && hidden_states.size(1) > 0 &&
-                          hidden_states.size(1) % text::kDefaultMaxLength == 0;
-  const int64_t length = is_chunked ? hidden_states.size(1) : text::kDefaultMaxLength;
-  check_shape(which, kHiddenStates, hidden_states, {rows, length, config.encoder_hid_dim});
-  if (const at::Tensor* lengths = embeds.find(kTextLengths)) {
-    check_shape(which, kTextLengths, *lengths, {rows, 1});
-    const at::Tensor fits =
-        (*lengths >= 1) & (*lengths <= length) & (*lengths == lengths->to(at::kLong));
-    if (!fits.all().item<bool>())
-      throw invalid(
-          fmt::format("{}: {} are not all whole numbers of 1 to {}", which, kTextLengths, length));
-  }
+  rules.check_embeds(embeds, config, which, rows);
 }
 
-bool are_pairs(const std::vector<int64_t>& lengths) {
-  if (lengths.size() % 2 != 0) return false;
-  for (size_t i = 0; i < lengths.size(); i += 2)
-    if (lengths[i] != lengths[i + 1]) return false;
+bool are_pairs(const std::vector<int64_t>& num_tokens) {
+  if (num_tokens.size() % 2 != 0) return false;
+  for (size_t i = 0; i < num_tokens.size(); i += 2)
+    if (num_tokens[i] != num_tokens[i + 1]) return false;
   return true;
 }
 
@@ -94,7 +74,7 @@ nn::UNet::Conditioning ConditioningRows::at(int64_t row) {
     next_spare_ = spare == spares_.begin() ? 1 : 0;
     return spare->conditioning;
   }
-  nn::UNet::Conditioning conditioning = compute(row);
+  nn::UNet::Conditioning conditioning = rules_.condition(unet_, embeds_, row);
   const int64_t tokens = tokens_of(conditioning);
   if (kept_tokens_ + tokens <= kKeptTokens) {
     kept_tokens_ += tokens;
@@ -104,18 +84,6 @@ nn::UNet::Conditioning ConditioningRows::at(int64_t row) {
   next_spare_ = 1 - next_spare_;
   place = {.row = row, .conditioning = std::move(conditioning)};
   return place.conditioning;
-}
-
-int64_t ConditioningRows::text_length(int64_t row) const {
-  const at::Tensor* const lengths = embeds_.find(kTextLengths);
-  return lengths != nullptr ? (*lengths)[row].item<int64_t>() : embeds_.at(kHiddenStates).size(1);
-}
-
-nn::UNet::Conditioning ConditioningRows::compute(int64_t row) const {
-  const auto row_of = [&](const char* name) { return embeds_.at(name).slice(0, row, row + 1); };
-  at::Tensor hidden_states = row_of(kHiddenStates);
-  hidden_states = hidden_states.slice(1, 0, text_length(row));
-  return unet_.condition(row_of("image_embeds"), row_of("prompt_embeds"), hidden_states);
 }
 
 void ConditioningRows::forget_after(int step) {

@@ -33,6 +33,12 @@ void check_ranges(const char* which, const std::vector<Condition>& conditions,
   }
 }
 
+/// Whether the step lies between these fractions of the schedule with its whole length.
+bool is_inside(const DenoiseRequest& request, int step, double start, double end) {
+  const double steps = request.num_inference_steps;
+  return (step - 1) / steps >= start && step / steps <= end;
+}
+
 }  // namespace
 
 ConditionPlan::ConditionPlan(const std::vector<Condition>& conditions, int64_t num_images,
@@ -65,9 +71,12 @@ int ConditionPlan::last_step(int64_t row) const {
 }
 
 bool is_guided(const DenoiseRequest& request, int step) {
-  const double steps = request.num_inference_steps;
-  return request.guidance_scale > 1.0 && (step - 1) / steps >= request.guidance_start &&
-         step / steps <= request.guidance_end;
+  return request.guidance_scale > 1.0 &&
+         is_inside(request, step, request.guidance_start, request.guidance_end);
+}
+
+bool is_hinted(const DenoiseRequest& request, int step) {
+  return !request.hints.empty() && is_inside(request, step, request.hint_start, request.hint_end);
 }
 
 bool is_guided(const DenoiseRequest& request) {

@@ -42,6 +42,10 @@ bool is_guided(const DenoiseRequest& request, int step);
 /// Whether any step that runs is guided.
 bool is_guided(const DenoiseRequest& request);
 
+/// Whether hints have an effect in this step, counted alike: it lies inside of hint_start and
+/// hint_end.
+bool is_hinted(const DenoiseRequest& request, int step);
+
 /// Throws Error(kInvalidArgument) for conditions out of range or that leave an image without any
 /// in a step that runs.
 void check_conditions(const DenoiseRequest& request);

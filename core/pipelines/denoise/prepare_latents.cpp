@@ -36,14 +36,15 @@ at::Tensor add_reference_noise(const at::Tensor& latents, const at::Tensor& nois
 
 }  // namespace
 
-samplers::SamplerStart prepare_latents(const DenoiseRequest& request, const at::Tensor& noise) {
+samplers::SamplerStart prepare_latents(const DenoiseRequest& request, const at::Tensor& noise,
+                                       bool has_own_init_noise) {
   if (!request.init_latents.defined()) return {};
   samplers::SamplerStart start;
   start.skipped_steps = request.num_inference_steps - request.num_running_steps();
-  if (request.init_noise == InitNoise::kReference) {
+  if (request.init_noise == InitNoise::kReference && has_own_init_noise) {
     start.noised_latents =
         add_reference_noise(request.init_latents, noise, reference_timestep(request));
-  } else if (request.strength < 1.0) {
+  } else if (request.strength < 1.0 || request.init_noise == InitNoise::kReference) {
     start.init_latents = request.init_latents;
   }
   return start;

@@ -3,6 +3,7 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/zeros.h>
+#include <ATen/ops/zeros_like.h>
 
 #include <algorithm>
 #include <cmath>
@@ -17,6 +18,7 @@
 #include "pipelines/denoise/forecast.h"
 #include "pipelines/denoise/prepare_latents.h"
 #include "pipelines/denoise/prepare_noise.h"
+#include "pipelines/images/hint.h"
 #include "pipelines/images/mask_blend.h"
 #include "samplers/guidance.h"
 #include "samplers/sampler.h"
@@ -35,9 +37,10 @@ bool shows_mask(const nn::UNet& unet, const Geometry& geometry, const DenoiseReq
 /// a seed must mean the same image in any batch.
 class ImageDenoiser {
  public:
-  ImageDenoiser(const nn::UNet& unet, const samplers::NoiseSchedule& schedule,
-                const Geometry& geometry, const Embeds& embeds, const Embeds* negative_embeds,
-                const DenoiseRequest& request, const Monitor& monitor)
+  ImageDenoiser(const nn::UNet& unet, const UNetRules& rules,
+                const samplers::NoiseSchedule& schedule, const Geometry& geometry,
+                const Embeds& embeds, const Embeds* negative_embeds, const DenoiseRequest& request,
+                const Monitor& monitor)
       : unet_(unet),
         schedule_(schedule),
         latent_channels_(geometry.latent_channels),
@@ -45,18 +48,30 @@ class ImageDenoiser {
         monitor_(monitor),
         plan_(request.conditions, num_images(), request.num_inference_steps),
         negative_plan_(request.negative_conditions, num_images(), request.num_inference_steps),
-        rows_(unet, embeds, plan_),
+        rows_(unet, rules, embeds, plan_),
         features_(request.cache_interval, num_images()),
         forecast_(request),
         variances_(request.seeds.size()) {
-    if (negative_embeds != nullptr) negative_rows_.emplace(unet, *negative_embeds, negative_plan_);
-    if (!is_inpainting_unet(unet.config(), latent_channels_)) return;
-    // Without a mask to see, the whole image is masked.
+    if (negative_embeds != nullptr)
+      negative_rows_.emplace(unet, rules, *negative_embeds, negative_plan_);
     const auto [height, width] = geometry.latent_size(request.width, request.height);
-    inpaint_channels_ =
-        shows_mask(unet, geometry, request)
-            ? inpaint_channels(request.init_latents, hard_mask(request.mask))
-            : at::zeros({num_images(), latent_channels_ + 1, height, width}, at::kFloat);
+    if (is_inpainting_unet(unet.config(), latent_channels_)) {
+      // Without a mask to see, the whole image is masked.
+      more_channels_ =
+          shows_mask(unet, geometry, request)
+              ? inpaint_channels(request.init_latents, hard_mask(request.mask))
+              : at::zeros({num_images(), latent_channels_ + 1, height, width}, at::kFloat);
+    } else if (unet.config().inputs == nn::UNetInputs::kImageHint) {
+      std::vector<at::Tensor> channels;
+      for (const io::Image& hint : request.hints) {
+        monitor.check_cancelled();
+        const at::Tensor pixels =
+            hint_pixels(hint, request.width, request.height, width * geometry.latent_factor,
+                        height * geometry.latent_factor);
+        channels.push_back(unet.hint_channels(pixels, padding_mode()));
+      }
+      more_channels_ = at::cat(channels).expand({num_images(), -1, -1, -1});
+    }
   }
 
   /// step: counted from 1 over the whole schedule. latents: [B, C, h, w].
@@ -84,7 +99,7 @@ class ImageDenoiser {
     int64_t row;
 
     nn::UNet::Conditioning get() const { return rows->at(row); }
-    int64_t text_length() const { return rows->text_length(row); }
+    int64_t num_tokens() const { return rows->num_tokens(row); }
   };
 
   int64_t num_images() const { return static_cast<int64_t>(request_.seeds.size()); }
@@ -97,8 +112,8 @@ class ImageDenoiser {
   samplers::Prediction predict(const at::Tensor& latents, double timestep, int64_t image) {
     const bool guided = is_guided(request_, step_);
     std::vector<RowOf> conditionings;
-    // What guides this evaluation: the negative row first, or that there is none.
-    std::vector<int64_t> rows{guided ? 1 : 0};
+    // What guides this evaluation: whether there is a negative row and a hint, then the rows.
+    std::vector<int64_t> rows{guided ? 1 : 0, is_hinted(request_, step_) ? 1 : 0};
     if (guided) {
       const WeightedRow negative = negative_plan_.rows(image, step_).front();
       conditionings.push_back({&*negative_rows_, negative.row});
@@ -136,8 +151,11 @@ class ImageDenoiser {
                                const std::vector<double>& weights) {
     const bool guided = conditionings.size() > weights.size();
     at::Tensor sample = latents;
-    if (inpaint_channels_.defined())
-      sample = at::cat({sample, inpaint_channels_.slice(0, image, image + 1)}, 1);
+    if (more_channels_.defined()) {
+      at::Tensor more = more_channels_.slice(0, image, image + 1);
+      if (!request_.hints.empty() && !is_hinted(request_, step_)) more = at::zeros_like(more);
+      sample = at::cat({sample, more}, 1);
+    }
     const std::vector<samplers::Prediction> answers = ask(sample, timestep, image, conditionings);
 
     std::vector<samplers::ConditionPrediction> conditions;
@@ -153,9 +171,9 @@ class ImageDenoiser {
   /// such: more at a time would need memory that plain guidance does not.
   std::vector<samplers::Prediction> ask(const at::Tensor& sample, double timestep, int64_t image,
                                         const std::vector<RowOf>& conditionings) {
-    std::vector<int64_t> lengths;
-    for (const RowOf& conditioning : conditionings) lengths.push_back(conditioning.text_length());
-    const bool in_pairs = are_pairs(lengths);
+    std::vector<int64_t> num_tokens;
+    for (const RowOf& conditioning : conditionings) num_tokens.push_back(conditioning.num_tokens());
+    const bool in_pairs = are_pairs(num_tokens);
     std::vector<samplers::Prediction> answers;
     for (size_t i = 0; i < conditionings.size(); i += in_pairs ? 2 : 1) {
       monitor_.check_cancelled();
@@ -198,7 +216,7 @@ class ImageDenoiser {
   FeatureCache features_;
   Forecast forecast_;
   std::vector<at::Tensor> variances_;  ///< of each image, as the network said last
-  at::Tensor inpaint_channels_;
+  at::Tensor more_channels_;           ///< that the UNet takes beside the latents, [B, C, h, w]
   int step_ = 0;
 };
 
@@ -208,23 +226,40 @@ bool is_inpainting_unet(const nn::UNetConfig& config, int64_t latent_channels) {
   return config.in_channels == 2 * latent_channels + 1;
 }
 
-at::Tensor run_unet(const nn::UNet& unet, const samplers::NoiseSchedule& schedule,
-                    const Geometry& geometry, const Embeds& embeds, const Embeds* negative_embeds,
+at::Tensor run_unet(const nn::UNet& unet, const UNetRules& rules,
+                    const samplers::NoiseSchedule& schedule, const Geometry& geometry,
+                    const Embeds& embeds, const Embeds* negative_embeds,
                     const DenoiseRequest& request, const Monitor& monitor) {
   const char* const stage = "denoise";
   const samplers::Sampler& sampler = samplers::find_sampler(request.sampler);
   const int running_steps = request.num_running_steps();
   const int skipped_steps = request.num_inference_steps - running_steps;
-  const bool is_blended = request.mask.defined() && !shows_mask(unet, geometry, request);
+  const bool is_shown = shows_mask(unet, geometry, request);
+  const bool is_noised = is_shown && rules.keeps_unmasked_noised;
+  const bool is_blended = request.mask.defined() && (!is_shown || is_noised);
+  const at::Tensor mask = is_shown ? hard_mask(request.mask) : request.mask;
 
-  ImageDenoiser image_denoiser(unet, schedule, geometry, embeds, negative_embeds, request, monitor);
+  tensor::NoiseSource generator(request.seeds);
+  const at::Tensor noise = prepare_noise(request, geometry, generator);
+  ImageDenoiser image_denoiser(unet, rules, schedule, geometry, embeds, negative_embeds, request,
+                               monitor);
   // Some samplers ask several times in a step, so the observer keeps count.
   int step = skipped_steps + 1;
+  bool is_first = true;
   const samplers::Denoiser denoiser = [&](const at::Tensor& latents, double timestep) {
-    samplers::Prediction prediction = image_denoiser(latents, timestep, step);
+    const double alpha = schedule.alpha_cumprod_at(timestep);
+    at::Tensor input = latents;
+    // The first time all is noise, as in the reference.
+    if (is_noised && !is_first) {
+      const at::Tensor kept =
+          std::sqrt(alpha) * request.init_latents + std::sqrt(1.0 - alpha) * noise;
+      input = blend_latents(latents, kept, mask);
+    }
+    is_first = false;
+    samplers::Prediction prediction = image_denoiser(input, timestep, step);
     if (is_blended) {
-      prediction.noise_pred = blend_noise_pred(prediction.noise_pred, latents, request.init_latents,
-                                               request.mask, schedule.alpha_cumprod_at(timestep));
+      prediction.noise_pred =
+          blend_noise_pred(prediction.noise_pred, latents, request.init_latents, mask, alpha);
     }
     return prediction;
   };
@@ -233,20 +268,19 @@ at::Tensor run_unet(const nn::UNet& unet, const samplers::NoiseSchedule& schedul
     return monitor.report(stage, done, running_steps, pred_original_sample);
   };
 
-  tensor::NoiseSource generator(request.seeds);
-  const at::Tensor noise = prepare_noise(request, geometry, generator);
   monitor.report(stage, 0, running_steps);
-  const at::Tensor latents = sampler.sample({.schedule = schedule,
-                                             .scheduler = request.scheduler,
-                                             .num_inference_steps = request.num_inference_steps,
-                                             .start = prepare_latents(request, noise),
-                                             .noise = noise,
-                                             .generator = generator,
-                                             .denoiser = denoiser,
-                                             .observer = observer});
-  if (is_blended) return blend_latents(latents, request.init_latents, request.mask);
+  const at::Tensor latents =
+      sampler.sample({.schedule = schedule,
+                      .scheduler = request.scheduler,
+                      .num_inference_steps = request.num_inference_steps,
+                      .start = prepare_latents(request, noise, rules.has_own_init_noise),
+                      .noise = noise,
+                      .generator = generator,
+                      .denoiser = denoiser,
+                      .observer = observer});
+  if (is_blended) return blend_latents(latents, request.init_latents, mask);
   if (!request.mask.defined()) return latents;
-  return keep_unmasked_images(latents, request.init_latents, hard_mask(request.mask));
+  return keep_unmasked_images(latents, request.init_latents, mask);
 }
 
 }  // namespace kandinsky::pipelines

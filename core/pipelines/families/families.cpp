@@ -2,26 +2,18 @@
 
 #include <array>
 
-#include "pipelines/families/kandinsky_2_1/folders.h"
-#include "pipelines/families/kandinsky_2_1/pipeline.h"
+#include "pipelines/families/kandinsky_2_1/family.h"
+#include "pipelines/families/kandinsky_2_2/family.h"
 
 namespace kandinsky::pipelines {
-namespace {
 
-constexpr std::array kFamilies{
-    Family{.name = "kandinsky-2-1",
-           .role_of = kandinsky_2_1_role,
-           .open = open_kandinsky_2_1,
-           .check_component = check_kandinsky_2_1_component,
-           .native_size = kandinsky_2_1_native_size},
-};
-
-}  // namespace
-
-Span<const Family> families() { return kFamilies; }
+Span<const Family> families() {
+  static const std::array all{kandinsky_2_1(), kandinsky_2_2()};
+  return all;
+}
 
 const Family* find_family(const io::ModelDir& model) {
-  for (const Family& family : kFamilies) {
+  for (const Family& family : families()) {
     if (*family.role_of(model) != '\0') return &family;
   }
   return nullptr;

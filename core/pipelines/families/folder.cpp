@@ -68,6 +68,7 @@ Folder describe_folder(std::string_view path) {
   folder.pipeline = model.pipeline_class();
   const Family* const family = find_family(model);
   for (const io::ComponentInfo& info : model.components()) {
+    if (family != nullptr && family->may_lack(model, info)) continue;
     folder.components.push_back(describe_component(model, info));
     if (family != nullptr)
       folder.components.back().is_checked = family->check_component(model, info);

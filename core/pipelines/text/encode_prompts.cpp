@@ -33,6 +33,11 @@ struct Sides {
   bool wants_prior_negative() const { return samples_negative && wants_negative; }
 };
 
+bool samples_negative(const PromptRequest& request) {
+  return request.negative_image == NegativeImage::kPrior &&
+         !(request.negative_prompts.empty() && request.negative_prior_prompts.empty());
+}
+
 Sides sides_of(const PromptRequest& request) {
   Sides sides{.prompts = request.prompts,
               .negatives = request.negative_prompts.empty() ? Texts(request.prompts.size())
@@ -41,9 +46,7 @@ Sides sides_of(const PromptRequest& request) {
               .wants_negative = request.wants_negative_embeds};
   sides.steered_away =
       request.negative_prior_prompts.empty() ? sides.negatives : request.negative_prior_prompts;
-  sides.samples_negative =
-      request.negative_image == NegativeImage::kPrior &&
-      !(request.negative_prompts.empty() && request.negative_prior_prompts.empty());
+  sides.samples_negative = samples_negative(request);
   return sides;
 }
 
@@ -51,14 +54,15 @@ TextOptions text_options(const PromptRequest& request) {
   return {.parse_weights = request.parse_weights, .long_prompts = request.long_prompts};
 }
 
-TextMap needed_texts(const Sides& sides, bool guided) {
+TextMap needed_texts(const Sides& sides, bool guided, bool has_decoder_text) {
   TextMap texts;
   for (size_t i = 0; i < sides.prompts.size(); ++i) {
     if (sides.wants_prompt) {
       Text& prompt = texts[sides.prompts[i]];
-      prompt.for_prior = prompt.for_decoder = true;
+      prompt.for_prior = true;
+      prompt.for_decoder = has_decoder_text;
     }
-    if (sides.wants_negative) texts[sides.negatives[i]].for_decoder = true;
+    if (sides.wants_negative && has_decoder_text) texts[sides.negatives[i]].for_decoder = true;
     if ((sides.wants_prompt && guided) || sides.wants_prior_negative())
       texts[sides.steered_away[i]].for_prior = true;
   }
@@ -84,7 +88,9 @@ Result recall(RecentlyUsed<TextKey, ReadText<Result>>* memory, const TextKey& ke
 void encode_texts(const PromptModels& models, const TextOptions& options, const Monitor& monitor,
                   TextMap& texts) {
   if (models.cache != nullptr) {
-    models.cache->keep_for(models.prior_text_encoder.adapters() + models.text_encoder.adapters() +
+    const std::string of_decoder =
+        models.decoder != nullptr ? models.decoder->text_encoder.adapters() : "";
+    models.cache->keep_for(models.prior_text_encoder.adapters() + of_decoder +
                            models.prior.adapters());
   }
   const auto steps = static_cast<int>(texts.size());
@@ -120,14 +126,14 @@ void encode_texts(const PromptModels& models, const TextOptions& options, const 
                  [&](const Monitor& recording) {
                    const auto encode = [&](const nn::MultilingualClip& encoder) {
                      start();
-                     auto decoder =
-                         encode_decoder_text(encoder, models.tokenizer, words, options, recording);
-                     const at::ScalarType dtype = models.text_encoder.placement().dtype;
+                     auto decoder = encode_decoder_text(encoder, models.decoder->tokenizer, words,
+                                                        options, recording);
+                     const at::ScalarType dtype = models.decoder->text_encoder.placement().dtype;
                      check_finite(decoder.prompt_embeds, "text_encoder", dtype);
                      check_finite(decoder.text_encoder_hidden_states, "text_encoder", dtype);
                      return decoder;
                    };
-                   return models.text_encoder.run_finite(monitor, encode);
+                   return models.decoder->text_encoder.run_finite(monitor, encode);
                  });
     }
     start();
@@ -167,11 +173,17 @@ PriorKey prior_key(const PromptRequest& request, const Sides& sides, size_t imag
           .guidance_scale = request.prior_guidance_scale};
 }
 
+/// What is kept of earlier runs; null: nothing. Keys hold no images.
+RecentlyUsed<PriorKey, PriorImages>* known_images(const PromptModels& models,
+                                                  const PromptRequest& request) {
+  return models.cache != nullptr && request.prior_images.empty() ? &models.cache->images : nullptr;
+}
+
 /// The runs of the prior for the images of these indices.
 std::vector<PriorImages> run_prior_for(const std::vector<size_t>& indices,
                                        const PromptModels& models, const PromptRequest& request,
-                                       const Sides& sides, const TextMap& texts,
-                                       const Monitor& monitor) {
+                                       const at::Tensor& init_image_embeds, const Sides& sides,
+                                       const TextMap& texts, const Monitor& monitor) {
   std::vector<PriorItem> items;
   std::vector<size_t> first_item;
   for (const size_t i : indices) {
@@ -184,6 +196,10 @@ std::vector<PriorImages> run_prior_for(const std::vector<size_t>& indices,
     for (size_t chunk = 0; chunk < std::max(prompt.size(), negative.size()); ++chunk) {
       PriorItem& item = items.emplace_back();
       item.seed = request.seeds[i];
+      if (init_image_embeds.defined()) {
+        const int64_t row = init_image_embeds.size(0) == 1 ? 0 : static_cast<int64_t>(i);
+        item.init_image_embeds = init_image_embeds.slice(0, row, row + 1);
+      }
       if (chunk < prompt.size()) item.prompt = &prompt[chunk];
       if (chunk < negative.size()) item.negative = &negative[chunk];
       for (const PriorText& text : steered_away) item.uncond.push_back(&text);
@@ -195,6 +211,7 @@ std::vector<PriorImages> run_prior_for(const std::vector<size_t>& indices,
     const PriorOutput output =
         run_prior(prior, models.prior_schedule, items, noise, request, monitor);
     const at::ScalarType dtype = models.prior.placement().dtype;
+    auto* const known = known_images(models, request);
     std::vector<PriorImages> images;
     for (size_t i = 0; i < indices.size(); ++i) {
       PriorImages& image = images.emplace_back();
@@ -208,30 +225,32 @@ std::vector<PriorImages> run_prior_for(const std::vector<size_t>& indices,
                                         texts.at(sides.steered_away[indices[i]]).prior);
         check_finite(image.negative, "prior", dtype);
       }
-      if (models.cache != nullptr && output.is_whole)
-        models.cache->images.put(prior_key(request, sides, indices[i]), image);
+      if (known != nullptr && output.is_whole)
+        known->put(prior_key(request, sides, indices[i]), image);
     }
     return images;
   });
 }
 
 PriorEmbeds sample_prior(const PromptModels& models, const PromptRequest& request,
-                         const Sides& sides, const TextMap& texts, const Monitor& monitor) {
+                         const at::Tensor& init_image_embeds, const Sides& sides,
+                         const TextMap& texts, const Monitor& monitor) {
   if (!sides.wants_prompt && !sides.wants_prior_negative()) return {};
+  auto* const known = known_images(models, request);
   std::vector<PriorImages> images(sides.prompts.size());
   std::vector<size_t> unknown;
   for (size_t i = 0; i < images.size(); ++i) {
-    const PriorImages* known =
-        models.cache != nullptr ? models.cache->images.find(prior_key(request, sides, i)) : nullptr;
-    if (known == nullptr) {
+    const PriorImages* const image =
+        known != nullptr ? known->find(prior_key(request, sides, i)) : nullptr;
+    if (image == nullptr) {
       unknown.push_back(i);
     } else {
-      images[i] = *known;
+      images[i] = *image;
     }
   }
   if (!unknown.empty()) {
     const std::vector<PriorImages> made =
-        run_prior_for(unknown, models, request, sides, texts, monitor);
+        run_prior_for(unknown, models, request, init_image_embeds, sides, texts, monitor);
     for (size_t i = 0; i < unknown.size(); ++i) images[unknown[i]] = made[i];
   }
   PriorEmbeds embeds;
@@ -243,14 +262,16 @@ PriorEmbeds sample_prior(const PromptModels& models, const PromptRequest& reques
 }
 
 /// One row for each image.
-Embeds make_embeds(const std::vector<at::Tensor>& image_embeds, const Texts& contents,
-                   const TextMap& texts) {
+Embeds make_embeds(const PromptModels& models, const std::vector<at::Tensor>& image_embeds,
+                   const Texts& contents, const TextMap& texts) {
   std::vector<Embeds> rows;
   for (size_t i = 0; i < contents.size(); ++i) {
+    Embeds& row = rows.emplace_back();
+    row.tensors.emplace_back("image_embeds", image_embeds[i]);
+    if (models.decoder == nullptr) continue;
     const DecoderText& text = texts.at(contents[i]).decoder;
-    rows.push_back({{{"image_embeds", image_embeds[i]},
-                     {"prompt_embeds", text.prompt_embeds},
-                     {"text_encoder_hidden_states", text.text_encoder_hidden_states}}});
+    row.tensors.emplace_back("prompt_embeds", text.prompt_embeds);
+    row.tensors.emplace_back("text_encoder_hidden_states", text.text_encoder_hidden_states);
   }
   std::vector<const Embeds*> items;
   for (const Embeds& row : rows) items.push_back(&row);
@@ -260,30 +281,36 @@ Embeds make_embeds(const std::vector<at::Tensor>& image_embeds, const Texts& con
 }  // namespace
 
 Pipeline::EncodedPrompts encode_prompts(const PromptModels& models, const PromptRequest& request,
+                                        const at::Tensor& init_image_embeds,
                                         const ZeroImageEmbeds& zero_image_embeds,
                                         const Monitor& monitor) {
   const Sides sides = sides_of(request);
-  TextMap texts = needed_texts(sides, request.prior_guidance_scale > 1.0);
-  if (texts.empty()) return {};
+  TextMap texts =
+      needed_texts(sides, request.prior_guidance_scale > 1.0, models.decoder != nullptr);
   encode_texts(models, text_options(request), monitor, texts);
-  PriorEmbeds images = sample_prior(models, request, sides, texts, monitor);
+  PriorEmbeds images = sample_prior(models, request, init_image_embeds, sides, texts, monitor);
   Pipeline::EncodedPrompts encoded;
-  if (sides.wants_prompt) encoded.embeds = make_embeds(images.prompts, sides.prompts, texts);
+  if (sides.wants_prompt)
+    encoded.embeds = make_embeds(models, images.prompts, sides.prompts, texts);
   if (sides.wants_negative) {
     if (!sides.samples_negative)
       images.negatives.assign(sides.negatives.size(), zero_image_embeds());
-    encoded.negative_embeds = make_embeds(images.negatives, sides.negatives, texts);
+    encoded.negative_embeds = make_embeds(models, images.negatives, sides.negatives, texts);
   }
   return encoded;
+}
+
+bool needs_zero_image(const PromptRequest& request) {
+  return request.wants_negative_embeds && !samples_negative(request);
 }
 
 Embeds embeds_without_text(const PromptModels& models, const at::Tensor& image_embeds,
                            const Monitor& monitor) {
   TextMap texts;
-  texts[""].for_decoder = true;
+  if (models.decoder != nullptr) texts[""].for_decoder = true;
   encode_texts(models, {}, monitor, texts);
-  return make_embeds(image_embeds.split(1), Texts(static_cast<size_t>(image_embeds.size(0))),
-                     texts);
+  return make_embeds(models, image_embeds.split(1),
+                     Texts(static_cast<size_t>(image_embeds.size(0))), texts);
 }
 
 }  // namespace kandinsky::pipelines

@@ -78,7 +78,8 @@ PriorOutput run_prior(const nn::PriorTransformer& prior, const samplers::UnclipS
                       const std::vector<PriorItem>& items, PriorNoise noise,
                       const PromptRequest& request, const Monitor& monitor) {
   const char* const stage = "prior";
-  const auto steps = static_cast<int>(items.size()) * request.prior_num_inference_steps;
+  const int running_steps = request.num_running_prior_steps();
+  const auto steps = static_cast<int>(items.size()) * running_steps;
   PriorOutput output;
   monitor.report(stage, 0, steps);
   // One after the other: what the network keeps of all their texts would fill the memory.
@@ -100,13 +101,16 @@ PriorOutput run_prior(const nn::PriorTransformer& prior, const samplers::UnclipS
         output.is_whole = begun + step == steps;
       return output.is_whole;
     };
-    const at::Tensor latents = samplers::sample_unclip(schedule, request.prior_num_inference_steps,
-                                                       draw, predictor, observer);
+    const samplers::UnclipStart start{
+        .num_inference_steps = request.prior_num_inference_steps,
+        .skipped_steps = request.prior_num_inference_steps - running_steps,
+        .init_latents = item.init_image_embeds};
+    const at::Tensor latents = samplers::sample_unclip(schedule, start, draw, predictor, observer);
     const at::Tensor embeds = prior.post_process_latents(latents).to(at::kCPU, at::kFloat)[0];
     output.image_embeds.push_back(rows.has_prompt ? embeds.slice(0, 0, 1) : at::Tensor());
     output.negative_image_embeds.push_back(rows.has_negative ? embeds.slice(0, 1, 2)
                                                              : at::Tensor());
-    begun += request.prior_num_inference_steps;
+    begun += running_steps;
   }
   return output;
 }

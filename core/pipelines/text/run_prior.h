@@ -27,6 +27,9 @@ struct PriorItem {
   /// What guidance leads away from; of several it is the mean prediction, by their tokens.
   std::vector<const PriorText*> uncond{};
   const PriorText* negative = nullptr;  ///< null: no negative_image_embeds are wanted
+  /// An image's embedding [1, E] that both sides start from, as the encoder gives it: not
+  /// standardised, as in the reference. Undefined: noise.
+  at::Tensor init_image_embeds{};
 };
 
 /// One entry for each item, fp32 on the CPU; undefined where none is wanted.
@@ -44,7 +47,7 @@ enum class PriorNoise : int {
 
 /// Samples image embeddings, each item from a fresh generator of its seed. A negative needs no
 /// guidance, because both of its sides are the same text. Source: diffusers,
-/// KandinskyPriorPipeline.__call__.
+/// KandinskyPriorPipeline.__call__ and KandinskyV22PriorEmb2EmbPipeline.__call__.
 PriorOutput run_prior(const nn::PriorTransformer& prior, const samplers::UnclipSchedule& schedule,
                       const std::vector<PriorItem>& items, PriorNoise noise,
                       const PromptRequest& request, const Monitor& monitor);

@@ -310,8 +310,9 @@ KANDINSKY_API kandinsky_status kandinsky_option_get_info(const char* operation, 
 /* ---- Folders ---- */
 
 /** What a folder is, from its model_index.json alone. family: the one that knows it, or "" if none
- * does. role: "model" for a folder to open an engine with, "inpaint" for one that adds an
- * inpainting UNet to a model and can also be opened itself, "prior", or "". Both live for ever. */
+ * does. role: "model" for a folder to open an engine with, "hint" for one whose images need
+ * hints, "inpaint" for one that adds an inpainting UNet to a model and can also be opened itself,
+ * "prior", or "". Both live for ever. */
 KANDINSKY_API kandinsky_status kandinsky_folder_recognize(const char* dir, const char** family,
                                                           const char** role);
 
@@ -378,6 +379,7 @@ typedef struct kandinsky_engine_info {
   const char* changes; /* what of the weights is not the model's own, for an image's parameters: a
                           line for each option, such as "unet: file.safetensors [1a2b3c4d]\n"; the
                           mark is of the file's content. Lives until the LoRAs are set anew */
+  int32_t takes_hints;     /* 1: its images need hints, such as depth maps */
 } kandinsky_engine_info;
 
 KANDINSKY_INIT(kandinsky_engine_info)
@@ -488,8 +490,8 @@ KANDINSKY_API kandinsky_status kandinsky_convert(const char* const* inputs, size
 /* ---- Stage 1: texts -> embeds ---- */
 
 /** What guides a batch of images on one side (positive or negative): per image an image
- * embedding and the text encoder's pooled and hidden states. Held by value in ordinary memory;
- * independent of the engine that made it. */
+ * embedding and, where the decoder reads texts, the text encoder's pooled and hidden states. Held
+ * by value in ordinary memory; independent of the engine that made it. */
 typedef struct kandinsky_embeds kandinsky_embeds;
 
 /** Encodes texts and samples the prior. Both outputs are the caller's. Either output pointer may be
@@ -509,7 +511,7 @@ KANDINSKY_API kandinsky_status kandinsky_encode_images(kandinsky_engine* engine,
 KANDINSKY_API void kandinsky_embeds_free(kandinsky_embeds* embeds);
 KANDINSKY_API int32_t kandinsky_embeds_batch_size(const kandinsky_embeds* embeds);
 
-/** A tensor of the object: "image_embeds" [B, E], "prompt_embeds" [B, E] or
+/** A tensor of the object: "image_embeds" [B, E], and of Kandinsky 2.1 "prompt_embeds" [B, E] or
  * "text_encoder_hidden_states" [B, T, X], where T is 77 unless prompts were read in chunks;
  * shape[2] is 0 where there are two dimensions. *data lives as long as the object. */
 KANDINSKY_API kandinsky_status kandinsky_embeds_tensor(const kandinsky_embeds* embeds,

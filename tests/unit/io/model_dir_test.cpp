@@ -227,5 +227,17 @@ TEST_F(ModelDirTest, FindsSiblings) {
   test::expect_error(ErrorCode::kNotFound, "m-prior", [&] { (void)open().sibling("-prior"); });
 }
 
+TEST_F(ModelDirTest, NeighboursAreTheModelsBesideIt) {
+  EXPECT_TRUE(open().neighbours().empty());
+  folder_.write("b/model_index.json", kIndex);
+  folder_.write("a/model_index.json", kIndex);
+  folder_.write("broken/model_index.json", "{");
+  folder_.write("no-model/config.json", "{}");
+  const std::vector<ModelDir> found = open().neighbours();
+  ASSERT_EQ(found.size(), 2U);
+  EXPECT_EQ(found[0].name(), "a");
+  EXPECT_EQ(found[1].name(), "b");
+}
+
 }  // namespace
 }  // namespace kandinsky::io

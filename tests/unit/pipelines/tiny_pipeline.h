@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "base/cancel.h"
-#include "pipelines/families/kandinsky_2_1/pipeline.h"
+#include "pipelines/families/families.h"
 #include "tensor/device.h"
 #include "tensor/noise.h"
 
@@ -51,8 +51,9 @@ class TinyPipelineTest : public testing::Test {
   static std::unique_ptr<Pipeline> open(const std::string& model,
                                         std::optional<std::string_view> inpaint = std::nullopt) {
     const std::string prior = folder("tiny-2-1-prior");
-    return open_kandinsky_2_1(io::ModelDir::open(folder(model)),
-                              {.prior = prior, .inpaint = inpaint}, {.decoder = {}, .prior = {}});
+    const io::ModelDir dir = io::ModelDir::open(folder(model));
+    return find_family(dir)->open(dir, {.prior = prior, .inpaint = inpaint},
+                                  {.decoder = {}, .prior = {}});
   }
 
   /// 64x64 pixels, seeds 11, 12, ...

@@ -68,12 +68,35 @@ TEST(NoiseScheduleTest, RefusesOtherKindsByName) {
   for (const char* text :
        {R"({"beta_start": 0.1, "beta_end": 0.2, "beta_schedule": "scaled_linear"})",
         R"({"beta_start": 0.1, "beta_end": 0.2, "prediction_type": "v_prediction"})",
-        R"({"beta_start": 0.1, "beta_end": 0.2, "clip_sample": true})",
+        R"({"beta_start": 0.1, "beta_end": 0.2, "thresholding": true})",
+        R"({"beta_start": 0.1, "beta_end": 0.2, "clip_sample": true, "clip_sample_range": 0.0})",
         R"({"beta_start": 0.5, "beta_end": 0.2})", R"({"beta_start": 0.1, "beta_end": 1.5})",
         R"({"beta_start": 0.1, "beta_end": 0.2, "num_train_timesteps": 0})",
         R"({"beta_start": 0.1, "beta_end": 0.2, "steps_offset": 1000})"}) {
     EXPECT_THROW(parse(text), Error) << text;
   }
+}
+
+/// The files of Kandinsky 2.2, which are DDPM's and serve DDIM, too.
+TEST(NoiseScheduleTest, ADdpmConfigSaysWhatDdpmNeeds) {
+  const auto parse = [](std::string_view clip_sample) {
+    const std::string text = R"({"_class_name": "DDPMScheduler", "num_train_timesteps": 1000,
+        "beta_schedule": "linear", "beta_start": 0.00085, "beta_end": 0.012, "clip_sample": )" +
+                             std::string(clip_sample) +
+                             R"(, "set_alpha_to_one": false, "steps_offset": 1,
+        "prediction_type": "epsilon", "thresholding": false})";
+    return NoiseSchedule::from_json(io::JsonConfig::parse(text, "file"));
+  };
+  for (const bool is_bounded : {true, false}) {
+    const NoiseSchedule schedule = parse(is_bounded ? "true" : "false");
+    EXPECT_EQ(schedule.clip_sample_range, is_bounded ? 1.0 : 0.0);
+    EXPECT_EQ(schedule.ddpm.clip_sample_range, is_bounded ? 1.0 : 0.0);
+    EXPECT_EQ(schedule.ddpm.variance, DdpmConfig::Variance::kFixedSmall);
+    EXPECT_EQ(schedule.ddpm.dynamic_thresholding_ratio, 0.0);
+    EXPECT_EQ(schedule.ddpm.steps_offset, 1);
+    EXPECT_EQ(schedule.alphas_cumprod, decoder_schedule().alphas_cumprod);
+  }
+  EXPECT_EQ(decoder_schedule().clip_sample_range, 0.0);
 }
 
 DdpmConfig ddpm(std::string_view text) {

@@ -65,6 +65,7 @@ class Info:
     size_multiple: int = 64
     inpaint_dir: str = ""
     changes: str = ""
+    takes_hints: bool = False
 
 
 @dataclass(frozen=True)

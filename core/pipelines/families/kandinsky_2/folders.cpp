@@ -1,9 +1,10 @@
-#include "pipelines/families/kandinsky_2_1/folders.h"
+#include "pipelines/families/kandinsky_2/folders.h"
 
 #include <fmt/format.h>
 
 #include <array>
 #include <string>
+#include <vector>
 
 #include "base/error.h"
 #include "nn/config_checks.h"
@@ -23,9 +24,6 @@
 namespace kandinsky::pipelines {
 namespace {
 
-constexpr std::string_view kPriorSuffix = "-prior";
-constexpr std::string_view kInpaintSuffix = "-inpaint";
-
 struct Width {
   const io::ModelDir& folder;
   const char* component;
@@ -44,7 +42,13 @@ int64_t read(const Width& width) {
 /// Only the UNet of an inpainting folder is used, with the model's own text encoder and MoVQ: the
 /// three were trained once, and the folder repeats them. So it has to fit them like the model's
 /// UNet does, and to expect the same noise.
-void check_inpaint(const io::ModelDir& model, const io::ModelDir& inpaint) {
+void check_inpaint(const Kandinsky2Kind& kind, const io::ModelDir& model,
+                   const io::ModelDir& inpaint) {
+  if (*kind.role_of(inpaint) == '\0') {
+    throw Error(ErrorCode::kIncompatible,
+                fmt::format("{} is no {} model for inpainting: its model_index.json names {}",
+                            inpaint.path(), kind.title, inpaint.pipeline_class()));
+  }
   if (!is_inpainting_dir(inpaint)) {
     throw Error(ErrorCode::kInvalidArgument,
                 fmt::format("{} is no inpainting model: its unet takes {} channels", inpaint.path(),
@@ -52,7 +56,7 @@ void check_inpaint(const io::ModelDir& model, const io::ModelDir& inpaint) {
   }
   const nn::UNetConfig expected = nn::UNetConfig::from_json(config(model, "unet"));
   const nn::UNetConfig actual = nn::UNetConfig::from_json(config(inpaint, "unet"));
-  check_channels(inpaint, actual, nn::MovqConfig::from_json(config(inpaint, "movq")));
+  check_unet(kind, inpaint, actual, nn::MovqConfig::from_json(config(inpaint, "movq")));
   const auto schedule = samplers::NoiseSchedule::from_json(config(model, "scheduler"));
   const auto inpaint_schedule = samplers::NoiseSchedule::from_json(config(inpaint, "scheduler"));
   const char* differing = nullptr;
@@ -78,47 +82,51 @@ void check_inpaint(const io::ModelDir& model, const io::ModelDir& inpaint) {
 
 }  // namespace
 
-io::ModelDir open_prior_dir(const io::ModelDir& model, std::string_view prior_dir) {
+io::ModelDir open_prior_dir(const Kandinsky2Kind& kind, const io::ModelDir& model,
+                            std::string_view prior_dir) {
   const auto open = [&] {
     if (!prior_dir.empty()) return model.companion(prior_dir, "prior");
-    if (auto sibling = model.sibling(kPriorSuffix)) return *sibling;
+    if (auto beside = kind.find_companion(model, "prior")) return *beside;
     throw Error(ErrorCode::kNotFound,
-                fmt::format("{}: there is no prior folder {}{} beside it; put it there or name "
-                            "another one as the prior",
-                            model.path(), model.name(), kPriorSuffix));
+                fmt::format("{}: there is no {} prior folder beside it, such as {}; put it there "
+                            "or name another one as the prior",
+                            model.path(), kind.title, kind.usual_prior(model)));
   };
   const io::ModelDir prior = open();
-  if (prior.pipeline_class() != kPriorPipelineClass) {
-    throw Error(
-        ErrorCode::kIncompatible,
-        fmt::format("{} is no Kandinsky 2.1 prior: its model_index.json names {}, expected {}",
-                    prior.path(), prior.pipeline_class(), kPriorPipelineClass));
+  if (!is_prior(kind, prior)) {
+    throw Error(ErrorCode::kIncompatible,
+                fmt::format("{} is no {} prior, which {} needs: its model_index.json names {}",
+                            prior.path(), kind.title, model.path(), prior.pipeline_class()));
   }
   return prior;
 }
 
-std::optional<io::ModelDir> open_inpaint_dir(const io::ModelDir& model,
+std::optional<io::ModelDir> open_inpaint_dir(const Kandinsky2Kind& kind, const io::ModelDir& model,
                                              const std::optional<std::string_view>& inpaint_dir) {
   // A model that is an inpainting one itself needs no other.
   if (is_inpainting_dir(model)) return model;
   std::optional<io::ModelDir> inpaint;
   if (!inpaint_dir) {
-    inpaint = model.sibling(kInpaintSuffix);
+    inpaint = kind.find_companion(model, "inpaint");
   } else if (!inpaint_dir->empty()) {
     inpaint = io::ModelDir::open(*inpaint_dir);
   }
-  if (inpaint) check_inpaint(model, *inpaint);
+  if (inpaint) check_inpaint(kind, model, *inpaint);
   return inpaint;
 }
 
-void check_widths(const io::ModelDir& model, const io::ModelDir& prior) {
-  const Width unet{model, "unet", "cross_attention_dim", 768};
+void check_widths(const Kandinsky2Kind& kind, const io::ModelDir& model,
+                  const io::ModelDir& prior) {
+  const Width unet{model, "unet", kind.has_decoder_text ? "cross_attention_dim" : "encoder_hid_dim",
+                   kind.has_decoder_text ? 768 : 1280};
   const int64_t expected = read(unet);
-  for (const Width& other : {Width{prior, "prior", "embedding_dim", 768},
-                             Width{prior, "text_encoder", "hidden_size", 512},
-                             Width{prior, "text_encoder", "projection_dim", 512},
-                             Width{prior, "image_encoder", "projection_dim", 512},
-                             Width{model, "text_encoder", "numDims", 768}}) {
+  std::vector<Width> others{{prior, "prior", "embedding_dim", 768},
+                            {prior, "text_encoder", "hidden_size", 512},
+                            {prior, "text_encoder", "projection_dim", 512}};
+  if (has_image_encoder(kind, prior))
+    others.push_back({prior, "image_encoder", "projection_dim", 512});
+  if (kind.has_decoder_text) others.push_back({model, "text_encoder", "numDims", 768});
+  for (const Width& other : others) {
     if (read(other) == expected) continue;
     throw Error(
         ErrorCode::kIncompatible,
@@ -126,6 +134,7 @@ void check_widths(const io::ModelDir& model, const io::ModelDir& prior) {
                     model.path(), prior.path(), unet.key, unet.component, expected, other.key,
                     other.component, read(other)));
   }
+  if (!kind.has_decoder_text) return;
   const int64_t unet_hidden = read({model, "unet", "encoder_hid_dim", 1024});
   const int64_t text_hidden = read({model, "text_encoder", "hidden_size", 1024});
   if (unet_hidden != text_hidden) {
@@ -135,7 +144,8 @@ void check_widths(const io::ModelDir& model, const io::ModelDir& prior) {
   }
 }
 
-void check_text_lengths(const io::ModelDir& model, const io::ModelDir& prior) {
+void check_text_lengths(const Kandinsky2Kind& kind, const io::ModelDir& model,
+                        const io::ModelDir& prior) {
   constexpr int64_t kTokens = text::kDefaultMaxLength;
   const auto refuse = [](const io::ModelDir& folder, const char* component,
                          const std::string& what) {
@@ -148,6 +158,7 @@ void check_text_lengths(const io::ModelDir& model, const io::ModelDir& prior) {
     refuse(prior, "text_encoder", fmt::format("\"max_position_embeddings\" is {}", clip));
   const int64_t states = read({prior, "prior", "num_embeddings", kTokens});
   if (states != kTokens) refuse(prior, "prior", fmt::format("\"num_embeddings\" is {}", states));
+  if (!kind.has_decoder_text) return;
   // Positions are counted from the one after padding's.
   const int64_t positions = read({model, "text_encoder", "max_position_embeddings", 514});
   const int64_t padding = read({model, "text_encoder", "pad_token_id", 1});
@@ -158,8 +169,15 @@ void check_text_lengths(const io::ModelDir& model, const io::ModelDir& prior) {
   }
 }
 
-void check_channels(const io::ModelDir& model, const nn::UNetConfig& unet,
-                    const nn::MovqConfig& movq) {
+void check_unet(const Kandinsky2Kind& kind, const io::ModelDir& model, const nn::UNetConfig& unet,
+                const nn::MovqConfig& movq) {
+  if ((unet.inputs == nn::UNetInputs::kTextImage) != kind.has_decoder_text) {
+    throw Error(
+        ErrorCode::kUnsupported,
+        fmt::format("{}: \"addition_embed_type\" of its unet is that of another family than "
+                    "{}, as which its model_index.json lists it",
+                    model.path(), kind.title));
+  }
   const int64_t latent_channels = movq.latent_channels;
   if (movq.vq_embed_dim != latent_channels) {
     throw Error(ErrorCode::kUnsupported,
@@ -167,7 +185,16 @@ void check_channels(const io::ModelDir& model, const nn::UNetConfig& unet,
                             "\"latent_channels\"",
                             model.path(), movq.vq_embed_dim, latent_channels));
   }
-  if (unet.in_channels != latent_channels && !is_inpainting_unet(unet, latent_channels)) {
+  if (unet.inputs == nn::UNetInputs::kImageHint) {
+    const int64_t expected = latent_channels + nn::HintNetwork::kChannels;
+    if (unet.in_channels != expected || movq.factor() != nn::HintNetwork::kFactor) {
+      throw Error(ErrorCode::kUnsupported,
+                  fmt::format("{}: its unet takes hints and {} channels, expected {}, and latents "
+                              "of {} pixels, expected {}",
+                              model.path(), unet.in_channels, expected, movq.factor(),
+                              nn::HintNetwork::kFactor));
+    }
+  } else if (unet.in_channels != latent_channels && !is_inpainting_unet(unet, latent_channels)) {
     throw Error(
         ErrorCode::kUnsupported,
         fmt::format("{}: its unet takes {} channels, expected {} or, for inpainting, {}",
@@ -208,8 +235,19 @@ ImageProcessor read_image_processor(const io::ModelDir& prior) {
           nn::get_size(config(prior, "image_encoder"), "image_size")};
 }
 
-int64_t kandinsky_2_1_native_size(const io::ModelDir& model) {
-  if (model.pipeline_class() == kPriorPipelineClass) return 0;
+bool has_image_encoder(const Kandinsky2Kind& kind, const io::ModelDir& prior) {
+  if (!kind.keeps_zero_image) return true;
+  try {
+    prior.weights("image_encoder");
+    return true;
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::kNotFound) throw;
+    return false;
+  }
+}
+
+int64_t native_size(const Kandinsky2Kind& kind, const io::ModelDir& model) {
+  if (is_prior(kind, model)) return 0;
   const io::JsonConfig unet = config(model, "unet");
   const int64_t size = nn::UNetConfig::from_json(unet).sample_size *
                        nn::MovqConfig::from_json(config(model, "movq")).factor();
@@ -289,9 +327,12 @@ constexpr std::array kPriorChecks{
 
 }  // namespace
 
-bool check_kandinsky_2_1_component(const io::ModelDir& model, const io::ComponentInfo& component) {
-  const bool is_prior = model.pipeline_class() == kPriorPipelineClass;
-  const Span<const ComponentCheck> checks = is_prior ? Span<const ComponentCheck>(kPriorChecks)
+bool check_component(const Kandinsky2Kind& kind, const io::ModelDir& model,
+                     const io::ComponentInfo& component) {
+  const bool of_prior = is_prior(kind, model);
+  const bool is_text = component.name == "text_encoder" || component.name == "tokenizer";
+  if (is_text && !of_prior && !kind.has_decoder_text) return false;
+  const Span<const ComponentCheck> checks = of_prior ? Span<const ComponentCheck>(kPriorChecks)
                                                      : Span<const ComponentCheck>(kDecoderChecks);
   for (const ComponentCheck& known : checks) {
     if (known.name != component.name) continue;

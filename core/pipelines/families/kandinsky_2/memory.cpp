@@ -1,4 +1,4 @@
-#include "pipelines/families/kandinsky_2_1/memory.h"
+#include "pipelines/families/kandinsky_2/memory.h"
 
 #include <ATen/core/Tensor.h>
 
@@ -6,8 +6,8 @@
 #include <optional>
 #include <string>
 
-#include "nn/unet/text_image_conditioning.h"
 #include "pipelines/denoise/conditioning_rows.h"
+#include "pipelines/text/encode_prompts.h"
 #include "pipelines/text/encode_text.h"
 
 namespace kandinsky::pipelines {
@@ -37,7 +37,7 @@ constexpr int64_t kWinogradScratch = 100 * kMegabyte;
 
 /// The UNet, for a pair of samples and what guides them, which are rows of kTokens.
 constexpr int64_t kGuidingRows = 2;
-constexpr int64_t kTokens = nn::kImageTokens + text::kDefaultMaxLength;
+constexpr int64_t kTokens = 10 + text::kDefaultMaxLength;
 constexpr int64_t kUNetFixed = 170 * kMegabyte;
 constexpr int64_t kUNetMaps = 31;
 constexpr int64_t kUNetLowMemoryFixed = 110 * kMegabyte;
@@ -74,7 +74,7 @@ int64_t context_elements(const nn::UNetConfig& unet) {
 
 /// What rows of embeds take beyond the usual two, as the UNet has them.
 int64_t more_rows(const ModelSizes& sizes, const JobOutline& job) {
-  const int64_t tokens = nn::kImageTokens + job.text_tokens;
+  const int64_t tokens = sizes.image_tokens + job.text_tokens;
   const int64_t most = ConditioningRows::most_tokens(job.rows, tokens) +
                        ConditioningRows::most_tokens(job.negative_rows, tokens);
   return std::max<int64_t>(most - kGuidingRows * kTokens, 0) * context_elements(sizes.unet) *
@@ -83,13 +83,14 @@ int64_t more_rows(const ModelSizes& sizes, const JobOutline& job) {
 
 /// What guides one image at a time.
 int64_t pair_of_rows(const ModelSizes& sizes, const JobOutline& job) {
-  return 2 * (nn::kImageTokens + job.text_tokens) * context_elements(sizes.unet) *
+  return 2 * (sizes.image_tokens + job.text_tokens) * context_elements(sizes.unet) *
          element_size(sizes.unet_placement);
 }
 
 void outline_texts(const PromptRequest& prompts, JobOutline* job) {
   job->encodes_texts = prompts.wants_embeds || prompts.wants_negative_embeds;
-  job->needs_zero_image = prompts.wants_negative_embeds;
+  job->needs_zero_image = needs_zero_image(prompts);
+  job->encodes_images = !prompts.prior_images.empty();
   job->rows = job->negative_rows = static_cast<int64_t>(prompts.prompts.size());
   const TextOptions options{.parse_weights = prompts.parse_weights,
                             .long_prompts = prompts.long_prompts};
@@ -114,7 +115,7 @@ int64_t tokens_of(const Embeds& embeds) {
 
 }  // namespace
 
-JobOutline outline_of(const Job& job) {
+JobOutline outline_of(const Job& job, bool has_inpainting_unet, bool has_decoder_text) {
   JobOutline outline{.encodes_images = job.images != nullptr,
                      .denoises = job.denoise != nullptr,
                      .encodes = job.encodes,
@@ -125,8 +126,8 @@ JobOutline outline_of(const Job& job) {
                      .rows = job.batch_size,
                      .negative_rows = job.batch_size};
   if (const DenoiseRequest* const request = job.denoise) {
-    outline.has_mask = request->mask.defined();
-    outline.mask_method = request->mask_method;
+    outline.shows_mask =
+        shows_mask(request->mask.defined(), request->mask_method, has_inpainting_unet);
     // With more conditions an image has more calls of the UNet, each of one at least.
     if (request->cache_interval != 1)
       outline.kept_features =
@@ -142,6 +143,7 @@ JobOutline outline_of(const Job& job) {
       outline.text_tokens = std::max(outline.text_tokens, tokens_of(*job.negative_embeds));
     }
   }
+  if (!has_decoder_text) outline.text_tokens = 0;
   return outline;
 }
 
@@ -193,16 +195,15 @@ MemoryNeeds memory_needs(const std::vector<ComponentMemory>& components,
   const auto scratch = [&](size_t index) {
     return components[index].spread > 0 ? kWinogradScratch : 0;
   };
-  if (job.encodes_texts || job.encodes_images) {
-    add("text encoders", {indices.prior_text_encoder, indices.text_encoder}, kRowsWork, kRowsWork);
-  }
+  if (!indices.text_encoders.empty() && (job.encodes_texts || job.encodes_images))
+    add("text encoders", indices.text_encoders, kRowsWork, kRowsWork);
   if (job.encodes_texts) {
     const int64_t more = std::max<int64_t>(job.prior_rows - kPriorRows, 0) *
                          sizes.prior_row_elements * element_size(sizes.prior_placement);
     add("prior", {indices.prior}, kRowsWork + more, kRowsWork + more);
   }
-  if (job.encodes_images || job.needs_zero_image)
-    add("image encoder", {indices.image_encoder}, kRowsWork, kRowsWork);
+  if (indices.image_encoder && (job.encodes_images || job.needs_zero_image))
+    add("image encoder", {*indices.image_encoder}, kRowsWork, kRowsWork);
 
   const bool has_size = job.denoises || job.encodes || job.decodes;
   const auto [height, width] = has_size ? sizes.geometry.latent_size(job.width, job.height)

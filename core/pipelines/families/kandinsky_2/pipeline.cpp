@@ -1,4 +1,4 @@
-#include "pipelines/families/kandinsky_2_1/pipeline.h"
+#include "pipelines/families/kandinsky_2/pipeline.h"
 
 #include <ATen/ops/cat.h>
 #include <fmt/format.h>
@@ -11,7 +11,8 @@
 #include "pipelines/denoise/conditioning_rows.h"
 #include "pipelines/denoise/conditions.h"
 #include "pipelines/denoise/run_unet.h"
-#include "pipelines/families/kandinsky_2_1/models.h"
+#include "pipelines/families/kandinsky_2/models.h"
+#include "pipelines/families/kandinsky_2/zero_image_file.h"
 #include "pipelines/images/encode_images.h"
 #include "pipelines/images/mask_blend.h"
 #include "pipelines/text/encode_prompts.h"
@@ -24,11 +25,13 @@ nn::PaddingMode padding_mode_of(bool tiling) {
   return tiling ? nn::PaddingMode::kCircular : nn::PaddingMode::kZeros;
 }
 
-class Kandinsky21 : public Pipeline {
+class Kandinsky2 : public Pipeline {
  public:
-  Kandinsky21(const io::ModelDir& model, const io::ModelDir& prior,
-              const std::optional<io::ModelDir>& inpaint, const Placements& placements)
-      : models_(model, prior, inpaint, placements) {}
+  Kandinsky2(const Kandinsky2Kind& kind, const io::ModelDir& model, const io::ModelDir& prior,
+             const std::optional<io::ModelDir>& inpaint, const Placements& placements)
+      : models_(kind, model, prior, inpaint, placements) {
+    if (kind.keeps_zero_image) zero_image_embeds_ = load_zero_image(zero_image_source());
+  }
 
   const Geometry& geometry() const override { return models_.geometry; }
   std::string_view prior_path() const override { return models_.prior_dir.path(); }
@@ -36,12 +39,20 @@ class Kandinsky21 : public Pipeline {
     return models_.inpaint_dir ? models_.inpaint_dir->path() : std::string_view();
   }
 
+  bool takes_hints() const override { return models_.limits().takes_hints; }
+
   void check(const Job& job) const override {
     check_job(job, geometry());
-    if (job.prompts != nullptr)
+    if (job.prompts != nullptr) {
       samplers::unclip_timesteps(models_.prior_schedule, job.prompts->prior_num_inference_steps);
-    if (job.denoise != nullptr)
-      check_request(*job.denoise, models_.schedule, geometry(), models_.inpaint_dir.has_value());
+      if (!job.prompts->prior_images.empty()) check_image_encoder("prior_images need it");
+      if (needs_zero_image(*job.prompts) && !zero_image_embeds_.defined())
+        check_image_encoder(fmt::format(
+            "prompts need it once, to make {}; or copy that file from a prior folder that has it",
+            kZeroImageFile));
+    }
+    if (job.images != nullptr) check_image_encoder("images to mix need it");
+    if (job.denoise != nullptr) check_request(*job.denoise, models_.limits());
     if (job.denoise != nullptr && job.prompts != nullptr) {
       const auto rows = static_cast<int64_t>(job.prompts->prompts.size());
       check_rows("embeds", rows, job.denoise->conditions);
@@ -51,40 +62,36 @@ class Kandinsky21 : public Pipeline {
   }
 
   EncodedPrompts encode_prompts(const PromptRequest& request, const Monitor& monitor) override {
+    const at::Tensor init_image_embeds =
+        request.prior_images.empty() ? at::Tensor() : image_embeds(request.prior_images, monitor);
     return pipelines::encode_prompts(
-        prompt_models(), request, [&] { return zero_image_embeds(monitor); }, monitor);
+        prompt_models(), request, init_image_embeds, [&] { return zero_image_embeds(monitor); },
+        monitor);
   }
 
   Embeds encode_images(const std::vector<io::Image>& images, const Monitor& monitor) override {
-    keeps_image_encoder_ = true;
-    const auto encode = [&](const nn::ClipVisionEncoder& encoder) {
-      const ImageProcessor processor = read_image_processor(models_.prior_dir);
-      at::Tensor embeds = pipelines::encode_images(encoder, processor, images, monitor);
-      check_finite(embeds, "image_encoder", models_.image_encoder.placement().dtype);
-      return embeds;
-    };
-    const at::Tensor image_embeds = models_.image_encoder.run_finite(monitor, encode);
-    return embeds_without_text(prompt_models(), image_embeds, monitor);
+    return embeds_without_text(prompt_models(), image_embeds(images, monitor), monitor);
   }
 
   at::Tensor denoise(const Embeds& embeds, const Embeds* negative_embeds,
                      const DenoiseRequest& request, const Monitor& monitor) override {
     if (!is_guided(request)) negative_embeds = nullptr;
     if (request.num_running_steps() == 0) return request.init_latents;
+    const bool is_shown = shows_mask(request.mask.defined(), request.mask_method,
+                                     models_.has_inpainting_unet(request));
     if (request.mask.defined()) {
-      const bool is_shown = shows_mask(true, request.mask_method, models_.inpaint_dir.has_value());
       const at::Tensor mask = is_shown ? hard_mask(request.mask) : request.mask;
       if (!mask.any().item<bool>()) return request.init_latents;
-      if (request.mask_method == MaskMethod::kAuto && !is_shown)
+      if (request.mask_method == MaskMethod::kAuto && !is_shown && request.hints.empty())
         monitor.say("There is no inpainting model: the model itself generates inside the mask.");
     }
-    Component<nn::UNet>& unet =
-        models_.takes_inpaint_unet(request.mask.defined(), request.mask_method)
-            ? *models_.inpaint_unet
-            : models_.unet;
+    const bool takes_other = models_.takes_inpaint_unet(is_shown);
+    Component<nn::UNet>& unet = takes_other ? *models_.inpaint_unet : models_.unet;
+    const samplers::NoiseSchedule& schedule =
+        takes_other ? models_.inpaint_schedule : models_.schedule;
     return unet.run_finite(monitor, [&](const nn::UNet& network) {
-      at::Tensor latents = run_unet(network, models_.schedule, geometry(), embeds, negative_embeds,
-                                    request, monitor);
+      at::Tensor latents = run_unet(network, models_.kind.rules, schedule, geometry(), embeds,
+                                    negative_embeds, request, monitor);
       check_finite(latents, "denoise", unet.placement().dtype);
       return latents;
     });
@@ -135,48 +142,89 @@ class Kandinsky21 : public Pipeline {
   /// Plans are for the machine's own memory; what an accelerator lacks, its allocator says.
   bool has_plans() const { return models_.placement.device.is_cpu(); }
 
+  JobOutline outline_of(const Job& job) const {
+    return pipelines::outline_of(
+        job, job.denoise != nullptr && models_.has_inpainting_unet(*job.denoise),
+        models_.decoder_text.has_value());
+  }
+
   MemoryNeeds memory_needs(JobOutline outline) const {
     outline.needs_zero_image = outline.needs_zero_image && !zero_image_embeds_.defined();
     return models_.memory_needs(outline);
   }
 
+  /// reason: what it is needed for.
+  void check_image_encoder(const std::string& reason) const {
+    if (models_.image_encoder) return;
+    throw Error(ErrorCode::kNotFound,
+                fmt::format("{}: its image_encoder is missing; download it: {}",
+                            models_.prior_dir.path(), reason));
+  }
+
+  ZeroImageSource zero_image_source() const {
+    return {.prior = models_.prior_dir,
+            .width = models_.unet_config.image_embed_dim(),
+            .has_image_encoder = models_.image_encoder.has_value()};
+  }
+
   void check_guides(const Job& job) const {
     const DenoiseRequest& request = *job.denoise;
     const auto batch = static_cast<int64_t>(request.seeds.size());
-    check_embeds(*job.embeds, models_.unet_config, "embeds", batch, request.conditions);
+    check_embeds(models_.kind.rules, *job.embeds, models_.unet_config, "embeds", batch,
+                 request.conditions);
     if (!is_guided(request)) return;
     if (job.negative_embeds == nullptr) {
       throw Error(ErrorCode::kInvalidArgument,
                   "guidance needs negative embeds; give them, or a guidance scale of 1");
     }
-    check_embeds(*job.negative_embeds, models_.unet_config, "negative embeds", batch,
-                 request.negative_conditions);
+    check_embeds(models_.kind.rules, *job.negative_embeds, models_.unet_config, "negative embeds",
+                 batch, request.negative_conditions);
   }
 
   PromptModels prompt_models() {
     return {.prior_tokenizer = models_.prior_tokenizer,
-            .tokenizer = models_.tokenizer,
             .prior_text_encoder = models_.prior_text_encoder,
-            .text_encoder = models_.text_encoder,
             .prior = models_.prior,
             .prior_schedule = models_.prior_schedule,
+            .decoder = models_.decoder_text ? &*models_.decoder_text : nullptr,
             .cache = models_.placement.speedups.prompt_cache ? &prompt_cache_ : nullptr};
   }
 
+  at::Tensor image_embeds(const std::vector<io::Image>& images, const Monitor& monitor) {
+    keeps_image_encoder_ = true;
+    Component<nn::ClipVisionEncoder>& component = *models_.image_encoder;
+    return component.run_finite(monitor, [&](const nn::ClipVisionEncoder& encoder) {
+      const ImageProcessor processor = read_image_processor(models_.prior_dir);
+      at::Tensor embeds = pipelines::encode_images(encoder, processor, images, monitor);
+      check_finite(embeds, "image_encoder", component.placement().dtype);
+      return embeds;
+    });
+  }
+
   const at::Tensor& zero_image_embeds(const Monitor& monitor) {
-    if (!zero_image_embeds_.defined()) {
-      zero_image_embeds_ =
-          models_.image_encoder.run_finite(monitor, [&](const nn::ClipVisionEncoder& encoder) {
-            monitor.report("image_encoder", 0, 1);
-            at::Tensor image_embeds = encoder.zero_embeds().to(at::kCPU, at::kFloat);
-            check_finite(image_embeds, "image_encoder", models_.image_encoder.placement().dtype);
-            return image_embeds;
-          });
-      // A constant of the model: the tower is not needed again for it.
-      if (!keeps_image_encoder_) models_.image_encoder.unload();
-      monitor.report("image_encoder", 1, 1);
+    if (zero_image_embeds_.defined()) return zero_image_embeds_;
+    if (models_.kind.keeps_zero_image) {
+      monitor.report("image_encoder", 0, 1);
+      models_.residency.make_room(models_.image_encoder->index());
+      zero_image_embeds_ = make_zero_image(zero_image_source(), monitor);
+    } else {
+      zero_image_embeds_ = encode_zero_image(monitor);
     }
+    monitor.report("image_encoder", 1, 1);
     return zero_image_embeds_;
+  }
+
+  at::Tensor encode_zero_image(const Monitor& monitor) {
+    Component<nn::ClipVisionEncoder>& component = *models_.image_encoder;
+    at::Tensor embeds = component.run_finite(monitor, [&](const nn::ClipVisionEncoder& encoder) {
+      monitor.report("image_encoder", 0, 1);
+      at::Tensor image_embeds = encoder.zero_embeds().to(at::kCPU, at::kFloat);
+      check_finite(image_embeds, "image_encoder", component.placement().dtype);
+      return image_embeds;
+    });
+    // A constant of the model: the tower is not needed again for it.
+    if (!keeps_image_encoder_) component.unload();
+    return embeds;
   }
 
   template <typename Convert>
@@ -198,7 +246,7 @@ class Kandinsky21 : public Pipeline {
     });
   }
 
-  Kandinsky21Models models_;
+  Kandinsky2Models models_;
   PromptCache prompt_cache_;
   bool keeps_image_encoder_ = false;  ///< images are being encoded
   at::Tensor zero_image_embeds_;      ///< kept by unload(): few values, from a large network
@@ -206,29 +254,19 @@ class Kandinsky21 : public Pipeline {
 
 }  // namespace
 
-const char* kandinsky_2_1_role(const io::ModelDir& folder) {
-  if (folder.pipeline_class() == kPriorPipelineClass) return "prior";
-  const io::ComponentInfo* const text_encoder = folder.find("text_encoder");
-  const bool is_decoder = text_encoder != nullptr &&
-                          text_encoder->class_name == "MultilingualCLIP" &&
-                          folder.find("unet") != nullptr && folder.find("movq") != nullptr;
-  if (!is_decoder) return "";
-  return folder.pipeline_class().find("Inpaint") != std::string_view::npos ? "inpaint" : "model";
-}
-
-std::unique_ptr<Pipeline> open_kandinsky_2_1(const io::ModelDir& model,
-                                             const CompanionDirs& companions,
-                                             const Placements& placements) {
-  if (model.pipeline_class() == kPriorPipelineClass) {
+std::unique_ptr<Pipeline> open_kandinsky_2(const Kandinsky2Kind& kind, const io::ModelDir& model,
+                                           const CompanionDirs& companions,
+                                           const Placements& placements) {
+  if (is_prior(kind, model)) {
     throw Error(
         ErrorCode::kInvalidArgument,
         fmt::format(
             "{} is a prior folder; name the decoder folder as the model and this one as the prior",
             model.path()));
   }
-  const io::ModelDir prior = open_prior_dir(model, companions.prior);
-  const std::optional<io::ModelDir> inpaint = open_inpaint_dir(model, companions.inpaint);
-  return std::make_unique<Kandinsky21>(model, prior, inpaint, placements);
+  const io::ModelDir prior = open_prior_dir(kind, model, companions.prior);
+  const std::optional<io::ModelDir> inpaint = open_inpaint_dir(kind, model, companions.inpaint);
+  return std::make_unique<Kandinsky2>(kind, model, prior, inpaint, placements);
 }
 
 }  // namespace kandinsky::pipelines

@@ -1,4 +1,4 @@
-#include "pipelines/families/kandinsky_2_1/models.h"
+#include "pipelines/families/kandinsky_2/models.h"
 
 #include "base/memory.h"
 #include "pipelines/denoise/run_unet.h"
@@ -25,10 +25,14 @@ Component<Network> component(const io::ModelDir& folder, const char* name, Weigh
           }};
 }
 
-Geometry geometry_of(const io::ModelDir& model, const nn::UNetConfig& unet,
-                     const nn::MovqConfig& movq) {
+template <typename Network>
+std::optional<size_t> index_of(const std::optional<Component<Network>>& component) {
+  return component ? std::optional(component->index()) : std::nullopt;
+}
+
+Geometry geometry_of(int64_t native_size, const nn::UNetConfig& unet, const nn::MovqConfig& movq) {
   const int64_t factor = movq.factor();
-  return {.native_size = kandinsky_2_1_native_size(model),
+  return {.native_size = native_size,
           .latent_channels = movq.latent_channels,
           .latent_factor = factor,
           .size_multiple = factor * (int64_t{1} << (unet.block_out_channels.size() - 1))};
@@ -36,39 +40,49 @@ Geometry geometry_of(const io::ModelDir& model, const nn::UNetConfig& unet,
 
 }  // namespace
 
-Kandinsky21Models::Kandinsky21Models(const io::ModelDir& model, const io::ModelDir& prior_folder,
-                                     const std::optional<io::ModelDir>& inpaint_folder,
-                                     const Placements& placements)
-    : prior_dir(prior_folder),
+Kandinsky2Models::Kandinsky2Models(const Kandinsky2Kind& kind_of_model, const io::ModelDir& model,
+                                   const io::ModelDir& prior_folder,
+                                   const std::optional<io::ModelDir>& inpaint_folder,
+                                   const Placements& placements)
+    : kind(kind_of_model),
+      prior_dir(prior_folder),
       inpaint_dir(inpaint_folder),
       placement(exact(placements.decoder)),
       prior_tokenizer(text::ClipTokenizer::load(prior_dir.component("tokenizer").folder())),
-      tokenizer(text::XlmrTokenizer::load(model.component("tokenizer").folder())),
       prior_schedule(samplers::UnclipSchedule::from_json(config(prior_dir, "scheduler"))),
       schedule(read_schedule(model)),
+      inpaint_schedule(inpaint_dir ? read_schedule(*inpaint_dir) : schedule),
       unet_config(nn::UNetConfig::from_json(config(model, "unet"))),
       movq_config(nn::MovqConfig::from_json(config(model, "movq"))),
       prior_row_elements(nn::PriorTransformer::elements_of_a_row(config(prior_dir, "prior"))),
-      geometry(geometry_of(model, unet_config, movq_config)),
+      geometry(geometry_of(native_size(kind, model), unet_config, movq_config)),
       prior_text_encoder(component<nn::ClipTextEncoder>(
           prior_dir, "text_encoder", clip_text_layout(), exact(placements.prior))),
-      image_encoder(component<nn::ClipVisionEncoder>(
-          prior_dir, "image_encoder", clip_vision_layout(), exact(placements.prior))),
-      // Int8 weights are for these two, which are large and whose result is an idea only.
+      // Int8 weights are for this one and the decoder's text encoder, which are large and whose
+      // result is an idea only.
       prior(component<nn::PriorTransformer>(prior_dir, "prior", prior_layout(), placements.prior)),
-      text_encoder(component<nn::MultilingualClip>(model, "text_encoder",
-                                                   multilingual_clip_layout(), placements.decoder)),
       unet(model.weights("unet"), placement, unet_layout(),
            [this](const tensor::Weights& weights) { return nn::UNet(unet_config, weights); }),
       movq(model.weights("movq"), placement, movq_layout(),
            [this](const tensor::Weights& weights) { return nn::Movq(movq_config, weights); }) {
-  check_widths(model, prior_dir);
-  check_text_lengths(model, prior_dir);
-  check_channels(model, unet_config, movq_config);
+  check_widths(kind, model, prior_dir);
+  check_text_lengths(kind, model, prior_dir);
+  check_unet(kind, model, unet_config, movq_config);
   check_vocabulary(config(prior_dir, "text_encoder"), prior_tokenizer.vocab_size());
-  check_vocabulary(config(model, "text_encoder"), tokenizer.vocab_size());
   // Texts alone need none.
-  if (prior_dir.find("image_processor") != nullptr) read_image_processor(prior_dir);
+  if (prior_dir.find("image_processor") != nullptr && has_image_encoder(kind, prior_dir))
+    read_image_processor(prior_dir);
+  if (has_image_encoder(kind, prior_dir)) {
+    image_encoder.emplace(component<nn::ClipVisionEncoder>(
+        prior_dir, "image_encoder", clip_vision_layout(), exact(placements.prior)));
+  }
+  if (kind.has_decoder_text) {
+    decoder_text.emplace(DecoderTextModels{
+        .tokenizer = text::XlmrTokenizer::load(model.component("tokenizer").folder()),
+        .text_encoder = component<nn::MultilingualClip>(
+            model, "text_encoder", multilingual_clip_layout(), placements.decoder)});
+    check_vocabulary(config(model, "text_encoder"), decoder_text->tokenizer.vocab_size());
+  }
   if (inpaint_dir && !is_inpainting_unet(unet_config, movq_config.latent_channels)) {
     inpaint_unet.emplace(inpaint_dir->weights("unet"), placement, unet_layout(),
                          [json = config(*inpaint_dir, "unet")](const tensor::Weights& weights) {
@@ -80,31 +94,38 @@ Kandinsky21Models::Kandinsky21Models(const io::ModelDir& model, const io::ModelD
   unet.join(residency, "unet");
   if (inpaint_unet) inpaint_unet->join(residency, "inpaint unet");
   prior_text_encoder.join(residency, "prior text encoder");
-  text_encoder.join(residency, "text encoder");
+  if (decoder_text) decoder_text->text_encoder.join(residency, "text encoder");
   prior.join(residency, "prior");
-  image_encoder.join(residency, "image encoder");
+  if (image_encoder) image_encoder->join(residency, "image encoder");
 }
 
-bool Kandinsky21Models::takes_inpaint_unet(bool has_mask, MaskMethod method) const {
-  return inpaint_unet && shows_mask(has_mask, method, inpaint_dir.has_value());
+ModelLimits Kandinsky2Models::limits() const {
+  return {.schedule = schedule,
+          .geometry = geometry,
+          .has_inpainting_unet = inpaint_dir.has_value(),
+          .takes_hints = unet_config.inputs == nn::UNetInputs::kImageHint,
+          .has_own_init_noise = kind.rules.has_own_init_noise};
 }
 
-MemoryNeeds Kandinsky21Models::memory_needs(const JobOutline& job) const {
-  const Component<nn::UNet>& needed =
-      takes_inpaint_unet(job.has_mask, job.mask_method) ? *inpaint_unet : unet;
+MemoryNeeds Kandinsky2Models::memory_needs(const JobOutline& job) const {
+  const Component<nn::UNet>& needed = takes_inpaint_unet(job.shows_mask) ? *inpaint_unet : unet;
   const int64_t at_once =
       placement.speedups.images_at_once ? tensor::most_at_once(job.batch_size) : 1;
+  std::vector<size_t> text_encoders;
+  // Images need no texts where the decoder reads none.
+  if (job.encodes_texts || decoder_text) text_encoders.push_back(prior_text_encoder.index());
+  if (decoder_text) text_encoders.push_back(decoder_text->text_encoder.index());
   return pipelines::memory_needs(residency.components(),
-                                 {.prior_text_encoder = prior_text_encoder.index(),
-                                  .text_encoder = text_encoder.index(),
+                                 {.text_encoders = text_encoders,
                                   .prior = prior.index(),
-                                  .image_encoder = image_encoder.index(),
+                                  .image_encoder = index_of(image_encoder),
                                   .unet = needed.index(),
                                   .movq = movq.index()},
                                  {.unet = unet_config,
                                   .movq = movq_config,
                                   .geometry = geometry,
                                   .prior_row_elements = prior_row_elements,
+                                  .image_tokens = kind.image_tokens,
                                   .images_at_once = at_once,
                                   .prior_placement = prior.placement(),
                                   .unet_placement = needed.placement(),
@@ -112,11 +133,11 @@ MemoryNeeds Kandinsky21Models::memory_needs(const JobOutline& job) const {
                                  job);
 }
 
-void Kandinsky21Models::unload() {
+void Kandinsky2Models::unload() {
   prior_text_encoder.unload();
-  image_encoder.unload();
+  if (image_encoder) image_encoder->unload();
   prior.unload();
-  text_encoder.unload();
+  if (decoder_text) decoder_text->text_encoder.unload();
   unet.unload();
   if (inpaint_unet) inpaint_unet->unload();
   movq.unload();

@@ -1,5 +1,5 @@
 /// What the stages of a job take besides weights, in the model's true sizes.
-#include "pipelines/families/kandinsky_2_1/memory.h"
+#include "pipelines/families/kandinsky_2/memory.h"
 
 #include <gtest/gtest.h>
 
@@ -36,12 +36,13 @@ class MemoryNeedsTest : public testing::Test {
                                         .latent_factor = 8,
                                         .size_multiple = 64},
                            .prior_row_elements = prior_row_elements_,
+                           .image_tokens = 10,
                            .images_at_once = images_at_once,
                            .prior_placement = placement,
                            .unet_placement = placement,
                            .movq_placement = placement};
     const std::vector<ComponentMemory> components(6);
-    const MemoryNeeds needs = memory_needs(components, {0, 1, 2, 3, 4, 5}, sizes, job);
+    const MemoryNeeds needs = memory_needs(components, {{0, 1}, 2, 3, 4, 5}, sizes, job);
     for (const StageMemory& found : needs.stages)
       if (found.name == name) return found;
     ADD_FAILURE() << name;

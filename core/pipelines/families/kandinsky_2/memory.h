@@ -24,11 +24,10 @@ WeightLayout movq_layout();
 
 /// The components' places in a residency.
 struct ModelIndices {
-  size_t prior_text_encoder = 0;
-  size_t text_encoder = 0;
+  std::vector<size_t> text_encoders;  ///< that the job's texts need
   size_t prior = 0;
-  size_t image_encoder = 0;
-  size_t unet = 0;  ///< the one that generates
+  std::optional<size_t> image_encoder;  ///< nothing: there is none
+  size_t unet = 0;                      ///< the one that generates
   size_t movq = 0;
 };
 
@@ -40,20 +39,21 @@ struct JobOutline {
   bool denoises = false;
   bool encodes = false;
   bool decodes = false;
-  bool has_mask = false;
-  MaskMethod mask_method = MaskMethod::kAuto;
-  int64_t width = 0;  ///< pixels, as is height; unused by a job of embeds alone
+  bool shows_mask = false;  ///< to an inpainting UNet
+  int64_t width = 0;        ///< pixels, as is height; unused by a job of embeds alone
   int64_t height = 0;
   int64_t batch_size = 1;
   int64_t kept_features = 0;  ///< that the feature cache holds at most, each of a pair of samples
   /// Rows of embeds that guide the images, and of negative ones.
   int64_t rows = 1;
   int64_t negative_rows = 1;
-  int64_t text_tokens = text::kDefaultMaxLength;  ///< of the longest row
+  int64_t text_tokens = text::kDefaultMaxLength;  ///< of the longest row, beside those of its image
   int64_t prior_rows = 3;  ///< of one run of the prior: prompt, unconditional and negative
 };
 
-JobOutline outline_of(const Job& job);
+/// has_inpainting_unet: one that the job's mask can be shown to. has_decoder_text: see
+/// Kandinsky2Kind.
+JobOutline outline_of(const Job& job, bool has_inpainting_unet, bool has_decoder_text);
 
 /// What the work of the stages depends on, besides the job.
 struct ModelSizes {
@@ -61,6 +61,7 @@ struct ModelSizes {
   nn::MovqConfig movq;
   Geometry geometry;
   int64_t prior_row_elements = 0;  ///< that the prior keeps of each row's text
+  int64_t image_tokens = 0;        ///< see Kandinsky2Kind
   int64_t images_at_once = 1;      ///< where there is room for them
   tensor::Placement prior_placement;
   tensor::Placement unet_placement;

@@ -1,0 +1,27 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <vector>
+
+#include "nn/layers/conv.h"
+
+namespace kandinsky::nn {
+
+/// An image that says where what is to be, such as a depth map, as channels beside the latents.
+class HintNetwork {
+ public:
+  static constexpr int64_t kChannels = 4;  ///< that it gives
+  static constexpr int64_t kFactor = 8;    ///< pixels per place in each direction
+
+  explicit HintNetwork(const tensor::Weights& weights);
+
+  /// pixels: [B, 3, H, W] in [0, 1]. Returns [B, kChannels, H / 8, W / 8]. Source: diffusers,
+  /// ImageHintTimeEmbedding.
+  at::Tensor operator()(const at::Tensor& pixels, PaddingMode padding_mode) const;
+
+ private:
+  std::vector<Conv2d> convs_;
+};
+
+}  // namespace kandinsky::nn

@@ -1,0 +1,13 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+namespace kandinsky::nn {
+
+/// What embeddings are to a UNet.
+struct UNetContext {
+  at::Tensor encoder_hidden_states;  ///< [B, T, cross_attention_dim], for cross-attention
+  at::Tensor aug_emb;                ///< [B, time_embed_dim], added to the time embedding
+};
+
+}  // namespace kandinsky::nn

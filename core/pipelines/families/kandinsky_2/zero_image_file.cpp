@@ -1,0 +1,181 @@
+#include "pipelines/families/kandinsky_2/zero_image_file.h"
+
+#include <ATen/ops/isfinite.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+#include "io/json_config.h"
+#include "io/safetensors.h"
+#include "io/tensor_file.h"
+#include "nn/encoders/clip_vision.h"
+#include "pipelines/check_finite.h"
+#include "tensor/bridge.h"
+#include "tensor/run_context.h"
+#include "tensor/weights.h"
+
+namespace kandinsky::pipelines {
+namespace {
+
+constexpr std::string_view kTensor = "image_embeds";
+constexpr std::string_view kWeightsKey = "image_encoder";
+
+/// 64 bits, FNV-1a.
+class Hash {
+ public:
+  void add(Span<const std::byte> bytes) {
+    constexpr uint64_t kPrime = 0x100000001B3;
+    for (const std::byte byte : bytes) value_ = (value_ ^ static_cast<uint64_t>(byte)) * kPrime;
+  }
+  void add(std::string_view text) {
+    add({reinterpret_cast<const std::byte*>(text.data()), text.size()});
+  }
+  std::string hex() const { return fmt::format("{:016x}", value_); }
+
+ private:
+  uint64_t value_ = 0xCBF29CE484222325;
+};
+
+/// Tells an image encoder's weights from others, by the names, shapes and first bytes of all
+/// tensors: to read them whole would take as long as to use them.
+std::string fingerprint(const io::ModelDir& prior) {
+  constexpr size_t kPiece = 4096;
+  Hash hash;
+  std::vector<std::byte> piece;
+  const io::ComponentFiles files = prior.weights("image_encoder");
+  for (const std::string_view path : files.weights()) {
+    const io::TensorFile file = io::open_weight_file(path);
+    for (const io::StoredTensor& stored : file.tensors()) {
+      hash.add(stored.name);
+      hash.add(io::dtype_name(stored.dtype));
+      for (const int64_t side : stored.shape) hash.add(fmt::format(" {}", side));
+      piece.resize(std::min<size_t>(kPiece, stored.size));
+      file.read(stored, 0, piece);
+      hash.add(piece);
+    }
+  }
+  return hash.hex();
+}
+
+std::string place_beside(const io::ModelDir& prior) {
+  return fmt::format("{}/{}", prior.path(), kZeroImageFile);
+}
+
+/// In the user's cache folder, which is made; nothing if the system names none.
+std::optional<std::string> place_in_cache(std::string_view weights) {
+  const auto variable = [](const char* name) {
+    const char* const value = std::getenv(name);
+    return std::string(value == nullptr ? "" : value);
+  };
+  std::string folder = variable("XDG_CACHE_HOME");
+  if (folder.empty()) {
+    if (variable("HOME").empty()) return std::nullopt;
+    folder = variable("HOME") + "/.cache";
+  }
+  constexpr ::mode_t kOwnOnly = 0700;
+  ::mkdir(folder.c_str(), kOwnOnly);  // what went wrong shows when the file is written
+  folder += "/kandinsky";
+  ::mkdir(folder.c_str(), kOwnOnly);
+  return fmt::format("{}/{}-{}", folder, weights, kZeroImageFile);
+}
+
+/// weights: the fingerprint that the file must have; empty: any.
+at::Tensor read(const std::string& path, int64_t width, std::string_view weights) {
+  const auto corrupt = [&](std::string_view what) {
+    return Error(ErrorCode::kCorruptFile,
+                 fmt::format("{}: {}; expected \"{}\" [1, {}]", path, what, kTensor, width));
+  };
+  const io::SafetensorsFile file = io::SafetensorsFile::open(path);
+  for (const io::MetadataEntry& entry : file.metadata()) {
+    if (!weights.empty() && entry.key == kWeightsKey && entry.value != weights)
+      throw corrupt("it was made with another image encoder");
+  }
+  const io::StoredTensor* const stored = file.find(kTensor);
+  if (stored == nullptr) throw corrupt("it holds something else");
+  at::Tensor embeds = tensor::read_tensor(file, *stored).to(at::kFloat);
+  if (embeds.sizes() != at::IntArrayRef({1, width}) || !embeds.isfinite().all().item<bool>())
+    throw corrupt("its values are those of another model, or damaged");
+  return embeds;
+}
+
+void write(const std::string& path, const at::Tensor& embeds, std::string_view weights) {
+  const io::TensorView view{
+      .name = kTensor,
+      .dtype = io::DType::kF32,
+      .shape = {embeds.sizes().data(), embeds.sizes().size()},
+      .bytes = {static_cast<const std::byte*>(embeds.const_data_ptr()), embeds.nbytes()}};
+  const io::MetadataEntry entry{.key = kWeightsKey, .value = weights};
+  io::write_safetensors(path, {&view, 1}, {&entry, 1});
+}
+
+bool is_there(const std::string& path) {
+  struct ::stat status = {};
+  return ::stat(path.c_str(), &status) == 0;
+}
+
+at::Tensor encode(const io::ModelDir& prior, const Monitor& monitor) {
+  const tensor::RunScope scope([&](tensor::RunContext& context) {
+    context.check = [&monitor] { monitor.check_cancelled(); };
+  });
+  const tensor::Placement placement = tensor::with_streamed_weights({});
+  const nn::ClipVisionEncoder encoder(
+      io::JsonConfig::load(prior.component("image_encoder").config_path()),
+      tensor::Weights::open(prior.weights("image_encoder"), placement));
+  at::Tensor embeds = encoder.zero_embeds().contiguous();
+  check_finite(embeds, "image_encoder", placement.dtype);
+  return embeds;
+}
+
+}  // namespace
+
+at::Tensor load_zero_image(const ZeroImageSource& source) {
+  const std::string beside = place_beside(source.prior);
+  if (!source.has_image_encoder)
+    return is_there(beside) ? read(beside, source.width, "") : at::Tensor();
+  const std::string weights = fingerprint(source.prior);
+  for (const std::optional<std::string>& place : {std::optional(beside), place_in_cache(weights)}) {
+    if (!place || !is_there(*place)) continue;
+    try {
+      return read(*place, source.width, weights);
+    } catch (const Error& error) {
+      if (error.code() == ErrorCode::kOutOfMemory) throw;
+      // It is made again.
+    }
+  }
+  return {};
+}
+
+at::Tensor make_zero_image(const ZeroImageSource& source, const Monitor& monitor) {
+  const at::Tensor embeds = encode(source.prior, monitor);
+  const std::string weights = fingerprint(source.prior);
+  const std::string beside = place_beside(source.prior);
+  try {
+    write(beside, embeds, weights);
+    return embeds;
+  } catch (const Error&) {
+    // Read-only, or full.
+  }
+  std::string problem = "there is no cache folder";
+  if (const auto place = place_in_cache(weights)) {
+    try {
+      write(*place, embeds, weights);
+      return embeds;
+    } catch (const Error& error) {
+      problem = error.what();
+    }
+  }
+  monitor.say(
+      fmt::format("The embedding of an empty image can be kept neither as {} nor "
+                  "elsewhere ({}): each start computes it anew.",
+                  beside, problem));
+  return embeds;
+}
+
+}  // namespace kandinsky::pipelines

@@ -1,0 +1,72 @@
+#include "pipelines/families/kandinsky_2_2/family.h"
+
+#include <algorithm>
+
+#include "pipelines/families/kandinsky_2/folders.h"
+#include "pipelines/families/kandinsky_2/pipeline.h"
+
+namespace kandinsky::pipelines {
+namespace {
+
+/// By the pipeline's class: the decoders' folders hold the same components.
+const char* role_of(const io::ModelDir& folder) {
+  struct Class {
+    std::string_view name;
+    const char* role;
+  };
+  constexpr std::array kClasses{Class{"KandinskyV22PriorPipeline", "prior"},
+                                Class{"KandinskyV22PriorEmb2EmbPipeline", "prior"},
+                                Class{"KandinskyV22Pipeline", "model"},
+                                Class{"KandinskyV22Img2ImgPipeline", "model"},
+                                Class{"KandinskyV22InpaintPipeline", "inpaint"},
+                                Class{"KandinskyV22ControlnetPipeline", "hint"},
+                                Class{"KandinskyV22ControlnetImg2ImgPipeline", "hint"}};
+  const auto found = std::ranges::find(kClasses, folder.pipeline_class(), &Class::name);
+  return found == kClasses.end() ? "" : found->role;
+}
+
+size_t common_length(std::string_view one, std::string_view other) {
+  return static_cast<size_t>(std::ranges::mismatch(one, other).in1 - one.begin());
+}
+
+/// The prior is no "<model>-prior" here, and one inpainting model serves several decoders.
+std::optional<io::ModelDir> find_companion(const io::ModelDir& model, std::string_view role) {
+  std::optional<io::ModelDir> best;
+  for (const io::ModelDir& folder : model.neighbours()) {
+    if (role_of(folder) != role) continue;
+    if (!best ||
+        common_length(model.name(), folder.name()) > common_length(model.name(), best->name())) {
+      best = folder;
+    }
+  }
+  // Under the same replacements.
+  return best ? std::optional(model.companion(best->path(), role)) : std::nullopt;
+}
+
+void check_embeds(const Embeds& embeds, const nn::UNetConfig& config, const char* which,
+                  int64_t rows) {
+  check_embeds_tensor(which, "image_embeds", embeds.at("image_embeds"),
+                      {rows, config.image_embed_dim()});
+}
+
+nn::UNet::Conditioning condition(const nn::UNet& unet, const Embeds& embeds, int64_t row) {
+  return unet.condition(embeds.at("image_embeds").slice(0, row, row + 1));
+}
+
+constexpr Kandinsky2Kind kKind{
+    .title = "Kandinsky 2.2",
+    .image_tokens = nn::ImageConditioning::kTokens,
+    .keeps_zero_image = true,
+    .rules = {.check_embeds = check_embeds,
+              .num_tokens = [](const Embeds&, int64_t) { return nn::ImageConditioning::kTokens; },
+              .condition = condition,
+              .keeps_unmasked_noised = true},
+    .role_of = role_of,
+    .find_companion = find_companion,
+    .usual_prior = [](const io::ModelDir&) { return std::string("kandinsky-2-2-prior"); }};
+
+}  // namespace
+
+Family kandinsky_2_2() { return family_of<kKind>("kandinsky-2-2"); }
+
+}  // namespace kandinsky::pipelines
