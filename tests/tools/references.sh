@@ -7,6 +7,7 @@ run=(tests/tools/with_requirements.sh .venv-references tests/parity/requirements
 record=("${run[@]}" tests/parity/make_references.py)
 record_images=("${run[@]}" tests/parity/make_image_references.py)
 record_mixes=("${run[@]}" tests/parity/make_mixing_references.py)
+record_2_2=("${run[@]}" tests/parity/make_kandinsky_2_2_references.py)
 
 "${record[@]}"
 "${record[@]}" --model demo/model/kandinsky-demo \
@@ -15,3 +16,4 @@ record_mixes=("${run[@]}" tests/parity/make_mixing_references.py)
 "${record_images[@]}" --model demo/model/kandinsky-demo
 "${record_mixes[@]}"
 "${record_mixes[@]}" --model demo/model/kandinsky-demo
+"${record_2_2[@]}"
