@@ -29,6 +29,12 @@ def inpaint_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return built.make_models(tmp_path_factory.mktemp("models"), built.INPAINT)
 
 
+@pytest.fixture(scope="session")
+def kandinsky_2_2(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of all tiny models of Kandinsky 2.2. Not to be written into."""
+    return built.make_kandinsky_2_2(tmp_path_factory.mktemp("models"))
+
+
 @pytest.fixture
 def copy(model: Path, tmp_path: Path) -> Path:
     """A model that a test may break, and its prior beside it."""

@@ -59,6 +59,7 @@ def flags(operation: str, *groups: str) -> set[str]:
 COMMON = {
     *("--threads", "--prompt", "--negative-prompt", "--negative-prior-prompt", "--seed"),
     *("--batch-size", "--variation-seed", "--output", "--save-embeds", "--quiet"),
+    *("--prior-image", "--hint"),
     *flags("engine"),
     *flags("text_to_image"),
 }

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from support.built import INPAINT, NATIVE_SIZE, run_program
+from support.built import DEPTH_2_2, INPAINT, NATIVE_SIZE, run_program
 
 import kandinsky_engine as kandinsky
 
@@ -67,6 +67,8 @@ def mask(tmp_path: Path) -> Path:
 IMAGE = {"--image": "wide.png", "--strength": "0.5", "--width": "64", "--height": "64"}
 MASKED = {"--image": "image.png", "--mask": "right.png", "--strength": "0.5"}
 WEIGHED = {"--prompt": "a (red:1.5) circle"}
+PRIOR_IMAGE = {"--prior-image": "wide.png", "--prior-strength": "0.5"}
+HINT = {"--hint": "image.png"}
 FORECAST = {"--forecast": "", "--steps": "12"}
 VARIED = {"--variation-seed": "2", "--variation-strength": "0.25"}
 # Of each option: a command, options to compare with, a change of it, and what the PNG tells then.
@@ -86,6 +88,17 @@ TOLD: dict[str, tuple[str, dict[str, str], str, str]] = {
         *("txt2img", {}, "--prior-cfg-scale=2"),
         "Kandinsky prior CFG scale: 2",
     ),
+    "prior_images": (
+        *("txt2img", PRIOR_IMAGE, "--prior-image=image.png"),
+        "Kandinsky prior image: image.png",
+    ),
+    "prior_strength": (
+        *("txt2img", PRIOR_IMAGE, "--prior-strength=1"),
+        "Kandinsky prior strength: 1",
+    ),
+    "hints": ("txt2img", HINT, "--hint=wide.png", "Kandinsky hint: wide.png"),
+    "hint_start": ("txt2img", HINT, "--hint-start=0.5", "Kandinsky hint start: 0.5"),
+    "hint_end": ("txt2img", HINT, "--hint-end=0.5", "Kandinsky hint end: 0.5"),
     "parse_weights": ("txt2img", WEIGHED, "--plain-prompt", "Kandinsky plain prompt: True"),
     "long_prompts": (
         *("txt2img", {"--prompt": "circle " * 100}, "--long-prompts"),
@@ -170,17 +183,18 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ],
 )
 def test_every_option_matters_and_is_told(
-    inpaint_model: Path, files: Path, tmp_path: Path, name: str
+    inpaint_model: Path, kandinsky_2_2: Path, files: Path, tmp_path: Path, name: str
 ) -> None:
     command, base, change, told = TOLD[name]
+    model = kandinsky_2_2 / DEPTH_2_2 if base == HINT else inpaint_model
     flag, _, value = change.partition("=")
     results, texts = [], []
     for options in (base, {**base, flag: value}):
         given = [
-            f"{key}={files / text if key in ('--image', '--mask') else text}" if text else key
+            f"{key}={files / text if text.endswith('.png') else text}" if text else key
             for key, text in options.items()
         ]
-        results += generate(command, inpaint_model, tmp_path / "x.png", *given)
+        results += generate(command, model, tmp_path / "x.png", *given)
         texts.append(re.split(r"\n|, ", parameters(tmp_path / "x.png")))
     assert results[0].tobytes() != results[1].tobytes()
     assert told in texts[1]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from support.built import INPAINT, NATIVE_SIZE
+from support.built import DEPTH_2_2, INPAINT, NATIVE_SIZE
 
 import kandinsky_engine as kandinsky
 from kandinsky_engine import Condition, Embeds, Engine
@@ -69,6 +69,7 @@ JOB_OPTIONS = {
 FROM_IMAGE: dict[str, Any] = {"images": [scene()], "strength": 0.5}
 MASKED: dict[str, Any] = {**FROM_IMAGE, "masks": [right_half()]}
 NEGATIVE: dict[str, Any] = {"negative_prompts": ["blue"]}
+MORE_PRIOR_STEPS: dict[str, Any] = {"prior_num_inference_steps": 4}
 FORECAST: dict[str, Any] = {"forecast": True, "num_inference_steps": 12}
 RESIZED: dict[str, Any] = {"seed_resize_width": 128, "seed_resize_height": 128}
 NOISE = np.random.default_rng(0).standard_normal((1, 4, 8, 8)).astype(np.float32)
@@ -80,6 +81,15 @@ EFFECTS: dict[str, tuple[Call, dict[str, Any], list[Any]]] = {
     "negative_image": (text_to_image, NEGATIVE, words("negative_image")),
     "prior_num_inference_steps": (text_to_image, {}, [3]),
     "prior_guidance_scale": (text_to_image, {}, [2]),
+    "prior_images": (text_to_image, MORE_PRIOR_STEPS, [[scene()], [scene(32, 96)]]),
+    "prior_strength": (
+        text_to_image,
+        {**MORE_PRIOR_STEPS, "prior_images": [scene()]},
+        [0.9],
+    ),
+    "hints": (text_to_image, {"hints": [scene()]}, [[scene(32, 96)]]),
+    "hint_start": (text_to_image, {"hints": [scene()]}, [0.5]),
+    "hint_end": (text_to_image, {"hints": [scene()]}, [0.5]),
     "parse_weights": (text_to_image, {"prompts": ["a (red:1.5) circle"]}, [False]),
     "long_prompts": (text_to_image, {"prompts": ["circle " * 100]}, [True]),
     "seeds": (text_to_image, {}, [[2]]),
@@ -127,9 +137,16 @@ EFFECTS: dict[str, tuple[Call, dict[str, Any], list[Any]]] = {
 }
 
 
+@pytest.fixture(scope="module")
+def depth_engine(kandinsky_2_2: Path) -> Iterator[Engine]:
+    with Engine(kandinsky_2_2 / DEPTH_2_2, precision="fp32") as engine:
+        yield engine
+
+
 @pytest.mark.parametrize("name", JOB_OPTIONS)
-def test_every_option_matters(engine: Engine, name: str) -> None:
+def test_every_option_matters(request: pytest.FixtureRequest, name: str) -> None:
     call, base, values = EFFECTS[name]
+    engine = request.getfixturevalue("depth_engine" if "hints" in base else "engine")
     assert values
     seen = {call(engine, **{**base, **change}).tobytes()
             for change in ({}, *({name: value} for value in values))}  # fmt: skip

@@ -1,0 +1,411 @@
+"""Kandinsky 2.2 on tiny models, as people use it: every mode, folders without a part, mistakes."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from support.built import (
+    DEPTH_2_2,
+    INPAINT_2_2,
+    MODEL,
+    MODEL_2_2,
+    NATIVE_SIZE,
+    PRIOR,
+    PRIOR_2_2,
+    make_models,
+    run_program,
+)
+
+import kandinsky_engine as kandinsky
+from kandinsky_engine import Embeds, Engine
+
+SIZE = {"width": NATIVE_SIZE, "height": NATIVE_SIZE}
+FEW: dict[str, Any] = {**SIZE, "num_inference_steps": 3}
+PRIOR_STEPS: dict[str, Any] = {"prior_num_inference_steps": 2}
+ZERO_IMAGE = "zero_image_embeds.safetensors"
+PROMPT = "a red circle"
+
+
+def scene(height: int = NATIVE_SIZE, width: int = NATIVE_SIZE) -> np.ndarray:
+    rows, columns, colours = np.ogrid[:height, :width, :3]
+    return (3 * columns + 2 * rows * (colours + 1) + 40 * colours).astype(np.uint8)
+
+
+def mask(first: int) -> np.ndarray:
+    """A square from this row and column on."""
+    mask = np.zeros((NATIVE_SIZE, NATIVE_SIZE), np.uint8)
+    mask[first : first + 24, first : first + 24] = 255
+    return mask
+
+
+@pytest.fixture(scope="module")
+def engine(kandinsky_2_2: Path) -> Iterator[Engine]:
+    with Engine(kandinsky_2_2 / MODEL_2_2, precision="fp32") as engine:
+        yield engine
+
+
+@pytest.fixture(scope="module")
+def depth_engine(kandinsky_2_2: Path) -> Iterator[Engine]:
+    with Engine(kandinsky_2_2 / DEPTH_2_2, precision="fp32") as engine:
+        yield engine
+
+
+def text_to_image(engine: Engine, seeds: tuple[int, ...] = (1,), **options: Any) -> np.ndarray:
+    given = {**FEW, **PRIOR_STEPS, **options}
+    return engine.text_to_image([PROMPT] * len(seeds), seeds=seeds, **given)
+
+
+def image_to_image(engine: Engine, seeds: tuple[int, ...] = (1,), **options: Any) -> np.ndarray:
+    given = {"images": [scene()], **FEW, **PRIOR_STEPS, **options}
+    return engine.image_to_image([PROMPT] * len(seeds), seeds=seeds, **given)
+
+
+@pytest.fixture
+def copies(kandinsky_2_2: Path, tmp_path: Path) -> Path:
+    """Models that a test may change."""
+    folder = tmp_path / "models"
+    shutil.copytree(kandinsky_2_2, folder)
+    (folder / PRIOR_2_2 / ZERO_IMAGE).unlink(missing_ok=True)
+    return folder
+
+
+class TestModes:
+    def test_text_to_image(self, engine: Engine) -> None:
+        images = text_to_image(engine, (1, 2))
+        assert images.shape == (2, NATIVE_SIZE, NATIVE_SIZE, 3)
+        assert np.array_equal(images[1], text_to_image(engine, (2,))[0])
+        assert not np.array_equal(images[0], images[1])
+
+    def test_image_to_image(self, engine: Engine) -> None:
+        images = image_to_image(engine, (1, 2), images=[scene(), 255 - scene()], strength=0.7)
+        alone = image_to_image(engine, (2,), images=[255 - scene()], strength=0.7)
+        assert np.array_equal(images[1], alone[0])
+
+    @pytest.mark.parametrize("method", ["model", "blend"])
+    def test_each_image_has_its_own_mask(self, engine: Engine, method: str) -> None:
+        options = {"strength": 1.0, "mask_method": method, "mask_blur": 0}
+        images = image_to_image(engine, (1, 2), masks=[mask(0), mask(32)], **options)
+        alone = image_to_image(engine, (2,), masks=[mask(32)], **options)
+        assert np.array_equal(images[1], alone[0])
+        is_kept = mask(32) == 0
+        assert np.array_equal(images[1][is_kept], scene()[is_kept])
+        assert not np.array_equal(images[1], scene())
+
+    def test_mixes_and_variations(self, engine: Engine) -> None:
+        seen = engine.encode_images([scene()])
+        text, negative = engine.encode_prompts([PROMPT], seeds=[1], **PRIOR_STEPS)
+        mix = Embeds.combine([text, seen], [0.4, 0.6])
+        images = [
+            engine.generate(embeds, negative, seeds=[1], **FEW) for embeds in (text, seen, mix)
+        ]
+        assert len({image.tobytes() for image in images}) == 3
+        with pytest.raises(kandinsky.InvalidArgumentError, match="prompt_embeds"):
+            mix.tensor("prompt_embeds")
+
+    def test_the_prior_starts_from_an_image(self, engine: Engine) -> None:
+        seen = engine.encode_images([scene()]).tensor("image_embeds")
+        plain = {"prior_num_inference_steps": 10, "prior_images": [scene()]}
+        near, far = (
+            np.abs(
+                engine.encode_prompts([PROMPT], seeds=[1], prior_strength=strength, **plain)[
+                    0
+                ].tensor("image_embeds")
+                - seen
+            ).mean()
+            for strength in (0.1, 1.0)
+        )
+        assert near < far
+        with pytest.raises(kandinsky.InvalidArgumentError, match=r"prior_strength is 0\.05, which"):
+            engine.encode_prompts([PROMPT], seeds=[1], prior_strength=0.05, **plain)
+
+    def test_hints(self, depth_engine: Engine) -> None:
+        assert depth_engine.info.takes_hints
+        images = text_to_image(depth_engine, (1, 2), hints=[scene(), 255 - scene()])
+        assert np.array_equal(
+            images[1], text_to_image(depth_engine, (2,), hints=[255 - scene()])[0]
+        )
+        assert not np.array_equal(images[1], text_to_image(depth_engine, (2,), hints=[scene()])[0])
+        from_image = image_to_image(depth_engine, hints=[scene()], strength=0.7)
+        assert not np.array_equal(from_image, images[:1])
+        masked = image_to_image(depth_engine, hints=[scene()], masks=[mask(0)], mask_blur=0)
+        is_kept = mask(0) == 0
+        assert np.array_equal(masked[0][is_kept], scene()[is_kept])
+
+    def test_a_hint_of_another_size_is_stretched(self, depth_engine: Engine) -> None:
+        large = np.repeat(np.repeat(scene(), 3, axis=0), 2, axis=1)
+        shrunk = Image.fromarray(large).resize(SIZE.values(), Image.Resampling.LANCZOS)
+        assert np.array_equal(
+            text_to_image(depth_engine, hints=[large]),
+            text_to_image(depth_engine, hints=[np.asarray(shrunk)]),
+        )
+
+    def test_sizes_that_are_no_multiples(self, depth_engine: Engine) -> None:
+        images = text_to_image(depth_engine, hints=[scene(50, 90)], width=90, height=50)
+        assert images.shape == (1, 50, 90, 3)
+
+    def test_tiling(self, depth_engine: Engine) -> None:
+        plain, tiled = (
+            text_to_image(depth_engine, hints=[scene()], tiling=tiling) for tiling in (False, True)
+        )
+        assert not np.array_equal(plain, tiled)
+
+    def test_every_sampler(self, engine: Engine) -> None:
+        images = [
+            text_to_image(engine, sampler=sampler.name).tobytes()
+            for sampler in kandinsky.samplers()
+        ]
+        assert len(set(images)) == len(images)
+
+    @pytest.mark.parametrize("options", [{"cache_interval": 2}, {"forecast": True}])
+    def test_approximations(self, depth_engine: Engine, options: dict[str, Any]) -> None:
+        common = {"hints": [scene()], "hint_end": 0.5, "num_inference_steps": 12}
+        exact = text_to_image(depth_engine, **common)
+        assert not np.array_equal(exact, text_to_image(depth_engine, **common, **options))
+
+
+def close(image: np.ndarray, other: np.ndarray) -> bool:
+    return int(np.abs(image.astype(int) - other.astype(int)).max()) <= 1
+
+
+class TestMemoryAndSpeed:
+    def test_little_memory(self, kandinsky_2_2: Path, engine: Engine) -> None:
+        least = engine.plan_memory(**SIZE).least
+        with Engine(kandinsky_2_2 / MODEL_2_2, precision="fp32", max_memory=least) as small:
+            assert "layer by layer" in small.plan_memory(**SIZE).text
+            assert close(text_to_image(small), text_to_image(engine))
+
+    def test_exact_speed_ups(self, kandinsky_2_2: Path, depth_engine: Engine) -> None:
+        names = [speedup.name for speedup in kandinsky.speedups()]
+        with Engine(kandinsky_2_2 / DEPTH_2_2, precision="fp32", without=names) as plain:
+            assert close(
+                text_to_image(plain, hints=[scene()]), text_to_image(depth_engine, hints=[scene()])
+            )
+
+    def test_int8_weights(self, kandinsky_2_2: Path, engine: Engine) -> None:
+        with Engine(kandinsky_2_2 / MODEL_2_2, precision="fp32", int8_weights=True) as smaller:
+            assert not np.array_equal(text_to_image(smaller), text_to_image(engine))
+
+
+class TestZeroImage:
+    def test_is_kept_with_the_weights_it_came_from(self, copies: Path) -> None:
+        kept = copies / PRIOR_2_2 / ZERO_IMAGE
+        with Engine(copies / MODEL_2_2, precision="fp32") as engine:
+            image = text_to_image(engine)
+        content = kept.read_bytes()
+        assert len(content) < 1000
+        stages = []
+        with Engine(copies / MODEL_2_2, precision="fp32") as engine:
+            engine.on_progress = lambda progress: stages.append(progress.stage)
+            assert np.array_equal(text_to_image(engine), image)
+        assert "prior" in stages
+        assert "image_encoder" not in stages
+        # Of another encoder it is made again.
+        weights = copies / PRIOR_2_2 / "image_encoder/model.safetensors"
+        data = bytearray(weights.read_bytes())
+        data[-1] ^= 1
+        weights.write_bytes(data)
+        with Engine(copies / MODEL_2_2, precision="fp32") as engine:
+            text_to_image(engine)
+        assert kept.read_bytes() != content
+
+    def test_stands_for_the_image_encoder(self, copies: Path) -> None:
+        prior = copies / PRIOR_2_2
+        with Engine(copies / MODEL_2_2, precision="fp32") as engine:
+            expected = text_to_image(engine)
+        # As downloads without it leave it.
+        (prior / "image_encoder/model.safetensors").unlink()
+        with Engine(copies / MODEL_2_2, precision="fp32") as engine:
+            assert np.array_equal(text_to_image(engine), expected)
+            with pytest.raises(
+                kandinsky.NotFoundError, match=r"image_encoder is missing.*images to mix"
+            ):
+                engine.encode_images([scene()])
+        assert run_program("info", prior).returncode == 0
+        (prior / ZERO_IMAGE).unlink()
+        with Engine(copies / MODEL_2_2, precision="fp32") as engine:
+            with pytest.raises(kandinsky.NotFoundError, match=f"{ZERO_IMAGE}.*copy that file"):
+                text_to_image(engine)
+            # Here the prior gives both sides.
+            text_to_image(engine, negative_prompts=["bad"], negative_image="prior")
+        (prior / ZERO_IMAGE).write_bytes(b"x" * 100)
+        with pytest.raises(kandinsky.CorruptFileError, match=ZERO_IMAGE):
+            Engine(copies / MODEL_2_2)
+
+    def test_is_kept_in_the_cache_where_the_folder_cannot_be_written(
+        self, copies: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+        (copies / PRIOR_2_2 / ZERO_IMAGE).mkdir()
+        with Engine(copies / MODEL_2_2, precision="fp32") as engine:
+            text_to_image(engine)
+        kept = list((tmp_path / "cache/kandinsky").iterdir())
+        assert [path.name.partition("-")[2] for path in kept] == [ZERO_IMAGE]
+
+
+class TestFolders:
+    @pytest.mark.parametrize(
+        ("name", "role", "text"),
+        [
+            (MODEL_2_2, "model", "decoder\n"),
+            (INPAINT_2_2, "inpaint", "decoder for inpainting"),
+            (DEPTH_2_2, "hint", "decoder with depth control"),
+            (PRIOR_2_2, "prior", "prior\n"),
+        ],
+    )
+    def test_info_tells_them_apart(
+        self, kandinsky_2_2: Path, name: str, role: str, text: str
+    ) -> None:
+        folder = kandinsky_2_2 / name
+        assert kandinsky.recognize_folder(folder) == ("kandinsky-2-2", role)
+        shown = run_program("info", folder).stdout
+        assert "family       kandinsky-2-2\n" in shown
+        assert f"role         {text}" in shown
+        described = json.loads(run_program("info", folder, "--json").stdout)
+        assert described["role"] == role
+        assert all(component["checked"] for component in described["components"])
+
+    def test_companions_are_found_by_class_then_name(self, copies: Path) -> None:
+        shutil.copytree(copies / PRIOR_2_2, copies / "another-prior")
+        shutil.copytree(copies / PRIOR_2_2, copies / "tiny-2-2-decoder-x")
+        (copies / "broken").mkdir()
+        (copies / "broken/model_index.json").write_text("{")
+        with Engine(copies / MODEL_2_2) as engine:
+            assert engine.info.prior_dir == str(copies / "tiny-2-2-decoder-x")
+            assert engine.info.inpaint_dir == str(copies / INPAINT_2_2)
+        with Engine(copies / DEPTH_2_2) as engine:
+            assert engine.info.prior_dir == str(copies / PRIOR_2_2)
+
+    def test_models_and_priors_of_two_families(self, kandinsky_2_2: Path, tmp_path: Path) -> None:
+        other = make_models(tmp_path)
+        with pytest.raises(
+            kandinsky.IncompatibleError,
+            match=f"{PRIOR} is no Kandinsky 2.2 prior, which .*{MODEL_2_2} needs: .* names Kandin",
+        ):
+            Engine(kandinsky_2_2 / MODEL_2_2, prior_dir=tmp_path / PRIOR)
+        with pytest.raises(
+            kandinsky.IncompatibleError, match=f"{PRIOR_2_2} is no Kandinsky 2.1 prior"
+        ):
+            Engine(other, prior_dir=kandinsky_2_2 / PRIOR_2_2)
+        with pytest.raises(
+            kandinsky.IncompatibleError, match=f"{INPAINT_2_2} is no Kandinsky 2.1 model"
+        ):
+            Engine(other, inpaint_dir=kandinsky_2_2 / INPAINT_2_2)
+        with pytest.raises(kandinsky.InvalidArgumentError, match="is a prior folder"):
+            Engine(kandinsky_2_2 / PRIOR_2_2)
+        shutil.copytree(kandinsky_2_2 / MODEL_2_2, tmp_path / "alone" / MODEL_2_2)
+        with pytest.raises(kandinsky.NotFoundError, match="such as kandinsky-2-2-prior"):
+            Engine(tmp_path / "alone" / MODEL_2_2)
+
+    def test_a_network_of_the_other_family(self, copies: Path, tmp_path: Path) -> None:
+        other = make_models(tmp_path)
+        shutil.rmtree(copies / MODEL_2_2 / "unet")
+        shutil.copytree(other / "unet", copies / MODEL_2_2 / "unet")
+        with pytest.raises(
+            kandinsky.UnsupportedError, match='"addition_embed_type" of its unet is that of another'
+        ):
+            Engine(copies / MODEL_2_2)
+        assert run_program("info", copies / MODEL_2_2).returncode == 0
+
+
+class TestHintMistakes:
+    @pytest.mark.parametrize(
+        ("options", "message"),
+        [
+            ({}, "needs a hint"),
+            ({"hints": [scene(9000, 1)]}, "hints: one of 1 x 9000 pixels"),
+            ({"hints": [scene()] * 3}, "there are 3 hints for 1 images"),
+            ({"hints": [scene()], "hint_start": 0.8, "hint_end": 0.2}, "the hint starts at 0.8"),
+        ],
+    )
+    def test_with_a_model_that_takes_them(
+        self, depth_engine: Engine, options: dict[str, Any], message: str
+    ) -> None:
+        with pytest.raises(kandinsky.InvalidArgumentError, match=message):
+            text_to_image(depth_engine, **options)
+
+    def test_with_a_model_that_takes_none(self, engine: Engine) -> None:
+        with pytest.raises(kandinsky.InvalidArgumentError, match="hints: this model takes none"):
+            text_to_image(engine, hints=[scene()])
+
+    def test_with_the_inpainting_model(self, depth_engine: Engine) -> None:
+        with pytest.raises(kandinsky.InvalidArgumentError, match="works without hints only"):
+            image_to_image(depth_engine, hints=[scene()], masks=[mask(0)], mask_method="model")
+
+
+class TestProgram:
+    @pytest.fixture
+    def files(self, tmp_path: Path) -> Path:
+        Image.fromarray(scene()).save(tmp_path / "image.png")
+        Image.fromarray(mask(8)).save(tmp_path / "mask.png")
+        return tmp_path
+
+    @pytest.mark.parametrize(
+        ("command", "model", "options"),
+        [
+            ("txt2img", MODEL_2_2, []),
+            ("txt2img", MODEL_2_2, ["--prior-image", "image.png", "--prior-strength", "0.5"]),
+            ("txt2img", DEPTH_2_2, ["--hint", "image.png", "--hint-end", "0.7"]),
+            ("img2img", DEPTH_2_2, ["--hint", "image.png", "--image", "image.png"]),
+            ("inpaint", MODEL_2_2, ["--image", "image.png", "--mask", "mask.png"]),
+            ("mix", MODEL_2_2, ["--text", "a cat", "--image", "image.png", "--weight", "0.5"]),
+        ],
+    )
+    def test_commands(
+        self, kandinsky_2_2: Path, files: Path, command: str, model: str, options: list[str]
+    ) -> None:
+        paths = [files / word if word.endswith(".png") else word for word in options]
+        prompt = [] if command == "mix" else ["--prompt", PROMPT]
+        result = run_program(
+            *(command, "--model", kandinsky_2_2 / model, *prompt, *paths, "--steps", "2"),
+            *("--prior-steps", "2", "--seed", "1", "--output", files / "out.png", "--quiet"),
+        )
+        assert result.returncode == 0, result.stderr
+        with Image.open(files / "out.png") as image:
+            assert image.size == (NATIVE_SIZE, NATIVE_SIZE)
+            text = image.text["parameters"]
+            assert np.asarray(image).std() > 5
+        if "--hint-end" in options:
+            assert "Kandinsky hint: image.png, Kandinsky hint end: 0.7" in text
+        if "--prior-strength" in options:
+            assert "Kandinsky prior image: image.png" in text
+            assert "Kandinsky prior strength: 0.5" in text
+
+    def test_a_missing_hint(self, kandinsky_2_2: Path, files: Path) -> None:
+        common = ["txt2img", "--prompt", PROMPT, "--output", files / "out.png", "--quiet"]
+        without = run_program(*common, "--model", kandinsky_2_2 / DEPTH_2_2)
+        assert without.returncode == 2, without.stderr
+        assert "needs a hint" in without.stderr
+        lost = run_program(
+            *common, "--model", kandinsky_2_2 / DEPTH_2_2, "--hint", files / "no.png"
+        )
+        assert lost.returncode == 3, lost.stderr
+        assert "no.png" in lost.stderr
+
+    def test_models_of_other_families_are_named(self, kandinsky_2_2: Path, files: Path) -> None:
+        result = run_program(
+            *(
+                "txt2img",
+                "--model",
+                kandinsky_2_2 / MODEL_2_2,
+                "--prior",
+                kandinsky_2_2 / MODEL_2_2,
+            ),
+            *("--prompt", PROMPT, "--output", files / "out.png"),
+        )
+        assert result.returncode != 0
+        assert f"{MODEL_2_2} is no Kandinsky 2.2 prior" in result.stderr
+
+
+def test_the_older_model_is_not_confused(kandinsky_2_2: Path, tmp_path: Path) -> None:
+    """Its companions have fixed names, whatever lies beside it."""
+    for folder in kandinsky_2_2.iterdir():
+        (tmp_path / folder.name).symlink_to(folder)
+    with Engine(make_models(tmp_path)) as engine:
+        assert engine.info.prior_dir == str(tmp_path / PRIOR)
+        assert engine.info.inpaint_dir == ""
+        assert kandinsky.recognize_folder(tmp_path / MODEL) == ("kandinsky-2-1", "model")
