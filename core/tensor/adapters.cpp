@@ -70,30 +70,40 @@ std::optional<Place> place_of(std::string_view name) {
   return std::nullopt;
 }
 
-/// alpha / rank for all pairs whose file holds no alpha.
+/// What scales all pairs for which the file has no alpha of their own.
 struct Scale {
   double alpha = 0;  ///< 0: the rank
   bool by_root = false;
 };
 
-Scale read_scale(const std::string& path) {
-  const std::string beside = path.substr(0, path.rfind('/') + 1) + "adapter_config.json";
-  if (!io::is_there(beside)) return {};
-  const io::JsonConfig config = io::JsonConfig::load(beside);
-  for (const char* const pattern : {"alpha_pattern", "rank_pattern"}) {
-    if (config.has(pattern) && config.is_object(pattern) &&
-        !config.get_object(pattern).keys().empty()) {
+/// From PEFT's settings, whose names diffusers writes with the network's in front.
+Scale read_scale(const io::JsonConfig& settings) {
+  Scale scale;
+  for (const std::string_view key : settings.keys()) {
+    const std::string_view name = key.substr(key.rfind('.') + 1);
+    if (name == "lora_alpha") scale.alpha = settings.get_double(key);
+    if (name == "use_rslora") scale.by_root = settings.get_bool(key);
+    const bool has_more = (name == "use_dora" && settings.get_bool(key)) ||
+                          (name == "alpha_pattern" && settings.is_object(key) &&
+                           !settings.get_object(key).keys().empty());
+    if (has_more) {
       throw Error(ErrorCode::kUnsupported,
-                  fmt::format("{}: \"{}\" differs between layers, which is not supported", beside,
-                              pattern));
+                  fmt::format("{}: \"{}\" is not supported, only plain LoRA with one alpha",
+                              settings.source(), key));
     }
   }
-  if (config.get_bool("use_dora", false)) {
-    throw Error(ErrorCode::kUnsupported,
-                fmt::format("{}: DoRA is not supported, only LoRA", beside));
+  return scale;
+}
+
+/// The file's own settings, or those beside it.
+Scale read_scale(const io::TensorFile& file) {
+  const std::string path(file.path());
+  for (const io::MetadataEntry& entry : file.metadata()) {
+    if (entry.key == "lora_adapter_metadata")
+      return read_scale(io::JsonConfig::parse(entry.value, path));
   }
-  return {.alpha = config.get_double("lora_alpha", 0.0),
-          .by_root = config.get_bool("use_rslora", false)};
+  const std::string beside = path.substr(0, path.rfind('/') + 1) + "adapter_config.json";
+  return io::is_there(beside) ? read_scale(io::JsonConfig::load(beside)) : Scale{};
 }
 
 Span<const int64_t> without_trailing_ones(Span<const int64_t> shape) {
@@ -150,7 +160,7 @@ AdapterFile AdapterFile::open(const std::string& path) {
     half = &stored;
   }
   if (adapter.pairs_.empty()) fail(ErrorCode::kUnsupported, "not a LoRA: it holds no tensors");
-  const Scale scale = read_scale(path);
+  const Scale scale = read_scale(adapter.file_);
   for (auto& [weight, pair] : adapter.pairs_) {
     if (pair.down == nullptr || pair.up == nullptr)
       fail(ErrorCode::kCorruptFile, fmt::format("the {} matrix for '{}' is missing",

@@ -121,10 +121,19 @@ class TestLora:
         assert_close(image(model, loras=[beside]), expected)
         settings["use_rslora"] = True  # by the root of the rank: 1
         (tmp_path / "adapter/adapter_config.json").write_text(json.dumps(settings))
-        assert_close(
-            image(model, loras=[f"{beside}:0.5"]),
-            expected,
-        )
+        assert_close(image(model, loras=[f"{beside}:0.5"]), expected)
+        # As diffusers writes it today, in the file itself.
+        notes = {"lora_adapter_metadata": json.dumps({"unet.lora_alpha": 2, "unet.r": 4})}
+        tensors = {
+            name.replace("base_model.model", "unet"): value
+            for name, value in peft_form(matrices(weights)).items()
+        }
+        checkpoints.save_safetensors(tmp_path / "today.safetensors", tensors, notes)
+        assert_close(image(model, loras=[str(tmp_path / "today.safetensors")]), expected)
+        settings["alpha_pattern"] = {"to_q": 8}
+        (tmp_path / "adapter/adapter_config.json").write_text(json.dumps(settings))
+        with pytest.raises(kandinsky.UnsupportedError, match='"alpha_pattern" is not supported'):
+            image(model, loras=[beside])
 
     def test_comes_and_goes_without_loading_all_again(
         self, model: Path, plain: np.ndarray, tmp_path: Path

@@ -27,3 +27,16 @@ def save(path: Path, tensors: dict[str, torch.Tensor], *, legacy: bool = False) 
     """As torch.save does, today or before PyTorch 1.6."""
     path.parent.mkdir(parents=True, exist_ok=True)
     torch.save(tensors, path, _use_new_zipfile_serialization=not legacy)
+
+
+def save_safetensors(path: Path, tensors: dict[str, torch.Tensor], notes: dict[str, str]) -> None:
+    """fp32, with notes in the header."""
+    header: dict[str, object] = {"__metadata__": notes}
+    data = b""
+    for name, tensor in tensors.items():
+        values = tensor.float().numpy().tobytes()
+        places = [len(data), len(data) + len(values)]
+        header[name] = {"dtype": "F32", "shape": list(tensor.shape), "data_offsets": places}
+        data += values
+    text = json.dumps(header).encode()
+    path.write_bytes(len(text).to_bytes(8, "little") + text + data)
