@@ -10,6 +10,7 @@ on to the operation's job. Says each call before it is made; the last line is `N
 
 import ctypes
 import itertools
+import json
 import math
 import sys
 from collections.abc import Iterator
@@ -63,6 +64,8 @@ OPTIONAL = {
     "callback",
     "user_data",
     "negative_embeds",
+    "progress",
+    "message",
     "text",
     "kandinsky_encode_prompts.embeds",
     "kandinsky_encode_prompts.negative_embeds",
@@ -271,6 +274,21 @@ class Caller:
         options = self.filled(option.operation)
         return [options, option.name.encode(), *self.value(kind, option.name, text)]
 
+    def lora(self) -> Path:
+        """One for the tiny UNet that changes nothing."""
+        path = self.folder / "lora.safetensors"
+        if path.exists():  # the engine has it open
+            return path
+        entry = {"dtype": "F32", "data_offsets": [0, 256]}
+        unit = "mid_block.attentions.0.to_q"
+        header = {
+            f"{unit}.lora_A.weight": {**entry, "shape": [1, 64]},
+            f"{unit}.lora_B.weight": {**entry, "shape": [64, 1], "data_offsets": [256, 512]},
+        }
+        text = json.dumps(header).encode()
+        path.write_bytes(len(text).to_bytes(8, "little") + text + bytes(512))
+        return path
+
     def good_value(self, function: str, declared: str, name: str) -> Any:
         plain = declared.replace("const ", "").replace(" const", "")
         if plain.rstrip("*") in self.initialised:
@@ -279,6 +297,9 @@ class Caller:
             return self.filled(operations_of(function)[0])
         if name == "bytes":
             return self.file
+        if declared == "const char* const*":
+            path = self.lora() if name == "loras" else self.model
+            return (ctypes.c_char_p * 1)(str(path).encode())
         if declared == "float*":
             return (ctypes.c_float * LATENTS)()
         if declared == "uint8_t*":
@@ -330,6 +351,7 @@ class Caller:
             "dir": str(self.model).encode(),
             "parameters": b"text",
             "format": b"png",
+            "precision": b"fp16",
         }
         if name in words:
             return words[name]
