@@ -121,7 +121,7 @@ def cluster() -> Iterator[tuple[object, list[object]]]:
 
 
 def add_node(made: object) -> object:
-    # A CPU for an actor, and one for Ray Data's own tasks.
+    # One for an actor; the other lets it start again here when another node is gone.
     return made.add_node(num_cpus=2, object_store_memory=100 << 20)  # type: ignore[attr-defined]
 
 

@@ -120,14 +120,13 @@ def generate(
 ) -> ray.data.Dataset:
     """The dataset with its images, made when it is read; see Generator for the columns.
 
-    batch_size: rows that an actor is given at once, and loses if it dies. More keywords: options of
-    `kandinsky batch` that rows leave out.
+    batch_size: rows that an actor is given at once, of one block, and loses if it dies. More
+    keywords: options of `kandinsky batch` that rows leave out.
     """
     chosen = list(pools)
-    rows = dataset.repartition(target_num_rows_per_block=batch_size)
     total = sum(pool.share for pool in chosen)
     shares = [pool.share / total for pool in chosen[:-1]]
-    parts = rows.split_proportionately(shares) if shares else [rows]
+    parts = dataset.split_proportionately(shares) if shares else [dataset]
     made = [
         _map(part, pool, batch_size, {"model_dir": os.fspath(model), **options}, output, folder)
         for part, pool in zip(parts, chosen, strict=True)

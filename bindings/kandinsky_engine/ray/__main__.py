@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import sys
 import time
@@ -47,8 +48,13 @@ def main(arguments: list[str]) -> int:
 
     ray.init(address=given.address, logging_level="warning")
     ray.data.DataContext.get_current().enable_progress_bars = False
+    # Blocks that are there need no tasks, for which actors may have left no CPU.
+    rows = ray.data.from_items(
+        [{"request": request} for request in requests],
+        override_num_blocks=math.ceil(len(requests) / given.batch_size),
+    )
     results = generate(
-        ray.data.from_items([{"request": request} for request in requests]),
+        rows,
         model=Path(given.model).resolve(),
         output=Path(given.output).resolve(),
         pools=[Pool(given.actors, given.cpus, given.gpus, given.memory)],
