@@ -74,7 +74,7 @@ void Server::answer(const std::shared_ptr<Exchange>& exchange) {
   exchange->when_answered = [this](int status) { metrics_.count_request(status); };
   try {
     // HEAD is GET without the content, which is left out further below.
-    const std::string_view method = exchange->method == "HEAD" ? "GET" : exchange->method;
+    const std::string method = exchange->method == "HEAD" ? "GET" : exchange->method;
     Call call{.exchange = exchange, .id = {}, .index = {}};
     std::string allowed;
     const Route* found = nullptr;
