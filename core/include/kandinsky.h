@@ -379,7 +379,7 @@ typedef struct kandinsky_engine_info {
   const char* changes; /* what of the weights is not the model's own, for an image's parameters: a
                           line for each option, such as "unet: file.safetensors [1a2b3c4d]\n"; the
                           mark is of the file's content. Lives until the LoRAs are set anew */
-  int32_t takes_hints;     /* 1: its images need hints, such as depth maps */
+  int32_t takes_hints; /* 1: its images need hints, such as depth maps */
 } kandinsky_engine_info;
 
 KANDINSKY_INIT(kandinsky_engine_info)
