@@ -258,12 +258,16 @@ def pasting_restores_everything(browser: Browser) -> str:
     """A pasted infotext chooses the script and sets its controls."""
     browser.choose_script("None")
     text = (
-        f"{PROMPT}\nSteps: 7, Sampler: Euler a, CFG scale: 3, Seed: 5, Size: {SIZE}x{SIZE}, "
+        f"{PROMPT}\nSteps: 7, Sampler: Euler a, Schedule type: Automatic, CFG scale: 3, Seed: 5, "
+        f"Size: {SIZE}x{SIZE}, "
         "Script: Kandinsky, Kandinsky prior steps: 77, Kandinsky prior CFG scale: 2.5, "
         "Kandinsky model: kandinsky-demo, Kandinsky precision: fp32, Kandinsky guidance end: 0.8"
     )
     # One host leaves any pasted text in the prompt, its own too.
-    browser.paste("a cat\nSteps: 9, Sampler: Euler a, CFG scale: 3, Seed: 5, Size: 64x64")
+    browser.paste(
+        "a cat\nSteps: 9, Sampler: Euler a, Schedule type: Automatic, CFG scale: 3, Seed: 5, "
+        "Size: 64x64"
+    )
     expect(browser.one("#txt2img_steps input[type=number]")).to_have_value("9")
     sets_prompt = browser.one("#txt2img_prompt textarea").input_value() == "a cat"
     browser.paste(text)

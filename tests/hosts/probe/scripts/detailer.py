@@ -2,6 +2,7 @@
 whose arguments come behind ours.
 """
 
+import copy
 from typing import Any
 
 import gradio as gr
@@ -38,6 +39,11 @@ class ProbeDetailer(scripts.Script):
             **fields,
         )
         inner.is_inner = True
+        # As detailers do: the page's scripts without those that are always on. One host looks for
+        # one of its own there.
+        inner.scripts = copy.copy(p.scripts)
+        inner.scripts.alwayson_scripts, inner.scripts.callback_map = [], {}
+        inner.script_args = []
         pp.image = processing.process_images(inner).images[0]
         inner.close()
 
