@@ -109,12 +109,9 @@ def run(what: str, command: list[str], report: Path, required: bool) -> Outcome:
 
 
 def jobs_of(suite: str) -> int:
-    """How many tests of the suite run at once.
-
-    Many small tests run side by side, each on one core: threads of two programs that share cores
-    wait for each other at every operation. The fewer that compute for seconds have all cores.
-    """
-    if suite not in {"unit", "contract"}:
+    """How many tests of the suite run at once, each on one core: threads of two programs that share
+    cores wait for each other at every operation. What compares numbers has all cores."""
+    if suite == "parity":
         return 1
     return int(os.environ.get("JOBS") or os.cpu_count() or 1)
 
