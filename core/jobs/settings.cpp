@@ -8,7 +8,19 @@
 #include <string_view>
 #include <type_traits>
 
+#include "jobs/sha256.h"
+
 namespace kandinsky::jobs {
+namespace {
+
+std::string digest(const Image& image) {
+  Sha256 hash;
+  hash.add(fmt::format("{}x{}x{}\n", image.width, image.height, image.channels));
+  hash.add(image.pixels.data(), image.pixels.size());
+  return hash.hex();
+}
+
+}  // namespace
 
 const kandinsky_option_info& option_info(const std::string& name) {
   static const std::map<std::string, kandinsky_option_info> all = [] {
@@ -79,8 +91,16 @@ std::string Settings::key(const std::string& operation) const {
   for (const kandinsky_option_info& info : option_infos(operation)) {
     const auto found = values_.find(info.name);
     if (found == values_.end()) continue;
-    std::visit([&](const auto& value) { key += fmt::format("{}={}\n", info.name, value); },
-               found->second);
+    std::visit(
+        [&](const auto& value) {
+          if constexpr (std::is_same_v<std::decay_t<decltype(value)>, std::vector<Image>>) {
+            for (const Image& image : value)
+              key += fmt::format("{}={}\n", info.name, digest(image));
+          } else {
+            key += fmt::format("{}={}\n", info.name, value);
+          }
+        },
+        found->second);
   }
   return key;
 }
