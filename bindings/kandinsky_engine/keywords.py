@@ -53,8 +53,8 @@ class _Engine(TypedDict, total=False):
     without: Iterable[str] | None
     """Names of speed-ups to leave out, for measuring and for finding faults. "packed-weights",
     "fused-operations", "fused-norms", "row-bands", "latent-grid-norms", "winograd",
-    "split-upsampling", "batched-attention", "prior-kv-cache", "context-kv-cache",
-    "shared-start", "images-at-once", "prompt-cache"."""
+    "split-upsampling", "batched-attention", "prior-kv-cache", "context-kv-cache", "shared-start",
+    "images-at-once", "prompt-cache"."""
 
 
 class _EncodePromptsTextToImageImageToImage(TypedDict, total=False):
