@@ -34,7 +34,7 @@ PYTEST = """<?xml version="1.0" encoding="utf-8"?>
 """
 GTEST = """<?xml version="1.0" encoding="UTF-8"?>
 <testsuites><testsuite name="Unet">
-  <testcase name="Equals" classname="Unet" status="run" result="completed" time="0.5"/>
+  <testcase name="Equals/1" classname="All/Unet" status="run" result="completed" time="0.5"/>
   <testcase name="Runs" classname="Unet" status="run" result="completed" time="0.1"/>
   <testcase name="InBf16" classname="Unet" status="run" result="skipped" time="0">
     <skipped message="bf16_test.cpp:12&#x0A;this CPU has no bf16"/></testcase>
