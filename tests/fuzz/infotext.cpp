@@ -171,6 +171,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   info.device = "cpu";
   info.precision = "fp32";
   info.inpaint_dir = "";
+  info.changes = "prior_model: own.safetensors [1a2b3c4d]\n";
 
   const std::string text = jobs::parameters_text(job, 0, model, info);
   fuzz::require(kandinsky::find_invalid_utf8(text) == std::string_view::npos, "the text is UTF-8");
@@ -185,6 +186,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   expect("Size", std::to_string(job.size.width) + "x" + std::to_string(job.size.height));
   expect("Sampler", job.settings.text("sampler"));
   expect("Model", model);
+  expect("Kandinsky prior model", "own.safetensors [1a2b3c4d]");
   expect("Kandinsky precision", info.precision);
   expect("Version", std::string("kandinsky ") + kandinsky_version());
   if (job.negative_prior_prompt)
