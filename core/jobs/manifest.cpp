@@ -3,9 +3,10 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <nlohmann/json.hpp>
-#include <sstream>
+#include <string_view>
 #include <system_error>
 #include <vector>
 
@@ -46,8 +47,9 @@ Manifest::Manifest(const std::string& folder, const std::string& name)
 void Manifest::read(const std::string& path) {
   std::string text;
   read_file(path, [&](std::string_view piece) { text += piece; });
-  std::istringstream lines(text);
-  for (std::string line; std::getline(lines, line);) {
+  for (std::string_view rest = text; !rest.empty();) {
+    const std::string_view line = rest.substr(0, rest.find('\n'));
+    rest.remove_prefix(std::min(line.size() + 1, rest.size()));
     const Json json = Json::parse(line, nullptr, false);
     try {
       const auto member = [&](const char* key) { return json.at(key).get<std::string>(); };

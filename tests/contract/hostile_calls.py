@@ -245,13 +245,15 @@ class Caller:
             "height": str(SIDE),
             "num_inference_steps": "2",
             "prior_num_inference_steps": "2",
+            "prior_strength": "1",
             "strength": "0.5",
             "prompts": "",  # which stands for self.words
         }
         options = self.made("kandinsky_options_new", operation.encode())
         self.fresh.append(options)
         for option in self.options[operation]:
-            if option.name in texts or option.kind in LISTS:
+            is_list = option.kind in LISTS and option.name != "hints"  # for other models
+            if option.name in texts or is_list:
                 value = self.value(option.kind, option.name, texts.get(option.name, ""))
                 self.check(option.setter, options, option.name.encode(), *value)
         return options

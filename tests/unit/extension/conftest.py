@@ -41,9 +41,12 @@ def forget_modules():
 
 @pytest.fixture
 def clean_modules():
+    others = {name: module for name, module in sys.modules.items() if name.split(".")[0] in OURS}
     forget_modules()
     yield
     forget_modules()
+    # The built package, which the tests of the bindings in the same process hold on to.
+    sys.modules.update(others)
 
 
 def make_model(folder, **index):

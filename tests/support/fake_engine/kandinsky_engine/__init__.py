@@ -259,6 +259,8 @@ class Engine:
         seeds,
         prior_num_inference_steps=25,
         prior_guidance_scale=4.0,
+        prior_images=None,
+        prior_strength=0.3,
         negative_image="zero",
         parse_weights=True,
         long_prompts=False,
@@ -277,6 +279,7 @@ class Engine:
         assert 1 <= len(prompts) <= 64
         assert len(prompts) == len(seeds)
         assert negative_prior_prompts is None
+        assert (prior_images, prior_strength) == (None, 0.3)
         self._steps("text_encoder", 1)
         self._steps("prior", prior_num_inference_steps)
         long = any(len(text) > 300 for text in prompts)
@@ -333,6 +336,9 @@ class Engine:
         mask_method="auto",
         conditions=None,
         negative_conditions=None,
+        hints=None,
+        hint_start=0.0,
+        hint_end=1.0,
         cache_interval=1,
         forecast=False,
         forecast_warmup=4,
