@@ -59,7 +59,7 @@ def flags(operation: str, *groups: str) -> set[str]:
 COMMON = {
     *("--threads", "--prompt", "--negative-prompt", "--negative-prior-prompt", "--seed"),
     *("--batch-size", "--variation-seed", "--output", "--save-embeds", "--quiet"),
-    *("--prior-image", "--hint"),
+    *("--prior-image", "--hint", "--lora"),
     *flags("engine"),
     *flags("text_to_image"),
 }
@@ -321,7 +321,7 @@ def test_the_library_and_the_command_line_have_the_same_limit_of_an_image_file()
     number = re.compile(r"kMaxImageFileBytes = .*1[U}]* << (\d+)U;")
     limits = [
         number.search((core / name).read_text(encoding="utf-8"))
-        for name in ("base/limits.h", "cli/limits.h")
+        for name in ("base/limits.h", "jobs/limits.h")
     ]
     told = re.search(
         r"such a file, up to 2\^(\d+)\.", (core / "include/kandinsky.h").read_text(encoding="utf-8")

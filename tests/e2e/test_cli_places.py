@@ -89,7 +89,7 @@ def test_a_write_protected_file_is_told_before_the_work(tmp_path: Path) -> None:
     folder.chmod(0o777)
     (folder / "x.png").write_text("kept")
     (folder / "x.png").chmod(0o444)
-    for parent in (tmp_path, *tmp_path.parents[:2]):
+    for parent in (tmp_path, *tmp_path.parents[:3]):
         parent.chmod(parent.stat().st_mode | 0o055)
     done = subprocess.run(
         [PROGRAM, "txt2img", "--model=/no-such", "--prompt=a", "--output", folder / "x.png"],

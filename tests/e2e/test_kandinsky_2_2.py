@@ -156,7 +156,7 @@ class TestModes:
 
     def test_every_sampler(self, engine: Engine) -> None:
         images = [
-            text_to_image(engine, sampler=sampler.name).tobytes()
+            text_to_image(engine, sampler=sampler).tobytes()
             for sampler in kandinsky.samplers()
         ]
         assert len(set(images)) == len(images)
@@ -180,7 +180,7 @@ class TestMemoryAndSpeed:
             assert close(text_to_image(small), text_to_image(engine))
 
     def test_exact_speed_ups(self, kandinsky_2_2: Path, depth_engine: Engine) -> None:
-        names = [speedup.name for speedup in kandinsky.speedups()]
+        names = list(kandinsky.speedups())
         with Engine(kandinsky_2_2 / DEPTH_2_2, precision="fp32", without=names) as plain:
             assert close(
                 text_to_image(plain, hints=[scene()]), text_to_image(depth_engine, hints=[scene()])
@@ -234,7 +234,7 @@ class TestZeroImage:
             text_to_image(engine, negative_prompts=["bad"], negative_image="prior")
         (prior / ZERO_IMAGE).write_bytes(b"x" * 100)
         with pytest.raises(kandinsky.CorruptFileError, match=ZERO_IMAGE):
-            Engine(copies / MODEL_2_2)
+            Engine(copies / MODEL_2_2, inpaint_dir="")
 
     def test_is_kept_in_the_cache_where_the_folder_cannot_be_written(
         self, copies: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -308,7 +308,7 @@ class TestFolders:
         with pytest.raises(
             kandinsky.UnsupportedError, match='"addition_embed_type" of its unet is that of another'
         ):
-            Engine(copies / MODEL_2_2)
+            Engine(copies / MODEL_2_2, inpaint_dir="")
         assert run_program("info", copies / MODEL_2_2).returncode == 0
 
 

@@ -65,16 +65,15 @@ Kandinsky2Models::Kandinsky2Models(const Kandinsky2Kind& kind_of_model, const io
            [this](const tensor::Weights& weights) { return nn::UNet(unet_config, weights); }),
       movq(model.weights("movq"), placement, movq_layout(),
            [this](const tensor::Weights& weights) { return nn::Movq(movq_config, weights); }) {
+  check_unet(kind, model, unet_config, movq_config);
   check_widths(kind, model, prior_dir);
   check_text_lengths(kind, model, prior_dir);
-  check_unet(kind, model, unet_config, movq_config);
   check_vocabulary(config(prior_dir, "text_encoder"), prior_tokenizer.vocab_size());
-  // Texts alone need none.
-  if (prior_dir.find("image_processor") != nullptr && has_image_encoder(kind, prior_dir))
-    read_image_processor(prior_dir);
   if (has_image_encoder(kind, prior_dir)) {
     image_encoder.emplace(component<nn::ClipVisionEncoder>(
         prior_dir, "image_encoder", clip_vision_layout(), exact(placements.prior)));
+    // Texts alone need none.
+    if (prior_dir.find("image_processor") != nullptr) read_image_processor(prior_dir);
   }
   if (kind.has_decoder_text) {
     decoder_text.emplace(DecoderTextModels{

@@ -1,6 +1,7 @@
 #include "pipelines/families/kandinsky_2_2/family.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "pipelines/families/kandinsky_2/folders.h"
 #include "pipelines/families/kandinsky_2/pipeline.h"
@@ -25,8 +26,11 @@ const char* role_of(const io::ModelDir& folder) {
   return found == kClasses.end() ? "" : found->role;
 }
 
-size_t common_length(std::string_view one, std::string_view other) {
-  return static_cast<size_t>(std::ranges::mismatch(one, other).in1 - one.begin());
+/// How near a companion's name is to a model's: by what they begin with alike, then by how little
+/// it has besides.
+std::pair<int64_t, int64_t> nearness(std::string_view model, std::string_view companion) {
+  const auto common = std::ranges::mismatch(model, companion).in1 - model.begin();
+  return {common, -static_cast<int64_t>(companion.size())};
 }
 
 /// The prior is no "<model>-prior" here, and one inpainting model serves several decoders.
@@ -34,10 +38,8 @@ std::optional<io::ModelDir> find_companion(const io::ModelDir& model, std::strin
   std::optional<io::ModelDir> best;
   for (const io::ModelDir& folder : model.neighbours()) {
     if (role_of(folder) != role) continue;
-    if (!best ||
-        common_length(model.name(), folder.name()) > common_length(model.name(), best->name())) {
+    if (!best || nearness(model.name(), folder.name()) > nearness(model.name(), best->name()))
       best = folder;
-    }
   }
   // Under the same replacements.
   return best ? std::optional(model.companion(best->path(), role)) : std::nullopt;
