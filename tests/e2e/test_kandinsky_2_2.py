@@ -156,8 +156,7 @@ class TestModes:
 
     def test_every_sampler(self, engine: Engine) -> None:
         images = [
-            text_to_image(engine, sampler=sampler).tobytes()
-            for sampler in kandinsky.samplers()
+            text_to_image(engine, sampler=sampler).tobytes() for sampler in kandinsky.samplers()
         ]
         assert len(set(images)) == len(images)
 
