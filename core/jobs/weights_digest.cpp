@@ -42,15 +42,19 @@ std::vector<fs::path> weight_files(const fs::path& dir) {
   std::vector<fs::path> files;
   for (const fs::path& component : sorted_entries(dir)) {
     if (!fs::is_directory(component)) continue;
-    std::vector<fs::path> all;
-    std::vector<fs::path> plain;
-    for (const fs::path& file : sorted_entries(component)) {
-      if (file.extension() != ".safetensors") continue;
-      all.push_back(file);
-      if (file.filename().string().find(kVariant) == std::string::npos) plain.push_back(file);
+    const std::vector<fs::path> entries = sorted_entries(component);
+    for (const char* suffix : {".safetensors", ".bin"}) {
+      std::vector<fs::path> all;
+      std::vector<fs::path> plain;
+      for (const fs::path& file : entries) {
+        if (file.extension() != suffix) continue;
+        all.push_back(file);
+        if (file.filename().string().find(kVariant) == std::string::npos) plain.push_back(file);
+      }
+      const std::vector<fs::path>& counted = plain.empty() ? all : plain;
+      files.insert(files.end(), counted.begin(), counted.end());
+      if (!counted.empty()) break;
     }
-    const std::vector<fs::path>& counted = plain.empty() ? all : plain;
-    files.insert(files.end(), counted.begin(), counted.end());
   }
   return files;
 }

@@ -111,7 +111,8 @@ struct Worker::Model {
     const std::string dir = settings.text("model_dir");
     const kandinsky_engine_info info = engine.info();
     name = folder_name(dir);
-    weights = fmt::format("{}-{}", weights_digest(dir), weights_digest(info.prior_dir));
+    weights =
+        fmt::format("{}-{}\n{}", weights_digest(dir), weights_digest(info.prior_dir), info.changes);
     if (info.inpaint_dir[0] != '\0') inpaint_weights = weights_digest(info.inpaint_dir);
   }
   Engine engine;
@@ -202,7 +203,7 @@ Line Worker::check(std::size_t number, std::string json) {
   Model& model = model_of(request);
   Line line{.number = number, .json = std::move(json), .id = {}, .request = {}};
   line.request =
-      sha256(fmt::format("kandinsky {}\n{}-{}\n{}", kandinsky_version(), model.weights,
+      sha256(fmt::format("kandinsky {}\n{}\n{}\n{}", kandinsky_version(), model.weights,
                          request.mask ? model.inpaint_weights : "", canonical_of(request)))
           .substr(0, kDigestDigits);
   line.id = request.id.empty() ? line.request : request.id;

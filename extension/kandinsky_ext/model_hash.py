@@ -24,7 +24,7 @@ _known: dict[Path, tuple[tuple[object, ...], str]] = {}
 
 
 def of(folder: Path) -> str | None:
-    """The first digits of the SHA-256 of the names, sizes and pieces of the safetensors files in
+    """The first digits of the SHA-256 of the names, sizes and pieces of the weight files in
     the folder's component folders. None where there are none, or where they cannot be read.
     """
     try:
@@ -47,7 +47,7 @@ def weight_files(folder: Path) -> list[Path]:
     """Those that the engine reads."""
     found: list[Path] = []
     for component in sorted(path for path in folder.iterdir() if path.is_dir()):
-        files = sorted(component.glob("*.safetensors"))
+        files = sorted(component.glob("*.safetensors")) or sorted(component.glob("*.bin"))
         found += [file for file in files if VARIANT not in file.name] or files
     return found
 

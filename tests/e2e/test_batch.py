@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import io
 import json
 import os
 import random
@@ -13,9 +14,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import safetensors.torch
+import torch
 from PIL import Image
 from support.broken_models import IO
-from support.built import NATIVE_SIZE, PROGRAM, run_program
+from support.built import NATIVE_SIZE, PROGRAM, UNET_WEIGHTS, run_program
 
 INVALID, CORRUPT = 2, 4
 FEW = {"num_inference_steps": 2, "prior_num_inference_steps": 2}
@@ -49,6 +52,10 @@ def make(jobs: Path, model: Path, output: Path, *options: str | Path) -> dict[st
 
 def images(output: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in output.glob("*.png")}
+
+
+def pixels(png: bytes) -> bytes:
+    return Image.open(io.BytesIO(png)).tobytes()
 
 
 def manifest(output: Path, name: str = "manifest.jsonl") -> list[dict[str, object]]:
@@ -299,6 +306,30 @@ class TestOnce:
         # Under its own id, another request is another image.
         changed = write(jobs, {"prompt": "y", "id": "own"})
         assert make(changed, model, output)["own.png"] != made["own.png"]
+
+    def test_other_weights_make_another_image(self, copy: Path, tmp_path: Path) -> None:
+        """Of one name, of a component from elsewhere, and in PyTorch's own files."""
+        jobs = write(tmp_path / "jobs.jsonl", {"prompt": "x", "id": "own"})
+        weights = copy / UNET_WEIGHTS
+        tensors = safetensors.torch.load_file(weights)
+        other = {name: tensor * 0.5 for name, tensor in tensors.items()}
+        replaced = tmp_path / "other.safetensors"
+        safetensors.torch.save_file(other, replaced)
+
+        def made(*options: str | Path) -> bytes:
+            return make(jobs, copy, tmp_path / "out", *options)["own.png"]
+
+        plain = made()
+        scaled = made("--unet", replaced)
+        assert scaled != plain
+        safetensors.torch.save_file(tensors, replaced)
+        assert made("--unet", replaced) != scaled
+        weights.unlink()
+        in_torchs_form = copy / "unet" / "diffusion_pytorch_model.bin"
+        torch.save(tensors, in_torchs_form)
+        assert pixels(made()) == pixels(plain)
+        torch.save(other, in_torchs_form)
+        assert pixels(made()) == pixels(scaled)
 
     def test_shards_share_the_lines(self, model: Path, tmp_path: Path) -> None:
         jobs = write(tmp_path / "jobs.jsonl", *prompts(8))

@@ -65,6 +65,19 @@ def test_a_variant_counts_only_where_there_is_nothing_else(hashes, tmp_path):
     assert hashes.of(tmp_path) not in (first, None)
 
 
+def test_pytorchs_own_files_count_where_there_is_nothing_else(hashes, tmp_path):
+    """As for the engine."""
+    add_weights(tmp_path / "model", name="unet/diffusion_pytorch_model.bin")
+    first = hashes.of(tmp_path / "model")
+    assert first is not None
+    add_weights(tmp_path / "model", seed=2, name="unet/diffusion_pytorch_model.bin")
+    assert hashes.of(tmp_path / "model") not in (first, None)
+    add_weights(tmp_path / "model", name="unet/diffusion_pytorch_model.safetensors")
+    both = hashes.of(tmp_path / "model")
+    add_weights(tmp_path / "model", seed=3, name="unet/diffusion_pytorch_model.bin")
+    assert hashes.of(tmp_path / "model") == both
+
+
 def test_a_model_without_weights_has_none(hashes, tmp_path):
     assert hashes.of(tmp_path) is None
     assert hashes.of(tmp_path / "gone") is None
