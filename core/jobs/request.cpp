@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <filesystem>
 #include <limits>
@@ -98,6 +99,16 @@ Settings::Value read_value(const kandinsky_option_info& info, const Json& value)
   }
 }
 
+/// An option that is a list of images, of which a request has one.
+struct OptionImage {
+  std::string_view name;
+  const char* option;
+  std::string Job::*path;  ///< where its name is kept
+};
+
+constexpr std::array kOptionImages{OptionImage{"hint", "hints", &Job::hint},
+                                   OptionImage{"prior_image", "prior_images", &Job::prior_image}};
+
 /// Reads one object's members into a request.
 class Reading {
  public:
@@ -127,6 +138,13 @@ class Reading {
   /// What is no option of the table, or in a list there, which has one of each here.
   bool read_own(const std::string& name, const Json& value) {
     Job& job = request_.job;
+    for (const OptionImage& own : kOptionImages) {
+      if (name != own.name) continue;
+      const ImageSource image = source(name, as_text(name, value));
+      job.*own.path = image.name();
+      request_.option_images[own.option] = image;
+      return true;
+    }
     if (name == "id") {
       request_.id = as_text(name, value);
     } else if (name == "prompt") {
@@ -175,6 +193,7 @@ class Reading {
          {"prompt", "negative_prompt", "negative_prior_prompt", "seed", "variation_seed", "width",
           "height", "image", "mask", "mix", "mix_method", "id"})
       consider(own, own);
+    for (const OptionImage& own : kOptionImages) consider(own.name, own.name);
     for_each_option([&](const kandinsky_option_info& info) {
       consider(info.name, info.name);
       // Whoever knows the command line knows "--steps".
@@ -312,6 +331,8 @@ void Request::load_images() {
   if (image) job.images.push_back(load(image));
   if (mask) job.masks.push_back(load(mask));
   for (const ImageSource& source : mix_images) job.mix_images.push_back(load(source));
+  for (const auto& [option, source] : option_images)
+    job.settings.set(option, std::vector{load(source)});
 }
 
 void RequestReader::set_defaults(const std::string& json, const std::string& name) {
@@ -367,6 +388,7 @@ std::string canonical(const Request& request,
   if (!job.variation_seeds.empty()) parts["variation_seed"] = job.variation_seeds.front();
   if (request.image) parts["image"] = hash_of(request.image);
   if (request.mask) parts["mask"] = hash_of(request.mask);
+  for (const auto& [option, source] : request.option_images) parts[option] = hash_of(source);
   std::size_t image = 0;
   for (const MixItem& item : job.mix) {
     switch (item.kind) {

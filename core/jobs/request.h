@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -31,6 +32,7 @@ struct Request {
   ImageSource image;
   ImageSource mask;
   std::vector<ImageSource> mix_images;
+  std::map<std::string, ImageSource> option_images;  ///< by option: "hints", "prior_images"
 
   /// Reads the images into the job. Throws StatusError.
   void load_images();

@@ -37,6 +37,11 @@ class Settings {
 
   double number(const std::string& name) const;
 
+  /// Of an option that is a list of images and was set.
+  const std::vector<Image>& images(const std::string& name) const {
+    return std::get<std::vector<Image>>(values_.at(name));
+  }
+
   /// All that was set of an operation's options, as text that is the same for the same values.
   std::string key(const std::string& operation) const;
 

@@ -62,8 +62,10 @@ std::string texts_of(const Job& job) {
 /// What lines that are generated together have in common, of one model and one size in front.
 std::string group_of(const Request& request) {
   const Job& job = request.job;
-  return fmt::format("{}\n{}x{}\n{}{}{}{}{}{}", job.settings.key("engine"), job.width.value_or(0),
-                     job.height.value_or(0), job.settings.key("image_to_image"),
+  std::string options;
+  for (const auto& [option, image] : request.option_images) options += option + '\n';
+  return fmt::format("{}\n{}x{}\n{}{}{}{}{}{}{}", job.settings.key("engine"), job.width.value_or(0),
+                     job.height.value_or(0), job.settings.key("image_to_image"), options,
                      job.negative_prompt.has_value(), job.negative_prior_prompt.has_value(),
                      bool(request.image), bool(request.mask), job.mix.empty());
 }
@@ -96,6 +98,12 @@ Job together(const Images& images) {
     prompts.push_back(job.prompt.value_or(""));
     negatives.push_back(job.negative_prompt.value_or(""));
     prior_negatives.push_back(job.negative_prior_prompt.value_or(""));
+  }
+  for (const auto& [option, source] : images.front().request.option_images) {
+    std::vector<kandinsky::Image> of_all;
+    for (const auto& image : images)
+      of_all.push_back(image.request.job.settings.images(option).front());
+    all.settings.set(option, std::move(of_all));
   }
   fill_lists(all);
   all.settings.set("prompts", prompts);
@@ -193,6 +201,14 @@ void Worker::check_group(Model& model, Request request) {
   Job& job = request.job;
   if (request.image) job.images = {dot};
   if (request.mask) job.masks = {dot};
+  // Hints have a least size.
+  constexpr std::int32_t kSide = 8;
+  const kandinsky::Image square{.pixels = std::vector<std::uint8_t>(kSide * kSide),
+                                .width = kSide,
+                                .height = kSide,
+                                .channels = 1};
+  for (const auto& [option, image] : request.option_images)
+    job.settings.set(option, std::vector{square});
   fill_lists(job);
   set_size(job, model.engine.info());
   model.engine.check_options(task_options(job, request.image ? "image_to_image" : "text_to_image"));

@@ -121,8 +121,8 @@ Json job_properties() {
   properties["variation_seed"] = seed("Seed of the noise that variation_strength mixes in");
   properties["batch_size"] = integer(1, kMostImages, "Images that are generated at once");
   properties["n_iter"] = integer(1, kMostImages, "So often");
-  properties["image"] = text(kImageHelp);
-  properties["mask"] = text(kImageHelp);
+  for (const char* image : {"image", "mask", "hint", "prior_image"})
+    properties[image] = text(kImageHelp);
   properties["mix"] = mix();
   properties["mix_method"] = words({"sum", "slerp"});
   for (const kandinsky_option_info& info : option_infos("image_to_image")) {

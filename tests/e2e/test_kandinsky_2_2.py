@@ -246,6 +246,50 @@ class TestZeroImage:
         assert [path.name.partition("-")[2] for path in kept] == [ZERO_IMAGE]
 
 
+class TestBatch:
+    def test_lines_have_hints_and_images_for_the_prior(
+        self, kandinsky_2_2: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Several at once, each the image of its own command."""
+        # Two threads that wait for each other would keep other programs from working.
+        monkeypatch.setenv("OMP_WAIT_POLICY", "passive")
+        model = kandinsky_2_2 / DEPTH_2_2
+        own = {"one.png": scene(), "other.png": 255 - scene()}
+        for name, pixels in own.items():
+            Image.fromarray(pixels).save(tmp_path / name)
+        few = {"width": 64, "height": 64, "num_inference_steps": 2, "prior_num_inference_steps": 4}
+        lines = [
+            {
+                "prompt": "x",
+                "seed": 1,
+                "hint": name,
+                "prior_image": "one.png",
+                "id": name[:-4],
+                **few,
+            }
+            for name in own
+        ]
+        jobs = tmp_path / "jobs.jsonl"
+        jobs.write_text("".join(json.dumps(line) + "\n" for line in lines))
+        exact = ("--model", model, "--precision=fp32")
+        done = run_program("batch", jobs, *exact, "--threads=2", "--output", tmp_path / "made")
+        assert done.returncode == 0, done.stderr
+        size = ("--width=64", "--height=64", "--steps=2", "--prior-steps=4", "--threads=2")
+        made = {}
+        for name in own:
+            images = ("--hint", tmp_path / name, "--prior-image", tmp_path / "one.png")
+            out = tmp_path / f"alone-{name}"
+            command = ("txt2img", *exact, *size, *images, "--prompt=x", "--seed=1")
+            assert run_program(*command, "--output", out).returncode == 0
+            made[name] = (tmp_path / "made" / name).read_bytes()
+            assert made[name] == out.read_bytes()
+        assert made["one.png"] != made["other.png"]
+        bad = tmp_path / "bad.jsonl"
+        bad.write_text(json.dumps({"prompt": "x", "hnit": "one.png"}) + "\n")
+        done = run_program("batch", bad, *exact, "--output", tmp_path / "none")
+        assert 'there is no option "hnit"; did you mean "hint"?' in done.stderr
+
+
 class TestFolders:
     @pytest.mark.parametrize(
         ("name", "role", "text"),
