@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 #include "pipelines/denoise/run_unet.h"
+#include "pipelines/families/kandinsky_2/folders.h"
 #include "tensor/at_once.h"
 
 namespace kandinsky::pipelines {

@@ -1,6 +1,7 @@
 #include "pipelines/families/kandinsky_2_2/family.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <utility>
 
 #include "pipelines/families/kandinsky_2/folders.h"
