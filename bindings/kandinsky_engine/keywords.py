@@ -86,6 +86,13 @@ class _EncodePromptsTextToImageImageToImage(TypedDict, total=False):
     off. Default False. Source: Automatic1111."""
 
 
+class _EncodePromptsDenoiseTextToImageImageToImageGenerate(TypedDict, total=False):
+    preset: str
+    """Values for the options that are left out, from the exact image to the quickest;
+    docs/presets.md has them, with what each costs and gives. "exact", "balanced", "fast", "draft".
+    Default "exact"."""
+
+
 class _DenoiseDecodeEncodeTextToImageImageToImageGenerate(TypedDict, total=False):
     tiling: bool
     """Images that can be tiled without a seam; width and height must be multiples of size_multiple
@@ -100,10 +107,14 @@ class _DenoiseTextToImageImageToImageGenerate(TypedDict, total=False):
     scheduler: str
     """Spacing of the sampler's noise levels, in upper or lower case. "Automatic", "Uniform",
     "Karras", "Exponential", "Polyexponential", "SGM Uniform", "Beta", "KL Optimal", "Align Your
-    Steps", "Simple", "Normal", "DDIM". Default "Automatic"."""
+    Steps", "Simple", "Normal", "DDIM", "Optimized". Default "Automatic"."""
     num_inference_steps: SupportsIndex
     """Denoising steps of the decoder; some samplers take 999 at most. 1 to 1000 steps. Default
     50."""
+    sigmas: str | None
+    """Noise levels to step through, such as "14.6, 6.5, 2.7, 0.5": noise per unit of clean latents,
+    falling, the clean end left out. They stand in for scheduler, and num_inference_steps is how
+    many there are. Default: none. Source: diffusers, set_timesteps."""
     guidance_scale: SupportsFloat
     """Classifier-free guidance of the decoder; 1 and less: off. 0 to 100. Default 4. Source:
     arXiv:2207.12598."""
@@ -114,6 +125,10 @@ class _DenoiseTextToImageImageToImageGenerate(TypedDict, total=False):
     """Fraction of the steps before which there is no guidance. 0 to 1. Default 0."""
     guidance_end: SupportsFloat
     """Fraction of the steps after which there is no guidance. 0 to 1. Default 1."""
+    guidance_threshold: SupportsFloat
+    """Cosine similarity of an image's conditional and unconditional predictions from which on its
+    remaining steps run without guidance, in half the time; an approximation. 1: off. 0 to 1.
+    Default 1. Source: arXiv:2312.12487 (adaptive guidance)."""
     cache_interval: SupportsIndex
     """Run the inner levels of the UNet in one of so many evaluations only, and use their output
     again in the others; an approximation: 2 takes about three fifths of the time. 1: off. 1 to 100
@@ -215,11 +230,16 @@ class EngineOptions(_Engine, total=False):
     """The keywords of Engine()."""
 
 
-class EncodePromptsOptions(_EncodePromptsTextToImageImageToImage, total=False):
+class EncodePromptsOptions(
+    _EncodePromptsTextToImageImageToImage,
+    _EncodePromptsDenoiseTextToImageImageToImageGenerate,
+    total=False,
+):
     """The keywords of Engine.encode_prompts()."""
 
 
 class DenoiseOptions(
+    _EncodePromptsDenoiseTextToImageImageToImageGenerate,
     _DenoiseDecodeEncodeTextToImageImageToImageGenerate,
     _DenoiseTextToImageImageToImageGenerate,
     _DenoiseImageToImageGenerate,
@@ -239,6 +259,7 @@ class EncodeOptions(_DenoiseDecodeEncodeTextToImageImageToImageGenerate, total=F
 
 class TextToImageOptions(
     _EncodePromptsTextToImageImageToImage,
+    _EncodePromptsDenoiseTextToImageImageToImageGenerate,
     _DenoiseDecodeEncodeTextToImageImageToImageGenerate,
     _DenoiseTextToImageImageToImageGenerate,
     total=False,
@@ -248,6 +269,7 @@ class TextToImageOptions(
 
 class ImageToImageOptions(
     _EncodePromptsTextToImageImageToImage,
+    _EncodePromptsDenoiseTextToImageImageToImageGenerate,
     _DenoiseDecodeEncodeTextToImageImageToImageGenerate,
     _DenoiseTextToImageImageToImageGenerate,
     _DenoiseImageToImageGenerate,
@@ -258,6 +280,7 @@ class ImageToImageOptions(
 
 
 class GenerateOptions(
+    _EncodePromptsDenoiseTextToImageImageToImageGenerate,
     _DenoiseDecodeEncodeTextToImageImageToImageGenerate,
     _DenoiseTextToImageImageToImageGenerate,
     _DenoiseImageToImageGenerate,

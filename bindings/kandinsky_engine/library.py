@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from kandinsky_engine import _arguments
@@ -86,6 +87,27 @@ def operations() -> list[str]:
 def options(operation: str) -> list[Option]:
     """The options of one of operations(), in the order of the engine's table."""
     return [Option(**option) for option in core.options(_arguments.text("operation", operation))]
+
+
+def presets() -> dict[str, dict[str, bool | int | float | str]]:
+    """Each word of the option `preset`, and its values for options that are left out."""
+    read: dict[str, Callable[[str], bool | int | float | str]] = {
+        "flag": lambda text: text == "true",
+        "integer": int,
+        "number": float,
+        "text": str,
+    }
+    rows = [row for row in options("image_to_image") if row.default is not None]
+    found = {}
+    for name in next(row for row in rows if row.name == "preset").words:
+        chosen = core.Options("image_to_image")
+        chosen.set_text("preset", name)
+        found[name] = {
+            row.name: read[row.type](text)
+            for row in rows
+            if row.name != "preset" and (text := chosen.text(row.name)) != row.default
+        }
+    return found
 
 
 def families() -> list[str]:

@@ -60,6 +60,7 @@ void register_options(py::module_& module) {
 
   py::class_<Options>(module, "Options", py::module_local())
       .def(py::init<const std::string&>(), "operation"_a)
+      .def("text", &Options::text, "name"_a, "The value as text, as describe() has the default.")
       .def("set_flag",
            [](Options& self, const std::string& name, bool value) { self.set(name, value); })
       .def("set_integer", [](Options& self, const std::string& name,

@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "tensor/bridge.h"
@@ -154,6 +155,16 @@ kandinsky_status kandinsky_options_set_conditions(kandinsky_options* options, co
                             .weight = from.weight});
     }
     to.set_conditions(key, std::move(conditions));
+  });
+}
+
+kandinsky_status kandinsky_options_get_text(kandinsky_options* options, const char* name,
+                                            const char** out) {
+  return guarded([&] {
+    required(out, "out");
+    std::string text = required(options, "options").options.text(&required(name, "name"));
+    options->text = std::move(text);
+    *out = options->text.c_str();
   });
 }
 

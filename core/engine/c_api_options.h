@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <string>
 
 #include "engine/c_api_guard.h"
 #include "engine/engine.h"
@@ -10,6 +11,7 @@
 
 struct kandinsky_options {
   kandinsky::options::Options options;
+  std::string text{};  ///< that was asked for last
 };
 
 namespace kandinsky::engine {

@@ -95,6 +95,13 @@ class Options {
     return *this;
   }
 
+  /// An option's value as text; see kandinsky_options_get_text.
+  std::string text(const std::string& name) {
+    const char* text = nullptr;
+    check(kandinsky_options_get_text(get(), name.c_str(), &text));
+    return text;
+  }
+
   kandinsky_options* get() { return options_.get(); }
   const kandinsky_options* get() const { return options_.get(); }
 

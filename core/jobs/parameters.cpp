@@ -90,6 +90,7 @@ void add_others(Line& line, const Settings& settings) {
                                         "mask_fill",
                                         "mask_method",
                                         "parse_weights",
+                                        "preset",
                                         "prior_guidance_scale",
                                         "prior_num_inference_steps"};
   for (const kandinsky_option_info& info : option_infos("image_to_image")) {

@@ -373,7 +373,8 @@ std::string canonical(const Request& request,
     const bool is_engines = info.group == std::string_view(option_info("model_dir").group);
     const bool counts = !is_engines || info.name == std::string_view("precision") ||
                         info.name == std::string_view("int8_weights");
-    if (counts && job.settings.is_changed(info.name))
+    const bool is_preset = info.name == std::string_view("preset");  // stands for others
+    if (counts && !is_preset && job.settings.is_changed(info.name))
       parts[info.name] = job.settings.text(info.name);
   });
   const auto add = [&](const char* name, const auto& value) {

@@ -64,9 +64,22 @@ std::string Settings::default_text(const std::string& name) {
   return value == nullptr ? "" : value;
 }
 
+std::string Settings::derived_text(const std::string& name) const {
+  constexpr const char* kMost = "image_to_image";  // has all options that may be derived
+  static const std::vector<kandinsky_option_info> infos = option_infos(kMost);
+  const bool is_there = std::ranges::any_of(infos, [&](const auto& i) { return name == i.name; });
+  if (!is_there || option_info(name).default_value == nullptr) return default_text(name);
+  Options options(kMost);
+  for (const char* const source : {"preset", "sigmas"}) {
+    const auto found = values_.find(source);
+    if (found != values_.end()) options.set(source, std::get<std::string>(found->second));
+  }
+  return options.text(name);
+}
+
 std::string Settings::text(const std::string& name) const {
   const auto found = values_.find(name);
-  if (found == values_.end()) return default_text(name);
+  if (found == values_.end()) return derived_text(name);
   return std::visit(
       [](const auto& value) -> std::string {
         if constexpr (std::is_arithmetic_v<std::decay_t<decltype(value)>> ||
@@ -89,8 +102,12 @@ double Settings::number(const std::string& name) const {
 std::string Settings::key(const std::string& operation) const {
   std::string key;
   for (const kandinsky_option_info& info : option_infos(operation)) {
+    if (std::string_view(info.name) == "preset") continue;  // stands for others
     const auto found = values_.find(info.name);
-    if (found == values_.end()) continue;
+    if (found == values_.end()) {
+      if (is_changed(info.name)) key += fmt::format("{}={}\n", info.name, text(info.name));
+      continue;
+    }
     std::visit(
         [&](const auto& value) {
           if constexpr (std::is_same_v<std::decay_t<decltype(value)>, std::vector<Image>>) {

@@ -32,7 +32,7 @@ class Settings {
   /// Whether it was set to something else than the default.
   bool is_changed(const std::string& name) const { return text(name) != default_text(name); }
 
-  /// As text, e.g. "7.5" or "true". What was not set has its default.
+  /// As text, e.g. "7.5" or "true". What was not set has its default, or what the preset says.
   std::string text(const std::string& name) const;
 
   double number(const std::string& name) const;
@@ -50,6 +50,8 @@ class Settings {
 
  private:
   static std::string default_text(const std::string& name);
+  /// What the library makes of an option that was not set.
+  std::string derived_text(const std::string& name) const;
 
   std::map<std::string, Value> values_;
 };

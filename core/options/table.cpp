@@ -1,9 +1,11 @@
 #include "options/table.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cmath>
 #include <limits>
 #include <type_traits>
@@ -13,6 +15,7 @@
 #include "base/edit_distance.h"
 #include "base/error.h"
 #include "base/utf8.h"
+#include "options/presets.h"
 #include "samplers/sampler.h"
 #include "samplers/schedulers.h"
 #include "tensor/bridge.h"
@@ -110,6 +113,8 @@ std::optional<std::string> as_text(const OptionField& field,
                              std::is_same_v<Pointer, double*> ||
                              std::is_same_v<Pointer, std::string*>) {
           return fmt::format("{}", *value);
+        } else if constexpr (std::is_same_v<Pointer, std::vector<double>*>) {
+          return fmt::format("{}", fmt::join(*value, ", "));
         } else {
           return std::nullopt;
         }
@@ -197,6 +202,41 @@ void check_count(const OptionRow& row, size_t count) {
     refuse(fmt::format("there are {} {}, expected at most {}", count, row.name, row.maximum));
 }
 
+bool is_between_numbers(char letter) { return letter == ',' || letter == ' '; }
+
+std::vector<double> read_numbers(const OptionRow& row, std::string_view text) {
+  std::vector<double> numbers;
+  const char* at = text.data();
+  const char* const end = at + text.size();
+  while ((at = std::find_if_not(at, end, is_between_numbers)) != end) {
+    double number = 0.0;
+    const auto [after, error] = std::from_chars(at, end, number);
+    if (error != std::errc() || !std::isfinite(number) ||
+        (after != end && !is_between_numbers(*after))) {
+      const char* const word_end = std::find_if(at, end, is_between_numbers);
+      refuse(fmt::format("{} has \"{}\", expected numbers separated by commas", row.name,
+                         std::string_view(at, std::min<size_t>(word_end - at, 32))));
+    }
+    numbers.push_back(number);
+    at = after;
+  }
+  return numbers;
+}
+
+void reset(const OptionRow& row, OptionValues& values, OptionValues& defaults) {
+  std::visit(
+      [](const auto& to, const auto& from) {
+        if constexpr (std::is_same_v<decltype(to), decltype(from)>) {
+          if constexpr (std::is_same_v<std::decay_t<decltype(to)>, WordField>) {
+            to.set(to.value, from.get(from.value));
+          } else {
+            *to = *from;
+          }
+        }
+      },
+      row.field(values), row.field(defaults));
+}
+
 }  // namespace
 
 const std::vector<std::string>& sampler_names() {
@@ -219,9 +259,14 @@ const std::vector<std::string>& precision_names() {
   return names;
 }
 
+const std::vector<std::string>& preset_names() {
+  static const std::vector<std::string> names = names_in(presets());
+  return names;
+}
+
 const char* group_title(OptionGroup group) {
-  constexpr std::array kTitles{"Model", "Prompt",  "Noise", "Size", "Sampling", "Noise",
-                               "Image", "Latents", "Image", "Mask", "Mask",     "Hint"};
+  constexpr std::array kTitles{"Model",   "Prompt", "Noise", "Size", "Sampling", "Noise",   "Image",
+                               "Latents", "Image",  "Mask",  "Mask", "Hint",     "Sampling"};
   return kTitles[static_cast<size_t>(group)];
 }
 
@@ -230,16 +275,19 @@ Span<const Operation> operations() {
   static const std::vector<Operation> all = [] {
     std::vector<Operation> operations{
         {"engine", {kModel}, {}},
-        {"encode_prompts", {kPrompt, kSeeds}, {}},
-        {"denoise", {kSeeds, kSize, kSampling, kNoise, kStart, kInpaint, kLatents, kHint}, {}},
+        {"encode_prompts", {kPreset, kPrompt, kSeeds}, {}},
+        {"denoise",
+         {kPreset, kSeeds, kSize, kSampling, kNoise, kStart, kInpaint, kLatents, kHint},
+         {}},
         {"decode", {kSize}, {}},
         {"encode", {kSize}, {}},
-        {"text_to_image", {kPrompt, kSeeds, kSize, kSampling, kNoise, kHint}, {}},
+        {"text_to_image", {kPreset, kPrompt, kSeeds, kSize, kSampling, kNoise, kHint}, {}},
         {"image_to_image",
-         {kPrompt, kSeeds, kSize, kSampling, kNoise, kStart, kSource, kInpaint, kMask, kHint},
+         {kPreset, kPrompt, kSeeds, kSize, kSampling, kNoise, kStart, kSource, kInpaint, kMask,
+          kHint},
          {}},
         {"generate",
-         {kSeeds, kSize, kSampling, kNoise, kStart, kSource, kInpaint, kMask, kHint},
+         {kPreset, kSeeds, kSize, kSampling, kNoise, kStart, kSource, kInpaint, kMask, kHint},
          {}},
     };
     for (Operation& operation : operations) {
@@ -305,7 +353,9 @@ Value& Options::field(const OptionRow& row, const char* setter) {
 }
 
 void Options::set_flag(std::string_view name, bool value) {
-  field<bool>(find(name), "a flag") = value;
+  const OptionRow& row = find(name);
+  field<bool>(row, "a flag") = value;
+  given_.insert(&row);
 }
 
 void Options::set_integer(std::string_view name, int64_t value) {
@@ -315,11 +365,12 @@ void Options::set_integer(std::string_view name, int64_t value) {
   if (int* const* small = std::get_if<int*>(&field_of)) {
     check_range(row, value);
     **small = static_cast<int>(value);
-    return;
+  } else {
+    int64_t& to = field<int64_t>(row, "an integer");
+    check_range(row, value);
+    to = value;
   }
-  int64_t& to = field<int64_t>(row, "an integer");
-  check_range(row, value);
-  to = value;
+  given_.insert(&row);
 }
 
 void Options::set_number(std::string_view name, double value) {
@@ -327,10 +378,17 @@ void Options::set_number(std::string_view name, double value) {
   double& to = field<double>(row, "a number");
   check_range(row, value);
   to = value;
+  given_.insert(&row);
 }
 
 void Options::set_text(std::string_view name, std::string_view value) {
   const OptionRow& row = find(name);
+  assign_text(row, value);
+  given_.insert(&row);
+  derive();
+}
+
+void Options::assign_text(const OptionRow& row, std::string_view value) {
   if (row.type == OptionType::kText && find_invalid_utf8(value) != std::string_view::npos)
     refuse(fmt::format("{} is not UTF-8", row.name));
   const OptionField field_of = row.field(values_);
@@ -339,10 +397,42 @@ void Options::set_text(std::string_view name, std::string_view value) {
   } else if (std::optional<std::string>* const* path =
                  std::get_if<std::optional<std::string>*>(&field_of)) {
     **path = value;
+  } else if (std::vector<double>* const* numbers = std::get_if<std::vector<double>*>(&field_of)) {
+    **numbers = read_numbers(row, value);
   } else {
     std::string& to = field<std::string>(row, "a text");
     to = row.words.empty() ? value : row.words[find_word(row, value)];
   }
+}
+
+void Options::derive() {
+  OptionValues defaults;
+  for (const OptionRow* row : operation_.rows) {
+    if (given_.contains(row)) continue;
+    reset(*row, values_, defaults);
+    for (const auto& [option, value] : find_preset(values_.denoise.preset).settings) {
+      if (std::string_view(option) != row->name) continue;
+      std::visit(
+          [&](auto setting) {
+            if constexpr (std::is_same_v<decltype(setting), const char*>) {
+              assign_text(*row, setting);
+            } else {
+              field<decltype(setting)>(*row, "of the preset's type") = setting;
+            }
+          },
+          value);
+    }
+    if (!values_.denoise.sigmas.empty() && row->name == std::string_view("num_inference_steps"))
+      values_.denoise.num_inference_steps = static_cast<int>(values_.denoise.sigmas.size());
+  }
+}
+
+std::string Options::text(std::string_view name) const {
+  const OptionRow& row = find(name);
+  // Fields are told apart of values that may change; these do not.
+  const OptionField field = row.field(const_cast<OptionValues&>(values_));
+  if (std::optional<std::string> text = as_text(field, row.words)) return *text;
+  refuse(fmt::format("{} is {}, which no text stands for", row.name, type_name(row.type)));
 }
 
 void Options::set_texts(std::string_view name, std::vector<std::string> values) {
@@ -355,6 +445,7 @@ void Options::set_texts(std::string_view name, std::vector<std::string> values) 
     if (!row.words.empty()) values[i] = row.words[find_word(row, values[i])];
   }
   to = std::move(values);
+  given_.insert(&row);
 }
 
 void Options::set_seeds(std::string_view name, std::vector<uint64_t> values) {
@@ -362,6 +453,7 @@ void Options::set_seeds(std::string_view name, std::vector<uint64_t> values) {
   std::vector<uint64_t>& to = field<std::vector<uint64_t>>(row, "a list of seeds");
   check_count(row, values.size());
   to = std::move(values);
+  given_.insert(&row);
 }
 
 void Options::set_floats(std::string_view name, Span<const float> values,
@@ -369,6 +461,7 @@ void Options::set_floats(std::string_view name, Span<const float> values,
   const OptionRow& row = find(name);
   at::Tensor& to = field<at::Tensor>(row, "a list of floats");
   check_floats(row.name, values);
+  given_.insert(&row);
   if (values.empty()) {
     to = at::Tensor();
     return;
@@ -385,6 +478,7 @@ void Options::set_images(std::string_view name, std::vector<io::Image> values) {
   for (size_t i = 0; i < values.size(); ++i)
     io::check_image(values[i], fmt::format("{}[{}]", row.name, i));
   to = std::move(values);
+  given_.insert(&row);
 }
 
 void Options::set_conditions(std::string_view name, std::vector<Condition> values) {
@@ -392,6 +486,7 @@ void Options::set_conditions(std::string_view name, std::vector<Condition> value
   std::vector<Condition>& to = field<std::vector<Condition>>(row, "conditions");
   check_count(row, values.size());
   to = std::move(values);
+  given_.insert(&row);
 }
 
 }  // namespace kandinsky::options

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -26,6 +27,7 @@ enum class OptionGroup : int {
   kInpaint,
   kMask,
   kHint,
+  kPreset,
 };
 
 /// In the order of kandinsky_option_type.
@@ -59,8 +61,8 @@ struct WordField {
 
 using OptionField =
     std::variant<bool*, int*, int64_t*, double*, std::string*, std::optional<std::string>*,
-                 std::vector<std::string>*, std::vector<uint64_t>*, at::Tensor*,
-                 std::vector<io::Image>*, std::vector<Condition>*, WordField>;
+                 std::vector<std::string>*, std::vector<double>*, std::vector<uint64_t>*,
+                 at::Tensor*, std::vector<io::Image>*, std::vector<Condition>*, WordField>;
 
 struct OptionRow {
   OptionGroup group;
@@ -98,6 +100,7 @@ void check_floats(const char* name, Span<const float> values);
 /// The options of one operation. All setters copy, and throw Error(kInvalidArgument) for a name
 /// that the operation does not have, naming the nearest one, for a value of another type, and for
 /// one out of range. What depends on several options or on the model is checked by the job.
+/// What is not set has its default, unless the preset or the sigmas that were set say otherwise.
 class Options {
  public:
   explicit Options(std::string_view operation) : operation_(find_operation(operation)) {}
@@ -105,7 +108,8 @@ class Options {
   void set_flag(std::string_view name, bool value);
   void set_integer(std::string_view name, int64_t value);  ///< a number takes it, too
   void set_number(std::string_view name, double value);
-  void set_text(std::string_view name, std::string_view value);  ///< texts, paths and words
+  /// texts, paths, words and lists of numbers
+  void set_text(std::string_view name, std::string_view value);
   void set_texts(std::string_view name, std::vector<std::string> values);
   void set_seeds(std::string_view name, std::vector<uint64_t> values);
   /// [batch, channels, height, width]; none: the default
@@ -113,6 +117,10 @@ class Options {
                   const std::array<int64_t, 4>& shape);
   void set_images(std::string_view name, std::vector<io::Image> values);
   void set_conditions(std::string_view name, std::vector<Condition> values);
+
+  /// The value as OptionRow::default_value has it. Throws, too, for an option that no text stands
+  /// for.
+  std::string text(std::string_view name) const;
 
   const Operation& operation() const { return operation_; }
   const OptionValues& values() const { return values_; }
@@ -124,9 +132,13 @@ class Options {
   const OptionRow& find(std::string_view name) const;
   template <typename Value>
   Value& field(const OptionRow& row, const char* setter);
+  void assign_text(const OptionRow& row, std::string_view value);
+  /// Gives options that were not set the values that follow from those that were.
+  void derive();
 
   const Operation& operation_;
   OptionValues values_;
+  std::set<const OptionRow*> given_;  ///< set by the caller
 };
 
 }  // namespace kandinsky::options

@@ -79,6 +79,7 @@ const std::vector<std::string>& sampler_names();
 const std::vector<std::string>& scheduler_names();
 const std::vector<std::string>& speedup_names();
 const std::vector<std::string>& precision_names();
+const std::vector<std::string>& preset_names();
 
 }  // namespace options
 
@@ -109,6 +110,9 @@ struct Path {  ///< bytes as the system has them
 };
 struct OptionalPath {  ///< for which "" is no default
   using Value = std::optional<std::string>;
+};
+struct Numbers {  ///< as text: separated by commas or blanks
+  using Value = std::vector<double>;
 };
 struct Texts {
   using Value = std::vector<std::string>;

@@ -1,6 +1,7 @@
 #include "samplers/guidance.h"
 
 #include <ATen/TensorOperators.h>
+#include <ATen/ops/cosine_similarity.h>
 #include <c10/util/Exception.h>
 
 #include <algorithm>
@@ -38,6 +39,12 @@ std::vector<ConditionPrediction> wanted(const std::vector<ConditionPrediction>& 
 }
 
 }  // namespace
+
+double similarity(const Prediction& negative, const std::vector<ConditionPrediction>& conditions) {
+  const at::Tensor positive_pred = weighted_mean(wanted(conditions)).noise_pred.flatten();
+  const at::Tensor negative_pred = negative.noise_pred.flatten();
+  return at::cosine_similarity(positive_pred, negative_pred, 0).item<double>();
+}
 
 Prediction guide(const Prediction& negative, const std::vector<ConditionPrediction>& conditions,
                  const GuidanceOptions& options) {

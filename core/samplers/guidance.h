@@ -28,6 +28,9 @@ struct ConditionPrediction {
 Prediction guide(const Prediction& negative, const std::vector<ConditionPrediction>& conditions,
                  const GuidanceOptions& options);
 
+/// Cosine of the angle between the negative prediction and the mean of the conditions.
+double similarity(const Prediction& negative, const std::vector<ConditionPrediction>& conditions);
+
 /// The same without guidance: the mean by weight, whose sum is more than 0.
 Prediction without_guidance(const std::vector<ConditionPrediction>& conditions);
 

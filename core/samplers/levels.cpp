@@ -1,6 +1,27 @@
 #include "samplers/levels.h"
 
+#include <fmt/format.h>
+
+#include "base/error.h"
+
 namespace kandinsky::samplers {
+
+Levels levels_at_sigmas(const NoiseSchedule& schedule, Span<const double> sigmas) {
+  Levels levels;
+  double last = schedule.sigma_max() * (1.0 + 1e-3);  // may be rounded
+  for (const double sigma : sigmas) {
+    if (!(sigma > 0.0 && sigma < last)) {
+      throw Error(ErrorCode::kInvalidArgument,
+                  fmt::format("sigmas has {} as number {}; they have to fall, from {:.4g} at most "
+                              "to more than 0",
+                              sigma, levels.size() + 1, schedule.sigma_max()));
+    }
+    levels.push_back(level_at_sigma(schedule, sigma));
+    last = sigma;
+  }
+  levels.emplace_back();
+  return levels;
+}
 
 Level level_at_timestep(const NoiseSchedule& schedule, int64_t timestep) {
   return {.timestep = static_cast<double>(timestep),

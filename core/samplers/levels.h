@@ -3,6 +3,7 @@
 
 #include <vector>
 
+#include "base/span.h"
 #include "samplers/noise_schedule.h"
 
 namespace kandinsky::samplers {
@@ -21,6 +22,10 @@ using Levels = std::vector<Level>;
 /// The levels of so many steps, at least 1. Throws Error(kInvalidArgument) naming the range if it
 /// has no levels for so many.
 using LevelsFunction = Levels (*)(const NoiseSchedule& schedule, int num_inference_steps);
+
+/// The levels of these sigmas, and the clean one. Throws Error(kInvalidArgument) unless they fall,
+/// from what the schedule has at most to more than 0.
+Levels levels_at_sigmas(const NoiseSchedule& schedule, Span<const double> sigmas);
 
 /// The level at a timestep of the table.
 Level level_at_timestep(const NoiseSchedule& schedule, int64_t timestep);

@@ -8,7 +8,7 @@
 namespace kandinsky::samplers {
 
 at::Tensor Sampler::sample(const SamplerInput& input) const {
-  Levels all = levels(input.schedule, input.num_inference_steps, input.scheduler);
+  Levels all = levels(input.schedule, input.num_inference_steps, input.scheduler, input.sigmas);
   const SamplerStart& start = input.start;
   if (start.skipped_steps < 0 || start.skipped_steps >= input.num_inference_steps) {
     throw Error(
@@ -25,14 +25,22 @@ at::Tensor Sampler::sample(const SamplerInput& input) const {
 }
 
 Levels Sampler::levels(const NoiseSchedule& schedule, int num_inference_steps,
-                       std::string_view scheduler) const {
-  const LevelsFunction chosen = find_scheduler(scheduler).levels;
+                       std::string_view scheduler, Span<const double> sigmas) const {
+  const Scheduler& chosen = find_scheduler(scheduler);
   const int64_t limit = schedule.num_train_timesteps();
   if (num_inference_steps < 1 || num_inference_steps > limit) {
     throw Error(ErrorCode::kInvalidArgument, fmt::format("steps is {}; {} takes 1 to {} steps",
                                                          num_inference_steps, name, limit));
   }
-  const LevelsFunction function = chosen == nullptr ? own_levels : chosen;
+  if (!sigmas.empty()) {
+    if (sigmas.size() == static_cast<size_t>(num_inference_steps))
+      return levels_at_sigmas(schedule, sigmas);
+    throw Error(ErrorCode::kInvalidArgument,
+                fmt::format("there are {} sigmas for {} steps; give as many, or leave the number "
+                            "of steps out",
+                            sigmas.size(), num_inference_steps));
+  }
+  const LevelsFunction function = chosen.levels_for(*this);
   if (!discards_next_to_last_sigma) return function(schedule, num_inference_steps);
   Levels levels = function(schedule, num_inference_steps + 1);
   levels.erase(levels.end() - 2);
@@ -40,8 +48,8 @@ Levels Sampler::levels(const NoiseSchedule& schedule, int num_inference_steps,
 }
 
 void Sampler::check_steps(const NoiseSchedule& schedule, int num_inference_steps,
-                          std::string_view scheduler) const {
-  levels(schedule, num_inference_steps, scheduler);
+                          std::string_view scheduler, Span<const double> sigmas) const {
+  levels(schedule, num_inference_steps, scheduler, sigmas);
 }
 
 }  // namespace kandinsky::samplers

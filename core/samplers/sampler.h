@@ -42,6 +42,7 @@ struct SamplerStart {
 struct SamplerInput {
   const NoiseSchedule& schedule;
   std::string_view scheduler = "Automatic";  ///< a name in the table of schedulers
+  Span<const double> sigmas{};               ///< levels to use instead, unless empty
   int num_inference_steps = 0;               ///< of the whole schedule, skipped ones included
   SamplerStart start{};
   at::Tensor noise;                ///< [B, C, h, w], standard normal, fp32 on the CPU
@@ -57,9 +58,10 @@ using SamplerFunction = at::Tensor (*)(const SamplerInput& input, const Levels& 
 
 struct Sampler {
   SamplerFunction run;
-  const char* name;           ///< as hosts spell it
-  const char* description;    ///< one line for the person who chooses
-  LevelsFunction own_levels;  ///< what the scheduler "Automatic" stands for
+  const char* name;                           ///< as hosts spell it
+  const char* description;                    ///< one line for the person who chooses
+  LevelsFunction own_levels;                  ///< what the scheduler "Automatic" stands for
+  LevelsFunction optimized_levels = nullptr;  ///< likewise of "Optimized"; null: none
   /// A scheduler gives one level more, and the least noisy one is left out, as hosts do for
   /// solvers that take that step badly.
   bool discards_next_to_last_sigma = false;
@@ -71,14 +73,15 @@ struct Sampler {
   /// range or two starts at once.
   at::Tensor sample(const SamplerInput& input) const;
 
-  /// The levels of a whole loop. Throws Error(kInvalidArgument) for an unknown scheduler, and for
-  /// a number of steps that it cannot take, naming the range.
+  /// The levels of a whole loop: those of the sigmas, or the scheduler's where there are none.
+  /// Throws Error(kInvalidArgument) for an unknown scheduler, for a number of steps that it cannot
+  /// take, naming the range, and for sigmas that are not as many or no levels of the schedule.
   Levels levels(const NoiseSchedule& schedule, int num_inference_steps,
-                std::string_view scheduler = "Automatic") const;
+                std::string_view scheduler = "Automatic", Span<const double> sigmas = {}) const;
 
   /// Throws as levels() does.
   void check_steps(const NoiseSchedule& schedule, int num_inference_steps,
-                   std::string_view scheduler = "Automatic") const;
+                   std::string_view scheduler = "Automatic", Span<const double> sigmas = {}) const;
 };
 
 /// The table of all samplers; the first one is the default.

@@ -5,13 +5,18 @@
 
 #include "base/span.h"
 #include "samplers/levels.h"
+#include "samplers/sampler.h"
 
 namespace kandinsky::samplers {
 
 struct Scheduler {
   const char* name;         ///< as hosts spell it
   const char* description;  ///< one line for the person who chooses
-  LevelsFunction levels;    ///< null: each sampler's own, see Sampler::own_levels
+  LevelsFunction levels;    ///< null: a field of the sampler has them
+  LevelsFunction Sampler::*field = nullptr;
+
+  /// Throws Error(kInvalidArgument) naming the samplers that have such levels, if this one has not.
+  LevelsFunction levels_for(const Sampler& sampler) const;
 };
 
 /// The table of all schedulers; the first one is the default.

@@ -113,6 +113,12 @@ TOLD: dict[str, tuple[str, dict[str, str], str, str]] = {
     "num_inference_steps": ("txt2img", {}, "--steps=5", "Steps: 5"),
     "guidance_scale": ("txt2img", {}, "--cfg-scale=7", "CFG scale: 7"),
     "guidance_rescale": ("txt2img", {}, "--cfg-rescale=0.7", "Kandinsky guidance rescale: 0.7"),
+    "preset": ("txt2img", {}, "--preset=fast", "Schedule type: Optimized"),
+    "sigmas": ("txt2img", {}, "--sigmas=20,5,1,0.2", 'Kandinsky sigmas: "20, 5, 1, 0.2"'),
+    "guidance_threshold": (
+        *("txt2img", {}, "--guidance-threshold=0.5"),
+        "Kandinsky guidance threshold: 0.5",
+    ),
     "guidance_start": ("txt2img", {}, "--guidance-start=0.5", "Kandinsky guidance start: 0.5"),
     "guidance_end": ("txt2img", {}, "--guidance-end=0.5", "Kandinsky guidance end: 0.5"),
     "cache_interval": ("txt2img", {}, "--cache-interval=2", "Kandinsky cache interval: 2"),

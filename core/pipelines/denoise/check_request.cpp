@@ -67,7 +67,7 @@ void check_hints(const DenoiseRequest& request, const ModelLimits& model) {
 
 void check_request(const DenoiseRequest& request, const ModelLimits& model) {
   samplers::find_sampler(request.sampler)
-      .check_steps(model.schedule, request.num_inference_steps, request.scheduler);
+      .check_steps(model.schedule, request.num_inference_steps, request.scheduler, request.sigmas);
   check_conditions(request);
   check_forecast(request);
   if (model.has_own_init_noise) check_init_noise(request);

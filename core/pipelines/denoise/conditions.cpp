@@ -103,12 +103,17 @@ void check_conditions(const DenoiseRequest& request) {
       };
       const std::vector<WeightedRow> rows = plan.rows(image, step);
       if (rows.empty()) refuse("has no condition");
-      if (!is_guided(request, step)) {
+      const bool guided = is_guided(request, step);
+      if (!guided || request.guidance_threshold < 1.0) {
         double sum = 0.0;
         for (const WeightedRow& row : rows) sum += row.weight;
-        if (!(sum > 0.0)) refuse("has no guidance, so its weights must add up to more than 0");
-        continue;
+        if (!(sum > 0.0)) {
+          refuse(guided ? "may be without guidance because of guidance_threshold, so its weights "
+                          "must add up to more than 0"
+                        : "has no guidance, so its weights must add up to more than 0");
+        }
       }
+      if (!guided) continue;
       const std::vector<WeightedRow> negative_rows = negative_plan.rows(image, step);
       if (negative_rows.empty()) refuse("has no negative condition");
       if (negative_rows.size() > 1) refuse("has more than one negative condition");

@@ -39,7 +39,7 @@ class ConditionPlan {
 /// guidance_start and guidance_end with its whole length.
 bool is_guided(const DenoiseRequest& request, int step);
 
-/// Whether any step that runs is guided.
+/// Whether any step that runs is guided; with a guidance_threshold the others may not be.
 bool is_guided(const DenoiseRequest& request);
 
 /// Whether hints have an effect in this step, counted alike: it lies inside of hint_start and

@@ -51,7 +51,8 @@ class ImageDenoiser {
         rows_(unet, rules, embeds, plan_),
         features_(request.cache_interval, num_images()),
         forecast_(request),
-        variances_(request.seeds.size()) {
+        variances_(request.seeds.size()),
+        last_guided_steps_(request.seeds.size(), request.num_inference_steps) {
     if (negative_embeds != nullptr)
       negative_rows_.emplace(unet, rules, *negative_embeds, negative_plan_);
     const auto [height, width] = geometry.latent_size(request.width, request.height);
@@ -110,7 +111,8 @@ class ImageDenoiser {
   }
 
   samplers::Prediction predict(const at::Tensor& latents, double timestep, int64_t image) {
-    const bool guided = is_guided(request_, step_);
+    const bool guided =
+        is_guided(request_, step_) && step_ <= last_guided_steps_[static_cast<size_t>(image)];
     std::vector<RowOf> conditionings;
     // What guides this evaluation: whether there is a negative row and a hint, then the rows.
     std::vector<int64_t> rows{guided ? 1 : 0, is_hinted(request_, step_) ? 1 : 0};
@@ -162,6 +164,9 @@ class ImageDenoiser {
     for (size_t i = 0; i < weights.size(); ++i)
       conditions.push_back({.prediction = answers[i + (guided ? 1 : 0)], .weight = weights[i]});
     if (!guided) return samplers::without_guidance(conditions);
+    if (request_.guidance_threshold < 1.0 &&
+        samplers::similarity(answers.front(), conditions) >= request_.guidance_threshold)
+      last_guided_steps_[static_cast<size_t>(image)] = step_;
     return samplers::guide(
         answers.front(), conditions,
         {.scale = request_.guidance_scale, .rescale = request_.guidance_rescale});
@@ -215,8 +220,9 @@ class ImageDenoiser {
   std::optional<ConditioningRows> negative_rows_;
   FeatureCache features_;
   Forecast forecast_;
-  std::vector<at::Tensor> variances_;  ///< of each image, as the network said last
-  at::Tensor more_channels_;           ///< that the UNet takes beside the latents, [B, C, h, w]
+  std::vector<at::Tensor> variances_;   ///< of each image, as the network said last
+  at::Tensor more_channels_;            ///< that the UNet takes beside the latents, [B, C, h, w]
+  std::vector<int> last_guided_steps_;  ///< of each image, as guidance_threshold has it
   int step_ = 0;
 };
 
@@ -272,6 +278,7 @@ at::Tensor run_unet(const nn::UNet& unet, const UNetRules& rules,
   const at::Tensor latents =
       sampler.sample({.schedule = schedule,
                       .scheduler = request.scheduler,
+                      .sigmas = request.sigmas,
                       .num_inference_steps = request.num_inference_steps,
                       .start = prepare_latents(request, noise, rules.has_own_init_noise),
                       .noise = noise,

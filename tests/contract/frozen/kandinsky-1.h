@@ -265,6 +265,12 @@ KANDINSKY_API kandinsky_status kandinsky_options_set_conditions(kandinsky_option
                                                                 const kandinsky_condition* values,
                                                                 size_t count);
 
+/** An option's value as text, as default_value below has it: what it was set to, or else what
+ * "preset" or "sigmas" say, or its default. INVALID_ARGUMENT for a list, which no text stands for.
+ * The text lives until the next call for these options. */
+KANDINSKY_API kandinsky_status kandinsky_options_get_text(kandinsky_options* options,
+                                                          const char* name, const char** out);
+
 /** Which setter an option takes. */
 typedef enum kandinsky_option_type {
   KANDINSKY_FLAG = 0,    /* 0 or 1 */

@@ -8,6 +8,7 @@
 #include <limits>
 #include <set>
 
+#include "options/presets.h"
 #include "unit/support.h"
 
 namespace kandinsky::options {
@@ -129,6 +130,69 @@ TEST(OptionTable, WordsAreReadInAnyCase) {
   refused(
       "without is \"x\", expected one of", [](Options& o) { o.set_texts("without", {"x"}); },
       "engine");
+}
+
+TEST(OptionTable, NumbersAreReadFromText) {
+  Options options("denoise");
+  options.set_text("sigmas", " 14.6,6.5, 2.7 .5 ");
+  EXPECT_EQ(options.values().denoise.sigmas, (std::vector<double>{14.6, 6.5, 2.7, 0.5}));
+  EXPECT_EQ(options.text("sigmas"), "14.6, 6.5, 2.7, 0.5");
+  for (const char* const wrong : {"1; 2", "1, two", "1, nan", "1, 1e999", "1,2x", "0x10", "1 -"})
+    refused("sigmas has \"", [&](Options& o) { o.set_text("sigmas", wrong); });
+  refused("UTF-8", [](Options& o) { o.set_text("sigmas", "\xff"); });
+  options.set_text("sigmas", "");
+  EXPECT_TRUE(options.values().denoise.sigmas.empty());
+}
+
+TEST(OptionTable, SigmasSayHowManySteps) {
+  Options options("denoise");
+  options.set_text("sigmas", "14.6, 6.5, 2.7");
+  EXPECT_EQ(options.values().denoise.num_inference_steps, 3);
+  options.set_integer("num_inference_steps", 20);
+  EXPECT_EQ(options.values().denoise.num_inference_steps, 20) << "for the job to refuse";
+  Options others("denoise");
+  others.set_text("sigmas", "14.6, 6.5, 2.7");
+  others.set_text("sigmas", "");
+  EXPECT_EQ(others.text("num_inference_steps"), "50");
+}
+
+/// A preset's values are those of options that are left out, in whatever order they come.
+TEST(OptionTable, APresetFillsInWhatIsLeftOut) {
+  const auto steps = [](const Options& o) { return o.values().denoise.num_inference_steps; };
+  Options options("image_to_image");
+  options.set_integer("num_inference_steps", 33);
+  options.set_text("preset", "Fast");
+  EXPECT_EQ(steps(options), 33);
+  EXPECT_NE(options.text("sampler"), "DDIM");
+  EXPECT_NE(options.text("prior_num_inference_steps"), "25");
+  options.set_text("sampler", "DDIM");
+  EXPECT_EQ(options.text("sampler"), "DDIM");
+  options.set_text("preset", "exact");
+  EXPECT_EQ(options.text("prior_num_inference_steps"), "25");
+  EXPECT_EQ(steps(options), 33);
+  refused("preset is \"slow\"", [](Options& o) { o.set_text("preset", "slow"); });
+  // Settings that a call does not have are not its business.
+  Options prompts("encode_prompts");
+  prompts.set_text("preset", "fast");
+  EXPECT_NE(prompts.text("prior_num_inference_steps"), "25");
+}
+
+TEST(OptionTable, EveryPresetIsOfOptionsAndSetsThem) {
+  EXPECT_STREQ(presets().front().name, "exact");
+  EXPECT_TRUE(presets().front().settings.empty());
+  for (const Preset& preset : presets()) {
+    for (const auto& [option, value] : preset.settings) {
+      Options options("image_to_image");
+      const std::string before = options.text(option);
+      options.set_text("preset", preset.name);
+      EXPECT_NE(options.text(option), before) << preset.name << " says nothing with " << option;
+    }
+  }
+}
+
+TEST(OptionTable, AnOptionThatNoTextStandsForIsRefused) {
+  refused("images is images, which no text stands for", [](Options& o) { o.text("images"); });
+  refused("did you mean \"seeds\"", [](Options& o) { o.text("seed"); });
 }
 
 TEST(OptionTable, ListsAreBounded) {

@@ -37,6 +37,11 @@ std::vector<Mode> modes() {
          r.guidance_start = 0.25;
          r.guidance_end = 0.75;
        }},
+      {"adaptive guidance", [](DenoiseRequest& r) { r.guidance_threshold = 0.5; }},
+      {"sigmas",
+       [](DenoiseRequest& r) {
+         r.sigmas = {20.0, 5.0, 1.5, 0.4};
+       }},
       {"feature cache", [](DenoiseRequest& r) { r.cache_interval = 2; }},
       {"forecast",
        [](DenoiseRequest& r) {

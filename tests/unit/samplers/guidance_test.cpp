@@ -50,6 +50,20 @@ TEST(GuidanceTest, RescaleBringsBackTheDeviationOfTheCondition) {
   EXPECT_TRUE(half.allclose((plain + rescaled) / 2, 1e-4, 1e-5));
 }
 
+TEST(GuidanceTest, SimilarityIsTheCosine) {
+  const Prediction a = prediction(1);
+  const Prediction twice{.noise_pred = 2.0 * a.noise_pred, .predicted_variance = {}};
+  const Prediction opposite{.noise_pred = -a.noise_pred, .predicted_variance = {}};
+  EXPECT_NEAR(similarity(a, {{twice}}), 1.0, 1e-6);
+  EXPECT_NEAR(similarity(a, {{opposite}}), -1.0, 1e-6);
+  EXPECT_NEAR(similarity(a, {{prediction(2)}}), 0.0, 0.2);
+  const Prediction b = prediction(2);
+  const at::Tensor mean = (0.5 * a.noise_pred + 1.5 * b.noise_pred).flatten();
+  const at::Tensor c = prediction(3).noise_pred.flatten();
+  EXPECT_NEAR(similarity(prediction(3), {{a, 0.5}, {b, 1.5}, {opposite, -1.0}}),
+              (mean.dot(c) / mean.norm() / c.norm()).item<double>(), 1e-5);
+}
+
 TEST(GuidanceTest, WithoutConditionsTheNegativeIsLeft) {
   const Prediction negative = prediction(1);
   EXPECT_TRUE(guide(negative, {}, {.scale = 4.0}).noise_pred.equal(negative.noise_pred));

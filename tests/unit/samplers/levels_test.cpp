@@ -117,7 +117,7 @@ TEST(SchedulersTest, FindsByNameInAnyCaseAndListsTheKnownOnes) {
     EXPECT_EQ(&find_scheduler(scheduler.name), &scheduler);
   expect_error(ErrorCode::kInvalidArgument,
                "Automatic, Uniform, Karras, Exponential, Polyexponential, SGM Uniform, Beta, KL "
-               "Optimal, Align Your Steps, Simple, Normal, DDIM",
+               "Optimal, Align Your Steps, Simple, Normal, DDIM, Optimized",
                [] { find_scheduler("Turbo"); });
 }
 
@@ -163,6 +163,55 @@ TEST(SamplerLevelsTest, SomeDiscardTheNextToLast) {
   ASSERT_EQ(levels.size(), expected.size());
   for (size_t i = 0; i < levels.size(); ++i) EXPECT_EQ(levels[i].sigma, expected[i].sigma);
   EXPECT_GT(levels[9].sigma, 0.05);
+}
+
+/// Of 4 to 20 steps, from the noisiest level down; another schedule's are spread over its range.
+TEST(SamplerLevelsTest, OptimizedLevelsFallFromTheNoisiest) {
+  NoiseSchedule other = decoder_schedule();
+  other.alphas_cumprod.resize(500);
+  for (const char* const name : {"DDIM", "Euler", "DPM++ 2M"}) {
+    for (int steps = 4; steps <= 20; ++steps) {
+      for (const NoiseSchedule& schedule : {decoder_schedule(), other}) {
+        const Levels levels = find_sampler(name).levels(schedule, steps, "Optimized");
+        ASSERT_EQ(levels.size(), static_cast<size_t>(steps) + 1);
+        EXPECT_NEAR(levels.front().sigma, schedule.sigma_max(), 1e-9);
+        for (size_t i = 0; i + 1 < levels.size(); ++i)
+          EXPECT_GT(levels[i].sigma, levels[i + 1].sigma) << name << " " << steps << " " << i;
+        EXPECT_GE(levels[levels.size() - 2].sigma, schedule.sigma_min() * 0.99);
+      }
+    }
+    for (const int steps : {3, 21}) {
+      expect_error(ErrorCode::kInvalidArgument, "4 to 20 steps",
+                   [&] { find_sampler(name).levels(decoder_schedule(), steps, "Optimized"); });
+    }
+  }
+}
+
+TEST(SamplerLevelsTest, SigmasStandInForTheScheduler) {
+  const NoiseSchedule schedule = decoder_schedule();
+  const std::vector<double> sigmas{schedule.sigma_max(), 3.0, 0.5, 0.01};
+  // Of one that leaves out a level of its scheduler's.
+  const Levels levels = find_sampler("DPM2").levels(schedule, 4, "Karras", sigmas);
+  ASSERT_EQ(levels.size(), 5U);
+  for (size_t i = 0; i < sigmas.size(); ++i) EXPECT_EQ(levels[i].sigma, sigmas[i]);
+  EXPECT_NEAR(levels[0].timestep, 999.0, 1e-6);
+  EXPECT_NEAR(schedule.sigma(levels[1].timestep), 3.0, 1e-9);
+  EXPECT_EQ(levels[3].timestep, 0.0) << "less noise than the table has";
+  EXPECT_EQ(levels[4].sigma, 0.0);
+}
+
+TEST(SamplerLevelsTest, SigmasFallFromTheNoisiestToMoreThanNone) {
+  const auto refused = [](const char* part, const std::vector<double>& sigmas, int steps) {
+    expect_error(ErrorCode::kInvalidArgument, part, [&] {
+      find_sampler("Euler").levels(decoder_schedule(), steps, "Automatic", sigmas);
+    });
+  };
+  refused("sigmas has 26 as number 1; they have to fall, from 25.15 at most", {26, 3}, 2);
+  refused("sigmas has 3 as number 2", {3, 3}, 2);
+  refused("sigmas has 4 as number 2", {3, 4}, 2);
+  refused("sigmas has 0 as number 2", {3, 0}, 2);
+  refused("sigmas has -1 as number 2", {3, -1}, 2);
+  refused("there are 2 sigmas for 3 steps", {3, 2}, 3);
 }
 
 TEST(SamplerLevelsTest, CheckStepsDependsOnTheScheduler) {

@@ -234,10 +234,28 @@ TEST_F(ConditionsTest, RefusesWhatLeavesAnImageUnguided) {
     r.guidance_scale = 1.0;
     r.conditions[0].weight = 0.0;
   });
+  refused("because of guidance_threshold", [](R& r) {
+    r.guidance_threshold = 0.9;
+    r.conditions[0].weight = -1.0;
+  });
   refused("guidance starts at 0.6", [](R& r) {
     r.guidance_start = 0.6;
     r.guidance_end = 0.5;
   });
+}
+
+/// An image whose predictions agree from the first step on has guidance in that step alone.
+TEST_F(ConditionsTest, AThresholdEndsGuidanceOfEachImage) {
+  DenoiseRequest request = this->request(2);
+  const at::Tensor guided = run(request);
+  request.guidance_threshold = 0.0;
+  const at::Tensor ended = run(request);
+  request.guidance_threshold = 0.9999999;
+  EXPECT_TRUE(run(request).equal(guided)) << "too much for these";
+  request.guidance_threshold = 1.0;
+  request.guidance_end = 0.25;
+  EXPECT_TRUE(run(request).equal(ended));
+  EXPECT_FALSE(guided.equal(ended));
 }
 
 TEST_F(ConditionsTest, RefusesEmbedsThatDoNotFit) {
