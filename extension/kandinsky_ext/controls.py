@@ -26,11 +26,14 @@ A word and not a folder's name, so that it is a valid default on every machine.
 """
 HOST_CHOICE = "Use the host's"
 """A default of our own: the host has a field for it, too."""
+EXACT = "exact"
+"""The preset that changes nothing."""
 AUTOMATIC_MIX = "Automatic"
 PROMPT_AND_IMAGE = "Prompt + image"
 IMAGE_AND_IMAGE = "Image + image"
 
 
+PRESET = Group(panel="main")
 MODEL = Group(panel="main")
 PRIOR = Group(panel="main")
 MIXING = Group(panel="mixing")
@@ -44,7 +47,7 @@ SPEED = Group(
     heading="Speed and memory",
     about="Approximations: the images are slightly other ones.",
 )
-GROUPS = (MODEL, PRIOR, MIXING, SAMPLING, GUIDANCE, PROMPTS, SPEED)
+GROUPS = (PRESET, MODEL, PRIOR, MIXING, SAMPLING, GUIDANCE, PROMPTS, SPEED)
 """In the order in which a panel shows them."""
 
 
@@ -284,6 +287,38 @@ CONTROLS: tuple[Control, ...] = (
         infotext="Kandinsky forecast",
         info="Faster: of 20 steps 11 are computed, the others extrapolated.",
         group=SPEED,
+    ),
+    Slider(
+        field="guidance_threshold",
+        option="guidance_threshold",
+        label="Guidance threshold",
+        infotext="Kandinsky guidance threshold",
+        default=1.0,
+        minimum=0.0,
+        maximum=1.0,
+        step=0.005,
+        info="Ends guidance of an image once its predictions with and without the prompt are that "
+        "similar, which makes the rest faster. 1: off.",
+        group=GUIDANCE,
+    ),
+    Choice(
+        field="preset",
+        option="preset",
+        label="Preset",
+        infotext="Kandinsky preset",
+        default=EXACT,
+        info="Values for the controls that are left as they are, from the exact image to the "
+        "quickest draft.",
+        choices=(EXACT, "balanced", "fast", "draft"),
+        words={EXACT: "Exact", "balanced": "Balanced", "fast": "Fast", "draft": "Draft"},
+        group=PRESET,
+    ),
+    Switch(
+        field="preset_steps",
+        label="With its sampler and steps",
+        infotext="Kandinsky preset steps",
+        info="Recommended. Instead of Sampling method, Schedule type and Sampling steps.",
+        group=PRESET,
     ),
 )
 BY_FIELD = {control.field: control for control in CONTROLS}

@@ -43,7 +43,7 @@ ORDER = [
     *("negative_image", "long_prompts", "guidance_rescale", "guidance_start", "guidance_end"),
     *("inpaint_method", "mix", "mix_image_1", "mix_image_2", "mix_strength_1"),
     *("mix_strength_2", "mix_items", "mix_method", "cache_interval", "int8_weights"),
-    "forecast",
+    *("forecast", "guidance_threshold", "preset", "preset_steps"),
 ]
 NEEDED = {"mix_strength_1", "mix_strength_2", "mix_items", "mix_method", "mix_image_1"}
 """Controls that only count when mixing is on."""
@@ -122,6 +122,14 @@ def test_defaults_are_allowed_plain_values(ext):
         assert row.check(row.default) == row.default
 
 
+@pytest.mark.parametrize("name", kandinsky.presets())
+def test_a_preset_is_of_controls(ext, name):
+    """So that the parameters of an image can say what it stood for, and bring it back."""
+    rows = {row.option: row for row in ROWS if row.option}
+    for option, value in kandinsky.presets()[name].items():
+        assert option == "num_inference_steps" or rows[option].check(value) == value
+
+
 def chosen_with(ext, settings):
     return ext.choose_sampler.choose(
         "DDIM", "Automatic", settings, samplers=SAMPLERS, schedulers=SCHEDULERS
@@ -190,7 +198,7 @@ def values_with(ext, name):
 OTHER_RED = Image.new("RGB", (8, 8), "green")
 
 
-@pytest.mark.parametrize("name", OTHER)
+@pytest.mark.parametrize("name", [name for name in OTHER if name != "preset_steps"])
 def test_each_control_reaches_the_engine(ext, name):
     """Through a request, or through the key that an engine is opened with."""
     plain, changed = (

@@ -7,9 +7,9 @@ from typing import Any
 
 from modules import processing, shared
 
-from kandinsky_ext import controls, models, offers
+from kandinsky_ext import controls, models, offers, presets
 from kandinsky_ext.controls import AUTOMATIC_MODEL, Settings
-from kandinsky_ext.engine import EngineKey, OpenEngine, keeper
+from kandinsky_ext.engine import EngineKey, OpenEngine, keeper, load_package
 from kandinsky_ext.errors import UserError
 from kandinsky_ext.host import answers, backend, options, tools, wishes
 from kandinsky_ext.host.job import RunJob
@@ -52,6 +52,7 @@ def make_job(p: Any, settings: Settings) -> RunJob:
         raise UserError("Kandinsky cannot run while ONNX is on: switch it off in Settings > ONNX.")
     keeping.begins(p)
     shared.state.textinfo = "Kandinsky: opening the model"
+    settings = presets.applied(settings, p, load_package().presets())
     opened, name = open_engine(settings, p.override_settings or {})
     if settings.model == AUTOMATIC_MODEL and tools.is_demo(opened.key.model_dir):
         p.comment(offers.demo_line(name))

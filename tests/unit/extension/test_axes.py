@@ -28,6 +28,9 @@ OTHERS = {
     "cache_interval": ("3", "1"),
     "int8_weights": ("True", "False"),
     "forecast": ("True", "False"),
+    "guidance_threshold": ("0.9", "0.8"),
+    "preset": ("Fast", "exact"),
+    "preset_steps": ("True", "False"),
 }
 """Two values for an axis each, as they are typed."""
 
@@ -94,14 +97,16 @@ def test_a_host_without_the_plot(host):
 @pytest.mark.parametrize("field", OTHERS)
 def test_a_cell_is_the_image_of_the_same_request_alone(host, plot, field):
     shutil.copytree(host.toy, host.toy.parent / "toy-2")
-    mixing = {}
+    others = {}
     if field.startswith("mix_"):
-        mixing = {"mix": True, "mix_image_1": RED, "mix_image_2": BLUE}
-    cells = plot(axis(host, field), OTHERS[field], mixing, prompt="x", seed=5)
+        others = {"mix": True, "mix_image_1": RED, "mix_image_2": BLUE}
+    if field == "preset_steps":
+        others = {"preset": "fast"}
+    cells = plot(axis(host, field), OTHERS[field], others, prompt="x", seed=5)
     row = next(row for row in host.ext("controls").CONTROLS if row.field == field)
     for text, cell in zip(OTHERS[field], cells, strict=True):
         alone = host.txt2img(
-            args=host.settings(**mixing, **{field: row.check(text)}), prompt="x", seed=5
+            args=host.settings(**others, **{field: row.check(text)}), prompt="x", seed=5
         )
         assert cell.images[0].tobytes() == alone.images[0].tobytes()
         assert own_keys(cell.infotexts[0]) == own_keys(alone.infotexts[0])

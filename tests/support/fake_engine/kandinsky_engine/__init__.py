@@ -169,6 +169,16 @@ def schedulers() -> dict[str, str]:
     return {name: f"What {name} is." for name in SCHEDULERS}
 
 
+def presets() -> dict[str, dict[str, bool | int | float | str]]:
+    quick = {"sampler": "DPM++ 2M", "scheduler": "Karras", "num_inference_steps": 7}
+    return {
+        "exact": {},
+        "balanced": quick,
+        "fast": {**quick, "forecast": True, "prior_num_inference_steps": 10},
+        "draft": {**quick, "prior_num_inference_steps": 5},
+    }
+
+
 def families() -> list[str]:
     return ["kandinsky-2-1"]
 
@@ -339,7 +349,10 @@ class Engine:
         hints=None,
         hint_start=0.0,
         hint_end=1.0,
+        preset="exact",
+        sigmas="",
         cache_interval=1,
+        guidance_threshold=1.0,
         forecast=False,
         forecast_warmup=4,
         forecast_interval=2.0,
@@ -369,7 +382,7 @@ class Engine:
         against = _guided(negative_embeds, negative_conditions, batch, steps, steps - running)
         space = levels(sampler, scheduler)
         look = (steps, float(guidance_scale), sampler, space, guidance_rescale, cache_interval)
-        look += (forecast,)
+        look += (forecast, guidance_threshold)
         tint = _digest(*look, guidance_start, guidance_end, tiling)[0] / 20
         latents = np.zeros(shape, dtype=np.float32)
         for i, seed in enumerate(seeds):
