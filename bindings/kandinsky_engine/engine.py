@@ -129,7 +129,7 @@ class Engine:
         Only networks whose weights they change are loaded again. Raises IncompatibleError for a
         LoRA of another model, with nothing changed, and BusyError during a job.
         """
-        self._raw.set_loras(list(loras))
+        self._raw.set_loras(_arguments.texts("loras", loras))
 
     def unload(self) -> None:
         """Frees all weights; the next job loads what it needs. Raises BusyError during a job."""

@@ -160,6 +160,9 @@ class TestLora:
             )
             engine.set_loras([str(two)])
             assert not np.array_equal(generate(engine), plain)
+            for odd in ([f"{one}\0:1"], str(one)):
+                with pytest.raises(kandinsky.InvalidArgumentError, match="loras"):
+                    engine.set_loras(odd)
             engine.set_loras([])
             stages.clear()
             assert_close(generate(engine), plain)
