@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/json_caps.h"
 #include "base/limits.h"
 #include "io/file_kind.h"
 #include "io/input_file.h"
@@ -21,53 +22,6 @@ using Json = nlohmann::json;
 struct Document {
   std::string source;
   Json root;
-};
-
-/// Reads a text without keeping anything, so that a hostile one is refused before its values are in
-/// memory. (A callback of the parser that keeps them takes time that grows with their square.)
-class Caps : public nlohmann::json_sax<Json> {
- public:
-  explicit Caps(std::string_view source) : source_(source) {}
-
-  bool null() override { return count(); }
-  bool boolean(bool /*value*/) override { return count(); }
-  bool number_integer(number_integer_t /*value*/) override { return count(); }
-  bool number_unsigned(number_unsigned_t /*value*/) override { return count(); }
-  bool number_float(number_float_t /*value*/, const string_t& /*text*/) override { return count(); }
-  bool string(string_t& /*value*/) override { return count(); }
-  bool binary(binary_t& /*value*/) override { return count(); }
-  bool key(string_t& /*value*/) override { return true; }
-  bool start_object(std::size_t /*elements*/) override { return begin(); }
-  bool start_array(std::size_t /*elements*/) override { return begin(); }
-  bool end_object() override { return end(); }
-  bool end_array() override { return end(); }
-  bool parse_error(std::size_t /*position*/, const std::string& /*last_token*/,
-                   const Json::exception& /*error*/) override {
-    return false;  // whoever parses it for its values says so
-  }
-
- private:
-  bool count() {
-    if (++values_ > limits::kMaxJsonValues) refuse("values", limits::kMaxJsonValues);
-    return true;
-  }
-  bool begin() {
-    if (++depth_ > limits::kMaxJsonDepth)
-      refuse("lists and objects inside each other", limits::kMaxJsonDepth);
-    return count();
-  }
-  bool end() {
-    --depth_;
-    return true;
-  }
-  [[noreturn]] void refuse(std::string_view what, std::size_t most) const {
-    throw Error(ErrorCode::kCorruptFile,
-                fmt::format("{}: its {} are too many, at most {}", source_, what, most));
-  }
-
-  std::string_view source_;
-  std::size_t values_ = 0;
-  std::size_t depth_ = 0;
 };
 
 /// A value as a message shows it: short, on one line, never failing. Lists and objects are named
@@ -151,8 +105,12 @@ JsonConfig JsonConfig::parse(std::string_view text, std::string_view source) {
   auto document = std::make_shared<Document>();
   document->source = std::string(source);
   try {
-    Caps caps(source);
-    Json::sax_parse(text.begin(), text.end(), &caps);
+    check_json_caps(text, limits::kMaxJsonValues, limits::kMaxJsonDepth,
+                    [&](std::string_view what, std::size_t most) {
+                      throw Error(
+                          ErrorCode::kCorruptFile,
+                          fmt::format("{}: its {} are too many, at most {}", source, what, most));
+                    });
     // Of a key that is there twice the last value counts, as in Python's json.
     document->root = Json::parse(text.begin(), text.end());
   } catch (const Json::parse_error& error) {

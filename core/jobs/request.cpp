@@ -11,6 +11,7 @@
 
 #include "base/edit_distance.h"
 #include "jobs/files.h"
+#include "jobs/json.h"
 #include "jobs/limits.h"
 #include "jobs/text.h"
 
@@ -38,7 +39,10 @@ Value as(const std::string& name, const Json& value, bool fits, const char* expe
 }
 
 std::string as_text(const std::string& name, const Json& value) {
-  return as<std::string>(name, value, value.is_string(), "a text");
+  std::string text = as<std::string>(name, value, value.is_string(), "a text");
+  // The C interface would take it for the text's end.
+  if (text.find('\0') != std::string::npos) refuse(name + ": must not contain a NUL character");
+  return text;
 }
 
 std::uint64_t as_seed(const std::string& name, const Json& value) {
@@ -272,6 +276,7 @@ class Reading {
 
 Json parse_object(const std::string& text) {
   Json object;
+  check_json(text);
   try {
     object = Json::parse(text);
   } catch (const Json::parse_error& error) {

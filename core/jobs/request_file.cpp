@@ -5,10 +5,12 @@
 #include <filesystem>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <set>
 #include <string_view>
 
 #include "jobs/files.h"
+#include "jobs/json.h"
 #include "jobs/settings.h"
 #include "jobs/text.h"
 
@@ -97,8 +99,8 @@ std::vector<FileLine> csv_requests(std::string_view text) {
       const std::string& cell = row.cells[column];
       if (cell.empty()) continue;
       const std::string name(stripped(names[column]));
-      const Json value = plain.count(name) > 0 ? Json::parse(cell, nullptr, false) : Json();
-      request[name] = value.is_primitive() && !value.is_null() ? value : Json(cell);
+      const std::optional<Json> value = plain.count(name) > 0 ? parse_scalar(cell) : std::nullopt;
+      request[name] = value && !value->is_null() ? *value : Json(cell);
     }
     lines.push_back({row.number, request.dump()});
   }

@@ -2,13 +2,12 @@
 
 #include <nlohmann/json.hpp>
 
+#include "jobs/json.h"
+
 namespace kandinsky::serve {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-constexpr int kDeepest = 16;
-constexpr int kMostValues = 10'000;
 
 std::string dump(const Json& json) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
@@ -53,21 +52,13 @@ void reply_error(Exchange& exchange, const RequestError& error, const Headers& h
 
 Json parse_object(const std::string& body) {
   constexpr int kBad = 400;
-  int values = 0;
-  const Json::parser_callback_t count = [&](int depth, Json::parse_event_t, const Json& value) {
-    // The C interface would take it for the text's end.
-    if (value.is_string() && value.get_ref<const std::string&>().find('\0') != std::string::npos)
-      throw RequestError(kUnprocessable, "a text has a null character in it");
-    if (depth > kDeepest || ++values > kMostValues) {
-      throw RequestError(kUnprocessable, depth > kDeepest ? "the JSON is nested too deep"
-                                                          : "the JSON has too many values");
-    }
-    return true;
-  };
   try {
-    Json object = Json::parse(body, count);
+    jobs::check_json(body);
+    Json object = Json::parse(body);
     if (!object.is_object()) throw RequestError(kUnprocessable, "the body is no JSON object");
     return object;
+  } catch (const StatusError& error) {
+    throw RequestError(kUnprocessable, error.what());
   } catch (const Json::parse_error& error) {
     throw RequestError(kBad,
                        "the body is not JSON, from byte " + std::to_string(error.byte) + " on");

@@ -231,6 +231,22 @@ class TestChecks:
         ]
         assert not (tmp_path / "out").exists()
 
+    @pytest.mark.parametrize(
+        ("line", "told"),
+        [
+            ('{"prompt": ' + "[" * 100_000 + "]" * 100_000 + "}", "are too many, at most 16"),
+            ('{"mix": [' + "1," * 100_000 + "1]}", "values are too many, at most 10000"),
+            ('{"prompt": "a\\u0000b"}', "prompt: must not contain a NUL character"),
+        ],
+        ids=["nested", "long", "NUL"],
+    )
+    def test_hostile_lines(self, model: Path, tmp_path: Path, line: str, told: str) -> None:
+        jobs = tmp_path / "jobs.jsonl"
+        jobs.write_text(line)
+        code, said = batch(jobs, model, tmp_path / "out")
+        assert code == INVALID
+        assert told in said.splitlines()[0]
+
     def test_keep_going_does_the_others(self, model: Path, tmp_path: Path) -> None:
         jobs = write(tmp_path / "jobs.jsonl", {"promt": "x"}, {"prompt": "x"}, {"promt": "y"})
         code, said = batch(jobs, model, tmp_path / "out", "--keep-going", "--quiet")

@@ -39,6 +39,8 @@ void read_request(const std::string& json) {
   jobs::Request request;
   if (!accepts([&] { request = reader.read(json); })) return;
   fuzz::require(request.id.find('/') == std::string::npos, "an id is no path");
+  fuzz::require(!request.job.prompt || request.job.prompt->find('\0') == std::string::npos,
+                "the C interface gets texts whole");
   fuzz::require(canonical(request) == canonical(reader.read(json)), "a request is always the same");
   // What is a default says the same as what is left out.
   jobs::RequestReader with_defaults(jobs::Settings(), "folder");
