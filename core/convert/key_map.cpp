@@ -127,7 +127,11 @@ class Renaming {
     for (const Row& row : rows) {
       const std::string name = prefix_ + from + row.from;
       const auto found = below(from + row.from);
-      if (found.empty() && row.form != Form::kOptional) missing_.push_back(name);
+      if (found.empty() && row.form != Form::kOptional) {
+        missing_.push_back(name);
+        // A config may ask for more layers than there is time to name.
+        if (missing_.size() > kShown) refuse_missing();
+      }
       for (const std::string_view full : found) {
         used_.emplace(full);
         add(row, *file_.find(full), to + row.to + std::string(full.substr(name.size())));
@@ -136,14 +140,7 @@ class Renaming {
   }
 
   Pieces finish() {
-    if (!missing_.empty()) {
-      constexpr size_t kShown = 5;
-      const size_t count = missing_.size();
-      missing_.resize(std::min(count, kShown));
-      throw Error(ErrorCode::kCorruptFile,
-                  fmt::format("{}: tensors are missing: {}{}", file_.path(),
-                              fmt::join(missing_, ", "), count > kShown ? ", ..." : ""));
-    }
+    if (!missing_.empty()) refuse_missing();
     for (const std::string_view name : names_) {
       if (!used_.contains(name)) pieces_.unknown.emplace_back(name);
     }
@@ -151,6 +148,16 @@ class Renaming {
   }
 
  private:
+  static constexpr size_t kShown = 5;
+
+  [[noreturn]] void refuse_missing() {
+    const bool has_more = missing_.size() > kShown;
+    missing_.resize(std::min(missing_.size(), kShown));
+    throw Error(ErrorCode::kCorruptFile,
+                fmt::format("{}: tensors are missing: {}{}", file_.path(),
+                            fmt::join(missing_, ", "), has_more ? ", ..." : ""));
+  }
+
   std::vector<std::string_view> below(const std::string_view name) const {
     const std::string full = prefix_ + std::string(name);
     std::vector<std::string_view> found;
