@@ -9,6 +9,7 @@ leaves alone.
 
 from __future__ import annotations
 
+import base64
 import collections
 import io
 import json
@@ -27,6 +28,7 @@ HERE = Path(__file__).resolve().parent
 CORPUS = HERE / "corpus"
 CONFIGS = HERE.parent / "support" / "configs"
 SEPARATOR = b"\n====\n"
+MOVQ_HALF = ("conv_in", "norm_out", "conv_out")
 
 
 def put(target: str, name: str, content: bytes) -> None:
@@ -632,13 +634,185 @@ def requests() -> None:
     put("request", "prompts", "\x03один\n\n  two\u3000\n".encode())
 
 
+def server() -> None:
+    image = base64.b64encode(png(1, 1, 8, 0, b"\0\1")).decode()
+    bodies: tuple[tuple[str, int, dict[str, object]], ...] = (
+        ("job", 0, {"prompt": "a", "seed": -1, "batch_size": 2, "n_iter": 3, "tiling": True}),
+        ("job-image", 0, {"prompt": "a", "image": f"data:image/png;base64,{image}"}),
+        ("job-path", 0, {"prompt": "a", "hint": "/etc/passwd"}),
+        ("job-mix", 0, {"mix": [{"text": "a", "weight": -1}, {"embeds": "c"}]}),
+        (
+            "txt2img",
+            1,
+            {
+                "prompt": "a",
+                "steps": 5,
+                "sampler_name": "DPM++ 2M Karras",
+                "subseed": 7,
+                "subseed_strength": 0.5,
+                "override_settings": {"sd_model_checkpoint": "model"},
+                "kandinsky": {"prior_guidance_scale": 2},
+                "eta": 1,
+                "seed_resize_from_w": 64,
+            },
+        ),
+        ("txt2img-off", 1, {"prompt": None, "enable_hr": False, "styles": [], "hr_scale": 2}),
+        ("txt2img-unknown", 1, {"stpes": 1}),
+        (
+            "img2img",
+            2,
+            {
+                "init_images": [image],
+                "mask": image,
+                "inpainting_fill": 2,
+                "resize_mode": 1,
+                "inpainting_mask_invert": 1,
+                "inpaint_full_res": True,
+                "denoising_strength": 1,
+            },
+        ),
+        ("generations", 3, {"prompt": "a", "n": 2, "size": "64x128", "output_format": "webp"}),
+        ("generations-own", 3, {"prompt": "a", "kandinsky": {"tiling": True}, "style": "vivid"}),
+        ("generations-none", 3, {"prompt": "a", "kandinsky": None, "stream": False}),
+    )
+    for name, kind, body in bodies:
+        put("server_request", name, bytes([kind]) + json.dumps(body).encode())
+    file = b'Content-Disposition: form-data; name="image"; filename="i.png"\r\n\r\n\x89PNG'
+    fields = ("prompt", "кот"), ("n", "1"), ("kandinsky[tiling]", "true"), ("size", "auto")
+    form = b"--x\r\n" + file
+    for field, value in fields:
+        form += f'\r\n--x\r\nContent-Disposition: form-data; name="{field}"\r\n\r\n{value}'.encode()
+    form += b"\r\n--x--\r\n"
+    for name, kind in (("edit", 4), ("variation", 5)):
+        put("server_request", name, bytes([kind]) + b"multipart/form-data; boundary=x\n" + form)
+    for name, lines in (
+        ("get", ("GET /a%20b/?x=1&y=%zz HTTP/1.1", "Host: localhost:80", "", "")),
+        ("post", ("POST / HTTP/1.1", "Host: [::1]:1", "Content-Length: 2", "", "{}")),
+        ("chunked", ("POST / HTTP/1.1", "Transfer-Encoding: chunked", "", "2", "{}", "0", "", "")),
+        ("origin", ("GET / HTTP/1.1", "Host: a", "Origin: http://b", "", "")),
+        ("two", ("HEAD / HTTP/1.1", "", "DELETE * HTTP/1.0", "Connection: keep-alive", "", "")),
+        ("expect", ("POST / HTTP/1.1", "Expect: 100-continue", "Content-Length: 9", "", "")),
+    ):
+        put("http_request", name, b"\0" + "\r\n".join(lines).encode())
+    basic = base64.b64encode(b"me:0123456789abcdef").decode()
+    for name, key in (("bearer", "Bearer 0123456789abcdef"), ("basic", f"Basic {basic}")):
+        text = f"GET / HTTP/1.1\r\nAuthorization: {key}\r\n\r\n"
+        put("http_request", name, b"\1" + text.encode())
+    line = {
+        "id": "b",
+        "file": "a.png",
+        "sha256": "0",
+        "seed": 1,
+        "seconds": 0.5,
+        "device": "cpu",
+        "precision": "fp32",
+        "request": "r",
+    }
+    text = json.dumps(line)
+    put("manifest", "lines", f"{text}\n{json.dumps({**line, 'id': 'a'})}\n".encode())
+    put("manifest", "torn", f"{text}\n{text[:30]}".encode())
+    put("manifest", "odd", b'[]\n{"id": 1}\n\xff\0\n')
+
+
+def conversions() -> None:
+    config = json.dumps({"attention_head_dim": 2, "layers_per_block": 1, "block_out_channels": [4]})
+    linear = ((".weight", "4 4"), (".bias", "4"))
+    qkv = ((".weight", "12 4 1"), (".bias", "12"))
+
+    def lines(*names: str) -> list[str]:
+        return [
+            f"{name}{end} {shape}"
+            for name in names
+            for end, shape in (qkv if name.endswith("qkv") else linear)
+        ]
+
+    resnet = ("in_layers.0", "in_layers.2", "emb_layers.1", "out_layers.0", "out_layers.3")
+    attention = ("norm", "qkv", "encoder_kv", "proj_out")
+    unet = lines(
+        *("time_embed.0", "time_embed.2", "input_blocks.0.0", "proj_n", "ln_model_n", "img_layer"),
+        *("clip_to_seq", "to_model_dim_n", "out.0", "out.2"),
+        *(f"input_blocks.1.0.{name}" for name in resnet),
+        *(f"middle_block.{i}.{name}" for i in (0, 2) for name in resnet),
+        *(f"middle_block.1.{name}" for name in attention),
+        *(f"output_blocks.{i}.0.{name}" for i in range(2) for name in resnet),
+    )
+    prior = lines(
+        *("time_embed.0", "time_embed.2", "clip_img_proj", "text_emb_proj", "text_enc_proj"),
+        *("positional_embedding", "prd_emb", "final_ln", "out_proj"),
+        *(
+            f"transformer.resblocks.0.{name}"
+            for name in ("attn.c_qkv", "attn.c_proj", "mlp.c_fc", "mlp.c_proj", "ln_1", "ln_2")
+        ),
+    )
+    block = ("norm1", "conv1", "norm2", "conv2")
+    movq = lines(
+        *("quant_conv", "post_quant_conv", "quantize.embedding"),
+        *(f"{half}.{name}" for half in ("encoder", "decoder") for name in MOVQ_HALF),
+        *(
+            f"{half}.{room}.{name}"
+            for half, side in (("encoder", "down"), ("decoder", "up"))
+            for room in (f"{side}.0.block.0", "mid.block_1", "mid.block_2")
+            for name in block
+        ),
+        *(f"{half}.mid.attn_1.{n}" for half in ("encoder", "decoder") for n in (*"qkv", "norm")),
+        *(f"{half}.mid.attn_1.proj_out" for half in ("encoder", "decoder")),
+    )
+    for kind, name, content in (
+        (1, "unet", unet),
+        (2, "prior", prior),
+        (3, "movq", movq),
+        (4, "statistics", ["0 4", "1 4"]),
+        (5, "text-encoder", ["LinearTransformation.weight 4 4"]),
+        (1, "prefix", [f"model.{line}" for line in unet]),
+        (1, "short", unet[:3]),
+        (2, "heads", [line.replace("12", "10") for line in prior]),
+    ):
+        text = SEPARATOR.decode().join([config, "\n".join(content)])
+        put("key_map", name, bytes([kind]) + text.encode())
+
+    def lora(*names: str, **metadata: str) -> bytes:
+        header: dict[str, object] = {"__metadata__": metadata} if metadata else {}
+        end = 0
+        for name in names:
+            is_alpha = name.endswith("alpha")
+            shape = [] if is_alpha else [2, 4] if "down" in name or "_A" in name else [3, 2]
+            size = 4 if is_alpha else 4 * shape[0] * shape[1]
+            header[name] = tensor("F32", shape, end, end + size)
+            end += size
+        return struct.pack("<H", end) + header_of(header)
+
+    settings = json.dumps({"unet.lora_alpha": 4, "unet.use_rslora": True, "unet.use_dora": False})
+    processor = "a.attn.processor.to_{}_lora.{}.weight"
+    for name, content in (
+        ("peft", lora("unet.a.lora_A.weight", "unet.a.lora_B.weight")),
+        (
+            "metadata",
+            lora("a.lora_A.weight", "a.lora_B.weight", lora_adapter_metadata=settings),
+        ),
+        ("processor", lora(processor.format("q", "down"), processor.format("q", "up"))),
+        ("out", lora(processor.format("out", "down"), processor.format("out", "up"))),
+        ("alpha", lora("a.lora.down.weight", "a.lora.up.weight", "a.alpha")),
+        ("half", lora("a.lora.down.weight")),
+        ("both", lora("a.lora.down.weight", "a.lora_A.weight", "a.lora.up.weight")),
+        ("other", lora("a.hada_w1_a")),
+    ):
+        put("lora_file", name, content)
+    for name, entries, size in (
+        ("row", {"image_embeds": tensor("F32", [1, 4], 0, 16)}, 16),
+        ("half", {"image_embeds": tensor("F16", [1, 4], 0, 8)}, 8),
+        ("wide", {"image_embeds": tensor("F32", [1, 5], 0, 20)}, 20),
+        ("other", {"embeds": tensor("F32", [1, 4], 0, 16)}, 16),
+    ):
+        put("zero_image", name, struct.pack("<H", size) + header_of(entries))
+
+
 def main() -> None:
     for old in CORPUS.glob("*/*"):
         if not old.name.startswith("found-"):
             old.unlink()
     for make in (
         *(safetensors, checkpoints, embeds, configs, folders, images),
-        *(texts, models, words, requests),
+        *(texts, models, words, requests, server, conversions),
     ):
         make()
     total = sum(path.stat().st_size for path in CORPUS.glob("*/*"))

@@ -41,7 +41,11 @@ LIMITS = {
     "infotext": Limits(length=1024),
     # LibTorch itself takes some hundred megabytes.
     **dict.fromkeys(
-        ("embeds_file", "image_edit", "option_names", "component_configs"), Limits(megabytes=2048)
+        (
+            *("component_configs", "embeds_file", "http_request", "image_edit", "lora_file"),
+            *("manifest", "option_names", "server_request", "zero_image"),
+        ),
+        Limits(megabytes=2048),
     ),
 }
 EXECUTED = re.compile(r"stat::number_of_executed_units: *(\d+)")

@@ -11,6 +11,21 @@
 
 namespace kandinsky::fuzz {
 
+/// A safetensors file with that header, whatever it says.
+inline std::string safetensors_of(std::string_view header, std::string_view data) {
+  std::string content(8, '\0');
+  for (std::size_t i = 0; i < content.size(); ++i)
+    content[i] = static_cast<char>(header.size() >> 8 * i);
+  return content.append(header).append(data);
+}
+
+/// The same from an input: two bytes that say how much data there is, then the header.
+inline std::string safetensors_of(Input* input) {
+  std::string data(static_cast<std::size_t>(input->number(0, 4095)), '\0');
+  for (std::size_t i = 0; i < data.size(); ++i) data[i] = static_cast<char>(i);
+  return safetensors_of(input->rest(), data);
+}
+
 /// What must hold for a file of tensors that was taken: each has its bytes, and a copy, written by
 /// us as safetensors, says the same.
 inline void check_tensors(const io::TensorFile& file, const Folder& folder) {

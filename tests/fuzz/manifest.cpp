@@ -1,0 +1,34 @@
+/// A manifest of finished images, as a run that was killed may have left it.
+#include "jobs/manifest.h"
+
+#include "fuzz/files.h"
+
+namespace fuzz = kandinsky::fuzz;
+namespace jobs = kandinsky::jobs;
+
+int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  static const fuzz::Folder folder;
+  folder.write("manifest.jsonl", {reinterpret_cast<const char*>(data), size});
+  folder.write("a.png", "");
+  const jobs::Finished finished{
+      .id = "a",
+      .request = "r",
+      .file = "a.png",
+      .sha256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",  // of nothing
+      .seed = 1,
+      .seconds = 0.5,
+      .device = "cpu",
+      .precision = "fp32"};
+  try {
+    jobs::Manifest(folder.path(), "manifest.jsonl").append(finished);
+    const jobs::Manifest again(folder.path(), "manifest-2.jsonl");
+    const jobs::Finished* const found = again.find("a", "r");
+    fuzz::require(found != nullptr && found->to_json() == finished.to_json(),
+                  "what is appended is found, whatever is before it");
+    fuzz::require(again.find("a", "another request") == nullptr,
+                  "another request is another image");
+  } catch (const std::exception& error) {
+    fuzz::require(false, "no manifest is an error:", error.what());
+  }
+  return 0;
+}
