@@ -177,6 +177,8 @@ STRANGER(png_create_read_struct) STRANGER(png_create_write_struct) STRANGER(png_
 STRANGER(jpeg_std_error) STRANGER(jpeg_CreateDecompress) STRANGER(jpeg_CreateCompress)
 STRANGER(WebPDecode) STRANGER(WebPEncode) STRANGER(WebPDemuxInternal)
 STRANGER(inflate) STRANGER(deflate) STRANGER(crc32) STRANGER(utf8proc_map)
+STRANGER(_ZN4absl8internal12RegisterFlagERKNSt7__cxx1112basic_stringIcSt11char_traitsIcESaIcEEE\
+St10shared_ptrINS0_8FlagFuncEE)
 STRANGER(_ZN13sentencepiece22SentencePieceProcessorC1Ev)
 STRANGER(_ZN6google8protobuf5ArenaD1Ev) STRANGER(_ZN6google8protobuf11MessageLiteD2Ev)
 char FLAGS_minloglevel[32];

@@ -64,10 +64,25 @@ class TestStandardError:
             ((), INVALID),
             (("generate",), INVALID),
             (("txt2img", "--model", "/no-such", "--prompt", "a", "--output", "a.png"), NOT_FOUND),
+            (("batch", "/no-such.jsonl", "--model", "/no-such", "--output", "/no-such"), NOT_FOUND),
+            (("convert", "/no-such", "--output", "/no-such"), NOT_FOUND),
+            (("serve", "--model", "/no-such"), NOT_FOUND),
         ],
     )
     def test_exit_codes_stay(self, end: str, words: tuple[str, ...], code: int) -> None:
         assert shell(f'"$@" {end}', *words).returncode == code
+
+    @pytest.mark.parametrize("end", ["2>&-", "2>/dev/full"])
+    def test_batches_and_conversions_go_on_without_it(
+        self, model: Path, tmp_path: Path, end: str
+    ) -> None:
+        jobs = tmp_path / "jobs.jsonl"
+        jobs.write_text('{"prompt": "x", "num_inference_steps": 2, "prior_num_inference_steps": 2}')
+        batch = ("batch", jobs, "--model", model, "--output", tmp_path / "images")
+        assert shell(f'"$@" {end}', *batch).returncode == 0
+        assert len(list((tmp_path / "images").glob("*.png"))) == 1
+        assert shell(f'"$@" {end}', "convert", model, "--output", tmp_path / "new").returncode == 0
+        assert (tmp_path / "new/model_index.json").exists()
 
     def test_a_reader_that_goes_away_ends_no_job(
         self, tmp_path: Path, job: list[str | Path]

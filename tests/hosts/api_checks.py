@@ -570,6 +570,15 @@ def settings_of_the_extension(context: Context) -> str:
 
 
 @checks.add
+def torch_still_raises(context: Context) -> str:
+    """With the engine in the process, an allocation that fails is an error and not the host's end."""
+    base(context)
+    said = context.host.get("/kandinsky-probe/too-much")
+    require("allocate" in said, f"torch says {said!r} to 25 TB")
+    return str(said.splitlines()[0])
+
+
+@checks.add
 def memory_after_unloading(context: Context) -> str:
     """Unloading gives back what a run has taken, to within 60 MB."""
     context.host.post("/kandinsky/v1/unload")

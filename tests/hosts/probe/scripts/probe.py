@@ -2,6 +2,7 @@
 
 GET  /kandinsky-probe/state    what a run replaces, and the options
 GET  /kandinsky-probe/memory   what the process holds, in bytes
+GET  /kandinsky-probe/too-much what torch says to an allocation of 25 TB
 POST /kandinsky-probe/objects  for each dotted name: whether it is there, and its signature
 """
 
@@ -13,6 +14,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import torch
 from fastapi import Body
 from modules import devices, script_callbacks, sd_models, sd_samplers, shared
 
@@ -44,6 +46,14 @@ def state() -> dict[str, Any]:
 def memory() -> int:
     """Resident."""
     return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+
+
+def too_much() -> str:
+    try:
+        torch.empty(25 * 10**12, dtype=torch.uint8)
+    except RuntimeError as error:
+        return str(error)
+    return ""
 
 
 def versions() -> dict[str, str]:
@@ -90,6 +100,7 @@ def objects(names: list[str] = Body(...)) -> dict[str, Any]:  # noqa: B008  fast
 def _add_routes(_demo: Any, app: Any) -> None:
     app.add_api_route("/kandinsky-probe/state", state, methods=["GET"])
     app.add_api_route("/kandinsky-probe/memory", memory, methods=["GET"])
+    app.add_api_route("/kandinsky-probe/too-much", too_much, methods=["GET"])
     app.add_api_route("/kandinsky-probe/versions", versions, methods=["GET"])
     app.add_api_route("/kandinsky-probe/objects", objects, methods=["POST"])
 
