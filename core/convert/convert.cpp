@@ -244,10 +244,16 @@ class Conversion {
       Source& source = sources_[{folder, part.name}];
       source.settings = std::string(found->config_path());
       if (*part.weights == '\0') {
-        for (const auto& entry : fs::directory_iterator(fs::path(found->folder()))) {
-          const std::string suffix = entry.path().extension().string();
+        std::error_code error;
+        fs::directory_iterator entry(fs::path(found->folder()), error);
+        for (; !error && entry != fs::directory_iterator(); entry.increment(error)) {
+          const std::string suffix = entry->path().extension().string();
           if (suffix == ".json" || suffix == ".txt" || suffix == ".model")
-            source.side_files.push_back(entry.path().string());
+            source.side_files.push_back(entry->path().string());
+        }
+        if (error) {
+          refuse(ErrorCode::kIo,
+                 fmt::format("{}: cannot be read: {}", found->folder(), error.message()));
         }
         continue;
       }
@@ -369,7 +375,18 @@ class Conversion {
 
   at::Tensor read(const Piece& piece) const {
     const io::StoredTensor& stored = *piece.stored;
-    if (!is_floating(stored.dtype)) return tensor::read_tensor(*piece.file, stored);
+    at::Tensor whole = is_floating(stored.dtype) ? read_converted(piece)
+                                                 : tensor::read_tensor(*piece.file, stored);
+    if (piece.parts > 1) {
+      whole = whole.view({-1, piece.parts, piece.head_dim, whole.numel() / stored.shape[0]})
+                  .select(1, piece.part)
+                  .contiguous();
+    }
+    return whole.view(piece.shape);
+  }
+
+  at::Tensor read_converted(const Piece& piece) const {
+    const io::StoredTensor& stored = *piece.stored;
     at::Tensor whole = at::empty({stored.shape.data(), stored.shape.size()}, type_);
     const auto element = static_cast<int64_t>(io::dtype_size(stored.dtype));
     const bool finite = tensor::read_converted(
@@ -384,12 +401,7 @@ class Conversion {
                          "another precision may hold them",
                          piece.file->path(), stored.name, request_.precision));
     }
-    if (piece.parts > 1) {
-      whole = whole.view({-1, piece.parts, piece.head_dim, whole.numel() / stored.shape[0]})
-                  .select(1, piece.part)
-                  .contiguous();
-    }
-    return whole.view(piece.shape);
+    return whole;
   }
 
   static void make_folder(const std::string& path) {

@@ -174,7 +174,8 @@ class Renaming {
     }
     if (row.form == Form::kRow) shape.insert(shape.begin(), 1);
     if (row.parts > 1) {
-      if (shape.empty() || head_dim_ <= 0 || shape[0] % (row.parts * head_dim_) != 0) {
+      if (shape.empty() || head_dim_ <= 0 || shape[0] <= 0 ||
+          shape[0] % (row.parts * head_dim_) != 0) {
         throw Error(ErrorCode::kCorruptFile,
                     fmt::format("{}: tensor '{}' of shape [{}] cannot be split into {} parts with "
                                 "heads of {}",

@@ -18,7 +18,7 @@ from support.built import MODEL, PRIOR, copy_models, run_program
 from kandinsky_engine import Engine
 
 Tensors = dict[str, torch.Tensor]
-NOT_FOUND, INVALID_ARGUMENT, UNSUPPORTED = 3, 2, 5
+INVALID_ARGUMENT, NOT_FOUND, CORRUPT, UNSUPPORTED = 2, 3, 4, 5
 
 
 def fuse(parts: list[torch.Tensor], head: int) -> torch.Tensor:
@@ -275,3 +275,28 @@ def test_what_cannot_be_converted(originals: Path, tmp_path: Path) -> None:
     assert "tensor 'out.0.weight' has values that are not finite, or too large" in result.stderr
     assert not list(out.glob("unet/*.safetensors"))
     assert not list(out.glob("unet/.kandinsky*"))
+
+
+def test_a_projection_without_rows(originals: Path, tmp_path: Path) -> None:
+    tensors = torch.load(originals / "2_1/decoder_fp16.ckpt")
+    tensors["middle_block.1.qkv.weight"] = tensors["middle_block.1.qkv.weight"][:0]
+    checkpoints.save(tmp_path / "empty.ckpt", tensors)
+    result = run_program(
+        "convert", tmp_path / "empty.ckpt", originals / MODEL, "--output", tmp_path / "out"
+    )
+    assert result.returncode == CORRUPT
+    assert "'middle_block.1.qkv.weight' of shape [0, 64, 1] cannot be split" in result.stderr
+
+
+def test_numbers_of_another_kind_are_split_alike(originals: Path, tmp_path: Path) -> None:
+    tensors = torch.load(originals / "2_1/decoder_fp16.ckpt")
+    qkv = torch.arange(tensors["middle_block.1.qkv.bias"].numel())
+    tensors["middle_block.1.qkv.bias"] = qkv
+    checkpoints.save(tmp_path / "whole.ckpt", tensors)
+    out = tmp_path / "out"
+    result = run_program("convert", tmp_path / "whole.ckpt", originals / MODEL, "--output", out)
+    assert result.returncode == NOT_FOUND, result.stderr  # of the other checkpoints
+    unet = checkpoints.load(out / "unet/diffusion_pytorch_model.safetensors")
+    parts = [unet[f"mid_block.attentions.0.to_{part}.bias"] for part in "qkv"]
+    config = json.loads((out / "unet/config.json").read_text())
+    assert torch.equal(fuse(parts, config["attention_head_dim"]), qkv)

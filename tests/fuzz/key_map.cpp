@@ -53,9 +53,10 @@ void check(const convert::Pieces& pieces, const io::TensorFile& file) {
     const auto size = io::tensor_byte_size(piece.stored->dtype, piece.shape);
     fuzz::require(size && static_cast<std::uint64_t>(*size) * piece.parts == piece.stored->size,
                   "its parts make it up:", piece.name);
-    fuzz::require(piece.parts == 1 || (piece.part >= 0 && piece.part < piece.parts &&
-                                       piece.head_dim > 0 && piece.shape[0] % piece.head_dim == 0),
-                  "a part has whole heads:", piece.name);
+    fuzz::require(
+        piece.parts == 1 || (piece.part >= 0 && piece.part < piece.parts && piece.head_dim > 0 &&
+                             piece.shape[0] > 0 && piece.shape[0] % piece.head_dim == 0),
+        "a part has whole heads:", piece.name);
   }
   fuzz::require(used.size() + pieces.unknown.size() == file.tensors().size(),
                 "each tensor is used or named as unknown");
