@@ -571,7 +571,7 @@ def settings_of_the_extension(context: Context) -> str:
 
 @checks.add
 def torch_still_raises(context: Context) -> str:
-    """With the engine in the process, an allocation that fails is an error and not the host's end."""
+    """With the engine in the process, an allocation that fails is an error, not the host's end."""
     base(context)
     said = context.host.get("/kandinsky-probe/too-much")
     require("allocate" in said, f"torch says {said!r} to 25 TB")
