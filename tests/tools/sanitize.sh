@@ -8,8 +8,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 here=$PWD/tests/tools
 
 # Tests of parts that several threads may use at once.
-threads='Cancel.*:AtOnceTest.*:Recycled.*:TokenizerThreads.*:CApiThreads.*'
-threads+=':EngineTest.*Thread*:EngineTest.ASecondJobIsAnsweredBusy'
+threads='Cancel.*:AtOnceTest.*:RunContext.*:Arena.WithoutOne*:TokenizerThreads.*:CApiThreads.*'
+threads+=':EngineTest.*Thread*:EngineTest.ASecondJobIsAnsweredBusy:OptionsTest.ServeManyJobs*'
 
 # build PRESET [TARGET...]
 build() {
