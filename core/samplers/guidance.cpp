@@ -5,6 +5,7 @@
 #include <c10/util/Exception.h>
 
 #include <algorithm>
+#include <cmath>
 
 namespace kandinsky::samplers {
 namespace {
@@ -40,10 +41,14 @@ std::vector<ConditionPrediction> wanted(const std::vector<ConditionPrediction>& 
 
 }  // namespace
 
-double similarity(const Prediction& negative, const std::vector<ConditionPrediction>& conditions) {
-  const at::Tensor positive_pred = weighted_mean(wanted(conditions)).noise_pred.flatten();
-  const at::Tensor negative_pred = negative.noise_pred.flatten();
-  return at::cosine_similarity(positive_pred, negative_pred, 0).item<double>();
+double similarity(const at::Tensor& latents, double alpha_prod, const Prediction& negative,
+                  const std::vector<ConditionPrediction>& conditions) {
+  // Their length does not matter.
+  const auto clean = [&](const Prediction& prediction) {
+    return (latents - std::sqrt(1.0 - alpha_prod) * prediction.noise_pred).flatten();
+  };
+  return at::cosine_similarity(clean(weighted_mean(wanted(conditions))), clean(negative), 0)
+      .item<double>();
 }
 
 Prediction guide(const Prediction& negative, const std::vector<ConditionPrediction>& conditions,

@@ -28,8 +28,12 @@ struct ConditionPrediction {
 Prediction guide(const Prediction& negative, const std::vector<ConditionPrediction>& conditions,
                  const GuidanceOptions& options);
 
-/// Cosine of the angle between the negative prediction and the mean of the conditions.
-double similarity(const Prediction& negative, const std::vector<ConditionPrediction>& conditions);
+/// Cosine of the angle between the clean latents that the negative prediction and the mean of the
+/// conditions stand for. latents: what the network was asked about, of that alpha_prod. Other than
+/// in "Adaptive guidance" (arXiv:2312.12487) it is not that of the predicted noise, which where
+/// there is much noise is nearly all that both say.
+double similarity(const at::Tensor& latents, double alpha_prod, const Prediction& negative,
+                  const std::vector<ConditionPrediction>& conditions);
 
 /// The same without guidance: the mean by weight, whose sum is more than 0.
 Prediction without_guidance(const std::vector<ConditionPrediction>& conditions);

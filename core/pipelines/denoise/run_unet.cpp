@@ -165,7 +165,8 @@ class ImageDenoiser {
       conditions.push_back({.prediction = answers[i + (guided ? 1 : 0)], .weight = weights[i]});
     if (!guided) return samplers::without_guidance(conditions);
     if (request_.guidance_threshold < 1.0 &&
-        samplers::similarity(answers.front(), conditions) >= request_.guidance_threshold)
+        samplers::similarity(latents, schedule_.alpha_cumprod_at(timestep), answers.front(),
+                             conditions) >= request_.guidance_threshold)
       last_guided_steps_[static_cast<size_t>(image)] = step_;
     return samplers::guide(
         answers.front(), conditions,

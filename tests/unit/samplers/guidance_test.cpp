@@ -50,18 +50,24 @@ TEST(GuidanceTest, RescaleBringsBackTheDeviationOfTheCondition) {
   EXPECT_TRUE(half.allclose((plain + rescaled) / 2, 1e-4, 1e-5));
 }
 
+/// Of the clean latents that predictions stand for.
 TEST(GuidanceTest, SimilarityIsTheCosine) {
-  const Prediction a = prediction(1);
-  const Prediction twice{.noise_pred = 2.0 * a.noise_pred, .predicted_variance = {}};
-  const Prediction opposite{.noise_pred = -a.noise_pred, .predicted_variance = {}};
-  EXPECT_NEAR(similarity(a, {{twice}}), 1.0, 1e-6);
-  EXPECT_NEAR(similarity(a, {{opposite}}), -1.0, 1e-6);
-  EXPECT_NEAR(similarity(a, {{prediction(2)}}), 0.0, 0.2);
-  const Prediction b = prediction(2);
-  const at::Tensor mean = (0.5 * a.noise_pred + 1.5 * b.noise_pred).flatten();
+  constexpr double kAlpha = 0.64;
+  const at::Tensor latents = prediction(9).noise_pred;
+  const auto of = [&](const at::Tensor& clean) {
+    return Prediction{.noise_pred = (latents - 0.8 * clean) / 0.6, .predicted_variance = {}};
+  };
+  const at::Tensor a = prediction(1).noise_pred;
+  const at::Tensor b = prediction(2).noise_pred;
+  EXPECT_NEAR(similarity(latents, kAlpha, of(a), {{of(2.0 * a)}}), 1.0, 1e-5);
+  EXPECT_NEAR(similarity(latents, kAlpha, of(a), {{of(-a)}}), -1.0, 1e-5);
+  EXPECT_NEAR(similarity(latents, kAlpha, of(a), {{of(b)}}), 0.0, 0.2);
+  // Of several conditions it is their mean that counts, without those that push away.
+  const at::Tensor mean = (0.5 * a + 1.5 * b).flatten();
   const at::Tensor c = prediction(3).noise_pred.flatten();
-  EXPECT_NEAR(similarity(prediction(3), {{a, 0.5}, {b, 1.5}, {opposite, -1.0}}),
-              (mean.dot(c) / mean.norm() / c.norm()).item<double>(), 1e-5);
+  EXPECT_NEAR(similarity(latents, kAlpha, of(c.view_as(a)),
+                         {{of(a), 0.5}, {of(b), 1.5}, {of(c.view_as(a)), -1.0}}),
+              (mean.dot(c) / mean.norm() / c.norm()).item<double>(), 1e-4);
 }
 
 TEST(GuidanceTest, WithoutConditionsTheNegativeIsLeft) {
