@@ -9,7 +9,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "nn/kernels/kernel_numbers.h"
+#include "nn/kernels/element_loops.h"
 
 namespace kandinsky::nn::kernels {
 namespace {

@@ -7,7 +7,7 @@
 #include <array>
 #include <type_traits>
 
-#include "nn/kernels/kernel_numbers.h"
+#include "nn/kernels/element_loops.h"
 #include "tensor/run_context.h"
 
 namespace kandinsky::nn::kernels {
