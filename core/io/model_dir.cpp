@@ -16,7 +16,6 @@
 #include "base/utf8.h"
 #include "io/input_file.h"
 #include "io/io_error.h"
-#include "io/json_config.h"
 
 namespace kandinsky::io {
 namespace {
@@ -263,6 +262,10 @@ ComponentFiles ModelDir::component(std::string_view component) const {
                 fmt::format("{}: lists no component '{}'", impl_->index_path(), component));
   }
   return files_of(component);
+}
+
+JsonConfig ModelDir::config(std::string_view component) const {
+  return JsonConfig::load(this->component(component).config_path());
 }
 
 std::optional<ComponentFiles> ModelDir::optional_component(std::string_view component) const {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/span.h"
+#include "io/json_config.h"
 
 /// A model folder in diffusers' folder layout: model_index.json and one sub-folder for each
 /// component.
@@ -84,8 +85,11 @@ class ModelDir {
   /// component when the index does not list it, its folder is missing, or no config file is in it.
   ComponentFiles component(std::string_view component) const;
 
-  /// The same for a folder that the index need not list, as hub models keep the settings of a
-  /// second scheduler. Nothing when there is no such folder.
+  /// That config, read. Throws as component() and JsonConfig::load().
+  JsonConfig config(std::string_view component) const;
+
+  /// Folder and config for a folder that the index need not list, as hub models keep the settings
+  /// of a second scheduler. Nothing when there is no such folder.
   std::optional<ComponentFiles> optional_component(std::string_view component) const;
 
   /// The same for a network, with its weight files. Looked for in this order: safetensors, then

@@ -18,9 +18,7 @@
 namespace kandinsky::pipelines {
 namespace {
 
-constexpr std::string_view kImageEmbeds = "image_embeds";
-
-Error wrong(std::string_view what) {
+Error bad_mix(std::string_view what) {
   return {ErrorCode::kInvalidArgument, fmt::format("mix: {}", what)};
 }
 
@@ -34,18 +32,18 @@ void check_weights(Span<const double> weights, MixMethod method) {
   for (size_t i = 0; i < weights.size(); ++i) {
     // Written so that a NaN is refused.
     if (!(std::abs(weights[i]) <= kMaxMixWeight)) {
-      throw wrong(fmt::format("weight {} is {}, expected {:g} to {:g}", i + 1, weights[i],
-                              -kMaxMixWeight, kMaxMixWeight));
+      throw bad_mix(fmt::format("weight {} is {}, expected {:g} to {:g}", i + 1, weights[i],
+                                -kMaxMixWeight, kMaxMixWeight));
     }
     if (method == MixMethod::kSlerp && weights[i] < 0.0) {
-      throw wrong(fmt::format(
+      throw bad_mix(fmt::format(
           "weight {} is {}; spherical interpolation goes between the items, expected none below 0",
           i + 1, weights[i]));
     }
   }
   const auto is_zero = [](double weight) { return weight == 0.0; };
   if (method == MixMethod::kSlerp && std::all_of(weights.begin(), weights.end(), is_zero)) {
-    throw wrong("all weights are 0; spherical interpolation needs one above 0");
+    throw bad_mix("all weights are 0; spherical interpolation needs one above 0");
   }
 }
 
@@ -60,9 +58,9 @@ int64_t check_items(Span<const Embeds* const> items, const Embeds& text) {
         (image_embeds.size(0) == rows || image_embeds.size(0) == 1)) {
       return;
     }
-    throw wrong(fmt::format("{} has image_embeds [{}], expected [{}, {}] or [1, {}]", name,
-                            fmt::join(image_embeds.sizes(), ", "), rows, first.size(1),
-                            first.size(1)));
+    throw bad_mix(fmt::format("{} has image_embeds [{}], expected [{}, {}] or [1, {}]", name,
+                              fmt::join(image_embeds.sizes(), ", "), rows, first.size(1),
+                              first.size(1)));
   };
   for (size_t i = 0; i < items.size(); ++i) check(*items[i], fmt::format("item {}", i + 1));
   check(text, "the text's item");
@@ -88,7 +86,7 @@ at::Tensor spherical_mean(const at::Tensor& points, const at::Tensor& weights) {
   // Below this the points lie opposite each other, and there is no one way between them.
   constexpr double kNoDirection = 1e-9;
   const auto opposite = [] {
-    return wrong(
+    return bad_mix(
         "the items point in opposite directions; spherical interpolation has no way "
         "between them");
   };
@@ -155,11 +153,11 @@ at::Tensor slerp(const std::vector<Share>& shares) {
 Embeds combine_embeds(Span<const Embeds* const> items, Span<const double> weights,
                       const Embeds* text, MixMethod method) {
   if (items.empty() || items.size() > limits::kMaxMixItems) {
-    throw wrong(
+    throw bad_mix(
         fmt::format("there are {} items, expected 1 to {}", items.size(), limits::kMaxMixItems));
   }
   if (weights.size() != items.size()) {
-    throw wrong(fmt::format("there are {} weights for {} items", weights.size(), items.size()));
+    throw bad_mix(fmt::format("there are {} weights for {} items", weights.size(), items.size()));
   }
   check_weights(weights, method);
   const Embeds& base = text == nullptr ? *items.front() : *text;
@@ -180,7 +178,7 @@ Embeds combine_embeds(Span<const Embeds* const> items, Span<const double> weight
     mixed = method == MixMethod::kSum ? sum(shares) : slerp(shares);
   }
   if (!mixed.isfinite().all().item<bool>()) {
-    throw wrong("the weights are too large for these items: the mix is not finite");
+    throw bad_mix("the weights are too large for these items: the mix is not finite");
   }
 
   const std::vector<int64_t> same_row(static_cast<size_t>(rows), 0);

@@ -18,11 +18,10 @@ namespace {
 
 constexpr std::string_view kFormatKey = "format";
 constexpr std::string_view kFormat = "kandinsky-embeds";
-constexpr std::string_view kImageEmbeds = "image_embeds";
 constexpr std::string_view kHiddenStates = "text_encoder_hidden_states";
 constexpr std::string_view kTextLengths = "text_lengths";
 
-Error wrong(std::string_view what) {
+Error bad_embeds(std::string_view what) {
   return {ErrorCode::kInvalidArgument, fmt::format("embeds: {}", what)};
 }
 
@@ -58,7 +57,7 @@ struct Row {
 /// there only if they are needed, so that rows look the same wherever they come from.
 Embeds stack_rows(const std::vector<Row>& rows) {
   if (std::ssize(rows) > limits::kMaxEmbedsRows) {
-    throw wrong(
+    throw bad_embeds(
         fmt::format("{} rows are too many, at most {}", rows.size(), limits::kMaxEmbedsRows));
   }
   Embeds result;
@@ -81,15 +80,15 @@ void check_fits(const Embeds& first, const Embeds& item, size_t number) {
     return embeds.tensors.size() - (embeds.find(kTextLengths) == nullptr ? 0 : 1);
   };
   if (count(first) != count(item)) {
-    throw wrong(
+    throw bad_embeds(
         fmt::format("item {} has {} tensors, the first one {}", number, count(item), count(first)));
   }
   for (const auto& [name, tensor] : first.tensors) {
     if (name == kTextLengths) continue;
     const at::Tensor& other = item.at(name);
     if (other.dim() == tensor.dim() && other.size(-1) == tensor.size(-1)) continue;
-    throw wrong(fmt::format("item {} has {} {}, the first one {}; are they of the same model?",
-                            number, name, shape_text(other), shape_text(tensor)));
+    throw bad_embeds(fmt::format("item {} has {} {}, the first one {}; are they of the same model?",
+                                 number, name, shape_text(other), shape_text(tensor)));
   }
 }
 
@@ -124,14 +123,14 @@ const at::Tensor* Embeds::find(std::string_view name) const {
 
 const at::Tensor& Embeds::at(std::string_view name) const {
   if (const at::Tensor* tensor = find(name)) return *tensor;
-  throw wrong(fmt::format("there is no tensor \"{}\"", name));
+  throw bad_embeds(fmt::format("there is no tensor \"{}\"", name));
 }
 
 Embeds concat_embeds(Span<const Embeds* const> items) {
-  if (items.empty()) throw wrong("there is nothing to join");
+  if (items.empty()) throw bad_embeds("there is nothing to join");
   std::vector<Row> rows;
   for (size_t i = 0; i < items.size(); ++i) {
-    if (items[i]->batch_size() == 0) throw wrong(fmt::format("item {} is empty", i + 1));
+    if (items[i]->batch_size() == 0) throw bad_embeds(fmt::format("item {} is empty", i + 1));
     check_fits(*items.front(), *items[i], i + 1);
     for (int64_t row = 0; row < items[i]->batch_size(); ++row) rows.push_back({items[i], row});
   }
@@ -139,12 +138,12 @@ Embeds concat_embeds(Span<const Embeds* const> items) {
 }
 
 Embeds select_embeds(const Embeds& embeds, Span<const int64_t> rows) {
-  if (rows.empty()) throw wrong("no row was asked for");
+  if (rows.empty()) throw bad_embeds("no row was asked for");
   std::vector<Row> selected;
   for (const int64_t row : rows) {
     if (row < 0 || row >= embeds.batch_size()) {
-      throw wrong(fmt::format("row {} was asked for, but there are rows 0 to {}", row,
-                              embeds.batch_size() - 1));
+      throw bad_embeds(fmt::format("row {} was asked for, but there are rows 0 to {}", row,
+                                   embeds.batch_size() - 1));
     }
     selected.push_back({&embeds, row});
   }

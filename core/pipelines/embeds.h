@@ -11,6 +11,9 @@
 
 namespace kandinsky::pipelines {
 
+/// The tensor that every family's embeds have.
+inline constexpr std::string_view kImageEmbeds = "image_embeds";
+
 /// What guides a batch of images on one side: named tensors [B, ...], fp32 on the CPU, kept by
 /// value. Every family has "image_embeds" [B, E], 2.2 no more; Kandinsky 2.1 adds "prompt_embeds"
 /// [B, E] and "text_encoder_hidden_states" [B, T, X], and, where prompts were read in chunks and

@@ -1,20 +1,17 @@
 #include "nn/unet/image_conditioning.h"
 
 namespace kandinsky::nn {
-namespace {
-
-constexpr double kNormEps = 1e-5;
-
-}  // namespace
 
 ImageConditioning::ImageConditioning(const tensor::Weights& weights, const Shape& shape)
     : cross_attention_dim_(shape.cross_attention_dim),
       hid_image_embeds_(weights.scope("encoder_hid_proj.image_embeds"), shape.image_embed_dim,
                         kTokens * shape.cross_attention_dim),
-      hid_norm_(weights.scope("encoder_hid_proj.norm"), shape.cross_attention_dim, kNormEps),
+      hid_norm_(weights.scope("encoder_hid_proj.norm"), shape.cross_attention_dim,
+                kConditionNormEps),
       add_image_proj_(weights.scope("add_embedding.image_proj"), shape.image_embed_dim,
                       shape.time_embed_dim),
-      add_image_norm_(weights.scope("add_embedding.image_norm"), shape.time_embed_dim, kNormEps) {}
+      add_image_norm_(weights.scope("add_embedding.image_norm"), shape.time_embed_dim,
+                      kConditionNormEps) {}
 
 UNetContext ImageConditioning::operator()(const at::Tensor& image_embeds) const {
   const at::Tensor tokens =

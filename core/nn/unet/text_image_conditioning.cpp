@@ -4,11 +4,6 @@
 #include <ATen/ops/cat.h>
 
 namespace kandinsky::nn {
-namespace {
-
-constexpr double kNormEps = 1e-5;
-
-}  // namespace
 
 TextImageConditioning::TextImageConditioning(const tensor::Weights& weights, const Shape& shape)
     : cross_attention_dim_(shape.cross_attention_dim),
@@ -18,7 +13,8 @@ TextImageConditioning::TextImageConditioning(const tensor::Weights& weights, con
                      shape.cross_attention_dim),
       add_text_proj_(weights.scope("add_embedding.text_proj"), shape.cross_attention_dim,
                      shape.time_embed_dim),
-      add_text_norm_(weights.scope("add_embedding.text_norm"), shape.time_embed_dim, kNormEps),
+      add_text_norm_(weights.scope("add_embedding.text_norm"), shape.time_embed_dim,
+                     kConditionNormEps),
       add_image_proj_(weights.scope("add_embedding.image_proj"), shape.cross_attention_dim,
                       shape.time_embed_dim) {}
 

@@ -41,7 +41,7 @@ FolderComponent describe_component(const io::ModelDir& model, const io::Componen
   FolderComponent component{.name = std::string(info.name),
                             .class_name = std::string(info.class_name)};
   // Whoever reads it wants JSON in it.
-  io::JsonConfig::load(model.component(info.name).config_path());
+  model.config(info.name);
   if (!has_weights(info)) return component;
   const io::ComponentFiles files = model.weights(info.name);
   for (const std::string_view path : files.weights()) {

@@ -31,12 +31,8 @@ struct Width {
   int64_t fallback;
 };
 
-io::JsonConfig config(const io::ModelDir& folder, const char* component) {
-  return io::JsonConfig::load(folder.component(component).config_path());
-}
-
 int64_t read(const Width& width) {
-  return config(width.folder, width.component).get_int(width.key, width.fallback);
+  return width.folder.config(width.component).get_int(width.key, width.fallback);
 }
 
 /// Only the UNet of an inpainting folder is used, with the model's own text encoder and MoVQ: the
@@ -54,11 +50,11 @@ void check_inpaint(const Kandinsky2Kind& kind, const io::ModelDir& model,
                 fmt::format("{} is no inpainting model: its unet takes {} channels", inpaint.path(),
                             read({inpaint, "unet", "in_channels", 4})));
   }
-  const nn::UNetConfig expected = nn::UNetConfig::from_json(config(model, "unet"));
-  const nn::UNetConfig actual = nn::UNetConfig::from_json(config(inpaint, "unet"));
-  check_unet(kind, inpaint, actual, nn::MovqConfig::from_json(config(inpaint, "movq")));
-  const auto schedule = samplers::NoiseSchedule::from_json(config(model, "scheduler"));
-  const auto inpaint_schedule = samplers::NoiseSchedule::from_json(config(inpaint, "scheduler"));
+  const nn::UNetConfig expected = nn::UNetConfig::from_json(model.config("unet"));
+  const nn::UNetConfig actual = nn::UNetConfig::from_json(inpaint.config("unet"));
+  check_unet(kind, inpaint, actual, nn::MovqConfig::from_json(inpaint.config("movq")));
+  const auto schedule = samplers::NoiseSchedule::from_json(model.config("scheduler"));
+  const auto inpaint_schedule = samplers::NoiseSchedule::from_json(inpaint.config("scheduler"));
   const char* differing = nullptr;
   if (actual.cross_attention_dim != expected.cross_attention_dim)
     differing = "\"cross_attention_dim\" of unet";
@@ -66,8 +62,8 @@ void check_inpaint(const Kandinsky2Kind& kind, const io::ModelDir& model,
     differing = "\"encoder_hid_dim\" of unet";
   else if (actual.block_out_channels.size() != expected.block_out_channels.size())
     differing = "the number of \"block_out_channels\" of unet";
-  else if (nn::MovqConfig::from_json(config(inpaint, "movq")).latent_channels !=
-           nn::MovqConfig::from_json(config(model, "movq")).latent_channels)
+  else if (nn::MovqConfig::from_json(inpaint.config("movq")).latent_channels !=
+           nn::MovqConfig::from_json(model.config("movq")).latent_channels)
     differing = "\"latent_channels\" of movq";
   else if (inpaint_schedule.alphas_cumprod != schedule.alphas_cumprod ||
            inpaint_schedule.steps_offset != schedule.steps_offset ||
@@ -208,8 +204,8 @@ void check_unet(const Kandinsky2Kind& kind, const io::ModelDir& model, const nn:
 }
 
 bool is_inpainting_dir(const io::ModelDir& model) {
-  const nn::UNetConfig unet = nn::UNetConfig::from_json(config(model, "unet"));
-  const nn::MovqConfig movq = nn::MovqConfig::from_json(config(model, "movq"));
+  const nn::UNetConfig unet = nn::UNetConfig::from_json(model.config("unet"));
+  const nn::MovqConfig movq = nn::MovqConfig::from_json(model.config("movq"));
   return is_inpainting_unet(unet, movq.latent_channels);
 }
 
@@ -222,7 +218,7 @@ void check_vocabulary(const io::JsonConfig& text_encoder, int64_t tokens) {
 }
 
 samplers::NoiseSchedule read_schedule(const io::ModelDir& model) {
-  auto schedule = samplers::NoiseSchedule::from_json(config(model, "scheduler"));
+  auto schedule = samplers::NoiseSchedule::from_json(model.config("scheduler"));
   // The index of hub models does not list it, and inpainting folders have none.
   if (const auto ddpm = model.optional_component("ddpm_scheduler")) {
     schedule.ddpm = samplers::DdpmConfig::from_json(io::JsonConfig::load(ddpm->config_path()));
@@ -231,8 +227,8 @@ samplers::NoiseSchedule read_schedule(const io::ModelDir& model) {
 }
 
 ImageProcessor read_image_processor(const io::ModelDir& prior) {
-  return {config(prior, "image_processor"),
-          nn::get_size(config(prior, "image_encoder"), "image_size")};
+  return {prior.config("image_processor"),
+          nn::get_size(prior.config("image_encoder"), "image_size")};
 }
 
 bool has_image_encoder(const Kandinsky2Kind& kind, const io::ModelDir& prior) {
@@ -248,9 +244,9 @@ bool has_image_encoder(const Kandinsky2Kind& kind, const io::ModelDir& prior) {
 
 int64_t native_size(const Kandinsky2Kind& kind, const io::ModelDir& model) {
   if (is_prior(kind, model)) return 0;
-  const io::JsonConfig unet = config(model, "unet");
+  const io::JsonConfig unet = model.config("unet");
   const int64_t size = nn::UNetConfig::from_json(unet).sample_size *
-                       nn::MovqConfig::from_json(config(model, "movq")).factor();
+                       nn::MovqConfig::from_json(model.config("movq")).factor();
   if (size <= kMaxSide) return size;
   throw Error(ErrorCode::kCorruptFile,
               fmt::format("{}: \"sample_size\" makes images of {} pixels a side, expected at most "
@@ -264,7 +260,7 @@ namespace {
 template <typename Network, typename Config>
 void check_network(const io::ModelDir& folder, const char* component, const Config& read_config) {
   const tensor::Weights weights = tensor::Weights::open(folder.weights(component), {});
-  Network(read_config(config(folder, component)), for_checks(weights));
+  Network(read_config(folder.config(component)), for_checks(weights));
 }
 
 template <typename Network>
@@ -294,7 +290,7 @@ constexpr std::array kDecoderChecks{
                    [](const io::ModelDir& folder) {
                      const auto tokenizer =
                          text::XlmrTokenizer::load(folder.component("tokenizer").folder());
-                     check_vocabulary(config(folder, "text_encoder"), tokenizer.vocab_size());
+                     check_vocabulary(folder.config("text_encoder"), tokenizer.vocab_size());
                    }},
     ComponentCheck{"scheduler", [](const io::ModelDir& folder) { read_schedule(folder); }},
 };
@@ -315,11 +311,11 @@ constexpr std::array kPriorChecks{
                    [](const io::ModelDir& folder) {
                      const auto tokenizer =
                          text::ClipTokenizer::load(folder.component("tokenizer").folder());
-                     check_vocabulary(config(folder, "text_encoder"), tokenizer.vocab_size());
+                     check_vocabulary(folder.config("text_encoder"), tokenizer.vocab_size());
                    }},
     ComponentCheck{"scheduler",
                    [](const io::ModelDir& folder) {
-                     samplers::UnclipSchedule::from_json(config(folder, "scheduler"));
+                     samplers::UnclipSchedule::from_json(folder.config("scheduler"));
                    }},
     ComponentCheck{"image_processor",
                    [](const io::ModelDir& folder) { read_image_processor(folder); }},

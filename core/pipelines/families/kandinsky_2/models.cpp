@@ -8,10 +8,6 @@
 namespace kandinsky::pipelines {
 namespace {
 
-io::JsonConfig config(const io::ModelDir& folder, const char* component) {
-  return io::JsonConfig::load(folder.component(component).config_path());
-}
-
 tensor::Placement exact(tensor::Placement placement) {
   placement.int8_weights = false;
   return placement;
@@ -21,7 +17,7 @@ template <typename Network>
 Component<Network> component(const io::ModelDir& folder, const char* name, WeightLayout layout,
                              const tensor::Placement& placement) {
   return {folder.weights(name), placement, std::move(layout),
-          [json = config(folder, name)](const tensor::Weights& weights) {
+          [json = folder.config(name)](const tensor::Weights& weights) {
             return Network(json, weights);
           }};
 }
@@ -50,12 +46,12 @@ Kandinsky2Models::Kandinsky2Models(const Kandinsky2Kind& kind_of_model, const io
       inpaint_dir(inpaint_folder),
       placement(exact(placements.decoder)),
       prior_tokenizer(text::ClipTokenizer::load(prior_dir.component("tokenizer").folder())),
-      prior_schedule(samplers::UnclipSchedule::from_json(config(prior_dir, "scheduler"))),
+      prior_schedule(samplers::UnclipSchedule::from_json(prior_dir.config("scheduler"))),
       schedule(read_schedule(model)),
       inpaint_schedule(inpaint_dir ? read_schedule(*inpaint_dir) : schedule),
-      unet_config(nn::UNetConfig::from_json(config(model, "unet"))),
-      movq_config(nn::MovqConfig::from_json(config(model, "movq"))),
-      prior_row_elements(nn::PriorTransformer::elements_of_a_row(config(prior_dir, "prior"))),
+      unet_config(nn::UNetConfig::from_json(model.config("unet"))),
+      movq_config(nn::MovqConfig::from_json(model.config("movq"))),
+      prior_row_elements(nn::PriorTransformer::elements_of_a_row(prior_dir.config("prior"))),
       geometry(geometry_of(native_size(kind, model), unet_config, movq_config)),
       prior_text_encoder(component<nn::ClipTextEncoder>(
           prior_dir, "text_encoder", clip_text_layout(), exact(placements.prior))),
@@ -69,7 +65,7 @@ Kandinsky2Models::Kandinsky2Models(const Kandinsky2Kind& kind_of_model, const io
   check_unet(kind, model, unet_config, movq_config);
   check_widths(kind, model, prior_dir);
   check_text_lengths(kind, model, prior_dir);
-  check_vocabulary(config(prior_dir, "text_encoder"), prior_tokenizer.vocab_size());
+  check_vocabulary(prior_dir.config("text_encoder"), prior_tokenizer.vocab_size());
   if (has_image_encoder(kind, prior_dir)) {
     image_encoder.emplace(component<nn::ClipVisionEncoder>(
         prior_dir, "image_encoder", clip_vision_layout(), exact(placements.prior)));
@@ -81,11 +77,11 @@ Kandinsky2Models::Kandinsky2Models(const Kandinsky2Kind& kind_of_model, const io
         .tokenizer = text::XlmrTokenizer::load(model.component("tokenizer").folder()),
         .text_encoder = component<nn::MultilingualClip>(
             model, "text_encoder", multilingual_clip_layout(), placements.decoder)});
-    check_vocabulary(config(model, "text_encoder"), decoder_text->tokenizer.vocab_size());
+    check_vocabulary(model.config("text_encoder"), decoder_text->tokenizer.vocab_size());
   }
   if (inpaint_dir && !is_inpainting_unet(unet_config, movq_config.latent_channels)) {
     inpaint_unet.emplace(inpaint_dir->weights("unet"), placement, unet_layout(),
-                         [json = config(*inpaint_dir, "unet")](const tensor::Weights& weights) {
+                         [json = inpaint_dir->config("unet")](const tensor::Weights& weights) {
                            return nn::UNet(nn::UNetConfig::from_json(json), weights);
                          });
   }
