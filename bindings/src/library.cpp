@@ -25,6 +25,11 @@ std::pair<std::string, std::string> recognize(const std::string& path) {
   return {found.family, found.role};
 }
 
+std::string digest(const std::string& path) {
+  const GilRelease release;
+  return folder_digest(path);
+}
+
 py::dict describe_folder(const std::string& path) {
   const Folder folder = open_folder(path);
   py::list components;
@@ -56,6 +61,7 @@ void register_library(py::module_& module) {
   module.def("speedups", [] { return described(speedup_names(), speedup_descriptions()); });
   module.def("families", &family_names, "Names of all model families.");
   module.def("recognize_folder", &recognize, "path"_a, "Its family and role.");
+  module.def("folder_digest", &digest, "path"_a, "Tells its weights from others.");
   module.def("describe_folder", &describe_folder, "path"_a, "What a model folder holds.");
 }
 

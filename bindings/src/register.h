@@ -15,7 +15,8 @@ void register_interpreter(pybind11::module_& module);
 /// Buffer: results that numpy wraps without a copy.
 void register_buffers(pybind11::module_& module);
 
-/// version, torch_version, samplers, schedulers, families, recognize_folder, describe_folder.
+/// version, torch_version, samplers, schedulers, families, recognize_folder, folder_digest,
+/// describe_folder.
 void register_library(pybind11::module_& module);
 
 void register_embeds(pybind11::module_& module);

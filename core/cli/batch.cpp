@@ -17,9 +17,9 @@
 #include "cli/output_place.h"
 #include "cli/session.h"
 #include "cli/streams.h"
+#include "jobs/digests.h"
 #include "jobs/files.h"
 #include "jobs/request_file.h"
-#include "jobs/sha256.h"
 #include "jobs/worker.h"
 
 namespace kandinsky::cli {

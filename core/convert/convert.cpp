@@ -21,7 +21,7 @@
 #include "io/input_file.h"
 #include "io/model_dir.h"
 #include "io/safetensors.h"
-#include "io/weights_hash.h"
+#include "io/weights_digest.h"
 #include "tensor/bridge.h"
 #include "tensor/convert.h"
 
@@ -314,7 +314,7 @@ class Conversion {
       }
     }
     const std::vector<std::string_view> views(paths.begin(), paths.end());
-    planned.origin = fmt::format("{:08x} as {}", io::hash_weights(views), request_.precision);
+    planned.origin = fmt::format("{} as {}", view_of(io::digest_files(views)), request_.precision);
     planned.is_done = is_finished(planned);
     planned_.push_back(std::move(planned));
   }

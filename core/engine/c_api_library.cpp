@@ -12,6 +12,8 @@
 #include "engine/c_api_guard.h"
 #include "io/atomic_file.h"
 #include "io/images/codec.h"
+#include "io/model_dir.h"
+#include "io/weights_digest.h"
 #include "options/requests.h"
 #include "pipelines/families/families.h"
 #include "pipelines/families/folder.h"
@@ -224,6 +226,16 @@ kandinsky_status kandinsky_folder_recognize(const char* dir, const char** family
     const auto* const found = kandinsky::pipelines::find_family(model);
     required(family, "family") = found == nullptr ? "" : found->name;
     required(role, "role") = found == nullptr ? "" : found->role_of(model);
+  });
+}
+
+kandinsky_status kandinsky_folder_digest(const char* dir, char digest[KANDINSKY_DIGEST_SIZE]) {
+  return guarded([&] {
+    const auto folder = kandinsky::io::ModelDir::open(&required(dir, "dir"));
+    char* const out = &required(digest, "digest");
+    const kandinsky::HexDigest found = kandinsky::io::digest_folder(folder);
+    static_assert(found.size() + 1 == KANDINSKY_DIGEST_SIZE);
+    *std::copy(found.begin(), found.end(), out) = '\0';
   });
 }
 

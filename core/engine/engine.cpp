@@ -13,7 +13,7 @@
 #include "base/error.h"
 #include "base/utf8.h"
 #include "engine/generate.h"
-#include "io/weights_hash.h"
+#include "io/weights_digest.h"
 #include "tensor/adapters.h"
 #include "tensor/bridge.h"
 #include "tensor/run_context.h"
@@ -60,12 +60,13 @@ constexpr std::array kReplacements{
 };
 
 /// "file.safetensors [1a2b3c4d]"
-std::string name_and_hash(std::string_view path, Span<const std::string_view> files) {
+std::string name_and_digest(std::string_view path, Span<const std::string_view> files) {
+  constexpr size_t kDigits = 8;
   while (path.size() > 1 && path.ends_with('/')) path.remove_suffix(1);
   const std::vector<char> valid = replace_invalid_utf8(path.substr(path.rfind('/') + 1));
   const std::vector<char> name = quote_controls({valid.data(), valid.size()});
-  return fmt::format("{} [{:08x}]", std::string_view(name.data(), name.size()),
-                     io::hash_weights(files));
+  return fmt::format("{} [{}]", std::string_view(name.data(), name.size()),
+                     view_of(io::digest_files(files)).substr(0, kDigits));
 }
 
 /// Linux numbers its threads with 22 bits at most.
@@ -139,7 +140,7 @@ Engine::Engine(const EngineOptions& options)
       const std::string& path = options.*row.path;
       if (path.empty()) continue;
       const io::ComponentFiles files = (*row.role == '\0' ? model : prior).weights(row.component);
-      replaced_ += fmt::format("{}: {}\n", row.name, name_and_hash(path, files.weights()));
+      replaced_ += fmt::format("{}: {}\n", row.name, name_and_digest(path, files.weights()));
     }
   }
   set_loras(options.loras);
@@ -154,7 +155,7 @@ void Engine::set_loras(const std::vector<std::string>& loras) {
     const auto& [path, weight] = choices.emplace_back(tensor::parse_adapter(lora));
     const std::array<std::string_view, 1> files{path};
     described += fmt::format("{}{}: {}", described.empty() ? "loras: " : " + ",
-                             name_and_hash(path, files), weight);
+                             name_and_digest(path, files), weight);
   }
   placement_.placement.adapters->choose(choices);
   loras_ = std::move(described);

@@ -322,6 +322,15 @@ KANDINSKY_API kandinsky_status kandinsky_option_get_info(const char* operation, 
 KANDINSKY_API kandinsky_status kandinsky_folder_recognize(const char* dir, const char** family,
                                                           const char** role);
 
+/** Digits of a digest, and the NUL. */
+#define KANDINSKY_DIGEST_SIZE 65
+
+/** Tells the weights in a model folder from others, whatever the folder and its files are called: a
+ * SHA-256 of the files that an engine would load. A file counts by its size and by 256 pieces of 4
+ * KiB, evenly spread from its first byte to its last. */
+KANDINSKY_API kandinsky_status kandinsky_folder_digest(const char* dir,
+                                                       char digest[KANDINSKY_DIGEST_SIZE]);
+
 /** What a model folder, in diffusers' folder layout, holds. Reading it loads no weights, only file
  * headers. */
 typedef struct kandinsky_folder kandinsky_folder;

@@ -142,6 +142,13 @@ inline RecognizedFolder recognize_folder(const std::string& dir) {
   return {family, role};
 }
 
+/// Tells a folder's weights from others, in 64 digits. See kandinsky_folder_digest.
+inline std::string folder_digest(const std::string& dir) {
+  char digest[KANDINSKY_DIGEST_SIZE];
+  check(kandinsky_folder_digest(dir.c_str(), digest));
+  return digest;
+}
+
 /// What a model folder holds.
 class Folder {
  public:

@@ -10,7 +10,7 @@
 #include <system_error>
 #include <vector>
 
-#include "jobs/sha256.h"
+#include "jobs/digests.h"
 #include "kandinsky.hpp"
 
 namespace kandinsky::jobs {

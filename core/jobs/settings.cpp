@@ -8,7 +8,7 @@
 #include <string_view>
 #include <type_traits>
 
-#include "jobs/sha256.h"
+#include "base/sha256.h"
 
 namespace kandinsky::jobs {
 namespace {
@@ -17,7 +17,7 @@ std::string digest(const Image& image) {
   Sha256 hash;
   hash.add(fmt::format("{}x{}x{}\n", image.width, image.height, image.channels));
   hash.add(image.pixels.data(), image.pixels.size());
-  return hash.hex();
+  return std::string(view_of(hash.hex()));
 }
 
 }  // namespace

@@ -10,11 +10,10 @@
 #include <tuple>
 #include <unordered_map>
 
+#include "jobs/digests.h"
 #include "jobs/generate.h"
 #include "jobs/limits.h"
 #include "jobs/parameters.h"
-#include "jobs/sha256.h"
-#include "jobs/weights_digest.h"
 
 namespace kandinsky::jobs {
 namespace {
@@ -120,8 +119,8 @@ struct Worker::Model {
     const kandinsky_engine_info info = engine.info();
     name = folder_name(dir);
     weights =
-        fmt::format("{}-{}\n{}", weights_digest(dir), weights_digest(info.prior_dir), info.changes);
-    if (info.inpaint_dir[0] != '\0') inpaint_weights = weights_digest(info.inpaint_dir);
+        fmt::format("{}-{}\n{}", folder_digest(dir), folder_digest(info.prior_dir), info.changes);
+    if (info.inpaint_dir[0] != '\0') inpaint_weights = folder_digest(info.inpaint_dir);
   }
   Engine engine;
   std::string name;

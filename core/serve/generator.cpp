@@ -7,9 +7,9 @@
 #include <utility>
 #include <vector>
 
+#include "jobs/digests.h"
 #include "jobs/generate.h"
 #include "jobs/parameters.h"
-#include "jobs/weights_digest.h"
 #include "serve/reply.h"
 
 namespace kandinsky::serve {
@@ -93,7 +93,7 @@ Generator::Generator(const jobs::Settings& settings)
     : engine_(settings.options("engine")),
       info_(engine_.info()),
       model_(jobs::folder_name(settings.text("model_dir"))),
-      hash_(jobs::weights_digest(settings.text("model_dir"))) {}
+      hash_(jobs::model_hash(settings.text("model_dir"))) {}
 
 std::optional<Image> Generator::preview(const Task& task) const {
   std::shared_ptr<const Projection> projection;

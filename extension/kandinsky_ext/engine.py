@@ -12,11 +12,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal
 
-from kandinsky_ext import model_hash, preview
+from kandinsky_ext import preview
 from kandinsky_ext.engine_folder import PACKAGE, ROOT, engine_folder, python_tag, torch_version
 from kandinsky_ext.errors import UserError
 from kandinsky_ext.get import known
-from kandinsky_ext.loading import Loading
+from kandinsky_ext.loading import Loading, weight_files
 from kandinsky_ext.memory import Embedder, EncodedImages
 
 AUTOMATIC_PRECISION = "auto"
@@ -158,7 +158,7 @@ class OpenEngine:
         folders = [key.model_dir, *([Path(prior)] if prior else [])]
         self.loading = Loading(
             key.model_dir.name,
-            [file for folder in folders for file in model_hash.weight_files(folder)],
+            [file for folder in folders for file in weight_files(folder)],
         )
 
     def projection(self) -> preview.Projection:

@@ -16,6 +16,8 @@ from kandinsky_ext.progress import REPORT_SECONDS, minutes
 COUNTED = Path("/proc/self/io")
 """Where Linux tells it."""
 SHOWN_SECONDS = 1.0
+VARIANT = ".fp16."
+"""In the names of files that count only where a component has no others, as for the engine."""
 log = logging.getLogger("kandinsky")
 
 
@@ -26,6 +28,15 @@ def read_so_far() -> int | None:
     except OSError:
         return None
     return next((int(line.split()[1]) for line in lines if line.startswith("rchar:")), None)
+
+
+def weight_files(folder: Path) -> list[Path]:
+    """Those in a model folder that the engine reads."""
+    found: list[Path] = []
+    for component in sorted(path for path in folder.iterdir() if path.is_dir()):
+        files = sorted(component.glob("*.safetensors")) or sorted(component.glob("*.bin"))
+        found += [file for file in files if VARIANT not in file.name] or files
+    return found
 
 
 class Loading:

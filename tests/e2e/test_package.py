@@ -1,6 +1,8 @@
 """The Python package on a tiny model: what it offers, stages, embeds, image files."""
 
 import os
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from support.built import NATIVE_SIZE, PYTHON_DIR, copy_models
+from support.built import NATIVE_SIZE, PYTHON_DIR, UNET_WEIGHTS, copy_models
 from support.generation import FEW, SIZE, generate
 
 import kandinsky_engine as kandinsky
@@ -52,6 +54,20 @@ class TestWhatThereIs:
         index.write_text("{")
         with pytest.raises(kandinsky.CorruptFileError, match="model_index"):
             kandinsky.recognize_folder(tmp_path)
+
+    def test_a_folders_digest_tells_its_weights(self, model: Path, tmp_path: Path) -> None:
+        first = kandinsky.folder_digest(model)
+        assert re.fullmatch("[0-9a-f]{64}", first)
+        copy = shutil.copytree(model, tmp_path / "copy")
+        assert kandinsky.folder_digest(copy) == first
+        with (copy / UNET_WEIGHTS).open("r+b") as file:
+            file.seek(-1, os.SEEK_END)
+            last = file.read(1)
+            file.seek(-1, os.SEEK_END)
+            file.write(bytes([last[0] ^ 1]))
+        assert kandinsky.folder_digest(copy) != first
+        with pytest.raises(kandinsky.NotFoundError, match="model_index"):
+            kandinsky.folder_digest(tmp_path)
 
     def test_info(self, engine: Engine, model: Path) -> None:
         info = engine.info

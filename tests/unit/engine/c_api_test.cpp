@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <cmath>
@@ -49,6 +50,12 @@ TEST(CApiTest, NullIsAnAnswerNotACrash) {
             KANDINSKY_INVALID_ARGUMENT);
   EXPECT_EQ(kandinsky_folder_recognize(KANDINSKY_TINY_MODELS_DIR "/tiny-2-1", &word, nullptr),
             KANDINSKY_INVALID_ARGUMENT);
+  std::array<char, KANDINSKY_DIGEST_SIZE> digest{};
+  EXPECT_EQ(kandinsky_folder_digest(nullptr, digest.data()), KANDINSKY_INVALID_ARGUMENT);
+  EXPECT_EQ(kandinsky_folder_digest(KANDINSKY_TINY_MODELS_DIR "/tiny-2-1", nullptr),
+            KANDINSKY_INVALID_ARGUMENT);
+  EXPECT_EQ(kandinsky_folder_digest("nowhere", digest.data()), KANDINSKY_NOT_FOUND);
+  EXPECT_EQ(digest[0], '\0');
   EXPECT_EQ(kandinsky_folder_open(nullptr, nullptr), KANDINSKY_INVALID_ARGUMENT);
   EXPECT_EQ(kandinsky_engine_unload(nullptr), KANDINSKY_INVALID_ARGUMENT);
   EXPECT_EQ(kandinsky_embeds_combine(nullptr, nullptr, 0, nullptr, "sum", nullptr),

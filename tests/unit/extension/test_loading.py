@@ -98,3 +98,19 @@ def test_a_run_shows_it_under_the_progress_bar(host, monkeypatch):
     host.txt2img()
     assert texts[0].startswith("Kandinsky: loading weights, ")
     assert texts[0].endswith("4 MB")
+
+
+def test_the_files_are_those_that_the_engine_reads(host, tmp_path):
+    def add(name):
+        file = tmp_path / "unet" / name
+        file.parent.mkdir(exist_ok=True)
+        file.touch()
+        return file
+
+    files = host.ext("loading").weight_files
+    expected = add("diffusion_pytorch_model.bin")
+    assert files(tmp_path) == [expected]
+    expected = add("diffusion_pytorch_model.fp16.safetensors")
+    assert files(tmp_path) == [expected]
+    expected = add("diffusion_pytorch_model.safetensors")
+    assert files(tmp_path) == [expected]

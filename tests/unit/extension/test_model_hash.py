@@ -7,98 +7,47 @@ import shutil
 import warnings
 
 import numpy as np
-import pytest
 
 NAME = "unet/diffusion_pytorch_model.safetensors"
 
 
-@pytest.fixture
-def hashes(bare_host):
-    return bare_host.ext("model_hash")
-
-
-def add_weights(folder, seed=1, name=NAME, size=3 << 20):
-    file = folder / name
+def add_weights(folder, seed=1):
+    file = folder / NAME
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_bytes(np.random.default_rng(seed).bytes(size))
+    file.write_bytes(np.random.default_rng(seed).bytes(1000))
     return file
 
 
-def test_it_is_ten_digits_and_does_not_depend_on_the_folder(hashes, tmp_path):
-    add_weights(tmp_path / "a")
-    first = hashes.of(tmp_path / "a")
-    assert len(first) == 10
-    assert int(first, 16) >= 0
-    (tmp_path / "a").rename(tmp_path / "b")
-    assert hashes.of(tmp_path / "b") == first
-    (tmp_path / "b" / "README.md").write_text("new")
-    assert hashes.of(tmp_path / "b") == first
+def test_it_begins_as_the_engines_digest(host):
+    add_weights(host.toy)
+    digest = host.ext("engine").load_package().folder_digest(str(host.toy))
+    assert host.ext("model_hash").of(host.toy) == digest[:10]
 
 
-@pytest.mark.parametrize("at", [0, (3 << 20) - 1, (3 << 20) // 15 * 7])
-def test_other_weights_have_another(hashes, tmp_path, at):
-    file = add_weights(tmp_path)
-    first = hashes.of(tmp_path)
-    content = bytearray(file.read_bytes())
-    content[at] ^= 1
-    file.write_bytes(content)
+def test_a_model_without_weights_has_none(host, tmp_path):
+    assert host.ext("model_hash").of(host.toy) is None
+    assert host.ext("model_hash").of(tmp_path / "gone") is None
+
+
+def test_without_an_engine_there_is_none(bare_host, tmp_path):
+    add_weights(tmp_path)
+    assert bare_host.ext("model_hash").of(tmp_path) is None
+
+
+def test_the_engine_reads_files_once_until_they_change(host, monkeypatch):
+    file = add_weights(host.toy)
+    package = host.ext("engine").load_package()
+    digest = package.folder_digest
+    asked = []
+    monkeypatch.setattr(package, "folder_digest", lambda path: asked.append(path) or digest(path))
+    hashes = host.ext("model_hash")
+    first = hashes.of(host.toy)
+    assert hashes.of(host.toy) == first
+    assert len(asked) == 1
+    add_weights(host.toy, seed=2)
     os.utime(file, ns=(1, 1))
-    assert hashes.of(tmp_path) != first
-
-
-def test_another_component_or_size_has_another(hashes, tmp_path):
-    add_weights(tmp_path)
-    found = {hashes.of(tmp_path)}
-    add_weights(tmp_path, name="movq/diffusion_pytorch_model.safetensors")
-    found.add(hashes.of(tmp_path))
-    add_weights(tmp_path, size=5)
-    found.add(hashes.of(tmp_path))
-    assert len(found) == 3
-
-
-def test_a_variant_counts_only_where_there_is_nothing_else(hashes, tmp_path):
-    add_weights(tmp_path)
-    first = hashes.of(tmp_path)
-    add_weights(tmp_path, name="unet/diffusion_pytorch_model.fp16.safetensors")
-    assert hashes.of(tmp_path) == first
-    (tmp_path / NAME).unlink()
-    assert hashes.of(tmp_path) not in (first, None)
-
-
-def test_pytorchs_own_files_count_where_there_is_nothing_else(hashes, tmp_path):
-    """As for the engine."""
-    add_weights(tmp_path / "model", name="unet/diffusion_pytorch_model.bin")
-    first = hashes.of(tmp_path / "model")
-    assert first is not None
-    add_weights(tmp_path / "model", seed=2, name="unet/diffusion_pytorch_model.bin")
-    assert hashes.of(tmp_path / "model") not in (first, None)
-    add_weights(tmp_path / "model", name="unet/diffusion_pytorch_model.safetensors")
-    both = hashes.of(tmp_path / "model")
-    add_weights(tmp_path / "model", seed=3, name="unet/diffusion_pytorch_model.bin")
-    assert hashes.of(tmp_path / "model") == both
-
-
-def test_a_model_without_weights_has_none(hashes, tmp_path):
-    assert hashes.of(tmp_path) is None
-    assert hashes.of(tmp_path / "gone") is None
-
-
-def test_a_large_file_is_read_in_pieces_and_once(hashes, tmp_path, monkeypatch):
-    file = add_weights(tmp_path, size=5)
-    with file.open("r+b") as opened:
-        opened.truncate(7 << 30)
-    read = []
-    kind = type(file)
-    opening = kind.open
-
-    def watched(self, *args, **kwargs):
-        read.append(self)
-        return opening(self, *args, **kwargs)
-
-    monkeypatch.setattr(kind, "open", watched)
-    first = hashes.of(tmp_path)
-    assert hashes.of(tmp_path) == first
-    assert read == [file]
+    assert hashes.of(host.toy) != first
+    assert len(asked) == 2
 
 
 def pasted(host, text):

@@ -12,9 +12,9 @@
 #include <vector>
 
 #include "base/error.h"
-#include "io/json_config.h"
 #include "io/safetensors.h"
 #include "io/tensor_file.h"
+#include "io/weights_digest.h"
 #include "nn/encoders/clip_vision.h"
 #include "pipelines/check_finite.h"
 #include "tensor/bridge.h"
@@ -27,41 +27,8 @@ namespace {
 constexpr std::string_view kTensor = "image_embeds";
 constexpr std::string_view kWeightsKey = "image_encoder";
 
-/// 64 bits, FNV-1a.
-class Hash {
- public:
-  void add(Span<const std::byte> bytes) {
-    constexpr uint64_t kPrime = 0x100000001B3;
-    for (const std::byte byte : bytes) value_ = (value_ ^ static_cast<uint64_t>(byte)) * kPrime;
-  }
-  void add(std::string_view text) {
-    add({reinterpret_cast<const std::byte*>(text.data()), text.size()});
-  }
-  std::string hex() const { return fmt::format("{:016x}", value_); }
-
- private:
-  uint64_t value_ = 0xCBF29CE484222325;
-};
-
-/// Tells an image encoder's weights from others, by the names, shapes and first bytes of all
-/// tensors: to read them whole would take as long as to use them.
-std::string fingerprint(const io::ModelDir& prior) {
-  constexpr size_t kPiece = 4096;
-  Hash hash;
-  std::vector<std::byte> piece;
-  const io::ComponentFiles files = prior.weights("image_encoder");
-  for (const std::string_view path : files.weights()) {
-    const io::TensorFile file = io::open_weight_file(path);
-    for (const io::StoredTensor& stored : file.tensors()) {
-      hash.add(stored.name);
-      hash.add(io::dtype_name(stored.dtype));
-      for (const int64_t side : stored.shape) hash.add(fmt::format(" {}", side));
-      piece.resize(std::min<size_t>(kPiece, stored.size));
-      file.read(stored, 0, piece);
-      hash.add(piece);
-    }
-  }
-  return hash.hex();
+std::string digest_of_encoder(const io::ModelDir& prior) {
+  return std::string(view_of(io::digest_files(prior.weights("image_encoder").weights())));
 }
 
 std::string place_beside(const io::ModelDir& prior) {
@@ -86,7 +53,7 @@ std::optional<std::string> place_in_cache(std::string_view weights) {
   return fmt::format("{}/{}-{}", folder, weights, kZeroImageFile);
 }
 
-/// weights: the fingerprint that the file must have; empty: any.
+/// weights: the digest that the file must have; empty: any.
 at::Tensor read(const std::string& path, int64_t width, std::string_view weights) {
   const auto corrupt = [&](std::string_view what) {
     return Error(ErrorCode::kCorruptFile,
@@ -126,7 +93,7 @@ at::Tensor encode(const io::ModelDir& prior, const Monitor& monitor) {
   });
   const tensor::Placement placement = tensor::with_streamed_weights({});
   const nn::ClipVisionEncoder encoder(
-      io::JsonConfig::load(prior.component("image_encoder").config_path()),
+      prior.config("image_encoder"),
       tensor::Weights::open(prior.weights("image_encoder"), placement));
   at::Tensor embeds = encoder.zero_embeds().contiguous();
   check_finite(embeds, "image_encoder", placement.dtype);
@@ -139,7 +106,7 @@ at::Tensor load_zero_image(const ZeroImageSource& source) {
   const std::string beside = place_beside(source.prior);
   if (!source.has_image_encoder)
     return is_there(beside) ? read(beside, source.width, "") : at::Tensor();
-  const std::string weights = fingerprint(source.prior);
+  const std::string weights = digest_of_encoder(source.prior);
   for (const std::optional<std::string>& place : {std::optional(beside), place_in_cache(weights)}) {
     if (!place || !is_there(*place)) continue;
     try {
@@ -154,7 +121,7 @@ at::Tensor load_zero_image(const ZeroImageSource& source) {
 
 at::Tensor make_zero_image(const ZeroImageSource& source, const Monitor& monitor) {
   const at::Tensor embeds = encode(source.prior, monitor);
-  const std::string weights = fingerprint(source.prior);
+  const std::string weights = digest_of_encoder(source.prior);
   const std::string beside = place_beside(source.prior);
   try {
     write(beside, embeds, weights);

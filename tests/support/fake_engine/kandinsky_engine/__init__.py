@@ -161,6 +161,13 @@ def recognize_folder(path: str) -> tuple[str, str]:
     return ("kandinsky-2-1", index.get("role", "model")) if is_model else ("", "")
 
 
+def folder_digest(path: str) -> str:
+    files = sorted(Path(path).glob("*/*.safetensors"))
+    if not files:
+        raise NotFoundError("no weights")
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
+
+
 def samplers() -> dict[str, str]:
     return {name: f"What {name} is." for name in SAMPLERS}
 
@@ -265,12 +272,9 @@ class Engine:
         prompts,
         negative_prompts=None,
         *,
-        negative_prior_prompts=None,
         seeds,
         prior_num_inference_steps=25,
         prior_guidance_scale=4.0,
-        prior_images=None,
-        prior_strength=0.3,
         negative_image="zero",
         parse_weights=True,
         long_prompts=False,
@@ -288,8 +292,6 @@ class Engine:
         )
         assert 1 <= len(prompts) <= 64
         assert len(prompts) == len(seeds)
-        assert negative_prior_prompts is None
-        assert (prior_images, prior_strength) == (None, 0.3)
         self._steps("text_encoder", 1)
         self._steps("prior", prior_num_inference_steps)
         long = any(len(text) > 300 for text in prompts)
@@ -346,18 +348,10 @@ class Engine:
         mask_method="auto",
         conditions=None,
         negative_conditions=None,
-        hints=None,
-        hint_start=0.0,
-        hint_end=1.0,
         preset="exact",
-        sigmas="",
         cache_interval=1,
         guidance_threshold=1.0,
         forecast=False,
-        forecast_warmup=4,
-        forecast_interval=2.0,
-        forecast_growth=0.5,
-        forecast_blend=0.4,
     ):
         given = {name: value for name, value in locals().items() if name != "self"}
         self._record("denoise", **{**given, "seeds": list(seeds)})

@@ -1,14 +1,10 @@
-#include "jobs/sha256.h"
-
-#include <fmt/format.h>
+#include "base/sha256.h"
 
 #include <algorithm>
 #include <bit>
 #include <cstring>
 
-#include "jobs/files.h"
-
-namespace kandinsky::jobs {
+namespace kandinsky {
 namespace {
 
 constexpr std::array<std::uint32_t, 64> kConstants{
@@ -37,7 +33,7 @@ Sha256& Sha256::add(const void* bytes, std::size_t size) {
   return *this;
 }
 
-std::string Sha256::hex() {
+HexDigest Sha256::hex() {
   const std::uint64_t bits = size_ * 8;
   constexpr std::uint8_t kEnd = 0x80;
   constexpr std::uint8_t kZero = 0;
@@ -48,9 +44,10 @@ std::string Sha256::hex() {
   for (std::size_t i = 0; i < length.size(); ++i)
     length[i] = static_cast<std::uint8_t>(bits >> (56 - 8 * i));
   add(length.data(), length.size());
-  std::string text;
-  for (const std::uint32_t word : state_) text += fmt::format("{:08x}", word);
-  return text;
+  HexDigest digits{};
+  for (std::size_t i = 0; i < digits.size(); ++i)
+    digits[i] = "0123456789abcdef"[state_[i / 8] >> (28 - 4 * (i % 8)) & 0xFU];
+  return digits;
 }
 
 void Sha256::add_block(const std::uint8_t* block) {
@@ -83,12 +80,4 @@ void Sha256::add_block(const std::uint8_t* block) {
   for (std::size_t i = 0; i < added.size(); ++i) state_[i] += added[i];
 }
 
-std::string sha256(std::string_view text) { return Sha256().add(text).hex(); }
-
-std::string sha256_of_file(const std::string& path) {
-  Sha256 hash;
-  read_file(path, [&](std::string_view piece) { hash.add(piece); });
-  return hash.hex();
-}
-
-}  // namespace kandinsky::jobs
+}  // namespace kandinsky

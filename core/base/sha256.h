@@ -3,10 +3,14 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <string>
 #include <string_view>
 
-namespace kandinsky::jobs {
+namespace kandinsky {
+
+/// 64 lower-case digits.
+using HexDigest = std::array<char, 64>;
+
+inline std::string_view view_of(const HexDigest& digest) { return {digest.data(), digest.size()}; }
 
 /// SHA-256 of bytes that come in pieces. Source: FIPS 180-4.
 class Sha256 {
@@ -14,8 +18,8 @@ class Sha256 {
   Sha256& add(const void* bytes, std::size_t size);
   Sha256& add(std::string_view text) { return add(text.data(), text.size()); }
 
-  /// 64 lower-case digits. Nothing may be added after it.
-  std::string hex();
+  /// Nothing may be added after it.
+  HexDigest hex();
 
  private:
   void add_block(const std::uint8_t* block);
@@ -26,10 +30,4 @@ class Sha256 {
   std::uint64_t size_ = 0;  ///< bytes so far
 };
 
-/// Of a text.
-std::string sha256(std::string_view text);
-
-/// Of a file. Throws StatusError(KANDINSKY_IO), KANDINSKY_NOT_FOUND where there is none.
-std::string sha256_of_file(const std::string& path);
-
-}  // namespace kandinsky::jobs
+}  // namespace kandinsky

@@ -1,0 +1,67 @@
+#include "io/weights_digest.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+
+#include "base/error.h"
+#include "io/input_file.h"
+
+namespace kandinsky::io {
+namespace {
+
+constexpr std::uint64_t kPieces = 256;
+constexpr std::uint64_t kPieceBytes = 4096;
+
+void add_files(Sha256& hash, Span<const std::string_view> paths) {
+  std::array<std::byte, kPieceBytes> bytes{};
+  for (const std::string_view path : paths) {
+    const InputFile file = InputFile::open(path);
+    hash.add(fmt::format("{} bytes\n", file.size()));
+    const auto piece = Span<std::byte>(bytes).first(std::min(kPieceBytes, file.size()));
+    const std::uint64_t last = file.size() - piece.size();
+    for (std::uint64_t i = 0; i < kPieces; ++i) {
+      file.read(last / (kPieces - 1) * i + last % (kPieces - 1) * i / (kPieces - 1), piece);
+      hash.add(piece.data(), piece.size());
+    }
+  }
+}
+
+/// Nothing for a scheduler or a tokenizer, and for a network whose weights are missing.
+std::optional<ComponentFiles> weights_of(const ModelDir& folder, std::string_view component) {
+  try {
+    return folder.weights(component);
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::kNotFound && error.code() != ErrorCode::kUnsupported) throw;
+    return std::nullopt;
+  }
+}
+
+}  // namespace
+
+HexDigest digest_files(Span<const std::string_view> paths) {
+  Sha256 hash;
+  add_files(hash, paths);
+  return hash.hex();
+}
+
+HexDigest digest_folder(const ModelDir& folder) {
+  Sha256 hash;
+  bool has_weights = false;
+  for (const ComponentInfo& info : folder.components()) {
+    const std::optional<ComponentFiles> files = weights_of(folder, info.name);
+    if (!files) continue;
+    hash.add(fmt::format("{}: {} files\n", info.name, files->weights().size()));
+    add_files(hash, files->weights());
+    has_weights = true;
+  }
+  if (!has_weights)
+    throw Error(ErrorCode::kNotFound, fmt::format("{}: there are no weights in it", folder.path()));
+  return hash.hex();
+}
+
+}  // namespace kandinsky::io
