@@ -5,19 +5,18 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <nlohmann/json.hpp>
 #include <string_view>
 #include <system_error>
 #include <vector>
 
 #include "jobs/digests.h"
+#include "jobs/json_values.h"
 #include "kandinsky.hpp"
 
 namespace kandinsky::jobs {
 namespace {
 
 namespace fs = std::filesystem;
-using Json = nlohmann::json;
 
 bool is_manifest(const fs::path& path) {
   return path.extension() == ".jsonl" && path.filename().string().starts_with("manifest");

@@ -4,63 +4,18 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <filesystem>
-#include <limits>
 #include <nlohmann/json.hpp>
 
 #include "base/edit_distance.h"
+#include "jobs/base64.h"
 #include "jobs/files.h"
-#include "jobs/json.h"
+#include "jobs/json_values.h"
 #include "jobs/limits.h"
 #include "jobs/text.h"
 
 namespace kandinsky::jobs {
 namespace {
-
-using Json = nlohmann::json;
-
-[[noreturn]] void refuse(const std::string& message) {
-  throw StatusError(KANDINSKY_INVALID_ARGUMENT, message);
-}
-
-/// The value as JSON, shortened.
-std::string shown(const Json& value) {
-  constexpr std::size_t kMost = 60;
-  std::string text = value.dump(-1, ' ', false, Json::error_handler_t::replace);
-  if (text.size() > kMost) text = to_utf8(text.substr(0, kMost)) + "...";
-  return text;
-}
-
-template <typename Value>
-Value as(const std::string& name, const Json& value, bool fits, const char* expected) {
-  if (!fits) refuse(fmt::format("{} is {}, expected {}", name, shown(value), expected));
-  return value.get<Value>();
-}
-
-std::string as_text(const std::string& name, const Json& value) {
-  std::string text = as<std::string>(name, value, value.is_string(), "a text");
-  // The C interface would take it for the text's end.
-  if (text.find('\0') != std::string::npos) refuse(name + ": must not contain a NUL character");
-  return text;
-}
-
-std::uint64_t as_seed(const std::string& name, const Json& value) {
-  return as<std::uint64_t>(name, value, value.is_number_unsigned(),
-                           "a whole number from 0; left out, it is made from the request");
-}
-
-std::int64_t as_integer(const std::string& name, const Json& value) {
-  const bool fits =
-      value.is_number_integer() &&
-      (!value.is_number_unsigned() ||
-       value.get<std::uint64_t>() <= std::uint64_t(std::numeric_limits<std::int64_t>::max()));
-  return as<std::int64_t>(name, value, fits, "a whole number");
-}
-
-double as_number(const std::string& name, const Json& value) {
-  return as<double>(name, value, value.is_number(), "a number");
-}
 
 bool is_taken(const kandinsky_option_info& info) {
   return info.type <= KANDINSKY_PATH || (info.type == KANDINSKY_TEXTS && info.word_count > 0);
@@ -274,20 +229,6 @@ class Reading {
   const std::optional<std::string>& folder_;
 };
 
-Json parse_object(const std::string& text) {
-  Json object;
-  check_json(text);
-  try {
-    object = Json::parse(text);
-  } catch (const Json::parse_error& error) {
-    refuse(fmt::format("this is not JSON, from byte {} on", error.byte));
-  } catch (const Json::exception&) {
-    refuse("this is not JSON: a number is out of range");
-  }
-  if (!object.is_object()) refuse(fmt::format("{} is no JSON object", shown(object)));
-  return object;
-}
-
 /// What only the whole request shows.
 void check_whole(Request& request) {
   Job& job = request.job;
@@ -412,27 +353,6 @@ std::string canonical(const Request& request,
   }
   if (job.slerp) parts["mix_method"] = "slerp";
   return parts.dump();
-}
-
-std::vector<std::uint8_t> decode_base64(std::string_view text) {
-  constexpr std::string_view kDigits =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::vector<std::uint8_t> bytes;
-  std::uint32_t bits = 0;
-  unsigned count = 0;
-  while (text.ends_with('=') || text.ends_with('\n')) text.remove_suffix(1);
-  for (const char c : text) {
-    if (c == '\n' || c == '\r') continue;
-    const std::size_t digit = kDigits.find(c);
-    if (digit == std::string_view::npos) refuse("an image's base64 has other letters in it");
-    bits = bits << 6U | static_cast<std::uint32_t>(digit);
-    count += 6;
-    if (count >= 8) {
-      count -= 8;
-      bytes.push_back(static_cast<std::uint8_t>(bits >> count));
-    }
-  }
-  return bytes;
 }
 
 }  // namespace kandinsky::jobs

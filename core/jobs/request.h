@@ -63,8 +63,4 @@ class RequestReader {
 std::string canonical(const Request& request,
                       const std::function<std::string(const ImageSource&)>& hash_of);
 
-/// Bytes of base64, in which line breaks and missing padding are allowed. Throws
-/// StatusError(KANDINSKY_INVALID_ARGUMENT).
-std::vector<std::uint8_t> decode_base64(std::string_view text);
-
 }  // namespace kandinsky::jobs

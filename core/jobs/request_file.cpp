@@ -4,24 +4,18 @@
 
 #include <filesystem>
 #include <limits>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
 #include <string_view>
 
 #include "jobs/files.h"
 #include "jobs/json.h"
+#include "jobs/json_values.h"
 #include "jobs/settings.h"
 #include "jobs/text.h"
 
 namespace kandinsky::jobs {
 namespace {
-
-using Json = nlohmann::json;
-
-[[noreturn]] void refuse(const std::string& message) {
-  throw StatusError(KANDINSKY_INVALID_ARGUMENT, message);
-}
 
 /// function(number, line) for each line that is not empty, without its end.
 template <typename Function>

@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <string_view>
 
+#include "jobs/base64.h"
 #include "jobs/files.h"
-#include "jobs/request.h"
 #include "jobs/text.h"
 #include "kandinsky.hpp"
 

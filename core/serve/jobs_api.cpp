@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <string_view>
 
+#include "jobs/base64.h"
 #include "kandinsky.hpp"
 #include "serve/order.h"
 #include "serve/reply.h"
@@ -96,7 +97,7 @@ void handle_job_result(Server& server, const Call& call) {
                       {"height", image.height},
                       {"parameters", image.parameters},
                       {"image", fmt::format("data:{};base64,{}", media_type(task->order()->format),
-                                            encode_base64(image.bytes))}});
+                                            jobs::encode_base64(image.bytes))}});
   }
   reply_json(*call.exchange,
              {{"id", task->id()}, {"images", std::move(images)}, {"remarks", task->remarks()}});

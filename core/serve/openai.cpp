@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "jobs/base64.h"
 #include "kandinsky.hpp"
 #include "serve/openai_request.h"
 #include "serve/reply.h"
@@ -22,7 +23,7 @@ void generate(Server& server, const Call& call, OpenaiRoute route) {
   server.submit_for(call.exchange, std::move(order), [exchange = call.exchange](const auto& task) {
     Json data = Json::array();
     for (const ImageFile& image : task->images())
-      data.push_back({{"b64_json", encode_base64(image.bytes)}, {"seed", image.seed}});
+      data.push_back({{"b64_json", jobs::encode_base64(image.bytes)}, {"seed", image.seed}});
     const std::vector<ImageFile>& images = task->images();
     const std::string size =
         images.empty() ? "" : fmt::format("{}x{}", images.front().width, images.front().height);

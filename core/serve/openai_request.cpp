@@ -7,6 +7,7 @@
 #include <string_view>
 #include <utility>
 
+#include "jobs/base64.h"
 #include "jobs/json.h"
 #include "jobs/text.h"
 #include "serve/multipart.h"
@@ -102,7 +103,7 @@ Json read_form(const std::string& content_type, const std::string& body) {
     if (fields.contains(name)) refuse(jobs::to_utf8(name), "expected once");
     if (part.is_file) {
       const auto* const bytes = reinterpret_cast<const std::uint8_t*>(part.content.data());
-      fields[name] = "data:image/png;base64," + encode_base64({bytes, part.content.size()});
+      fields[name] = "data:image/png;base64," + jobs::encode_base64({bytes, part.content.size()});
     } else if (name == "n" || name == "partial_images") {
       fields[name] = integer_of(name, part.content);
     } else if (name == "stream") {

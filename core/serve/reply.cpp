@@ -67,20 +67,4 @@ Json parse_object(const std::string& body) {
   }
 }
 
-std::string encode_base64(std::span<const std::uint8_t> bytes) {
-  constexpr std::string_view kDigits =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  constexpr std::size_t kGroup = 3;
-  std::string text;
-  text.reserve((bytes.size() + 2) / kGroup * 4);
-  for (std::size_t i = 0; i < bytes.size(); i += kGroup) {
-    const std::size_t count = std::min(kGroup, bytes.size() - i);
-    std::uint32_t bits = 0;
-    for (std::size_t k = 0; k < kGroup; ++k) bits = bits << 8U | (k < count ? bytes[i + k] : 0U);
-    for (std::size_t k = 0; k < 4; ++k)
-      text += k <= count ? kDigits[bits >> (18U - 6U * k) & 63U] : '=';
-  }
-  return text;
-}
-
 }  // namespace kandinsky::serve

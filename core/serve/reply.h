@@ -2,7 +2,6 @@
 
 #include <cstdint>
 #include <nlohmann/json_fwd.hpp>
-#include <span>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -42,7 +41,5 @@ void reply_error(Exchange& exchange, const RequestError& error, const Headers& h
 /// The body as an object. Throws RequestError, also for one that is nested deeper or has more
 /// values than any request needs, before they take memory.
 nlohmann::ordered_json parse_object(const std::string& body);
-
-std::string encode_base64(std::span<const std::uint8_t> bytes);
 
 }  // namespace kandinsky::serve

@@ -5,6 +5,7 @@
 #include <ctime>
 #include <nlohmann/json.hpp>
 
+#include "jobs/base64.h"
 #include "jobs/settings.h"
 #include "kandinsky.hpp"
 #include "serve/reply.h"
@@ -100,7 +101,7 @@ void handle_images(Server& server, const Call& call, bool from_image) {
                     [&server, body, sends_images, exchange = call.exchange](const auto& task) {
                       Json images = Json::array();
                       for (const ImageFile& image : task->images()) {
-                        if (sends_images) images.push_back(encode_base64(image.bytes));
+                        if (sends_images) images.push_back(jobs::encode_base64(image.bytes));
                       }
                       reply_json(*exchange, {{"images", std::move(images)},
                                              {"parameters", body},
@@ -123,7 +124,8 @@ void wish(Server& server, const Call& call, Task::Wish wish) {
 std::string preview_of(const Generator& generator, const Task& task) {
   const std::optional<Image> image = generator.preview(task);
   if (!image) return {};
-  return encode_base64(encode_image("png", image->pixels.data(), image->width, image->height));
+  return jobs::encode_base64(
+      encode_image("png", image->pixels.data(), image->width, image->height));
 }
 
 }  // namespace
