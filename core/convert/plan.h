@@ -1,0 +1,53 @@
+/// Which files of weights a conversion writes, and of what.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <deque>
+#include <string>
+#include <vector>
+
+#include "convert/convert.h"
+#include "convert/inputs.h"
+#include "convert/key_map.h"
+#include "convert/parts.h"
+#include "io/tensor_file.h"
+
+namespace kandinsky::convert {
+
+/// The key of a written file's metadata under which it says what it was made of.
+inline constexpr const char* kOrigin = "kandinsky_origin";
+
+/// Where to, and in which type.
+struct Target {
+  std::string output;
+  std::string precision;  ///< "fp32", "fp16" or "bf16"
+  at::ScalarType type;    ///< the same
+
+  std::string folder_of(const Part& part) const;
+  std::string weights_of(const Part& part) const;
+  /// Integers stay as they are.
+  io::DType type_of(const Piece& piece) const;
+};
+
+/// Throws Error(kInvalidArgument) for another precision and for no output.
+Target target_of(const ConvertRequest& request);
+
+bool is_floating(io::DType dtype);
+
+/// A file whose tensors are known.
+struct PlannedFile {
+  const Part* part;
+  std::string path;
+  std::string origin{};
+  std::deque<io::TensorFile> files{};
+  std::vector<Piece> pieces{};
+  uint64_t bytes = 0;
+  bool is_done = false;  ///< by an earlier run
+};
+
+/// Throws Error(kInvalidArgument) for a file that is there and of another origin, kIo where the
+/// disk has no room for all.
+std::deque<PlannedFile> plan_files(const Target& target, const Inputs& inputs, const Say& say);
+
+}  // namespace kandinsky::convert
