@@ -4,6 +4,7 @@
 #include <webp/encode.h>
 
 #include <memory>
+#include <string>
 #include <string_view>
 
 #include "io/images/image_files.h"
@@ -122,8 +123,8 @@ std::vector<std::uint8_t> write_webp(const Image& image, int quality) {
       error == VP8_ENC_ERROR_BAD_WRITE) {
     failure.kind = LibraryFailure::Kind::kOutOfMemory;
   }
-  fmt::format_to_n(failure.reason.data(), failure.reason.size() - 1, "libwebp's error {}",
-                   static_cast<int>(error));
+  const std::string reason = fmt::format("libwebp's error {}", static_cast<int>(error));
+  reason.copy(failure.reason.data(), failure.reason.size() - 1);
   failure.throw_writing("WebP");
 }
 
