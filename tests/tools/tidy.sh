@@ -7,6 +7,13 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 . tests/tools/compiling.sh
 tidy=${CLANG_TIDY:-clang-tidy-19}  # misc-include-cleaner is in 17 and newer
 
+for program in "$tidy" "${tidy/clang-tidy/clang-tidy-diff}.py"; do
+  command -v "$program" > /dev/null || {
+    echo "tidy: there is no $program; make tidy installs it" >&2
+    exit 1
+  }
+done
+
 configure() {
   cmake --preset tidy -DKANDINSKY_PYTHON="$PWD/.venv/bin/python" > /dev/null
 }
