@@ -20,6 +20,10 @@
 namespace kandinsky::tensor {
 namespace {
 
+/// Either way. People use up to 2; far more would not fit into the network's numbers, and look like
+/// damaged weights.
+constexpr double kMaxWeight = 1000;
+
 enum class Part : int { kDown, kUp, kAlpha };
 
 /// How a tensor's name ends, and what the weight's name has in its place.
@@ -121,11 +125,11 @@ AdapterChoice parse_adapter(std::string_view text) {
     const std::string_view number = text.substr(colon + 1);
     double weight = 0;
     const auto [end, error] = std::from_chars(number.begin(), number.end(), weight);
-    if (error != std::errc() || end != number.end() || !std::isfinite(weight)) {
+    if (error != std::errc() || end != number.end() || !(std::abs(weight) <= kMaxWeight)) {
       throw Error(ErrorCode::kInvalidArgument,
                   fmt::format("\"{}\": \"{}\" is no weight of a LoRA, expected FILE:WEIGHT such as "
-                              "style.safetensors:0.8",
-                              text, number));
+                              "style.safetensors:0.8, with a weight from {} to {}",
+                              text, number, -kMaxWeight, kMaxWeight));
     }
     choice = {.path = std::string(text.substr(0, colon)), .weight = weight};
   }

@@ -21,7 +21,7 @@ struct AdapterChoice {
 };
 
 /// "FILE:WEIGHT", or "FILE" for a weight of 1. Throws Error(kInvalidArgument) for an empty name and
-/// for a weight that is no finite number.
+/// for a weight that is none, or too large.
 AdapterChoice parse_adapter(std::string_view text);
 
 /// The pair of matrices for one weight W: W + scale * up * down.

@@ -199,8 +199,9 @@ class TestLora:
         refused(peft_form(unfit), "which do not fit each other")
         nan = {name: (pairs[name][0] * float("nan"), pairs[name][1])}
         refused(peft_form(nan), "not finite numbers")
-        with pytest.raises(kandinsky.InvalidArgumentError, match="no weight of a LoRA"):
-            image(model, loras=["lora.bin:strong"])
+        for weight in ("strong", "nan", "-1001", "1e300"):
+            with pytest.raises(kandinsky.InvalidArgumentError, match="no weight of a LoRA"):
+                image(model, loras=[f"lora.bin:{weight}"])
         with pytest.raises(kandinsky.NotFoundError, match=r"nowhere\.bin"):
             image(model, loras=["nowhere.bin"])
 
