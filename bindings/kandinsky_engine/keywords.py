@@ -52,9 +52,9 @@ class _Engine(TypedDict, total=False):
     job begins. Without effect on an accelerator. 0 or more bytes. Default 0."""
     without: Iterable[str] | None
     """Names of speed-ups to leave out, for measuring and for finding faults. "packed-weights",
-    "fused-operations", "fused-norms", "row-bands", "latent-grid-norms", "winograd",
-    "split-upsampling", "batched-attention", "prior-kv-cache", "context-kv-cache", "shared-start",
-    "images-at-once", "prompt-cache"."""
+    "stored-matrices", "fused-operations", "fused-norms", "row-bands", "latent-grid-norms",
+    "winograd", "split-upsampling", "batched-attention", "skipped-padding", "prior-kv-cache",
+    "context-kv-cache", "shared-start", "images-at-once", "prompt-cache"."""
 
 
 class _EncodePromptsTextToImageImageToImage(TypedDict, total=False):

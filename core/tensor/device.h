@@ -26,6 +26,9 @@ struct Placement {
   bool streamed = false;
   /// Winograd's filtering in small tiles only, whose weights take half the memory.
   bool small_tiles = false;
+  /// Linear layers multiply with their weights as the files hold them, where that is a speed-up:
+  /// for networks that multiply few rows at a time.
+  bool few_rows = false;
   /// Linear layers keep their weights in int8: an approximation.
   bool int8_weights = false;
   /// What is added to weights when they are loaded; null: nothing.

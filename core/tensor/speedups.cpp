@@ -14,6 +14,10 @@ namespace {
 constexpr std::array kSpeedups{
     SpeedupInfo{"packed-weights", "Weights in the order in which oneDNN reads them (CPU)",
                 &Speedups::packed_weights},
+    SpeedupInfo{"stored-matrices",
+                "Text encoders, image encoder and prior multiply with their matrices as the files "
+                "hold them (fp32, CPUs with AVX2)",
+                &Speedups::stored_matrices},
     SpeedupInfo{"fused-operations",
                 "Activations and residual sums inside convolutions and linear layers (CPU, needs "
                 "packed-weights)",
@@ -37,6 +41,10 @@ constexpr std::array kSpeedups{
     SpeedupInfo{"batched-attention",
                 "Attention by matrix products instead of the fused kernel (bf16, CPUs without AMX)",
                 &Speedups::batched_attention},
+    SpeedupInfo{"skipped-padding",
+                "Padding behind a text is left out in the prior, and encoded once by the decoder's "
+                "text encoder",
+                &Speedups::skipped_padding},
     SpeedupInfo{
         "prior-kv-cache",
         "KV cache of the prompt in the prior: its tokens are computed once, not in every step",

@@ -11,6 +11,7 @@ namespace kandinsky::tensor {
 
 struct Speedups {
   bool packed_weights = true;
+  bool stored_matrices = true;
   bool fused_operations = true;
   bool fused_norms = true;
   bool row_bands = true;
@@ -18,6 +19,7 @@ struct Speedups {
   bool winograd = true;
   bool split_upsampling = true;
   bool batched_attention = true;
+  bool skipped_padding = true;
   bool prior_kv_cache = true;
   bool context_kv_cache = true;
   bool shared_start = true;

@@ -161,11 +161,12 @@ at::Tensor Weights::place(const Entry& entry, at::IntArrayRef shape, std::string
     // In fp32, so that what is added is not rounded away.
     const at::Tensor sum =
         read_tensor(*entry.file, *entry.stored).to(at::kFloat).view(shape).add_(added.view(shape));
-    placed = placement.device.is_cpu() ? allocate(shape, keep).copy_(sum)
+    placed = placement.device.is_cpu() ? allocate(shape, placement.dtype, keep).copy_(sum)
                                        : sum.to(placement.device, placement.dtype);
     finite = is_known || is_finite(placed);
   } else if (placement.device.is_cpu()) {
-    placed = allocate(shape, keep);
+    const bool stays = keep == Keep::kStored && entry.stored->dtype != io::DType::kF64;
+    placed = allocate(shape, stays ? scalar_type(entry.stored->dtype) : placement.dtype, keep);
     const auto element_size = static_cast<int64_t>(io::dtype_size(entry.stored->dtype));
     finite = read_converted(
         [&](int64_t begin, const at::Tensor& piece) {
@@ -184,8 +185,7 @@ at::Tensor Weights::place(const Entry& entry, at::IntArrayRef shape, std::string
   return placed;
 }
 
-at::Tensor Weights::allocate(at::IntArrayRef shape, Keep keep) const {
-  const at::ScalarType dtype = state_->placement.dtype;
+at::Tensor Weights::allocate(at::IntArrayRef shape, at::ScalarType dtype, Keep keep) const {
   // A larger one would stay beside all that is laid out after it, which is when most is in memory.
   constexpr size_t kMostLent = size_t{48} << 20U;
   const size_t bytes = static_cast<size_t>(c10::multiply_integers(shape)) * c10::elementSize(dtype);
@@ -231,6 +231,10 @@ at::Tensor Weights::take(std::initializer_list<std::string_view> names,
 
 at::Tensor Weights::take(std::string_view name, at::IntArrayRef shape) const {
   return get({name}, shape, Keep::kOwned);
+}
+
+at::Tensor Weights::take_stored(std::string_view name, at::IntArrayRef shape) const {
+  return get({name}, shape, Keep::kStored);
 }
 
 at::Tensor Weights::lend(std::string_view name, at::IntArrayRef shape) const {
@@ -327,7 +331,8 @@ std::vector<TensorSize> Weights::sizes() const {
     const Span<const int64_t> shape = entry.stored->shape;
     sizes.push_back({.name = name,
                      .elements = bytes / static_cast<int64_t>(io::dtype_size(entry.stored->dtype)),
-                     .shape = {shape.begin(), shape.end()}});
+                     .shape = {shape.begin(), shape.end()},
+                     .stored_bytes = bytes});
   }
   return sizes;
 }

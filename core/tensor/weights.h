@@ -21,6 +21,7 @@ struct TensorSize {
   std::string name;
   int64_t elements = 0;
   std::vector<int64_t> shape{};
+  int64_t stored_bytes = 0;  ///< in the file
 };
 
 /// A table in a file, of which few rows are used: they are read at each use. Cheap to copy.
@@ -72,6 +73,10 @@ class Weights {
   /// layout.
   at::Tensor lend(std::string_view name, at::IntArrayRef shape) const;
 
+  /// The same in the file's own type, if that is fp32, fp16 or bf16 and no LoRA changes it, else in
+  /// the placement's. On the CPU.
+  at::Tensor take_stored(std::string_view name, at::IntArrayRef shape) const;
+
   bool has(std::string_view name) const;
 
   /// A matrix of which few rows are used, left in its file.
@@ -108,13 +113,13 @@ class Weights {
   struct Entry;
   /// Null, and noted, if none of the names is there or its shape is another one.
   const Entry* find(std::initializer_list<std::string_view> names, at::IntArrayRef shape) const;
-  enum class Keep { kOwned, kLent };
+  enum class Keep { kOwned, kLent, kStored };
   at::Tensor get(std::initializer_list<std::string_view> names, at::IntArrayRef shape,
                  Keep keep) const;
   /// On the placement's device and in its type, checked for finite values.
   at::Tensor place(const Entry& entry, at::IntArrayRef shape, std::string_view name,
                    Keep keep) const;
-  at::Tensor allocate(at::IntArrayRef shape, Keep keep) const;
+  at::Tensor allocate(at::IntArrayRef shape, at::ScalarType dtype, Keep keep) const;
   /// Throws at once what finish() would where a stand-in would not do.
   void check_stand_in(at::IntArrayRef shape) const;
   [[noreturn]] void throw_unfit(const std::set<std::string>& unknown) const;

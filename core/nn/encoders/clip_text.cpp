@@ -3,8 +3,9 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/arange.h>
 #include <ATen/ops/argmax.h>
-#include <ATen/ops/embedding.h>
+#include <ATen/ops/isfinite.h>
 
+#include "base/error.h"
 #include "nn/config_checks.h"
 
 namespace kandinsky::nn {
@@ -21,8 +22,9 @@ ClipTextEncoder::ClipTextEncoder(const io::JsonConfig& config, const tensor::Wei
       max_position_embeddings_(get_size(config, "max_position_embeddings")),
       projection_dim_(get_size(config, "projection_dim")),
       eos_token_id_(config.get_int("eos_token_id", kLegacyEosTokenId)),
-      token_embedding_(weights.take("text_model.embeddings.token_embedding.weight",
-                                    {vocab_size_, config_.hidden_size})),
+      placement_(weights.placement()),
+      token_embedding_(weights.table("text_model.embeddings.token_embedding.weight",
+                                     {vocab_size_, config_.hidden_size})),
       position_embedding_(weights.take("text_model.embeddings.position_embedding.weight",
                                        {max_position_embeddings_, config_.hidden_size})),
       encoder_(weights.scope("text_model.encoder"), config_, Masking::kCausal),
@@ -35,9 +37,14 @@ ClipTextEncoder::ClipTextEncoder(const io::JsonConfig& config, const tensor::Wei
 }
 
 ClipTextEncoder::Output ClipTextEncoder::operator()(const at::Tensor& ids) const {
-  const at::Tensor on_device = ids.to(token_embedding_.device());
-  const at::Tensor x =
-      at::embedding(token_embedding_, on_device) + position_embedding_.slice(0, 0, ids.size(1));
+  const at::Tensor on_device = ids.to(placement_.device);
+  const at::Tensor tokens = token_embedding_.rows(ids).to(placement_.device, placement_.dtype);
+  if (!tokens.isfinite().all().item<bool>()) {
+    throw Error(ErrorCode::kCorruptFile,
+                "text_encoder: token_embedding holds values that are not finite numbers; the file "
+                "is damaged");
+  }
+  const at::Tensor x = tokens + position_embedding_.slice(0, 0, ids.size(1));
   const at::Tensor hidden = final_layer_norm_(encoder_(x));
   // The end token has the largest id of all, so its first place is the first maximum.
   const at::Tensor end = eos_token_id_ == kLegacyEosTokenId

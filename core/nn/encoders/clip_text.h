@@ -30,7 +30,8 @@ class ClipTextEncoder {
   int64_t max_position_embeddings_;
   int64_t projection_dim_;
   int64_t eos_token_id_;
-  at::Tensor token_embedding_;
+  tensor::Placement placement_;
+  tensor::StoredTable token_embedding_;  // only a prompt's rows are ever read
   at::Tensor position_embedding_;
   ClipEncoder encoder_;
   LayerNorm final_layer_norm_;

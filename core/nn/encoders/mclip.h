@@ -14,9 +14,8 @@ namespace kandinsky::nn {
 class MultilingualClip {
  public:
   struct Output {
-    at::Tensor text_embeds;  ///< [B, numDims]
-    at::Tensor
-        text_encoder_hidden_states;  ///< [B, T, hidden_size]; rows of padding are computed too
+    at::Tensor text_embeds;                 ///< [B, numDims]
+    at::Tensor text_encoder_hidden_states;  ///< [B, T, hidden_size], with the rows of padding
   };
 
   /// Throws Error(kCorruptFile, kUnsupported) for a config or weights that do not fit.
@@ -29,10 +28,15 @@ class MultilingualClip {
   int64_t hidden_size() const { return hidden_size_; }
   int64_t projection_dim() const { return projection_dim_; }
   int64_t vocab_size() const { return vocab_size_; }
+  int64_t pad_token_id() const { return pad_token_id_; }
   /// Longest sequence that the position table allows.
   int64_t max_length() const { return max_position_embeddings_ - pad_token_id_ - 1; }
 
  private:
+  /// How many places of the rows are to be computed: behind them all are padding, which attends to
+  /// the same tokens from the same position, as the last of these.
+  int64_t places_that_differ(const at::Tensor& ids, const at::Tensor& attention_mask) const;
+
   struct Layer {
     Linear query, key, value, attention_output;
     LayerNorm attention_norm;

@@ -21,9 +21,6 @@ constexpr int64_t kScoresAtOnce = int64_t{1} << 22;
 /// scores stay in the caches, enough that reading all keys and values for them is worth it.
 constexpr int64_t kQueriesAtOnce = 512;
 
-/// With fewer, the fused kernel's rounding depends on the number of threads.
-constexpr int64_t kFewestFusedQueries = 4;
-
 at::Tensor split_heads(const at::Tensor& x, int64_t heads) {
   return x.view({x.size(0), x.size(1), heads, x.size(2) / heads}).transpose(1, 2);
 }
@@ -76,7 +73,7 @@ at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor&
   const at::Tensor keys = split_heads(k, heads);
   const at::Tensor values = split_heads(v, heads);
   const bool is_batched =
-      (kernel == AttentionKernel::kBatched || (q.is_cpu() && q.size(1) < kFewestFusedQueries)) &&
+      (kernel == AttentionKernel::kBatched || (q.is_cpu() && q.size(1) < kFewestQueries)) &&
       !options.mask.defined() && options.masking == Masking::kNone;
   c10::optional<at::Tensor> mask;  // torch 2.1 has one of its own, later ones take std's
   if (options.mask.defined()) mask = options.mask;

@@ -6,6 +6,9 @@
 
 namespace kandinsky::nn {
 
+/// With fewer queries, the fused kernel's rounding depends on the number of threads.
+inline constexpr int64_t kFewestQueries = 4;
+
 enum class Masking { kNone, kCausal };
 
 /// How attention is computed. The results are equal up to rounding.

@@ -6,16 +6,20 @@
 #include <array>
 
 #include "nn/kernels/onednn.h"
+#include "nn/kernels/row_products.h"
 
 namespace kandinsky::nn {
-
 Linear::Linear(const tensor::Weights& weights, int64_t in_features, int64_t out_features, Bias bias)
     : bias_(bias == Bias::kYes ? weights.take("bias", {out_features}) : at::Tensor()),
-      is_packed_(!weights.placement().int8_weights && onednn::can_pack(weights.placement())),
+      is_stored_(kernels::has_row_products(weights.placement())),
+      is_packed_(!is_stored_ && !weights.placement().int8_weights &&
+                 onednn::can_pack(weights.placement())),
       is_fused_(is_packed_ && weights.placement().speedups.fused_operations) {
   const std::array<int64_t, 2> shape{out_features, in_features};
   if (weights.placement().int8_weights) {
     int8_weight_.emplace(weights.lend("weight", shape));
+  } else if (is_stored_) {
+    weight_ = weights.take_stored("weight", shape);
   } else if (is_packed_) {
     weight_ = onednn::pack_linear(weights.lend("weight", shape));
   } else {
@@ -25,6 +29,7 @@ Linear::Linear(const tensor::Weights& weights, int64_t in_features, int64_t out_
 
 at::Tensor Linear::operator()(const at::Tensor& x) const {
   if (int8_weight_) return int8_weight_->linear(x, bias_);
+  if (is_stored_) return kernels::row_products(x, weight_, bias_);
   return is_packed_ ? onednn::linear(x, weight_, bias_) : at::linear(x, weight_, bias_);
 }
 

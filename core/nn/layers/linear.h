@@ -13,7 +13,8 @@ namespace kandinsky::nn {
 enum class Bias { kNo, kYes };
 
 /// y = x W^T + b over the last dimension. Tensors: "weight" [out, in], "bias" [out]. On CPUs the
-/// weight is kept packed where LibTorch can; in int8 where the placement says so.
+/// weight is kept packed where LibTorch can; in int8 where the placement says so, and as the file
+/// has it where rows are few.
 class Linear {
  public:
   Linear(const tensor::Weights& weights, int64_t in_features, int64_t out_features,
@@ -31,6 +32,7 @@ class Linear {
   at::Tensor weight_;
   std::optional<Int8Weight> int8_weight_;  ///< instead of weight_
   at::Tensor bias_;
+  bool is_stored_;  ///< weight_ is in the file's type
   bool is_packed_;
   bool is_fused_;
 };

@@ -7,6 +7,8 @@
 #include <ATen/ops/triu.h>
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/error.h"
 #include "nn/config_checks.h"
 #include "nn/layers/attention.h"
@@ -18,6 +20,8 @@ constexpr double kNormEps = 1e-5;
 /// Pooled text, time, latents and the query token.
 constexpr int64_t kAdditionalEmbeddings = 4;
 constexpr int64_t kMaxInnerDim = 1'000'000;
+/// Of additional embeddings, those of a text: they come before those of a step.
+constexpr int64_t kTextEmbeddings = 1;
 /// Large enough to hide a key, small enough to add twice in fp16.
 constexpr double kHidden = -10000.0;
 
@@ -38,6 +42,13 @@ int64_t inner_dim_of(const io::JsonConfig& config) {
       fmt::format("{}: \"num_attention_heads\" times \"attention_head_dim\" is {}, expected "
                   "at most {}",
                   config.source(), inner_dim, kMaxInnerDim));
+}
+
+/// Up to the last token of any row that is no padding.
+int64_t longest_text(const at::Tensor& attention_mask) {
+  const at::Tensor used = attention_mask.any(0).nonzero();
+  const int64_t longest = used.numel() == 0 ? 0 : used.max().item<int64_t>() + 1;
+  return std::min(std::max(longest, kFewestQueries), attention_mask.size(1));
 }
 
 int64_t num_layers_of(const io::JsonConfig& config) {
@@ -102,17 +113,24 @@ PriorTransformer::PriorTransformer(const io::JsonConfig& config, const tensor::W
 PriorTransformer::Conditioning PriorTransformer::condition(
     const at::Tensor& text_embeds, const at::Tensor& text_encoder_hidden_states,
     const at::Tensor& attention_mask) const {
-  const int64_t length = num_embeddings_ + kAdditionalEmbeddings;
+  const int64_t num_tokens =
+      placement_.speedups.skipped_padding ? longest_text(attention_mask) : num_embeddings_;
+  const int64_t length = num_tokens + kAdditionalEmbeddings;
   const auto placed = [this](const at::Tensor& x) {
     return x.to(placement_.device, placement_.dtype);
   };
-  const at::Tensor text = encoder_hidden_states_proj_(placed(text_encoder_hidden_states));
+  const at::Tensor text =
+      encoder_hidden_states_proj_(placed(text_encoder_hidden_states.slice(1, 0, num_tokens)));
   const at::Tensor pooled = embedding_proj_(placed(text_embeds)).unsqueeze(1);
 
-  const at::Tensor padding =
-      at::pad((1 - placed(attention_mask)) * kHidden, {0, kAdditionalEmbeddings});
+  const at::Tensor padding = at::pad((1 - placed(attention_mask.slice(1, 0, num_tokens))) * kHidden,
+                                     {0, kAdditionalEmbeddings});
   const at::Tensor causal = at::triu(at::full({length, length}, kHidden, text.options()), 1);
-  Conditioning conditioning{.tokens = at::cat({text, pooled}, 1),
+  const at::Tensor positions =
+      at::cat({positional_embedding_.slice(1, 0, num_tokens),
+               positional_embedding_.slice(1, num_embeddings_, num_embeddings_ + kTextEmbeddings)},
+              1);
+  Conditioning conditioning{.tokens = at::cat({text, pooled}, 1) + positions,
                             .key_mask = (padding.unsqueeze(1) + causal).unsqueeze(1),
                             .memories = {}};
   if (!placement_.speedups.prior_kv_cache) return conditioning;
@@ -120,7 +138,7 @@ PriorTransformer::Conditioning PriorTransformer::condition(
   const int64_t text_length = conditioning.tokens.size(1);
   const at::Tensor key_mask =
       conditioning.key_mask.slice(2, 0, text_length).slice(3, 0, text_length);
-  at::Tensor x = conditioning.tokens + positional_embedding_.slice(1, 0, text_length);
+  at::Tensor x = conditioning.tokens;
   for (const Unit<Block>& block : blocks_) {
     Memory& memory = conditioning.memories.emplace_back();
     x = apply(*block.get(), x, key_mask, memory);
@@ -137,9 +155,9 @@ at::Tensor PriorTransformer::operator()(const at::Tensor& latents, double timest
   const at::Tensor query = prd_embedding_.expand({batch_size, 1, inner_dim_});
   const bool remembers_text = !conditioning.memories.empty();
   const int64_t first = remembers_text ? conditioning.tokens.size(1) : 0;
-  at::Tensor x = at::cat({time, image, query}, 1);
+  at::Tensor x = at::cat({time, image, query}, 1) +
+                 positional_embedding_.slice(1, num_embeddings_ + kTextEmbeddings);
   if (!remembers_text) x = at::cat({conditioning.tokens, x}, 1);
-  x = x + positional_embedding_.slice(1, first);
   const at::Tensor key_mask = conditioning.key_mask.slice(2, first);
   for (size_t i = 0; i < blocks_.size(); ++i) {
     Memory memory = remembers_text ? conditioning.memories[i] : Memory{};

@@ -22,8 +22,8 @@ class PriorTransformer {
   /// that changes, and attention is causal: so they are computed once, and each block keeps their
   /// keys and values in a KV cache.
   struct Conditioning {
-    at::Tensor tokens;             ///< [B, num_embeddings + 1, inner]: text states, pooled text
-    at::Tensor key_mask;           ///< [B, 1, S, S], added to the scores
+    at::Tensor tokens;    ///< [B, T + 1, inner]: text states, pooled text, at their positions
+    at::Tensor key_mask;  ///< [B, 1, S, S], added to the scores
     std::vector<Memory> memories;  ///< KV cache of the text, one for each block; empty: no cache
   };
 

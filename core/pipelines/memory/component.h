@@ -11,6 +11,7 @@
 
 #include "base/memory.h"
 #include "io/model_dir.h"
+#include "nn/kernels/row_products.h"
 #include "nn/kernels/winograd.h"
 #include "pipelines/check_finite.h"
 #include "pipelines/memory/memory_plan.h"
@@ -162,7 +163,8 @@ class Component : public Resident {
              [&](const tensor::TensorSize& size) {
                return nn::WinogradConv2d::tiling_for(size.shape, false, placement_).has_value();
              }),
-         .int8_weights = placement_.int8_weights});
+         .int8_weights = placement_.int8_weights,
+         .stored_matrices = nn::kernels::has_row_products(placement_)});
   }
 
   tensor::Placement placement_;

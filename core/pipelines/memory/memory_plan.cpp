@@ -218,7 +218,8 @@ ComponentMemory measure_component(std::string name, const std::vector<tensor::Te
       return tensor.name.starts_with(prefix);
     });
     if (is_unloaded) continue;
-    const int64_t bytes = tensor.elements * form.element_size;
+    const bool is_stored = form.stored_matrices && tensor.shape.size() == 2;
+    const int64_t bytes = is_stored ? tensor.stored_bytes : tensor.elements * form.element_size;
     whole += form.int8_weights && tensor.shape.size() == 2 ? tensor.elements : bytes;
     const bool is_doubled = std::ranges::any_of(
         layout.split, [&](const auto& end) { return tensor.name.ends_with(end); });

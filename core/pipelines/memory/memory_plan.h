@@ -105,6 +105,8 @@ struct WeightForm {
   bool splits = false;        ///< whether the layout's `split` tensors are, unless streamed
   bool winograd = false;      ///< whether wide 3x3 convolutions are for WinogradConv2d, likewise
   bool int8_weights = false;  ///< whether matrices are in int8, unless streamed
+  /// Whether they stay as the file has them, and nothing is laid out.
+  bool stored_matrices = false;
 };
 
 /// What these tensors take. A streamed layer is there once in its own type and, while one of its

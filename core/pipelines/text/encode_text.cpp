@@ -2,6 +2,7 @@
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/cat.h>
+#include <ATen/ops/pad.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -9,6 +10,7 @@
 #include <numeric>
 
 #include "base/limits.h"
+#include "nn/layers/attention.h"
 #include "tensor/bridge.h"
 #include "text/prompt_weights.h"
 
@@ -159,9 +161,15 @@ std::vector<PriorText> encode_prior_text(const nn::ClipTextEncoder& encoder,
                                          const Monitor& monitor) {
   const Chunks read = read_chunks(tokenizer, text, options);
   say_if_cut(text, read, "prior", monitor);
+  // No token sees those behind it, and the prior sees no padding.
   const Encode encode = [&](const std::vector<int64_t>& ids) -> Encoded {
-    const auto output = encoder(tensor::from_ids(tokenizer.make_row(ids).ids));
-    return {output.text_embeds, output.last_hidden_state};
+    const text::Tokens row = tokenizer.make_row(ids);
+    const auto places = static_cast<int64_t>(row.ids.size());
+    const int64_t length = std::min(
+        std::max<int64_t>(std::ranges::count(row.attention_mask, 1), nn::kFewestQueries), places);
+    const auto output = encoder(tensor::from_ids(row.ids).slice(1, 0, length));
+    const int64_t padding = places - length;
+    return {output.text_embeds, at::pad(output.last_hidden_state, {0, 0, 0, padding})};
   };
   std::vector<PriorText> result;
   for (const Chunk& chunk : read.chunks) {

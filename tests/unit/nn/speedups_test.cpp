@@ -31,7 +31,9 @@ template <typename Network, typename Config = io::JsonConfig>
 Network open(const char* folder, const char* component, const tensor::Placement& placement) {
   const io::ComponentFiles files = io::ModelDir::open(folder).weights(component);
   const io::JsonConfig json = io::JsonConfig::load(files.config_path());
-  const tensor::Weights weights = tensor::Weights::open(files, placement);
+  tensor::Placement of_network = placement;
+  of_network.few_rows = !std::is_same_v<Network, UNet> && !std::is_same_v<Network, Movq>;
+  const tensor::Weights weights = tensor::Weights::open(files, of_network);
   if constexpr (std::is_same_v<Config, io::JsonConfig>)
     return {json, weights};
   else
@@ -60,17 +62,25 @@ std::vector<at::Tensor> results(const tensor::Placement& placement) {
   const int64_t length = prior.num_embeddings();
   at::Tensor mask = at::ones({2, length}, at::kLong);
   mask.slice(0, 1, 2).slice(1, 9).zero_();
-  const PriorTransformer::Conditioning text =
-      prior.condition(random_tensor(7, {2, width}), random_tensor(8, {2, length, width}), mask);
-  for (const double timestep : {3.0, 700.0})
-    all.push_back(prior(random_tensor(9, {2, width}), timestep, text));
+  for (const int64_t longest : {length, int64_t{12}}) {
+    mask.slice(1, longest).zero_();
+    const PriorTransformer::Conditioning text =
+        prior.condition(random_tensor(7, {2, width}), random_tensor(8, {2, length, width}), mask);
+    for (const double timestep : {3.0, 700.0})
+      all.push_back(prior(random_tensor(9, {2, width}), timestep, text));
+  }
 
   const at::Tensor ids = at::arange(77).unsqueeze(0) % 9;
   at::Tensor attended = at::ones({1, 77}, at::kLong);
   attended.slice(1, 20).zero_();
-  const auto texts = open<MultilingualClip>(kModel, "text_encoder", placement)(ids, attended);
-  all.push_back(texts.text_embeds);
-  all.push_back(texts.text_encoder_hidden_states);
+  const auto text_encoder = open<MultilingualClip>(kModel, "text_encoder", placement);
+  at::Tensor padded = ids.clone();
+  padded.slice(1, 20).fill_(text_encoder.pad_token_id());
+  for (const at::Tensor& row : {ids, padded}) {
+    const auto texts = text_encoder(row, attended);
+    all.push_back(texts.text_embeds);
+    all.push_back(texts.text_encoder_hidden_states);
+  }
   all.push_back(open<ClipTextEncoder>(kPrior, "text_encoder", placement)(ids).last_hidden_state);
   return all;
 }

@@ -147,7 +147,9 @@ JobOutline outline_of(const Job& job, bool has_inpainting_unet, bool has_decoder
   return outline;
 }
 
-WeightLayout clip_text_layout() { return {.layers = {"layers"}}; }
+WeightLayout clip_text_layout() {
+  return {.layers = {"layers"}, .unloaded = {"text_model.embeddings.token_embedding."}};
+}
 
 WeightLayout clip_vision_layout() { return {.layers = {"layers"}}; }
 

@@ -16,7 +16,9 @@ tensor::Placement exact(tensor::Placement placement) {
 template <typename Network>
 Component<Network> component(const io::ModelDir& folder, const char* name, WeightLayout layout,
                              const tensor::Placement& placement) {
-  return {folder.weights(name), placement, std::move(layout),
+  tensor::Placement of_few_rows = placement;
+  of_few_rows.few_rows = true;  // of texts, or of one small image
+  return {folder.weights(name), of_few_rows, std::move(layout),
           [json = folder.config(name)](const tensor::Weights& weights) {
             return Network(json, weights);
           }};

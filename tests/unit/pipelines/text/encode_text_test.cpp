@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/limits.h"
+#include "tensor/bridge.h"
 #include "unit/pipelines/tiny_encoding.h"
 
 namespace kandinsky::pipelines {
@@ -66,6 +67,22 @@ TEST_F(EncodeTextTest, WeightsOfOneLeaveNoTrace) {
   expect_equal(all("a ((red:2):0.5) circle, (white:1)"), expected);
   expect_equal(all("a red circle, white", {.long_prompts = true}), expected);
   expect_equal(all("BREAK a red circle, white BREAK"), expected);
+}
+
+TEST_F(EncodeTextTest, LeavesOutThePaddingThatThePriorDoesNotSee) {
+  const std::string words = "a red circle, white";
+  const PriorText text = prior(words).front();
+  const at::Tensor ids =
+      tensor::from_ids(clip_tokenizer_.make_row(clip_tokenizer_.tokenize(words)).ids);
+  const auto whole = clip_(ids);
+  const int64_t length = text.attention_mask.sum().item<int64_t>();
+  ASSERT_LT(length, ids.size(1));
+  EXPECT_TRUE(at::allclose(text.text_embeds, whole.text_embeds, 1e-5, 1e-6));
+  const at::Tensor& states = text.text_encoder_hidden_states;
+  ASSERT_EQ(states.sizes(), whole.last_hidden_state.sizes());
+  EXPECT_TRUE(at::allclose(states.slice(1, 0, length), whole.last_hidden_state.slice(1, 0, length),
+                           1e-5, 1e-6));
+  EXPECT_TRUE(states.slice(1, length).equal(at::zeros_like(states.slice(1, length))));
 }
 
 TEST_F(EncodeTextTest, WithoutParsingTheSyntaxIsText) {
