@@ -4,11 +4,11 @@
     .venv/bin/python demo/score/frontier.py --only presets
     .venv/bin/python demo/score/frontier.py --publish   # writes docs/presets.md and its plot
 
-Cost is processor time of denoising, in guided steps of the UNet. Quality is the distance of the
-decoded images to those of 200 steps from the same noise and embeddings, which is where all samplers
-without noise of their own arrive: as PSNR, and as the angle between the model's image embeddings of
-both; and, of presets, the share of images that show what the prompt says, of prompts that training
-never drew. Candidates that were measured before are not measured again, unless --fresh is given.
+Cost is counted, in guided steps of the UNet. Quality is the distance of the decoded images to those
+of 200 steps from the same noise and embeddings, which is where all samplers without noise of their
+own arrive: as PSNR, and as the angle between the model's image embeddings of both; and, of presets,
+the share of images that show what the prompt says, of prompts that training never drew. Candidates
+that were measured before are not measured again, unless --fresh is given.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -48,6 +47,7 @@ BATCH = 16
 
 # Of a full-size model, 512 px, bf16 on two cores: docs/performance.md.
 STEP, PRIOR_STEP, REST = 2.33, 2.94 / 25, 0.40 + 2.98
+REUSED = 0.75 / 2.9
 
 Options = dict[str, Any]
 
@@ -76,8 +76,6 @@ def candidates() -> dict[str, Options]:
     for sampler, steps in (("Euler", 4), ("Euler", 6), ("Euler", 8), ("DPM++ 2M", 10)):
         for end in (0.5, 0.7):
             add(sampler, "Optimized", steps, guidance_end=end)
-        for threshold in (0.97, 0.99):
-            add(sampler, "Optimized", steps, guidance_threshold=threshold)
         add(sampler, "Optimized", steps, cache_interval=2)
     return found
 
@@ -87,7 +85,6 @@ class Measured:
     """Of one candidate. right is None where nobody judged."""
 
     options: Options
-    cost: float
     psnr: float
     angle: float
     right: tuple[int, int] | None = None
@@ -104,28 +101,22 @@ class Bench:
         self.texts = [text for text in asked for _ in SEEDS]
         self.seeds = [100 * i + seed for i in range(len(asked)) for seed in SEEDS]
         self.embeds = self.engine.encode_prompts(self.texts, seeds=self.seeds)
-        self.solutions = {size: self.images(size, SOLUTION)[0] for size in SIZES}
-        self.step = self.images(SIZES[0], {**EXACT, "num_inference_steps": 12})[1] / 12
+        self.solutions = {size: self.images(size, SOLUTION) for size in SIZES}
 
-    def images(self, size: tuple[int, int], options: Options) -> tuple[list[np.ndarray], float]:
-        """The images, and the processor time of denoising."""
+    def images(self, size: tuple[int, int], options: Options) -> list[np.ndarray]:
         width, height = size
-        begun = time.process_time()
         latents = self.engine.denoise(
             *self.embeds, seeds=self.seeds, width=width, height=height, **options
         )
-        seconds = time.process_time() - begun
-        return list(self.engine.decode(latents, width=width, height=height)), seconds
+        return list(self.engine.decode(latents, width=width, height=height))
 
     def measure(self, options: Options) -> Measured:
-        cost, psnrs, angles = 0.0, [], []
+        psnrs, angles = [], []
         for size, solutions in self.solutions.items():
-            images, seconds = self.images(size, options)
-            if size == SIZES[0]:
-                cost = seconds / self.step
+            images = self.images(size, options)
             psnrs += [psnr(a, b) for a, b in zip(images, solutions, strict=True)]
             angles += list(self.angles(images, solutions))
-        return Measured(options, round(cost, 2), float(np.median(psnrs)), float(np.mean(angles)))
+        return Measured(options, float(np.median(psnrs)), float(np.mean(angles)))
 
     def angles(self, images: Sequence[np.ndarray], others: Sequence[np.ndarray]) -> np.ndarray:
         """Degrees between the image embeddings of each pair."""
@@ -157,6 +148,38 @@ def psnr(a: np.ndarray, b: np.ndarray) -> float:
     return float(10 * np.log10(255**2 / max(error, 1e-4)))
 
 
+def cost(options: Options) -> float:
+    """Guided steps that take as long. Half of one is without guidance, forecasts are free, and of
+    steps that reuse features docs/performance.md says what they take.
+    """
+    steps = options["num_inference_steps"]
+    end = options.get("guidance_end", 1.0)
+    interval = options.get("cache_interval", 1)
+    total = 0.0
+    for step in computed_steps(options):
+        share = 1.0 if (step + 1) / steps <= end else 0.5
+        total += share if step % interval == 0 else share * REUSED
+    return total
+
+
+def computed_steps(options: Options) -> list[int]:
+    """Those that are not forecast; core/pipelines/denoise/forecast.cpp."""
+    steps = options["num_inference_steps"]
+    if not options.get("forecast"):
+        return list(range(steps))
+    computed, interval, in_a_row = [], 2.0, 0
+    warmup = options["forecast_warmup"]
+    for step in range(steps):
+        due = (in_a_row + 1) % int(interval) == 0
+        if len(computed) < warmup or step >= int(0.9 * steps) or due:
+            interval += 0.5 if len(computed) >= warmup else 0.0
+            computed.append(step)
+            in_a_row = 0
+        else:
+            in_a_row += 1
+    return computed
+
+
 def named() -> dict[str, Options]:
     """The presets, and what they are compared with."""
     options = {name: dict(values) for name, values in kandinsky.presets().items()}
@@ -185,8 +208,8 @@ def measure_all(only: Sequence[str], fresh: bool) -> None:
                 found.right = bench.judge(options)
             kept[name] = asdict(found)
             print(
-                f"{i} of {len(entries)}: {name}: {found.cost:.1f} steps, {found.psnr:.1f} dB, "
-                f"{found.angle:.1f} degrees, {found.right}",
+                f"{i} of {len(entries)}: {name}: {found.psnr:.1f} dB, {found.angle:.1f} degrees, "
+                f"{found.right}",
                 flush=True,
             )
             NUMBERS.write_text(json.dumps(numbers, indent=1) + "\n")
@@ -195,13 +218,13 @@ def measure_all(only: Sequence[str], fresh: bool) -> None:
 def seconds(entry: dict[str, Any]) -> float:
     """Of a whole image by a full-size model, at 512 px, in bf16 on two cores."""
     prior = entry["options"].get("prior_num_inference_steps", 25)
-    return entry["cost"] * STEP + prior * PRIOR_STEP + REST
+    return cost(entry["options"]) * STEP + prior * PRIOR_STEP + REST
 
 
 def on_frontier(entries: dict[str, Any]) -> list[str]:
     """Names of those that none is both cheaper and nearer than, by cost."""
     best, names = -np.inf, []
-    for name, entry in sorted(entries.items(), key=lambda item: item[1]["cost"]):
+    for name, entry in sorted(entries.items(), key=lambda item: cost(item[1]["options"])):
         if entry["psnr"] > best:
             best = entry["psnr"]
             names.append(name)
@@ -217,7 +240,7 @@ def tables(numbers: dict[str, Any]) -> str:
         said = ", ".join(f"`{k}` {v}" for k, v in entry["options"].items())
         right, asked = entry["right"]
         lines.append(
-            f"| {name} | {said} | {entry['cost']:.1f} | {seconds(entry):.0f} s "
+            f"| {name} | {said} | {cost(entry['options']):.1f} | {seconds(entry):.0f} s "
             f"| {entry['psnr']:.1f} dB | {entry['angle']:.1f}° "
             f"| {100 * right / asked:.1f} % of {asked} |"
         )
@@ -230,9 +253,8 @@ def tables(numbers: dict[str, Any]) -> str:
     ]
     for name in on_frontier(numbers["candidates"]):
         entry = numbers["candidates"][name]
-        lines.append(
-            f"| {name} | {entry['cost']:.1f} | {entry['psnr']:.1f} dB | {entry['angle']:.1f}° |"
-        )
+        steps = cost(entry["options"])
+        lines.append(f"| {name} | {steps:.1f} | {entry['psnr']:.1f} dB | {entry['angle']:.1f}° |")
     return "\n".join(lines)
 
 
@@ -252,12 +274,14 @@ def plot(numbers: dict[str, Any]) -> None:
             kind = " and ".join(sorted(name for name in more if name != "forecast_warmup"))
         groups.setdefault(kind, []).append(entry)
     for kind, entries in groups.items():
-        entries.sort(key=lambda entry: entry["cost"])
-        x, y = [e["cost"] for e in entries], [e["psnr"] for e in entries]
+        entries.sort(key=lambda entry: cost(entry["options"]))
+        x, y = [cost(e["options"]) for e in entries], [e["psnr"] for e in entries]
         axes.plot(x, y, "." if "," not in kind else ".-", label=kind, linewidth=0.8, markersize=5)
     for name, entry in numbers["presets"].items():
-        axes.plot(entry["cost"], entry["psnr"], "k*", markersize=11)
-        axes.annotate(f" {name}", (entry["cost"], entry["psnr"]), va="bottom", weight="bold")
+        axes.plot(cost(entry["options"]), entry["psnr"], "k*", markersize=11)
+        axes.annotate(
+            f" {name}", (cost(entry["options"]), entry["psnr"]), va="bottom", weight="bold"
+        )
     axes.set_xlabel("cost, in guided steps of the UNet")
     axes.set_ylabel("PSNR to the solution in 200 steps, dB")
     axes.grid(alpha=0.3)
