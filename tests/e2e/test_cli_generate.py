@@ -114,7 +114,7 @@ TOLD: dict[str, tuple[str, dict[str, str], str, str]] = {
     "guidance_scale": ("txt2img", {}, "--cfg-scale=7", "CFG scale: 7"),
     "guidance_rescale": ("txt2img", {}, "--cfg-rescale=0.7", "Kandinsky guidance rescale: 0.7"),
     "preset": ("txt2img", {}, "--preset=fast", "Schedule type: Optimized"),
-    "sigmas": ("txt2img", {}, "--sigmas=20,5,1,0.2", 'Kandinsky sigmas: "20, 5, 1, 0.2"'),
+    "sigmas": ("txt2img", {}, "--sigmas=20,5,1,0.2", 'Kandinsky sigmas: "20,5,1,0.2"'),
     "guidance_threshold": (
         *("txt2img", {}, "--guidance-threshold=0.5"),
         "Kandinsky guidance threshold: 0.5",
