@@ -126,9 +126,9 @@ class _DenoiseTextToImageImageToImageGenerate(TypedDict, total=False):
     guidance_end: SupportsFloat
     """Fraction of the steps after which there is no guidance. 0 to 1. Default 1."""
     guidance_threshold: SupportsFloat
-    """Cosine similarity of an image's conditional and unconditional predictions from which on its
-    remaining steps run without guidance, in half the time; an approximation. 1: off. 0 to 1.
-    Default 1. Source: arXiv:2312.12487 (adaptive guidance)."""
+    """Cosine similarity of the clean latents predicted with and without the prompt from which on an
+    image's remaining steps run without guidance, in half the time; an approximation. 1: off. 0 to
+    1. Default 1. Source: arXiv:2312.12487 (adaptive guidance)."""
     cache_interval: SupportsIndex
     """Run the inner levels of the UNet in one of so many evaluations only, and use their output
     again in the others; an approximation: 2 takes about three fifths of the time. 1: off. 1 to 100

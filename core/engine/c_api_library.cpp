@@ -229,12 +229,12 @@ kandinsky_status kandinsky_folder_recognize(const char* dir, const char** family
   });
 }
 
-kandinsky_status kandinsky_folder_digest(const char* dir, char digest[KANDINSKY_DIGEST_SIZE]) {
+kandinsky_status kandinsky_folder_digest(const char* dir, char digest[65]) {
   return guarded([&] {
     const auto folder = kandinsky::io::ModelDir::open(&required(dir, "dir"));
     char* const out = &required(digest, "digest");
     const kandinsky::HexDigest found = kandinsky::io::digest_folder(folder);
-    static_assert(found.size() + 1 == KANDINSKY_DIGEST_SIZE);
+    static_assert(found.size() + 1 == 65);
     *std::copy(found.begin(), found.end(), out) = '\0';
   });
 }

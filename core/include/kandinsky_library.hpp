@@ -144,7 +144,7 @@ inline RecognizedFolder recognize_folder(const std::string& dir) {
 
 /// Tells a folder's weights from others, in 64 digits. See kandinsky_folder_digest.
 inline std::string folder_digest(const std::string& dir) {
-  char digest[KANDINSKY_DIGEST_SIZE];
+  char digest[65];
   check(kandinsky_folder_digest(dir.c_str(), digest));
   return digest;
 }

@@ -320,6 +320,7 @@ class Caller:
             "double*": self.weight,
             "int32_t*": self.row,
             "int64_t[3]": (ctypes.c_int64 * 3)(),
+            "char[65]": (ctypes.c_char * 65)(),
             "size_t*": (ctypes.c_size_t * 1)(),
             "float**": ctypes.byref(ctypes.c_void_p()),
         }

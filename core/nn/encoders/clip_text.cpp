@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "nn/config_checks.h"
+#include "nn/layers/attention.h"
 
 namespace kandinsky::nn {
 namespace {
@@ -35,6 +36,8 @@ ClipTextEncoder::ClipTextEncoder(const io::JsonConfig& config, const tensor::Wei
   weights.ignore("text_model.embeddings.position_ids");
   weights.finish();
 }
+
+int64_t ClipTextEncoder::fewest_places() { return kFewestQueries; }
 
 ClipTextEncoder::Output ClipTextEncoder::operator()(const at::Tensor& ids) const {
   const at::Tensor on_device = ids.to(placement_.device);

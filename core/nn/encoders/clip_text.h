@@ -19,6 +19,9 @@ class ClipTextEncoder {
   /// applied, as in the reference. Source: transformers, CLIPTextModelWithProjection.forward.
   Output operator()(const at::Tensor& ids) const;
 
+  /// Shorter rows are rounded otherwise on other numbers of threads.
+  static int64_t fewest_places();
+
   int64_t hidden_size() const { return config_.hidden_size; }
   int64_t projection_dim() const { return projection_dim_; }
   int64_t vocab_size() const { return vocab_size_; }

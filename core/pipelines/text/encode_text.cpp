@@ -10,7 +10,6 @@
 #include <numeric>
 
 #include "base/limits.h"
-#include "nn/layers/attention.h"
 #include "tensor/bridge.h"
 #include "text/prompt_weights.h"
 
@@ -166,7 +165,8 @@ std::vector<PriorText> encode_prior_text(const nn::ClipTextEncoder& encoder,
     const text::Tokens row = tokenizer.make_row(ids);
     const auto places = static_cast<int64_t>(row.ids.size());
     const int64_t length = std::min(
-        std::max<int64_t>(std::ranges::count(row.attention_mask, 1), nn::kFewestQueries), places);
+        std::max<int64_t>(std::ranges::count(row.attention_mask, 1), encoder.fewest_places()),
+        places);
     const auto output = encoder(tensor::from_ids(row.ids).slice(1, 0, length));
     const int64_t padding = places - length;
     return {output.text_embeds, at::pad(output.last_hidden_state, {0, 0, 0, padding})};

@@ -322,14 +322,10 @@ KANDINSKY_API kandinsky_status kandinsky_option_get_info(const char* operation, 
 KANDINSKY_API kandinsky_status kandinsky_folder_recognize(const char* dir, const char** family,
                                                           const char** role);
 
-/** Digits of a digest, and the NUL. */
-#define KANDINSKY_DIGEST_SIZE 65
-
 /** Tells the weights in a model folder from others, whatever the folder and its files are called: a
  * SHA-256 of the files that an engine would load. A file counts by its size and by 256 pieces of 4
- * KiB, evenly spread from its first byte to its last. */
-KANDINSKY_API kandinsky_status kandinsky_folder_digest(const char* dir,
-                                                       char digest[KANDINSKY_DIGEST_SIZE]);
+ * KiB, evenly spread from its first byte to its last. digest: its 64 digits and a NUL. */
+KANDINSKY_API kandinsky_status kandinsky_folder_digest(const char* dir, char digest[65]);
 
 /** What a model folder, in diffusers' folder layout, holds. Reading it loads no weights, only file
  * headers. */

@@ -146,7 +146,7 @@ SAMPLERS = {
 """And the schedule that "Automatic" is for each; some have levels that no schedule gives."""
 SCHEDULERS = [
     *("Automatic", "Uniform", "Karras", "Exponential", "Polyexponential", "SGM Uniform", "Beta"),
-    *("KL Optimal", "Align Your Steps", "Simple", "Normal", "DDIM"),
+    *("KL Optimal", "Align Your Steps", "Simple", "Normal", "DDIM", "Optimized"),
 ]
 
 

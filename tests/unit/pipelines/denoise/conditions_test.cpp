@@ -246,7 +246,7 @@ TEST_F(ConditionsTest, RefusesWhatLeavesAnImageUnguided) {
 
 /// An image whose predictions agree from the first step on has guidance in that step alone.
 TEST_F(ConditionsTest, AThresholdEndsGuidanceOfEachImage) {
-  DenoiseRequest request = this->request(2);
+  DenoiseRequest request = this->request(3);
   const at::Tensor guided = run(request);
   request.guidance_threshold = 0.0;
   const at::Tensor ended = run(request);
