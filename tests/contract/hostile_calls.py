@@ -297,6 +297,8 @@ class Caller:
             return self.struct(plain.rstrip("*"))
         if declared == "const kandinsky_options*":
             return self.filled(operations_of(function)[0])
+        if declared == "kandinsky_options*":  # to ask of
+            return self.filled("generate")
         if name == "bytes":
             return self.file
         if declared == "const char* const*":
@@ -349,7 +351,7 @@ class Caller:
             return NUMBERS[declared](numbers[name])
         words = {
             "operation": b"text_to_image",
-            "name": b"image_embeds",
+            "name": b"sampler" if function == "kandinsky_options_get_text" else b"image_embeds",
             "method": b"sum",
             "dir": str(self.model).encode(),
             "parameters": b"text",
