@@ -23,8 +23,7 @@ Levels ddpm_levels(const NoiseSchedule& schedule, int num_inference_steps);
 /// diffusers, UniPCMultistepScheduler.set_timesteps with spacing "linspace".
 Levels unipc_levels(const NoiseSchedule& schedule, int num_inference_steps);
 
-/// Where the sampler's own error is least, for 4 to 20 steps: see make_optimized_levels.py.
-Levels optimized_euler_levels(const NoiseSchedule& schedule, int num_inference_steps);
+/// Where DPM++ 2M's own error is least, for 4 to 20 steps; see optimized_levels.def.
 Levels optimized_dpmpp_2m_levels(const NoiseSchedule& schedule, int num_inference_steps);
 
 }  // namespace kandinsky::samplers

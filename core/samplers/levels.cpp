@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cmath>
+
 #include "base/error.h"
 
 namespace kandinsky::samplers {
@@ -18,6 +21,22 @@ Levels levels_at_sigmas(const NoiseSchedule& schedule, Span<const double> sigmas
     }
     levels.push_back(level_at_sigma(schedule, sigma));
     last = sigma;
+  }
+  levels.emplace_back();
+  return levels;
+}
+
+Levels interpolated_levels(const NoiseSchedule& schedule, Span<const double> sigmas,
+                           int num_inference_steps) {
+  Levels levels;
+  for (int i = 0; i < num_inference_steps; ++i) {
+    const double u = i == 0 ? 0.0 : static_cast<double>(i) / (num_inference_steps - 1);
+    const double place = u * static_cast<double>(sigmas.size() - 1);
+    const auto before = std::min(static_cast<size_t>(place), sigmas.size() - 2);
+    const double share = place - static_cast<double>(before);
+    const double log_sigma =
+        std::lerp(std::log(sigmas[before]), std::log(sigmas[before + 1]), share);
+    levels.push_back(level_at_sigma(schedule, std::exp(log_sigma)));
   }
   levels.emplace_back();
   return levels;

@@ -27,6 +27,15 @@ using LevelsFunction = Levels (*)(const NoiseSchedule& schedule, int num_inferen
 /// from what the schedule has at most to more than 0.
 Levels levels_at_sigmas(const NoiseSchedule& schedule, Span<const double> sigmas);
 
+/// So many levels and the clean one, log-linear between these sigmas, at which the first and the
+/// last stand. One step is the first alone.
+Levels interpolated_levels(const NoiseSchedule& schedule, Span<const double> sigmas,
+                           int num_inference_steps);
+
+/// Where Euler's own error is least, for 4 to 20 steps, and between the levels of these for others;
+/// see optimized_levels.def. Samplers without a table of their own take it, too.
+Levels optimized_euler_levels(const NoiseSchedule& schedule, int num_inference_steps);
+
 /// The level at a timestep of the table.
 Level level_at_timestep(const NoiseSchedule& schedule, int64_t timestep);
 

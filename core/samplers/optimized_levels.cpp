@@ -1,10 +1,9 @@
-#include <fmt/format.h>
-
+#include <algorithm>
 #include <cmath>
 #include <string_view>
 #include <vector>
 
-#include "base/error.h"
+#include "base/span.h"
 #include "samplers/algorithms.h"
 
 namespace kandinsky::samplers {
@@ -15,6 +14,7 @@ struct Grid {
   std::vector<double> sigmas;
 };
 
+/// Of a sampler by the number of steps, without gaps.
 const std::vector<Grid>& grids() {
   static const std::vector<Grid> all{
 #define LEVELS(sampler, ...) Grid{#sampler, {__VA_ARGS__}},
@@ -23,29 +23,26 @@ const std::vector<Grid>& grids() {
   return all;
 }
 
-// The ends of the schedule that the grids are for.
-constexpr double kFirst = 25.146;
-constexpr double kLast = 0.0292;
+// The ends of the schedule that the grids are for. Another schedule's levels are the same, spread
+// over its own range.
+constexpr double kFirst = 25.1461163;
+constexpr double kLast = 0.0291675;
 
 Levels levels_of(std::string_view sampler, const NoiseSchedule& schedule, int num_inference_steps) {
-  size_t least = SIZE_MAX;
-  size_t most = 0;
+  const auto distance = [&](const Grid& grid) {
+    return std::abs(static_cast<int>(grid.sigmas.size()) - num_inference_steps);
+  };
+  const Grid* nearest = nullptr;
   for (const Grid& grid : grids()) {
-    if (grid.sampler != sampler) continue;
-    least = std::min(least, grid.sigmas.size());
-    most = std::max(most, grid.sigmas.size());
-    if (grid.sigmas.size() != static_cast<size_t>(num_inference_steps)) continue;
-    // Another schedule has the same levels, spread over its own range.
-    const double spread =
-        std::log(schedule.sigma_max() / schedule.sigma_min()) / std::log(kFirst / kLast);
-    std::vector<double> sigmas;
-    for (const double sigma : grid.sigmas)
-      sigmas.push_back(schedule.sigma_max() * std::pow(sigma / grid.sigmas.front(), spread));
-    return levels_at_sigmas(schedule, sigmas);
+    if (grid.sampler == sampler && (nearest == nullptr || distance(grid) < distance(*nearest)))
+      nearest = &grid;
   }
-  throw Error(ErrorCode::kInvalidArgument,
-              fmt::format("steps is {}; the scheduler Optimized takes {} to {} steps",
-                          num_inference_steps, least, most));
+  const double spread =
+      std::log(schedule.sigma_max() / schedule.sigma_min()) / std::log(kFirst / kLast);
+  std::vector<double> sigmas{schedule.sigma_max()};
+  for (const double sigma : Span<const double>(nearest->sigmas).subspan(1))
+    sigmas.push_back(schedule.sigma_max() * std::pow(sigma / kFirst, spread));
+  return interpolated_levels(schedule, sigmas, num_inference_steps);
 }
 
 }  // namespace

@@ -58,10 +58,10 @@ using SamplerFunction = at::Tensor (*)(const SamplerInput& input, const Levels& 
 
 struct Sampler {
   SamplerFunction run;
-  const char* name;                           ///< as hosts spell it
-  const char* description;                    ///< one line for the person who chooses
-  LevelsFunction own_levels;                  ///< what the scheduler "Automatic" stands for
-  LevelsFunction optimized_levels = nullptr;  ///< likewise of "Optimized"; null: none
+  const char* name;           ///< as hosts spell it
+  const char* description;    ///< one line for the person who chooses
+  LevelsFunction own_levels;  ///< what the scheduler "Automatic" stands for
+  LevelsFunction optimized_levels = optimized_euler_levels;  ///< likewise of "Optimized"
   /// A scheduler gives one level more, and the least noisy one is left out, as hosts do for
   /// solvers that take that step badly.
   bool discards_next_to_last_sigma = false;

@@ -6,7 +6,6 @@
 #include <array>
 #include <cmath>
 #include <cstdint>
-#include <string>
 #include <vector>
 
 #include "base/error.h"
@@ -154,27 +153,11 @@ Levels kl_optimal_levels(const NoiseSchedule& schedule, int num_inference_steps)
 }
 
 Levels align_your_steps_levels(const NoiseSchedule& schedule, int num_inference_steps) {
-  std::vector<double> logs{std::log(schedule.sigma_max())};
+  check_steps(num_inference_steps, schedule.num_train_timesteps() + 1);
+  std::vector<double> sigmas{schedule.sigma_max()};
   for (const double sigma : kAlignYourSteps)
-    logs.push_back(std::log(std::max(sigma, schedule.sigma_min())));
-  return spaced_levels(schedule, num_inference_steps, 1.0, [&](double u) {
-    const double place = u * static_cast<double>(logs.size() - 1);
-    const auto before = std::min(static_cast<size_t>(place), logs.size() - 2);
-    const double share = place - static_cast<double>(before);
-    return std::exp(std::lerp(logs[before], logs[before + 1], share));
-  });
-}
-
-LevelsFunction Scheduler::levels_for(const Sampler& sampler) const {
-  if (levels != nullptr) return levels;
-  if (sampler.*field != nullptr) return sampler.*field;
-  std::string able;
-  for (const Sampler& other : samplers()) {
-    if (other.*field != nullptr) able += (able.empty() ? "" : ", ") + std::string(other.name);
-  }
-  throw Error(ErrorCode::kInvalidArgument,
-              fmt::format("the scheduler {} is for these samplers: {}; not for {}", name, able,
-                          sampler.name));
+    sigmas.push_back(std::max(sigma, schedule.sigma_min()));
+  return interpolated_levels(schedule, sigmas, num_inference_steps);
 }
 
 Span<const Scheduler> schedulers() { return kSchedulers; }

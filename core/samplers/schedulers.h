@@ -10,13 +10,14 @@
 namespace kandinsky::samplers {
 
 struct Scheduler {
-  const char* name;         ///< as hosts spell it
-  const char* description;  ///< one line for the person who chooses
-  LevelsFunction levels;    ///< null: a field of the sampler has them
-  LevelsFunction Sampler::*field = nullptr;
+  const char* name;                                   ///< as hosts spell it
+  const char* description;                            ///< one line for the person who chooses
+  LevelsFunction levels;                              ///< null: those of the sampler itself
+  LevelsFunction Sampler::*sampler_levels = nullptr;  ///< which field
 
-  /// Throws Error(kInvalidArgument) naming the samplers that have such levels, if this one has not.
-  LevelsFunction levels_for(const Sampler& sampler) const;
+  LevelsFunction levels_for(const Sampler& sampler) const {
+    return levels != nullptr ? levels : sampler.*sampler_levels;
+  }
 };
 
 /// The table of all schedulers; the first one is the default.

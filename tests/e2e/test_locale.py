@@ -50,7 +50,7 @@ def test_names(model: Path, turkish: dict[str, str]) -> None:
     source = """
 def generate(**options):
     return engine.denoise(
-        embeds, negative, seeds=[1], width=64, height=64, num_inference_steps=4, **options
+        embeds, negative, seeds=[1], width=64, height=64, num_inference_steps=2, **options
     ).tobytes()
 with kandinsky.Engine(sys.argv[1], precision="fp32") as engine:
     embeds, negative = engine.encode_prompts(

@@ -25,6 +25,7 @@ from __future__ import annotations
 import argparse
 import importlib.metadata
 import json
+import re
 import sys
 import tempfile
 import types
@@ -104,8 +105,17 @@ HOST_DEFAULTS = {
 DISCARDING = ("DPM2", "DPM2 a", "DPM++ 3M SDE")
 SCHEDULERS = (
     *("Uniform", "Karras", "Exponential", "Polyexponential", "SGM Uniform", "Beta"),
-    *("KL Optimal", "Align Your Steps", "Simple", "Normal", "DDIM"),
+    *("KL Optimal", "Align Your Steps", "Simple", "Normal", "DDIM", "Optimized"),
 )
+OPTIMIZED = {
+    (sampler, levels.count(",") + 1): [float(level) for level in levels.split(",")]
+    for sampler, levels in re.findall(
+        r"^LEVELS\((\w+), (.*)\)$",
+        (HERE.parents[1] / "core/samplers/optimized_levels.def").read_text(),
+        re.MULTILINE,
+    )
+}
+"""The table of our own, on which the libraries' loops run."""
 ALIGN_YOUR_STEPS = (6.475, 3.861, 2.697, 1.886, 1.396, 0.963, 0.652, 0.399, 0.152, 0.029)
 """The paper's for Stable Diffusion 1.5 and ten steps, behind the model's own first one."""
 BETA_SHAPE = 0.6  # the host's default for both parameters
@@ -178,7 +188,7 @@ def denoiser(model: Model) -> external.DiscreteEpsDDPMDenoiser:
     return external.DiscreteEpsDDPMDenoiser(noise, ALPHAS_CUMPROD, quantize=False)
 
 
-def scheduler_sigmas(scheduler: str, steps: int) -> torch.Tensor:
+def scheduler_sigmas(scheduler: str, steps: int, sampler: str = "") -> torch.Tensor:
     """As the host has them, of its schedulers' own definitions or k-diffusion's."""
     table = denoiser(lambda latents, _: latents)
     sigma_min, sigma_max = table.sigmas[0].item(), table.sigmas[-1].item()
@@ -201,6 +211,9 @@ def scheduler_sigmas(scheduler: str, steps: int) -> torch.Tensor:
     if scheduler == "KL Optimal":
         angles = np.linspace(np.arctan(sigma_max), np.arctan(sigma_min), steps + 1)
         return torch.from_numpy(np.tan(angles)).float()
+    if scheduler == "Optimized":
+        levels = OPTIMIZED["dpmpp_2m" if sampler == "DPM++ 2M" else "euler", steps]
+        return sampling.append_zero(torch.tensor([sigma_max, *levels[1:]]))
     if scheduler == "Align Your Steps":
         known = np.log([sigma_max, *ALIGN_YOUR_STEPS[:-1], sigma_min])
         shares = np.linspace(0, 1, steps)
@@ -222,8 +235,8 @@ def sampler_sigmas(case: Case) -> torch.Tensor:
     if scheduler == "Automatic":
         scheduler = HOST_DEFAULTS.get(case.sampler, "Uniform")
     if case.sampler not in DISCARDING:
-        return scheduler_sigmas(scheduler, case.steps)
-    sigmas = scheduler_sigmas(scheduler, case.steps + 1)
+        return scheduler_sigmas(scheduler, case.steps, case.sampler)
+    sigmas = scheduler_sigmas(scheduler, case.steps + 1, case.sampler)
     return torch.cat([sigmas[:-2], sigmas[-1:]])
 
 
@@ -348,6 +361,8 @@ def levels() -> Record:
         for scheduler in SCHEDULERS:
             if (scheduler, steps) == ("DDIM", 1000):
                 continue  # begins at timestep 1
+            if scheduler == "Optimized":
+                continue  # no formula; levels_test.cpp looks at the table
             sigmas = scheduler_sigmas(scheduler, steps)
             record[f"{scheduler}|{steps}/sigmas"] = sigmas
     for steps in (1, 2, 3, 10, 20, 30, 50, 64, 100, 150, 999):

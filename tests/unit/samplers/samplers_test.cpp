@@ -55,8 +55,6 @@ INSTANTIATE_TEST_SUITE_P(Table, EverySamplerTest, testing::ValuesIn(every_sample
 /// to 25 times as large; the reference's pipelines never scale them.
 TEST_P(EverySamplerTest, HandsTheNetworkLatentsOfVarianceOne) {
   for (const Scheduler& scheduler : schedulers()) {
-    if (scheduler.field == &Sampler::optimized_levels && sampler().optimized_levels == nullptr)
-      continue;
     SamplerRun run{.scheduler = scheduler.name};
     run.with(sampler());
     for (size_t call = 0; call < run.inputs.size(); ++call) {
@@ -71,7 +69,6 @@ TEST_P(EverySamplerTest, HandsTheNetworkLatentsOfVarianceOne) {
 /// With a perfect denoiser the end is distributed as what it was trained on.
 TEST_P(EverySamplerTest, EndsAtTheDataWithEveryScheduler) {
   for (const Scheduler& scheduler : schedulers()) {
-    if (scheduler.field == &Sampler::optimized_levels) continue;
     SamplerRun run{.steps = 200, .scheduler = scheduler.name};
     run.with(sampler());
     EXPECT_NEAR(run.latents.mean().item<double>(), 0.1, 0.03) << scheduler.name;
@@ -112,7 +109,6 @@ TEST_P(EverySamplerTest, NoisesCleanLatentsForTheFirstLevelThatIsLeft) {
 
 TEST_P(EverySamplerTest, TakesOneStep) {
   for (const Scheduler& scheduler : schedulers()) {
-    if (scheduler.field == &Sampler::optimized_levels) continue;  // for 4 to 20
     SamplerRun run{.steps = 1, .scheduler = scheduler.name};
     run.with(sampler());
     const std::string_view name = scheduler.name;
@@ -121,7 +117,7 @@ TEST_P(EverySamplerTest, TakesOneStep) {
     ASSERT_EQ(run.clean.size(), 1U);
     EXPECT_TRUE(run.latents.isfinite().all().item<bool>()) << scheduler.name;
     // Of diffusers' own levels one step takes that of next to no noise.
-    if (scheduler.levels != nullptr && name != "DDIM") {
+    if (scheduler.sampler_levels != &Sampler::own_levels && name != "DDIM") {
       EXPECT_GT(run.timesteps.front(), 998.9) << scheduler.name;
     }
   }
@@ -130,13 +126,7 @@ TEST_P(EverySamplerTest, TakesOneStep) {
 TEST_P(EverySamplerTest, TakesAsManyStepsAsTheTableHasOrNamesItsRange) {
   for (const Scheduler& scheduler : schedulers()) {
     SamplerRun run{.steps = 1000, .scheduler = scheduler.name, .shape = {4, 2, 2}};
-    if (scheduler.field == &Sampler::optimized_levels) {
-      const bool has_some = sampler().optimized_levels != nullptr;
-      expect_error(ErrorCode::kInvalidArgument, has_some ? "4 to 20" : "DDIM, Euler, DPM++ 2M; not",
-                   [&] { run.with(sampler()); });
-      if (!has_some) continue;
-      run.steps = 20;
-    } else if (scheduler.levels == nullptr && (is("DDIM") || is("UniPC"))) {
+    if (scheduler.sampler_levels == &Sampler::own_levels && (is("DDIM") || is("UniPC"))) {
       expect_error(ErrorCode::kInvalidArgument, "1 to 999", [&] { run.with(sampler()); });
       run.steps = 999;
     }
