@@ -129,8 +129,9 @@ def recognize_folder(path: _arguments.AnyPath) -> tuple[str, str]:
 def folder_digest(path: _arguments.AnyPath) -> str:
     """Tells the weights in a model folder from others, whatever it and its files are called.
 
-    The SHA-256, in 64 digits, of the files that an engine would load, of each its size and 256
-    pieces of 4 KiB, evenly spread. Raises NotFoundError for a folder without weights.
+    The SHA-256, in 64 digits, of the files that an engine would load: of each the name, type, shape
+    and first 4 KiB of its tensors, its size, and 256 pieces of 4 KiB, evenly spread. Raises
+    NotFoundError for a folder without weights.
     """
     return core.folder_digest(_arguments.path("path", path))
 

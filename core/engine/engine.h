@@ -87,8 +87,7 @@ class Engine {
   void set_loras(const std::vector<std::string>& loras);
 
   /// What of the weights is not the model's own, for an image's parameters: a line for each option,
-  /// such as "unet: file.safetensors [1a2b3c4d]", with the first digits of
-  /// io::digest_files().
+  /// such as "unet: file.safetensors [1a2b3c4d]", with the first digits of io::digest_files().
   std::string describe_changes() const { return replaced_ + loras_; }
 
   /// What the plan for a whole image from texts would be. Throws Error(kOutOfMemory) where the

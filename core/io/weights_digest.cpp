@@ -1,6 +1,7 @@
 #include "io/weights_digest.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
@@ -10,6 +11,7 @@
 
 #include "base/error.h"
 #include "io/input_file.h"
+#include "io/tensor_file.h"
 
 namespace kandinsky::io {
 namespace {
@@ -17,17 +19,26 @@ namespace {
 constexpr std::uint64_t kPieces = 256;
 constexpr std::uint64_t kPieceBytes = 4096;
 
-void add_files(Sha256& hash, Span<const std::string_view> paths) {
+void add_file(Sha256& hash, std::string_view path) {
   std::array<std::byte, kPieceBytes> bytes{};
-  for (const std::string_view path : paths) {
-    const InputFile file = InputFile::open(path);
-    hash.add(fmt::format("{} bytes\n", file.size()));
-    const auto piece = Span<std::byte>(bytes).first(std::min(kPieceBytes, file.size()));
-    const std::uint64_t last = file.size() - piece.size();
-    for (std::uint64_t i = 0; i < kPieces; ++i) {
-      file.read(last / (kPieces - 1) * i + last % (kPieces - 1) * i / (kPieces - 1), piece);
-      hash.add(piece.data(), piece.size());
-    }
+  const auto piece_of = [&](std::uint64_t size) {
+    return Span<std::byte>(bytes).first(std::min(kPieceBytes, size));
+  };
+  const InputFile file = InputFile::open(path);
+  hash.add(fmt::format("{} bytes\n", file.size()));
+  const Span<std::byte> piece = piece_of(file.size());
+  const std::uint64_t last = file.size() - piece.size();
+  for (std::uint64_t i = 0; i < kPieces; ++i) {
+    file.read(last / (kPieces - 1) * i + last % (kPieces - 1) * i / (kPieces - 1), piece);
+    hash.add(piece.data(), piece.size());
+  }
+  const TensorFile weights = open_weight_file(path);
+  for (const StoredTensor& tensor : weights.tensors()) {
+    const Span<std::byte> beginning = piece_of(tensor.size);
+    weights.read(tensor, 0, beginning);
+    hash.add(fmt::format("{}: {} {}\n", tensor.name, dtype_name(tensor.dtype),
+                         fmt::join(tensor.shape, "x")));
+    hash.add(beginning.data(), beginning.size());
   }
 }
 
@@ -45,7 +56,7 @@ std::optional<ComponentFiles> weights_of(const ModelDir& folder, std::string_vie
 
 HexDigest digest_files(Span<const std::string_view> paths) {
   Sha256 hash;
-  add_files(hash, paths);
+  for (const std::string_view path : paths) add_file(hash, path);
   return hash.hex();
 }
 
@@ -56,7 +67,7 @@ HexDigest digest_folder(const ModelDir& folder) {
     const std::optional<ComponentFiles> files = weights_of(folder, info.name);
     if (!files) continue;
     hash.add(fmt::format("{}: {} files\n", info.name, files->weights().size()));
-    add_files(hash, files->weights());
+    for (const std::string_view path : files->weights()) add_file(hash, path);
     has_weights = true;
   }
   if (!has_weights)

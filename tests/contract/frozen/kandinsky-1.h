@@ -323,8 +323,9 @@ KANDINSKY_API kandinsky_status kandinsky_folder_recognize(const char* dir, const
                                                           const char** role);
 
 /** Tells the weights in a model folder from others, whatever the folder and its files are called: a
- * SHA-256 of the files that an engine would load. A file counts by its size and by 256 pieces of 4
- * KiB, evenly spread from its first byte to its last. digest: its 64 digits and a NUL. */
+ * SHA-256 of the files that an engine would load. A file counts by the name, type, shape and first
+ * 4 KiB of each of its tensors, and by its size and 256 pieces of 4 KiB, evenly spread. digest: its
+ * 64 digits and a NUL. */
 KANDINSKY_API kandinsky_status kandinsky_folder_digest(const char* dir, char digest[65]);
 
 /** What a model folder, in diffusers' folder layout, holds. Reading it loads no weights, only file
