@@ -4,6 +4,9 @@
 #include <ATen/ops/arange.h>
 #include <ATen/ops/argmax.h>
 #include <ATen/ops/isfinite.h>
+#include <ATen/ops/pad.h>
+
+#include <algorithm>
 
 #include "base/error.h"
 #include "nn/config_checks.h"
@@ -37,8 +40,6 @@ ClipTextEncoder::ClipTextEncoder(const io::JsonConfig& config, const tensor::Wei
   weights.finish();
 }
 
-int64_t ClipTextEncoder::fewest_places() { return kFewestQueries; }
-
 ClipTextEncoder::Output ClipTextEncoder::operator()(const at::Tensor& ids) const {
   const at::Tensor on_device = ids.to(placement_.device);
   const at::Tensor tokens = token_embedding_.rows(ids).to(placement_.device, placement_.dtype);
@@ -56,6 +57,14 @@ ClipTextEncoder::Output ClipTextEncoder::operator()(const at::Tensor& ids) const
   const at::Tensor rows = at::arange(ids.size(0), on_device.options());
   const at::Tensor pooled = hidden.index({rows, end});
   return {text_projection_(pooled), hidden};
+}
+
+ClipTextEncoder::Output ClipTextEncoder::operator()(const at::Tensor& ids,
+                                                    int64_t num_tokens) const {
+  const int64_t length = std::min(std::max(num_tokens, kFewestQueries), ids.size(1));
+  Output output = (*this)(ids.slice(1, 0, length));
+  output.last_hidden_state = at::pad(output.last_hidden_state, {0, 0, 0, ids.size(1) - length});
+  return output;
 }
 
 }  // namespace kandinsky::nn

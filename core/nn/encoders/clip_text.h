@@ -19,8 +19,9 @@ class ClipTextEncoder {
   /// applied, as in the reference. Source: transformers, CLIPTextModelWithProjection.forward.
   Output operator()(const at::Tensor& ids) const;
 
-  /// Shorter rows are rounded otherwise on other numbers of threads.
-  static int64_t fewest_places();
+  /// The same where only the first num_tokens places count: no token sees those behind it, so they
+  /// are left out, and their rows of last_hidden_state are zeros.
+  Output operator()(const at::Tensor& ids, int64_t num_tokens) const;
 
   int64_t hidden_size() const { return config_.hidden_size; }
   int64_t projection_dim() const { return projection_dim_; }

@@ -227,8 +227,10 @@ bool cpu_has_them() { return false; }
 
 }  // namespace
 
-at::Tensor row_products(const at::Tensor&, const at::Tensor&, const at::Tensor&) {
-  TORCH_INTERNAL_ASSERT(false);
+at::Tensor row_products(const at::Tensor& /*x*/, const at::Tensor& /*weight*/,
+                        const at::Tensor& /*bias*/) {
+  TORCH_INTERNAL_ASSERT(false, "has_row_products() says no");
+  return {};
 }
 
 #endif

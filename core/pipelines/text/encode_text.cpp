@@ -2,7 +2,6 @@
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/cat.h>
-#include <ATen/ops/pad.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -160,16 +159,12 @@ std::vector<PriorText> encode_prior_text(const nn::ClipTextEncoder& encoder,
                                          const Monitor& monitor) {
   const Chunks read = read_chunks(tokenizer, text, options);
   say_if_cut(text, read, "prior", monitor);
-  // No token sees those behind it, and the prior sees no padding.
   const Encode encode = [&](const std::vector<int64_t>& ids) -> Encoded {
     const text::Tokens row = tokenizer.make_row(ids);
-    const auto places = static_cast<int64_t>(row.ids.size());
-    const int64_t length = std::min(
-        std::max<int64_t>(std::ranges::count(row.attention_mask, 1), encoder.fewest_places()),
-        places);
-    const auto output = encoder(tensor::from_ids(row.ids).slice(1, 0, length));
-    const int64_t padding = places - length;
-    return {output.text_embeds, at::pad(output.last_hidden_state, {0, 0, 0, padding})};
+    // The prior does not see the padding.
+    const auto output =
+        encoder(tensor::from_ids(row.ids), std::ranges::count(row.attention_mask, 1));
+    return {output.text_embeds, output.last_hidden_state};
   };
   std::vector<PriorText> result;
   for (const Chunk& chunk : read.chunks) {
