@@ -29,6 +29,13 @@ inline void require(bool holds, std::string_view what, std::string_view details 
   std::abort();
 }
 
+/// What every error's words promise.
+inline void require_message(std::string_view words) {
+  require(!words.empty() && words.size() <= limits::kMaxMessageBytes,
+          "an error has words, and not too many");
+  require(find_invalid_utf8(words) == std::string_view::npos, "a message is UTF-8:", words);
+}
+
 /// Runs a reader. True: it took the input. False: it refused it by an Error that has words for
 /// people and is no bug of ours. Ends the program for anything else.
 template <typename Reader>
@@ -42,9 +49,7 @@ bool accepts(const Reader& reader) {
     require(error.code() != ErrorCode::kBusy && error.code() != ErrorCode::kCancelled &&
                 error.code() != ErrorCode::kOutOfMemory,
             "the code fits an input:", words);
-    require(!words.empty() && words.size() <= limits::kMaxMessageBytes,
-            "an error has words, and not too many");
-    require(find_invalid_utf8(words) == std::string_view::npos, "a message is UTF-8:", words);
+    require_message(words);
     return false;
   } catch (const std::exception& error) {
     require(false, "only our own errors come out:", error.what());

@@ -20,10 +20,7 @@ bool accepts(const Reader& reader) {
   } catch (const kandinsky::StatusError& error) {
     const std::string_view words = error.what();
     fuzz::require(error.status() == KANDINSKY_INVALID_ARGUMENT, "it is the request's fault", words);
-    fuzz::require(!words.empty() && words.size() <= kandinsky::limits::kMaxMessageBytes,
-                  "an error has words, and not too many");
-    fuzz::require(kandinsky::find_invalid_utf8(words) == std::string_view::npos,
-                  "a message is UTF-8:", words);
+    fuzz::require_message(words);
   } catch (const std::exception& error) {
     fuzz::require(false, "only our own errors come out:", error.what());
   }

@@ -64,10 +64,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     const std::string_view words = error.what();
     fuzz::require(error.status() >= 400 && error.status() < 500,
                   "it is the client's fault:", words);
-    fuzz::require(!words.empty() && words.size() <= kandinsky::limits::kMaxMessageBytes,
-                  "an error has words, and not too many");
-    fuzz::require(kandinsky::find_invalid_utf8(words) == std::string_view::npos,
-                  "a message is UTF-8:", words);
+    fuzz::require_message(words);
   } catch (const std::exception& error) {
     fuzz::require(false, "only our own errors come out:", error.what());
   }
