@@ -5,7 +5,7 @@
 # BENCH="--only unet"     what else to tell tests/bench/bench.py
 export PYTHON JOBS
 
-.PHONY: help demo test unit parity e2e batch-kills ray setup setup-tests build build-tests fuzz sanitize sanitize-plain lint tidy format keywords demo-model demo-score gallery wheel bench bench-docs growth references clean
+.PHONY: help demo test unit parity e2e batch-kills ray setup setup-tests build build-tests fuzz sanitize sanitize-plain lint tidy format keywords demo-model demo-score frontier gallery wheel bench bench-docs growth references clean
 
 help: ## list these commands
 	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -70,6 +70,10 @@ demo-model: setup ## train the demo model again (hours), in an environment of it
 
 demo-score: build ## generate what the demo model was never trained on, and count what is right
 	.venv/bin/python demo/score/score.py
+
+frontier: build ## measure the presets, and what they were chosen from, with the demo model; writes docs/presets.md
+	.venv/bin/python demo/score/frontier.py
+	.venv/bin/python demo/score/frontier.py --publish
 
 gallery: build ## generate docs/gallery again: every mode and sampler, with the demo model
 	.venv/bin/python demo/gallery.py

@@ -65,16 +65,18 @@ std::string Settings::default_text(const std::string& name) {
 }
 
 std::string Settings::derived_text(const std::string& name) const {
-  constexpr const char* kMost = "image_to_image";  // has all options that may be derived
+  if (option_info(name).default_value == nullptr) return "";
+  constexpr const char* kMost = "image_to_image";  // has all options that are derived
   static const std::vector<kandinsky_option_info> infos = option_infos(kMost);
-  const bool is_there = std::ranges::any_of(infos, [&](const auto& i) { return name == i.name; });
-  if (!is_there || option_info(name).default_value == nullptr) return default_text(name);
   Options options(kMost);
+  bool is_derived = false;
   for (const char* const source : {"preset", "sigmas"}) {
     const auto found = values_.find(source);
-    if (found != values_.end()) options.set(source, std::get<std::string>(found->second));
+    if (found == values_.end()) continue;
+    options.set(source, std::get<std::string>(found->second));
+    is_derived = std::ranges::any_of(infos, [&](const auto& info) { return name == info.name; });
   }
-  return options.text(name);
+  return is_derived ? options.text(name) : default_text(name);
 }
 
 std::string Settings::text(const std::string& name) const {

@@ -429,7 +429,7 @@ void Options::derive() {
 
 std::string Options::text(std::string_view name) const {
   const OptionRow& row = find(name);
-  // Fields are told apart of values that may change; these do not.
+  // A field is a pointer that could be written through; here it is only read.
   const OptionField field = row.field(const_cast<OptionValues&>(values_));
   if (std::optional<std::string> text = as_text(field, row.words)) return *text;
   refuse(fmt::format("{} is {}, which no text stands for", row.name, type_name(row.type)));
