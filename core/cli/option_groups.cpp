@@ -11,6 +11,7 @@ CLI::Option* add_model_options(CLI::App& command, GenerateJob& job) {
   CLI::Option* model = group.setting("model_dir", job.settings);
   group.settings_of_group("engine", job.settings);
   group.repeated("--lora", "loras", "FILE[:WEIGHT]", job.settings);
+  group.repeated("--companion-dir", "companion_dirs", "DIR", job.settings);
   group.integer("--threads", job.threads, 1, jobs::kMaxThreads,
                 "Threads to compute with. Default: one for each core");
   return model;

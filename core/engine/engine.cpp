@@ -132,7 +132,10 @@ Engine::Engine(const EngineOptions& options)
                             model.path(), model.pipeline_class(), known));
   }
   pipeline_ = family_->open(
-      model, {.prior = options.prior_dir, .inpaint = options.inpaint_dir},
+      model,
+      {.prior = options.prior_dir,
+       .inpaint = options.inpaint_dir,
+       .places = options.companion_dirs},
       {.decoder = placement_.placement, .prior = prior_placement(placement_.placement, options)});
   if (!replacements.empty()) {
     const io::ModelDir prior = model.companion(pipeline_->prior_path(), "prior");

@@ -16,6 +16,7 @@
 #include "base/utf8.h"
 #include "io/input_file.h"
 #include "io/io_error.h"
+#include "io/model_neighbours.h"
 
 namespace kandinsky::io {
 namespace {
@@ -157,6 +158,7 @@ struct ModelDir::Impl {
   JsonConfig index;
   std::string path;
   std::string name;
+  bool is_cached = false;
   std::string role;  ///< among a model's folders, as replacements name it
   std::string_view pipeline_class;
   std::vector<ComponentInfo> components;
@@ -185,8 +187,11 @@ ModelDir ModelDir::open(std::string_view path) {
   auto impl = std::make_shared<Impl>(JsonConfig::load(index_path));
   impl->path = folder;
   std::error_code error;
-  const fs::path canonical = fs::canonical(folder, error);
-  impl->name = (error ? fs::path(folder) : canonical).filename().string();
+  fs::path resolved = fs::canonical(folder, error);
+  if (error) resolved = folder;
+  const std::string repository = cached_repository(resolved);
+  impl->is_cached = !repository.empty();
+  impl->name = impl->is_cached ? repository : resolved.filename().string();
   const auto check_class = [&](std::string_view name) {
     if (is_plain_text(name)) return;
     throw Error(ErrorCode::kCorruptFile,
@@ -218,6 +223,8 @@ ModelDir ModelDir::open(std::string_view path) {
 std::string_view ModelDir::path() const noexcept { return impl_->path; }
 
 std::string_view ModelDir::name() const noexcept { return impl_->name; }
+
+bool ModelDir::is_cached() const noexcept { return impl_->is_cached; }
 
 std::string_view ModelDir::pipeline_class() const noexcept { return impl_->pipeline_class; }
 

@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -68,8 +69,13 @@ class ModelDir {
   /// As given, without trailing slashes.
   std::string_view path() const noexcept;
 
-  /// The last part of the path, resolved: "kandinsky-2-1" also for ".".
+  /// The last part of the path, resolved: "kandinsky-2-1" also for ".". In a cache of a model
+  /// hub's, where that is a revision, the repository's name.
   std::string_view name() const noexcept;
+
+  /// Whether it lies in such a cache, which keeps what it has of a repository, perhaps not all, as
+  /// models--OWNER--NAME/snapshots/REVISION.
+  bool is_cached() const noexcept;
 
   /// "_class_name" of the index, such as "KandinskyPipeline".
   std::string_view pipeline_class() const noexcept;
@@ -106,8 +112,9 @@ class ModelDir {
   /// there is no such folder; errors as open() when there is one.
   std::optional<ModelDir> sibling(std::string_view suffix) const;
 
-  /// The model folders beside this one, by their names. Those that cannot be read are left out.
-  std::vector<ModelDir> neighbours() const;
+  /// The model folders beside this one, by their names, then those in other places. A cache of a
+  /// model hub's has the snapshots of its repositories. Those that cannot be read are left out.
+  std::vector<ModelDir> neighbours(Span<const std::string> places = {}) const;
 
  private:
   struct Impl;

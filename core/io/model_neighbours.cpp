@@ -1,8 +1,15 @@
 /// The folders beside a model folder.
+#include "io/model_neighbours.h"
+
+#include <algorithm>
+#include <cstddef>
 #include <filesystem>
+#include <fstream>
+#include <optional>
 #include <set>
 #include <string>
 #include <system_error>
+#include <vector>
 
 #include "base/error.h"
 #include "io/input_file.h"
@@ -26,7 +33,61 @@ std::vector<fs::path> places_of(std::string_view path) {
   return places;
 }
 
+constexpr std::string_view kCached = "models--";
+
+bool has_index(const fs::path& folder) { return is_there((folder / "model_index.json").string()); }
+
+/// What is in a folder, by name; nothing where it cannot be read.
+std::vector<fs::path> children(const fs::path& folder) {
+  std::vector<fs::path> found;
+  std::error_code error;
+  const fs::path read = folder.empty() ? fs::path(".") : folder;
+  for (fs::directory_iterator it(read, error), end; !error && it != end; it.increment(error))
+    found.push_back(folder / it->path().filename());
+  std::ranges::sort(found);
+  return found;
+}
+
+/// The snapshot that the main branch of a cached repository names, if it is here; else the newest.
+std::optional<fs::path> snapshot_of(const fs::path& repository) {
+  std::string main;
+  std::ifstream(repository / "refs" / "main") >> main;
+  std::optional<fs::path> newest;
+  fs::file_time_type newest_time;
+  for (const fs::path& snapshot : children(repository / "snapshots")) {
+    if (!has_index(snapshot)) continue;
+    if (snapshot.filename() == main) return snapshot;
+    std::error_code error;
+    const fs::file_time_type time = fs::last_write_time(snapshot, error);
+    if (error || (newest && time <= newest_time)) continue;
+    newest = snapshot;
+    newest_time = time;
+  }
+  return newest;
+}
+
+std::vector<std::string> model_folders(const fs::path& place) {
+  std::vector<std::string> folders;
+  for (const fs::path& child : children(place)) {
+    if (has_index(child)) {
+      folders.push_back(child.string());
+    } else if (child.filename().string().starts_with(kCached)) {
+      if (const auto snapshot = snapshot_of(child)) folders.push_back(snapshot->string());
+    }
+  }
+  return folders;
+}
+
 }  // namespace
+
+std::string cached_repository(const fs::path& folder) {
+  const fs::path snapshots = folder.parent_path();
+  const std::string repository = snapshots.parent_path().filename().string();
+  if (snapshots.filename() != "snapshots" || !repository.starts_with(kCached)) return "";
+  const std::size_t owner = kCached.size();
+  const std::size_t end = repository.find("--", owner + 1);
+  return repository.substr(end == std::string::npos ? owner : end + 2);
+}
 
 std::optional<ModelDir> ModelDir::sibling(std::string_view suffix) const {
   constexpr std::string_view kInpaint = "-inpaint";
@@ -43,22 +104,26 @@ std::optional<ModelDir> ModelDir::sibling(std::string_view suffix) const {
   return std::nullopt;
 }
 
-std::vector<ModelDir> ModelDir::neighbours() const {
-  std::set<std::string> paths;
+std::vector<ModelDir> ModelDir::neighbours(Span<const std::string> places) const {
+  std::vector<fs::path> parents;
+  std::set<std::string> seen{std::string(path())};
   for (const fs::path& place : places_of(path())) {
-    const fs::path parent = place.has_parent_path() ? place.parent_path() : fs::path(".");
-    std::error_code error;
-    for (fs::directory_iterator it(parent, error), end; !error && it != end; it.increment(error)) {
-      const std::string path = (place.parent_path() / it->path().filename()).string();
-      if (path != place.string() && is_there(path + "/model_index.json")) paths.insert(path);
-    }
+    seen.insert(place.string());
+    const fs::path parent = place.parent_path();
+    parents.push_back(cached_repository(place).empty() ? parent
+                                                       : parent.parent_path().parent_path());
   }
+  parents.insert(parents.end(), places.begin(), places.end());
+
   std::vector<ModelDir> folders;
-  for (const std::string& path : paths) {
-    try {
-      folders.push_back(open(path));
-    } catch (const Error& error) {
-      if (error.code() == ErrorCode::kOutOfMemory) throw;
+  for (const fs::path& parent : parents) {
+    for (const std::string& folder : model_folders(parent)) {
+      if (!seen.insert(folder).second) continue;
+      try {
+        folders.push_back(open(folder));
+      } catch (const Error& error) {
+        if (error.code() == ErrorCode::kOutOfMemory) throw;
+      }
     }
   }
   return folders;

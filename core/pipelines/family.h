@@ -13,9 +13,9 @@ namespace kandinsky::pipelines {
 
 /// Folders that belong to a model.
 struct CompanionDirs {
-  std::string_view prior;                   ///< empty: one beside the model
-  std::optional<std::string_view> inpaint;  ///< absent: the one beside the model, if there is one;
-                                            ///< empty: none
+  std::string_view prior;                   ///< empty: to be found
+  std::optional<std::string_view> inpaint;  ///< absent: to be found, if there is one; empty: none
+  Span<const std::string> places;           ///< where they are looked for, after beside the model
 };
 
 /// Where a model's networks run.

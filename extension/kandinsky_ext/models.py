@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,26 +11,14 @@ from kandinsky_ext.controls import AUTOMATIC_MODEL
 from kandinsky_ext.engine import EngineUnavailableError
 from kandinsky_ext.errors import UserError
 
-COMPANIONS = {"-prior": ("prior", "text_encoder", "image_encoder"), "-inpaint": ("unet",)}
-"""Folders that belong to a model, by the end of their name, and what has weights in them."""
-WEIGHTS = ("unet", "movq", "text_encoder")
-"""What has weights in a model's folder, if its index lists it."""
-INDEX_LIMIT = 1 << 20
-"""Characters that are read of it; real ones have a thousand."""
-
 
 @dataclass(frozen=True)
 class Model:
-    """own_name: without what tells it from others.
-
-    prior, inpaint: its companions that lie elsewhere; what lies beside it the engine finds.
-    """
+    """own_name: without what tells it from others."""
 
     name: str
     folder: Path
     own_name: str
-    prior: Path | None = None
-    inpaint: Path | None = None
 
 
 def find(roots: Sequence[Path]) -> list[Model]:
@@ -44,56 +31,34 @@ def find(roots: Sequence[Path]) -> list[Model]:
     """
     models: dict[str, Model] = {}
     seen: set[Path] = set()
-    everything: dict[str, Path] = {}
     listed = [(root, *found) for root in roots for found in get.found.folders(root)]
-    for _, name, folder in listed:
-        for suffix, components in COMPANIONS.items():
-            if name.endswith(suffix) and (not _is_cached(folder) or _has(folder, components)):
-                everything.setdefault(name, folder)
     for root, own_name, folder in listed:
         resolved = folder.resolve()
-        if resolved in seen or not _can_generate(folder):
-            continue
-        if _is_cached(folder) and not _is_whole(folder):
+        if resolved in seen or not _can_generate(folder, own_name):
             continue
         seen.add(resolved)
         name = own_name
         if name in models or name == AUTOMATIC_MODEL:
             name = f"{name} ({folder.parent.name if folder == root else root.name})"
-        prior, inpaint = (
-            _companion(folder, suffix, everything.get(own_name + suffix)) for suffix in COMPANIONS
-        )
-        models.setdefault(name, Model(name, folder, own_name, prior, inpaint))
+        models.setdefault(name, Model(name, folder, own_name))
     return list(models.values())
 
 
-def _companion(folder: Path, suffix: str, elsewhere: Path | None) -> Path | None:
-    """None: there is none, or it lies where the engine looks by itself."""
-    resolved = folder.resolve()
-    return None if resolved.with_name(resolved.name + suffix).is_dir() else elsewhere
+def places(roots: Sequence[Path]) -> tuple[str, ...]:
+    """Where companions of a model lie, such as its prior: in a root, or beside one that is a model
+    itself.
+    """
+    folders = [root.parent if (root / get.known.INDEX).is_file() else root for root in roots]
+    return tuple(str(folder) for folder in dict.fromkeys(folders) if _is_utf8(folder))
 
 
-def _is_cached(folder: Path) -> bool:
-    return folder.parent.name == "snapshots"
-
-
-def _is_whole(folder: Path) -> bool:
-    """Whether all that its index lists of WEIGHTS is there."""
+def _is_utf8(path: Path) -> bool:
+    """What the engine takes in its lists of folders."""
     try:
-        with (folder / get.known.INDEX).open(encoding="utf-8") as file:
-            index = json.loads(file.read(INDEX_LIMIT))
-    except (OSError, ValueError, RecursionError):
+        str(path).encode()
+    except UnicodeEncodeError:
         return False
-    listed = [name for name in WEIGHTS if isinstance(index, dict) and name in index]
-    return "movq" in listed and _has(folder, listed)
-
-
-def _has(folder: Path, components: Sequence[str]) -> bool:
-    """Whether each of these components has weights; links may lead nowhere."""
-    return all(
-        any(file.is_file() for file in (folder / component).glob("*.safetensors"))
-        for component in components
-    )
+    return True
 
 
 def choose(name: str, roots: Sequence[Path]) -> Model:
@@ -120,12 +85,18 @@ def names(roots: Sequence[Path]) -> list[str]:
     return [AUTOMATIC_MODEL, *(model.name for model in find(roots))]
 
 
-def _can_generate(folder: Path) -> bool:
+def _can_generate(folder: Path, name: str) -> bool:
+    """Of what nobody knows: true where somebody put it there as a model of Kandinsky."""
+    is_cached = folder.parent.name == "snapshots"
     try:
         package = engine.load_package()
     except EngineUnavailableError:
-        return True  # nobody knows
+        return not is_cached or get.known.of_folder(name) is not None
     try:
-        return bool(package.recognize_folder(str(folder))[1] == "model")
+        if package.recognize_folder(str(folder))[1] != "model":
+            return False
+        if is_cached:
+            package.describe_folder(str(folder))
     except package.KandinskyError:  # opening it gives the reason
-        return True
+        return not is_cached
+    return True

@@ -323,6 +323,38 @@ class TestFolders:
         with Engine(copies / DEPTH_2_2) as engine:
             assert engine.info.prior_dir == str(copies / PRIOR_2_2)
 
+    def test_companions_in_a_hubs_cache(self, copies: Path, tmp_path: Path) -> None:
+        def cached(folder: Path, name: str) -> Path:
+            snapshot = tmp_path / "hub" / f"models--somebody--{name}" / "snapshots" / "1a2b"
+            shutil.copytree(folder, snapshot)
+            return snapshot
+
+        names = {
+            "kandinsky-2-2-decoder": copies / MODEL_2_2,
+            "kandinsky-2-2-prior": copies / PRIOR_2_2,
+            "kandinsky-2-2-decoder-inpaint": copies / INPAINT_2_2,
+        }
+        model, prior, inpaint = (cached(folder, name) for name, folder in names.items())
+        # The half of a download whose name would fit better.
+        half = cached(copies / PRIOR_2_2, "kandinsky-2-2-decoder-prior")
+        shutil.rmtree(half / "prior")
+        with Engine(model) as engine:
+            assert engine.info.prior_dir == str(prior)
+            assert engine.info.inpaint_dir == str(inpaint)
+        other = make_models(tmp_path / "2-1")
+        alone = tmp_path / "alone" / "kandinsky-2-1"
+        shutil.copytree(other, alone)
+        theirs = cached(other.with_name(PRIOR), "kandinsky-2-1-prior")
+        with pytest.raises(kandinsky.NotFoundError, match="such as kandinsky-2-1-prior"):
+            Engine(alone)
+        with Engine(
+            alone, companion_dirs=[str(tmp_path / "nowhere"), str(tmp_path / "hub")]
+        ) as engine:
+            assert engine.info.prior_dir == str(theirs)
+            assert engine.info.inpaint_dir == ""
+        shown = run_program("info", model, "--json").stdout
+        assert json.loads(shown)["family"] == "kandinsky-2-2"
+
     def test_models_and_priors_of_two_families(self, kandinsky_2_2: Path, tmp_path: Path) -> None:
         other = make_models(tmp_path)
         with pytest.raises(

@@ -63,14 +63,14 @@ def open_engine(settings: Settings, overrides: Mapping[str, Any]) -> tuple[OpenE
     """The engine for these settings, and the name of its model. overrides: settings of the host's
     that are others for this run.
     """
-    model = models.choose(settings.model, tools.model_roots())
+    roots = tools.model_roots()
+    model = models.choose(settings.model, roots)
     device, _ = tools.device()
-    companions = {"prior_dir": model.prior, "inpaint_dir": model.inpaint}
     key = EngineKey.of(
         model.folder,
         **{
             **settings.options(),
-            **{name: str(folder) for name, folder in companions.items() if folder},
+            "companion_dirs": models.places(roots),
             "device": device,
             "max_memory": options.max_memory(overrides),
         },

@@ -125,12 +125,9 @@ INPAINT = {**INDEX, "role": "inpaint"}
 
 def test_what_other_programs_have_downloaded_is_used_in_place(models, tmp_path):
     folder = cached(tmp_path, "kandinsky-2-1", "unet", "movq", "text_encoder")
-    prior = cached(
-        tmp_path, "kandinsky-2-1-prior", "prior", "text_encoder", "image_encoder", index=PRIOR
-    )
-    inpaint = cached(tmp_path, "kandinsky-2-1-inpaint", "unet", index=INPAINT)
-    found = models.find([tmp_path])
-    assert found == [models.Model("kandinsky-2-1", folder, "kandinsky-2-1", prior, inpaint)]
+    cached(tmp_path, "kandinsky-2-1-prior", "prior", "text_encoder", "image_encoder", index=PRIOR)
+    cached(tmp_path, "kandinsky-2-1-inpaint", "unet", index=INPAINT)
+    assert models.find([tmp_path]) == [models.Model("kandinsky-2-1", folder, "kandinsky-2-1")]
 
 
 def test_halves_in_a_cache_are_left_out(models, tmp_path):
@@ -151,18 +148,6 @@ def test_without_an_engine_other_models_of_a_cache_are_left_out(bare_host, tmp_p
     assert names(bare_host.ext("models"), tmp_path) == ["kandinsky-2-1"]
 
 
-def test_a_prior_from_elsewhere_serves_a_model_without_one(models, tmp_path):
-    mine = make(tmp_path / "mine" / "kandinsky-2-1")
-    prior = cached(
-        tmp_path, "kandinsky-2-1-prior", "prior", "text_encoder", "image_encoder", index=PRIOR
-    )
-    roots = [tmp_path / "mine", tmp_path]
-    assert models.find(roots)[0].prior == prior
-    # The one beside it is the engine's to find.
-    make(tmp_path / "mine" / "kandinsky-2-1-prior", PRIOR)
-    assert models.find(roots)[0] == models.Model("kandinsky-2-1", mine, "kandinsky-2-1")
-
-
 def test_equal_names_of_a_cache_are_told_apart(models, tmp_path):
     make(tmp_path / "mine" / "kandinsky-2-1")
     cached(tmp_path / "hub", "kandinsky-2-1", "unet", "movq", "text_encoder")
@@ -172,11 +157,13 @@ def test_equal_names_of_a_cache_are_told_apart(models, tmp_path):
     ]
 
 
-def test_a_run_opens_companions_from_elsewhere(host, tmp_path):
-    prior = cached(
-        tmp_path / "hub", "toy-prior", "prior", "text_encoder", "image_encoder", index=PRIOR
-    )
-    inpaint = cached(tmp_path / "hub", "toy-inpaint", "unet", index=INPAINT)
+def test_companions_may_lie_wherever_models_are_looked_for(models, tmp_path):
+    alone = make(tmp_path / "others" / "mine")
+    roots = [tmp_path / "hub", alone, tmp_path / "\udcff", tmp_path / "hub"]
+    assert models.places(roots) == (str(tmp_path / "hub"), str(tmp_path / "others"))
+
+
+def test_a_run_names_these_folders_to_the_engine(host):
     opened = []
     real = host.engine.Engine.__init__
 
@@ -186,4 +173,4 @@ def test_a_run_opens_companions_from_elsewhere(host, tmp_path):
 
     host.engine.Engine.__init__ = init
     host.txt2img(prompt="x")
-    assert (opened[0]["prior_dir"], opened[0]["inpaint_dir"]) == (str(prior), str(inpaint))
+    assert str(host.toy.parent) in opened[0]["companion_dirs"]

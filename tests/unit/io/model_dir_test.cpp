@@ -1,5 +1,8 @@
 #include "io/model_dir.h"
 
+#include <chrono>
+#include <filesystem>
+#include <string>
 #include <vector>
 
 #include "unit/support.h"
@@ -237,6 +240,42 @@ TEST_F(ModelDirTest, NeighboursAreTheModelsBesideIt) {
   ASSERT_EQ(found.size(), 2U);
   EXPECT_EQ(found[0].name(), "a");
   EXPECT_EQ(found[1].name(), "b");
+  folder_.write("elsewhere/b/model_index.json", kIndex);
+  const std::vector<std::string> places{folder_.path("elsewhere"), folder_.path("nowhere"),
+                                        folder_.path("")};
+  ASSERT_EQ(open().neighbours(places).size(), 3U);
+  EXPECT_EQ(open().neighbours(places)[2].path(), folder_.path("elsewhere/b"));
+}
+
+TEST_F(ModelDirTest, NeighboursInACacheAreTheSnapshotsOfItsRepositories) {
+  const auto add = [&](const std::string& repository, const std::string& revision) {
+    const std::string folder = "hub/models--" + repository + "/snapshots/" + revision;
+    folder_.write(folder + "/model_index.json", kIndex);
+    return folder_.path(folder);
+  };
+  const ModelDir model = ModelDir::open(add("owner--m", "1a"));
+  EXPECT_EQ(model.name(), "m");
+  EXPECT_TRUE(model.is_cached());
+  EXPECT_FALSE(open().is_cached());
+  EXPECT_TRUE(model.neighbours().empty());
+
+  const std::string named = add("owner--m--prior", "1");
+  add("owner--m--prior", "2");
+  folder_.write("hub/models--owner--m--prior/refs/main", "1\n");
+  const std::string newest = add("no-owner", "0");
+  const std::string older = add("no-owner", "9");
+  std::filesystem::last_write_time(
+      older, std::filesystem::last_write_time(newest) - std::chrono::hours(1));
+  folder_.write("hub/models--owner--empty/snapshots/1/config.json", "{}");
+  const std::vector<ModelDir> found = model.neighbours();
+  ASSERT_EQ(found.size(), 2U);
+  EXPECT_EQ(found[0].path(), newest);
+  EXPECT_EQ(found[0].name(), "no-owner");
+  EXPECT_EQ(found[1].path(), named);
+  EXPECT_EQ(found[1].name(), "m--prior");
+  // Such a cache can also be one of the other places.
+  const std::vector<std::string> places{folder_.path("hub")};
+  EXPECT_EQ(open().neighbours(places).size(), 3U);
 }
 
 }  // namespace

@@ -76,13 +76,48 @@ void check_inpaint(const Kandinsky2Kind& kind, const io::ModelDir& model,
   }
 }
 
+/// Whether the weights are there that a folder of this role is opened for.
+bool has_weights(const Kandinsky2Kind& kind, const io::ModelDir& folder, std::string_view role) {
+  std::vector<const char*> components{"unet"};
+  if (role == "prior") {
+    components = {"prior", "text_encoder"};
+    if (!kind.keeps_zero_image) components.push_back("image_encoder");
+  }
+  try {
+    for (const char* const component : components) folder.weights(component);
+    return true;
+  } catch (const Error& error) {
+    if (error.code() == ErrorCode::kOutOfMemory) throw;
+    return false;
+  }
+}
+
+/// The folder of this role that belongs to a model whose companion was not named.
+std::optional<io::ModelDir> find_companion(const Kandinsky2Kind& kind, const io::ModelDir& model,
+                                           std::string_view role, Span<const std::string> places) {
+  if (auto beside = model.sibling(fmt::format("-{}", role))) return beside;
+  std::string_view name = model.name();
+  if (name.ends_with("-inpaint")) name.remove_suffix(std::string_view("-inpaint").size());
+  std::optional<io::ModelDir> best;
+  for (const io::ModelDir& folder : model.neighbours(places)) {
+    if (kind.role_of(folder) != role) continue;
+    const auto nearness = kind.nearness(name, folder.name(), role);
+    if (!nearness || (best && *nearness <= *kind.nearness(name, best->name(), role))) continue;
+    // Caches are full of halves that nobody put there to be used.
+    if (folder.is_cached() && !has_weights(kind, folder, role)) continue;
+    best = folder;
+  }
+  // Under the same replacements.
+  return best ? std::optional(model.companion(best->path(), role)) : std::nullopt;
+}
+
 }  // namespace
 
 io::ModelDir open_prior_dir(const Kandinsky2Kind& kind, const io::ModelDir& model,
-                            std::string_view prior_dir) {
+                            const CompanionDirs& dirs) {
   const auto open = [&] {
-    if (!prior_dir.empty()) return model.companion(prior_dir, "prior");
-    if (auto beside = kind.find_companion(model, "prior")) return *beside;
+    if (!dirs.prior.empty()) return model.companion(dirs.prior, "prior");
+    if (auto found = find_companion(kind, model, "prior", dirs.places)) return *found;
     throw Error(ErrorCode::kNotFound,
                 fmt::format("{}: there is no {} prior folder beside it, such as {}; put it there "
                             "or name another one as the prior",
@@ -98,14 +133,14 @@ io::ModelDir open_prior_dir(const Kandinsky2Kind& kind, const io::ModelDir& mode
 }
 
 std::optional<io::ModelDir> open_inpaint_dir(const Kandinsky2Kind& kind, const io::ModelDir& model,
-                                             const std::optional<std::string_view>& inpaint_dir) {
+                                             const CompanionDirs& dirs) {
   // A model that is an inpainting one itself needs no other.
   if (is_inpainting_dir(model)) return model;
   std::optional<io::ModelDir> inpaint;
-  if (!inpaint_dir) {
-    inpaint = kind.find_companion(model, "inpaint");
-  } else if (!inpaint_dir->empty()) {
-    inpaint = io::ModelDir::open(*inpaint_dir);
+  if (!dirs.inpaint) {
+    inpaint = find_companion(kind, model, "inpaint", dirs.places);
+  } else if (!dirs.inpaint->empty()) {
+    inpaint = io::ModelDir::open(*dirs.inpaint);
   }
   if (inpaint) check_inpaint(kind, model, *inpaint);
   return inpaint;

@@ -8,6 +8,7 @@
 #include "nn/movq/movq_config.h"
 #include "nn/unet/unet.h"
 #include "pipelines/families/kandinsky_2/kind.h"
+#include "pipelines/family.h"
 #include "pipelines/images/encode_images.h"
 #include "samplers/noise_schedule.h"
 
@@ -18,16 +19,17 @@ inline bool is_prior(const Kandinsky2Kind& kind, const io::ModelDir& folder) {
   return std::string_view(kind.role_of(folder)) == "prior";
 }
 
-/// The folder named, or the one that belongs to the model if the name is empty. Throws
-/// Error(kNotFound) if there is none, Error(kIncompatible) for a folder of another kind.
+/// The folder named, or the one that belongs to the model: beside it "<model>-prior", else among
+/// the folders there and in the other places the one whose name fits best. Throws Error(kNotFound)
+/// if there is none, Error(kIncompatible) for a folder of another kind.
 io::ModelDir open_prior_dir(const Kandinsky2Kind& kind, const io::ModelDir& model,
-                            std::string_view prior);
+                            const CompanionDirs& dirs);
 
 /// Likewise; nothing if none is wanted or none was named and none is there. Throws
 /// Error(kInvalidArgument) for a folder whose UNet is none for inpainting, Error(kIncompatible) for
 /// one of another family or of other sizes than the model.
 std::optional<io::ModelDir> open_inpaint_dir(const Kandinsky2Kind& kind, const io::ModelDir& model,
-                                             const std::optional<std::string_view>& inpaint);
+                                             const CompanionDirs& dirs);
 
 /// Throws Error(kIncompatible) unless every network of both folders agrees on the width of
 /// embeddings.

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "io/model_dir.h"
 #include "pipelines/denoise/unet_rules.h"
@@ -21,9 +22,11 @@ struct Kandinsky2Kind {
   UNetRules rules;
   /// See Family.
   const char* (*role_of)(const io::ModelDir& folder);
-  /// The folder of this role, "prior" or "inpaint", that belongs to a model whose companion was not
-  /// named; nothing if there is none.
-  std::optional<io::ModelDir> (*find_companion)(const io::ModelDir& model, std::string_view role);
+  /// Whether a folder of this name and role, "prior" or "inpaint", can belong to a model of that
+  /// name, its "-inpaint" left out: nothing, or the greater, the better the names fit.
+  std::optional<std::pair<int64_t, int64_t>> (*nearness)(std::string_view model,
+                                                         std::string_view companion,
+                                                         std::string_view role);
   /// What the prior's folder is usually called, for messages.
   std::string (*usual_prior)(const io::ModelDir& model);
 };

@@ -264,8 +264,8 @@ std::unique_ptr<Pipeline> open_kandinsky_2(const Kandinsky2Kind& kind, const io:
             "{} is a prior folder; name the decoder folder as the model and this one as the prior",
             model.path()));
   }
-  const io::ModelDir prior = open_prior_dir(kind, model, companions.prior);
-  const std::optional<io::ModelDir> inpaint = open_inpaint_dir(kind, model, companions.inpaint);
+  const io::ModelDir prior = open_prior_dir(kind, model, companions);
+  const std::optional<io::ModelDir> inpaint = open_inpaint_dir(kind, model, companions);
   return std::make_unique<Kandinsky2>(kind, model, prior, inpaint, placements);
 }
 

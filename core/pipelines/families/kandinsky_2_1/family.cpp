@@ -24,8 +24,11 @@ const char* role_of(const io::ModelDir& folder) {
   return folder.pipeline_class().find("Inpaint") != std::string_view::npos ? "inpaint" : "model";
 }
 
-std::optional<io::ModelDir> find_companion(const io::ModelDir& model, std::string_view role) {
-  return model.sibling(fmt::format("-{}", role));
+std::optional<std::pair<int64_t, int64_t>> nearness(std::string_view model,
+                                                    std::string_view companion,
+                                                    std::string_view role) {
+  if (companion != fmt::format("{}-{}", model, role)) return std::nullopt;
+  return std::pair<int64_t, int64_t>();
 }
 
 int64_t text_length(const Embeds& embeds, int64_t row) {
@@ -74,7 +77,7 @@ constexpr Kandinsky2Kind kKind{
               .condition = condition,
               .has_own_init_noise = true},
     .role_of = role_of,
-    .find_companion = find_companion,
+    .nearness = nearness,
     .usual_prior = [](const io::ModelDir& model) { return fmt::format("{}-prior", model.name()); }};
 
 }  // namespace

@@ -27,23 +27,13 @@ const char* role_of(const io::ModelDir& folder) {
   return found == kClasses.end() ? "" : found->role;
 }
 
-/// How near a companion's name is to a model's: by what they begin with alike, then by how little
-/// it has besides.
-std::pair<int64_t, int64_t> nearness(std::string_view model, std::string_view companion) {
+/// By what the names begin with alike, then by how little the companion's has besides: the prior is
+/// no "<model>-prior" here, and one inpainting model serves several decoders.
+std::optional<std::pair<int64_t, int64_t>> nearness(std::string_view model,
+                                                    std::string_view companion,
+                                                    std::string_view /*role*/) {
   const auto common = std::ranges::mismatch(model, companion).in1 - model.begin();
-  return {common, -static_cast<int64_t>(companion.size())};
-}
-
-/// The prior is no "<model>-prior" here, and one inpainting model serves several decoders.
-std::optional<io::ModelDir> find_companion(const io::ModelDir& model, std::string_view role) {
-  std::optional<io::ModelDir> best;
-  for (const io::ModelDir& folder : model.neighbours()) {
-    if (role_of(folder) != role) continue;
-    if (!best || nearness(model.name(), folder.name()) > nearness(model.name(), best->name()))
-      best = folder;
-  }
-  // Under the same replacements.
-  return best ? std::optional(model.companion(best->path(), role)) : std::nullopt;
+  return std::pair<int64_t, int64_t>(common, -static_cast<int64_t>(companion.size()));
 }
 
 void check_embeds(const Embeds& embeds, const nn::UNetConfig& config, const char* which,
@@ -65,7 +55,7 @@ constexpr Kandinsky2Kind kKind{
               .condition = condition,
               .keeps_unmasked_noised = true},
     .role_of = role_of,
-    .find_companion = find_companion,
+    .nearness = nearness,
     .usual_prior = [](const io::ModelDir&) { return std::string("kandinsky-2-2-prior"); }};
 
 }  // namespace

@@ -191,6 +191,10 @@ def families() -> list[str]:
 
 
 def describe_folder(path) -> Folder:
+    index = json.loads((Path(path) / "model_index.json").read_text())
+    for component in {"unet", "movq", "text_encoder"} & set(index):
+        if not any(file.is_file() for file in (Path(path) / component).glob("*.safetensors")):
+            raise NotFoundError(f"{path}: component '{component}' has no weights")
     return Folder(native_size=128)
 
 
@@ -216,6 +220,7 @@ class Engine:
         device="auto",
         precision="auto",
         inpaint_dir=None,
+        companion_dirs=None,
         max_memory=0,
         without=(),
         prior_device=None,
