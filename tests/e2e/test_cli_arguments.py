@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from support.built import run_program
+from support.flags import flag
 
 import kandinsky_engine as kandinsky
 
@@ -28,38 +29,20 @@ def refused(code: int, *arguments: str | bytes | Path) -> str:
     return lines[0]
 
 
-# Options of the engine whose flags have names of their own.
-NAMES = {
-    "model_dir": "--model",
-    "prior_dir": "--prior",
-    "inpaint_dir": "--inpaint",
-    "parse_weights": "--plain-prompt",
-    "prior_num_inference_steps": "--prior-steps",
-    "prior_guidance_scale": "--prior-cfg-scale",
-    "num_inference_steps": "--steps",
-    "guidance_scale": "--cfg-scale",
-    "guidance_rescale": "--cfg-rescale",
-    "seed_resize_width": "--seed-resize",
-    "seed_resize_height": "--seed-resize",
-    "erode_mask": "--no-erosion",
-}
-
-
 def flags(operation: str, *groups: str) -> set[str]:
     """Of the options of which one word is one value, or some known names."""
     found = set()
     for option in kandinsky.options(operation):
         is_list = option.type in ("texts", "seeds", "floats", "images", "conditions")
         if (not is_list or option.words) and (not groups or option.group in groups):
-            usual = ("--no-" if option.default == "true" else "--") + option.name.replace("_", "-")
-            found.add(NAMES.get(option.name, usual))
+            found.add(flag(option))
     return found
 
 
 COMMON = {
     *("--threads", "--prompt", "--negative-prompt", "--negative-prior-prompt", "--seed"),
     *("--batch-size", "--variation-seed", "--output", "--save-embeds", "--quiet"),
-    *("--prior-image", "--hint", "--lora"),
+    *("--prior-image", "--hint", "--lora", "--companion-dir"),
     *flags("engine"),
     *flags("text_to_image"),
 }

@@ -2,11 +2,14 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 from support.built import DEPTH_2_2, INPAINT, NATIVE_SIZE, run_program
+from support.effects import EFFECTS
+from support.flags import flag
 
 import kandinsky_engine as kandinsky
 
@@ -64,117 +67,64 @@ def mask(tmp_path: Path) -> Path:
     return tmp_path / "mask.png"
 
 
-IMAGE = {"--image": "wide.png", "--strength": "0.5", "--width": "64", "--height": "64"}
-MASKED = {"--image": "image.png", "--mask": "right.png", "--strength": "0.5"}
-WEIGHED = {"--prompt": "a (red:1.5) circle"}
-PRIOR_IMAGE = {"--prior-image": "wide.png", "--prior-strength": "0.5"}
-HINT = {"--hint": "image.png"}
-FORECAST = {"--forecast": "", "--steps": "12"}
-VARIED = {"--variation-seed": "2", "--variation-strength": "0.25"}
-# Of each option: a command, options to compare with, a change of it, and what the PNG tells then.
-TOLD: dict[str, tuple[str, dict[str, str], str, str]] = {
-    "prompts": ("txt2img", {}, "--prompt=a blue square", "a blue square"),
-    "negative_prompts": ("txt2img", {}, "--negative-prompt=blue", "Negative prompt: blue"),
-    "negative_prior_prompts": (
-        *("txt2img", {}, "--negative-prior-prompt=blue"),
-        "Kandinsky negative prior prompt: blue",
-    ),
-    "negative_image": (
-        *("txt2img", {"--negative-prompt": "blue"}, "--negative-image=prior"),
-        "Kandinsky negative image: prior",
-    ),
-    "prior_num_inference_steps": ("txt2img", {}, "--prior-steps=3", "Kandinsky prior steps: 3"),
-    "prior_guidance_scale": (
-        *("txt2img", {}, "--prior-cfg-scale=2"),
-        "Kandinsky prior CFG scale: 2",
-    ),
-    "prior_images": (
-        *("txt2img", PRIOR_IMAGE, "--prior-image=image.png"),
-        "Kandinsky prior image: image.png",
-    ),
-    "prior_strength": (
-        *("txt2img", PRIOR_IMAGE, "--prior-strength=1"),
-        "Kandinsky prior strength: 1",
-    ),
-    "hints": ("txt2img", HINT, "--hint=wide.png", "Kandinsky hint: wide.png"),
-    "hint_start": ("txt2img", HINT, "--hint-start=0.5", "Kandinsky hint start: 0.5"),
-    "hint_end": ("txt2img", HINT, "--hint-end=0.5", "Kandinsky hint end: 0.5"),
-    "parse_weights": ("txt2img", WEIGHED, "--plain-prompt", "Kandinsky plain prompt: True"),
-    "long_prompts": (
-        *("txt2img", {"--prompt": "circle " * 100}, "--long-prompts"),
-        "Kandinsky long prompts: True",
-    ),
-    "seeds": ("txt2img", {}, "--seed=2", "Seed: 2"),
-    "width": ("txt2img", {}, "--width=128", f"Size: 128x{SIDE}"),
-    "height": ("txt2img", {}, "--height=128", f"Size: {SIDE}x128"),
-    "tiling": ("txt2img", {}, "--tiling", "Tiling: True"),
-    "sampler": ("txt2img", {}, "--sampler=euler", "Sampler: Euler"),
-    "scheduler": ("txt2img", {"--sampler": "Euler"}, "--scheduler=karras", "Schedule type: Karras"),
-    "num_inference_steps": ("txt2img", {}, "--steps=5", "Steps: 5"),
-    "guidance_scale": ("txt2img", {}, "--cfg-scale=7", "CFG scale: 7"),
-    "guidance_rescale": ("txt2img", {}, "--cfg-rescale=0.7", "Kandinsky guidance rescale: 0.7"),
-    "preset": ("txt2img", {}, "--preset=fast", "Schedule type: Optimized"),
-    "sigmas": ("txt2img", {}, "--sigmas=20,5,1,0.2", 'Kandinsky sigmas: "20,5,1,0.2"'),
-    "guidance_threshold": (
-        *("txt2img", {}, "--guidance-threshold=0.5"),
-        "Kandinsky guidance threshold: 0.5",
-    ),
-    "guidance_start": ("txt2img", {}, "--guidance-start=0.5", "Kandinsky guidance start: 0.5"),
-    "guidance_end": ("txt2img", {}, "--guidance-end=0.5", "Kandinsky guidance end: 0.5"),
-    "cache_interval": ("txt2img", {}, "--cache-interval=2", "Kandinsky cache interval: 2"),
-    "forecast": ("txt2img", {"--steps": "8"}, "--forecast", "Kandinsky forecast: True"),
-    "forecast_warmup": (
-        *("txt2img", FORECAST, "--forecast-warmup=2"),
-        "Kandinsky forecast warmup: 2",
-    ),
-    "forecast_interval": (
-        *("txt2img", FORECAST, "--forecast-interval=3"),
-        "Kandinsky forecast interval: 3",
-    ),
-    "forecast_growth": (
-        *("txt2img", FORECAST, "--forecast-growth=2"),
-        "Kandinsky forecast growth: 2",
-    ),
-    "forecast_blend": (
-        *("txt2img", FORECAST, "--forecast-blend=0.9"),
-        "Kandinsky forecast blend: 0.9",
-    ),
-    "variation_seeds": ("txt2img", VARIED, "--variation-seed=3", "Variation seed: 3"),
-    "variation_strength": (
-        *("txt2img", VARIED, "--variation-strength=0.5"),
-        "Variation seed strength: 0.5",
-    ),
-    "seed_resize_width": ("txt2img", {}, "--seed-resize=128x64", "Seed resize from: 128x64"),
-    "seed_resize_height": ("txt2img", {}, "--seed-resize=64x128", "Seed resize from: 64x128"),
-    "images": ("img2img", IMAGE, "--image=image.png", "Denoising strength: 0.5"),
-    "strength": ("img2img", IMAGE, "--strength=0.75", "Denoising strength: 0.75"),
-    "init_noise": ("img2img", IMAGE, "--init-noise=reference", "Kandinsky init noise: reference"),
-    "resize": ("img2img", IMAGE, "--resize=crop", "Kandinsky resize: crop"),
-    "masks": ("inpaint", MASKED, "--mask=left.png", "Mask blur: 4"),
-    "invert_mask": ("inpaint", MASKED, "--invert-mask", "Mask mode: Inpaint not masked"),
-    "mask_blur": ("inpaint", MASKED, "--mask-blur=0", "Mask blur: 0"),
-    "mask_fill": ("inpaint", MASKED, "--mask-fill=latent noise", "Masked content: latent noise"),
-    "mask_method": ("inpaint", MASKED, "--mask-method=blend", "Kandinsky inpaint: blend"),
-    # A blurred border reaches as far as the reference's rule.
-    "erode_mask": (
-        *("inpaint", {**MASKED, "--mask-blur": "0"}, "--no-erosion"),
-        "Kandinsky erode mask: False",
-    ),
-    "composite": ("inpaint", MASKED, "--no-composite", "Kandinsky composite: False"),
-    "int8_weights": ("txt2img", {}, "--int8-weights", "Kandinsky int8 weights: True"),
+# What the PNG tells of options that have a name of the host's, or a file; of others
+# "Kandinsky <name>: <value>".
+TOLD = {
+    "prompts": "a blue square",
+    "negative_prompts": "Negative prompt: blue",
+    "negative_prior_prompts": "Kandinsky negative prior prompt: dark",
+    "prior_num_inference_steps": "Kandinsky prior steps: 3",
+    "prior_guidance_scale": "Kandinsky prior CFG scale: 2",
+    "prior_images": "Kandinsky prior image: prior_images-changed.png",
+    "hints": "Kandinsky hint: hints-changed.png",
+    "parse_weights": "Kandinsky plain prompt: True",
+    "seeds": "Seed: 2",
+    "width": f"Size: 128x{SIDE}",
+    "height": f"Size: {SIDE}x128",
+    "tiling": "Tiling: True",
+    "sampler": "Sampler: Euler",
+    "scheduler": "Schedule type: Karras",
+    "num_inference_steps": "Steps: 5",
+    "guidance_scale": "CFG scale: 7",
+    "preset": "Schedule type: Optimized",
+    "sigmas": 'Kandinsky sigmas: "25,5,0.5,0.1"',
+    "variation_seeds": "Variation seed: 3",
+    "variation_strength": "Variation seed strength: 0.5",
+    "seed_resize_width": "Seed resize from: 64x128",
+    "seed_resize_height": "Seed resize from: 128x64",
+    "images": "Denoising strength: 0.5",
+    "strength": "Denoising strength: 0.75",
+    "masks": "Mask blur: 4",
+    "invert_mask": "Mask mode: Inpaint not masked",
+    "mask_blur": "Mask blur: 0",
+    "mask_fill": "Masked content: fill",
+    "mask_method": "Kandinsky inpaint: blend",
+}
+OPTIONS = {
+    option.name: option
+    for operation in ("engine", "image_to_image")
+    for option in kandinsky.options(operation)
 }
 
 
-@pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with what IMAGE and MASKED name."""
-    folder = tmp_path_factory.mktemp("files")
-    white = np.zeros((SIDE, SIDE), np.uint8)
-    white[:, SIDE // 2 :] = 255
-    pixels = {"image": scene(), "wide": scene(96, 64), "right": white, "left": 255 - white}
-    for name, array in pixels.items():
-        Image.fromarray(array).save(folder / f"{name}.png")
-    return folder
+def arguments(keywords: dict[str, Any], folder: Path, which: str) -> list[str]:
+    """Keywords of the package as the command line has them; images become files."""
+    given = {"width": SIDE, "height": SIDE, **keywords}
+
+    def text(name: str, value: Any) -> str:
+        if name.startswith("seed_resize"):
+            return f"{given['seed_resize_width']}x{given['seed_resize_height']}"
+        if OPTIONS[name].type != "images":
+            return str(value[0] if isinstance(value, list) else value)
+        file = folder / f"{name}-{which}.png"
+        Image.fromarray(value[0]).save(file)
+        return str(file)
+
+    values = {
+        flag(OPTIONS[name]): "" if OPTIONS[name].type == "flag" else f"={text(name, value)}"
+        for name, value in given.items()
+    }
+    return [name + value for name, value in values.items()]
 
 
 @pytest.mark.parametrize(
@@ -189,22 +139,22 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ],
 )
 def test_every_option_matters_and_is_told(
-    inpaint_model: Path, kandinsky_2_2: Path, files: Path, tmp_path: Path, name: str
+    inpaint_model: Path, kandinsky_2_2: Path, tmp_path: Path, name: str
 ) -> None:
-    command, base, change, told = TOLD[name]
-    model = kandinsky_2_2 / DEPTH_2_2 if base == HINT else inpaint_model
-    flag, _, value = change.partition("=")
+    _, base, (value, *_) = EFFECTS[name]
+    model = kandinsky_2_2 / DEPTH_2_2 if "hints" in base else inpaint_model
     results, texts = [], []
-    for options in (base, {**base, flag: value}):
-        given = [
-            f"{key}={files / text if text.endswith('.png') else text}" if text else key
-            for key, text in options.items()
-        ]
-        results += generate(command, model, tmp_path / "x.png", *given)
+    for which, keywords in (("before", base), ("changed", {**base, name: value})):
+        command = (
+            "inpaint" if "masks" in keywords else "img2img" if "images" in keywords else "txt2img"
+        )
+        words = arguments(keywords, tmp_path, which)
+        results += generate(command, model, tmp_path / "x.png", *words)
         texts.append(re.split(r"\n|, ", parameters(tmp_path / "x.png")))
     assert results[0].tobytes() != results[1].tobytes()
+    told = TOLD.get(name, f"Kandinsky {name.replace('_', ' ')}: {value}")
     assert told in texts[1]
-    assert told not in texts[0] or flag in ("--image", "--mask")
+    assert told not in texts[0] or name == "images"
 
 
 class TestImg2Img:
