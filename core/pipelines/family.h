@@ -15,7 +15,7 @@ namespace kandinsky::pipelines {
 struct CompanionDirs {
   std::string_view prior;                   ///< empty: to be found
   std::optional<std::string_view> inpaint;  ///< absent: to be found, if there is one; empty: none
-  Span<const std::string> places;           ///< where they are looked for, after beside the model
+  Span<const std::string> places{};         ///< where they are looked for, after beside the model
 };
 
 /// Where a model's networks run.
