@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
+import gc
 import importlib
 import json
+import os
 import sys
+from importlib.abc import MetaPathFinder
+from importlib.machinery import PathFinder
 from pathlib import Path
 from types import SimpleNamespace
+
+# Gradio would ask a server for its newest version, at each page.
+os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 
 import gradio
 import pytest
 import torch
+
+# No test serves its page, and the server's part of one takes ten times as long as its widgets.
+gradio.routes.App.create_app = staticmethod(lambda *_args, **_named: None)
+# What torch and gradio have brought stays: the collector need not look through it again and again.
+gc.freeze()
 
 ROOT = Path(__file__).parents[3]
 sys.path.insert(0, str(ROOT / "tests"))
 
 from support.install_place import Place  # noqa: E402
 
-# Each test imports the modules anew. They are compiled once, also where PYTHONDONTWRITEBYTECODE is
-# set, and not beside the sources.
+# Modules are compiled once, also where PYTHONDONTWRITEBYTECODE is set, and not beside the sources.
 sys.dont_write_bytecode = False
 sys.pycache_prefix = str(ROOT / "build" / "pycache")
 
@@ -31,6 +44,36 @@ HOST_MODULES = (
     *("sd_samplers", "sd_samplers_common", "sd_vae", "sd_vae_approx", "shared", "ui_common"),
 )
 OURS = ("modules", "kandinsky_ext", "kandinsky_engine")
+
+
+class FoundOnce(MetaPathFinder):
+    """Finds the host's modules and ours where they were at first, with the code that they had:
+    each test runs all of it anew.
+    """
+
+    def __init__(self):
+        self.specs = {}
+
+    def find_spec(self, name, path, target=None):
+        if name.split(".")[0] not in {"modules", "kandinsky_ext"}:
+            return None
+        if name not in self.specs:
+            spec = PathFinder.find_spec(name, path, target)
+            if spec is None:
+                return None
+            spec.loader.get_code = functools.cache(spec.loader.get_code)
+            self.specs[name] = spec
+        return self.specs[name]
+
+
+@functools.cache
+def compiled(text):
+    return compile(text, "<dataclass>", "exec")
+
+
+sys.meta_path.insert(0, FoundOnce())
+# What a dataclass compiles are the same texts in each test.
+dataclasses.exec = lambda text, *scope: exec(compiled(text), *scope)
 
 
 def forget_modules():
@@ -128,10 +171,14 @@ def bare_host(tmp_path, monkeypatch, clean_modules):
         )
         return host.processing.generate(script, host.p, args)
 
+    @functools.cache
+    def drawn(script):
+        with gradio.Blocks():
+            return script.ui(script.is_img2img)
+
     def paste(script, text, args=None):
         """What pasting a text leaves in the widgets: (parsed parameters, values of all of them)."""
-        with gradio.Blocks():
-            components = script.ui(script.is_img2img)
+        components = drawn(script)
         values = list(args or [component.value for component in components])
         params, pasted = host.infotext_utils.paste(script.infotext_fields, text)
         for (component, _), value in zip(script.infotext_fields, pasted, strict=True):
