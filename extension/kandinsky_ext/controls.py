@@ -33,7 +33,7 @@ PROMPT_AND_IMAGE = "Prompt + image"
 IMAGE_AND_IMAGE = "Image + image"
 
 
-PRESET = Group(panel="main")
+PRESET = Group(panel="main", sorted=False)
 MODEL = Group(panel="main")
 PRIOR = Group(panel="main")
 MIXING = Group(panel="mixing")

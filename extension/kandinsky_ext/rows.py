@@ -18,13 +18,15 @@ Panel = Literal["main", "advanced", "mixing"]
 class Group:
     """Widgets that are drawn together, so many in a row.
 
-    heading: what stands above them, "" for nothing; about: one line behind it.
+    heading: what stands above them, "" for nothing; about: one line behind it. sorted: those of a
+    kind stand together, in rows of their own.
     """
 
     panel: Panel
     heading: str = ""
     about: str = ""
     in_a_row: int = 2
+    sorted: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -95,7 +95,7 @@ def _draw_group(
             and isinstance(control, kind)
             and control.field not in components
         ]
-        for kind in KINDS
+        for kind in (KINDS if group.sorted else (KINDS,))
     ]
     if group.heading and any(kinds):
         gr.HTML(
@@ -131,7 +131,7 @@ def _widget(control: Control, elem_id: Callable[[str], str], tools: HostTools) -
         return gr.Image(type="pil", image_mode=None, height=200, **shared)
     shared["value"] = control.shown(control.default)
     if isinstance(control, Switch):
-        return gr.Checkbox(**shared)
+        return gr.Checkbox(elem_classes=["kandinsky-switch"], **shared)
     if isinstance(control, Slider):
         return gr.Slider(
             minimum=control.minimum, maximum=control.maximum, step=control.step, **shared

@@ -51,6 +51,20 @@ def test_a_row_of_any_kind_is_drawn_in_any_group(host, monkeypatch, kind, group)
     assert len(components) == len(table) + 1
 
 
+def test_the_switch_of_the_presets_stands_beside_them(host):
+    _, components = draw(host)
+    rows = {}
+    for component in components:
+        above = component
+        while not isinstance(above, gr.Row):
+            above = above.parent
+            if above is None:
+                break
+        rows[component.label] = above
+    assert rows["With its sampler and steps"] is rows["Preset"] is not None
+    assert rows["Read long prompts whole"] is not rows["Inpaint with"]
+
+
 def test_a_row_is_all_that_an_option_needs(host, monkeypatch):
     rows, table = host.ext("rows"), host.ext("controls").CONTROLS
     row = rows.Slider(
