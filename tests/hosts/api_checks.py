@@ -139,25 +139,30 @@ def stand_in_has_the_real_signatures(context: Context) -> str:
     return f"{len(ours)} functions, classes and methods"
 
 
-@checks.add
-def image_of_the_command_line(context: Context) -> str:
-    """Text to image gives the command line's image, byte for byte."""
-    made = base(context)
+def of_the_command_line(context: Context, *more: str) -> tuple[np.ndarray, str]:
+    """The command line's image for this prompt and seed, and its parameters."""
     file = context.place / "command-line.png"
     subprocess.run(
         [
             *(str(context.program), "txt2img", "--model", str(context.model)),
             *("--prompt", PROMPT, "--seed", "1", "--width", str(SIZE), "--height", str(SIZE)),
-            *("--steps", str(STEPS), "--cfg-scale", "2", "--prior-steps", str(STEPS)),
-            *("--sampler", "Euler a", "--precision", "fp32", "--device", "cpu"),
+            *("--cfg-scale", "2", "--precision", "fp32", "--device", "cpu", *more),
             *("--output", str(file)),
         ],
         check=True,
         capture_output=True,
     )
-    context.keep("txt2img", made.pixels)
     with Image.open(file) as image:
-        expected = np.asarray(image.convert("RGB"))
+        return np.asarray(image.convert("RGB")), str(image.info["parameters"])
+
+
+@checks.add
+def image_of_the_command_line(context: Context) -> str:
+    """Text to image gives the command line's image, byte for byte."""
+    made = base(context)
+    context.keep("txt2img", made.pixels)
+    more = ("--steps", str(STEPS), "--sampler", "Euler a", "--prior-steps", str(STEPS))
+    expected, _ = of_the_command_line(context, *more)
     difference = np.abs(expected.astype(int) - made.pixels).max()
     require(difference == 0, f"they differ by up to {difference} levels of 255")
     return f"{SIZE} x {SIZE}, {STEPS} steps"

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import httpx
 import numpy as np
-from api_checks import PROMPT, SIZE, STEPS, base
+from api_checks import PROMPT, SIZE, STEPS, base, of_the_command_line
 from checklist import Absent, Checks, Context, require, same
 from PIL import Image
 from playwright.sync_api import Locator, Page, expect, sync_playwright
@@ -33,8 +33,8 @@ class Browser:
     page: Page
     errors: list[str] = field(default_factory=list)
 
-    def open(self) -> None:
-        self.page.goto(self.context.host.url)
+    def open(self, query: str = "") -> None:
+        self.page.goto(self.context.host.url + query)
         self.page.locator("#txt2img_generate").wait_for(timeout=120_000)
         # The host's own scripts finish the page some time after it is there.
         self.page.locator(f"{ID}prior_steps").wait_for(state="attached", timeout=60_000)
@@ -209,6 +209,39 @@ def choose(browser: Browser, name: str, word: str) -> None:
         has_text=re.compile(rf"^\W*{re.escape(word)}\W*$")
     ).first.click()
     expect(box).to_have_value(word)
+
+
+@checks.add
+def presets_on_the_page(browser: Browser) -> str:
+    """A preset gives the command line's image for it: with its sampler and steps, or the page's."""
+    usual = next(row.default for row in browser.context.controls if row.field == "prior_steps")
+    browser.fill_in()
+    browser.set_number("script_txt2img_kandinsky_prior_steps", usual)
+    choose(browser, "preset", "Fast")
+    switch = browser.one(f"{ID}preset_steps input")
+    own = ("--steps", str(STEPS), "--sampler", "Euler a", "--scheduler", "Automatic")
+    said = []
+    try:
+        for with_steps, more in ((True, ()), (False, own)):
+            switch.set_checked(with_steps)
+            browser.generate()
+            shown, text = browser.image(), browser.infotext()
+            expected, parameters = of_the_command_line(browser.context, "--preset", "fast", *more)
+            for key in ("Steps", "Sampler", "Schedule type", "Kandinsky prior steps"):
+                same(parameter(text, key), parameter(parameters, key), key)
+            require(np.array_equal(shown, expected), f"it is another image than of {more}")
+            browser.screenshot(f"preset-{'with' if with_steps else 'without'}-steps")
+            said.append(f"{parameter(text, 'Steps')} steps of {parameter(text, 'Sampler')}")
+    finally:
+        switch.set_checked(False)
+        choose(browser, "preset", "Exact")
+        browser.set_number("script_txt2img_kandinsky_prior_steps", STEPS)
+    return ", then ".join(said)
+
+
+def parameter(text: str, key: str) -> str:
+    found = re.search(rf"(?:^|, ){key}: ([^,]*)", text, re.MULTILINE)
+    return found[1].strip() if found else ""
 
 
 @checks.add
@@ -396,6 +429,61 @@ def base_again(browser: Browser) -> None:
     context = browser.context
     before, context.base = base(context), None
     require(np.array_equal(base(context).pixels, before.pixels), "the next image is another")
+
+
+NARROW = 700
+OVERLAPS = """panel => {
+  const shown = [...panel.querySelectorAll("label > span, input, button, p")]
+    .map(one => [one, one.getBoundingClientRect()])
+    .filter(([one, box]) => one.offsetParent && box.width > 0 && box.height > 0);
+  const edge = panel.getBoundingClientRect(), wrong = [];
+  const name = one => (one.innerText || one.id || one.outerHTML).slice(0, 60);
+  shown.forEach(([one, a], at) => {
+    if (a.left < edge.left - 1 || a.right > edge.right + 1) wrong.push(name(one) + " sticks out");
+    for (const [other, b] of shown.slice(at + 1)) {
+      if (one.contains(other) || other.contains(one)) continue;
+      const width = Math.min(a.right, b.right) - Math.max(a.left, b.left);
+      const height = Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top);
+      if (width > 2 && height > 2) wrong.push(name(one) + " overlaps " + name(other));
+    }
+  });
+  return wrong;
+}"""
+
+
+@checks.add
+def looks(browser: Browser) -> str:
+    """Light, dark and narrow: nothing sticks out or overlaps; presets and switch are level."""
+    usual = browser.page.viewport_size
+    try:
+        for name, theme, width in (
+            ("light", "light", 1400),
+            ("dark", "dark", 1400),
+            ("narrow", "light", 700),
+        ):
+            browser.page.set_viewport_size({"width": width, "height": 1800})
+            browser.open(f"/?__theme={theme}")
+            browser.choose_script("Kandinsky")
+            browser.open_panel("mix", "mix_strength_2")
+            browser.open_panel("advanced", "guidance_rescale")
+            panel = browser.one("#tab_txt2img .kandinsky-panel")
+            panel.scroll_into_view_if_needed()
+            browser.page.wait_for_timeout(500)
+            panel.screenshot(path=str(browser.context.report / f"looks-{name}.png"))
+            browser.context.kept.append(f"looks-{name}.png")
+            wrong = panel.evaluate(OVERLAPS)
+            require(not wrong, f"{name}: {'; '.join(wrong)}")
+            middles = [
+                box["y"] + box["height"] / 2
+                for part in ("preset input", "preset_steps input")
+                if (box := browser.one(f"{ID}{part}").bounding_box())
+            ]
+            require(abs(middles[0] - middles[1]) < 4, f"{name}: preset and switch at {middles}")
+    finally:
+        browser.page.set_viewport_size(usual)
+        browser.open()
+        browser.choose_script("Kandinsky")
+    return f"light, dark, {NARROW} pixels wide"
 
 
 @checks.add
