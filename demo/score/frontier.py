@@ -246,7 +246,7 @@ def tables(numbers: dict[str, Any]) -> str:
         )
     lines += [
         "",
-        "Of the candidates, those that none is both cheaper and nearer than:",
+        "Candidates on the Pareto front: no other one is both cheaper and closer to the exact image:",
         "",
         "| candidate | guided steps | PSNR | angle |",
         "|---|---:|---:|---:|",
