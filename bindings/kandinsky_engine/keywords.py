@@ -18,8 +18,8 @@ class _Engine(TypedDict, total=False):
     """Inpainting model's folder. Default: the folder beside the model named <model>-inpaint, if
     there is one, for Kandinsky 2.2 found as the prior is; "": none."""
     unet: AnyPath | None
-    """UNet from elsewhere: a component's folder, a model folder that has one, or a file of weights
-    in diffusers' names for the model's own config."""
+    """UNet from elsewhere: a component's folder, a model folder that has one, or a weight file with
+    diffusers' tensor names for the model's own config."""
     movq: AnyPath | None
     """MoVQ from elsewhere, likewise."""
     text_encoder: AnyPath | None
@@ -31,27 +31,26 @@ class _Engine(TypedDict, total=False):
     image_encoder: AnyPath | None
     """Image encoder from elsewhere, likewise."""
     loras: Iterable[str] | None
-    """LoRA files to merge into the UNet or the prior as they are loaded, each as FILE or
-    FILE:WEIGHT, such as style.safetensors:0.8. Source: diffusers, PEFT."""
+    """LoRA files to merge into the UNet or the prior at loading, each as FILE or FILE:WEIGHT, such
+    as style.safetensors:0.8. Source: diffusers, PEFT."""
     device: str
-    """Where to compute: cpu, cuda, cuda:1, ..., or auto: an accelerator if there is one. Default
-    "auto"."""
+    """Device to compute on: cpu, cuda, cuda:1, ..., or auto: an accelerator if there is one.
+    Default "auto"."""
     precision: str
-    """Data type of weights and activations. auto: what suits the device; fp16 needs an accelerator.
+    """Data type of weights and activations. auto: chosen for the device; fp16 needs an accelerator.
     "auto", "fp32", "bf16", "fp16". Default "auto"."""
     prior_device: str | None
     """Device of the prior, the text encoder and the image encoder, such as cpu beside a small GPU;
-    they compute in the precision that suits it. Default: device."""
+    their precision is chosen for it. Default: device."""
     int8_weights: bool
     """Hold the matrices of the prior and the text encoder in int8 with a scale for each row: half
-    the memory of bf16, slightly other images. Weights that are read layer by layer stay exact.
-    Default False."""
+    the memory of bf16, slightly different images. Streamed weights stay exact. Default False."""
     max_memory: SupportsIndex
-    """Memory that a job may hold, libraries included. Where that is less than the whole model
-    needs, weights are loaded one stage at a time, or read layer by layer. 0: what is free when the
-    job begins. Without effect on an accelerator. 0 or more bytes. Default 0."""
+    """Memory limit of a job, libraries included. If the whole model needs more, weights are loaded
+    one stage at a time, or read layer by layer. 0: the free memory when the job begins. No effect
+    on an accelerator. 0 or more bytes. Default 0."""
     without: Iterable[str] | None
-    """Names of speed-ups to leave out, for measuring and for finding faults. "packed-weights",
+    """Names of speed-ups to disable, for measuring and debugging. "packed-weights",
     "stored-matrices", "fused-operations", "fused-norms", "row-bands", "latent-grid-norms",
     "winograd", "split-upsampling", "batched-attention", "skipped-padding", "prior-kv-cache",
     "context-kv-cache", "shared-start", "images-at-once", "prompt-cache"."""
@@ -61,9 +60,9 @@ class _EncodePromptsTextToImageImageToImage(TypedDict, total=False):
     negative_prior_prompts: Iterable[str] | None
     """Negative prompt of each image for the prior alone. Default: negative_prompts."""
     negative_image: str
-    """Image embedding of the negative embeds. zero: that of an image of zeros, which leaves colours
-    alone; prior: the prior's result for the negative prompt, even an empty one, and zero without
-    one, as diffusers does. "zero", "prior". Default "zero". Source: diffusers,
+    """Image embedding of the negative embeds. zero: that of an image of zeros, which does not
+    change colours; prior: the prior's result for the negative prompt, even an empty one, and zero
+    without a negative prompt, as in diffusers. "zero", "prior". Default "zero". Source: diffusers,
     KandinskyPriorPipeline."""
     prior_num_inference_steps: SupportsIndex
     """Denoising steps of the diffusion prior (prompt -> image embedding). 2 to 1000 steps. Default
@@ -75,8 +74,8 @@ class _EncodePromptsTextToImageImageToImage(TypedDict, total=False):
     """Images whose embeddings the prior starts from instead of noise: 1 for the whole batch, or one
     for each. Default: none. Source: diffusers, KandinskyV22PriorEmb2EmbPipeline."""
     prior_strength: SupportsFloat
-    """Fraction of the prior's steps that run on prior_images: the less, the closer the image
-    embedding stays to theirs; at least one step must run. 0 to 1. Default 0.3. Source: diffusers,
+    """Fraction of the prior's steps that run on the prior images: lower values keep the image
+    embedding closer to theirs; at least one step must run. 0 to 1. Default 0.3. Source: diffusers,
     KandinskyV22PriorEmb2EmbPipeline."""
     parse_weights: bool
     """(word), (word:1.3), [word] and BREAK set weights as in web UIs; off: prompts are plain text.
@@ -88,15 +87,15 @@ class _EncodePromptsTextToImageImageToImage(TypedDict, total=False):
 
 class _EncodePromptsDenoiseTextToImageImageToImageGenerate(TypedDict, total=False):
     preset: str
-    """Values for the options that are left out, from the exact image to the quickest;
-    docs/presets.md has them, with what each costs and gives. "exact", "balanced", "fast", "draft".
-    Default "exact"."""
+    """Values for options that are not given: exact changes nothing, balanced, fast and draft are
+    ever faster and less exact; see docs/presets.md. "exact", "balanced", "fast", "draft". Default
+    "exact"."""
 
 
 class _DenoiseDecodeEncodeTextToImageImageToImageGenerate(TypedDict, total=False):
     tiling: bool
-    """Images that can be tiled without a seam; width and height must be multiples of size_multiple
-    (64). Default False."""
+    """Seamlessly tileable images; width and height must be multiples of size_multiple (64). Default
+    False."""
 
 
 class _DenoiseTextToImageImageToImageGenerate(TypedDict, total=False):
@@ -112,42 +111,42 @@ class _DenoiseTextToImageImageToImageGenerate(TypedDict, total=False):
     """Denoising steps of the decoder; some samplers take 999 at most. 1 to 1000 steps. Default
     50."""
     sigmas: str | None
-    """Noise levels to step through, such as "14.6, 6.5, 2.7, 0.5": noise per unit of clean latents,
-    falling, the clean end left out. They stand in for scheduler, and num_inference_steps is how
-    many there are. Default: none. Source: diffusers, set_timesteps."""
+    """Noise levels of the steps, such as "14.6, 6.5, 2.7, 0.5": noise per unit of clean latents,
+    falling, without the final 0. They replace the scheduler and the number of steps. Default: none.
+    Source: diffusers, set_timesteps."""
     guidance_scale: SupportsFloat
     """Classifier-free guidance of the decoder; 1 and less: off. 0 to 100. Default 4. Source:
     arXiv:2207.12598."""
     guidance_rescale: SupportsFloat
-    """How far the guided prediction's standard deviation is brought back to the conditional one's,
-    against too much contrast; 0: off. 0 to 1. Default 0. Source: diffusers, rescale_noise_cfg."""
+    """Rescales the guided prediction towards the conditional one's standard deviation, against too
+    much contrast; 0: off. 0 to 1. Default 0. Source: diffusers, rescale_noise_cfg."""
     guidance_start: SupportsFloat
     """Fraction of the steps before which there is no guidance. 0 to 1. Default 0."""
     guidance_end: SupportsFloat
     """Fraction of the steps after which there is no guidance. 0 to 1. Default 1."""
     guidance_threshold: SupportsFloat
-    """Cosine similarity of the clean latents predicted with and without the prompt from which on an
-    image's remaining steps run without guidance, in half the time; an approximation. 1: off. 0 to
-    1. Default 1. Source: arXiv:2312.12487 (adaptive guidance)."""
+    """Guidance ends for an image once the clean latents predicted with and without the prompt reach
+    this cosine similarity; steps without guidance take half the time. An approximation. 1: off. 0
+    to 1. Default 1. Source: arXiv:2312.12487 (adaptive guidance)."""
     cache_interval: SupportsIndex
-    """Run the inner levels of the UNet in one of so many evaluations only, and use their output
-    again in the others; an approximation: 2 takes about three fifths of the time. 1: off. 1 to 100
-    evaluations. Default 1. Source: DeepCache (CVPR 2024)."""
+    """Run the inner levels of the UNet only in every n-th evaluation and reuse their output in the
+    others; an approximation: 2 takes about three fifths of the time. 1: off. 1 to 100 evaluations.
+    Default 1. Source: DeepCache (CVPR 2024)."""
     forecast: bool
-    """Extrapolate the guided prediction of some steps from those before, without running the UNet;
-    an approximation: of 20 steps 11 are computed, of 50 steps 19. Takes samplers that run the UNet
-    once a step, and no cache_interval. Default False. Source: Spectrum, arXiv:2603.01623."""
+    """Extrapolate the guided prediction of some steps from earlier ones, without running the UNet;
+    an approximation: of 20 steps 11 are computed, of 50 steps 19. Needs a sampler that runs the
+    UNet once per step, and no feature cache. Default False. Source: Spectrum, arXiv:2603.01623."""
     forecast_warmup: SupportsIndex
     """Steps that forecast computes before its first extrapolation. 2 to 1000 steps. Default 4.
     Source: Spectrum, arXiv:2603.01623."""
     forecast_interval: SupportsFloat
-    """After the warm-up, forecast computes one of so many steps. 1 to 100 steps. Default 2. Source:
+    """After the warm-up, forecast computes every n-th step. 1 to 100 steps. Default 2. Source:
     Spectrum, arXiv:2603.01623."""
     forecast_growth: SupportsFloat
-    """What each computed step adds to forecast_interval. 0 to 10 steps. Default 0.5. Source:
+    """Each computed step adds this to the forecast interval. 0 to 10 steps. Default 0.5. Source:
     Spectrum, arXiv:2603.01623."""
     forecast_blend: SupportsFloat
-    """Share of the polynomial in the extrapolation; the rest is the line through the last two
+    """Weight of the polynomial in the extrapolation; the rest is the line through the last two
     predictions. 0 to 1. Default 0.4. Source: Spectrum, arXiv:2603.01623."""
     conditions: Iterable[Condition] | None
     """Rows of embeds that guide an image during some steps. Default: row i guides image i in all of
@@ -155,9 +154,9 @@ class _DenoiseTextToImageImageToImageGenerate(TypedDict, total=False):
     negative_conditions: Iterable[Condition] | None
     """The same for the negative embeds."""
     hints: Iterable[AnyArray] | None
-    """Depth maps, near bright and far dark, for a model that takes hints, which needs them: 1 for
-    the whole batch, or one for each. Another size is stretched to width x height. Source:
-    diffusers, KandinskyV22ControlnetPipeline."""
+    """Depth maps, near bright and far dark; required by models with depth control: 1 for the whole
+    batch, or one for each. Other sizes are stretched to width x height. Source: diffusers,
+    KandinskyV22ControlnetPipeline."""
     hint_start: SupportsFloat
     """Fraction of the steps before which the hint has no effect: its channels are 0. 0 to 1.
     Default 0."""
@@ -167,12 +166,12 @@ class _DenoiseTextToImageImageToImageGenerate(TypedDict, total=False):
     """Standard normal noise to start from, [batch, channels, latent height, latent width]. Default:
     drawn from the seeds."""
     variation_seeds: Iterable[SupportsIndex] | None
-    """Seed of the noise that is mixed into each image's own. Source: Automatic1111."""
+    """Seed of the noise that is mixed into each image's noise. Source: Automatic1111."""
     variation_strength: SupportsFloat
-    """Interpolation from the noise of seeds (0: off) to that of variation_seeds (1). 0 to 1.
+    """Interpolation from the noise of the seed (0: off) to that of the variation seed (1). 0 to 1.
     Default 0. Source: Automatic1111."""
     seed_resize_width: SupportsIndex
-    """Draw the noise of an image of this size and centre it, so that a seed keeps its composition.
+    """Draw the noise for an image of this size and centre it, so that a seed keeps its composition.
     Default: off. 0 to 16384 pixels. Default 0. Source: Automatic1111."""
     seed_resize_height: SupportsIndex
     """The same for the height. 0 to 16384 pixels. Default 0."""
@@ -180,16 +179,16 @@ class _DenoiseTextToImageImageToImageGenerate(TypedDict, total=False):
 
 class _DenoiseImageToImageGenerate(TypedDict, total=False):
     strength: SupportsFloat
-    """Denoising strength: fraction of the schedule that runs on the start images; 0: they come back
-    unchanged, 1: nothing of them is left. 0 to 1. Default 0.75. Source: diffusers,
+    """Denoising strength: fraction of the schedule that runs on the start images; 0: they are
+    returned unchanged, 1: nothing of them is left. 0 to 1. Default 0.75. Source: diffusers,
     KandinskyImg2ImgPipeline."""
     init_noise: str
     """Noise level at which image to image starts. matched: that of the first step that runs;
-    reference: as in diffusers, which is higher and which few samplers take. "matched", "reference".
+    reference: as in diffusers, higher; only some samplers support it. "matched", "reference".
     Default "matched". Source: diffusers, KandinskyImg2ImgPipeline."""
     mask_method: str
-    """How a mask is inpainted. model: by the inpainting model; blend: by the model itself, with
-    what is kept put back in each step; auto: model if there is one, else blend. "auto", "model",
+    """How a mask is inpainted. model: by the inpainting model; blend: by the model itself, with the
+    kept part restored in each step; auto: model if there is one, else blend. "auto", "model",
     "blend". Default "auto". Source: diffusers, KandinskyInpaintPipeline."""
 
 
@@ -203,9 +202,9 @@ class _Denoise(TypedDict, total=False):
 
 class _ImageToImageGenerate(TypedDict, total=False):
     resize: str
-    """How an image of another size is fitted to width x height. stretch: without keeping its
-    proportions; crop: what is too much is cut off; fill: what is missing repeats the border.
-    "stretch", "crop", "fill". Default "stretch". Source: Automatic1111."""
+    """How an image of another size is fitted to width x height. stretch: ignores the aspect ratio;
+    crop: cuts off what is outside; fill: fills the rest by repeating the border. "stretch", "crop",
+    "fill". Default "stretch". Source: Automatic1111."""
     masks: Iterable[AnyArray] | None
     """Masks: none, 1 for the whole batch, or one for each, as large as its image. White: inpaint,
     black and transparent: keep."""
@@ -219,11 +218,11 @@ class _ImageToImageGenerate(TypedDict, total=False):
     around the mask; latent noise: latents of noise; latent nothing: latents of zeros. "original",
     "fill", "latent noise", "latent nothing". Default "original". Source: Automatic1111."""
     erode_mask: bool
-    """Keep only latents whose neighbours are kept, too; off: keep all latents outside the mask.
+    """Keep only latents whose neighbours are also kept; off: keep all latents outside the mask.
     Default True. Source: diffusers, prepare_mask."""
     composite: bool
-    """Outside the mask, keep the images' own pixels bit for bit; off: use the pixels that the model
-    decoded. Default True."""
+    """Outside the mask, keep the images' own pixels bit for bit; off: use the decoded pixels.
+    Default True."""
 
 
 class EngineOptions(_Engine, total=False):

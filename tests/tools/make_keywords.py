@@ -1,5 +1,5 @@
-"""Writes what is made from tables: of the engine's options the Python keywords and their document,
-of the page's controls the arguments in the document of the web API.
+"""Writes the files that are made from tables: the Python keywords and docs/options.md from the
+engine's options, and the table of arguments in docs/api.md from the page's controls.
 
 python tests/tools/make_keywords.py    with the built package on the path: PYTHONPATH=build/python
 """
@@ -151,8 +151,8 @@ def document() -> str:
         groups.setdefault(option.group, []).append(option)
     text = (
         "# Options\n\n"
-        "All options of the engine, by the names that C, C++ and Python know them by; "
-        "`kandinsky txt2img --help` tells the command line's flags.\n"
+        "All options of the engine, by their names in C, C++ and Python; "
+        "`kandinsky txt2img --help` lists the command line's flags.\n"
         "Made from `core/options/options.def` by `tests/tools/make_keywords.py`.\n"
     )
     for group, options in groups.items():
