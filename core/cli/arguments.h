@@ -6,12 +6,12 @@
 #include <utility>
 #include <vector>
 
-/// Words of the command line -> checked values. Numbers are read here and not by CLI11: it would
-/// take "010" for 8, and its messages do not tell the range.
+/// Command line arguments -> checked values. Numbers are parsed here and not by CLI11, which reads
+/// "010" as 8 and whose messages do not give the range.
 namespace kandinsky::cli {
 
-/// Any text. `option` is what messages call it, such as "--prompt". Throws
-/// StatusError(KANDINSKY_INVALID_ARGUMENT) unless it is UTF-8. Names of files may be any bytes.
+/// Any text. `option` is its name in messages, such as "--prompt". Throws
+/// StatusError(KANDINSKY_INVALID_ARGUMENT) unless it is UTF-8. File names may be any bytes.
 std::string parse_text(std::string_view option, std::string_view text);
 
 /// A whole decimal number in [lowest, highest]. Throws as parse_text.
@@ -32,12 +32,13 @@ std::vector<std::string> split_list(std::string_view text);
 /// MB, GB and TB count in thousands, MiB, GiB and TiB in 1024. Throws as parse_integer.
 std::uint64_t parse_bytes(std::string_view option, std::string_view text);
 
-/// The one of `words` that `text` is, in any case. Throws as parse_integer, listing the words.
+/// The one of `words` that equals `text`, ignoring case. Throws as parse_integer, listing the
+/// words.
 std::string parse_word(std::string_view option, std::string_view text,
                        const std::vector<std::string>& words);
 
-/// The first seed of a batch: the number given, or a random one in [0, 2^32 - 2], as hosts draw it,
-/// for -1. Throws as parse_integer, also when a seed of the batch would exceed 2^64 - 1.
+/// The first seed of a batch: the given number, or for -1 a random one in [0, 2^32 - 2], as in
+/// hosts. Throws as parse_integer, also when a seed of the batch would exceed 2^64 - 1.
 std::uint64_t parse_seed(std::string_view option, std::string_view text, std::int32_t batch_size);
 
 }  // namespace kandinsky::cli

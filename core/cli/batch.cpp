@@ -42,13 +42,13 @@ struct Shard {
     const std::size_t slash = text.find('/');
     if (slash == std::string::npos) {
       throw StatusError(KANDINSKY_INVALID_ARGUMENT,
-                        fmt::format("--shard: \"{}\" is no share such as 2/8", text));
+                        fmt::format("--shard: \"{}\" is not a share such as 2/8", text));
     }
     const std::int32_t count = parse_integer("--shard", text.substr(slash + 1), 1, kMost);
     return {parse_integer("--shard", text.substr(0, slash), 1, count), count};
   }
 
-  /// By the id, so that lines stay in their share whatever else is in the file.
+  /// By the id, so that a line's share does not depend on the other lines.
   bool has(const std::string& id) const {
     constexpr std::size_t kDigits = 15;
     const std::uint64_t hash = std::stoull(jobs::sha256(id).substr(0, kDigits), nullptr, 16);
@@ -60,7 +60,7 @@ struct Shard {
   }
 };
 
-/// Lines that cannot be done, each message once.
+/// Lines that cannot run, each message once.
 class BadLines {
  public:
   explicit BadLines(std::string file) : file_(std::move(file)) {}
@@ -106,7 +106,7 @@ std::string rate_text(double images_per_hour) {
   return fmt::format("{:.{}f}", images_per_hour, images_per_hour < 100 ? 1 : 0);
 }
 
-/// How far a batch is, for people.
+/// The progress of a batch, as text.
 class Pace {
  public:
   Pace(std::size_t done, const std::vector<jobs::Line>& left)
@@ -173,16 +173,15 @@ std::vector<jobs::Line> check_lines(const std::vector<jobs::FileLine>& file, job
       }
       const jobs::Line& first = lines[place->second];
       if (first.request != line.request) {
-        throw StatusError(
-            KANDINSKY_INVALID_ARGUMENT,
-            fmt::format("id \"{}\" is that of line {}, too, which asks for another image", line.id,
-                        first.number));
+        throw StatusError(KANDINSKY_INVALID_ARGUMENT,
+                          fmt::format("id \"{}\" is already used by line {} for another image",
+                                      line.id, first.number));
       }
       ++repeated;
       if (repeated == 1) {
         session.remark(
-            fmt::format("line {} asks for the image of line {}, which is made once; "
-                        "another \"seed\" makes another image",
+            fmt::format("line {} repeats line {}, the image is generated once; "
+                        "another \"seed\" gives another image",
                         line.number, first.number));
       }
     } catch (const StatusError& error) {
@@ -218,17 +217,16 @@ void run_batch(const BatchOptions& options) {
   std::vector<jobs::Line> lines = check_lines(file, *worker, session, bad);
   if (bad.count() > 0 && !options.keep_going) {
     bad.say();
-    throw StatusError(bad.status(),
-                      fmt::format("{} of {} lines cannot be done; nothing was done (--keep-going "
-                                  "does the others)",
-                                  bad.count(), file.size()));
+    throw StatusError(bad.status(), fmt::format("{} of {} lines cannot run; nothing was generated "
+                                                "(--keep-going runs the others)",
+                                                bad.count(), file.size()));
   }
   std::erase_if(lines, [&](const jobs::Line& line) { return !shard.has(line.id); });
   const std::size_t wanted = lines.size();
   std::erase_if(lines, [&](const jobs::Line& line) { return worker->find(line) != nullptr; });
   Pace pace(wanted - lines.size(), lines);
   if (pace.done() > 0)
-    session.remark(fmt::format("{} of {} images are there", pace.done(), wanted));
+    session.remark(fmt::format("{} of {} images already exist", pace.done(), wanted));
 
   BadLines failed(options.file);
   session.bar().set_whole(pace.text());
@@ -250,7 +248,7 @@ void run_batch(const BatchOptions& options) {
     session.bar().clear_line();
     if (session.signal() != 0) {
       throw Stopped(session.signal(),
-                    fmt::format("stopped, {} of {} images are done; the same command goes on",
+                    fmt::format("stopped, {} of {} images are done; the same command resumes",
                                 pace.done(), wanted));
     }
     throw StatusError(error.status(), fmt::format("{} of {} images are done: {}", pace.done(),
@@ -274,34 +272,32 @@ void run_batch(const BatchOptions& options) {
 void add_batch(CLI::App& app) {
   auto options = std::make_shared<BatchOptions>();
   CLI::App& command = add_command(
-      app, "batch", "Generate what the lines of a file ask for, each image once",
-      "A line is a JSON object of options by name, for one image:\n"
+      app, "batch", "Generate the images of a file of requests, each once",
+      "Each line is a JSON object of options for one image:\n"
       "  {\"prompt\": \"a red circle\", \"seed\": 1, \"width\": 512, \"num_inference_steps\": 25}\n"
       "  {\"prompt\": \"a cat\", \"image\": \"sketch.png\", \"strength\": 0.6, \"id\": \"cat\"}\n"
-      "`prompt`, `seed`, `image` and `mask` stand for the lists of docs/options.md, which has all\n"
-      "other names. A file that ends in .csv has the names in its first line, one that ends in\n"
-      ".txt a prompt on each line. The whole file is checked before the first step.\n\n"
-      "An image is FOLDER/<id>.png; without an \"id\" of its own a line has one made from all "
-      "that\n"
-      "makes the image up. manifest.jsonl there has a line for each finished image. The same\n"
-      "command again makes what is missing.\n\n"
-      "Paths of the saved images go to standard output, all else to standard error. Ctrl-C stops "
-      "at\n"
-      "the next step and keeps what is finished.\n\n"
+      "`prompt`, `seed`, `image` and `mask` replace the lists of docs/options.md, which has all\n"
+      "other names. A .csv file has the names in its first line, a .txt file has a prompt on each\n"
+      "line. The whole file is checked before the first step.\n\n"
+      "An image is saved as FOLDER/<id>.png; the default \"id\" is a hash of everything that\n"
+      "determines the image. FOLDER/manifest.jsonl gets a line for each finished image. The same\n"
+      "command again generates only missing images.\n\n"
+      "Paths of saved images are printed to standard output, everything else to standard error.\n"
+      "Ctrl-C stops at the next step and keeps finished images.\n\n"
       "Example:\n"
       "  kandinsky batch jobs.jsonl --model models/kandinsky-2-1 --output images/",
       [options] { run_batch(*options); });
   OptionGroup group(command, "Batch");
-  require(group.file("JOBS", options->file, "FILE.jsonl|.csv|.txt", "What to generate"));
+  require(group.file("JOBS", options->file, "FILE.jsonl|.csv|.txt", "File of requests"));
   require(group.file("--output", options->output, "FOLDER",
-                     "Folder for the images and the manifest, made if it is not there"));
+                     "Folder for the images and the manifest, created if it does not exist"));
   group.file("--defaults", options->defaults, "FILE.json",
-             "A JSON object of options for what the lines leave out");
+             "A JSON object of defaults for options that lines leave out");
   group.name("--shard", options->shard, "I/N",
-             "Only lines of share I of N, by their ids, for N machines or processes");
+             "Run only share I of N, chosen by id, for N machines or processes");
   group.flag("--keep-going", options->keep_going, true,
-             "Do the good lines of a file that has bad ones, and report these at the end");
-  group.flag("--quiet", options->quiet, true, "No progress and no remarks, errors only");
+             "Run the valid lines of a file with invalid ones, and list these at the end");
+  group.flag("--quiet", options->quiet, true, "Print errors only, no progress and remarks");
   add_model_options(command, *options);
 }
 

@@ -4,8 +4,8 @@ namespace CLI {
 class App;
 }
 
-/// The subcommands. Each adds its options to `app` and sets a callback that does the work; the work
-/// may throw StatusError.
+/// The subcommands. Each adds its options to `app` and sets a callback that runs it, which may
+/// throw StatusError.
 namespace kandinsky::cli {
 
 /// "txt2img": generates from a text.
@@ -20,16 +20,16 @@ void add_inpaint(CLI::App& app);
 /// "mix": generates from texts and images with weights.
 void add_mix(CLI::App& app);
 
-/// "batch": generates what the lines of a file ask for.
+/// "batch": generates the images of a file of requests.
 void add_batch(CLI::App& app);
 
-/// "serve": answers requests over HTTP.
+/// "serve": runs the HTTP server.
 void add_serve(CLI::App& app);
 
-/// "convert": writes weights in other forms as folders in diffusers' layout.
+/// "convert": converts weights in other formats to folders in diffusers' layout.
 void add_convert(CLI::App& app);
 
-/// "info": tells what a model folder holds.
+/// "info": shows the contents of a model folder.
 void add_info(CLI::App& app);
 
 /// "samplers": lists the samplers.

@@ -55,11 +55,11 @@ void add_convert(CLI::App& app) {
   auto options = std::make_shared<ConvertOptions>();
   CLI::App* command = app.add_subcommand(
       "convert",
-      "Make a model folder of original checkpoints, or of a folder in another precision");
+      "Make a model folder from original checkpoints or from a folder in another precision");
   command
       ->add_option("IN", options->inputs,
                    "Original checkpoints of Kandinsky 2.1, folders of them, or model folders in "
-                   "diffusers' layout, of which what the others lack is taken")
+                   "diffusers' layout, which supply what the others lack")
       ->required();
   command
       ->add_option("--output", options->output,
@@ -76,12 +76,11 @@ void add_convert(CLI::App& app) {
           "Data type of the weights. One of: fp16, bf16, fp32")
       ->type_name("NAME")
       ->default_str(options->precision);
-  command->add_flag("--quiet", options->quiet, "No progress and no remarks, errors only");
+  command->add_flag("--quiet", options->quiet, "Print errors only, no progress and remarks");
   command->footer(
-      "Nothing in a checkpoint is run. Files are written whole or not at all; a conversion that "
-      "was\n"
-      "stopped, or lacked an input, goes on from what is there when it is called again. CLIP's\n"
-      "encoders are in none of the original files: give a folder of the prior, too.\n\n"
+      "No code in a checkpoint is run. Files are written whole or not at all. After a stop or a\n"
+      "missing input, the same command resumes. CLIP's encoders are in none of the original\n"
+      "files: also give a folder of the prior.\n\n"
       "Examples:\n"
       "  kandinsky convert 2_1/ models/kandinsky-2-1-prior --output models/my-kandinsky\n"
       "  kandinsky convert models/kandinsky-2-1 --output models/small --precision bf16");

@@ -20,7 +20,7 @@ std::vector<std::string> words_of(const kandinsky_option_info& info) {
 
 bool is_bytes(const kandinsky_option_info& info) { return std::string_view(info.unit) == "bytes"; }
 
-/// A text of the command line as the option's value.
+/// Parses a command line argument as the option's value.
 jobs::Settings::Value parse(const std::string& flag, const kandinsky_option_info& info,
                             const std::string& given) {
   switch (info.type) {
@@ -70,20 +70,20 @@ std::string help_of(const kandinsky_option_info& info) {
   return help;
 }
 
-/// Of a flag that turns its option off: what the option's help says of "off" comes first.
+/// For a flag that turns its option off: the help's part about "off" comes first.
 std::string help_of_off(const kandinsky_option_info& info) {
   constexpr std::string_view kOff = "; off: ";
   const std::string_view help = info.help;
   const std::size_t at = help.find(kOff);
   if (at == std::string_view::npos) return fmt::format("The opposite of: {}", help);
   std::string off(help.substr(at + kOff.size()));
-  // Not std::toupper, which asks the locale.
+  // Not std::toupper, which depends on the locale.
   if (off.front() >= 'a' && off.front() <= 'z')
     off.front() = static_cast<char>(off.front() - 'a' + 'A');
   return fmt::format("{}. Default: {}", off, help.substr(0, at));
 }
 
-/// Types of which one word is one value, and lists of known names.
+/// Types whose value is one argument, and lists of known names.
 bool is_for_a_flag(const kandinsky_option_info& info) {
   return info.type <= KANDINSKY_PATH || (info.type == KANDINSKY_TEXTS && info.word_count > 0);
 }

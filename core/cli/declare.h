@@ -13,52 +13,50 @@ class App;
 class Option;
 }  // namespace CLI
 
-/// Declaring commands and options without CLI11's headers, which cost a compiler ten seconds. Each
-/// option puts a checked value into its target, which must outlive the parsing.
-/// Help texts are completed by the range or the words. A value that does not fit throws
+/// Declares commands and options without CLI11's headers, which take a compiler ten seconds. Each
+/// option writes a checked value to its target, which must outlive the parsing.
+/// The range or the words are appended to help texts. An invalid value throws
 /// StatusError(KANDINSKY_INVALID_ARGUMENT) naming the option.
 namespace kandinsky::cli {
 
-/// A command of the application, which does `run`. The help ends with `footer`; empty: with the
-/// application's own.
+/// A command that calls `run`. Its help ends with `footer`; empty: with the application's footer.
 CLI::App& add_command(CLI::App& app, const std::string& name, const std::string& description,
                       const std::string& footer, const std::function<void()>& run);
 
-/// Makes it an option that must be given.
+/// Makes the option required.
 void require(CLI::Option* option);
 
-/// Options that the help shows under one title.
+/// Options under one title in the help.
 class OptionGroup {
  public:
   OptionGroup(CLI::App& command, const std::string& title) : command_(command), title_(title) {}
 
-  /// One of the library's options, as its type wants it. What the settings hold then is the default
-  /// that the help shows.
+  /// One of the library's options, parsed by its type. The current value in `settings` is the
+  /// default in the help.
   CLI::Option* setting(const std::string& option, jobs::Settings& settings);
-  /// All of the library's that belong to this group but lists and those that are declared on the
-  /// command already.
+  /// All of the library's options in this group, except lists and those already declared on the
+  /// command.
   void settings_of_group(const std::string& operation, jobs::Settings& settings,
                          const std::vector<std::string>& except = {});
 
-  /// A list of the library's, one value each time that it is given.
+  /// A list option of the library; each occurrence adds a value.
   CLI::Option* repeated(const std::string& name, const std::string& option, const std::string& type,
                         jobs::Settings& settings);
 
-  /// A name, of a file for instance: any bytes.
+  /// A name, for example of a file: any bytes.
   CLI::Option* name(const std::string& name, std::string& target, const std::string& type,
                     const std::string& help);
-  /// A file's name, which must not be empty: a job would do without the file, and nobody would
-  /// know.
+  /// A file name, which must not be empty: the job would silently run without the file.
   CLI::Option* file(const std::string& name, std::string& target, const std::string& type,
                     const std::string& help);
-  /// UTF-8. Tells an absent text from an empty one.
+  /// UTF-8. Distinguishes an absent text from an empty one.
   CLI::Option* text(const std::string& name, std::optional<std::string>& target,
                     const std::string& help);
   CLI::Option* integer(const std::string& name, std::int32_t& target, std::int32_t lowest,
                        std::int32_t highest, const std::string& help);
   CLI::Option* integer(const std::string& name, std::optional<std::int32_t>& target,
                        std::int32_t lowest, std::int32_t highest, const std::string& help);
-  /// "WxH", two settings of the library's.
+  /// "WxH": two of the library's options.
   CLI::Option* size(const std::string& name, const std::string& width, const std::string& height,
                     jobs::Settings& settings);
   /// Sets the target to `value`.

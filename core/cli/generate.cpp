@@ -23,7 +23,7 @@ std::vector<std::uint64_t> counted_from(std::uint64_t first, std::size_t count) 
   return numbers;
 }
 
-/// As hosts do: variations are variations of one image.
+/// As in hosts, variations are variations of one image.
 void draw_seeds(GenerateJob& job) {
   const auto count = static_cast<std::size_t>(job.batch_size);
   const std::uint64_t seed = parse_seed("--seed", job.seed, job.batch_size);
@@ -90,11 +90,11 @@ void save_images(const GenerateJob& job, OutputPlace& output,
 void generate(GenerateJob job) {
   if (job.output.empty() && job.save_embeds.empty())
     throw StatusError(KANDINSKY_INVALID_ARGUMENT,
-                      "--output: no name given; it may be left out beside --save-embeds only");
+                      "--output: no name given; it is optional only with --save-embeds");
   draw_seeds(job);
   jobs::fill_lists(job);
   Session session(job.quiet);
-  // Bad files and places shall show before the model is loaded.
+  // Report bad files and places before loading the model.
   ImageReader reader([&] { session.check_interrupt(); });
   load_source(job, reader);
   std::optional<OutputPlace> output;

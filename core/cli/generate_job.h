@@ -8,9 +8,9 @@
 
 namespace kandinsky::cli {
 
-/// What a generating command was asked for: checked, but for what needs the files and the model.
+/// The arguments of a generating command: checked, except for what needs the files and the model.
 struct GenerateJob : jobs::Job {
-  std::optional<std::int32_t> threads;  ///< nothing: LibTorch's own choice
+  std::optional<std::int32_t> threads;  ///< empty: LibTorch's default
 
   std::string seed = "-1";  ///< of the first image
   std::string variation_seed = "-1";
@@ -19,12 +19,12 @@ struct GenerateJob : jobs::Job {
   std::string image;  ///< path of the image to start from; empty: none
   std::string mask;   ///< path; empty: none
 
-  std::string output;       ///< empty: no images are generated
-  std::string save_embeds;  ///< path; empty: they are not kept
+  std::string output;       ///< empty: generates no images
+  std::string save_embeds;  ///< path; empty: not saved
   bool quiet = false;
 };
 
-/// Does it: generates, saves, and prints the paths. Throws StatusError.
+/// Generates, saves, and prints the paths. Throws StatusError.
 void generate(GenerateJob job);
 
 }  // namespace kandinsky::cli

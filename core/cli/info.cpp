@@ -27,7 +27,7 @@ struct InfoOptions {
   jobs::Settings settings;  ///< of the engine, and the size
 };
 
-/// What an image needs of memory.
+/// The memory plan of an image.
 struct Memory {
   kandinsky_memory_plan plan{};
   std::string text;
@@ -80,18 +80,18 @@ void print_table(const std::vector<std::vector<std::string>>& rows,
   }
 }
 
-/// What a role means, for people.
+/// A description of the role.
 std::string role_text(std::string_view role) {
   if (role == "model") return "decoder";
-  if (role == "hint") return "decoder with depth control: its images need a hint";
+  if (role == "hint") return "decoder with depth control: needs a hint";
   if (role == "inpaint") return "decoder for inpainting";
-  return std::string(role.empty() ? "none that is known" : role);
+  return std::string(role.empty() ? "unknown" : role);
 }
 
 void print_text(const Folder& folder, const std::string& role, const Components& components,
                 const std::optional<Memory>& memory) {
   fmt::print("pipeline     {}\n", folder.pipeline());
-  fmt::print("family       {}\n", folder.family().empty() ? "none that is known" : folder.family());
+  fmt::print("family       {}\n", folder.family().empty() ? "unknown" : folder.family());
   fmt::print("role         {}\n", role_text(role));
   if (folder.native_size() > 0) fmt::print("native size  {0} x {0}\n", folder.native_size());
   fmt::print("\n");
@@ -122,7 +122,7 @@ void print_text(const Folder& folder, const std::string& role, const Components&
   fmt::print("plan         {}\n", memory->text);
 }
 
-/// Names come from the folder's files: bytes that are no UTF-8 are replaced.
+/// Names come from the folder's files: invalid UTF-8 is replaced.
 void print_json(const Folder& folder, const std::string& role, const Components& components,
                 const std::optional<Memory>& memory) {
   nlohmann::ordered_json json{{"pipeline", folder.pipeline()},
@@ -166,24 +166,24 @@ void add_info(CLI::App& app) {
   auto options = std::make_shared<InfoOptions>();
   jobs::Settings& settings = options->settings;
   auto dir = std::make_shared<std::string>();
-  CLI::App* command = app.add_subcommand("info", "Show what a model folder holds");
+  CLI::App* command = app.add_subcommand("info", "Show the contents of a model folder");
   command->add_option("DIR", *dir, "Model or prior folder, in diffusers' folder layout")
       ->required();
-  command->add_flag("--json", options->json, "As JSON, with exact numbers");
+  command->add_flag("--json", options->json, "Print JSON with exact numbers");
   OptionGroup group(*command, "Memory");
   CLI::Option* max_memory =
       group.setting("max_memory", settings)
           ->description(
-              "Also show the memory plan of a job within this limit, such as 3GB; for a model "
-              "folder that has its prior beside it");
+              "Also show the memory plan of a job within this limit, such as 3GB; needs the prior "
+              "beside the model folder");
   for (const char* name : {"precision", "int8_weights"})
     group.setting(name, settings)->needs(max_memory);
   group.size("--size", "width", "height", settings)
-      ->description("Size of the image. Default: what the model was trained on")
+      ->description("Size of the image. Default: the model's training size")
       ->needs(max_memory);
   command->footer(
       "\"checked\" covers a component's config, its tokenizer and the names and shapes of its "
-      "weights, but not\ntheir values. With exit code 4 the message names the damaged file.\n\n"
+      "weights, but not\ntheir values. With exit code 4 the message names the corrupt file.\n\n"
       "Examples:\n  kandinsky info models/kandinsky-2-1\n"
       "  kandinsky info models/kandinsky-2-1 --max-memory 3GB --size 768x768");
   command->callback([options, dir] {

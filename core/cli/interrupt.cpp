@@ -40,12 +40,12 @@ InterruptWatch::InterruptWatch(std::function<void()> on_interrupt)
   state_->on_interrupt = std::move(on_interrupt);
   sigemptyset(&state_->watched);
   for (const int number : kWatched) {
-    // A blocked signal arrives here even if it is ignored. The one of a closed pipe goes to the
-    // thread that wrote, and so never comes here; one that somebody sent does.
+    // A blocked signal arrives here even if it is ignored. SIGPIPE of a closed pipe goes to the
+    // writing thread and so never arrives here; a SIGPIPE from another process does.
     const bool ignored = number == SIGPIPE ? g_pipe_was_ignored : is_ignored(number);
     if (!ignored) sigaddset(&state_->watched, number);
   }
-  // The destructor wakes the thread with this one.
+  // The destructor wakes the thread with it.
   sigaddset(&state_->watched, SIGUSR1);
   pthread_sigmask(SIG_BLOCK, &state_->watched, &state_->mask_before);
   state_->thread = std::thread([state = state_.get()] {

@@ -28,12 +28,12 @@ void add_samplers(CLI::App& app) {
 }
 
 void add_schedulers(CLI::App& app) {
-  add_command(app, "schedulers", "List the schedulers and how each spaces a sampler's steps", "",
-              [] { print_table(scheduler_names(), scheduler_descriptions()); });
+  add_command(app, "schedulers", "List the schedulers, the spacings of a sampler's noise levels",
+              "", [] { print_table(scheduler_names(), scheduler_descriptions()); });
 }
 
 void add_speedups(CLI::App& app) {
-  add_command(app, "speedups", "List the speed-ups that --without leaves out", "",
+  add_command(app, "speedups", "List the speed-ups that --without can disable", "",
               [] { print_table(speedup_names(), speedup_descriptions()); });
 }
 

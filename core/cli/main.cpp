@@ -23,9 +23,9 @@ namespace {
 
 constexpr int kOtherFailure = 1;
 constexpr const char* kOutOfMemory =
-    "memory ran out; try smaller or fewer images, or close other programs";
+    "out of memory; try smaller or fewer images, or close other programs";
 
-/// 1 + status, so that 1 stays free for all else; see the help text.
+/// 1 + status; 1 is for other failures. See the help text.
 int exit_code(kandinsky_status status) { return 1 + static_cast<int>(status); }
 
 int fail(int code, std::string_view message) noexcept {
@@ -34,12 +34,12 @@ int fail(int code, std::string_view message) noexcept {
 }
 
 bool is_out_of_memory(const std::system_error& error) noexcept {
-  // What starting a thread says when there is no room for its stack.
+  // The error of starting a thread without memory for its stack.
   return error.code() == std::errc::resource_unavailable_try_again ||
          error.code() == std::errc::not_enough_memory;
 }
 
-/// Tells of the exception that is being handled, and gives the exit code.
+/// Prints the exception that is being handled and returns the exit code.
 int fail_with_current_exception() noexcept {
   try {
     throw;
@@ -56,18 +56,18 @@ int fail_with_current_exception() noexcept {
   } catch (const std::exception& error) {
     return fail(kOtherFailure, error.what());
   } catch (...) {
-    return fail(exit_code(KANDINSKY_INTERNAL), "an exception of an unknown kind");
+    return fail(exit_code(KANDINSKY_INTERNAL), "unknown exception");
   }
 }
 
-/// Where nothing can catch an exception any more, such as on a library's thread.
+/// For exceptions that nothing can catch, such as on a library's thread.
 [[noreturn]] void end_with_exit_code() noexcept {
   std::_Exit(std::current_exception()
                  ? fail_with_current_exception()
                  : fail(exit_code(KANDINSKY_INTERNAL), "the program ended itself"));
 }
 
-/// Newer versions of CLI11 would break the lines of the footers anew, those of examples as well.
+/// Newer versions of CLI11 would rewrap the footers, including the examples.
 template <typename Formatter>
 std::shared_ptr<Formatter> with_plain_footers(std::shared_ptr<Formatter> formatter) {
   if constexpr (requires { formatter->enable_footer_formatting(false); })
@@ -97,16 +97,15 @@ int run(int argc, char** argv) {
       "  8    busy\n"
       "  9    incompatible folders, files or library versions\n"
       "  10   internal error, please report it\n"
-      "  11   a file that cannot be read or written, as on a full disk\n"
-      "  129  stopped by SIGHUP, as when its terminal is closed\n"
+      "  11   a file cannot be read or written, for example on a full disk\n"
+      "  129  stopped by SIGHUP, for example when the terminal is closed\n"
       "  130  stopped by SIGINT: Ctrl-C\n"
       "  141  stopped by SIGPIPE\n"
       "  143  stopped by SIGTERM\n"
       "  152  stopped by SIGXCPU: ulimit -t\n"
-      "A job that is stopped saves nothing and leaves nothing behind, a batch keeps what is\n"
-      "finished; a second signal ends the program at once. Where standard output cannot be "
-      "written, images are saved before the\n"
-      "program fails. Every failure ends with one line on standard error.");
+      "A stopped job saves nothing and leaves no files; a stopped batch keeps finished images.\n"
+      "A second signal ends the program at once. If standard output cannot be written, images\n"
+      "are saved before the program fails. Every failure prints one line to standard error.");
   kandinsky::cli::add_txt2img(app);
   kandinsky::cli::add_img2img(app);
   kandinsky::cli::add_inpaint(app);
@@ -120,7 +119,7 @@ int run(int argc, char** argv) {
   kandinsky::cli::add_speedups(app);
   if (argc <= 1) {
     kandinsky::cli::say(app.help() + "\n");
-    return fail(exit_code(KANDINSKY_INVALID_ARGUMENT), "name a command, such as txt2img");
+    return fail(exit_code(KANDINSKY_INVALID_ARGUMENT), "a command is needed, such as txt2img");
   }
   const auto is_named = [&](const CLI::App* command) { return command->get_name() == argv[1]; };
   if (argv[1][0] != '-' && app.get_subcommands(is_named).empty()) {
@@ -140,13 +139,12 @@ int run(int argc, char** argv) {
     const auto commands = app.get_subcommands();
     const std::string command = commands.empty() ? "" : commands.front()->get_name() + " ";
     return fail(exit_code(KANDINSKY_INVALID_ARGUMENT),
-                fmt::format("{} (kandinsky {}--help tells more)",
+                fmt::format("{} (see kandinsky {}--help)",
                             kandinsky::cli::without_marks(error.what()), command));
   }
   if (const int error = kandinsky::cli::print_error()) {
     return fail(exit_code(KANDINSKY_IO),
-                fmt::format("standard output cannot be written: {}; images, if any, "
-                            "are saved",
+                fmt::format("standard output cannot be written: {}; any images are saved",
                             std::strerror(error)));
   }
   return 0;

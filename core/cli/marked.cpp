@@ -12,7 +12,7 @@ bool needs_mark(std::string_view value) {
          value.find(kMark) != std::string_view::npos;
 }
 
-/// Where the value of a word begins: behind the "=" of "--name=value".
+/// The position of an argument's value: after the "=" of "--name=value".
 std::size_t value_place(std::string_view word) {
   return word.starts_with("--") ? word.find('=') + 1 : 0;
 }

@@ -18,7 +18,7 @@
 namespace kandinsky::cli {
 namespace {
 
-/// Options that may come more than once and whose order among each other counts.
+/// Repeatable options whose relative order matters.
 struct MixOptions {
   CLI::Option* text;
   CLI::Option* image;
@@ -40,18 +40,17 @@ MixOptions add_mix_options(CLI::App& command, GenerateJob& job) {
       repeated("--image", "FILE",
                "An image to mix in: a PNG, JPEG or WebP file, a pipe, or - for standard input"),
       repeated("--embeds", "FILE", "Embeds to mix in, as --save-embeds wrote them"),
-      repeated(
-          "--weight", "X",
-          "Weight of the item before it, default 1. Weights need not add up to 1 (-1e6 to 1e6)")};
+      repeated("--weight", "X",
+               "Weight of the preceding item, default 1. Weights need not sum to 1 (-1e6 to 1e6)")};
   OptionGroup(command, "Mix")
       .flag(
           "--slerp", job.slerp, true,
-          "Spherical interpolation instead of the weighted sum; weights count by their share, none "
-          "may be negative");
+          "Spherical interpolation instead of a weighted sum; weights are normalised and must not "
+          "be negative");
   return options;
 }
 
-/// The items in the order in which they were given, each with the weight behind it.
+/// The items in the given order, each with the weight that follows it.
 std::vector<jobs::MixItem> read_items(const CLI::App& command, const MixOptions& options) {
   const std::array kinds = {std::pair(options.text, jobs::MixItem::Kind::kText),
                             std::pair(options.image, jobs::MixItem::Kind::kImage),
@@ -63,8 +62,9 @@ std::vector<jobs::MixItem> read_items(const CLI::App& command, const MixOptions&
     if (option == options.weight) {
       const std::string given = unmarked(option->results().at(used[option]++));
       if (!takes_weight) {
-        throw StatusError(KANDINSKY_INVALID_ARGUMENT,
-                          "--weight: it follows the --text, --image or --embeds that it weighs");
+        throw StatusError(
+            KANDINSKY_INVALID_ARGUMENT,
+            "--weight must follow the --text, --image or --embeds that it applies to");
       }
       items.back().weight = parse_number("--weight", given, -jobs::kMaxWeight, jobs::kMaxWeight);
       takes_weight = false;
@@ -79,7 +79,7 @@ std::vector<jobs::MixItem> read_items(const CLI::App& command, const MixOptions&
   }
   if (items.empty()) {
     throw StatusError(KANDINSKY_INVALID_ARGUMENT,
-                      "name what to mix: --text, --image or --embeds, each as often as you like");
+                      "nothing to mix: give --text, --image or --embeds, each any number of times");
   }
   const double most = jobs::option_info("images").maximum;
   if (static_cast<double>(items.size()) > most) {
@@ -100,9 +100,8 @@ void add_mix(CLI::App& app) {
   require(add_model_options(*command, *job));
   add_prompt_options(*command, *job)
       ->description(
-          "Text for the decoder, beside the mixed image embedding. Default: the first --text, or "
-          "the "
-          "first item's text, which is empty for an image. A decoder of Kandinsky 2.2 reads none");
+          "Text for the decoder, in addition to the mixed image embedding. Default: the first "
+          "--text, or the first item's text, which is empty for an image. Unused by Kandinsky 2.2");
   add_image_options(*command, *job, "--init-image");
   add_mask_options(*command, *job)->needs("--init-image");
   add_hint_options(*command, *job);

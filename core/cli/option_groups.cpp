@@ -21,15 +21,15 @@ CLI::Option* add_prompt_options(CLI::App& command, GenerateJob& job) {
   OptionGroup group(command, "Prompt");
   CLI::Option* prompt = group.text(
       "--prompt", job.prompt,
-      "What to generate, in any language of the model. (word), (word:1.3), [word] and BREAK "
+      "Content of the images, in a language of the model. (word), (word:1.3), [word] and BREAK "
       "set weights as in web UIs");
-  group.text("--negative-prompt", job.negative_prompt, "What the images should not show");
+  group.text("--negative-prompt", job.negative_prompt, "Content to avoid");
   group.text("--negative-prior-prompt", job.negative_prior_prompt,
-             "Negative prompt of the prior alone. Default: the negative prompt");
+             "Negative prompt for the prior only. Default: the negative prompt");
   group.file(
       "--prior-image", job.prior_image, "FILE",
-      "Image whose embedding the prior starts from instead of noise, for --prior-strength of "
-      "its steps: the images get something of it");
+      "Image whose embedding the prior starts from instead of noise, so that the images resemble "
+      "it; see --prior-strength");
   group.settings_of_group("encode_prompts", job.settings);
   return prompt;
 }
@@ -39,9 +39,8 @@ void add_sampling_options(CLI::App& command, GenerateJob& job) {
   group.settings_of_group("text_to_image", job.settings);
   OptionGroup size(command, "Size");
   const auto most = static_cast<std::int32_t>(jobs::option_info("width").maximum);
-  size.integer(
-      "--width", job.width, 1, most,
-      "Width in pixels. Default: the size that the model was trained on, or the start image's own");
+  size.integer("--width", job.width, 1, most,
+               "Width in pixels. Default: the model's training size, or the start image's width");
   size.integer("--height", job.height, 1, most, "Height in pixels. Default: as for --width");
   size.settings_of_group("text_to_image", job.settings);
 }
@@ -49,15 +48,15 @@ void add_sampling_options(CLI::App& command, GenerateJob& job) {
 void add_noise_options(CLI::App& command, GenerateJob& job) {
   OptionGroup group(command, "Noise");
   group.name("--seed", job.seed, "N",
-             "Seed of the first image; image i of a batch is the one that seed + i gives alone. "
-             "-1: random");
+             "Seed of the first image; image i of a batch is the same as a single image with "
+             "seed + i. -1: random");
   group.integer("--batch-size", job.batch_size, 1,
                 static_cast<std::int32_t>(jobs::option_info("seeds").maximum),
-                "Number of images; more than 1 need a folder as --output");
+                "Number of images; more than 1 needs a folder as --output");
   group.name(
       "--variation-seed", job.variation_seed, "N",
-      "Seed of the noise that --variation-strength mixes in. Image i has variation seed + i, and "
-      "all have the same --seed; -1: random");
+      "Seed of the noise that --variation-strength mixes in. Image i uses variation seed + i and "
+      "the same --seed; -1: random");
   group.size("--seed-resize", "seed_resize_width", "seed_resize_height", job.settings);
   group.settings_of_group("text_to_image", job.settings,
                           {"seed_resize_width", "seed_resize_height"});
@@ -67,8 +66,8 @@ CLI::Option* add_image_options(CLI::App& command, GenerateJob& job, const char* 
   OptionGroup group(command, "Image");
   CLI::Option* image =
       group.file(name, job.image, "FILE",
-                 "Image to start from: a PNG, JPEG or WebP file, a pipe, or - for standard input; "
-                 "of an animation the first image; transparent pixels become white");
+                 "Start image: a PNG, JPEG or WebP file, a pipe, or - for standard input. "
+                 "Animations: the first frame; transparent pixels become white");
   group.settings_of_group("image_to_image", job.settings);
   return image;
 }
@@ -84,27 +83,29 @@ CLI::Option* add_mask_options(CLI::App& command, GenerateJob& job) {
 
 void add_hint_options(CLI::App& command, GenerateJob& job) {
   OptionGroup group(command, "Hint");
-  group.file("--hint", job.hint, "FILE",
-             "Depth map for a model with depth control, which needs one: an image file, near is "
-             "bright and far is dark. Another size than the generated one is stretched to it");
+  group.file(
+      "--hint", job.hint, "FILE",
+      "Depth map, an image file with near bright and far dark; required by models with depth "
+      "control. Other sizes are stretched to the image's");
   group.settings_of_group("text_to_image", job.settings);
 }
 
 void add_output_options(CLI::App& command, GenerateJob& job) {
   OptionGroup group(command, "Output");
-  group.file("--output", job.output, "FILE.png|FOLDER/",
-             "A file that ends in .png, .jpg, .jpeg or .webp, which is replaced if it exists, or a "
-             "folder, which gets numbered PNG files: 00000-<seed>.png and on. Only PNG files keep "
-             "the parameters. Required, unless --save-embeds is all that is wanted");
+  group.file(
+      "--output", job.output, "FILE.png|FOLDER/",
+      "A .png, .jpg, .jpeg or .webp file, replaced if it exists, or a folder for numbered PNG "
+      "files: 00000-<seed>.png and on. Only PNG files keep the parameters. Required unless "
+      "--save-embeds is given");
   group.file("--save-embeds", job.save_embeds, "FILE",
-             "Save the embeds that the images were generated from as a safetensors file, for "
-             "`kandinsky mix --embeds`");
-  group.flag("--quiet", job.quiet, true, "No progress and no remarks, errors only");
+             "Save the embeds of the images as a safetensors file, for `kandinsky mix --embeds`");
+  group.flag("--quiet", job.quiet, true, "Print errors only, no progress and remarks");
 }
 
 std::string generation_footer(const std::string& example) {
-  return "Paths of the saved images go to standard output, all else to standard error.\n"
-         "Ctrl-C stops at the next step and saves nothing; a second one stops at "
+  return "Paths of saved images are printed to standard output, everything else to standard "
+         "error.\n"
+         "Ctrl-C stops at the next step and saves nothing; a second Ctrl-C ends the program at "
          "once.\n\nExample:\n" +
          example;
 }

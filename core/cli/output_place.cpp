@@ -24,10 +24,10 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// What kandinsky_image_save() writes.
+/// The formats of kandinsky_image_save().
 constexpr std::array<std::string_view, 4> kSuffixes = {".png", ".jpg", ".jpeg", ".webp"};
 constexpr std::size_t kNumberDigits = 5;
-constexpr std::size_t kMostNumberDigits = 15;  // what has more is not a number of ours
+constexpr std::size_t kMostNumberDigits = 15;  // longer numbers are not ours
 const char* const kOption = "--output";
 
 [[noreturn]] void refuse(kandinsky_status status, const std::string& message) {
@@ -45,7 +45,7 @@ long long number_of(const std::string& name) {
   return error == std::errc() && stop == name.data() + dash ? number : -1;
 }
 
-/// status() that tells "is not there" from "cannot be looked at", such as a name that is too long.
+/// status() that distinguishes "does not exist" from errors, such as a name that is too long.
 fs::file_status status_of(const fs::path& path, const std::string& option) {
   std::error_code error;
   const fs::file_status status = fs::status(path, error);
@@ -56,16 +56,16 @@ fs::file_status status_of(const fs::path& path, const std::string& option) {
   return status;
 }
 
-/// Throws, naming the option, unless a file can be written there, in a folder that exists. Asking
-/// for the permission would not be enough: read-only and virtual file systems refuse later.
+/// Throws, naming the option, unless a file can be written there, in an existing folder. Checking
+/// the permissions would not be enough: read-only and virtual file systems refuse later.
 void check_writable_for(const std::string& option, const fs::path& path) {
   try {
     check_writable(path.string());
   } catch (const StatusError& error) {
-    // What file systems without real files, such as /proc, say of a new one.
+    // The error of virtual file systems, such as /proc, for a new file.
     if (error.status() == KANDINSKY_NOT_FOUND) {
       refuse(KANDINSKY_IO,
-             fmt::format("{} {}: no file can be made in this folder", option, path.string()));
+             fmt::format("{} {}: no file can be created in this folder", option, path.string()));
     }
     refuse(error.status(), fmt::format("{} {}", option, error.what()));
   }
@@ -75,7 +75,7 @@ std::string numbered_name(long long number, std::uint64_t seed) {
   return fmt::format("{:0{}}-{}.png", number, kNumberDigits, seed);
 }
 
-/// Keeps other runs of this program from numbering files in a folder, where its file system can.
+/// Keeps other runs of this program from numbering files in a folder, if its file system has locks.
 class FolderLock {
  public:
   explicit FolderLock(const fs::path& folder)
@@ -114,7 +114,7 @@ void check_file_place(const std::string& option, const fs::path& path) {
 OutputPlace::OutputPlace(const std::string& output, std::int32_t batch_size) : path_(output) {
   if (output == "-") {
     refuse(KANDINSKY_INVALID_ARGUMENT,
-           "--output -: images are not written to standard output, name a file or a folder");
+           "--output -: images cannot be written to standard output; give a file or a folder");
   }
   const fs::file_status status = status_of(path_, kOption);
   is_folder_ = output.back() == '/' || fs::is_directory(status);
@@ -127,8 +127,8 @@ OutputPlace::OutputPlace(const std::string& output, std::int32_t batch_size) : p
   }
   if (std::find(kSuffixes.begin(), kSuffixes.end(), lower_suffix(path_)) == kSuffixes.end()) {
     refuse(KANDINSKY_INVALID_ARGUMENT,
-           fmt::format("--output {}: name a file that ends in {}, or a folder with a slash at its "
-                       "end: {}/",
+           fmt::format("--output {}: expected a file that ends in {}, or a folder with a slash at "
+                       "the end: {}/",
                        output, fmt::join(kSuffixes, ", "), output));
   }
   if (batch_size > 1) {
@@ -158,7 +158,7 @@ void OutputPlace::make_folder() {
     if (fs::create_directory(*folder, error)) made_.paths.push_back(*folder);
     if (error) {
       refuse(error == std::errc::not_a_directory ? KANDINSKY_INVALID_ARGUMENT : KANDINSKY_IO,
-             fmt::format("--output {}: the folder cannot be made: {}", path_.string(),
+             fmt::format("--output {}: the folder cannot be created: {}", path_.string(),
                          error.message()));
     }
   }
@@ -166,7 +166,7 @@ void OutputPlace::make_folder() {
     refuse(KANDINSKY_INVALID_ARGUMENT, fmt::format("--output {}: is not a folder", path_.string()));
   }
   check_writable_for(kOption, path_ / numbered_name(0, std::numeric_limits<std::uint64_t>::max()));
-  next_number();  // an unreadable folder shall show now as well
+  next_number();  // reports an unreadable folder now
 }
 
 long long OutputPlace::next_number() const {

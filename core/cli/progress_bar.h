@@ -7,12 +7,11 @@
 
 namespace kandinsky::cli {
 
-/// "0:47", "12:05", "1:02:03"; parts of a second are rounded up, as for a time that is left.
+/// "0:47", "12:05", "1:02:03"; rounded up, as for a remaining time.
 std::string clock_text(double seconds);
 
-/// Where a job stands, drawn as text on standard error: on a terminal one line per stage, drawn
-/// anew at each step; elsewhere a plain line when a stage ends and at most every ten seconds in
-/// between.
+/// A job's progress on standard error: on a terminal one line per stage, redrawn at each step;
+/// elsewhere a plain line when a stage ends and at most every ten seconds in between.
 class ProgressBar {
  public:
   explicit ProgressBar(bool on_terminal) : on_terminal_(on_terminal) {}
@@ -22,16 +21,16 @@ class ProgressBar {
 
   void update(const kandinsky_progress& progress);
 
-  /// Where the job is one of many: how far these are. The stages then share one line.
+  /// The progress of a batch that the job belongs to. The stages then share one line.
   void set_whole(const std::string& text) { whole_ = text; }
 
   /// Writes a remark on a line of its own.
   void message(const char* text);
 
-  /// Ends the line that is being drawn, if there is one, so that other output can follow.
+  /// Ends the current line, if there is one, so that other output can follow.
   void finish_line();
 
-  /// Takes it away instead.
+  /// Erases it instead.
   void clear_line();
 
  private:
@@ -46,8 +45,8 @@ class ProgressBar {
   std::string stage_;
   int step_ = 0;
   int steps_ = 0;
-  int first_step_ = 0;  ///< Where the stage's clock was started; later than 0 if no call came
-                        ///< before the first step.
+  int first_step_ = 0;  ///< The step at which the stage's clock started; above 0 if there was no
+                        ///< call before the first step.
   Clock::time_point start_;
   Clock::time_point last_line_;
 };

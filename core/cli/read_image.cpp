@@ -45,7 +45,7 @@ bool is_pipe(const std::string& path) {
          (S_ISFIFO(status.st_mode) || S_ISSOCK(status.st_mode));
 }
 
-/// Whatever comes until the other side ends. name: what messages call it.
+/// Everything until the other side closes. name: for messages.
 std::vector<std::uint8_t> read_all(int file, const std::string& name,
                                    const std::function<void()>& check) {
   constexpr std::size_t kPiece = std::size_t{1} << 16U;
@@ -63,7 +63,7 @@ std::vector<std::uint8_t> read_all(int file, const std::string& name,
     bytes.resize(size);
     if (got == 0) return bytes;
     if (size > jobs::kMaxImageFileBytes) {
-      refuse(fmt::format("{}: more than {} bytes are too many for an image file", name,
+      refuse(fmt::format("{}: an image file may have {} bytes at most", name,
                          jobs::kMaxImageFileBytes));
     }
   }
@@ -75,13 +75,13 @@ Image ImageReader::read(const std::string& option, const std::string& path) {
   if (path == "-") {
     const std::string name = option + " -";
     if (std::exchange(has_read_standard_input_, true))
-      refuse(name + ": standard input holds one image, and another option has read it");
+      refuse(name + ": standard input was already read by another option");
     if (::isatty(STDIN_FILENO) != 0)
-      refuse(name + ": standard input is a terminal, an image file must be piped into it");
+      refuse(name + ": standard input is a terminal; pipe an image file into it");
     return Image::decode(read_all(STDIN_FILENO, name, check_), name);
   }
   if (!is_pipe(path)) return Image::load(path);
-  // Not blocking: a pipe without a writer would keep everything waiting, Ctrl-C as well.
+  // Not blocking: a pipe without a writer would block everything, including Ctrl-C.
   const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (file.number() < 0) fail_to_read(path);
   return Image::decode(read_all(file.number(), path, check_), path);

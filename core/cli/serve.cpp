@@ -70,26 +70,25 @@ void serve(const ServeOptions& options) {
 void add_serve(CLI::App& app) {
   auto options = std::make_shared<ServeOptions>();
   CLI::App& command = add_command(
-      app, "serve", "Answer other programs' requests for images over HTTP",
-      "Prints the address when it takes requests. It speaks the web API of Automatic1111\n"
-      "(/sdapi/v1), OpenAI's image routes (/v1/images) and one of its own (/kandinsky/v1/jobs);\n"
-      "/ is a page to try it with. SIGTERM and Ctrl-C end it: what runs has --grace seconds "
-      "left.\n\n"
+      app, "serve", "Run an HTTP server that generates images",
+      "Prints its address when it is ready. It has the web API of Automatic1111 (/sdapi/v1),\n"
+      "OpenAI's image API (/v1/images), one of its own (/kandinsky/v1/jobs) and a test page at /.\n"
+      "SIGTERM and Ctrl-C shut it down: the running job has --grace seconds to finish.\n\n"
       "Example:\n  kandinsky serve --model models/kandinsky-2-1 --port 7861",
       [options] { serve(*options); });
   require(add_model_options(command, *options));
   OptionGroup group(command, "Server");
   group.name("--listen", options->listen, "ADDRESS",
-             "Address to listen on. Any other than one of this machine's own, such as 127.0.0.1 or "
-             "::1, needs --api-key-file");
-  group.integer("--port", options->port, 0, 65535, "Port to listen on; 0: any that is free");
+             "Address to listen on. Any but a loopback address, such as 127.0.0.1 or ::1, needs "
+             "--api-key-file");
+  group.integer("--port", options->port, 0, 65535, "Port to listen on; 0: any free port");
   group.file("--api-key-file", options->key_file, "FILE",
-             "A file whose first line is the key that requests must have, as a bearer token or as "
-             "the password of Basic");
+             "A file whose first line is the key that requests need, as a bearer token or as the "
+             "password of Basic authentication");
   group.integer("--queue", options->queue, 1, 1024,
-                "Jobs that may wait; more are refused with status 503");
+                "Jobs that may wait; further ones get status 503");
   group.integer("--grace", options->grace, 0, 3600,
-                "Seconds that a running job has left when the server is asked to end");
+                "Seconds that a running job has to finish at shutdown");
 }
 
 }  // namespace kandinsky::cli

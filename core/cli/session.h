@@ -23,8 +23,8 @@ class Stopped : public StatusError {
   int signal_;
 };
 
-/// An engine that reports to standard error and obeys Ctrl-C. Make it before any other thread
-/// exists, see InterruptWatch: libraries that read images have threads, too.
+/// An engine that reports to standard error and stops at Ctrl-C. Create it before any other thread
+/// (see InterruptWatch); libraries that read images also start threads.
 class Session {
  public:
   /// quiet: no progress and no remarks.
@@ -39,17 +39,18 @@ class Session {
   /// The first signal's number, 0 if none came.
   int signal() const { return watch_.signal(); }
 
-  /// What a signal calls, on another thread.
+  /// The function that a signal calls, on another thread.
   void set_cancel(std::function<void()> cancel);
 
   ProgressBar& bar() { return bar_; }
 
-  /// Opens the engine, which everything below but remark() needs. Throws StatusError and Stopped.
+  /// Opens the engine, which everything below except remark() needs. Throws StatusError and
+  /// Stopped.
   void open(const GenerateJob& job);
 
   kandinsky_engine_info info() const { return engine_->info(); }
 
-  /// Tells the person something, unless it is to be quiet.
+  /// Prints a remark, unless quiet.
   void remark(const std::string& text);
 
   /// Runs job(engine) and returns its result. Throws StatusError and Stopped.

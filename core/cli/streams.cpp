@@ -14,7 +14,7 @@ namespace {
 
 constinit int g_print_error = 0;
 
-/// All of the text; errno where that fails, else 0.
+/// Writes all of the text. Returns errno on failure, else 0.
 int write_all(int file, std::string_view text) noexcept {
   while (!text.empty()) {
     const ssize_t written = ::write(file, text.data(), text.size());
@@ -30,8 +30,8 @@ int write_all(int file, std::string_view text) noexcept {
   return 0;
 }
 
-/// Text for standard error, gathered so that a line is written at once, and without memory from the
-/// heap, of which there may be none.
+/// Text for standard error, buffered so that a line is written at once, and without heap memory,
+/// which may have run out.
 class Line {
  public:
   ~Line() { flush(); }
@@ -74,7 +74,7 @@ void reserve_descriptors() noexcept {
   constexpr int kCannot = 1;
   for (const int number : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
     if (::fcntl(number, F_GETFD) != -1 || errno != EBADF) continue;
-    // The other way round, so that reading and writing still fail as they would have.
+    // With the opposite mode, so that reading and writing still fail as before.
     const int mode = number == STDIN_FILENO ? O_WRONLY : O_RDONLY;
     if (::open("/dev/null", mode) != number) ::_exit(kCannot);
   }

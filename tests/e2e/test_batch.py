@@ -213,7 +213,7 @@ class TestChecks:
             ("[]", "[] is no JSON object"),
             ('{"prompt": "\udce9"}', "this is not JSON"),
             ({"prompt": "x", "id": "a"}, ""),
-            ({"prompt": "y", "id": "a"}, 'id "a" is that of line 20, too'),
+            ({"prompt": "y", "id": "a"}, 'id "a" is already used by line 20'),
         ]
         jobs = tmp_path / "jobs.jsonl"
         lines = (row if isinstance(row, str) else json.dumps(row) for row, _ in rows)
@@ -226,7 +226,7 @@ class TestChecks:
             assert line.startswith(f"kandinsky: {jobs}:{number}: ")
             assert text in line
         assert told[len(wanted) :] == [
-            "kandinsky: 20 of 21 lines cannot be done; nothing was done (--keep-going does the "
+            "kandinsky: 20 of 21 lines cannot run; nothing was generated (--keep-going runs the "
             "others)"
         ]
         assert not (tmp_path / "out").exists()
@@ -293,7 +293,7 @@ class TestChecks:
         )
         code, said = batch(jobs, model, tmp_path / "out")
         assert code == 0
-        assert "line 2 asks for the image of line 1, which is made once" in said
+        assert "line 2 repeats line 1, the image is generated once" in said
         assert len(images(tmp_path / "out")) == 1
 
 
@@ -317,7 +317,7 @@ class TestOnce:
         assert kept.stat().st_mtime_ns == before
         done = run_program("batch", jobs, "--model", model, "--output", output, EXACT, ONE)
         assert (done.stdout, done.returncode) == ("", 0)
-        assert "5 of 5 images are there" in done.stderr
+        assert "5 of 5 images already exist" in done.stderr
 
         # Under its own id, another request is another image.
         changed = write(jobs, {"prompt": "y", "id": "own"})
@@ -370,7 +370,7 @@ class TestOnce:
         _, said = process.communicate(timeout=60)
         assert process.returncode == 128 + signal.SIGTERM
         done = len(images(output))
-        assert f"stopped, {done} of 200 images are done; the same command goes on\n" in said
+        assert f"stopped, {done} of 200 images are done; the same command resumes\n" in said
         assert len(manifest(output)) == done
         assert not [path for path in output.iterdir() if path.name.startswith(".")]
 

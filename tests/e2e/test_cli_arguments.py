@@ -140,7 +140,7 @@ def test_no_command_shows_help_and_fails() -> None:
     done = run_program()
     assert done.returncode == INVALID
     assert "txt2img" in done.stderr
-    assert done.stderr.splitlines()[-1] == "kandinsky: name a command, such as txt2img"
+    assert done.stderr.splitlines()[-1] == "kandinsky: a command is needed, such as txt2img"
 
 
 @pytest.mark.parametrize(
@@ -248,9 +248,9 @@ def test_bad_values_about_images_name_the_option(option: str, value: str, reason
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
-        ((), "name what to mix: --text, --image or --embeds"),
-        (("--weight", "1", "--text", "a"), "--weight: it follows"),
-        (("--text", "a", "--weight", "1", "--weight", "2"), "--weight: it follows"),
+        ((), "nothing to mix: give --text, --image or --embeds"),
+        (("--weight", "1", "--text", "a"), "--weight must follow"),
+        (("--text", "a", "--weight", "1", "--weight", "2"), "--weight must follow"),
         (("--text", "a", "--weight", "nan"), "--weight: nan is not a finite number"),
         (("--text", "a", "--weight", "1e30"), "--weight: 1e30 is out of range"),
         (("--text", "a", "--weight", "-1000001"), "--weight: -1000001 is out of range"),
