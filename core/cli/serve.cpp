@@ -34,7 +34,7 @@ serve::ServerOptions server_options(const ServeOptions& options) {
   if (read.access.key.empty() && !serve::is_loopback(options.listen)) {
     throw StatusError(
         KANDINSKY_INVALID_ARGUMENT,
-        fmt::format("--listen {}: others can reach that address, so --api-key-file is "
+        fmt::format("--listen {}: other machines can reach that address, so --api-key-file is "
                     "needed",
                     options.listen));
   }

@@ -71,10 +71,9 @@ class Finder {
         inputs_.statistics = path;
         return;
       case Kind::kUnknown:
-        throw Error(
-            ErrorCode::kInvalidArgument,
-            fmt::format("{}: not a checkpoint of Kandinsky 2.1: its tensors are named {}, ...",
-                        path, file.tensors().empty() ? "" : file.tensors()[0].name));
+        throw Error(ErrorCode::kInvalidArgument,
+                    fmt::format("{}: not a checkpoint of Kandinsky 2.1: it has tensors such as {}",
+                                path, file.tensors().empty() ? "" : file.tensors()[0].name));
     }
   }
 
@@ -90,10 +89,11 @@ class Finder {
     if (io::is_folder(inner))
       take_checkpoints(inner);
     else if (files.empty() && tokenizer.empty())
-      throw Error(ErrorCode::kNotFound,
-                  fmt::format("{}: neither a model_index.json nor an original checkpoint, such as "
-                              "decoder_fp16.ckpt, is in it",
-                              folder));
+      throw Error(
+          ErrorCode::kNotFound,
+          fmt::format("{}: has neither a model_index.json nor an original checkpoint such as "
+                      "decoder_fp16.ckpt",
+                      folder));
   }
 
   void take_model(const std::string& path) {

@@ -36,7 +36,7 @@ bool is_finished(const PlannedFile& planned, const Target& target) {
   }
   throw Error(
       ErrorCode::kInvalidArgument,
-      fmt::format("{}: is there already, and not made from these inputs in {}; delete it or "
+      fmt::format("{}: already exists and was not made from these inputs in {}; delete it or "
                   "choose another output folder",
                   planned.path, target.precision));
 }
@@ -87,10 +87,9 @@ void check_room(const std::deque<PlannedFile>& files, const std::string& output)
   const fs::space_info space = fs::space(place, error);
   constexpr uint64_t kSpare = uint64_t{64} << 20U;
   if (error || space.available >= bytes + kSpare) return;
-  throw Error(ErrorCode::kIo,
-              fmt::format("{}: {:.1f} GB are needed on its disk, {:.1f} GB are free", output,
-                          static_cast<double>(bytes + kSpare) / 1e9,
-                          static_cast<double>(space.available) / 1e9));
+  throw Error(ErrorCode::kIo, fmt::format("{}: needs {:.1f} GB of disk space, {:.1f} GB are free",
+                                          output, static_cast<double>(bytes + kSpare) / 1e9,
+                                          static_cast<double>(space.available) / 1e9));
 }
 
 }  // namespace

@@ -28,7 +28,7 @@ void make_folder(const std::string& path) {
   std::error_code error;
   fs::create_directories(path, error);
   if (error)
-    throw Error(ErrorCode::kIo, fmt::format("{}: cannot be made: {}", path, error.message()));
+    throw Error(ErrorCode::kIo, fmt::format("{}: cannot be created: {}", path, error.message()));
 }
 
 void write_text(const std::string& path, std::string_view text) {
@@ -57,7 +57,7 @@ at::Tensor read_converted(const Piece& piece, const Target& target) {
   if (!finite) {
     throw Error(ErrorCode::kUnsupported,
                 fmt::format("{}: tensor '{}' has values that are not finite, or too large for {}; "
-                            "another precision may hold them",
+                            "another precision may work",
                             piece.file->path(), stored.name, target.precision));
   }
   return whole;
@@ -150,10 +150,11 @@ void write_folders(const Target& target, const Inputs& inputs) {
       write_text(fmt::format("{}{}/model_index.json", target.output, index.folder), index.text);
   }
   if (missing.empty()) return;
-  throw Error(ErrorCode::kNotFound,
-              fmt::format("{}: what was given is converted, but these are missing: {}. Give their "
-                          "folder or files as inputs, too; what is there is not made again",
-                          target.output, fmt::join(missing, ", ")));
+  throw Error(
+      ErrorCode::kNotFound,
+      fmt::format("{}: the given inputs are converted, but these are missing: {}. Also give their "
+                  "folder or files as inputs; finished components are kept",
+                  target.output, fmt::join(missing, ", ")));
 }
 
 }  // namespace kandinsky::convert

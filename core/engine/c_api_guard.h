@@ -46,7 +46,7 @@ kandinsky_status guarded(const Body& body) noexcept {
     return speaks_of_memory(error.what()) ? fail(ErrorCode::kOutOfMemory, kOutOfMemory)
                                           : fail(ErrorCode::kInternal, error.what());
   } catch (...) {
-    return fail(ErrorCode::kInternal, "an exception of an unknown kind");
+    return fail(ErrorCode::kInternal, "unknown exception");
   }
 }
 

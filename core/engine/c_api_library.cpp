@@ -204,7 +204,7 @@ kandinsky_status kandinsky_convert(const char* const* inputs, size_t count, cons
                                    .shape = {}};
       if (progress(&now, user_data) == KANDINSKY_CONTINUE) return;
       throw Error(ErrorCode::kCancelled,
-                  "stopped; finished files stay, and the same conversion goes on from there");
+                  "stopped; finished files are kept, and the same conversion resumes");
     };
     const kandinsky::convert::Say say = [&](const std::string& text) {
       if (message != nullptr) message(text.c_str(), user_data);

@@ -128,7 +128,7 @@ Engine::Engine(const EngineOptions& options)
     for (const pipelines::Family& family : pipelines::families())
       known += (known.empty() ? "" : ", ") + std::string(family.name);
     throw Error(ErrorCode::kUnsupported,
-                fmt::format("{}: a model of class {} is of no known family; known are: {}",
+                fmt::format("{}: the model class {} is of no known family; known are: {}",
                             model.path(), model.pipeline_class(), known));
   }
   pipeline_ = family_->open(

@@ -115,7 +115,7 @@ JsonConfig JsonConfig::parse(std::string_view text, std::string_view source) {
     document->root = Json::parse(text.begin(), text.end());
   } catch (const Json::parse_error& error) {
     throw Error(ErrorCode::kCorruptFile,
-                fmt::format("{}: no valid JSON at byte {}{}", source, error.byte,
+                fmt::format("{}: invalid JSON at byte {}{}", source, error.byte,
                             text.empty() ? ": the file is empty" : ""));
   } catch (const Json::exception&) {
     throw Error(ErrorCode::kCorruptFile, fmt::format("{}: a number in it is out of range", source));

@@ -15,7 +15,7 @@
 namespace kandinsky::io {
 
 void PickleReader::fail(std::string_view what) const {
-  throw Error(ErrorCode::kCorruptFile, fmt::format("{}: its pickle is damaged: {}", path_, what));
+  throw Error(ErrorCode::kCorruptFile, fmt::format("{}: its pickle is corrupt: {}", path_, what));
 }
 
 Span<const std::byte> PickleReader::take(std::uint64_t count) {
@@ -34,7 +34,7 @@ std::uint64_t PickleReader::take_number(std::size_t bytes) {
 
 std::string_view PickleReader::take_text(std::uint64_t size) {
   const std::string_view text = text_of(take(size));
-  if (find_invalid_utf8(text) != std::string_view::npos) fail("a text in it is no UTF-8");
+  if (find_invalid_utf8(text) != std::string_view::npos) fail("a string in it is not UTF-8");
   return text;
 }
 
@@ -101,7 +101,7 @@ void PickleReader::add_items(PickleKind to, const Items& items) {
   if (target.kind == to) {
     target.items.insert(target.items.end(), items.begin(), items.end());
   } else if (target.kind != PickleKind::kCall && target.kind != PickleKind::kOther) {
-    fail("items are added to what cannot hold them");
+    fail("items are added to a value that is not a container");
   }
 }
 
@@ -122,7 +122,7 @@ void PickleReader::keep(std::uint64_t key) {
 
 void PickleReader::push_kept(std::uint64_t key) {
   const auto found = memo_.find(key);
-  if (found == memo_.end()) fail("a value that it uses was not kept");
+  if (found == memo_.end()) fail("it uses a value that was not memoized");
   stack_.push_back(found->second);
 }
 
@@ -194,7 +194,7 @@ bool PickleReader::step() {
 
     case '(':  // MARK
       if (marks_.size() == limits::kMaxPickleDepth)
-        fail(fmt::format("more than {} values in it are open at once", limits::kMaxPickleDepth));
+        fail(fmt::format("its values are nested more than {} deep", limits::kMaxPickleDepth));
       marks_.push_back(stack_.size());
       break;
     case ')':  // EMPTY_TUPLE
@@ -252,7 +252,7 @@ bool PickleReader::step() {
       const PickleValue* const name = pop();
       const PickleValue* const module = pop();
       if (name->kind != PickleKind::kText || module->kind != PickleKind::kText)
-        fail("an imported name is no text");
+        fail("an imported name is not a string");
       push_global(module->text, name->text);
       break;
     }

@@ -125,7 +125,7 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
 
   bool key(string_t& value) override {
     auto& seen = state_ == State::kTop ? seen_names_ : seen_;
-    if (!seen.insert(value).second) fail(fmt::format("'{}' is there twice", value));
+    if (!seen.insert(value).second) fail(fmt::format("'{}' appears twice", value));
     if (state_ == State::kTop && value.empty()) fail("a tensor has no name");
     if (state_ == State::kTensor && value != "dtype" && value != "shape" &&
         value != "data_offsets") {
@@ -157,14 +157,15 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
   }
 
   bool end_array() override {
-    if (state_ == State::kOffsets && num_offsets_ != 2) fail("data_offsets has not two numbers");
+    if (state_ == State::kOffsets && num_offsets_ != 2)
+      fail("data_offsets does not have two numbers");
     state_ = State::kTensor;
     return true;
   }
 
   bool parse_error(std::size_t position, const std::string& /*last_token*/,
                    const nlohmann::json::exception& /*error*/) override {
-    fail(fmt::format("no valid JSON at byte {}", position));
+    fail(fmt::format("invalid JSON at byte {}", position));
   }
 
  private:
@@ -225,8 +226,8 @@ SafetensorsFile SafetensorsFile::open(std::string_view path) {
   if (!is_plausible)
     refuse_other_kinds(path, Span<const std::byte>(head).first(head_size), "a safetensors file");
   if (file.size() < kLengthBytes) {
-    throw_corrupt(path, fmt::format("truncated: {} bytes are no safetensors file; {}", file.size(),
-                                    kTruncated));
+    throw_corrupt(path, fmt::format("truncated: {} bytes are too few for a safetensors file; {}",
+                                    file.size(), kTruncated));
   }
   if (header_size > limits::kMaxSafetensorsHeaderBytes) {
     throw_corrupt(path,
@@ -247,7 +248,7 @@ SafetensorsFile SafetensorsFile::open(std::string_view path) {
     try {
       // The format pads the header with spaces, which are white space to JSON.
       if (!nlohmann::json::sax_parse(header.begin(), header.end(), &reader)) {
-        reader.fail("no valid JSON");
+        reader.fail("invalid JSON");
       }
     } catch (const nlohmann::json::exception& error) {
       reader.fail(error.what());
@@ -317,7 +318,7 @@ void write_safetensors(std::string_view path, Span<const TensorOutline> tensors,
     nlohmann::ordered_json entries = nlohmann::ordered_json::object();
     for (const MetadataEntry& entry : metadata) {
       if (!names.insert(entry.key).second) {
-        refuse(fmt::format("metadata '{}' is there twice", entry.key));
+        refuse(fmt::format("metadata '{}' appears twice", entry.key));
       }
       entries.push_back({std::string(entry.key), std::string(entry.value)});
     }
@@ -331,7 +332,7 @@ void write_safetensors(std::string_view path, Span<const TensorOutline> tensors,
   std::uint64_t position = 0;
   for (const TensorOutline& tensor : tensors) {
     if (tensor.name.empty() || tensor.name == kMetadataKey || !names.insert(tensor.name).second) {
-      refuse(fmt::format("'{}' is no usable name, or there twice", tensor.name));
+      refuse(fmt::format("'{}' is not a usable name, or appears twice", tensor.name));
     }
     const std::optional<std::int64_t> expected = tensor_byte_size(tensor.dtype, tensor.shape);
     if (!expected) {
@@ -351,7 +352,7 @@ void write_safetensors(std::string_view path, Span<const TensorOutline> tensors,
   try {
     text = header.dump();
   } catch (const nlohmann::json::exception&) {
-    refuse("a name or metadata text is no valid UTF-8");
+    refuse("a name or metadata text is not valid UTF-8");
   }
   text.append((kDataAlignment - text.size() % kDataAlignment) % kDataAlignment, ' ');
   const std::uint64_t length = text.size();

@@ -167,7 +167,7 @@ class Checkpoint {
     }
     if (value->kind != PickleKind::kCall && value->kind != PickleKind::kPersistent) return;
     if (!is_call_of(*value, "torch._utils", "_rebuild_tensor_v2"))
-      refuse(fmt::format("'{}' is {}, no tensor", name, describe(*value)));
+      refuse(fmt::format("'{}' is {}, not a tensor", name, describe(*value)));
     if (name.empty()) fail("a tensor has no name");
     if (!names_.emplace(name).second) fail(name, "it is there twice");
     if (tensors.size() == limits::kMaxTensorsPerFile)
@@ -178,14 +178,14 @@ class Checkpoint {
     const std::optional<std::vector<std::int64_t>> strides = integers(argument(*value, 3));
     if (offset == nullptr || offset->kind != PickleKind::kInteger || offset->integer < 0 ||
         !shape || !strides || shape->size() != strides->size()) {
-      fail(name, "its place, shape or strides are missing or no whole numbers");
+      fail(name, "its offset, shape or strides are missing or not whole numbers");
     }
     Storage& storage = storage_of(name, argument(*value, 0));
     const std::optional<std::int64_t> bytes = tensor_byte_size(storage.dtype, *shape);
     if (!bytes) fail(name, fmt::format("shape [{}] is too large", fmt::join(*shape, ", ")));
     const auto elements = *bytes / static_cast<std::int64_t>(dtype_size(storage.dtype));
     if (offset->integer > storage.elements || elements > storage.elements - offset->integer) {
-      fail(name, fmt::format("elements {} to {} of a storage that has {}", offset->integer,
+      fail(name, fmt::format("it uses elements {} to {} of a storage of {}", offset->integer,
                              offset->integer + elements, storage.elements));
     }
     std::int64_t row_major = 1;
@@ -214,17 +214,17 @@ class Checkpoint {
         id->items[0]->kind != PickleKind::kText || id->items[0]->text != "storage" ||
         id->items[1]->kind != PickleKind::kGlobal || id->items[2]->kind != PickleKind::kText ||
         id->items[4]->kind != PickleKind::kInteger || id->items[4]->integer < 0) {
-      fail(name, "its storage is not described as PyTorch does");
+      fail(name, "its storage is not described in PyTorch's format");
     }
     const auto type = std::ranges::find_if(kStorageTypes, [&](const StorageType& known) {
       return id->items[1]->is_global("torch", known.name);
     });
     if (type == kStorageTypes.end()) {
-      fail(name, fmt::format("{} is no type of weights that is read", describe(*id->items[1])),
+      fail(name, fmt::format("{} is not a supported type of weights", describe(*id->items[1])),
            ErrorCode::kUnsupported);
     }
     if (id->items.size() > 5 && id->items[5]->kind != PickleKind::kNone)
-      fail(name, "its storage is a part of another one", ErrorCode::kUnsupported);
+      fail(name, "its storage is part of another one", ErrorCode::kUnsupported);
     const Storage storage{.dtype = type->dtype, .elements = id->items[4]->integer};
     if (storage.elements > std::numeric_limits<std::int64_t>::max() /
                                static_cast<std::int64_t>(dtype_size(storage.dtype))) {
@@ -263,7 +263,7 @@ void read_archive(const InputFile& file, std::vector<std::byte>* bytes, Checkpoi
       zip.entries(), [&](const ZipEntry& entry) { return entry.name.ends_with(kPickle); });
   if (found == zip.entries().end()) {
     checkpoint->fail(
-        "a ZIP archive without a data.pkl, so not one of PyTorch's; unpack it, if the "
+        "a ZIP archive without a data.pkl, so not a PyTorch file; unpack it if the "
         "checkpoint is in it",
         ErrorCode::kUnsupported);
   }
@@ -279,8 +279,7 @@ void read_archive(const InputFile& file, std::vector<std::byte>* bytes, Checkpoi
     std::array<std::byte, 6> word{};
     if (order->size == word.size()) file.read(order->position, word);
     if (text_of(word) != "little")
-      checkpoint->fail("its numbers are not stored in the order of this machine",
-                       ErrorCode::kUnsupported);
+      checkpoint->fail("its byte order is not that of this machine", ErrorCode::kUnsupported);
   }
   if (pickle.size > limits::kMaxPickleBytes) {
     checkpoint->fail(fmt::format("its pickle has {} bytes, at most {} are allowed", pickle.size,
@@ -317,8 +316,7 @@ void read_legacy(const InputFile& file, std::vector<std::byte>* bytes, Checkpoin
   }
   const PickleValue* const is_little = find(system, "little_endian");
   if (is_little != nullptr && is_little->integer == 0)
-    checkpoint->fail("its numbers are not stored in the order of this machine",
-                     ErrorCode::kUnsupported);
+    checkpoint->fail("its byte order is not that of this machine", ErrorCode::kUnsupported);
   checkpoint->read(reader.next());
   const PickleValue& keys = reader.next();
   if (keys.kind != PickleKind::kList) checkpoint->fail("its list of storages is missing");
@@ -342,7 +340,7 @@ void read_legacy(const InputFile& file, std::vector<std::byte>* bytes, Checkpoin
             (static_cast<std::uint64_t>(storage.elements) & 0xFFFFFFFFU) ||
         little_endian(count, 4, 4) != static_cast<std::uint64_t>(storage.elements) >> 32U) {
       checkpoint->fail(fmt::format(
-          "storage '{}' has another number of elements than its tensors say", found->first));
+          "storage '{}' has another number of elements than its tensors require", found->first));
     }
     storage.position = position + count.size();
     position = *storage.position + storage.bytes();

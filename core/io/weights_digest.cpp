@@ -71,7 +71,7 @@ HexDigest digest_folder(const ModelDir& folder) {
     has_weights = true;
   }
   if (!has_weights)
-    throw Error(ErrorCode::kNotFound, fmt::format("{}: there are no weights in it", folder.path()));
+    throw Error(ErrorCode::kNotFound, fmt::format("{}: has no weights", folder.path()));
   return hash.hex();
 }
 

@@ -31,7 +31,7 @@ std::vector<std::uint8_t> decode_base64(std::string_view text) {
     if (c == '\n' || c == '\r') continue;
     const std::size_t digit = kDigits.find(c);
     if (digit == std::string_view::npos) {
-      throw StatusError(KANDINSKY_INVALID_ARGUMENT, "an image's base64 has other letters in it");
+      throw StatusError(KANDINSKY_INVALID_ARGUMENT, "an image's base64 has invalid characters");
     }
     bits = bits << 6U | static_cast<std::uint32_t>(digit);
     count += 6;

@@ -48,11 +48,11 @@ Json parse_object(const std::string& text) {
   try {
     object = Json::parse(text);
   } catch (const Json::parse_error& error) {
-    refuse(fmt::format("this is not JSON, from byte {} on", error.byte));
+    refuse(fmt::format("invalid JSON at byte {}", error.byte));
   } catch (const Json::exception&) {
-    refuse("this is not JSON: a number is out of range");
+    refuse("invalid JSON: a number is out of range");
   }
-  if (!object.is_object()) refuse(fmt::format("{} is no JSON object", shown(object)));
+  if (!object.is_object()) refuse(fmt::format("{} is not a JSON object", shown(object)));
   return object;
 }
 

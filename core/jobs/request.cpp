@@ -170,7 +170,7 @@ class Reading {
   }
 
   std::string path(const std::string& name, const std::string& given) const {
-    if (!folder_) refuse(fmt::format("{}: a request from outside may not name files", name));
+    if (!folder_) refuse(fmt::format("{}: a request to the server cannot name files", name));
     if (given.empty()) return given;  // an option may mean "none" by it
     return (std::filesystem::path(*folder_) / given).string();
   }
@@ -186,14 +186,14 @@ class Reading {
   }
 
   void read_mix(const Json& value) {
-    if (!value.is_array() || value.empty()) refuse("mix: expected a list of what to mix");
+    if (!value.is_array() || value.empty()) refuse("mix: expected a list of items");
     if (static_cast<double>(value.size()) > option_info("images").maximum)
       refuse(fmt::format("mix: {} items are too many", value.size()));
     for (const Json& item : value) read_mix_item(item);
   }
 
   void read_mix_item(const Json& item) {
-    if (!item.is_object()) refuse(fmt::format("mix: {} is no object", shown(item)));
+    if (!item.is_object()) refuse(fmt::format("mix: {} is not an object", shown(item)));
     MixItem read;
     int kinds = 0;
     for (const auto& [name, value] : item.items()) {
@@ -221,7 +221,8 @@ class Reading {
                            to_utf8(name.substr(0, 64))));
       }
     }
-    if (kinds != 1) refuse("mix: an item is one of text, image and embeds, and its weight");
+    if (kinds != 1)
+      refuse("mix: an item needs one of text, image and embeds, and may have a weight");
     request_.job.mix.push_back(std::move(read));
   }
 
@@ -232,8 +233,8 @@ class Reading {
 /// What only the whole request shows.
 void check_whole(Request& request) {
   Job& job = request.job;
-  if (!job.prompt && job.mix.empty()) refuse("prompt: there is none");
-  if (request.mask && !request.image) refuse("mask: it needs an image");
+  if (!job.prompt && job.mix.empty()) refuse("prompt: missing");
+  if (request.mask && !request.image) refuse("mask: needs an image");
   // As `kandinsky inpaint` does.
   if (request.mask && !job.settings.has("strength")) job.settings.set("strength", 1.0);
   if (job.settings.number("variation_strength") <= 0) job.variation_seeds.clear();
@@ -244,10 +245,10 @@ void check_whole(Request& request) {
            c == '_' || c == '.';
   });
   if (!is_name || id.starts_with('.') || id.size() > kMostId) {
-    refuse(
-        fmt::format("id is {}, expected up to {} letters, digits, - _ or ., with no . in front: "
-                    "it becomes a file's name",
-                    shown(id), kMostId));
+    refuse(fmt::format(
+        "id is {}, expected up to {} letters, digits, - _ or ., not starting with a dot: "
+        "it becomes the file name",
+        shown(id), kMostId));
   }
 }
 
@@ -263,7 +264,7 @@ std::vector<std::uint8_t> ImageSource::read() const {
   const std::string_view text = uri;
   const std::size_t comma = text.find(',');
   if (comma == std::string_view::npos || !text.substr(0, comma).ends_with(";base64"))
-    refuse("an image's data: URI is one of base64, such as data:image/png;base64,iVBOR...");
+    refuse("an image's data: URI must be base64, such as data:image/png;base64,iVBOR...");
   return decode_base64(text.substr(comma + 1));
 }
 
@@ -285,7 +286,7 @@ void RequestReader::set_defaults(const std::string& json, const std::string& nam
   try {
     const Json object = parse_object(json);
     for (const char* own : {"id", "seed"}) {
-      if (object.contains(own)) refuse(fmt::format("{}: each request has its own", own));
+      if (object.contains(own)) refuse(fmt::format("{}: must be set in each request", own));
     }
     Request request;
     request.job.settings = base_;

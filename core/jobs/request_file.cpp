@@ -58,7 +58,7 @@ std::vector<Row> read_csv(std::string_view text) {
       }
     }
     if (is_quoted) {
-      refuse(fmt::format("a quote that begins in line {} has no end", row.number));
+      refuse(fmt::format("the quote that begins in line {} is not closed", row.number));
     }
     if (row.cells.size() > 1 || !stripped(row.cells.front()).empty())
       rows.push_back(std::move(row));
@@ -85,7 +85,7 @@ std::vector<FileLine> csv_requests(std::string_view text) {
     const Row& row = rows[i];
     const std::vector<std::string>& names = rows.front().cells;
     if (row.cells.size() > names.size()) {
-      refuse(fmt::format("line {} has {} cells, but the first line names {}", row.number,
+      refuse(fmt::format("line {} has {} cells, but the first line has {}", row.number,
                          row.cells.size(), names.size()));
     }
     Json request = Json::object();
@@ -107,7 +107,7 @@ std::vector<FileLine> read_requests(std::string_view text, std::string_view endi
   constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
   if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
   if (ending != ".jsonl" && ending != ".csv" && ending != ".txt")
-    refuse("expected a name that ends in .jsonl, .csv or .txt");
+    refuse("the file name must end in .jsonl, .csv or .txt");
   for_each_line(text, [&](std::size_t number, std::string_view line) {
     // Of a JSON object the reader says so.
     if (!is_utf8(line) && ending != ".jsonl") refuse(fmt::format("line {} is not UTF-8", number));
@@ -121,7 +121,7 @@ std::vector<FileLine> read_requests(std::string_view text, std::string_view endi
           {number, ending == ".txt" ? Json({{"prompt", line}}).dump() : std::string(line)});
     });
   }
-  if (lines.empty()) refuse("there is no request in it");
+  if (lines.empty()) refuse("the file has no request");
   return lines;
 }
 

@@ -359,8 +359,8 @@ void Worker::fail(const Line& line, const StatusError& error) {
   (*done_)({.line = &line, .finished = {}, .status = error.status(), .message = error.what()});
   failures_in_a_row_ = is_own_fault(error.status()) ? 0 : failures_in_a_row_ + 1;
   if (failures_in_a_row_ >= kMostFailuresInARow)
-    throw StatusError(error.status(), fmt::format("{} images in a row failed, the rest is left",
-                                                  failures_in_a_row_));
+    throw StatusError(error.status(),
+                      fmt::format("stopped after {} failed images in a row", failures_in_a_row_));
 }
 
 }  // namespace kandinsky::jobs

@@ -79,7 +79,7 @@ void require_divisible(const io::JsonConfig& json, std::string_view key, int64_t
                        std::string_view divisor_key, int64_t divisor) {
   if (value % divisor == 0) return;
   throw Error(ErrorCode::kCorruptFile,
-              fmt::format("{}: \"{}\" is {}, which does not divide by \"{}\", {}", json.source(),
+              fmt::format("{}: \"{}\" is {}, which is not divisible by \"{}\", {}", json.source(),
                           key, value, divisor_key, divisor));
 }
 

@@ -95,7 +95,8 @@ void DenoiseRequest::check() const {
   }
   if (!mask.defined()) return;
   if (!init_latents.defined())
-    throw Error(ErrorCode::kInvalidArgument, "a mask needs init_latents, which it keeps outside");
+    throw Error(ErrorCode::kInvalidArgument,
+                "a mask needs init_latents, which are kept outside it");
   if (!((mask >= 0) & (mask <= 1)).all().item<bool>())
     throw Error(ErrorCode::kInvalidArgument, "mask has values outside of 0 to 1");
 }

@@ -432,7 +432,7 @@ std::string Options::text(std::string_view name) const {
   // A field is a pointer that could be written through; here it is only read.
   const OptionField field = row.field(const_cast<OptionValues&>(values_));
   if (std::optional<std::string> text = as_text(field, row.words)) return *text;
-  refuse(fmt::format("{} is {}, which no text stands for", row.name, type_name(row.type)));
+  refuse(fmt::format("{} is {}, which cannot be set from a text", row.name, type_name(row.type)));
 }
 
 void Options::set_texts(std::string_view name, std::vector<std::string> values) {

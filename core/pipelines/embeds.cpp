@@ -87,8 +87,9 @@ void check_fits(const Embeds& first, const Embeds& item, size_t number) {
     if (name == kTextLengths) continue;
     const at::Tensor& other = item.at(name);
     if (other.dim() == tensor.dim() && other.size(-1) == tensor.size(-1)) continue;
-    throw bad_embeds(fmt::format("item {} has {} {}, the first one {}; are they of the same model?",
-                                 number, name, shape_text(other), shape_text(tensor)));
+    throw bad_embeds(
+        fmt::format("item {} has {} {}, the first one {}; are they from the same model?", number,
+                    name, shape_text(other), shape_text(tensor)));
   }
 }
 
@@ -127,7 +128,7 @@ const at::Tensor& Embeds::at(std::string_view name) const {
 }
 
 Embeds concat_embeds(Span<const Embeds* const> items) {
-  if (items.empty()) throw bad_embeds("there is nothing to join");
+  if (items.empty()) throw bad_embeds("no embeds to join");
   std::vector<Row> rows;
   for (size_t i = 0; i < items.size(); ++i) {
     if (items[i]->batch_size() == 0) throw bad_embeds(fmt::format("item {} is empty", i + 1));
@@ -138,12 +139,12 @@ Embeds concat_embeds(Span<const Embeds* const> items) {
 }
 
 Embeds select_embeds(const Embeds& embeds, Span<const int64_t> rows) {
-  if (rows.empty()) throw bad_embeds("no row was asked for");
+  if (rows.empty()) throw bad_embeds("no row was given");
   std::vector<Row> selected;
   for (const int64_t row : rows) {
     if (row < 0 || row >= embeds.batch_size()) {
-      throw bad_embeds(fmt::format("row {} was asked for, but there are rows 0 to {}", row,
-                                   embeds.batch_size() - 1));
+      throw bad_embeds(
+          fmt::format("there is no row {}, only rows 0 to {}", row, embeds.batch_size() - 1));
     }
     selected.push_back({&embeds, row});
   }

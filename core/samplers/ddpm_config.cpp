@@ -46,7 +46,7 @@ DdpmConfig DdpmConfig::from_json(const io::JsonConfig& json) {
     throw Error(
         ErrorCode::kCorruptFile,
         fmt::format("{}: dynamic_thresholding_ratio {}, sample_max_value {}, "
-                    "clip_sample_range {} and steps_offset {} cannot be",
+                    "clip_sample_range {} and steps_offset {} are invalid",
                     json.source(), config.dynamic_thresholding_ratio, config.sample_max_value,
                     config.clip_sample_range, config.steps_offset));
   }

@@ -15,7 +15,7 @@ Levels levels_at_sigmas(const NoiseSchedule& schedule, Span<const double> sigmas
   for (const double sigma : sigmas) {
     if (!(sigma > 0.0 && sigma < last)) {
       throw Error(ErrorCode::kInvalidArgument,
-                  fmt::format("sigmas has {} as number {}; they have to fall, from {:.4g} at most "
+                  fmt::format("sigmas has {} as number {}; they must fall, from {:.4g} at most "
                               "to more than 0",
                               sigma, levels.size() + 1, schedule.sigma_max()));
     }

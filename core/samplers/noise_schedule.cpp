@@ -44,7 +44,7 @@ NoiseSchedule NoiseSchedule::from_json(const io::JsonConfig& json) {
       steps > kMaxTrainTimesteps || schedule.steps_offset < 0 || schedule.steps_offset >= steps) {
     throw Error(ErrorCode::kCorruptFile,
                 fmt::format("{}: beta_start {}, beta_end {}, num_train_timesteps {} and "
-                            "steps_offset {} make no noise schedule",
+                            "steps_offset {} are not a valid noise schedule",
                             json.source(), beta_start, beta_end, steps, schedule.steps_offset));
   }
   const at::Tensor betas = at::linspace(beta_start, beta_end, steps, at::kFloat);

@@ -18,7 +18,7 @@ at::Tensor Sampler::sample(const SamplerInput& input) const {
   }
   if (start.init_latents.defined() && start.noised_latents.defined()) {
     throw Error(ErrorCode::kInvalidArgument,
-                "both clean and noised latents are given to start from; give one");
+                "both clean and noised start latents are given; give one");
   }
   all.erase(all.begin(), all.begin() + start.skipped_steps);
   return run(input, all);

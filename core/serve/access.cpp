@@ -79,7 +79,7 @@ std::string read_key_file(const std::string& path) {
   if (key.size() < kLeast || !is_printable) {
     throw StatusError(KANDINSKY_INVALID_ARGUMENT,
                       fmt::format("--api-key-file {}: its first line must be a key of {} or more "
-                                  "letters, digits and signs without blanks",
+                                  "letters, digits and punctuation without spaces",
                                   path, kLeast));
   }
   return key;

@@ -232,7 +232,7 @@ HttpServer::HttpServer(const std::string& address, std::uint16_t port, const Htt
   state.http.reset(evhttp_new(state.base.get()));
   state.wake = ::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
   if (!state.base || !state.http || state.wake < 0)
-    throw StatusError(KANDINSKY_IO, "the server cannot start: there are no descriptors left");
+    throw StatusError(KANDINSKY_IO, "the server cannot start: out of file descriptors");
   evhttp* const http = state.http.get();
   evhttp_set_max_body_size(http, static_cast<ev_ssize_t>(limits.body_bytes));
   evhttp_set_max_headers_size(http, static_cast<ev_ssize_t>(limits.header_bytes));

@@ -120,7 +120,7 @@ void handle_job_image(Server& server, const Call& call) {
 void handle_job_preview(Server& server, const Call& call) {
   const auto task = server.find(call.id);
   const std::optional<Image> image = server.generator().preview(*task);
-  if (!image) throw RequestError(kNotFound, "there is no preview at the moment");
+  if (!image) throw RequestError(kNotFound, "there is no preview at present");
   const std::vector<std::uint8_t> bytes =
       encode_image("png", image->pixels.data(), image->width, image->height);
   call.exchange->reply(200, media_type("png"), std::string(bytes.begin(), bytes.end()));

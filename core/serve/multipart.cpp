@@ -12,7 +12,7 @@ constexpr std::size_t kMostParts = 64;
 constexpr std::string_view kLineEnd = "\r\n";
 
 [[noreturn]] void refuse_body() {
-  throw RequestError(kBad, "the body is not a whole multipart/form-data");
+  throw RequestError(kBad, "the body is not complete multipart/form-data");
 }
 
 /// The value of `name` among the parameters of a header's value, without its quotes; null data:

@@ -47,7 +47,7 @@ std::int64_t integer_of(const std::string& field, std::string_view text) {
 void set_size(Json& options, const std::string& text) {
   if (text == "auto") return;
   const std::size_t cross = text.find('x');
-  if (cross == std::string::npos) refuse("size", "expected such as 512x512, or auto");
+  if (cross == std::string::npos) refuse("size", "expected a size such as 512x512, or auto");
   options["width"] = integer_of("size", text.substr(0, cross));
   options["height"] = integer_of("size", text.substr(cross + 1));
 }
@@ -63,19 +63,19 @@ void read_field(const std::string& name, const Json& value, Json& options, std::
     set_size(options, text_of(name, value));
   } else if (name == "response_format") {
     if (text_of(name, value) != "b64_json")
-      refuse(name, "images come as b64_json; the server keeps no files that a url could name");
+      refuse(name, "only b64_json is supported; the server has no URLs for images");
   } else if (name == "output_format") {
     format = text_of(name, value);
     if (format != "png" && format != "jpeg" && format != "webp")
       refuse(name, "expected png, jpeg or webp");
   } else if (name == "stream") {
-    if (value != false) refuse(name, "answers are sent whole");
+    if (value != false) refuse(name, "streaming is not supported");
   } else if (name == "partial_images") {
-    if (value != 0) refuse(name, "answers are sent whole");
+    if (value != 0) refuse(name, "streaming is not supported");
   } else if (name == "kandinsky") {
     if (!value.is_object()) refuse(name, kExpectedOwn);
   } else if (std::ranges::find(kNoEffect, name) == kNoEffect.end()) {
-    refuse(jobs::to_utf8(name), "there is no such field");
+    refuse(jobs::to_utf8(name), "unknown field");
   }
 }
 
@@ -120,7 +120,7 @@ Json read_form(const std::string& content_type, const std::string& body) {
 }
 
 std::string take_image(Json& fields, const char* name) {
-  if (!fields.contains(name)) refuse(name, "there is none");
+  if (!fields.contains(name)) refuse(name, "missing");
   std::string image = text_of(name, fields[name]);
   if (!image.starts_with("data:")) refuse(name, "expected a file");
   fields.erase(name);

@@ -70,7 +70,7 @@ void refuse_engine_options(const Json& options) {
     if (options.contains(info.name)) {
       throw RequestError(
           kUnprocessable,
-          fmt::format("{} is set when the server starts, not by a request", info.name), info.name);
+          fmt::format("{} is set at the server's start, not by a request", info.name), info.name);
     }
   }
 }

@@ -55,15 +55,14 @@ Json parse_object(const std::string& body) {
   try {
     jobs::check_json(body);
     Json object = Json::parse(body);
-    if (!object.is_object()) throw RequestError(kUnprocessable, "the body is no JSON object");
+    if (!object.is_object()) throw RequestError(kUnprocessable, "the body is not a JSON object");
     return object;
   } catch (const StatusError& error) {
     throw RequestError(kUnprocessable, error.what());
   } catch (const Json::parse_error& error) {
-    throw RequestError(kBad,
-                       "the body is not JSON, from byte " + std::to_string(error.byte) + " on");
+    throw RequestError(kBad, "the body is not valid JSON at byte " + std::to_string(error.byte));
   } catch (const Json::exception&) {
-    throw RequestError(kBad, "the body is not JSON: a number is out of range");
+    throw RequestError(kBad, "the body is not valid JSON: a number is out of range");
   }
 }
 

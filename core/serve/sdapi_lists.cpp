@@ -34,8 +34,7 @@ void handle_set_options(Server& server, const Call& call) {
   const Generator& generator = server.generator();
   for (const auto& [name, value] : body.items()) {
     if (name != "sd_model_checkpoint") {
-      throw RequestError(kUnprocessable,
-                         fmt::format("{}: this server has no such setting", jobs::to_utf8(name)),
+      throw RequestError(kUnprocessable, fmt::format("{}: unknown setting", jobs::to_utf8(name)),
                          name);
     }
     const bool is_here =

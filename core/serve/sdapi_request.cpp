@@ -125,7 +125,7 @@ const SdapiField& find_field(const std::string& name, bool from_image) {
     if (nearest == nullptr || letters < least)
       std::tie(nearest, least) = std::pair(&field, letters);
   }
-  refuse(compared, fmt::format("there is no such field; did you mean \"{}\"?", nearest->name));
+  refuse(compared, fmt::format("unknown field; did you mean \"{}\"?", nearest->name));
 }
 
 std::string text_of(const std::string& field, const Json& value) {
@@ -145,7 +145,7 @@ std::string word_of(const std::string& field, const Json& value,
 std::string image_of(const std::string& field, const Json& value) {
   const std::string text = text_of(field, value);
   if (text.starts_with("http:") || text.starts_with("https:"))
-    refuse(field, "expected an image file in base64; the server fetches nothing");
+    refuse(field, "expected an image file in base64; the server does not fetch URLs");
   return text.starts_with("data:") ? text : "data:image/png;base64," + text;
 }
 
@@ -180,7 +180,7 @@ class Translator {
     if (!has_prompt && options.contains("mix")) options.erase("prompt");
     if (!from_image_) return;
     if (!options.contains("image"))
-      throw RequestError(kUnprocessable, "init_images: there is none", "init_images");
+      throw RequestError(kUnprocessable, "init_images: missing", "init_images");
     if (!options.contains("strength")) options["strength"] = 0.75;
     if (!options.contains("mask")) return;
     if (!options.contains("mask_fill")) options["mask_fill"] = "fill";
@@ -212,7 +212,7 @@ class Translator {
       case Kind::kTranslated:
         return translate(field, value);
       case Kind::kNone:
-        if (!is_off(value)) refuse(field.name, "this server has none");
+        if (!is_off(value)) refuse(field.name, "not supported by this server");
         return;
       case Kind::kNoEffect:
         if (!is_off(value)) remark(field.name);
@@ -251,9 +251,9 @@ class Translator {
     } else if (name == "script_name") {
       if (value != "" &&
           !(value.is_string() && jobs::same_word(value.get<std::string>(), "kandinsky")))
-        refuse(name, "this server has none");
+        refuse(name, "not supported by this server");
     } else if (name == "script_args") {
-      if (!is_off(value)) refuse(name, "give options by name in \"kandinsky\"");
+      if (!is_off(value)) refuse(name, "not supported; give options by name in \"kandinsky\"");
     } else if (name == "inpaint_full_res") {
       is_whole_image_ = is_off(value);
     } else if (name == "initial_noise_multiplier") {

@@ -120,10 +120,11 @@ void Server::answer(const std::shared_ptr<Exchange>& exchange) {
 std::shared_ptr<Task> Server::submit(std::optional<Order> order, Then then) {
   auto task = std::make_shared<Task>(new_id(), std::move(order));
   if (!queue_.submit(task)) {
-    throw RequestError(kUnavailable,
-                       is_shutting_down_
-                           ? std::string("the server is shutting down")
-                           : fmt::format("{} jobs are waiting already; try later", options_.queue));
+    throw RequestError(
+        kUnavailable,
+        is_shutting_down_
+            ? std::string("the server is shutting down")
+            : fmt::format("{} jobs are already waiting; try again later", options_.queue));
   }
   // Whatever becomes of it is told to this thread, and so after this.
   then_[task.get()] = std::move(then);
@@ -159,7 +160,7 @@ std::shared_ptr<Task> Server::find(const std::string& id) const {
   const auto found = std::ranges::find(kept_, id, [](const auto& task) { return task->id(); });
   if (found != kept_.end()) return *found;
   constexpr int kNotFound = 404;
-  throw RequestError(kNotFound, "there is no such job, or it is forgotten");
+  throw RequestError(kNotFound, "there is no such job, or it was removed");
 }
 
 void Server::forget(const std::string& id) {

@@ -355,7 +355,7 @@ void ClipTokenizer::Impl::load_vocab_and_merges(const std::string& folder) {
     if (space == 0 || space + 1 >= line.size() || space == std::string_view::npos ||
         line.find(' ', space + 1) != std::string_view::npos) {
       throw Error(ErrorCode::kCorruptFile,
-                  fmt::format("{}: line {} is no pair of tokens", merges_path, line_number + 1));
+                  fmt::format("{}: line {} is not a pair of tokens", merges_path, line_number + 1));
     }
     const auto id_of = [&](const std::string& token) {
       const auto found = ids.find(token);

@@ -143,7 +143,7 @@ class Parser {
     double value = 0.0;
     const auto [stop, error] = std::from_chars(begin, end, value);
     if (error != std::errc() || stop != end) {
-      throw bad_prompt(fmt::format("the weight \"{}\" is no number", text.substr(0, 40)));
+      throw bad_prompt(fmt::format("the weight \"{}\" is not a number", text.substr(0, 40)));
     }
     return value;
   }

@@ -130,7 +130,7 @@ XlmrTokenizer XlmrTokenizer::load(std::string_view folder) {
   for (int id = 0; id < static_cast<int>(kFirst.size()); ++id) {
     if (impl->model.GetPieceSize() <= id ||
         impl->model.IdToPiece(id) != kFirst[static_cast<std::size_t>(id)]) {
-      refuse(fmt::format("piece {} is not '{}', so this is no model of XLM-R's kind", id,
+      refuse(fmt::format("piece {} is not '{}', so this is not XLM-R's model", id,
                          kFirst[static_cast<std::size_t>(id)]));
     }
   }

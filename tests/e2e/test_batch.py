@@ -202,16 +202,16 @@ class TestChecks:
                 "tiling needs sides that are multiples",
             ),
             ({"prompt": "x", "image": "no.png"}, "no.png: cannot be read: No such file"),
-            ({"prompt": "x", "image": "data:,x"}, "data: URI is one of base64"),
-            ({"prompt": "x", "mask": "no.png"}, "mask: it needs an image"),
+            ({"prompt": "x", "image": "data:,x"}, "data: URI must be base64"),
+            ({"prompt": "x", "mask": "no.png"}, "mask: needs an image"),
             ({"prompt": "x", "id": "../x"}, 'id is "../x", expected up to 200 letters'),
             ({"prompt": "x", "noise": 1}, 'no option "noise"'),
-            ({"mix": [{"text": "a", "image": "b"}]}, "mix: an item is one of text, image and"),
-            ({"seed": 1}, "prompt: there is none"),
+            ({"mix": [{"text": "a", "image": "b"}]}, "mix: an item needs one of text, image"),
+            ({"seed": 1}, "prompt: missing"),
             ({"prompt": "x", "model_dir": "no"}, "no such model folder"),
-            ("{", "this is not JSON"),
-            ("[]", "[] is no JSON object"),
-            ('{"prompt": "\udce9"}', "this is not JSON"),
+            ("{", "invalid JSON"),
+            ("[]", "[] is not a JSON object"),
+            ('{"prompt": "\udce9"}', "invalid JSON"),
             ({"prompt": "x", "id": "a"}, ""),
             ({"prompt": "y", "id": "a"}, 'id "a" is already used by line 20'),
         ]
@@ -264,17 +264,17 @@ class TestChecks:
         code, said = batch(jobs, model, tmp_path / "out", "--defaults", defaults)
         assert (code, said) == (
             INVALID,
-            f"kandinsky: {defaults}: seed: each request has its own\n",
+            f"kandinsky: {defaults}: seed: must be set in each request\n",
         )
 
     @pytest.mark.parametrize(
         ("name", "content", "told"),
         [
-            ("a.txt", b"", "there is no request in it"),
+            ("a.txt", b"", "the file has no request"),
             ("a.txt", b"x\n\xe9\n", "line 2 is not UTF-8"),
-            ("a.csv", b"prompt\nx,y\n", "line 2 has 2 cells, but the first line names 1"),
-            ("a.csv", b'prompt\n"x\n', "a quote that begins in line 2 has no end"),
-            ("a.dat", b"x", "expected a name that ends in .jsonl, .csv or .txt"),
+            ("a.csv", b"prompt\nx,y\n", "line 2 has 2 cells, but the first line has 1"),
+            ("a.csv", b'prompt\n"x\n', "the quote that begins in line 2 is not closed"),
+            ("a.dat", b"x", "the file name must end in .jsonl, .csv or .txt"),
         ],
     )
     def test_files_that_are_none(
@@ -449,7 +449,9 @@ class TestFailures:
             made = images(disk)
             assert code == IO
             assert said.count("No space left on device") == 3
-            assert f"{len(made)} of 40 images are done: 3 images in a row failed, the rest" in said
+            assert (
+                f"{len(made)} of 40 images are done: stopped after 3 failed images in a row" in said
+            )
             assert 0 < len(made) < 10
         finally:
             subprocess.run(["umount", disk], check=True)

@@ -251,7 +251,7 @@ def test_a_folder_in_another_precision(model: Path, tmp_path: Path) -> None:
         "convert", model, model.with_name(PRIOR), "--output", out, "--precision", "bf16"
     )
     assert again.returncode == INVALID_ARGUMENT
-    assert "is there already, and not made from these inputs in bf16" in again.stderr
+    assert "already exists and was not made from these inputs in bf16" in again.stderr
 
 
 def test_what_cannot_be_converted(originals: Path, tmp_path: Path) -> None:

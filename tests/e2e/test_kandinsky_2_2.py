@@ -392,7 +392,7 @@ class TestHintMistakes:
         ("options", "message"),
         [
             ({}, "needs a hint"),
-            ({"hints": [scene(9000, 1)]}, "hints: one of 1 x 9000 pixels"),
+            ({"hints": [scene(9000, 1)]}, "hints: 1 x 9000 pixels"),
             ({"hints": [scene()] * 3}, "there are 3 hints for 1 images"),
             ({"hints": [scene()], "hint_start": 0.8, "hint_end": 0.2}, "the hint starts at 0.8"),
         ],
@@ -404,7 +404,9 @@ class TestHintMistakes:
             text_to_image(depth_engine, **options)
 
     def test_with_a_model_that_takes_none(self, engine: Engine) -> None:
-        with pytest.raises(kandinsky.InvalidArgumentError, match="hints: this model takes none"):
+        with pytest.raises(
+            kandinsky.InvalidArgumentError, match="hints: this model does not use them"
+        ):
             text_to_image(engine, hints=[scene()])
 
     def test_with_the_inpainting_model(self, depth_engine: Engine) -> None:

@@ -112,8 +112,8 @@ ImageFormat format_of(std::string_view file, std::string_view source) {
   const std::string_view kind = foreign_kind(file);
   throw Error(ErrorCode::kUnsupported,
               kind.empty()
-                  ? fmt::format("{}: is no PNG, JPEG or WebP image", source)
-                  : fmt::format("{}: is {}; only PNG, JPEG and WebP are read", source, kind));
+                  ? fmt::format("{}: is not a PNG, JPEG or WebP image", source)
+                  : fmt::format("{}: is {}; only PNG, JPEG and WebP are supported", source, kind));
 }
 
 /// ITU-R 601 luma, rounded to nearest.
@@ -211,7 +211,7 @@ std::vector<std::uint8_t> encode_image(const Image& image, ImageFormat format,
     refuse(fmt::format("quality is {}, expected 1 to 100", options.quality));
   }
   if (format != ImageFormat::kPng && !options.parameters.empty()) {
-    refuse(fmt::format("{} has no place for a parameters text, PNG has", format_name(format)));
+    refuse(fmt::format("{} cannot hold parameters text, only PNG can", format_name(format)));
   }
   switch (format) {
     case ImageFormat::kPng:

@@ -31,7 +31,7 @@ void check_forecast(const DenoiseRequest& request) {
       if (other.model_calls == 1) able += (able.empty() ? "" : ", ") + std::string(other.name);
     }
     throw Error(ErrorCode::kInvalidArgument,
-                fmt::format("forecast works with samplers that run the UNet once a step: {}; not "
+                fmt::format("forecast works with samplers that run the UNet once per step: {}; not "
                             "with {}",
                             able, sampler.name));
   }
@@ -46,14 +46,14 @@ void check_hints(const DenoiseRequest& request, const ModelLimits& model) {
     throw Error(ErrorCode::kInvalidArgument, message);
   };
   if (model.takes_hints && request.hints.empty())
-    refuse(
-        "hints: this model needs a hint for its images, such as a depth map, and none was given");
+    refuse("hints: this model needs a hint, such as a depth map");
   if (!model.takes_hints && !request.hints.empty())
-    refuse("hints: this model takes none; leave them out, or open a model with depth control");
+    refuse(
+        "hints: this model does not use them; leave them out, or open a model with depth control");
   for (const io::Image& hint : request.hints) {
     const int64_t least = model.geometry.latent_factor;
     if (hint.width >= least && hint.height >= least) continue;
-    refuse(fmt::format("hints: one of {} x {} pixels says nothing, expected sides of {} or more",
+    refuse(fmt::format("hints: {} x {} pixels are too few, expected sides of {} or more",
                        hint.width, hint.height, least));
   }
   if (!request.hints.empty() && request.mask_method == MaskMethod::kModel) {
@@ -74,8 +74,8 @@ void check_request(const DenoiseRequest& request, const ModelLimits& model) {
   check_hints(request, model);
   if (request.mask_method == MaskMethod::kModel && !model.has_inpainting_unet) {
     throw Error(ErrorCode::kInvalidArgument,
-                "the mask method \"model\" needs an inpainting model, and there is none beside the "
-                "model nor was one named");
+                "the mask method \"model\" needs an inpainting model, but there is none beside the "
+                "model and none was given");
   }
   const auto [height, width] = model.geometry.latent_size(request.width, request.height);
   const auto batch = static_cast<int64_t>(request.seeds.size());

@@ -39,7 +39,7 @@ void check_embeds_tensor(const char* which, const char* name, const at::Tensor& 
 void check_rows(const char* which, int64_t rows, const std::vector<Condition>& conditions) {
   for (const Condition& condition : conditions) {
     if (condition.row < rows) continue;
-    throw invalid(fmt::format("{}: a condition names row {}, but there are {}, counted from 0",
+    throw invalid(fmt::format("{}: a condition uses row {}, but there are {} rows, counted from 0",
                               which, condition.row, rows));
   }
 }

@@ -24,8 +24,8 @@ void check_ranges(const char* which, const std::vector<Condition>& conditions,
     if (image < 0 || image >= num_images)
       refuse(fmt::format("image is {}, expected 0 to {}", image, num_images - 1));
     if (first_step < 1 || first_step > last_step || last_step > request.num_inference_steps) {
-      refuse(fmt::format("steps are {} to {}, expected a part of 1 to {}", first_step, last_step,
-                         request.num_inference_steps));
+      refuse(fmt::format("steps are {} to {}, expected a range within 1 to {}", first_step,
+                         last_step, request.num_inference_steps));
     }
     // Also false for NaN.
     if (!(weight >= -kMaxWeight && weight <= kMaxWeight))
@@ -109,8 +109,8 @@ void check_conditions(const DenoiseRequest& request) {
         for (const WeightedRow& row : rows) sum += row.weight;
         if (!(sum > 0.0)) {
           refuse(guided ? "may be without guidance because of guidance_threshold, so its weights "
-                          "must add up to more than 0"
-                        : "has no guidance, so its weights must add up to more than 0");
+                          "must sum to more than 0"
+                        : "has no guidance, so its weights must sum to more than 0");
         }
       }
       if (!guided) continue;
@@ -118,7 +118,7 @@ void check_conditions(const DenoiseRequest& request) {
       if (negative_rows.empty()) refuse("has no negative condition");
       if (negative_rows.size() > 1) refuse("has more than one negative condition");
       if (negative_rows.front().weight != 1.0)
-        refuse("has a negative condition of another weight than 1");
+        refuse("has a negative condition with a weight other than 1");
     }
   }
 }

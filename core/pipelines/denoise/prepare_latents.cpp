@@ -59,7 +59,7 @@ void check_init_noise(const DenoiseRequest& request) {
       if (other.takes_reference_noise) able += (able.empty() ? "" : ", ") + std::string(other.name);
     }
     throw Error(ErrorCode::kInvalidArgument,
-                fmt::format("init_noise \"reference\" works with these samplers only: {}; not with "
+                fmt::format("init_noise \"reference\" works only with these samplers: {}; not with "
                             "{}",
                             able, sampler.name));
   }

@@ -58,7 +58,7 @@ ImageProcessor::ImageProcessor(const io::JsonConfig& json, int64_t image_size)
   if (std::ranges::any_of(std_, is_no_divisor) || !std::ranges::all_of(mean_, is_finite) ||
       !std::ranges::all_of(std_, is_finite)) {
     throw Error(ErrorCode::kCorruptFile,
-                fmt::format("{}: \"image_mean\" [{}] and \"image_std\" [{}] cannot be",
+                fmt::format("{}: \"image_mean\" [{}] and \"image_std\" [{}] are invalid",
                             json.source(), fmt::join(mean_, ", "), fmt::join(std_, ", ")));
   }
   if (json.get_int("resample", kPilBicubic) != kPilBicubic) {

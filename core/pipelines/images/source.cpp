@@ -109,7 +109,7 @@ DenoiseRequest with_stand_ins(const Geometry& geometry, const SourceRequest& sou
                               const DenoiseRequest& request) {
   if (request.init_latents.defined() || request.mask.defined()) {
     throw Error(ErrorCode::kInvalidArgument,
-                "init_latents and mask are made from the images to start from; give none");
+                "init_latents and mask are made from the start images; do not give them");
   }
   const auto batch_size = static_cast<int64_t>(request.seeds.size());
   check_batch_size(batch_size);

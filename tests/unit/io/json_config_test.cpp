@@ -107,10 +107,10 @@ TEST(JsonConfig, RefusesTextThatIsNoJsonObject) {
                        [&] { JsonConfig::parse(text, "config.json"); });
   };
   refuse("the file is empty", "");
-  refuse("no valid JSON at byte", "{\"a\": ");
-  refuse("no valid JSON at byte", "{\"a\": 1,}");
-  refuse("no valid JSON at byte", "{\"a\": NaN}");
-  refuse("no valid JSON at byte", "{\"a\": \"\xFF\"}");
+  refuse("invalid JSON at byte", "{\"a\": ");
+  refuse("invalid JSON at byte", "{\"a\": 1,}");
+  refuse("invalid JSON at byte", "{\"a\": NaN}");
+  refuse("invalid JSON at byte", "{\"a\": \"\xFF\"}");
   refuse("out of range", "{\"a\": 1e999}");
   refuse("holds a list, expected an object", "[1]");
   refuse("holds \"x\"", "\"x\"");
@@ -137,7 +137,7 @@ TEST(JsonConfig, RefusesHostileTextsAtOnceAndInLittleMemory) {
   refuse("values are too many, at most 250000", repeated("[],"));
   refuse("values are too many, at most 250000", repeated("0,"));
   refuse("values are too many, at most 250000", repeated("{\"a\":\"\"},"));
-  refuse("no valid JSON", repeated("x"));
+  refuse("invalid JSON", repeated("x"));
 }
 
 TEST(JsonConfig, NestsAsDeepAsTheCap) {

@@ -182,7 +182,7 @@ TEST_F(ModelDirTest, RefusesFoldersThatAreNoModel) {
     folder_.write("m/model_index.json", index);
     test::expect_error(kCorruptFile, part, [&] { (void)open(); });
   };
-  refuse("no valid JSON", "{");
+  refuse("invalid JSON", "{");
   refuse("'_class_name' is missing", "{}");
   refuse("'_class_name' is 3", R"({"_class_name": 3})");
   refuse("'unet' has 1 entries", R"({"_class_name": "P", "unet": ["diffusers"]})");

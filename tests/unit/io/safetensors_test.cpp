@@ -108,7 +108,7 @@ TEST(Safetensors, RefusesHeaderLengthsThatCannotBe) {
   expect_refused(ErrorCode::kCorruptFile, "16777217", file_of("{}", "", (16U << 20U) + 1));
   expect_refused(ErrorCode::kCorruptFile, "truncated", file_of("{}", "", 16U << 20U));
   expect_refused(ErrorCode::kCorruptFile, "nothing but zeros", file_of("", "", 0));
-  expect_refused(ErrorCode::kCorruptFile, "no valid JSON", file_of(kTwo, "AAAAAAAABB", 20));
+  expect_refused(ErrorCode::kCorruptFile, "invalid JSON", file_of(kTwo, "AAAAAAAABB", 20));
 }
 
 TEST(Safetensors, SaysWhenItIsAGitLfsPointer) {
@@ -117,9 +117,9 @@ TEST(Safetensors, SaysWhenItIsAGitLfsPointer) {
 }
 
 TEST(Safetensors, RefusesHeadersThatAreNotAnObjectOfTensors) {
-  expect_corrupt("no valid JSON", "{\"a\":", "");
-  expect_corrupt("no valid JSON", "\xFF\xFE{}", "");
-  expect_corrupt("no valid JSON", "{} x", "");
+  expect_corrupt("invalid JSON", "{\"a\":", "");
+  expect_corrupt("invalid JSON", "\xFF\xFE{}", "");
+  expect_corrupt("invalid JSON", "{} x", "");
   expect_corrupt("expected an object", "[]", "");
   expect_corrupt("expected an object", "3", "");
   expect_corrupt("expected an object", "null", "");
@@ -177,8 +177,8 @@ TEST(Safetensors, RefusesGapsOverlapsAndLeftovers) {
 
 TEST(Safetensors, RefusesNamesThatRepeat) {
   const std::string one = R"({"dtype":"U8","shape":[1],"data_offsets":[0,1]})";
-  expect_corrupt("'a' is there twice", R"({"a":)" + one + R"(,"a":)" + one + "}", "x");
-  expect_corrupt("'shape' is there twice",
+  expect_corrupt("'a' appears twice", R"({"a":)" + one + R"(,"a":)" + one + "}", "x");
+  expect_corrupt("'shape' appears twice",
                  R"({"a":{"dtype":"U8","shape":[1],"shape":[1],"data_offsets":[0,1]}})", "x");
 }
 
@@ -206,7 +206,7 @@ TEST(Safetensors, RefusesAHostileHeaderAtOnceAndInLittleMemory) {
     tensors += fmt::format(R"("{:x}":{{"dtype":"U8","shape":[0],"data_offsets":[0,0]}},)", i);
   tensors.back() = '}';
   expect_cheap("more than 100000 tensors", file_of(tensors, ""));
-  expect_cheap("no valid JSON", file_of("{\"" + std::string(16'000'000, 'x'), ""));
+  expect_cheap("invalid JSON", file_of("{\"" + std::string(16'000'000, 'x'), ""));
 }
 
 TEST(Safetensors, RefusesAFileThatChangedSinceItWasOpened) {
@@ -285,8 +285,8 @@ TEST(Safetensors, RefusesToWriteWhatNobodyCouldRead) {
                        [&] { write_safetensors(path, tensors, metadata); });
   };
   refuse("twice", {view("a"), view("a")});
-  refuse("no usable name", {view("")});
-  refuse("no usable name", {view("__metadata__")});
+  refuse("not a usable name", {view("")});
+  refuse("not a usable name", {view("__metadata__")});
   refuse("UTF-8", {view("\xFF")});
   refuse("UTF-8", {view("a")}, {{"k", "\xFF"}});
   refuse("twice", {view("a")}, {{"k", "1"}, {"k", "2"}});

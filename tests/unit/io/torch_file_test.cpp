@@ -84,11 +84,11 @@ TEST(TorchFile, RunsNothingAndSaysWhatWasToBeRun) {
     const auto refused = [&](const std::string& name, std::string_view part) {
       test::expect_error(kUnsupported, part, [&] { TorchFile::open(corpus(name + form)); });
     };
-    refused("calls", "'b' is a call of posix.system, no tensor; nothing in it was run");
+    refused("calls", "'b' is a call of posix.system, not a tensor; nothing in it was run");
     refused("only-calls", "it holds a call of posix.system; nothing in it was run");
     refused("no-tensors", "it holds no tensors; its entries are 'lr', 'steps', 'name'");
     refused("strided", "tensor 'a': shape [4, 3] with strides [1, 4] is not stored row by row");
-    refused("complex", "ComplexFloatStorage is no type of weights");
+    refused("complex", "ComplexFloatStorage is not a supported type of weights");
   }
   test::expect_error(kCorruptFile, "a tensor's name is a number",
                      [] { TorchFile::open(corpus("number-keys")); });
@@ -103,7 +103,7 @@ TEST(TorchFile, RefusesBadArchives) {
   refused(kUnsupported, "packed", "is compressed");
   refused(kCorruptFile, "overlap", "overlap");
   refused(kCorruptFile, "short", "storage '0' has 1 bytes, expected 48");
-  refused(kUnsupported, "big-endian", "not stored in the order of this machine");
+  refused(kUnsupported, "big-endian", "byte order is not that of this machine");
   refused(kUnsupported, "script", "a TorchScript program");
   refused(kUnsupported, "no-pickle", "without a data.pkl");
 }
@@ -125,12 +125,12 @@ TEST(TorchFile, BoundsWhatAPickleAsksFor) {
   };
   refused("it ends too early", std::string(200'000, 'N'));
   refused("more than 1000000 values", std::string(limits::kMaxPickleValues, 'N'));
-  refused("more than 1000 values in it are open at once", std::string(2000, '('));
+  refused("its values are nested more than 1000 deep", std::string(2000, '('));
   refused("it ends too early", "X\xff\xff\xff\x7f"s);
-  refused("was not kept", "h\7.");
+  refused("was not memoized", "h\7.");
   refused("a value is missing", "0}s."s.substr(1));
   refused("a mark is missing", "u.");
-  refused("no UTF-8", "X\1\0\0\0\xff."s);
+  refused("not UTF-8", "X\1\0\0\0\xff."s);
   refused("its protocol would be 9", "\x80\x09.");
   // A billion instructions, of which no more is read than a pickle may have.
   const test::TempFolder folder;
@@ -159,13 +159,14 @@ TEST(TorchFile, ChecksWhatATensorSaysOfItself) {
   const test::TempFolder folder;
   const std::string good = folder.write("x", with("K\1", "K\3\x85", "K\1\x85"));
   EXPECT_EQ(TorchFile::open(good).find("a")->size, 12U);
-  expect_refused(kCorruptFile, "elements 2 to 5 of a storage that has 4",
+  expect_refused(kCorruptFile, "it uses elements 2 to 5 of a storage of 4",
                  with("K\2", "K\3\x85", "K\1\x85"));
   expect_refused(kCorruptFile, "elements 9 to 9", with("K\x09", "K\0\x85"s, "K\1\x85"));
   expect_refused(kCorruptFile, "is too large",
                  with("K\1", "\x8a\x08\xff\xff\xff\xff\xff\xff\xff\x7f\x85", "K\1\x85"));
-  expect_refused(kCorruptFile, "no whole numbers", with("J\xff\xff\xff\xff", "K\1\x85", "K\1\x85"));
-  expect_refused(kCorruptFile, "no whole numbers", with("K\1", "K\1K\1\x86", "K\1\x85"));
+  expect_refused(kCorruptFile, "not whole numbers",
+                 with("J\xff\xff\xff\xff", "K\1\x85", "K\1\x85"));
+  expect_refused(kCorruptFile, "not whole numbers", with("K\1", "K\1K\1\x86", "K\1\x85"));
   expect_refused(kUnsupported, "is not stored row by row", with("K\1", "K\2\x85", "K\0\x85"s));
   expect_refused(kCorruptFile, "truncated: storage '0' has 400 bytes, 24 are there",
                  with("K\1", "K\1\x85", "K\1\x85", "K\x64"));

@@ -31,7 +31,7 @@ TEST(PromptRequest, IsCheckedBeforeAnyWork) {
 
 TEST(PromptRequest, ItsTextsAreReadBeforeAnyWork) {
   refuse("comes to 200", [](PromptRequest& r) { r.prompts.back().assign("(a:200)"); });
-  refuse("\"1.2.3\" is no number", [](PromptRequest& r) {
+  refuse("\"1.2.3\" is not a number", [](PromptRequest& r) {
     r.negative_prompts = Texts{"", "(a:1.2.3)"};
   });
   refuse("brackets are open", [](PromptRequest& r) {

@@ -191,7 +191,8 @@ TEST(OptionTable, EveryPresetIsOfOptionsAndSetsThem) {
 }
 
 TEST(OptionTable, AnOptionThatNoTextStandsForIsRefused) {
-  refused("images is images, which no text stands for", [](Options& o) { o.text("images"); });
+  refused("images is images, which cannot be set from a text",
+          [](Options& o) { o.text("images"); });
   refused("did you mean \"seeds\"", [](Options& o) { o.text("seed"); });
 }
 

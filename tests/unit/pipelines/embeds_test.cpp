@@ -104,7 +104,7 @@ TEST(Embeds, WhatDoesNotFitIsRefused) {
   const auto refuse = [](std::string_view part, const std::function<void()>& body) {
     test::expect_error(ErrorCode::kInvalidArgument, part, body);
   };
-  refuse("nothing to join", [] { (void)concat({}); });
+  refuse("no embeds to join", [] { (void)concat({}); });
   refuse("item 2 is empty", [] { (void)concat({embeds(1, 2), Embeds{}}); });
   refuse("item 2 has 1 tensors, the first one 3", [] {
     (void)concat({embeds(1, 2), {{{"image_embeds", at::zeros({1, 3})}}}});
@@ -114,9 +114,9 @@ TEST(Embeds, WhatDoesNotFitIsRefused) {
     other.tensors[0].second = at::zeros({1, 4});
     (void)concat({embeds(1, 2), other});
   });
-  refuse("no row was asked for", [] { (void)select(embeds(2, 2), {}); });
-  refuse("row 2 was asked for, but there are rows 0 to 1", [] { (void)select(embeds(2, 2), {2}); });
-  refuse("row -1 was asked for", [] { (void)select(embeds(2, 2), {-1}); });
+  refuse("no row was given", [] { (void)select(embeds(2, 2), {}); });
+  refuse("there is no row 2, only rows 0 to 1", [] { (void)select(embeds(2, 2), {2}); });
+  refuse("there is no row -1", [] { (void)select(embeds(2, 2), {-1}); });
   refuse("1025 rows are too many, at most 1024",
          [] { (void)select(embeds(2, 2), std::vector<int64_t>(1025, 0)); });
 }

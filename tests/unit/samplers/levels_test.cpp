@@ -211,7 +211,7 @@ TEST(SamplerLevelsTest, SigmasFallFromTheNoisiestToMoreThanNone) {
       find_sampler("Euler").levels(decoder_schedule(), steps, "Automatic", sigmas);
     });
   };
-  refused("sigmas has 26 as number 1; they have to fall, from 25.15 at most", {26, 3}, 2);
+  refused("sigmas has 26 as number 1; they must fall, from 25.15 at most", {26, 3}, 2);
   refused("sigmas has 3 as number 2", {3, 3}, 2);
   refused("sigmas has 4 as number 2", {3, 4}, 2);
   refused("sigmas has 0 as number 2", {3, 0}, 2);

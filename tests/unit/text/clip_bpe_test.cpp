@@ -151,7 +151,7 @@ TEST_F(ClipFilesTest, RefusesBrokenVocabularies) {
     refuse(ErrorCode::kCorruptFile, std::string("'") + token + "' is missing");
   }
   folder_.write("vocab.json", "{\"a\": ");
-  refuse(ErrorCode::kCorruptFile, "no valid JSON");
+  refuse(ErrorCode::kCorruptFile, "invalid JSON");
   folder_.write("vocab.json", "[]");
   refuse(ErrorCode::kCorruptFile, "expected an object");
   folder_.write("vocab.json", R"({"a": "b"})");
@@ -167,11 +167,11 @@ TEST_F(ClipFilesTest, RefusesBrokenMerges) {
     folder_.write("merges.txt", "#version: 0.2\n" + lines);
     refuse(ErrorCode::kCorruptFile, part);
   };
-  broken("line 2 is no pair", "abc\n");
-  broken("line 2 is no pair", "a b c\n");
-  broken("line 2 is no pair", " b\n");
-  broken("line 2 is no pair", "a \n");
-  broken("line 2 is no pair", "\na b\n");
+  broken("line 2 is not a pair", "abc\n");
+  broken("line 2 is not a pair", "a b c\n");
+  broken("line 2 is not a pair", " b\n");
+  broken("line 2 is not a pair", "a \n");
+  broken("line 2 is not a pair", "\na b\n");
   broken("merges.txt: line 2: the token 'zz' is missing", "zz a\n");
   broken("merges.txt: line 2: the token 'ax</w>' is missing", "a x</w>\n");
   broken("too many", std::string(limits::kMaxMergesBytes, '\n'));

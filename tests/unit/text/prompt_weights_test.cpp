@@ -146,11 +146,11 @@ TEST(PromptWeights, RefusesWhatCannotBeMeant) {
     test::expect_error(ErrorCode::kInvalidArgument, part,
                        [&] { (void)parse_prompt_weights(prompt); });
   };
-  refuse("the weight \"1.2.3\" is no number", "(a:1.2.3)");
-  refuse("the weight \".\" is no number", "(a:.)");
+  refuse("the weight \"1.2.3\" is not a number", "(a:1.2.3)");
+  refuse("the weight \".\" is not a number", "(a:.)");
   refuse("the weight of \"кот\" comes to 101, expected -100 to 100", "(кот:101)");
   refuse("comes to -200", "((a:2):-100)");
-  refuse("is no number", "(a:" + std::string(400, '9') + ")");
+  refuse("is not a number", "(a:" + std::string(400, '9') + ")");
   refuse("comes to 106.7", std::string(49, '(') + "a");
   refuse("more than 100 brackets are open at once at character 101", std::string(100'000, '('));
   refuse("more than 100 brackets", std::string(100'000, '[') + "a" + std::string(100'000, ']'));

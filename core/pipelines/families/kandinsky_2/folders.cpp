@@ -42,13 +42,13 @@ void check_inpaint(const Kandinsky2Kind& kind, const io::ModelDir& model,
                    const io::ModelDir& inpaint) {
   if (*kind.role_of(inpaint) == '\0') {
     throw Error(ErrorCode::kIncompatible,
-                fmt::format("{} is no {} model for inpainting: its model_index.json names {}",
+                fmt::format("{} is not a {} inpainting model: its model_index.json has {}",
                             inpaint.path(), kind.title, inpaint.pipeline_class()));
   }
   if (!is_inpainting_dir(inpaint)) {
     throw Error(ErrorCode::kInvalidArgument,
-                fmt::format("{} is no inpainting model: its unet takes {} channels", inpaint.path(),
-                            read({inpaint, "unet", "in_channels", 4})));
+                fmt::format("{} is not an inpainting model: its unet has {} input channels",
+                            inpaint.path(), read({inpaint, "unet", "in_channels", 4})));
   }
   const nn::UNetConfig expected = nn::UNetConfig::from_json(model.config("unet"));
   const nn::UNetConfig actual = nn::UNetConfig::from_json(inpaint.config("unet"));
@@ -120,13 +120,13 @@ io::ModelDir open_prior_dir(const Kandinsky2Kind& kind, const io::ModelDir& mode
     if (auto found = find_companion(kind, model, "prior", dirs.places)) return *found;
     throw Error(ErrorCode::kNotFound,
                 fmt::format("{}: there is no {} prior folder beside it, such as {}; put it there "
-                            "or name another one as the prior",
+                            "or give another one as the prior",
                             model.path(), kind.title, kind.usual_prior(model)));
   };
   const io::ModelDir prior = open();
   if (!is_prior(kind, prior)) {
     throw Error(ErrorCode::kIncompatible,
-                fmt::format("{} is no {} prior, which {} needs: its model_index.json names {}",
+                fmt::format("{} is not a {} prior, which {} needs: its model_index.json has {}",
                             prior.path(), kind.title, model.path(), prior.pipeline_class()));
   }
   return prior;
@@ -170,7 +170,7 @@ void check_widths(const Kandinsky2Kind& kind, const io::ModelDir& model,
   const int64_t text_hidden = read({model, "text_encoder", "hidden_size", 1024});
   if (unet_hidden != text_hidden) {
     throw Error(ErrorCode::kIncompatible,
-                fmt::format("{}: the unet expects text of width {}, but the text_encoder gives {}",
+                fmt::format("{}: the unet expects text of width {}, but the text_encoder's is {}",
                             model.path(), unet_hidden, text_hidden));
   }
 }
@@ -284,7 +284,7 @@ int64_t native_size(const Kandinsky2Kind& kind, const io::ModelDir& model) {
                        nn::MovqConfig::from_json(model.config("movq")).factor();
   if (size <= kMaxSide) return size;
   throw Error(ErrorCode::kCorruptFile,
-              fmt::format("{}: \"sample_size\" makes images of {} pixels a side, expected at most "
+              fmt::format("{}: \"sample_size\" gives images of {} pixels a side, expected at most "
                           "{}",
                           unet.source(), size, kMaxSide));
 }

@@ -261,7 +261,7 @@ std::unique_ptr<Pipeline> open_kandinsky_2(const Kandinsky2Kind& kind, const io:
     throw Error(
         ErrorCode::kInvalidArgument,
         fmt::format(
-            "{} is a prior folder; name the decoder folder as the model and this one as the prior",
+            "{} is a prior folder; give the decoder folder as the model and this one as the prior",
             model.path()));
   }
   const io::ModelDir prior = open_prior_dir(kind, model, companions);

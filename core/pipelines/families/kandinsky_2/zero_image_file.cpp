@@ -62,13 +62,13 @@ at::Tensor read(const std::string& path, int64_t width, std::string_view weights
   const io::SafetensorsFile file = io::SafetensorsFile::open(path);
   for (const io::MetadataEntry& entry : file.metadata()) {
     if (!weights.empty() && entry.key == kWeightsKey && entry.value != weights)
-      throw corrupt("it was made with another image encoder");
+      throw corrupt("it was made by another image encoder");
   }
   const io::StoredTensor* const stored = file.find(kTensor);
-  if (stored == nullptr) throw corrupt("it holds something else");
+  if (stored == nullptr) throw corrupt("it has other content");
   at::Tensor embeds = tensor::read_tensor(file, *stored).to(at::kFloat);
   if (embeds.sizes() != at::IntArrayRef({1, width}) || !embeds.isfinite().all().item<bool>())
-    throw corrupt("its values are those of another model, or damaged");
+    throw corrupt("its values are from another model, or corrupt");
   return embeds;
 }
 

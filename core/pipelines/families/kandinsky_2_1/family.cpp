@@ -53,7 +53,7 @@ void check_embeds(const Embeds& embeds, const nn::UNetConfig& config, const char
     if (!fits.all().item<bool>()) {
       throw Error(
           ErrorCode::kInvalidArgument,
-          fmt::format("{}: {} are not all whole numbers of 1 to {}", which, kTextLengths, length));
+          fmt::format("{}: {} must be whole numbers from 1 to {}", which, kTextLengths, length));
     }
   }
 }

@@ -156,8 +156,8 @@ TEST(Codec, RefusesParametersThatCannotBeStored) {
     test::expect_error(ErrorCode::kInvalidArgument, part,
                        [&] { (void)encode_image(image, format, {.parameters = parameters}); });
   };
-  refuse("no place", "x", ImageFormat::kJpeg);
-  refuse("no place", "x", ImageFormat::kWebp);
+  refuse("cannot hold parameters", "x", ImageFormat::kJpeg);
+  refuse("cannot hold parameters", "x", ImageFormat::kWebp);
   refuse("null character", std::string_view("a\0b", 3), ImageFormat::kPng);
   refuse("UTF-8", "\xFF", ImageFormat::kPng);
   refuse("bytes", std::string(limits::kMaxImageTextBytes + 1, 'x'), ImageFormat::kPng);
@@ -214,10 +214,10 @@ TEST(Codec, RefusesBytesThatAreNoImage) {
   };
   using enum ErrorCode;
   refuse(kCorruptFile, "upload: the image file is empty", "");
-  refuse(kUnsupported, "upload: is in GIF format; only PNG, JPEG and WebP are read", "GIF89a");
-  refuse(kUnsupported, "no PNG, JPEG or WebP", "text");
-  refuse(kUnsupported, "no PNG, JPEG or WebP", "RIFF....AVI ");
-  refuse(kUnsupported, "no PNG, JPEG or WebP", "RIFF");
+  refuse(kUnsupported, "upload: is in GIF format; only PNG, JPEG and WebP are supported", "GIF89a");
+  refuse(kUnsupported, "not a PNG, JPEG or WebP", "text");
+  refuse(kUnsupported, "not a PNG, JPEG or WebP", "RIFF....AVI ");
+  refuse(kUnsupported, "not a PNG, JPEG or WebP", "RIFF");
   refuse(kCorruptFile, "no readable size", "\x89PNG\r\n\x1a\n");
   refuse(kCorruptFile, "no readable size", "\xFF\xD8\xFF\xD9");
   refuse(kCorruptFile, "no readable size", "RIFF\1\1\1\1WEBPVP8 ");
@@ -262,7 +262,7 @@ TEST(Codec, NamesFilesOfOtherKinds) {
     test::expect_error(ErrorCode::kUnsupported, part, [&] {
       (void)decode_image(view(bytes), ImageChannels::kAsStored, "upload");
     });
-    test::expect_error(ErrorCode::kUnsupported, "only PNG, JPEG and WebP are read", [&] {
+    test::expect_error(ErrorCode::kUnsupported, "only PNG, JPEG and WebP are supported", [&] {
       (void)decode_image(view(bytes), ImageChannels::kAsStored, "upload");
     });
   }

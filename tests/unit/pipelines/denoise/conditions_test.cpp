@@ -217,10 +217,10 @@ TEST_F(ConditionsTest, RefusesWhatLeavesAnImageUnguided) {
   refused("more than one negative condition in step 2", [](R& r) {
     r.negative_conditions = {{0, 0, 1, 4}, {1, 0, 2, 2}};
   });
-  refused("another weight than 1", [](R& r) { r.negative_conditions[0].weight = 0.5; });
+  refused("a weight other than 1", [](R& r) { r.negative_conditions[0].weight = 0.5; });
   refused("row is 1024", [](R& r) { r.conditions[0].row = 1024; });
   refused("row is -1", [](R& r) { r.conditions[0].row = -1; });
-  refused("a condition names row 3, but there are 3", [](R& r) { r.conditions[0].row = 3; });
+  refused("a condition uses row 3, but there are 3 rows", [](R& r) { r.conditions[0].row = 3; });
   refused("negative condition 1: image is 1", [](R& r) { r.negative_conditions[0].image = 1; });
   refused("steps are 0 to 4", [](R& r) { r.conditions[0].first_step = 0; });
   refused("steps are 3 to 2", [](R& r) {
@@ -230,7 +230,7 @@ TEST_F(ConditionsTest, RefusesWhatLeavesAnImageUnguided) {
   refused("steps are 1 to 5", [](R& r) { r.conditions[0].last_step = 5; });
   refused("weight is nan", [](R& r) { r.conditions[0].weight = NAN; });
   refused("weight is 1e+30", [](R& r) { r.conditions[0].weight = 1e30; });
-  refused("must add up to more than 0", [](R& r) {
+  refused("must sum to more than 0", [](R& r) {
     r.guidance_scale = 1.0;
     r.conditions[0].weight = 0.0;
   });
@@ -267,9 +267,9 @@ TEST_F(ConditionsTest, RefusesEmbedsThatDoNotFit) {
   refused("text_encoder_hidden_states is [1, 78, 24]", random_embeds(1, 1, 78));
   Embeds wrong = random_embeds(1, 1);
   wrong.tensors.emplace_back("text_lengths", at::full({1, 1}, 78.0));
-  refused("text_lengths are not all whole numbers of 1 to 77", wrong);
+  refused("text_lengths must be whole numbers from 1 to 77", wrong);
   wrong.tensors.back().second = at::full({1, 1}, 76.5);
-  refused("text_lengths are not all whole", wrong);
+  refused("text_lengths must be whole", wrong);
   wrong.tensors.back().second = at::full({1, 2}, 77.0);
   refused("text_lengths is [1, 2]", wrong);
   wrong = random_embeds(1, 1);

@@ -427,10 +427,10 @@ TEST_F(SourceTest, RefusesBeforeAnythingIsEncoded) {
   expect_refused("width is 0 pixels");
   request_.width = 64;
   request_.init_latents = at::zeros({1, 4, 8, 8});
-  expect_refused("give none");
+  expect_refused("do not give them");
   request_.init_latents = at::Tensor();
   request_.mask = at::zeros({1, 1, 8, 8});
-  expect_refused("give none");
+  expect_refused("do not give them");
   request_.mask = at::Tensor();
   request_.seeds = {};
   expect_refused("batch size is 0");
