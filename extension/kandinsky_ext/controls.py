@@ -37,15 +37,15 @@ PRESET = Group(panel="main", sorted=False)
 MODEL = Group(panel="main")
 PRIOR = Group(panel="main")
 MIXING = Group(panel="mixing")
-SAMPLING = Group(panel="advanced", heading="Sampling", about="What the fields above cannot choose.")
+SAMPLING = Group(panel="advanced", heading="Sampling", about="Choices that the fields above lack.")
 GUIDANCE = Group(
-    panel="advanced", heading="Guidance", about="How and when the CFG scale acts.", in_a_row=3
+    panel="advanced", heading="Guidance", about="How and when the CFG scale is applied.", in_a_row=3
 )
-PROMPTS = Group(panel="advanced", heading="Prompts and masks", about="How they are read.")
+PROMPTS = Group(panel="advanced", heading="Prompts and masks", about="How they are used.")
 SPEED = Group(
     panel="advanced",
     heading="Speed and memory",
-    about="Approximations: the images are slightly other ones.",
+    about="Approximations: the images differ slightly.",
 )
 GROUPS = (PRESET, MODEL, PRIOR, MIXING, SAMPLING, GUIDANCE, PROMPTS, SPEED)
 """In the order in which a panel shows them."""
@@ -69,7 +69,7 @@ CONTROLS: tuple[Control, ...] = (
         minimum=2,
         maximum=1000,
         step=1,
-        info="Steps of the prior, which imagines an image embedding for the prompt. More than 25 "
+        info="Steps of the prior, which predicts an image embedding from the prompt. More than 25 "
         "change little.",
         group=PRIOR,
     ),
@@ -90,8 +90,8 @@ CONTROLS: tuple[Control, ...] = (
         label="Kandinsky model",
         infotext="Kandinsky model",
         default=AUTOMATIC_MODEL,
-        info="A folder of models/Kandinsky, or one that another program has downloaded. Its prior "
-        "is the folder of the same name with -prior.",
+        info="A folder in models/Kandinsky, or a model that another program has downloaded. Its "
+        "prior is the folder of the same name with -prior.",
         choices=(AUTOMATIC_MODEL,),
         source="models",
         group=MODEL,
@@ -102,8 +102,7 @@ CONTROLS: tuple[Control, ...] = (
         label="Precision",
         infotext="Kandinsky precision",
         default="auto",
-        info="Type of the numbers to compute with. Automatic: what suits the device; fp16 needs a "
-        "GPU.",
+        info="Data type of the computation. Automatic: chosen for the device; fp16 needs a GPU.",
         choices=("auto", "fp32", "bf16", "fp16"),
         words={"auto": "Automatic"},
         group=MODEL,
@@ -114,7 +113,7 @@ CONTROLS: tuple[Control, ...] = (
         label="Kandinsky sampler",
         infotext="Kandinsky sampler",
         default=HOST_CHOICE,
-        info="For samplers that the field Sampling method lacks.",
+        info="For samplers that are not in Sampling method.",
         choices=(HOST_CHOICE,),
         words={HOST_CHOICE: "Use same sampler"},
         source="samplers",
@@ -138,8 +137,8 @@ CONTROLS: tuple[Control, ...] = (
         label="Negative prompt affects",
         infotext="Kandinsky negative image",
         default="zero",
-        info="Text only: colours stay as they are. Text and image: the image embedding, too, as "
-        "diffusers does; that may tint the image.",
+        info="Text only: does not change colours. Text and image: also the image embedding, as in "
+        "diffusers; this may tint the image.",
         choices=("zero", "prior"),
         words={"zero": "Text only", "prior": "Text and image"},
         group=PROMPTS,
@@ -161,7 +160,7 @@ CONTROLS: tuple[Control, ...] = (
         minimum=0.0,
         maximum=1.0,
         step=0.05,
-        info="Against too much contrast at a high CFG scale. 0: off.",
+        info="Reduces excessive contrast at a high CFG scale. 0: off.",
         group=GUIDANCE,
     ),
     Slider(
@@ -173,7 +172,7 @@ CONTROLS: tuple[Control, ...] = (
         minimum=0.0,
         maximum=1.0,
         step=0.05,
-        info="Part of the steps after which guidance begins.",
+        info="Fraction of the steps after which guidance begins.",
         group=GUIDANCE,
     ),
     Slider(
@@ -185,7 +184,7 @@ CONTROLS: tuple[Control, ...] = (
         minimum=0.0,
         maximum=1.0,
         step=0.05,
-        info="Part of the steps after which guidance ends, which makes the rest faster.",
+        info="Fraction of the steps after which guidance ends; the remaining steps are faster.",
         group=GUIDANCE,
     ),
     Choice(
@@ -194,8 +193,8 @@ CONTROLS: tuple[Control, ...] = (
         label="Inpaint with",
         infotext="Kandinsky inpaint",
         default="auto",
-        info="The inpainting model is the folder of the model's name with -inpaint. Automatic: "
-        "that one if it is there.",
+        info="The inpainting model is the folder with the model's name and -inpaint. Automatic: "
+        "the inpainting model if there is one.",
         choices=("auto", "model", "blend"),
         words={"auto": "Automatic", "model": "Inpainting model", "blend": "The model itself"},
         group=PROMPTS,
@@ -227,7 +226,7 @@ CONTROLS: tuple[Control, ...] = (
         minimum=-2.0,
         maximum=2.0,
         step=0.05,
-        info="Less than 0 leads away from it.",
+        info="Below 0: away from it.",
         group=MIXING,
     ),
     Slider(
@@ -238,7 +237,7 @@ CONTROLS: tuple[Control, ...] = (
         minimum=-2.0,
         maximum=2.0,
         step=0.05,
-        info="Less than 0 leads away from it.",
+        info="Below 0: away from it.",
         group=MIXING,
     ),
     Choice(
@@ -255,7 +254,7 @@ CONTROLS: tuple[Control, ...] = (
         label="Mixing method",
         infotext="Kandinsky mix method",
         default="sum",
-        info="Spherical keeps the length of what is mixed; its strengths begin at 0.",
+        info="Spherical keeps the length of the embeddings; its strengths must be 0 or more.",
         choices=("sum", "slerp"),
         words={"sum": "Weighted sum", "slerp": "Spherical"},
         group=MIXING,
@@ -269,7 +268,7 @@ CONTROLS: tuple[Control, ...] = (
         minimum=1,
         maximum=10,
         step=1,
-        info="Faster: the UNet's inner levels run in every Nth step only. 1: off.",
+        info="Faster: the UNet's inner levels run only in every Nth step. 1: off.",
         group=SPEED,
     ),
     Switch(
@@ -297,8 +296,8 @@ CONTROLS: tuple[Control, ...] = (
         minimum=0.0,
         maximum=1.0,
         step=0.005,
-        info="Ends guidance of an image once its predictions with and without the prompt are that "
-        "similar, which makes the rest faster. 1: off.",
+        info="Guidance ends once the predictions with and without the prompt are this similar; "
+        "the remaining steps are faster. 1: off.",
         group=GUIDANCE,
     ),
     Choice(
@@ -307,8 +306,7 @@ CONTROLS: tuple[Control, ...] = (
         label="Preset",
         infotext="Kandinsky preset",
         default=EXACT,
-        info="Values for the controls that are left as they are, from the exact image to the "
-        "quickest draft.",
+        info="Values for controls that you did not change, from the exact image to a quick draft.",
         choices=(EXACT, "balanced", "fast", "draft"),
         words={EXACT: "Exact", "balanced": "Balanced", "fast": "Fast", "draft": "Draft"},
         group=PRESET,
@@ -317,7 +315,7 @@ CONTROLS: tuple[Control, ...] = (
         field="preset_steps",
         label="With its sampler and steps",
         infotext="Kandinsky preset steps",
-        info="Recommended. Instead of Sampling method, Schedule type and Sampling steps.",
+        info="Recommended. Replaces Sampling method, Schedule type and Sampling steps.",
         group=PRESET,
     ),
 )

@@ -151,7 +151,7 @@ def _draw_status(elem_id: Callable[[str], str], tools: HostTools) -> None:
         unload = gr.Button(value="Unload", size="sm", elem_id=elem_id("unload"))
         # The page's script presses it.
         refresh = gr.Button(value="Refresh", visible=False, elem_id=elem_id("status_refresh"))
-    tools.explain(unload, "Frees the memory that Kandinsky holds. The next image loads it again.")
+    tools.explain(unload, "Frees Kandinsky's memory. The next image loads it again.")
     unload.click(fn=tools.queued(lambda: unloaded_line(tools)), inputs=[], outputs=[shown])
     refresh.click(fn=lambda: status.line(tools), inputs=[], outputs=[shown], show_progress="hidden")
 

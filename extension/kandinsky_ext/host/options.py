@@ -41,15 +41,14 @@ SETTINGS = (
         FOLDERS,
         "",
         "More folders with Kandinsky models",
-        "Several are separated by commas. Each holds models, or is one; models/Kandinsky comes "
-        "first.",
+        "Separated by commas. Each contains models or is a model; models/Kandinsky comes first.",
         gr.Textbox,
     ),
     Setting(
         MAX_MEMORY,
         0,
         "Memory limit for Kandinsky in GB",
-        "Libraries included; 0: what is free. Below what the whole model needs, it is loaded one "
+        "Libraries included; 0: the free memory. If the whole model needs more, it is loaded one "
         "stage at a time, or read layer by layer.",
         gr.Number,
         {"minimum": 0, "maximum": MOST},
@@ -58,7 +57,7 @@ SETTINGS = (
         IDLE_MINUTES,
         KEEP,
         "Minutes that Kandinsky stays loaded after a run",
-        "0: it is unloaded after each run; -1: it stays until it is unloaded.",
+        "0: unload after each run; -1: stay loaded until unloaded by hand.",
         gr.Number,
         {"minimum": KEEP},
     ),
@@ -66,8 +65,7 @@ SETTINGS = (
         MOVE_HOSTS,
         False,
         "Move the Stable Diffusion model to RAM while Kandinsky generates",
-        "For a GPU whose memory does not hold both. The way back takes some seconds after each "
-        "run.",
+        "For a GPU that cannot hold both. Moving it back takes some seconds after each run.",
         gr.Checkbox,
     ),
 )
