@@ -70,22 +70,23 @@ The headers needed are those of this Python, whatever its origin.
 ADVICE = (
     (
         r"No space left on device|Disk quota exceeded",
-        "The disk is full: a build takes about 500 MB beside this file. Free some and start again.",
+        "The disk is full: a build needs about 500 MB beside this file. Free some space and "
+        "start again.",
     ),
     (
         r"Killed|cannot allocate memory|out of memory allocating|virtual memory exhausted",
-        "The compiler ran out of memory: close other programs and start again; what is compiled "
-        "is kept.",
+        "The compiler ran out of memory: close other programs and start again; compiled files are "
+        "kept.",
     ),
     (
         r"pip cannot download|Could not resolve host|[Dd]ownload.* failed|unable to access",
-        "The sources of a library could not be downloaded: look at the connection and at the proxy "
+        "The sources of a library could not be downloaded: check the connection and the proxy "
         "of pip and git, and start again.",
     ),
     (
         r"is not able to compile a simple test program|No CMAKE_C\w*_COMPILER could be found",
         "The C++ compiler does not work. Install another (Debian, Ubuntu: sudo apt-get install "
-        "g++), or name one in the environment variable CXX, and start again.",
+        "g++), or set the environment variable CXX to one, and start again.",
     ),
 )
 """What to do, by what a failed build said."""
@@ -477,7 +478,7 @@ def install(named: str) -> None:
     if has_engine(folder, stamp):
         return
     if sys.platform != "linux":
-        raise BuildError("The engine works on Linux only so far.")
+        raise BuildError("So far the engine works only on Linux.")
     try:
         folder.parent.mkdir(exist_ok=True)
         with locked(folder.parent) as lock:
@@ -507,7 +508,7 @@ def main() -> int:
         "--wheels",
         metavar="FOLDER_OR_INDEX",
         default=os.environ.get("KANDINSKY_WHEELS", ""),
-        help="where to look for a wheel before building (default: $KANDINSKY_WHEELS)",
+        help="folder or index to search for a wheel before building (default: $KANDINSKY_WHEELS)",
     )
     arguments = parser.parse_args()
     if os.environ.get("KANDINSKY_SKIP_BUILD") == "1":
@@ -515,13 +516,10 @@ def main() -> int:
     try:
         install(arguments.wheels)
     except BuildError as failure:
-        say(
-            f"{failure}\n"
-            "Kandinsky: the web UI works without it; this is tried again at its next start."
-        )
+        say(f"{failure}\nKandinsky: the web UI works without it; the next start tries again.")
         return 1
     except KeyboardInterrupt:
-        say("interrupted; the next start goes on from here.")
+        say("interrupted; the next start resumes.")
         return 130
     return 0
 

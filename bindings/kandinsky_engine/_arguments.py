@@ -68,7 +68,7 @@ def path(name: str, value: AnyPath) -> bytes:
         found = os.fsencode(plain)
     except UnicodeEncodeError as error:
         raise InvalidArgumentError(
-            f"{name}: no file can have this name: its character {error.start} cannot be written "
+            f"{name}: invalid file name: its character {error.start} cannot be encoded "
             f"as {error.encoding}"
         ) from None
     if b"\0" in found:

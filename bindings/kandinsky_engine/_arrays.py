@@ -88,7 +88,7 @@ def _from_pillow(name: str, image: Any) -> Any:
         return image
     if mode.startswith(_DEEP_MODES):
         raise InvalidArgumentError(
-            f'{name}: a Pillow image of mode "{mode}" does not say which number is white; '
+            f'{name}: a Pillow image of mode "{mode}" does not define which number is white; '
             "load_image() reads such files, and Image.point() scales to 8 bits"
         )
     if mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:

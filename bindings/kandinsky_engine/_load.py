@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _PACKAGE = __package__ or "kandinsky_engine"
 _MEND = (
     "Install it again with this Python: `python install.py` in the extension's folder (a restart "
-    "of the web UI does that) takes a wheel that fits or builds it; `make build` in the repository "
+    "of the web UI does that) uses a wheel that fits or builds it; `make build` in the repository "
     "builds it."
 )
 
@@ -87,18 +87,18 @@ def _causes(error: ImportError, built_for_python: str) -> str:
             return f"it was built for Python {built_for_python}, but this is Python {here}."
         return f"its file _core is missing in {Path(__file__).parent}."
     if "undefined symbol" in text:
-        return "it and the torch that is loaded are of different builds."
+        return "it and the loaded torch are of different builds."
     if "libkandinsky" in text:
         folder = Path(__file__).parent
         # Its name ends in the number of its C interface.
         for library in folder.glob("libkandinsky.so*"):
-            return f"its library {library} is damaged."
+            return f"its library {library} is corrupt."
         return f"its library libkandinsky.so is missing in {folder}."
     if "GLIBC" in text:
         return "it was built on a newer system than this one."
     if "cannot open shared object file" in text:
-        return "a library that it needs is missing on this machine; the error below names it."
-    return "its file _core does not load."
+        return "a library that it needs is missing on this machine; see the error below."
+    return "its file _core cannot be loaded."
 
 
 def load() -> ModuleType:
@@ -108,7 +108,7 @@ def load() -> ModuleType:
     except ModuleNotFoundError as error:
         if error.name != f"{_PACKAGE}._build_info":
             raise
-        _fail(f"it has not been built; {Path(__file__).parent} holds its Python files only.")
+        _fail(f"it has not been built; {Path(__file__).parent} has only its Python files.")
     _check_interpreter()
     _check_torch(info.TORCH_VERSION, info.CXX11_ABI)
     try:

@@ -33,13 +33,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class EngineInfo:
-    """What an engine runs, and on what."""
+    """The model family of an engine, its device and its sizes."""
 
     family: str
     device: str
     precision: str
     reason: str
-    """Why that device and precision, in one line."""
+    """For this device and precision, in one line."""
     prior_dir: str
     native_size: int
     """Side in pixels of the images that the model was trained on."""
@@ -47,30 +47,30 @@ class EngineInfo:
     latent_factor: int
     """Pixels per latent in each direction."""
     size_multiple: int
-    """Sizes are rounded up to a multiple of this inside and cropped back."""
+    """Sizes are rounded up to a multiple of this internally and cropped back."""
     inpaint_dir: str
-    """The inpainting model's folder; "" without one: masks then work with the model itself."""
+    """The inpainting model's folder; "" without one: the model itself then inpaints."""
     changes: str
-    """What of the weights is not the model's own, for an image's parameters: a line for each
-    option, such as "unet: file.safetensors [1a2b3c4d]", with a mark of the file's content."""
+    """Weights that are not the model's own, for an image's parameters: a line for each option, such
+    as "unet: file.safetensors [1a2b3c4d]", with a short hash of the file."""
     takes_hints: bool
-    """Its images need hints, such as depth maps."""
+    """The model needs hints, such as depth maps."""
 
 
 @dataclass(frozen=True)
 class MemoryPlan:
-    """What an image needs of memory, in bytes."""
+    """The memory plan of an image, in bytes."""
 
     budget: int
-    """What it may hold: max_memory, or what is free."""
+    """The limit: max_memory, or the free memory."""
     peak: int
-    """What it will hold at most, libraries included."""
+    """The expected peak, libraries included."""
     least: int
-    """The smallest max_memory with which it could run."""
+    """The smallest max_memory that would work."""
     holds_everything: bool
     """No weights are freed or read again during the job."""
     text: str
-    """What is held when, for people."""
+    """A description for the user."""
 
 
 class Engine:
@@ -90,11 +90,10 @@ class Engine:
 
     on_progress: Callable[[Progress], Action | None] | None
     """Called on the working thread before the first step of each stage and after each step. None as
-    a result means Action.CONTINUE; an exception ends the job and comes out of the call
-    unchanged."""
+    a result means Action.CONTINUE; an exception ends the job and leaves the call unchanged."""
 
     on_message: Callable[[str], object] | None
-    """Called with remarks for the person, e.g. that a prompt was cut."""
+    """Called with remarks for the user, e.g. that a prompt was truncated."""
 
     def __init__(
         self,
@@ -123,10 +122,10 @@ class Engine:
         self._raw.close()
 
     def set_loras(self, loras: Iterable[str]) -> None:
-        """Merges these LoRA files into the weights from now on, each "FILE" or "FILE:WEIGHT", and
-        no others.
+        """Merges these LoRA files into the weights from now on, each "FILE" or "FILE:WEIGHT",
+        instead of the previous ones.
 
-        Only networks whose weights they change are loaded again. Raises IncompatibleError for a
+        Only networks whose weights change are loaded again. Raises IncompatibleError for a
         LoRA of another model, with nothing changed, and BusyError during a job.
         """
         self._raw.set_loras(_arguments.texts("loras", loras))
@@ -138,8 +137,8 @@ class Engine:
     def cancel(self) -> None:
         """Ends the running job with CancelledError at its next step.
 
-        Or one that another thread begins within a second: a thread that was just started may not
-        have come to its job yet.
+        If none runs, it cancels the next job that starts on another thread within a second, since a
+        thread that was just started may not have reached its job yet.
 
         May be called from any thread.
         """
@@ -152,10 +151,10 @@ class Engine:
     def plan_memory(
         self, width: SupportsIndex, height: SupportsIndex, batch_size: SupportsIndex = 1
     ) -> MemoryPlan:
-        """How images from texts would be held in memory, without doing anything.
+        """Plans the memory of images from texts, without generating.
 
-        Jobs say such a plan through on_message where not everything stays loaded. Raises
-        OutOfMemoryError for a max_memory that is too small, naming the smallest possible one.
+        Jobs report their plan through on_message unless everything stays loaded. Raises
+        OutOfMemoryError for a max_memory that is too small, with the smallest possible one.
         """
         return MemoryPlan(
             **self._raw.plan_memory(
@@ -181,7 +180,7 @@ class Engine:
     ) -> tuple[Embeds, Embeds]:
         """Encodes texts and samples the prior: (embeds, negative embeds), one row per prompt.
 
-        seeds: 0 to 2^64 - 1; row i depends on seeds[i] alone. More keywords: EncodePromptsOptions.
+        seeds: 0 to 2^64 - 1; row i depends only on seeds[i]. More keywords: EncodePromptsOptions.
         Source: diffusers, KandinskyPriorPipeline.
         """
         raw = make_options(
@@ -247,12 +246,14 @@ class Engine:
     ) -> NDArray[np.float32]:
         """Images [B, H, W, 3] -> latents [B, 4, h, w].
 
-        Sizes that are no multiple of info.size_multiple are filled up by repeating the border. More
+        Sizes that are not multiples of info.size_multiple are padded by repeating the border. More
         keywords: EncodeOptions.
         """
         for name in ("width", "height"):
             if name in options:
-                raise TypeError(f"encode() takes no keyword argument {name!r}: the images have it")
+                raise TypeError(
+                    f"encode() takes no keyword argument {name!r}: it comes from the images"
+                )
         raw = make_options("encode", options)
         return np.asarray(self._raw.encode(raw, _arrays.pixels("images", images), *self._reports))
 
@@ -268,7 +269,7 @@ class Engine:
     ) -> NDArray[np.uint8]:
         """encode_prompts, denoise and decode in a row: images [B, H, W, 3], uint8.
 
-        Image i is what prompts[i] and seeds[i] give alone. More keywords: TextToImageOptions.
+        Image i depends only on prompts[i] and seeds[i]. More keywords: TextToImageOptions.
         """
         raw, shape = _sized_options(
             "text_to_image",
@@ -328,7 +329,7 @@ class Engine:
         from noise. More keywords: GenerateOptions.
         """
         if images is None and options.get("masks"):
-            raise InvalidArgumentError("masks: they need images")
+            raise InvalidArgumentError("masks: need images")
         keywords = options if images is None else {"images": images, **options}
         raw, shape = _sized_options("generate", seeds, width, height, keywords)
         return np.asarray(

@@ -246,7 +246,8 @@ def tables(numbers: dict[str, Any]) -> str:
         )
     lines += [
         "",
-        "Candidates on the Pareto front: no other one is both cheaper and closer to the exact image:",
+        "Candidates on the Pareto front: no other one is both cheaper and closer to the exact "
+        "image:",
         "",
         "| candidate | guided steps | PSNR | angle |",
         "|---|---:|---:|---:|",

@@ -10,8 +10,8 @@ from kandinsky_ext import controls, infotext
 from kandinsky_ext.host import always_on, base, tools
 
 ABOUT = (
-    "X/Y/Z plot, loopback, SD upscale, detailers and other scripts generate with Kandinsky, by the "
-    'settings that the script "Kandinsky" has in this tab.'
+    "X/Y/Z plot, loopback, SD upscale, detailers and other scripts generate with Kandinsky, using "
+    'the settings of the script "Kandinsky" in this tab.'
 )
 
 

@@ -28,7 +28,7 @@ SAMPLERS_INSTEAD = {
 }
 """What is nearest to samplers of hosts that the engine lacks; for others, DDIM."""
 SAMPLERS_REFUSED = {
-    "LCM": "It is for models that were distilled for it; with Kandinsky it gives no clear image."
+    "LCM": "It needs a model distilled for it; with Kandinsky it gives no clear image."
 }
 
 
@@ -125,4 +125,4 @@ def _own(field: str, settings: Settings, offered: Sequence[str]) -> str:
 
 
 def _remark(what: str, asked: str | None, used: str, offered: Sequence[str]) -> str:
-    return f'{what}: Kandinsky has no "{asked}" and used {used}. It has: {", ".join(offered)}.'
+    return f'{what}: Kandinsky has no "{asked}" and used {used}. Available: {", ".join(offered)}.'

@@ -49,7 +49,7 @@ class Downloads:
             return self.status()
         self._current.cancel()
         name, self._current = self._current.model.name, None
-        return _line(f"{name} is cancelled; what was not finished is removed.")
+        return _line(f"{name} is cancelled; unfinished files are removed.")
 
     def told(self) -> dict[str, Any] | None:
         """Likewise, for programs. None: nothing was asked for."""
@@ -72,9 +72,9 @@ class Downloads:
                 f"{name} is in {current.folder}. The refresh button beside the model shows it."
             )
         if progress.state == "paused":
-            return _line(f"{name} is paused. Download goes on from there.")
+            return _line(f"{name} is paused. Download resumes it.")
         if progress.state == "failed":
-            return _line(f"{name}: {progress.message} Download tries again.")
+            return _line(f"{name}: {progress.message} Press Download to try again.")
         if not progress.is_running:
             return ""
         of = f' value="{progress.done}" max="{progress.total}"' if progress.total else ""

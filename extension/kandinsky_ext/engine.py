@@ -37,7 +37,9 @@ def load_package() -> ModuleType:
     try:
         folder = engine_folder()
     except PackageNotFoundError:
-        raise EngineUnavailableError("Kandinsky needs torch, and this Python has none.") from None
+        raise EngineUnavailableError(
+            "Kandinsky needs torch, which this Python does not have."
+        ) from None
     # Python keeps that a folder was not there, and parts of a package that failed.
     importlib.invalidate_caches()
     for name in [name for name in sys.modules if name.startswith(f"{PACKAGE}.")]:
@@ -53,7 +55,7 @@ def load_package() -> ModuleType:
             f"The Kandinsky engine is not built for torch {torch_version()} and Python "
             f"{python_tag()}. "
             f'Restart the web UI to build it, or run "{sys.executable}" "{ROOT / "install.py"}", '
-            "which says what stands in the way, and press Reload UI."
+            "which shows what is missing, and press Reload UI."
         ) from error
     except (ImportError, OSError) as error:
         raise EngineUnavailableError(_does_not_load(error)) from error

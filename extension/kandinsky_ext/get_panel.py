@@ -51,8 +51,8 @@ def build(elem_id: Callable[[str], str], tools: HostTools) -> None:
     def start(name: str) -> tuple[str, str]:
         if not tools.may_download():
             return shown(
-                "This page is open to others, so models are downloaded at the command line only: "
-                "python -m kandinsky_engine get"
+                "This page is open to others, so models can be downloaded only on the command "
+                "line: python -m kandinsky_engine get"
             )
         return shown(downloads.start(str(name), tools.download_folder()))
 

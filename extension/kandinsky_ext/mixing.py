@@ -59,8 +59,8 @@ def make(
         return None
     if image_2 is None:
         raise UserError(
-            f'Image Mixing needs an image in "{LABELS["mix_image_2"]}". Metadata hold only its '
-            "hash, so after pasting please choose it again."
+            f'Image Mixing needs an image in "{LABELS["mix_image_2"]}". The metadata have only its '
+            "hash, so after pasting choose it again."
         )
     firsts = [image_1] if image_1 is not None else list(init_images)
     of_images = settings.mix_items == IMAGE_AND_IMAGE or (

@@ -60,7 +60,7 @@ def offer(name: str, offered: Sequence[str], roots: Sequence[Path]) -> tuple[str
         return "", "", already
     line = (
         f"{model.name} was trained on images of {found.size} x {found.size}; "
-        f"a CFG scale of {found.cfg_scale:g} suits it."
+        f"recommended CFG scale: {found.cfg_scale:g}."
     )
     return line, found.button, [*already, name]
 
@@ -69,6 +69,7 @@ def demo_line(name: str) -> str:
     """What to say where the demo model stands in."""
     size, cfg = known.DEMO.native_size, known.DEMO.cfg_scale
     return (
-        f"There is no Kandinsky model yet, so the small demo model generates ({name}: simple "
-        f"shapes, best at {size} x {size} with CFG scale {cfg:g}). Get models brings the real one."
+        f"There is no Kandinsky model yet, so the small demo model is used ({name}: simple "
+        f"shapes, best at {size} x {size} with CFG scale {cfg:g}). Download the real one with "
+        "Get models."
     )

@@ -207,7 +207,7 @@ def size_remark(width: int, height: int, native: int) -> str | None:
         return None
     return (
         f"Size: this model was trained on images of {native}x{native}; "
-        f"at {width}x{height} expect repeated or broken shapes."
+        f"at {width}x{height} shapes may be repeated or broken."
     )
 
 

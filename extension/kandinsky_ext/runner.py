@@ -140,7 +140,7 @@ class Runner:
             try:
                 self._projection = self._opened.projection()
             except self._opened.package.KandinskyError as error:
-                self._watcher.remark(f"Preview: there is none for this model: {error}")
+                self._watcher.remark(f"Preview: not available for this model: {error}")
 
     def _collected(self, guide: Guide, options: dict[str, Any], side: int) -> Any:
         """The embeds of a guide's rows, in their order. side: 0 positive, 1 negative."""

@@ -29,7 +29,10 @@ def problem(tools: HostTools) -> str | None:
     roots = tools.model_roots()
     if not models.find(roots):
         places = ", ".join(str(root) for root in roots)
-        return f"There is no Kandinsky model. Looked in: {places}. Get models, below, brings one."
+        return (
+            f"There is no Kandinsky model. Looked in: {places}. "
+            "Download one with Get models, below."
+        )
     return None
 
 

@@ -171,7 +171,7 @@ def unpack(offer: Offer, folder: Path, on_bytes: OnBytes) -> None:
             _check_hash(offer, download)
             _extract(download, folder)
     except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as error:
-        raise WheelError(f"{offer.place} is cut or damaged: {error}") from None
+        raise WheelError(f"{offer.place} is truncated or corrupt: {error}") from None
 
 
 def _file_name(address: str) -> str:
@@ -207,10 +207,10 @@ def _index_offers(index: str) -> list[Offer]:
 def _check_address(address: str) -> None:
     parts = urlsplit(address)
     if parts.username is not None:
-        raise WheelError("an address of wheels must not hold a name or a password")
+        raise WheelError("an address of wheels must not contain a name or a password")
     is_here = parts.hostname in ("localhost", "127.0.0.1", "::1")
     if parts.scheme != "https" and not (parts.scheme == "http" and is_here):
-        raise WheelError(f"{address} is not taken: only https is, and http from this machine")
+        raise WheelError(f"{address} is not allowed: only https, or http on this machine")
 
 
 class _Redirects(HTTPRedirectHandler):
@@ -237,7 +237,7 @@ def _fetch(address: str, file: IO[bytes], most: int, on_bytes: OnBytes) -> str:
                 file.write(chunk)
                 on_bytes(done, total)
             if done < total:
-                raise WheelError(f"{address} broke off after {done} of {total} bytes")
+                raise WheelError(f"{address}: the connection broke after {done} of {total} bytes")
             return str(answer.geturl())
     except HTTPError as error:
         raise WheelError(f"{address} cannot be read: {error.code} {error.reason}") from None
@@ -259,7 +259,7 @@ def _check_hash(offer: Offer, file: IO[bytes]) -> None:
     digest = hashlib.sha256(file.read()).hexdigest()
     if offer.sha256 and digest != offer.sha256:
         raise WheelError(
-            f"{offer.place} has the SHA-256 {digest}, but {offer.sha256} is expected: it is not "
+            f"{offer.place} has the SHA-256 {digest}, expected {offer.sha256}: it is not "
             "the file that was released"
         )
 
@@ -273,7 +273,7 @@ def _extract(file: IO[bytes], folder: Path) -> None:
         for member in members:
             is_ours = re.match(rf"{PACKAGE}(-[^/]+\.dist-info)?/", member.filename)
             if not is_ours or ".." in member.filename.split("/"):
-                raise WheelError(f"the wheel holds a file out of place: {member.filename}")
+                raise WheelError(f"the wheel has an unexpected file: {member.filename}")
             target = folder / member.filename
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(archive.read(member))

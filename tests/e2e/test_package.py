@@ -313,7 +313,7 @@ class TestGet:
         assert lines["2.1"].endswith("no    Kandinsky 2.1")
         assert "yes" in lines["demo"].split(), "the clone's own, found from the build"
         usable = "kandinsky-2-2" in kandinsky.families()
-        assert ("this version generates with" in lines["2.2"]) != usable
+        assert ("this version supports" in lines["2.2"]) != usable
 
     def test_wrong_usage(self, tmp_path: Path) -> None:
         for arguments in ([], ["fetch"], ["get", "none"]):

@@ -278,6 +278,6 @@ def test_encode_takes_the_size_from_the_images(model: Path) -> None:
     images = np.zeros((1, 64, 64, 3), np.uint8)
     with Engine(model) as engine:
         for name in ("width", "height"):
-            with pytest.raises(TypeError, match=f"'{name}': the images have it"):
+            with pytest.raises(TypeError, match=f"'{name}': it comes from the images"):
                 engine.encode(images, **{name: 128})
         assert engine.encode(images).shape == (1, 4, 8, 8)

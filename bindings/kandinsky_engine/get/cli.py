@@ -49,18 +49,16 @@ def parser() -> argparse.ArgumentParser:
     )
     names = ", ".join(model.name for model in known.MODELS)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {names}")
-    parser.add_argument("--list", action="store_true", help="list models, and what is there")
+    parser.add_argument("--list", action="store_true", help="list known and installed models")
     parser.add_argument(
         "--to",
         type=lambda text: Path(text).expanduser(),
         metavar="FOLDER",
-        help=f"the folder that holds models (default: {FOLDER})",
+        help=f"the folder for models (default: {FOLDER})",
     )
-    parser.add_argument(
-        "--endpoint", default="", metavar="URL", help="instead of the environment's HF_ENDPOINT"
-    )
+    parser.add_argument("--endpoint", default="", metavar="URL", help="overrides HF_ENDPOINT")
     parser.add_argument("--yes", action="store_true", help="download without asking")
-    parser.add_argument("--quiet", action="store_true", help="say nothing but errors")
+    parser.add_argument("--quiet", action="store_true", help="print only errors")
     return parser
 
 
@@ -142,7 +140,7 @@ def _get(
     )
     if not options.yes:
         if not sys.stdin.isatty():
-            return _wrong(f"{question} Say so with --yes")
+            return _wrong(f"{question} Confirm with --yes")
         if input(f"{question} [y/N] ").strip().lower() not in ("y", "yes"):
             return FAILED
     for model in missing:
@@ -159,7 +157,7 @@ def _run(download: Download, out: _Output) -> int:
         while not download.wait(DRAW_SECONDS):
             out.draw(f"{name}: ", download.progress())
     except KeyboardInterrupt:
-        out.say("Pausing; Ctrl-C once more does not wait.")
+        out.say("Pausing; a second Ctrl-C ends at once.")
         download.pause()
         download.wait()
     progress = download.progress()
@@ -167,7 +165,7 @@ def _run(download: Download, out: _Output) -> int:
         out.say(f"{name}: all {words.gigabytes(progress.total)} are in {download.folder}.")
         return DONE
     if progress.state == "paused":
-        out.say(f"{name} is paused. The same command goes on from there.")
+        out.say(f"{name} is paused. The same command resumes it.")
         return PAUSED
     out.end_bar()
     return _wrong(f"{name}: {progress.message}", FAILED)

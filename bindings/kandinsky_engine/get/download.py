@@ -172,7 +172,7 @@ class Download:
         except OSError as error:
             self._end("failed", _disk_error(error))
         except Exception as error:
-            self._end("failed", f"This is a fault of ours: {type(error).__name__}: {error}")
+            self._end("failed", f"This is a bug: {type(error).__name__}: {error}")
             raise
 
     def _end(self, state: State, message: str) -> None:
@@ -206,8 +206,8 @@ class Download:
                 continue
             if file.size not in (None, remote.size):
                 raise HubError(
-                    f"{part.repository}/{file.path}: the server says that it has {remote.size} "
-                    f"bytes, but {file.size} are expected: it is not the file"
+                    f"{part.repository}/{file.path}: the server has {remote.size} "
+                    f"bytes, expected {file.size}: it is another file"
                 )
             if revision == MAIN:
                 # The branch may move while this goes on.
@@ -252,7 +252,7 @@ class Download:
         if missing and wanted + DISK_MARGIN > free:
             raise HubError(
                 f"{self.folder} has {gigabytes(free)} free, and {gigabytes(wanted + DISK_MARGIN)} "
-                "are needed: free some, or choose another folder"
+                "are needed: free disk space, or choose another folder"
             )
 
     def _fetch(self, job: _Job) -> None:
@@ -269,9 +269,9 @@ class Download:
             self._count(begun)
             if not resumed:
                 raise HubError(
-                    f"{job.what}: what was sent has another hash than {job.remote.digest}: the "
-                    "file is damaged, or another one. It is removed; another try, or another "
-                    "endpoint, may bring the right one"
+                    f"{job.what}: the received file does not have the hash {job.remote.digest}: "
+                    "the file is corrupt, or another one. It is removed; try again, or use another "
+                    "endpoint"
                 )
             # The piece from before may be what is damaged.
             resumed = False

@@ -82,7 +82,7 @@ def check_address(address: str, *, http_here: bool = True) -> None:
     if parts.scheme == "https" and host:
         return
     if not (http_here and parts.scheme == "http" and host in _LOOPBACK):
-        raise HubError(f"{address} is not taken: only https is, and http from this machine itself")
+        raise HubError(f"{address} is not allowed: only https, or http on this machine itself")
 
 
 class Hub:
@@ -179,7 +179,7 @@ class Hub:
             raise HubError(
                 f"{self.endpoint} names no {'size' if found else 'hash'} of {what}, so what it "
                 "sends could not be checked. A proxy's login page answers so, and a server that "
-                "is no hub: look at HF_ENDPOINT and the proxy"
+                "is not a hub: check HF_ENDPOINT and the proxy"
             )
         commit = headers.get("X-Repo-Commit") or ""
         if not re.fullmatch(r"[0-9a-f]{40}", commit):
@@ -192,20 +192,20 @@ class Hub:
             todo = (
                 "it does not accept the token in HF_TOKEN for this repository"
                 if self._token
-                else "it wants a token: put yours into the environment variable HF_TOKEN"
+                else "it needs a token: set the environment variable HF_TOKEN"
             )
             return HubError(f"{said}: {todo}")
         if error.code == 404:
             return NotThereError(
-                f"{said}: the file is not there. Another endpoint may have it (HF_ENDPOINT)"
+                f"{said}: the file does not exist there. Another endpoint may have it (HF_ENDPOINT)"
             )
         if error.code == 407:
-            return HubError(f"{said}: the proxy wants a name and a password (HTTPS_PROXY)")
+            return HubError(f"{said}: the proxy needs a name and a password (HTTPS_PROXY)")
         if error.code in _REDIRECTS:
-            return HubError(f"{said}: it redirects in a circle")
+            return HubError(f"{said}: redirect loop")
         if error.code == 416:
             return HubError(
-                f"{said}: it does not have the rest of the file. Cancel the download to begin it "
+                f"{said}: it does not have the rest of the file. Cancel the download and start it "
                 "anew"
             )
         if error.code in _PASSING:
@@ -218,14 +218,14 @@ class Hub:
             return reason
         if isinstance(reason, ssl.SSLCertVerificationError):
             return HubError(
-                f"{what}: the certificate of the server does not hold: {reason.verify_message}. "
-                "Behind a proxy that opens TLS, name its certificate in SSL_CERT_FILE"
+                f"{what}: the server's certificate is invalid: {reason.verify_message}. "
+                "Behind a proxy that inspects TLS, set SSL_CERT_FILE to its certificate"
             )
         if isinstance(reason, TimeoutError):
             return PassingError(f"{what}: the server has sent nothing for {self._stall:g} s")
         return PassingError(
             f"{what}: the connection to {self.endpoint} failed: {reason or type(reason).__name__}. "
-            "Look at the connection and at the proxy (HTTPS_PROXY)"
+            "Check the connection and the proxy (HTTPS_PROXY)"
         )
 
 
@@ -268,7 +268,9 @@ def _start(answer: HTTPResponse, start: int, size: int, what: str) -> int:
     """Where the bytes of an answer begin. Raises HubError for an answer that does not fit."""
     encoding = answer.headers.get("Content-Encoding", "identity")
     if encoding != "identity":
-        raise HubError(f"{what}: the server packs it as {encoding}, which was not asked for")
+        raise HubError(
+            f"{what}: the server sends it with the encoding {encoding}, which was not requested"
+        )
     begins = 0
     if answer.status == 206:
         said = answer.headers.get("Content-Range", "")
@@ -281,15 +283,15 @@ def _start(answer: HTTPResponse, start: int, size: int, what: str) -> int:
         ):
             raise HubError(
                 f'{what}: asked for bytes {start}-{size - 1}/{size}, the server sends "{said}". '
-                "Cancel the download to begin it anew, or use another endpoint"
+                "Cancel the download and start it again, or use another endpoint"
             )
         begins = start
     elif answer.status != 200:
-        raise HubError(f"{what}: the server answers {answer.status}, which was not asked for")
+        raise HubError(f"{what}: unexpected status {answer.status} from the server")
     length = answer.headers.get("Content-Length")
     if length is not None and length != str(size - begins):
         raise HubError(
-            f"{what}: the server sends {length} bytes, but {size - begins} are expected: it is not "
+            f"{what}: the server sends {length} bytes, expected {size - begins}: it is not "
             "the file. A proxy's login page can be the reason"
         )
     return begins

@@ -239,7 +239,7 @@ DEMO = Model(
     "Demo model",
     "kandinsky-2-1",
     (),
-    note="comes with the source, in demo/model",
+    note="included in the source, in demo/model",
     native_size=128,
     cfg_scale=2.0,
 )
@@ -270,7 +270,7 @@ def unusable(model: Model, families: tuple[str, ...]) -> str:
     """What to say of a model that the engine cannot generate with; "" for one that it can."""
     if model.family in families:
         return ""
-    return f"this version generates with {' and '.join(map(_family_number, families))} only"
+    return f"this version supports only {' and '.join(map(_family_number, families))}"
 
 
 def _family_number(family: str) -> str:

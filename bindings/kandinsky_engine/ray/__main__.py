@@ -17,23 +17,27 @@ from kandinsky_engine.ray import Pool, generate
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m kandinsky_engine.ray",
-        description="Generates what the lines of a file ask for, as `kandinsky batch` does, on the "
-        "machines of a Ray cluster. All of them need the model and the output folder under the "
-        "same paths. The same command again makes what is missing.",
+        description="Generates the images of a file of requests, as `kandinsky batch` does, on the "
+        "machines of a Ray cluster. All machines need the model and the output folder at the "
+        "same paths. The same command again generates only missing images.",
     )
     parser.add_argument("jobs", metavar="JOBS", help="a .jsonl, .csv or .txt file")
     parser.add_argument("--model", required=True, help="model folder")
     parser.add_argument("--output", required=True, help="folder for the images, on a shared disk")
-    parser.add_argument("--defaults", help="a JSON file with options for what the lines leave out")
     parser.add_argument(
-        "--address", help="of the cluster, or auto. Default: a cluster of this machine alone"
+        "--defaults", help="a JSON file of defaults for options that lines leave out"
     )
-    parser.add_argument("--actors", type=int, default=1, help="how many hold the model each")
+    parser.add_argument(
+        "--address", help="of the cluster, or auto. Default: a cluster of this machine only"
+    )
+    parser.add_argument(
+        "--actors", type=int, default=1, help="number of actors; each holds the model"
+    )
     parser.add_argument("--cpus", type=float, default=1, help="of each actor")
     parser.add_argument("--gpus", type=float, default=0, help="of each actor")
     parser.add_argument("--memory", type=int, help="of each actor, in bytes")
     parser.add_argument(
-        "--batch-size", type=int, default=16, help="lines that an actor gets at once"
+        "--batch-size", type=int, default=16, help="lines that an actor gets at a time"
     )
     return parser
 

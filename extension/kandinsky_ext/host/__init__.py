@@ -6,6 +6,6 @@ from importlib.util import find_spec
 # leaves the whole run to a pipeline of diffusers.
 if find_spec("modules.rng") is None:
     raise ImportError(
-        "Kandinsky cannot run in this web UI, which leaves whole runs to diffusers, as SD.Next "
+        "Kandinsky cannot run in this web UI, which uses diffusers' pipelines, as SD.Next "
         "does. It runs in A1111, Forge, Forge Neo and reForge."
     )

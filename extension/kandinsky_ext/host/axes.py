@@ -70,7 +70,7 @@ def _option(plot: Any, control: Control) -> Any:
 
     def check(values: Sequence[Any]) -> None:
         if not backend.is_on():
-            raise UserError(f'X/Y/Z plot: "{control.label}" needs "{ALWAYS_ON_TITLE}" switched on.')
+            raise UserError(f'X/Y/Z plot: "{control.label}" needs "{ALWAYS_ON_TITLE}" to be on.')
         for value in values:
             known = str(control.shown(control.check(value)))
             if choices is not None and known not in (offered := choices()):

@@ -51,5 +51,5 @@ def _find_model(parameters: MutableMapping[str, Any]) -> None:
     elif own is not None:
         tools.note(
             f'Kandinsky model "{name}": the pasted image was generated with other weights of this '
-            f"name. Their hash is {wanted}, and that of the model here is {own}."
+            f"name. Their hash is {wanted}, the hash of the model here is {own}."
         )

@@ -31,7 +31,7 @@ def remark(p: Any) -> str | None:
     # Only a caller gives one for whatever the sampler. Many give a default one.
     if getattr(p, "eta", None) not in (None, *etas):
         names.append(ETA)
-    return f"Settings: Kandinsky has no use for {', '.join(names)}." if names else None
+    return f"Settings: Kandinsky ignores {', '.join(names)}." if names else None
 
 
 def _set(p: Any) -> list[str]:

@@ -20,7 +20,7 @@ def read(label: str, value: Any) -> Any:
     if isinstance(value, np.ndarray) and value.dtype == np.uint8 and value.ndim in (2, 3):
         return Image.fromarray(value)
     if not isinstance(value, str):
-        raise UserError(f'"{label}" is no image: {type(value).__name__}')
+        raise UserError(f'"{label}" is not an image: {type(value).__name__}')
     # Not at the top: it is only there for hosts that serve the API, and slow to import.
     from modules.api.api import decode_base64_to_image  # noqa: PLC0415
 
@@ -31,4 +31,4 @@ def read(label: str, value: Any) -> Any:
         return image
     except Exception as error:
         reason = getattr(error, "detail", None) or error
-        raise UserError(f'"{label}" is no image: {reason}') from error
+        raise UserError(f'"{label}" is not an image: {reason}') from error

@@ -124,7 +124,7 @@ class RunJob:
         kept = request.start_steps(int(steps or p.steps), total, last + 1)
         if kept.running != min(last + 1, total):
             p.comment(
-                f"Steps: at denoising strength {p.denoising_strength:g} there are no more than "
+                f"Steps: at denoising strength {p.denoising_strength:g} there are at most "
                 f"{kept.running}."
             )
         width, height = self._runner.latent_size(*size)

@@ -11,7 +11,7 @@ from kandinsky_ext.conditions import Phrase, Steps, phrases
 from kandinsky_ext.errors import UserError
 from kandinsky_ext.request import plain_text
 
-NETWORKS_REMARK = "Prompt: Kandinsky has no use for extra networks such as <lora:...>."
+NETWORKS_REMARK = "Prompt: Kandinsky ignores extra networks such as <lora:...>."
 
 
 def positive(p: Any, conditioning: Any, steps: Steps) -> list[tuple[Phrase, ...]]:
@@ -60,7 +60,7 @@ def _text(text: Any) -> str:
     except UnicodeEncodeError as error:
         raise UserError(
             f"Prompt: {error.object[error.start]!a} at position {error.start + 1} is half of a "
-            "UTF-16 pair and no character. Type it again, or mend the program that sent it."
+            "UTF-16 pair and not a character. Type it again, or fix the program that sent it."
         ) from None
     if emphasis() == "Ignore":
         return plain_text(text, prompt_parser.parse_prompt_attention)

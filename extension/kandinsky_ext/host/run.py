@@ -49,7 +49,7 @@ def make_job(p: Any, settings: Settings) -> RunJob:
     Raises UserError or the engine's own errors.
     """
     if getattr(shared.opts, "onnx_enable", False):
-        raise UserError("Kandinsky cannot run while ONNX is on: switch it off in Settings > ONNX.")
+        raise UserError("Kandinsky cannot run while ONNX is on: turn it off in Settings > ONNX.")
     keeping.begins(p)
     shared.state.textinfo = "Kandinsky: opening the model"
     settings = presets.applied(settings, p, load_package().presets())

@@ -48,7 +48,7 @@ def switch_off(p: Any) -> None:
     for field, name in (("refiner_checkpoint", "Refiner"), ("hr_checkpoint_name", "Hires")):
         if getattr(p, field, None) not in NO_CHECKPOINT:
             setattr(p, field, None)
-            p.comment(f"{name} checkpoint: Kandinsky has no use for it.")
+            p.comment(f"{name} checkpoint: Kandinsky ignores it.")
     for field, same in USE_SAME.items():
         if getattr(p, field, None) == same:
             setattr(p, field, None)

@@ -129,7 +129,7 @@ def test_torch_that_was_not_loaded(package: Path) -> None:
 def test_damaged_module(package: Path) -> None:
     next(package.glob("_core*.so")).write_bytes(b"half a download")
     text = import_it(package)
-    assert "its file _core does not load" in text
+    assert "its file _core cannot be loaded" in text
     assert "The error was: ImportError: " in text
 
 

@@ -55,7 +55,7 @@ def test_without_any_script(host, other):
 
 def test_settings_that_do_nothing_are_named(host, other):
     comments = other(override_settings={"rho": 3.0}).comments
-    assert comments == "Settings: Kandinsky has no use for rho.\n"
+    assert comments == "Settings: Kandinsky ignores rho.\n"
 
 
 def test_off_it_changes_nothing(host, other):

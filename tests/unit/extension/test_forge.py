@@ -110,7 +110,7 @@ def test_options_of_the_run_are_read_and_said(forge):
     )
     assert "Emphasis: None" in processed.infotexts[0]
     assert forge.p.params_txt == processed.infotexts[0]
-    assert processed.comments == "Settings: Kandinsky has no use for sigma churn.\n"
+    assert processed.comments == "Settings: Kandinsky ignores sigma churn.\n"
 
 
 def test_remarks_are_made_once(forge):

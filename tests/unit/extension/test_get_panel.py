@@ -67,7 +67,7 @@ def test_pause_go_on_and_cancel(bare_host, hub):
     assert "wait, or pause it" in start("2.2")[0]
     press["pause"]()
     status, table = until_done(press["refresh"])
-    assert "2.1 is paused. Download goes on from there." in status
+    assert "2.1 is paused. Download resumes it." in status
     assert (told()["model"], told()["state"]) == ("2.1", "paused")
     assert 0 < told()["done"] < told()["total"]
     assert ">partly: " in table
@@ -90,7 +90,7 @@ def test_what_went_wrong_is_said_and_escaped(bare_host, hub, monkeypatch):
     start("2.1")
     status, _ = until_done(clicked(page, "_get_refresh"))
     assert "answers 404" in status
-    assert "Download tries again." in status
+    assert "Press Download to try again." in status
 
 
 def test_a_page_that_others_see_fills_no_disk(bare_host, hub):
@@ -157,7 +157,7 @@ class TestOffers:
         make_model(host.models / "Kandinsky" / "kandinsky-2-1")
         line, button, after = self.offer(host, "kandinsky-2-1")
         assert line == (
-            "kandinsky-2-1 was trained on images of 768 x 768; a CFG scale of 4 suits it."
+            "kandinsky-2-1 was trained on images of 768 x 768; recommended CFG scale: 4."
         )
         assert button == "Set 768 x 768, CFG scale 4"
         assert after == ["kandinsky-2-1"]

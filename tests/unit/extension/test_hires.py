@@ -132,7 +132,7 @@ def test_the_upscale_button(host):
 
 def test_a_checkpoint_of_its_own_is_no_use_and_said(host):
     processed = host.txt2img(enable_hr=True, hr_checkpoint_name="sd15")
-    assert "Hires checkpoint: Kandinsky has no use for it." in processed.comments
+    assert "Hires checkpoint: Kandinsky ignores it." in processed.comments
 
 
 def stop_at(host, monkeypatch, text, flag, *, passed=0):

@@ -32,14 +32,14 @@ def test_what_is_set_is_named(host, key, overridden):
     else:
         setattr(host.shared.opts, key, value)
         processed = host.txt2img()
-    assert processed.comments == f"Settings: Kandinsky has no use for {name}.\n"
+    assert processed.comments == f"Settings: Kandinsky ignores {name}.\n"
 
 
 def test_one_remark_names_them_all(host):
     host.shared.opts.CLIP_stop_at_last_layers = 2
     host.shared.opts.rho = 3.0
     comments = host.txt2img(batch_size=2, n_iter=2, s_churn=0.5).comments
-    assert comments == "Settings: Kandinsky has no use for Clip skip, rho, sigma churn.\n"
+    assert comments == "Settings: Kandinsky ignores Clip skip, rho, sigma churn.\n"
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_what_would_do_nothing_in_this_run_anyway_is_not_named(host, key, img2im
 @pytest.mark.parametrize(("eta", "named"), [(None, False), (0, False), (1.0, False), (0.3, True)])
 def test_an_eta_of_the_callers_own(host, eta, named):
     """Clients of the web API send a default one with each call."""
-    assert ("no use for Eta." in host.txt2img(eta=eta).comments) == named
+    assert ("ignores Eta." in host.txt2img(eta=eta).comments) == named
 
 
 def test_set_to_the_default_it_is_not_named(host):

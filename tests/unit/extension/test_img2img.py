@@ -90,7 +90,7 @@ def test_just_the_hosts_number_of_steps_runs(host, fixed, strength):
     )
     if fixed and strength == 0.01:
         assert (total, running) == (999, 9), "a schedule has no more steps"
-        assert "there are no more than 9" in "".join(host.p.comments)
+        assert "there are at most 9" in "".join(host.p.comments)
     elif fixed:
         assert (total, running) == (int(20 / min(strength, 0.999)), 20)
     else:

@@ -137,7 +137,7 @@ def test_control_c_is_answered_calmly(place):
     os.killpg(process.pid, signal.SIGINT)
     output, _ = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert "the next start goes on" in output
+    assert "the next start resumes" in output
     assert "Traceback" not in output
 
 
@@ -243,7 +243,7 @@ def test_a_configuration_that_worked_is_tried_afresh_when_it_fails(place):
     [
         ("c++: fatal error: Killed signal terminated program cc1plus", "ran out of memory"),
         ("error: cannot write: No space left on device", "The disk is full"),
-        ("pip cannot download the sources of sentencepiece", "look at the connection"),
+        ("pip cannot download the sources of sentencepiece", "check the connection"),
     ],
 )
 def test_a_failed_build_shows_its_first_error_and_says_what_to_do(place, said, words):

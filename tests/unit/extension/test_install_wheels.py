@@ -227,7 +227,7 @@ def test_a_damaged_wheel_is_said_and_then_it_builds(place, tmp_path, damage):
     wheel = make_wheel(tmp_path / "wheels")
     wheel.write_bytes(damage(wheel.read_bytes()))
     code, output = place.run(KANDINSKY_WHEELS=str(wheel.parent))
-    check_built(place, code, output, f"{wheel} cannot be used. {wheel} is cut or damaged: ")
+    check_built(place, code, output, f"{wheel} cannot be used. {wheel} is truncated or corrupt: ")
 
 
 def test_another_hash_than_the_indexs_is_said_and_then_it_builds(place, index):
@@ -266,9 +266,9 @@ def test_without_a_wheel_and_a_compiler_both_are_said(place, tmp_path):
 @pytest.mark.parametrize(
     ("address", "words"),
     [
-        ("http://wheels.example.org/simple", "only https is, and http from this machine"),
+        ("http://wheels.example.org/simple", "only https, or http on this machine"),
         ("ftp://localhost/simple", "only https is"),
-        ("https://me:secret@wheels.example.org/simple", "must not hold a name or a password"),
+        ("https://me:secret@wheels.example.org/simple", "must not contain a name or a password"),
     ],
 )
 def test_an_address_that_is_not_safe_is_not_asked(place, address, words):
@@ -280,9 +280,9 @@ def test_an_address_that_is_not_safe_is_not_asked(place, address, words):
 @pytest.mark.parametrize(
     ("behaviour", "words"),
     [
-        ("redirect", "http://wheels.example.org/x.whl is not taken: only https is"),
+        ("redirect", "http://wheels.example.org/x.whl is not allowed: only https"),
         ("huge", "is larger than 64 MB"),
-        ("break off", "broke off after"),
+        ("break off", "the connection broke after"),
     ],
 )
 def test_a_server_that_misbehaves(place, index, behave, behaviour, words):
@@ -303,7 +303,7 @@ def test_a_page_that_is_not_there(place, index):
 def test_a_wheel_cannot_write_elsewhere(place, tmp_path, name):
     wheel = make_wheel(tmp_path / "wheels", files={name: ""})
     code, output = place.run(KANDINSKY_WHEELS=str(wheel.parent))
-    check_built(place, code, output, f"the wheel holds a file out of place: {name}")
+    check_built(place, code, output, f"the wheel has an unexpected file: {name}")
     assert not list(tmp_path.rglob("out.py"))
 
 

@@ -116,7 +116,7 @@ def test_images_as_arrays(host):
 
 @pytest.mark.parametrize("given", ["no base64!", "aGVsbG8=", 7, [["x"]]])
 def test_what_is_no_image_is_said(host, given):
-    with pytest.raises(host.ext("errors").UserError, match=r'"Image 2" is no image'):
+    with pytest.raises(host.ext("errors").UserError, match=r'"Image 2" is not an image'):
         host.txt2img(args=mixed(host, mix_image_2=given))
     assert host.called("encode_prompts") == []
 
@@ -184,8 +184,8 @@ def test_an_image_is_turned_upright(host):
 @pytest.mark.parametrize(
     ("named", "words"),
     [
-        ({"mix_image_2": None}, "please choose it again"),
-        ({"mix_image_2": ""}, "please choose it again"),
+        ({"mix_image_2": None}, "choose it again"),
+        ({"mix_image_2": ""}, "choose it again"),
         ({"mix_items": "Image + image"}, r"Image 1 \(optional\)"),
     ],
 )

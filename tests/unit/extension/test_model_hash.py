@@ -89,7 +89,7 @@ def test_other_weights_under_the_name_are_noted(host):
     after = host.ext("model_hash").of(host.toy)
     assert len(notes) == 1
     assert before != after
-    assert f"Their hash is {before}, and that of the model here is {after}" in notes[0]
+    assert f"Their hash is {before}, the hash of the model here is {after}" in notes[0]
 
 
 def test_a_model_that_is_nowhere_stays_named(host):

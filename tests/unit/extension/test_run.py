@@ -264,7 +264,7 @@ def test_a_model_without_previews_generates_all_the_same(host, monkeypatch):
     monkeypatch.setattr(host.engine.Engine, "encode", fail)
     processed = host.txt2img()
     assert len(processed.images) == 1
-    assert "Preview: there is none for this model: the encoder's" in processed.comments
+    assert "Preview: not available for this model: the encoder's" in processed.comments
 
 
 def test_an_unusable_device_is_said(host):

@@ -49,7 +49,7 @@ def test_a_sampler_that_is_not_there_is_replaced_and_said(host, sampler, used):
     host.sd_samplers.all_samplers.append(host.sd_samplers.SamplerData(sampler))
     processed = host.txt2img(sampler_name=sampler)
     assert host.called("denoise")[0]["sampler"] == used
-    remark = f'Sampler: Kandinsky has no "{sampler}" and used {used}. It has: DDIM'
+    remark = f'Sampler: Kandinsky has no "{sampler}" and used {used}. Available: DDIM'
     assert remark in processed.comments
     assert f"Sampler: {used}, " in processed.infotexts[0]
     assert f"Kandinsky replaced: sampler {sampler}" in processed.infotexts[0]
@@ -59,7 +59,7 @@ def test_a_sampler_that_is_not_there_is_replaced_and_said(host, sampler, used):
 @pytest.mark.parametrize("field", ["sampler_name", "hr_sampler_name"])
 def test_a_sampler_that_none_is_near_to_is_refused(host, name, field):
     host.sd_samplers.all_samplers.append(host.sd_samplers.SamplerData(name))
-    with pytest.raises(host.ext("errors").UserError, match=f'no "{name}". It is for models that'):
+    with pytest.raises(host.ext("errors").UserError, match=f'no "{name}". It needs a model'):
         host.txt2img(**{field: name}, enable_hr=True)
     assert host.called("denoise") == []
 

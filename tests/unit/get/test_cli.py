@@ -65,7 +65,7 @@ def test_listing_contacts_nobody(hub, tmp_path):
         *(model.name for model in known.MODELS),
         "demo",
     }
-    assert "this version generates with 2.1 only" in lines[3]
+    assert "this version supports only 2.1" in lines[3]
     assert lines[7].split()[:5] == ["demo", "32", "MB", "Apache-2.0", "yes"]
     assert f"demo: {DEMO / 'kandinsky-demo'}" in lines
     assert hub.requests == []
@@ -96,7 +96,7 @@ def test_a_download_is_asked_for(hub, tmp_path):
     done = run(hub, "2.1", "2.2", "--to", tmp_path / "here", cwd=tmp_path)
     assert done.returncode == 2
     assert f"about 25.4 GB, from {hub.address} into {tmp_path}/here?" in done.stderr
-    assert "Say so with --yes" in done.stderr
+    assert "Confirm with --yes" in done.stderr
     assert hub.requests == []
     assert not (tmp_path / "here").exists()
 
@@ -112,8 +112,8 @@ def test_a_failure(hub, tmp_path):
     done = run(hub, "2.1", "--yes", "--quiet", cwd=tmp_path)
     assert done.returncode == 1
     assert done.stderr == (
-        f"kandinsky get: 2.1: {WEIGHTS}: {hub.address} answers 403 Forbidden: it wants a token: "
-        "put yours into the environment variable HF_TOKEN.\n"
+        f"kandinsky get: 2.1: {WEIGHTS}: {hub.address} answers 403 Forbidden: it needs a token: "
+        "set the environment variable HF_TOKEN.\n"
     )
 
 
@@ -135,7 +135,7 @@ def test_wrong_usage(hub, tmp_path, arguments, said):
 def test_an_endpoint_that_is_not_taken(hub, tmp_path):
     done = run(hub, "2.1", "--yes", "--endpoint", "http://mirror.example", cwd=tmp_path)
     assert done.returncode == 1
-    assert "http://mirror.example is not taken: only https" in done.stderr
+    assert "http://mirror.example is not allowed: only https" in done.stderr
 
 
 def test_help_names_everything():
@@ -157,12 +157,12 @@ def test_ctrl_c_pauses_and_the_bar_is_drawn(hub, tmp_path):
         child.send_signal(signal.SIGINT)
         assert child.wait(60) == 130
     end = time.monotonic() + 60
-    while "goes on from there" not in seen and time.monotonic() < end:
+    while "resumes it" not in seen and time.monotonic() < end:
         seen += os.read(mine, 1000).decode()
     os.close(mine)
     assert "2.1: [" in seen
     assert " left" in seen
-    assert "2.1 is paused. The same command goes on from there." in seen
+    assert "2.1 is paused. The same command resumes it." in seen
     done = run(hub, "2.1", "--yes", cwd=tmp_path)
     assert done.returncode == 0
     assert any(one.range for one in hub.asked())

@@ -134,20 +134,20 @@ def test_a_cut_download_goes_on_where_it_was(server, tmp_path):
     [
         ([503] * 3, "answers 503.*Given up after 3 tries"),
         ([429] * 3, "answers 429"),
-        ([404], "the file is not there"),
-        ([401], "put yours into the environment variable HF_TOKEN"),
+        ([404], "the file does not exist there"),
+        ([401], "set the environment variable HF_TOKEN"),
         ([403], "wants a token"),
         ([400], "answers 400"),
         ([416], "does not have the rest"),
         (["silent"] * 3, "has sent nothing for 0.4 s"),
-        (["too long"], "sends 200[0-9]+ bytes, but 200[0-9]+ are expected"),
+        (["too long"], "sends 200[0-9]+ bytes, expected 200[0-9]+"),
         (["too short"], "sends 200[0-9]+ bytes"),
         (["login"], "A proxy's login page"),
         (["endless"], "sends more than"),
-        (["packed"], "packs it as gzip"),
-        (["wrong bytes"], "has another hash than"),
-        (["to http"], "192.0.2.1/x is not taken: only https"),
-        (["in circles"] * 20, "redirects in a circle"),
+        (["packed"], "encoding gzip"),
+        (["wrong bytes"], "does not have the hash"),
+        (["to http"], "192.0.2.1/x is not allowed: only https"),
+        (["in circles"] * 20, "redirect loop"),
     ],
     ids=str,
 )
@@ -193,7 +193,7 @@ def test_a_server_that_lies_about_ranges(server, tmp_path, twist):
     download = make(server, tmp_path)
     progress = finish(download)
     assert progress.state == "failed"
-    assert "Cancel the download to begin it anew" in progress.message
+    assert "Cancel the download to start it again" in progress.message
     assert piece(tmp_path).stat().st_size == len(server.files[WEIGHTS]) // 2
     download.cancel()
     assert download.progress().state == "idle"

@@ -85,7 +85,7 @@ def test_sizes():
 def test_what_the_engine_cannot_generate_with_is_said():
     assert known.unusable(known.model("2.1"), ("kandinsky-2-1",)) == ""
     assert known.unusable(known.model("2.2"), ("kandinsky-2-1",)) == (
-        "this version generates with 2.1 only"
+        "this version supports only 2.1"
     )
     assert known.unusable(known.model("2.2"), ("kandinsky-2-1", "kandinsky-2-2")) == ""
 
