@@ -1,4 +1,4 @@
-/// A header-only C++ layer over kandinsky.h: handles that free themselves, statuses that throw.
+/// A header-only C++ layer over kandinsky.h: RAII handles and exceptions instead of statuses.
 #ifndef KANDINSKY_HPP_
 #define KANDINSKY_HPP_
 
@@ -33,21 +33,21 @@ class Engine {
     callbacks_->engine = engine;
   }
 
-  /// The strings in the result live as long as this object.
+  /// The strings in the result are valid as long as this object.
   kandinsky_engine_info info() const {
     kandinsky_engine_info info;
     kandinsky_engine_info_init(&info);
     check(kandinsky_engine_get_info(engine_.get(), &info));
     return info;
   }
-  /// The text in the result lives until the next plan is asked for.
+  /// The text in the result is valid until the next plan.
   kandinsky_memory_plan plan_memory(int32_t width, int32_t height, int32_t batch_size = 1) {
     kandinsky_memory_plan plan;
     kandinsky_memory_plan_init(&plan);
     check(kandinsky_engine_plan_memory(engine_.get(), width, height, batch_size, &plan));
     return plan;
   }
-  /// "FILE" or "FILE:WEIGHT" each, and no others from now on.
+  /// "FILE" or "FILE:WEIGHT" each; replaces the previous ones.
   void set_loras(const std::vector<std::string>& loras) {
     std::vector<const char*> names;
     for (const std::string& lora : loras) names.push_back(lora.c_str());
@@ -60,7 +60,7 @@ class Engine {
   void unload() { check(kandinsky_engine_unload(engine_.get())); }
   void cancel() { kandinsky_engine_cancel(engine_.get()); }
 
-  /// An exception thrown by a callback ends the job and comes out of the call that ran it.
+  /// An exception thrown by a callback ends the job and leaves the call that ran it.
   void set_progress(Progress progress) {
     const auto callback = progress ? &Engine::on_progress : nullptr;
     check(kandinsky_engine_set_progress(engine_.get(), callback, callbacks_.get()));
@@ -86,7 +86,7 @@ class Engine {
     return both;
   }
 
-  /// The negative embeds alone; what only the others need is left out.
+  /// Only the negative embeds, without the work for the others.
   Embeds encode_negative_prompts(const Options& options) {
     kandinsky_embeds* negative_embeds = nullptr;
     Embeds result;
@@ -113,8 +113,8 @@ class Engine {
     return result;
   }
 
-  // Results are written to buffers of the caller's, whose size in elements must be just right: see
-  // kandinsky.h. options: of the operation that has the function's name.
+  // Results are written to the caller's buffers, whose size in elements must match exactly: see
+  // kandinsky.h. options: of the operation with the function's name.
 
   void denoise(const Embeds& embeds, const Embeds& negative_embeds, const Options& options,
                float* latents, size_t size) {
@@ -176,8 +176,7 @@ class Engine {
   };
   template <typename Job>
   void run(const Job& job) {
-    // A second caller is refused by the library, which knows why. `thrown` belongs to the job that
-    // runs.
+    // The library refuses a second caller. `thrown` belongs to the running job.
     const bool is_second = callbacks_->running.exchange(true);
     const std::unique_ptr<Callbacks, Finish> finish(is_second ? nullptr : callbacks_.get());
     const kandinsky_status status = job();
@@ -212,8 +211,8 @@ class Engine {
   std::unique_ptr<kandinsky_engine, Free> engine_;
 };
 
-/// Writes weights in other forms as folders in diffusers' layout; see kandinsky_convert. An
-/// exception thrown by a callback stops it and comes out of the call.
+/// Converts weights to folders in diffusers' layout; see kandinsky_convert. An exception thrown by
+/// a callback stops it and leaves the call.
 inline void convert(const std::vector<std::string>& inputs, const std::string& output,
                     const std::string& precision, const Engine::Progress& progress,
                     const Engine::Message& message) {

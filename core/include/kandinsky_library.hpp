@@ -1,4 +1,4 @@
-/// Part of kandinsky.hpp: what needs no engine - lists, image files, folders.
+/// Part of kandinsky.hpp: functions that need no engine: lists, image files, folders.
 #ifndef KANDINSKY_LIBRARY_HPP_
 #define KANDINSKY_LIBRARY_HPP_
 
@@ -27,7 +27,7 @@ inline std::vector<std::string> sampler_names() {
   return raw::list(kandinsky_sampler_count(), kandinsky_sampler_name);
 }
 
-/// One line about each sampler, in the order of sampler_names().
+/// A description of each sampler, in the order of sampler_names().
 inline std::vector<std::string> sampler_descriptions() {
   return raw::list(kandinsky_sampler_count(), kandinsky_sampler_description);
 }
@@ -36,7 +36,7 @@ inline std::vector<std::string> scheduler_names() {
   return raw::list(kandinsky_scheduler_count(), kandinsky_scheduler_name);
 }
 
-/// One line about each scheduler, in the order of scheduler_names().
+/// A description of each scheduler, in the order of scheduler_names().
 inline std::vector<std::string> scheduler_descriptions() {
   return raw::list(kandinsky_scheduler_count(), kandinsky_scheduler_description);
 }
@@ -45,7 +45,7 @@ inline std::vector<std::string> speedup_names() {
   return raw::list(kandinsky_speedup_count(), kandinsky_speedup_name);
 }
 
-/// One line about each speed-up, in the order of speedup_names().
+/// A description of each speed-up, in the order of speedup_names().
 inline std::vector<std::string> speedup_descriptions() {
   return raw::list(kandinsky_speedup_count(), kandinsky_speedup_description);
 }
@@ -71,7 +71,7 @@ struct Image {
     return owned(loaded);
   }
 
-  /// The same from the bytes of a file; `name` is what messages call it. See
+  /// The same from the bytes of a file; `name` is used in messages. See
   /// kandinsky_image_decode.
   static Image decode(const std::vector<uint8_t>& bytes, const std::string& name) {
     kandinsky_image* decoded = nullptr;
@@ -134,7 +134,7 @@ struct RecognizedFolder {
   std::string role;
 };
 
-/// What a folder is, from its index alone. See kandinsky_folder_recognize.
+/// Recognises a folder by its index alone. See kandinsky_folder_recognize.
 inline RecognizedFolder recognize_folder(const std::string& dir) {
   const char* family = nullptr;
   const char* role = nullptr;
@@ -142,14 +142,14 @@ inline RecognizedFolder recognize_folder(const std::string& dir) {
   return {family, role};
 }
 
-/// Tells a folder's weights from others, in 64 digits. See kandinsky_folder_digest.
+/// A hash of a folder's weights, 64 digits. See kandinsky_folder_digest.
 inline std::string folder_digest(const std::string& dir) {
   char digest[65];
   check(kandinsky_folder_digest(dir.c_str(), digest));
   return digest;
 }
 
-/// What a model folder holds.
+/// The contents of a model folder.
 class Folder {
  public:
   explicit Folder(const std::string& dir) {
@@ -160,7 +160,7 @@ class Folder {
   std::string pipeline() const { return kandinsky_folder_pipeline(folder_.get()); }
   std::string family() const { return kandinsky_folder_family(folder_.get()); }
   int32_t native_size() const { return kandinsky_folder_native_size(folder_.get()); }
-  /// The strings in the result live as long as this object.
+  /// The strings in the result are valid as long as this object.
   std::vector<kandinsky_component_info> components() const {
     std::vector<kandinsky_component_info> all(kandinsky_folder_component_count(folder_.get()));
     for (size_t i = 0; i < all.size(); ++i) {

@@ -2,36 +2,35 @@
  *
  * Conventions
  *  1. Every function that can fail returns a kandinsky_status. On anything but KANDINSKY_OK the
- *     outputs are untouched and kandinsky_last_error() tells, on the same thread, what went wrong,
- *     in words meant for the person at the screen.
- *  2. Strings are UTF-8 and end in NUL. Inputs are borrowed for the call. A returned `const char*`
- *     belongs to the object it was asked from (or to the library) and each getter says how long it
- *     lives.
- *  3. Objects are made by a function with a `**out` parameter and freed by their one `*_free`.
- *     Freeing NULL is fine.
- *  4. What a call is asked for is a kandinsky_options object: values by name, each checked as it is
- *     set. kandinsky_option_get_info() and docs/options.md tell names, defaults, ranges and
- * meanings. Structs that results are written to start with `uint32_t struct_size`, which their
- * `*_init` fills. Both may grow, so a program keeps working with a newer library.
+ *     outputs are untouched and kandinsky_last_error(), on the same thread, returns a message for
+ *     the user.
+ *  2. Strings are UTF-8 and NUL-terminated. Inputs are borrowed for the call. A returned
+ *     `const char*` belongs to its object (or to the library); each getter documents its lifetime.
+ *  3. Objects are created by a function with a `**out` parameter and freed by their `*_free`.
+ *     Freeing NULL is allowed.
+ *  4. The parameters of a call are a kandinsky_options object: values by name, each checked when it
+ *     is set. kandinsky_option_get_info() and docs/options.md list names, defaults, ranges and
+ *     meanings. Result structs start with `uint32_t struct_size`, which their `*_init` fills. Both
+ *     may grow, so a program keeps working with a newer library.
  *  5. Images are uint8 [batch, height, width, 3], RGB, rows from the top, no padding. Latents are
  *     float32 [batch, channels, latent_height, latent_width], within -10000..10000. Both are plain
- *     buffers of the caller's; sizes are given in elements.
- *  6. One engine runs one job at a time; a second call meanwhile answers KANDINSKY_BUSY. An engine
+ *     buffers owned by the caller; sizes are in elements.
+ *  6. One engine runs one job at a time; a second call meanwhile returns KANDINSKY_BUSY. An engine
  *     may be used from any thread, different engines at the same time. kandinsky_engine_cancel()
  *     may be called from any thread at any time.
- *  7. Callbacks run on the thread that called the engine, between steps, under the caller's own
- *     state of LibTorch. They must not call the same engine, except to cancel it.
+ *  7. Callbacks run on the thread that called the engine, between steps, with the caller's own
+ *     LibTorch state. They must not call the same engine, except to cancel it.
  *  8. Process-wide state of LibTorch (threads, grad mode, default dtype, global generator) is
- *     never changed, but for threads by kandinsky_set_num_threads(). A job computes on as many as
- *     OpenMP gives it: fewer than LibTorch's number with OMP_DYNAMIC and OMP_THREAD_LIMIT, and one
- *     if its caller is itself a thread of a parallel region.
- *  9. After fork() an engine stays its parent's: in the child its jobs answer
- *     KANDINSKY_INCOMPATIBLE. A child may open engines of its own, but the thread that forked
- *     cannot compute on several threads again if it had, since OpenMP's others stayed behind: that
- *     is KANDINSKY_INCOMPATIBLE, too, where LibTorch's own operators hang. A new thread can, and
- *     so can a process that is started anew ("spawn").
+ *     never changed, except for threads by kandinsky_set_num_threads(). A job computes on as many
+ *     threads as OpenMP gives it: fewer than LibTorch's number with OMP_DYNAMIC and
+ *     OMP_THREAD_LIMIT, and one if its caller is itself a thread of a parallel region.
+ *  9. After fork() an engine belongs to the parent: in the child its jobs return
+ *     KANDINSKY_INCOMPATIBLE. A child may open its own engines. But if the thread that forked had
+ *     computed on several threads, it cannot do so again, since fork() does not copy OpenMP's
+ *     threads: LibTorch's operators would hang, so jobs return KANDINSKY_INCOMPATIBLE. A new thread
+ *     can, and so can a newly started process ("spawn").
  *
- * A whole image, errors left out
+ * A whole image, without error checks
  *     kandinsky_options* model = NULL;
  *     kandinsky_options_new("engine", &model);
  *     kandinsky_options_set_text(model, "model_dir", "models/kandinsky-2-1");
@@ -75,20 +74,20 @@ extern "C" {
 
 /* ---- Versions ---- */
 
-/** Of this header. What a header adds is there in a library of the same or a later version. */
+/** Of this header. A library of the same or a later version has everything that it declares. */
 #define KANDINSKY_VERSION_MAJOR 0
 #define KANDINSKY_VERSION_MINOR 1
 #define KANDINSKY_VERSION_PATCH 0
 
-/** Of the binary interface: grows when programs have to be compiled again. The library's file is
- * named after it, libkandinsky.so.1, so that a program never starts with another one. */
+/** Of the binary interface: raised when programs must be recompiled. The library's file name has
+ * it, libkandinsky.so.1, so that a program never starts with another one. */
 #define KANDINSKY_ABI_VERSION 1
 
-/** The library's own KANDINSKY_ABI_VERSION, for programs that load it by themselves. */
+/** The library's own KANDINSKY_ABI_VERSION, for programs that load it at run time. */
 KANDINSKY_API uint32_t kandinsky_abi_version(void);
 
-/* Declares NAME_init(NAME* value), which fills a struct with its defaults; NULL is passed over. The
-   library is told the size that the struct has in this header: it may know a larger one. */
+/* Declares NAME_init(NAME* value), which fills a struct with its defaults; NULL is ignored. It
+   passes the struct's size in this header, since the library's struct may be larger. */
 #define KANDINSKY_INIT(name)                                             \
   KANDINSKY_API void name##_init_sized(name* value, size_t struct_size); \
   static inline void name##_init(name* value) { name##_init_sized(value, sizeof(name)); }
@@ -101,69 +100,69 @@ typedef enum kandinsky_status {
   KANDINSKY_NOT_FOUND = 2,        /* a folder, file or component is missing */
   KANDINSKY_CORRUPT_FILE =
       3, /* a file is truncated, malformed, or holds weights that are not finite */
-  KANDINSKY_UNSUPPORTED = 4, /* well-formed, but not something this build can do */
+  KANDINSKY_UNSUPPORTED = 4, /* well-formed, but not supported by this build */
   KANDINSKY_OUT_OF_MEMORY =
-      5, /* memory of the machine or of its accelerator ran out; the engine stays usable */
+      5, /* the machine or its accelerator ran out of memory; the engine stays usable */
   KANDINSKY_CANCELLED = 6, /* kandinsky_engine_cancel() or a callback ended the job */
   KANDINSKY_BUSY = 7,      /* the engine is running another job */
   KANDINSKY_INCOMPATIBLE =
-      8, /* the parts do not fit each other: folders, file versions, library versions */
+      8,                  /* parts do not fit together: folders, file versions, library versions */
   KANDINSKY_INTERNAL = 9, /* a broken invariant: please report it */
-  KANDINSKY_IO = 10 /* the system cannot read or write a file: a full disk, a missing permission,
-                       too many open files, a name that is too long */
+  KANDINSKY_IO = 10       /* a file cannot be read or written: a full disk, a missing permission,
+                             too many open files, a name that is too long */
 } kandinsky_status;
 
 /** The message of this thread's last failure, "" if there was none. Valid until this thread's next
  * failing call. */
 KANDINSKY_API const char* kandinsky_last_error(void);
 
-/** The status in words, e.g. "not found". Lives for ever. */
+/** The status as text, e.g. "not found". Static. */
 KANDINSKY_API const char* kandinsky_status_name(kandinsky_status status);
 
-/** The library's version, e.g. "0.1.0". Lives for ever. */
+/** The library's version, e.g. "0.1.0". Static. */
 KANDINSKY_API const char* kandinsky_version(void);
 
-/** The version of the LibTorch that this library was built for, e.g. "2.13.0". Lives for ever. */
+/** The version of the LibTorch that this library was built for, e.g. "2.13.0". Static. */
 KANDINSKY_API const char* kandinsky_torch_version(void);
 
 /* ---- What the library offers ---- */
 
-/** Number of samplers; their names as hosts spell them, e.g. "Euler a", the default first; one line
- * about each. NULL for an index out of range. Live for ever. */
+/** Number of samplers; their names as in hosts, e.g. "Euler a", the default first; a one-line
+ * description of each. NULL for an index out of range. Static. */
 KANDINSKY_API size_t kandinsky_sampler_count(void);
 KANDINSKY_API const char* kandinsky_sampler_name(size_t index);
 KANDINSKY_API const char* kandinsky_sampler_description(size_t index);
 
-/** Number of schedulers (how a sampler's steps are spaced); their names as hosts spell them, e.g.
- * "Karras"; one line about each. NULL for an index out of range. Live for ever. */
+/** Number of schedulers (the spacing of a sampler's noise levels); their names as in hosts, e.g.
+ * "Karras"; a one-line description of each. NULL for an index out of range. Static. */
 KANDINSKY_API size_t kandinsky_scheduler_count(void);
 KANDINSKY_API const char* kandinsky_scheduler_name(size_t index);
 KANDINSKY_API const char* kandinsky_scheduler_description(size_t index);
 
-/** Number of speed-ups: ways in which the engine is faster than the plain formulas with the same
- * result up to rounding; their names, e.g. "packed-weights"; one line about each. NULL for an index
- * out of range. Live for ever. */
+/** Number of speed-ups: faster ways to compute the plain formulas, with the same result up to
+ * rounding; their names, e.g. "packed-weights"; a one-line description of each. NULL for an index
+ * out of range. Static. */
 KANDINSKY_API size_t kandinsky_speedup_count(void);
 KANDINSKY_API const char* kandinsky_speedup_name(size_t index);
 KANDINSKY_API const char* kandinsky_speedup_description(size_t index);
 
 /** Number of model families; their names, e.g. "kandinsky-2-1". NULL for an index out of range.
- * Live for ever. */
+ * Static. */
 KANDINSKY_API size_t kandinsky_family_count(void);
 KANDINSKY_API const char* kandinsky_family_name(size_t index);
 
 /* ---- Threads ---- */
 
-/** Sets with how many threads LibTorch computes on the CPU, the resizing of images included. For
- * the whole process, from then on: for programs of their own. A host sets LibTorch's threads
- * itself, and the library uses what it finds. threads: 1 to 1024. Not while an engine works. */
+/** Sets the number of threads with which LibTorch computes on the CPU, including the resizing of
+ * images, for the whole process. For standalone programs: a host sets LibTorch's threads itself,
+ * and the library uses that number. threads: 1 to 1024. Not while an engine works. */
 KANDINSKY_API kandinsky_status kandinsky_set_num_threads(int32_t threads);
 
 /* ---- Image files ---- */
 
 /** An image: pixels [height, width, channels], rows from the top, no padding. Fill it yourself, or
- * let kandinsky_image_load make one. Where images go in, all three kinds are taken; transparent
- * pixels become white. */
+ * use kandinsky_image_load. Inputs may have 1, 3 or 4 channels; transparent pixels become white.
+ */
 typedef struct kandinsky_image {
   const uint8_t* pixels;
   int32_t width;
@@ -171,21 +170,20 @@ typedef struct kandinsky_image {
   int32_t channels; /* 1: grey, 3: RGB, 4: RGBA */
 } kandinsky_image;
 
-/** Reads a PNG, JPEG or WebP file, turned upright by its orientation tag; of an animation the first
- * image. Free the result with kandinsky_image_free. */
+/** Reads a PNG, JPEG or WebP file, rotated by its orientation tag; the first frame of an animation.
+ * Free the result with kandinsky_image_free. */
 KANDINSKY_API kandinsky_status kandinsky_image_load(const char* path, kandinsky_image** out);
 
-/** The same from the bytes of such a file, up to 2^28. `name` is what messages call it; NULL:
+/** The same from the bytes of such a file, up to 2^28. `name` is used in messages; NULL:
  * "the image". Free the result with kandinsky_image_free. */
 KANDINSKY_API kandinsky_status kandinsky_image_decode(const uint8_t* bytes, size_t size,
                                                       const char* name, kandinsky_image** out);
 
-/** Frees what kandinsky_image_load and kandinsky_image_decode made, and nothing else. */
+/** Frees an image of kandinsky_image_load or kandinsky_image_decode, and nothing else. */
 KANDINSKY_API void kandinsky_image_free(kandinsky_image* image);
 
 /** Writes an RGB image as PNG, JPEG or WebP by the path's ending. `parameters` (may be NULL)
- * becomes a PNG's text chunk of that name, as hosts write it. An existing file is replaced whole or
- * not at all. */
+ * becomes a PNG text chunk of that name, as in hosts. An existing file is replaced atomically. */
 KANDINSKY_API kandinsky_status kandinsky_image_save(const char* path, const uint8_t* pixels,
                                                     int32_t width, int32_t height,
                                                     const char* parameters);
@@ -197,48 +195,47 @@ KANDINSKY_API kandinsky_status kandinsky_image_encode(const char* format, const 
                                                       const char* parameters, uint8_t** out,
                                                       size_t* out_size);
 
-/** Frees what kandinsky_image_encode made, and nothing else. */
+/** Frees bytes of kandinsky_image_encode, and nothing else. */
 KANDINSKY_API void kandinsky_bytes_free(uint8_t* bytes);
 
 /** Fails as kandinsky_image_save and kandinsky_embeds_save would because of the path, such as a
- * name that is too long or a folder that may not be written: to be asked before the work. Leaves
- * nothing behind. */
+ * name that is too long or a folder without write permission: a check before the work. Leaves no
+ * file. */
 KANDINSKY_API kandinsky_status kandinsky_check_writable(const char* path);
 
 /* ---- Options ---- */
 
-/** The values that a call is asked for. Objects are for one operation, which is a name:
+/** The parameters of a call. An object is for one operation, given by name:
  *    "engine"          of kandinsky_engine_open
  *    "encode_prompts"  of kandinsky_encode_prompts
  *    "denoise"         of kandinsky_denoise
  *    "decode", "encode"          of kandinsky_decode and kandinsky_encode
  *    "text_to_image", "image_to_image", "generate"   of the functions of these names
- * A call reads them until it returns and does not change them; they may serve any number of calls.
- */
+ * A call reads them until it returns and does not change them; they can be used for any number of
+ * calls. */
 typedef struct kandinsky_options kandinsky_options;
 
-/** Makes options of an operation, all with their defaults. Free them with kandinsky_options_free.
- */
+/** Creates options of an operation, with their defaults. Free them with kandinsky_options_free. */
 KANDINSKY_API kandinsky_status kandinsky_options_new(const char* operation,
                                                      kandinsky_options** out);
 KANDINSKY_API void kandinsky_options_free(kandinsky_options* options);
 
-/** A row of embeds that guides one image during some steps. Rows of one image and step add up by
- * their weights (composable diffusion, the "AND" of hosts); prompt editing is a row after another.
- */
+/** A row of embeds that guides one image during some steps. Rows of one image and step are summed
+ * with their weights (composable diffusion, "AND" in hosts); prompt editing is one row after
+ * another. */
 typedef struct kandinsky_condition {
   int32_t row;        /* of the embeds, which may have any number of rows up to 1024 */
   int32_t image;      /* 0..batch_size-1 */
   int32_t first_step; /* 1..last_step */
-  int32_t last_step;  /* up to num_inference_steps; counted over the whole schedule, also where
-                         image to image leaves out its beginning */
+  int32_t last_step;  /* up to num_inference_steps; counted over the whole schedule, even if
+                         image to image skips its beginning */
   double weight;      /* -100..100; of a negative condition: 1 */
 } kandinsky_condition;
 
-/* Sets an option. Values are copied. INVALID_ARGUMENT, with nothing changed, for a name that the
-   operation does not have (the message tells the nearest one), another type and a value out of
-   range. What depends on several options or on the model is checked by the call. A count of 0
-   stands for the default, as do floats of NULL. */
+/* Sets an option. Values are copied. INVALID_ARGUMENT, with nothing changed, for an unknown name
+   (the message suggests the nearest one), a wrong type or a value out of range. Conditions on
+   several options or on the model are checked by the call. A count of 0 means the default, as does
+   NULL for floats. */
 KANDINSKY_API kandinsky_status kandinsky_options_set_flag(kandinsky_options* options,
                                                           const char* name, int32_t value);
 KANDINSKY_API kandinsky_status kandinsky_options_set_integer(kandinsky_options* options,
@@ -265,19 +262,19 @@ KANDINSKY_API kandinsky_status kandinsky_options_set_conditions(kandinsky_option
                                                                 const kandinsky_condition* values,
                                                                 size_t count);
 
-/** An option's value as text, as default_value below has it: what it was set to, or else what
- * "preset" or "sigmas" say, or its default. INVALID_ARGUMENT for a list, which no text stands for.
- * The text lives until the next call for these options. */
+/** An option's value as text, in the form of default_value below: the value that was set, else the
+ * one from "preset" or "sigmas", else the default. INVALID_ARGUMENT for a list. The text is valid
+ * until the next call for these options. */
 KANDINSKY_API kandinsky_status kandinsky_options_get_text(kandinsky_options* options,
                                                           const char* name, const char** out);
 
-/** Which setter an option takes. */
+/** The type of an option, which determines its setter. */
 typedef enum kandinsky_option_type {
   KANDINSKY_FLAG = 0,    /* 0 or 1 */
   KANDINSKY_INTEGER = 1, /* whole numbers */
-  KANDINSKY_NUMBER = 2,  /* finite; kandinsky_options_set_integer sets it, too */
-  KANDINSKY_TEXT = 3,    /* UTF-8; where there are words, one of them, in any case */
-  KANDINSKY_PATH = 4,    /* kandinsky_options_set_text: bytes as the system has them */
+  KANDINSKY_NUMBER = 2,  /* finite; kandinsky_options_set_integer also sets it */
+  KANDINSKY_TEXT = 3,    /* UTF-8; if there are words, one of them, in any case */
+  KANDINSKY_PATH = 4,    /* kandinsky_options_set_text: bytes in the system's encoding */
   KANDINSKY_TEXTS = 5,   /* up to 64 */
   KANDINSKY_SEEDS = 6,   /* up to 64 */
   KANDINSKY_FLOATS = 7,
@@ -285,84 +282,84 @@ typedef enum kandinsky_option_type {
   KANDINSKY_CONDITIONS = 9
 } kandinsky_option_type;
 
-/** What is known about an option. All strings live for ever. */
+/** The description of an option. All strings are static. */
 typedef struct kandinsky_option_info {
   uint32_t struct_size;
   kandinsky_option_type type;
   const char* name;
-  const char* group;         /* what belongs together in a page or a help text, e.g. "Sampling" */
-  const char* default_value; /* as text, "false" or "true" of a flag; NULL where no value
-                                stands for it, as of lists */
+  const char* group;         /* heading for a page or a help text, e.g. "Sampling" */
+  const char* default_value; /* as text, "false" or "true" for a flag; NULL without a
+                                default value, as for lists */
   double minimum;            /* of integers and numbers */
-  double maximum;            /* likewise; of lists: how many there may be */
-  const char* const* words;  /* [word_count]: all values of a text; NULL for any text */
+  double maximum;            /* likewise; for lists: the maximum count */
+  const char* const* words;  /* [word_count]: allowed values of a text; NULL for any text */
   size_t word_count;
   const char* unit;   /* of integers and numbers, e.g. "pixels"; may be "" */
   const char* help;   /* one line */
-  const char* source; /* where formula or meaning come from; may be "" */
+  const char* source; /* of the formula or the meaning; may be "" */
 } kandinsky_option_info;
 
 KANDINSKY_INIT(kandinsky_option_info)
 
-/** Number of operations; their names. NULL for an index out of range. Live for ever. */
+/** Number of operations; their names. NULL for an index out of range. Static. */
 KANDINSKY_API size_t kandinsky_operation_count(void);
 KANDINSKY_API const char* kandinsky_operation_name(size_t index);
 
-/** Number of an operation's options, 0 for an unknown operation; what each one is. */
+/** Number of an operation's options, 0 for an unknown operation; the description of each. */
 KANDINSKY_API size_t kandinsky_option_count(const char* operation);
 KANDINSKY_API kandinsky_status kandinsky_option_get_info(const char* operation, size_t index,
                                                          kandinsky_option_info* info);
 
 /* ---- Folders ---- */
 
-/** What a folder is, from its model_index.json alone. family: the one that knows it, or "" if none
- * does. role: "model" for a folder to open an engine with, "hint" for one whose images need
- * hints, "inpaint" for one that adds an inpainting UNet to a model and can also be opened itself,
- * "prior", or "". Both live for ever. */
+/** Recognises a folder by its model_index.json alone. family: its model family, or "" if unknown.
+ * role: "model" for a folder to open an engine with, "hint" for one that needs hints, "inpaint" for
+ * one that adds an inpainting UNet to a model and can also be opened itself, "prior", or "". Both
+ * are static. */
 KANDINSKY_API kandinsky_status kandinsky_folder_recognize(const char* dir, const char** family,
                                                           const char** role);
 
-/** Tells the weights in a model folder from others, whatever the folder and its files are called: a
- * SHA-256 of the files that an engine would load. A file counts by the name, type, shape and first
- * 4 KiB of each of its tensors, and by its size and 256 pieces of 4 KiB, evenly spread. digest: its
- * 64 digits and a NUL. */
+/** Identifies the weights in a model folder, independent of the names of the folder and its files:
+ * a SHA-256 of the files that an engine would load. It covers the name, type, shape and first 4 KiB
+ * of each tensor and, of each file, the size and 256 evenly spaced blocks of 4 KiB. digest: 64
+ * digits and a NUL. */
 KANDINSKY_API kandinsky_status kandinsky_folder_digest(const char* dir, char digest[65]);
 
-/** What a model folder, in diffusers' folder layout, holds. Reading it loads no weights, only file
- * headers. */
+/** The contents of a model folder in diffusers' folder layout. Reading it loads only file headers,
+ * no weights. */
 typedef struct kandinsky_folder kandinsky_folder;
 
 typedef struct kandinsky_component_info {
   uint32_t struct_size;
-  const char* name;       /* e.g. "unet"; lives as long as the folder, as do all strings here */
+  const char* name;       /* e.g. "unet"; valid as long as the folder, as all strings here */
   const char* class_name; /* e.g. "UNet2DConditionModel" */
   const char* dtype; /* of the weights: "fp32", "fp16", "bf16", "mixed"; "" for a component without
                         weights */
   uint64_t parameters; /* elements of all its tensors; 0 for a component without weights */
   uint64_t tensors;
   uint64_t bytes;     /* of its weight files */
-  int32_t is_checked; /* 1: all that a job needs of it was checked, but for the values of its
-                         weights; 0: no job needs it, or no family knows the folder, and only its
+  int32_t is_checked; /* 1: everything that a job needs of it was checked, except the values of
+                         its weights; 0: no job needs it, or the family is unknown, and only its
                          config and file headers were read */
 } kandinsky_component_info;
 
 KANDINSKY_INIT(kandinsky_component_info)
 
-/** Reads a model's or a prior's model_index.json, and of all components that it lists configs, file
- * headers and tokenizers. Fails for one that is missing or damaged or does not fit its config, as
- * opening an engine would if it needs it; whether folders fit each other shows only there. */
+/** Reads a model's or a prior's model_index.json, and the configs, file headers and tokenizers of
+ * all components in it. Fails for a component that is missing, corrupt or does not fit its config,
+ * as opening an engine would. Only opening an engine checks whether folders fit together. */
 KANDINSKY_API kandinsky_status kandinsky_folder_open(const char* dir, kandinsky_folder** out);
 KANDINSKY_API void kandinsky_folder_free(kandinsky_folder* folder);
 
-/** The pipeline class of model_index.json, e.g. "KandinskyPipeline". Lives as long as the folder,
- * as all getters' results. Of NULL they give NULL or 0. */
+/** The pipeline class of model_index.json, e.g. "KandinskyPipeline". Valid as long as the
+ * folder, as all getters' results. For NULL they return NULL or 0. */
 KANDINSKY_API const char* kandinsky_folder_pipeline(const kandinsky_folder* folder);
 
-/** The family that knows this folder, or "" if none does. Lives for ever. */
+/** The folder's model family, or "" if unknown. Static. */
 KANDINSKY_API const char* kandinsky_folder_family(const kandinsky_folder* folder);
 
-/** Side in pixels of the images that the model was trained on; 0 for a prior folder, and if no
- * family knows the folder. */
+/** Side in pixels of the images that the model was trained on; 0 for a prior folder or an unknown
+ * family. */
 KANDINSKY_API int32_t kandinsky_folder_native_size(const kandinsky_folder* folder);
 
 KANDINSKY_API size_t kandinsky_folder_component_count(const kandinsky_folder* folder);
@@ -377,21 +374,20 @@ typedef struct kandinsky_engine kandinsky_engine;
 
 typedef struct kandinsky_engine_info {
   uint32_t struct_size;
-  const char* family;      /* lives for ever */
-  const char* device;      /* what "auto" became; these strings live as long as the engine */
+  const char* family;      /* static */
+  const char* device;      /* chosen for "auto"; these strings are valid as long as the engine */
   const char* precision;   /* likewise: "fp32", "bf16" or "fp16" */
-  const char* reason;      /* why that device and precision, in one line */
-  const char* prior_dir;   /* the folder that is used */
+  const char* reason;      /* for this device and precision, in one line */
+  const char* prior_dir;   /* the folder in use */
   int32_t native_size;     /* side in pixels of the images the model was trained on */
   int32_t latent_channels; /* of latents, 4 */
   int32_t latent_factor;   /* pixels per latent in each direction, 8 */
-  int32_t size_multiple;   /* inside, sizes are rounded up to a multiple of this, 64 */
-  const char* inpaint_dir; /* likewise as prior_dir; "" if there is none: masks then work with the
-                              model itself */
-  const char* changes; /* what of the weights is not the model's own, for an image's parameters: a
-                          line for each option, such as "unet: file.safetensors [1a2b3c4d]\n"; the
-                          mark is of the file's content. Lives until the LoRAs are set anew */
-  int32_t takes_hints; /* 1: its images need hints, such as depth maps */
+  int32_t size_multiple;   /* sizes are rounded up to a multiple of this internally, 64 */
+  const char* inpaint_dir; /* likewise; "" if there is none, and the model itself inpaints */
+  const char* changes; /* weights that are not the model's own, for an image's parameters: a line
+                          for each option, such as "unet: file.safetensors [1a2b3c4d]\n", with a
+                          short hash of the file. Valid until the LoRAs are set again */
+  int32_t takes_hints; /* 1: the model needs hints, such as depth maps */
 } kandinsky_engine_info;
 
 KANDINSKY_INIT(kandinsky_engine_info)
@@ -401,63 +397,61 @@ KANDINSKY_INIT(kandinsky_engine_info)
 KANDINSKY_API kandinsky_status kandinsky_engine_open(const kandinsky_options* options,
                                                      kandinsky_engine** out);
 
-/** Frees the engine and all it holds. No job may be running. */
+/** Frees the engine and everything in it. No job may be running. */
 KANDINSKY_API void kandinsky_engine_free(kandinsky_engine* engine);
 
 KANDINSKY_API kandinsky_status kandinsky_engine_get_info(const kandinsky_engine* engine,
                                                          kandinsky_engine_info* info);
 
-/** What an image needs of memory. */
+/** The memory plan of an image. */
 typedef struct kandinsky_memory_plan {
   uint32_t struct_size;
   int32_t holds_everything; /* 1: no weights are freed or read again during the job */
-  uint64_t budget;          /* bytes that it may hold: max_memory, or what is free */
-  uint64_t peak;            /* bytes that it will hold at most */
-  uint64_t least;           /* the smallest max_memory with which it could run */
-  const char* text; /* what is held when, for people; lives until the engine's next plan is asked
-                       for */
+  uint64_t budget;          /* bytes allowed: max_memory, or the free memory */
+  uint64_t peak;            /* expected peak in bytes */
+  uint64_t least;           /* the smallest max_memory that would work */
+  const char* text;         /* a description for the user; valid until the engine's next plan */
 } kandinsky_memory_plan;
 
 KANDINSKY_INIT(kandinsky_memory_plan)
 
-/** Tells how a batch of images from texts would be held in memory, without doing anything. Jobs
- * follow such a plan of their own and say it through the message callback where not everything
- * stays loaded. OUT_OF_MEMORY, here as from jobs before any work, if the budget is too small; the
- * message names the smallest possible one. UNSUPPORTED on an accelerator, where everything is
- * loaded. BUSY while a job runs. */
+/** Plans the memory of a batch of images from texts, without running it. Each job makes such a plan
+ * and reports it through the message callback unless everything stays loaded. OUT_OF_MEMORY, here
+ * as from jobs before any work, if the budget is too small; the message gives the smallest possible
+ * one. UNSUPPORTED on an accelerator, where everything is loaded. BUSY while a job runs. */
 KANDINSKY_API kandinsky_status kandinsky_engine_plan_memory(kandinsky_engine* engine, int32_t width,
                                                             int32_t height, int32_t batch_size,
                                                             kandinsky_memory_plan* plan);
 
-/** Merges these LoRA files into the weights from the next job on, each "FILE" or "FILE:WEIGHT", and
- * no others; a count of 0 takes all away. Only networks whose weights they change are loaded again.
- * With nothing changed: INCOMPATIBLE for a LoRA of another model, naming tensor and shapes, and
- * what opening a file may fail with. BUSY while a job runs. */
+/** Merges these LoRA files into the weights from the next job on, each "FILE" or "FILE:WEIGHT",
+ * instead of the previous ones; a count of 0 removes all. Only networks whose weights change are
+ * loaded again. With nothing changed: INCOMPATIBLE for a LoRA of another model, with tensor and
+ * shapes, and errors of opening a file. BUSY while a job runs. */
 KANDINSKY_API kandinsky_status kandinsky_engine_set_loras(kandinsky_engine* engine,
                                                           const char* const* loras, size_t count);
 
-/** Frees all weights; the next job loads again what it needs. BUSY while a job runs. */
+/** Frees all weights; the next job loads what it needs again. BUSY while a job runs. */
 KANDINSKY_API kandinsky_status kandinsky_engine_unload(kandinsky_engine* engine);
 
-/** Asks the running job to end with KANDINSKY_CANCELLED within its next step. A job runs from the
- * call to its return, the reading of its options included. Without one, the next job is meant if
- * another thread begins it within a second: a thread that was just started may not have come to its
- * call. */
+/** Cancels the running job: it ends with KANDINSKY_CANCELLED within its next step. A job runs from
+ * the call to its return, including the reading of its options. If none runs, this cancels the next
+ * job that starts on another thread within a second, since a thread that was just started may not
+ * have reached its call yet. */
 KANDINSKY_API void kandinsky_engine_cancel(kandinsky_engine* engine);
 
 /* ---- Progress ---- */
 
 typedef enum kandinsky_action {
   KANDINSKY_CONTINUE = 0,
-  KANDINSKY_FINISH = 1, /* end this loop after at least one step and go on with what there is, as
-                           "skip" and "interrupt" of hosts mean */
+  KANDINSKY_FINISH = 1, /* end this loop after at least one step and continue with its result, as
+                           for "skip" and "interrupt" in hosts */
   KANDINSKY_CANCEL = 2  /* end the job with KANDINSKY_CANCELLED */
 } kandinsky_action;
 
 typedef struct kandinsky_progress {
   uint32_t struct_size;
   const char* stage; /* "load", "text_encoder", "image_encoder", "prior", "denoise", "encode",
-                        "decode"; lives for ever */
+                        "decode"; static */
   int32_t step;      /* steps done, 0..steps */
   int32_t steps;
   /* In stage "denoise" the predicted clean latents [shape[0], shape[1], shape[2], shape[3]] for
@@ -475,8 +469,8 @@ KANDINSKY_API kandinsky_status kandinsky_engine_set_progress(kandinsky_engine* e
                                                              kandinsky_progress_fn callback,
                                                              void* user_data);
 
-/** A remark for the person, e.g. that a prompt was cut. The text is valid during the call. To end
- * the job from here, call kandinsky_engine_cancel(). */
+/** A remark for the user, e.g. that a prompt was truncated. The text is valid during the call. To
+ * end the job from here, call kandinsky_engine_cancel(). */
 typedef void (*kandinsky_message_fn)(const char* message, void* user_data);
 
 /** Sets the engine's message callback, NULL for none. Not while a job runs. */
@@ -484,16 +478,15 @@ KANDINSKY_API kandinsky_status kandinsky_engine_set_message(kandinsky_engine* en
                                                             kandinsky_message_fn callback,
                                                             void* user_data);
 
-/* ---- Other forms of weights ---- */
+/* ---- Other weight formats ---- */
 
-/** Writes weights in other forms as folders in diffusers' layout: `output` with the decoder,
- * <output>-prior and <output>-inpaint, as far as the inputs have them. inputs: original checkpoints
- * of Kandinsky 2.1, folders of them, and folders in diffusers' layout, of which what the others
- * lack is taken. precision: "fp32", "fp16" or "bf16". Files are written whole or not at all, and
- * left as they are if an earlier call finished them from the same inputs. NOT_FOUND after all that
- * can be done is done, if something is missing; the message says what and where to get it. The
- * callbacks, which may be NULL, are called on this thread; any action but KANDINSKY_CONTINUE stops.
- */
+/** Converts weights to folders in diffusers' layout: `output` with the decoder, <output>-prior and
+ * <output>-inpaint, as far as the inputs have them. inputs: original checkpoints of Kandinsky 2.1,
+ * folders of them, and folders in diffusers' layout, which supply what the others lack. precision:
+ * "fp32", "fp16" or "bf16". Files are written whole or not at all, and kept if an earlier call
+ * finished them from the same inputs. NOT_FOUND if something is missing, after converting the rest;
+ * the message names it and its source. The callbacks, which may be NULL, are called on this thread;
+ * any action but KANDINSKY_CONTINUE stops. */
 KANDINSKY_API kandinsky_status kandinsky_convert(const char* const* inputs, size_t count,
                                                  const char* output, const char* precision,
                                                  kandinsky_progress_fn progress,
@@ -501,21 +494,21 @@ KANDINSKY_API kandinsky_status kandinsky_convert(const char* const* inputs, size
 
 /* ---- Stage 1: texts -> embeds ---- */
 
-/** What guides a batch of images on one side (positive or negative): per image an image
- * embedding and, where the decoder reads texts, the text encoder's pooled and hidden states. Held
- * by value in ordinary memory; independent of the engine that made it. */
+/** The conditioning of a batch of images on one side (positive or negative): per image an image
+ * embedding and, if the decoder reads texts, the text encoder's pooled and hidden states. Held in
+ * CPU memory, independent of the engine that made it. */
 typedef struct kandinsky_embeds kandinsky_embeds;
 
-/** Encodes texts and samples the prior. Both outputs are the caller's. Either output pointer may be
- * NULL if that side is not wanted; work for it alone is then left out. */
+/** Encodes texts and samples the prior. The caller owns both outputs. Either output pointer may be
+ * NULL, which skips the work that only that side needs. */
 KANDINSKY_API kandinsky_status kandinsky_encode_prompts(kandinsky_engine* engine,
                                                         const kandinsky_options* options,
                                                         kandinsky_embeds** embeds,
                                                         kandinsky_embeds** negative_embeds);
 
-/** Embeds of images instead of texts, one row each: image_embeds is what the image encoder sees,
- * the text part that of an empty text. Alone they give variations of an image, combined with
- * others a mix. */
+/** Embeds of images instead of texts, one row each: image_embeds is the image encoder's output, the
+ * text part that of an empty text. Alone they give variations of an image, combined with others a
+ * mix. */
 KANDINSKY_API kandinsky_status kandinsky_encode_images(kandinsky_engine* engine,
                                                        const kandinsky_image* images, size_t count,
                                                        kandinsky_embeds** out);
@@ -523,18 +516,18 @@ KANDINSKY_API kandinsky_status kandinsky_encode_images(kandinsky_engine* engine,
 KANDINSKY_API void kandinsky_embeds_free(kandinsky_embeds* embeds);
 KANDINSKY_API int32_t kandinsky_embeds_batch_size(const kandinsky_embeds* embeds);
 
-/** A tensor of the object: "image_embeds" [B, E], and of Kandinsky 2.1 "prompt_embeds" [B, E] or
- * "text_encoder_hidden_states" [B, T, X], where T is 77 unless prompts were read in chunks;
- * shape[2] is 0 where there are two dimensions. *data lives as long as the object. */
+/** A tensor of the object: "image_embeds" [B, E], and for Kandinsky 2.1 "prompt_embeds" [B, E] or
+ * "text_encoder_hidden_states" [B, T, X], where T is 77 unless prompts were encoded in chunks;
+ * shape[2] is 0 for two dimensions. *data is valid as long as the object. */
 KANDINSKY_API kandinsky_status kandinsky_embeds_tensor(const kandinsky_embeds* embeds,
                                                        const char* name, const float** data,
                                                        int64_t shape[3]);
 
-/** Mixes. method "sum": image_embeds is the plain weighted sum over all items, weights need not add
- * up to 1. Source: diffusers, KandinskyPriorPipeline.interpolate. "slerp": spherical interpolation
+/** Mixes. method "sum": image_embeds is the plain weighted sum over all items, weights need not sum
+ * to 1. Source: diffusers, KandinskyPriorPipeline.interpolate. "slerp": spherical interpolation
  * by each item's share of the weights, none negative and not all 0. The text part is that of
- * `text`, or the first item's if that is NULL. All items need the same shapes; one of a single row
- * serves all rows of the others. Weights: -1e6..1e6. */
+ * `text`, or the first item's if that is NULL. All items need the same shapes; an item with a
+ * single row is used for all rows of the others. Weights: -1e6..1e6. */
 KANDINSKY_API kandinsky_status kandinsky_embeds_combine(const kandinsky_embeds* const* items,
                                                         const double* weights, size_t count,
                                                         const kandinsky_embeds* text,
@@ -544,13 +537,12 @@ KANDINSKY_API kandinsky_status kandinsky_embeds_combine(const kandinsky_embeds* 
 KANDINSKY_API kandinsky_status kandinsky_embeds_concat(const kandinsky_embeds* const* items,
                                                        size_t count, kandinsky_embeds** out);
 
-/** Copies of some rows, in the order asked; a row may come more than once. */
+/** Copies of some rows, in the given order; a row may be given more than once. */
 KANDINSKY_API kandinsky_status kandinsky_embeds_select(const kandinsky_embeds* embeds,
                                                        const int32_t* rows, size_t count,
                                                        kandinsky_embeds** out);
 
-/** Writes to and reads from a small safetensors file. An existing file is replaced whole or not at
- * all. */
+/** Writes to and reads from a small safetensors file. An existing file is replaced atomically. */
 KANDINSKY_API kandinsky_status kandinsky_embeds_save(const kandinsky_embeds* embeds,
                                                      const char* path);
 KANDINSKY_API kandinsky_status kandinsky_embeds_load(const char* path, kandinsky_embeds** out);
@@ -563,8 +555,8 @@ KANDINSKY_API kandinsky_status kandinsky_latent_size(const kandinsky_engine* eng
                                                      int32_t height, int32_t* latent_width,
                                                      int32_t* latent_height);
 
-/** Runs the sampler. `latents` takes batch_size * channels * latent_height * latent_width values;
- * `size` must be just that. negative_embeds may be NULL when guidance is off. */
+/** Runs the sampler. `latents` has batch_size * channels * latent_height * latent_width values;
+ * `size` must be exactly that. negative_embeds may be NULL when guidance is off. */
 KANDINSKY_API kandinsky_status kandinsky_denoise(kandinsky_engine* engine,
                                                  const kandinsky_embeds* embeds,
                                                  const kandinsky_embeds* negative_embeds,
@@ -580,8 +572,8 @@ KANDINSKY_API kandinsky_status kandinsky_decode(kandinsky_engine* engine,
                                                 const float* latents, size_t latents_size,
                                                 uint8_t* images, size_t images_size);
 
-/** Encodes images [batch, height, width, 3] into latents. Sizes that are no multiple of
- * size_multiple are filled up by repeating the border. */
+/** Encodes images [batch, height, width, 3] into latents. Sizes that are not multiples
+ * of size_multiple are padded by repeating the border. */
 KANDINSKY_API kandinsky_status kandinsky_encode(kandinsky_engine* engine,
                                                 const kandinsky_options* options,
                                                 const uint8_t* images, size_t images_size,
@@ -589,8 +581,8 @@ KANDINSKY_API kandinsky_status kandinsky_encode(kandinsky_engine* engine,
 
 /* ---- Tasks ---- */
 
-/** Stages 1, 2 and 3 in a row. `images` takes batch_size * height * width * 3 bytes; `size` must be
- * just that. Source: diffusers, KandinskyPriorPipeline then KandinskyPipeline, each with a fresh
+/** Stages 1, 2 and 3 in a row. `images` has batch_size * height * width * 3 bytes; `size` must be
+ * exactly that. Source: diffusers, KandinskyPriorPipeline then KandinskyPipeline, each with a fresh
  * generator of the image's seed. */
 KANDINSKY_API kandinsky_status kandinsky_text_to_image(kandinsky_engine* engine,
                                                        const kandinsky_options* options,
@@ -603,7 +595,7 @@ KANDINSKY_API kandinsky_status kandinsky_image_to_image(kandinsky_engine* engine
                                                         const kandinsky_options* options,
                                                         uint8_t* images, size_t size);
 
-/** Stages 2 and 3 from embeds of any kind, mixed ones for instance; without images in the options
+/** Stages 2 and 3 from any embeds, for instance mixed ones; without images in the options,
  * from noise. negative_embeds may be NULL when guidance is off. */
 KANDINSKY_API kandinsky_status kandinsky_generate(kandinsky_engine* engine,
                                                   const kandinsky_embeds* embeds,
@@ -611,8 +603,8 @@ KANDINSKY_API kandinsky_status kandinsky_generate(kandinsky_engine* engine,
                                                   const kandinsky_options* options, uint8_t* images,
                                                   size_t size);
 
-/** Fails as kandinsky_text_to_image or kandinsky_image_to_image, whose options these are, would
- * before its first step, but for a lack of memory. Does nothing else. BUSY while a job runs. */
+/** Fails as kandinsky_text_to_image or kandinsky_image_to_image with these options would before its
+ * first step, except for a lack of memory. Does nothing else. BUSY while a job runs. */
 KANDINSKY_API kandinsky_status kandinsky_engine_check(kandinsky_engine* engine,
                                                       const kandinsky_options* options);
 
