@@ -15,10 +15,10 @@ struct Size {
   }
 };
 
-/// The size to generate. What was asked for; else, from a text, the model's native size; else, from
-/// an image, the image's own size, scaled down to an area of four native ones if it has more, and
-/// one side that was asked for keeps the shape. `multiple`: sides that were not asked for are
-/// rounded to multiples of it. source: the image to start from, or null.
+/// The size to generate: the given one; else, from a text, the model's native size; else, from
+/// an image, the image's size, scaled down to at most four native areas; if one side is given, the
+/// other keeps the aspect ratio. `multiple`: sides that are not given are rounded to multiples of
+/// it. source: the start image, or null.
 Size choose_size(std::optional<std::int32_t> width, std::optional<std::int32_t> height,
                  const Image* source, std::int32_t native_size, std::int32_t multiple);
 

@@ -8,10 +8,10 @@ namespace kandinsky::jobs {
 /// The SHA-256 of a text, in 64 lower-case digits.
 std::string sha256(std::string_view text);
 
-/// Of a file. Throws StatusError(KANDINSKY_IO), KANDINSKY_NOT_FOUND where there is none.
+/// Of a file. Throws StatusError(KANDINSKY_IO), KANDINSKY_NOT_FOUND if it does not exist.
 std::string sha256_of_file(const std::string& path);
 
-/// How hosts name a model's weights: the first ten digits of folder_digest().
+/// A model's hash in the hosts' form: the first ten digits of folder_digest().
 std::string model_hash(const std::string& dir);
 
 }  // namespace kandinsky::jobs

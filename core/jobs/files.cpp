@@ -65,7 +65,7 @@ void File::write(std::string_view text) const {
 }
 
 void read_file(const std::string& path, const std::function<void(std::string_view)>& piece) {
-  const File file(path, O_RDONLY | O_NONBLOCK);  // a pipe without a writer would keep it waiting
+  const File file(path, O_RDONLY | O_NONBLOCK);  // a pipe without a writer would block
   for (std::uint64_t offset = 0;;) {
     const std::string bytes = file.read(offset, kPiece);
     if (bytes.empty()) return;

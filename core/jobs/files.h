@@ -7,8 +7,8 @@
 
 namespace kandinsky::jobs {
 
-/// An open file or folder, closed at the end; as open(2), but for signals. Throws StatusError:
-/// KANDINSKY_NOT_FOUND, KANDINSKY_INVALID_ARGUMENT for a folder, else KANDINSKY_IO.
+/// An open file or folder, closed by the destructor; as open(2), but retries after signals. Throws
+/// StatusError: KANDINSKY_NOT_FOUND, KANDINSKY_INVALID_ARGUMENT for a folder, else KANDINSKY_IO.
 class File {
  public:
   File(const std::string& path, int flags);
@@ -19,7 +19,7 @@ class File {
   std::uint64_t size() const;
   /// Up to `size` bytes from `offset` on; fewer where the file ends.
   std::string read(std::uint64_t offset, std::size_t size) const;
-  /// Writes all of it in one call where the system takes it.
+  /// Writes all of it, in one call if the system allows.
   void write(std::string_view text) const;
 
  private:
@@ -27,10 +27,10 @@ class File {
   int number_;
 };
 
-/// Gives the whole file in pieces. Throws as File.
+/// Passes the whole file in blocks. Throws as File.
 void read_file(const std::string& path, const std::function<void(std::string_view)>& piece);
 
-/// All of it. Throws as File, and KANDINSKY_INVALID_ARGUMENT for more than `most` bytes.
+/// Reads all of it. Throws as File, and KANDINSKY_INVALID_ARGUMENT for more than `most` bytes.
 std::string read_file(const std::string& path, std::uint64_t most);
 
 }  // namespace kandinsky::jobs

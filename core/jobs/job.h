@@ -11,7 +11,7 @@
 
 namespace kandinsky::jobs {
 
-/// What a mix is made of.
+/// An item of a mix.
 struct MixItem {
   enum class Kind : int { kText, kImage, kEmbeds };
   Kind kind = Kind::kText;
@@ -19,9 +19,9 @@ struct MixItem {
   double weight = 1;
 };
 
-/// Images that differ in their seeds alone.
+/// Images that differ only in their seeds.
 struct Job {
-  Settings settings;  ///< of the library's options, those of the engine included
+  Settings settings;  ///< of the library's options, including the engine's
 
   // Each for all images; the lists among the settings are made from them.
   std::optional<std::string> prompt;
@@ -30,18 +30,18 @@ struct Job {
   std::vector<std::uint64_t> seeds;            ///< one for each image
   std::vector<std::uint64_t> variation_seeds;  ///< likewise; empty: no variation
 
-  std::optional<std::int32_t> width;  ///< nothing: see canvas.h
+  std::optional<std::int32_t> width;  ///< empty: see canvas.h
   std::optional<std::int32_t> height;
-  Size size;  ///< made from them
+  Size size;  ///< from these, see canvas.h
 
-  std::vector<Image> images;  ///< to start from: none or one
+  std::vector<Image> images;  ///< start images: none or one
   std::vector<Image> masks;   ///< likewise
   // Their images are among the settings.
   std::string hint;         ///< path; empty: none
   std::string prior_image;  ///< likewise
 
-  std::vector<MixItem> mix;       ///< empty: the prompt alone
-  std::vector<Image> mix_images;  ///< of its items of kind kImage, in order
+  std::vector<MixItem> mix;       ///< empty: only the prompt
+  std::vector<Image> mix_images;  ///< of the mix's items of kind kImage, in order
   bool slerp = false;
 };
 

@@ -21,7 +21,7 @@ void check_json(std::string_view text) {
 std::optional<nlohmann::json> parse_scalar(std::string_view text) {
   constexpr std::string_view kBlanks = " \t\n\r";
   const std::size_t begin = std::min(text.find_first_not_of(kBlanks), text.size());
-  // A list would be in memory, many times as large, before its kind shows.
+  // A list would be parsed into memory, many times as large, before its type is known.
   if (text.substr(begin).starts_with('[') || text.substr(begin).starts_with('{')) return {};
   nlohmann::json value = nlohmann::json::parse(text, nullptr, false);
   if (value.is_discarded()) return {};

@@ -4,14 +4,14 @@
 #include <optional>
 #include <string_view>
 
-/// JSON that others wrote.
+/// Untrusted JSON.
 namespace kandinsky::jobs {
 
-/// Refuses a text with more values, or more lists and objects inside each other, than any request
-/// has. Throws StatusError(KANDINSKY_INVALID_ARGUMENT). Whether it is JSON at all, the parser says.
+/// Refuses a text with more values or deeper nesting than any request has. Throws
+/// StatusError(KANDINSKY_INVALID_ARGUMENT). The parser checks whether it is valid JSON.
 void check_json(std::string_view text);
 
-/// The number, word or text that a text is as JSON; nothing for all else.
+/// The JSON number, literal or string that a text holds; empty otherwise.
 std::optional<nlohmann::json> parse_scalar(std::string_view text);
 
 }  // namespace kandinsky::jobs

@@ -20,7 +20,7 @@ std::string shown(const Json& value) {
 
 std::string as_text(const std::string& name, const Json& value) {
   std::string text = as<std::string>(name, value, value.is_string(), "a text");
-  // The C interface would take it for the text's end.
+  // The C interface would read it as the end of the text.
   if (text.find('\0') != std::string::npos) refuse(name + ": must not contain a NUL character");
   return text;
 }

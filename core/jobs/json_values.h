@@ -1,5 +1,5 @@
-/// Values of a JSON object that people and programs write, and what is said where one is of another
-/// kind. All of these throw StatusError(KANDINSKY_INVALID_ARGUMENT).
+/// Values of untrusted JSON objects, with errors for wrong types. All of these throw
+/// StatusError(KANDINSKY_INVALID_ARGUMENT).
 #pragma once
 
 #include <fmt/format.h>
@@ -17,7 +17,7 @@ using Json = nlohmann::json;
 /// The value as JSON, shortened.
 std::string shown(const Json& value);
 
-/// The value, or a refusal that names what was expected.
+/// The value, or an error with the expected type.
 template <typename Value>
 Value as(const std::string& name, const Json& value, bool fits, const char* expected) {
   if (!fits) refuse(fmt::format("{} is {}, expected {}", name, shown(value), expected));

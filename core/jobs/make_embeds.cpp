@@ -31,7 +31,7 @@ Embeds load_embeds(const std::string& path, std::size_t batch_size) {
 std::pair<Embeds, Embeds> make_embeds(Engine& engine, const Job& job) {
   if (job.mix.empty()) return engine.encode_prompts(job.settings.options("encode_prompts"));
 
-  std::optional<Embeds> text;  // what the decoder reads
+  std::optional<Embeds> text;  // for the decoder
   Embeds negative;
   if (job.prompt) {
     auto [embeds, negative_embeds] = engine.encode_prompts(job.settings.options("encode_prompts"));

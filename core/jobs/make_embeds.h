@@ -7,7 +7,7 @@
 namespace kandinsky::jobs {
 
 /// {embeds, negative embeds} of a job whose lists are filled in: of the mix, or of the prompt
-/// alone. The negative ones are empty where guidance is off and nothing else makes them. Throws
+/// alone. The negative ones are empty if guidance is off and nothing else makes them. Throws
 /// StatusError.
 std::pair<Embeds, Embeds> make_embeds(Engine& engine, const Job& job);
 

@@ -61,7 +61,7 @@ void Manifest::read(const std::string& path) {
                                  .device = member("device"),
                                  .precision = member("precision")};
     } catch (const Json::exception&) {
-      // A line that was cut off, as by a power failure: its image is made again.
+      // A truncated line, for example after a power failure: its image is generated again.
     }
   }
 }
@@ -73,13 +73,13 @@ const Finished* Manifest::find(const std::string& id, const std::string& request
     const std::string path = (fs::path(folder_) / found->second.file).string();
     return sha256_of_file(path) == found->second.sha256 ? &found->second : nullptr;
   } catch (const StatusError&) {
-    return nullptr;  // it is made again, and what is wrong with the place shows then
+    return nullptr;  // it is generated again, which then reports any error of the path
   }
 }
 
 void Manifest::append(const Finished& finished) {
   if (!file_) file_ = std::make_unique<File>(path_, O_RDWR | O_APPEND | O_CREAT);
-  // After a line that was cut off.
+  // After a truncated line.
   const std::uint64_t size = file_->size();
   const bool is_torn = size > 0 && file_->read(size - 1, 1) != "\n";
   std::string line = finished.to_json();

@@ -9,28 +9,28 @@
 
 namespace kandinsky::jobs {
 
-/// An image that is finished, as a line of JSON in the manifest.
+/// A finished image, a line of JSON in the manifest.
 struct Finished {
   std::string id;
-  std::string request;  ///< digest of all that makes the image up
-  std::string file;     ///< its name in the folder
+  std::string request;  ///< digest of everything that determines the image
+  std::string file;     ///< file name in the folder
   std::string sha256;   ///< of the file
   std::uint64_t seed = 0;
-  double seconds = 0;  ///< that generating it took
+  double seconds = 0;  ///< of generating it
   std::string device;
   std::string precision;
 
   std::string to_json() const;
 };
 
-/// What a folder of images holds: lines that are appended, one for each finished image. All
-/// manifests of the folder are read; each process that writes at the same time has one of its own.
+/// The manifest of a folder of images: a line is appended for each finished image. All
+/// manifests of the folder are read; concurrent processes each write their own.
 class Manifest {
  public:
   /// name: of this process's file in the folder, "manifest*.jsonl". Throws StatusError.
   Manifest(const std::string& folder, const std::string& name);
 
-  /// What was made for the id, if it was by the same request and its file is whole; else null.
+  /// The entry of the id, if it has the same request and its file is complete; else null.
   const Finished* find(const std::string& id, const std::string& request) const;
 
   /// Throws StatusError.
@@ -42,7 +42,7 @@ class Manifest {
   std::string folder_;
   std::string path_;
   std::map<std::string, Finished> finished_;  ///< by id
-  std::unique_ptr<File> file_;                ///< once there is something to write
+  std::unique_ptr<File> file_;                ///< opened at the first write
 };
 
 }  // namespace kandinsky::jobs

@@ -13,14 +13,14 @@
 namespace kandinsky::jobs {
 namespace {
 
-/// Hosts split the settings at commas and colons, and quote values that have them. Their parser
-/// also loses an empty value, blanks at the ends, and quotes that are a value's own.
+/// Hosts split the settings at commas and colons, and quote values that contain them. Their parser
+/// also loses empty values, spaces at the ends, and quotes within a value.
 std::string setting_value(const std::string& value) {
   const bool is_lost = value.empty() || value.front() == '"' || stripped(value) != value;
   return is_lost || value.find_first_of(",:\n") != std::string::npos ? json_string(value) : value;
 }
 
-/// The line of settings, as it grows.
+/// Builds the line of settings.
 class Line {
  public:
   template <typename Value>
@@ -34,7 +34,7 @@ class Line {
   std::string text_;
 };
 
-/// The order is that of Automatic1111.
+/// In Automatic1111's order.
 void add_sampling(Line& line, const Job& job, std::size_t i, const std::string& model) {
   const Settings& settings = job.settings;
   line.add("Steps", settings.text("num_inference_steps"));
@@ -72,7 +72,7 @@ void add_prompts(Line& line, const Job& job) {
   if (job.settings.is_changed("parse_weights")) line.add("Kandinsky plain prompt", "True");
 }
 
-/// All that has no word of the host's: "Kandinsky cache interval" for cache_interval.
+/// Options without a name in hosts: "Kandinsky cache interval" for cache_interval.
 void add_others(Line& line, const Settings& settings) {
   const std::set<std::string_view> said{"num_inference_steps",
                                         "sampler",
@@ -129,7 +129,7 @@ void add_changes(Line& line, std::string_view changes) {
   }
 }
 
-/// What the decoder reads.
+/// The decoder's text.
 std::string main_text(const Job& job) {
   if (job.prompt) return *job.prompt;
   for (const MixItem& item : job.mix) {

@@ -8,14 +8,14 @@
 
 namespace kandinsky::jobs {
 
-/// The text of image `i` that Automatic1111-style hosts keep under "parameters" in a PNG and
-/// paste back: the prompt, a line with the negative prompt, a line of settings. It has all that
-/// changes pixels, under the host's words where it has some, but the names of the images that it
-/// was generated from; what is off is left out. `model`: name of the model's folder.
+/// The text of image `i` that Automatic1111-style hosts store as "parameters" in a PNG and
+/// paste back: the prompt, a line with the negative prompt, a line of settings. It has everything
+/// that changes pixels, under the host's names where they exist, except the names of input images;
+/// settings that are off are left out. `model`: name of the model's folder.
 std::string parameters_text(const Job& job, std::size_t i, const std::string& model,
                             const kandinsky_engine_info& info);
 
-/// `text` in quotes, escaped as JSON wants it.
+/// `text` as a JSON string, in quotes.
 std::string json_string(std::string_view text);
 
 }  // namespace kandinsky::jobs

@@ -30,7 +30,7 @@ void for_each_option(const Function& function) {
   }
 }
 
-/// The table's word for one in any case; what is none stays, for the library to refuse.
+/// The table's word, matched in any case; others stay unchanged, for the library to refuse.
 std::string table_word(const kandinsky_option_info& info, const std::string& word) {
   const auto* const end = info.words + info.word_count;
   const auto* const found =
@@ -58,11 +58,11 @@ Settings::Value read_value(const kandinsky_option_info& info, const Json& value)
   }
 }
 
-/// An option that is a list of images, of which a request has one.
+/// A list option of images, of which a request has one.
 struct OptionImage {
   std::string_view name;
   const char* option;
-  std::string Job::*path;  ///< where its name is kept
+  std::string Job::*path;  ///< member for its file name
 };
 
 constexpr std::array kOptionImages{OptionImage{"hint", "hints", &Job::hint},
@@ -94,7 +94,7 @@ class Reading {
     if (!is_known) refuse_name(name);
   }
 
-  /// What is no option of the table, or in a list there, which has one of each here.
+  /// Keys that are not options of the table, or single values of its lists.
   bool read_own(const std::string& name, const Json& value) {
     Job& job = request_.job;
     for (const OptionImage& own : kOptionImages) {
@@ -140,7 +140,7 @@ class Reading {
   [[noreturn]] static void refuse_name(const std::string& name) {
     std::string nearest;
     std::size_t least = std::numeric_limits<std::size_t>::max();
-    // More letters than any option has are not worth comparing.
+    // Longer names than any option's are not compared.
     const std::string compared = to_utf8(name.substr(0, 64));
     const auto consider = [&](std::string_view spelled, std::string_view option) {
       const std::size_t letters = edit_distance(compared, spelled);
@@ -155,7 +155,7 @@ class Reading {
     for (const OptionImage& own : kOptionImages) consider(own.name, own.name);
     for_each_option([&](const kandinsky_option_info& info) {
       consider(info.name, info.name);
-      // Whoever knows the command line knows "--steps".
+      // Also suggest flag names, such as "--steps".
       std::string flag = flag_name(info).substr(2);
       std::ranges::replace(flag, '-', '_');
       consider(flag, info.name);
@@ -171,14 +171,14 @@ class Reading {
 
   std::string path(const std::string& name, const std::string& given) const {
     if (!folder_) refuse(fmt::format("{}: a request to the server cannot name files", name));
-    if (given.empty()) return given;  // an option may mean "none" by it
+    if (given.empty()) return given;  // may mean "none"
     return (std::filesystem::path(*folder_) / given).string();
   }
 
   ImageSource source(const std::string& name, const std::string& given) const {
     if (given.starts_with("data:")) {
       const ImageSource uri{.path = {}, .uri = given};
-      uri.read();  // which refuses what is no base64
+      uri.read();  // which refuses invalid base64
       return uri;
     }
     if (given.empty()) refuse(name + ": no file given");
@@ -230,7 +230,7 @@ class Reading {
   const std::optional<std::string>& folder_;
 };
 
-/// What only the whole request shows.
+/// Conditions on several keys.
 void check_whole(Request& request) {
   Job& job = request.job;
   if (!job.prompt && job.mix.empty()) refuse("prompt: missing");
@@ -316,11 +316,11 @@ std::string canonical(const Request& request,
   const Job& job = request.job;
   Json parts;
   for_each_option([&](const kandinsky_option_info& info) {
-    // Of the engine's options only what is meant to change images; the weights are named apart.
+    // Of the engine's options only those meant to change images; weights are added separately.
     const bool is_engines = info.group == std::string_view(option_info("model_dir").group);
     const bool counts = !is_engines || info.name == std::string_view("precision") ||
                         info.name == std::string_view("int8_weights");
-    const bool is_preset = info.name == std::string_view("preset");  // stands for others
+    const bool is_preset = info.name == std::string_view("preset");  // sets others
     if (counts && !is_preset && job.settings.is_changed(info.name))
       parts[info.name] = job.settings.text(info.name);
   });

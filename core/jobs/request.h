@@ -13,7 +13,7 @@
 /// Requests as files and programs write them: a JSON object of options by name, for one image.
 namespace kandinsky::jobs {
 
-/// An image file that a request names: a path, or the file itself as a data: URI.
+/// An image of a request: a path, or the file itself as a data: URI.
 struct ImageSource {
   std::string path;  ///< empty: none
   std::string uri;   ///< empty: none
@@ -21,11 +21,11 @@ struct ImageSource {
   explicit operator bool() const { return !path.empty() || !uri.empty(); }
   /// The file's content. Throws StatusError.
   std::vector<std::uint8_t> read() const;
-  /// What messages call it.
+  /// Its name in messages.
   std::string name() const;
 };
 
-/// One image that is asked for, checked as far as that can be done without files and models.
+/// One requested image, checked as far as possible without files and models.
 struct Request {
   std::string id;  ///< the request's own; empty: none
   Job job;         ///< without images, which load_images() reads
@@ -40,16 +40,16 @@ struct Request {
 
 class RequestReader {
  public:
-  /// base: what an option is that no request gives. folder: where relative paths begin; none: a
-  /// request may name no file.
+  /// base: values of options that a request does not set. folder: the base of relative paths;
+  /// empty: requests cannot name files.
   RequestReader(Settings base, std::optional<std::string> folder)
       : base_(std::move(base)), folder_(std::move(folder)) {}
 
-  /// A JSON object of values for what requests leave out; `name` is what messages call it.
+  /// A JSON object of defaults for requests; `name` is used in messages.
   void set_defaults(const std::string& json, const std::string& name);
 
-  /// Throws StatusError: KANDINSKY_INVALID_ARGUMENT for text that is no JSON object, a name that no
-  /// option has, telling the nearest one, and a value that the option does not take.
+  /// Throws StatusError: KANDINSKY_INVALID_ARGUMENT for text that is not a JSON object, an unknown
+  /// name, with the nearest one, and an invalid value.
   Request read(const std::string& json) const;
 
  private:
@@ -58,8 +58,8 @@ class RequestReader {
   std::string defaults_ = "{}";
 };
 
-/// What makes up the request's image, as text that is the same for the same image, however the
-/// request was written; `hash_of` gives the digest of an image's content.
+/// A canonical text of everything that determines the request's image, independent of how the
+/// request is written; `hash_of` returns the digest of an image's content.
 std::string canonical(const Request& request,
                       const std::function<std::string(const ImageSource&)>& hash_of);
 

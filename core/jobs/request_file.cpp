@@ -17,7 +17,7 @@
 namespace kandinsky::jobs {
 namespace {
 
-/// function(number, line) for each line that is not empty, without its end.
+/// Calls function(number, line) for each non-empty line, without its line break.
 template <typename Function>
 void for_each_line(std::string_view text, const Function& function) {
   for (std::size_t number = 1; !text.empty(); ++number) {
@@ -28,7 +28,7 @@ void for_each_line(std::string_view text, const Function& function) {
   }
 }
 
-/// A row of a CSV file and the line that it begins in.
+/// A row of a CSV file and its first line.
 struct Row {
   std::size_t number = 0;
   std::vector<std::string> cells;
@@ -109,7 +109,7 @@ std::vector<FileLine> read_requests(std::string_view text, std::string_view endi
   if (ending != ".jsonl" && ending != ".csv" && ending != ".txt")
     refuse("the file name must end in .jsonl, .csv or .txt");
   for_each_line(text, [&](std::size_t number, std::string_view line) {
-    // Of a JSON object the reader says so.
+    // For a JSON object the reader reports it.
     if (!is_utf8(line) && ending != ".jsonl") refuse(fmt::format("line {} is not UTF-8", number));
   });
   std::vector<FileLine> lines;

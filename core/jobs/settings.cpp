@@ -104,7 +104,7 @@ double Settings::number(const std::string& name) const {
 std::string Settings::key(const std::string& operation) const {
   std::string key;
   for (const kandinsky_option_info& info : option_infos(operation)) {
-    if (std::string_view(info.name) == "preset") continue;  // stands for others
+    if (std::string_view(info.name) == "preset") continue;  // sets others
     const auto found = values_.find(info.name);
     if (found == values_.end()) {
       if (is_changed(info.name)) key += fmt::format("{}={}\n", info.name, text(info.name));

@@ -10,13 +10,13 @@
 
 namespace kandinsky::jobs {
 
-/// What is known about an option of the engine or of a task. Throws StatusError for any other name.
+/// The description of an option of the engine or of a task. Throws StatusError for another name.
 const kandinsky_option_info& option_info(const std::string& name);
 
 /// Whether a flag is on by default.
 bool is_on(const kandinsky_option_info& info);
 
-/// The command line's name of one of the library's options: in its words, where hosts have some.
+/// The command line's flag of one of the library's options: with the hosts' name, if there is one.
 std::string flag_name(const kandinsky_option_info& info);
 
 /// Values of the library's options, by name.
@@ -29,28 +29,28 @@ class Settings {
 
   bool has(const std::string& name) const { return values_.count(name) > 0; }
 
-  /// Whether it was set to something else than the default.
+  /// Whether it was set to a value other than the default.
   bool is_changed(const std::string& name) const { return text(name) != default_text(name); }
 
-  /// As text, e.g. "7.5" or "true". What was not set has its default, or what the preset says.
+  /// As text, e.g. "7.5" or "true". If not set: the preset's value, or the default.
   std::string text(const std::string& name) const;
 
   double number(const std::string& name) const;
 
-  /// Of an option that is a list of images and was set.
+  /// Of a list option of images that was set.
   const std::vector<Image>& images(const std::string& name) const {
     return std::get<std::vector<Image>>(values_.at(name));
   }
 
-  /// All that was set of an operation's options, as text that is the same for the same values.
+  /// A canonical text of all options of an operation that were set.
   std::string key(const std::string& operation) const;
 
-  /// Those that the operation has; the others keep their defaults.
+  /// Options of the operation; those not set keep their defaults.
   Options options(const std::string& operation) const;
 
  private:
   static std::string default_text(const std::string& name);
-  /// What the library makes of an option that was not set.
+  /// The library's value of an option that was not set.
   std::string derived_text(const std::string& name) const;
 
   std::map<std::string, Value> values_;

@@ -7,7 +7,7 @@
 namespace kandinsky::jobs {
 namespace {
 
-/// What str.isspace() of Python takes for a blank.
+/// Spaces of Python's str.isspace().
 constexpr std::string_view kBlanks[] = {"\t",     "\n",     "\v",     "\f",     "\r",     "\x1C",
                                         "\x1D",   "\x1E",   "\x1F",   " ",      "\u0085", "\u00A0",
                                         "\u1680", "\u2000", "\u2001", "\u2002", "\u2003", "\u2004",

@@ -21,14 +21,14 @@ namespace {
 namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 
-/// Where not everything fits into memory, texts of so many lines are encoded before the UNet is
-/// loaded again. The prompt cache has room for four times as many.
+/// If not everything fits into memory, texts of so many lines are encoded before the UNet is
+/// loaded again. The prompt cache holds four times as many.
 constexpr std::size_t kEncodedAtOnce = 16;
-/// After so many failures that are not the lines' own, the rest would fail, too.
+/// After so many failures that no line caused, the rest would fail as well.
 constexpr int kMostFailuresInARow = 3;
 constexpr std::size_t kDigestDigits = 20;
 
-/// What a process that was killed while it wrote an image has left. Others may be writing theirs.
+/// Removes temporary files of a killed process. Other processes may be writing theirs.
 void remove_old_parts(const std::string& folder) {
   std::error_code error;
   const auto limit = fs::file_time_type::clock::now() - std::chrono::hours(1);
@@ -42,7 +42,7 @@ void remove_old_parts(const std::string& folder) {
   }
 }
 
-/// A seed as hosts draw it, from a text.
+/// A seed in the hosts' range, from a text.
 std::uint64_t seed_of(const std::string& text) {
   constexpr std::size_t kDigits = 8;
   return std::stoull(sha256(text).substr(0, kDigits), nullptr, 16);
@@ -58,7 +58,7 @@ std::string texts_of(const Job& job) {
                      job.negative_prior_prompt.value_or(""));
 }
 
-/// What lines that are generated together have in common, of one model and one size in front.
+/// The common settings of lines that are generated together, beginning with model and size.
 std::string group_of(const Request& request) {
   const Job& job = request.job;
   std::string options;
@@ -74,7 +74,7 @@ double work_of(const Job& job, std::int32_t native_size) {
          job.height.value_or(native_size);
 }
 
-/// One job for images that have their settings in common.
+/// One job for images with common settings.
 template <typename Images>
 Job together(const Images& images) {
   Job all = images.front().request.job;
@@ -175,7 +175,7 @@ Request Worker::read(const std::string& json) {
   Request request = reader_.read(json);
   Job& job = request.job;
   const bool varies = job.settings.number("variation_strength") > 0;
-  // A seed that was left out is the same whenever the request comes again, and wherever in a file.
+  // A missing seed is derived from the request, so that it is the same in any run and file.
   const std::string source = request.id.empty() ? canonical_of(request) : request.id;
   if (job.seeds.empty()) job.seeds = {seed_of("seed " + source)};
   if (job.variation_seeds.empty() && varies)
@@ -195,12 +195,12 @@ std::string Worker::digest_of(const ImageSource& source) {
 }
 
 void Worker::check_group(Model& model, Request request) {
-  // Any image will do: that of the request is read when it is its turn.
+  // Any image works for the check: the request's image is read when it runs.
   const kandinsky::Image dot{.pixels = {0}, .width = 1, .height = 1, .channels = 1};
   Job& job = request.job;
   if (request.image) job.images = {dot};
   if (request.mask) job.masks = {dot};
-  // Hints have a least size.
+  // Hints have a minimum size.
   constexpr std::int32_t kSide = 8;
   const kandinsky::Image square{.pixels = std::vector<std::uint8_t>(kSide * kSide),
                                 .width = kSide,
@@ -233,7 +233,7 @@ Line Worker::check(std::size_t number, std::string json) {
 void Worker::run(std::vector<Line> lines, const std::function<void(const Outcome&)>& done) {
   done_ = &done;
   failures_in_a_row_ = 0;
-  // Lines of one model, of these those of one size, of these those that share texts; else as given.
+  // By model, then by size, then by texts; otherwise in the given order.
   std::unordered_map<std::string, std::size_t> first;
   const auto place = [&](const Line& line) {
     const std::string key = fmt::format("{} {}", fmt::ptr(line.group), line.texts);
@@ -264,7 +264,7 @@ void Worker::run_group(std::span<const Line> lines) {
       const Size size = images.front().request.job.size;
       holds_everything = model.engine.plan_memory(size.width, size.height).holds_everything != 0;
     } catch (const StatusError&) {
-      // On an accelerator there is no plan; what else there is to say, the job says.
+      // There is no plan on an accelerator; the job reports other errors.
     }
     const bool is_mix = !images.front().request.job.mix.empty();
     if (!holds_everything && !is_mix && images.size() > 1) encode_texts(model, images);
@@ -301,7 +301,7 @@ void Worker::encode_texts(Model& model, const std::vector<Image>& images) {
     model.engine.encode_prompts(together(images).settings.options("encode_prompts"));
   } catch (const StatusError& error) {
     if (error.status() == KANDINSKY_CANCELLED) throw;
-    // Each image's own job tells what is wrong.
+    // Each image's own job reports the error.
   }
 }
 

@@ -16,7 +16,7 @@ namespace {
 constexpr int kUnauthorized = 401;
 constexpr int kForbidden = 403;
 
-/// In a time that does not tell how much of it is right.
+/// Compares in constant time.
 bool same_secret(std::string_view given, std::string_view key) {
   unsigned difference = given.size() == key.size() ? 0 : 1;
   for (std::size_t i = 0; i < given.size(); ++i)
@@ -24,7 +24,7 @@ bool same_secret(std::string_view given, std::string_view key) {
   return difference == 0;
 }
 
-/// What "Authorization" gives: a bearer token, or the password of Basic.
+/// The key in "Authorization": a bearer token, or the password of Basic.
 std::string given_key(const std::string& authorization) {
   const std::size_t blank = std::min(authorization.find(' '), authorization.size());
   const std::string_view scheme = std::string_view(authorization).substr(0, blank);
@@ -51,7 +51,7 @@ std::string_view host_of(std::string_view authority) {
 
 std::optional<Access::Refusal> Access::refuse(const Exchange& exchange, bool is_open) const {
   const std::string host = exchange.header("Host");
-  // A page of another site may make a browser send requests here, but not without saying so.
+  // A page of another site can make a browser send requests here, but the browser marks them.
   const std::string origin = exchange.header("Origin");
   const std::size_t slashes = origin.find("://");
   if (!origin.empty() &&
@@ -59,7 +59,7 @@ std::optional<Access::Refusal> Access::refuse(const Exchange& exchange, bool is_
     return Refusal{kForbidden, "requests of other sites' pages are not answered", {}};
   }
   if (key.empty()) {
-    // Nor may it name this machine by a name of its own (DNS rebinding).
+    // Against DNS rebinding: another site's name that resolves to this machine.
     if (host.empty() || is_loopback(host_of(host))) return {};
     return Refusal{kForbidden, "without a key the server answers to localhost only", {}};
   }

@@ -7,9 +7,9 @@
 
 namespace kandinsky::serve {
 
-/// Who may ask.
+/// Access rules.
 struct Access {
-  std::string key;  ///< empty: whoever reaches the server
+  std::string key;  ///< empty: none needed
 
   struct Refusal {
     int status = 0;
@@ -17,11 +17,11 @@ struct Access {
     Headers headers;
   };
 
-  /// Why the request is refused; nothing: it is not. is_open: for a route that needs no key.
+  /// The reason to refuse the request, if any. is_open: for a route that needs no key.
   std::optional<Refusal> refuse(const Exchange& exchange, bool is_open) const;
 };
 
-/// The key in a file: its first line. Throws StatusError for one that is too short to be a key.
+/// The key in a file: its first line. Throws StatusError if it is too short.
 std::string read_key_file(const std::string& path);
 
 }  // namespace kandinsky::serve

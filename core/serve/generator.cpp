@@ -33,7 +33,7 @@ Image inverted_alpha(const Image& image) {
 
 }  // namespace
 
-/// What the engine reports during a task, and what it is to do.
+/// Receives the engine's progress during a task, and returns the action.
 class Generator::Watch {
  public:
   explicit Watch(Task& task, std::size_t batches, const jobs::Settings& settings)
@@ -75,7 +75,7 @@ class Generator::Watch {
       case Wish::kCancel:
         return KANDINSKY_CANCEL;
       default:
-        // Before the sampler's first step there is nothing to see.
+        // There is no preview before the sampler's first step.
         return is_denoised_ ? KANDINSKY_FINISH : KANDINSKY_CANCEL;
     }
   }
@@ -126,7 +126,7 @@ void Generator::measure_previews(Task& task) {
     projection_ = std::move(measured);
   } catch (const StatusError& error) {
     if (error.status() != KANDINSKY_CANCELLED)
-      task.add_remark(fmt::format("there is no preview: {}", error.what()));
+      task.add_remark(fmt::format("no preview: {}", error.what()));
   }
 }
 
@@ -139,7 +139,7 @@ jobs::Job Generator::read_images(Task& task) const {
     }
     return std::move(request.job);
   } catch (const StatusError& error) {
-    // Whatever is wrong with them, they came with the request.
+    // Any error in them is the request's.
     const bool is_theirs = error.status() != KANDINSKY_OUT_OF_MEMORY;
     throw RequestError(is_theirs ? kUnprocessable : http_status(error.status()), error.what());
   }
@@ -154,7 +154,7 @@ void Generator::check_size(const jobs::Job& job, std::size_t count, std::size_t 
                                    count, job.size.width, job.size.height, pixels, kMostPixels));
   }
   try {
-    // Before room is made for the images.
+    // Before memory for the images is allocated.
     engine_.plan_memory(job.size.width, job.size.height, static_cast<std::int32_t>(batch_size));
   } catch (const StatusError& error) {
     if (error.status() != KANDINSKY_UNSUPPORTED) throw;  // on an accelerator there is no plan
@@ -185,7 +185,7 @@ void Generator::generate(Task& task) {
       result = jobs::generate(engine_, job, true, false);
     } catch (const StatusError& error) {
       if (error.status() != KANDINSKY_CANCELLED || task.wish == Wish::kCancel) throw;
-      // Nobody asked: it was meant for the task before, which was over by then.
+      // The cancel was meant for the previous task, which had already ended.
       if (task.wish == Wish::kNone) continue;
     }
     ++batch;

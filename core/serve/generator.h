@@ -12,13 +12,13 @@
 
 namespace kandinsky::serve {
 
-/// The engine and how it does a task.
+/// Runs tasks on the engine.
 class Generator {
  public:
   /// settings: of the engine. Throws StatusError.
   explicit Generator(const jobs::Settings& settings);
 
-  /// Generates the task's images, batch after batch, or unloads the weights. Throws StatusError and
+  /// Generates the task's images, batch by batch, or unloads the weights. Throws StatusError and
   /// RequestError. One task at a time.
   void work(Task& task);
 
@@ -30,7 +30,7 @@ class Generator {
   const std::string& model() const { return model_; }
   const std::string& hash() const { return hash_; }
 
-  /// An image of what a task's sampler has so far; nothing where there is none yet.
+  /// A preview of a task's sampler; nothing before its first step.
   std::optional<Image> preview(const Task& task) const;
 
  private:

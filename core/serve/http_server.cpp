@@ -27,7 +27,7 @@
 namespace kandinsky::serve {
 namespace {
 
-constexpr double kSecondsBetweenLooks = 0.5;  ///< at whether waiting clients are still there
+constexpr double kSecondsBetweenLooks = 0.5;  ///< for waiting clients that have disconnected
 constexpr double kSecondsForLastAnswers = 3;
 
 template <auto function>
@@ -117,7 +117,7 @@ class LibeventExchange : public Exchange {
     if (when_answered) when_answered(status);
     evkeyvalq* const out = evhttp_request_get_output_headers(request);
     evhttp_add_header(out, "Content-Type", type.c_str());
-    // Nothing of the server's may be taken for something else, or shown within other pages.
+    // Against content sniffing and framing.
     evhttp_add_header(out, "X-Content-Type-Options", "nosniff");
     evhttp_add_header(out, "X-Frame-Options", "DENY");
     evhttp_add_header(out, "Cache-Control", "no-store");
@@ -129,7 +129,7 @@ class LibeventExchange : public Exchange {
 
   bool is_answered() const { return request_ == nullptr; }
 
-  /// libevent does not read while an answer is due, and so does not see that the client has gone.
+  /// libevent does not read while a reply is pending, and so does not notice a disconnect.
   bool is_gone() const {
     bufferevent* const stream =
         evhttp_connection_get_bufferevent(evhttp_request_get_connection(request_));
@@ -154,14 +154,14 @@ struct HttpServer::State {
   Event on_look;
   std::mutex mutex;  ///< of `posted`
   std::vector<std::function<void()>> posted;
-  std::list<std::shared_ptr<LibeventExchange>> waiting;  ///< for their answer
-  std::set<const evhttp_connection*> busy;               ///< an answer is due or on its way
+  std::list<std::shared_ptr<LibeventExchange>> waiting;  ///< for their reply
+  std::set<const evhttp_connection*> busy;               ///< a reply is pending or being sent
   bool is_stopping = false;
 
   ~State() {
     on_wake.reset();
     on_look.reset();
-    http.reset();  // calls free() for what is still open
+    http.reset();  // calls free() for open connections
     if (wake >= 0) ::close(wake);
   }
 
@@ -188,10 +188,10 @@ struct HttpServer::State {
   }
 
   void look() {
-    // It rests where there were no descriptors left: asking again at once would only burn time.
+    // The listener pauses when out of descriptors: retrying at once would only use CPU time.
     if (!is_stopping) evconnlistener_enable(listener);
     waiting.remove_if([](const auto& exchange) { return exchange->is_answered(); });
-    // What is told may answer others of them.
+    // The callback may reply to other exchanges of the list.
     for (const auto& exchange : std::vector(waiting.begin(), waiting.end())) {
       if (exchange->is_answered() || !exchange->when_gone || !exchange->is_gone()) continue;
       std::exchange(exchange->when_gone, nullptr)();

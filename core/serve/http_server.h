@@ -10,12 +10,12 @@
 #include <vector>
 
 /// HTTP/1.1 over libevent: one thread reads and writes for all connections, so that a slow one
-/// costs a descriptor and no thread. No TLS.
+/// uses a descriptor but no thread. No TLS.
 namespace kandinsky::serve {
 
 using Headers = std::vector<std::pair<std::string, std::string>>;
 
-/// A request and the way back, for the server's thread alone. It may be answered at any time later.
+/// A request and its reply, used only on the server's thread. The reply may be sent at any time.
 class Exchange {
  public:
   virtual ~Exchange() = default;
@@ -26,14 +26,14 @@ class Exchange {
   std::string path;  ///< percent-decoded, without the query
   std::map<std::string, std::string> query;
   std::string body;
-  /// Called once when the client has closed the connection before its answer.
+  /// Called once if the client closes the connection before its reply.
   std::function<void()> when_gone;
   std::function<void(int status)> when_answered;
 
-  /// The header's value in any case of its name; empty: none.
+  /// The header's value, its name in any case; empty: none.
   virtual std::string header(const std::string& name) const = 0;
 
-  /// To be called once.
+  /// Call it once.
   virtual void reply(int status, const std::string& type, std::string content,
                      const Headers& headers = {}) = 0;
 
@@ -44,15 +44,15 @@ class Exchange {
 struct HttpLimits {
   std::size_t body_bytes = std::size_t{32} << 20U;  ///< more: 413
   std::size_t header_bytes = std::size_t{16} << 10U;
-  int idle_seconds = 30;  ///< without a byte in either direction, while one is expected
+  int idle_seconds = 30;  ///< timeout without a byte in either direction
 };
 
 class HttpServer {
  public:
   using Handler = std::function<void(const std::shared_ptr<Exchange>&)>;
 
-  /// Listens from now on. port: 0 for any that is free. Throws StatusError(KANDINSKY_IO), and
-  /// KANDINSKY_INVALID_ARGUMENT for an address that is none.
+  /// Starts to listen. port: 0 for any free one. Throws StatusError(KANDINSKY_IO), and
+  /// KANDINSKY_INVALID_ARGUMENT for an invalid address.
   HttpServer(const std::string& address, std::uint16_t port, const HttpLimits& limits,
              Handler handler);
   ~HttpServer();
@@ -64,14 +64,14 @@ class HttpServer {
   /// Serves on this thread until stop().
   void run();
 
-  /// Runs the function on the server's thread soon. From any thread.
+  /// Posts the function to the server's thread. From any thread.
   void post(std::function<void()> function);
 
-  /// Runs the function on the server's thread after so many seconds. From the server's thread.
+  /// Runs the function on the server's thread after a delay. From the server's thread.
   void post_after(double seconds, std::function<void()> function);
 
-  /// Takes no more connections and ends run() when all answers are sent, or some seconds later.
-  /// Every exchange must have been answered. From the server's thread.
+  /// Accepts no more connections and ends run() when all replies are sent, or after some seconds.
+  /// Every exchange must have been replied to. From the server's thread.
   void stop();
 
  private:
@@ -79,7 +79,7 @@ class HttpServer {
   std::unique_ptr<State> state_;
 };
 
-/// "127.0.0.1", "::1", "localhost" and their like.
+/// "127.0.0.1", "::1", "localhost" and other loopback names.
 bool is_loopback(std::string_view host);
 
 }  // namespace kandinsky::serve

@@ -12,14 +12,14 @@
 
 namespace kandinsky::serve {
 
-/// Tasks in the order in which they came, done one at a time on a thread of its own: there is one
-/// engine.
+/// A FIFO queue of tasks, run one at a time on its own thread, since there is one engine.
 class JobQueue {
  public:
   struct Calls {
     std::function<void(Task&)> work;  ///< may throw
-    std::function<void()> cancel;     ///< what is being worked at; from another thread
-    /// Each task once, when it is over. On the worker's thread, or on that of cancel() or close().
+    std::function<void()> cancel;     ///< cancels the running task; from another thread
+    /// Called once for each task when it ends. On the worker's thread, or that of cancel() or
+    /// close().
     std::function<void(const std::shared_ptr<Task>&)> over;
   };
 
@@ -29,17 +29,17 @@ class JobQueue {
   JobQueue(const JobQueue&) = delete;
   JobQueue& operator=(const JobQueue&) = delete;
 
-  /// False where as many wait already, or after close().
+  /// False if the queue is full, or after close().
   bool submit(const std::shared_ptr<Task>& task);
 
-  /// Ends it as soon as possible. One that is over stays as it is.
+  /// Ends it as soon as possible. No effect on a task that has ended.
   void cancel(const std::shared_ptr<Task>& task);
 
-  /// Takes no more and cancels what waits.
+  /// Accepts no more tasks and cancels waiting ones.
   void close();
 
   std::size_t waiting() const;
-  /// How many are before it; 0 for one that does not wait.
+  /// The number of tasks before it; 0 if it is not waiting.
   std::size_t position(const Task& task) const;
   std::shared_ptr<Task> running() const;
 

@@ -1,4 +1,4 @@
-/// Our own API: jobs that are asked for, looked at and fetched by id.
+/// Our own API: jobs are submitted, polled and fetched by id.
 #include <fmt/format.h>
 
 #include <charconv>
@@ -46,7 +46,7 @@ Json describe(const Server& server, const Task& task) {
   return json;
 }
 
-/// A job that is done. Throws RequestError for another.
+/// A finished job. Throws RequestError otherwise.
 std::shared_ptr<Task> done_job(const Server& server, const Call& call) {
   std::shared_ptr<Task> task = server.find(call.id);
   const Task::Status status = task->status();

@@ -9,13 +9,13 @@
 
 namespace kandinsky::serve {
 
-/// Numbers for Prometheus, kept by the thread that serves.
+/// Metrics for Prometheus, kept by the server's thread.
 class Metrics {
  public:
   void count_request(int status) { ++requests_[status]; }
   void count_task(const Task& task);
 
-  /// Seconds of an average job; 0 before the first.
+  /// Mean duration of a job in seconds; 0 before the first.
   double mean_seconds() const;
 
   /// In Prometheus' text format.
@@ -26,13 +26,13 @@ class Metrics {
 
   std::map<int, std::uint64_t> requests_;
   std::map<Task::State, std::uint64_t> jobs_;
-  std::array<std::uint64_t, kBounds.size()> within_{};  ///< jobs that took so many seconds at most
+  std::array<std::uint64_t, kBounds.size()> within_{};  ///< jobs with up to so many seconds
   std::uint64_t images_ = 0;
   std::uint64_t timed_ = 0;
   double seconds_ = 0;
 };
 
-/// Bytes of memory that the process holds now, and that the machine has and has available.
+/// Bytes of memory: resident in the process, total and available on the machine.
 struct MemoryState {
   std::uint64_t resident = 0;
   std::uint64_t total = 0;

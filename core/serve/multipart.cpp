@@ -15,8 +15,7 @@ constexpr std::string_view kLineEnd = "\r\n";
   throw RequestError(kBad, "the body is not complete multipart/form-data");
 }
 
-/// The value of `name` among the parameters of a header's value, without its quotes; null data:
-/// none.
+/// The parameter `name` of a header's value, without quotes; null data: none.
 std::string_view parameter(std::string_view header, std::string_view name) {
   while (true) {
     const std::size_t semicolon = header.find(';');

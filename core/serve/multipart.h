@@ -6,7 +6,7 @@
 
 namespace kandinsky::serve {
 
-/// A field of a form, or a file of it.
+/// A field or file of a form.
 struct FormPart {
   std::string name;
   std::string_view content;  ///< borrowed from the body
@@ -14,7 +14,7 @@ struct FormPart {
 };
 
 /// The parts of multipart/form-data. Source: RFC 7578. Throws RequestError for another content type
-/// and for a body that is none.
+/// or an invalid body.
 std::vector<FormPart> parse_form(std::string_view content_type, std::string_view body);
 
 }  // namespace kandinsky::serve

@@ -19,7 +19,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-/// What a field asks for is not done, and changes no more than how good the image is.
+/// Fields that are ignored because they affect only the quality of the image.
 constexpr std::array kNoEffect{"model",      "quality",        "style",
                                "background", "moderation",     "output_compression",
                                "user",       "input_fidelity", "safety_identifier"};
@@ -43,7 +43,7 @@ std::int64_t integer_of(const std::string& field, std::string_view text) {
   return value;
 }
 
-/// Sets width and height of "512x768"; "auto": as it comes.
+/// Sets width and height from "512x768"; "auto": the default.
 void set_size(Json& options, const std::string& text) {
   if (text == "auto") return;
   const std::size_t cross = text.find('x');
@@ -52,7 +52,7 @@ void set_size(Json& options, const std::string& text) {
   options["height"] = integer_of("size", text.substr(cross + 1));
 }
 
-/// Reads one field; `format` is what images are to be written as.
+/// Reads one field; `format` is the format of the images.
 void read_field(const std::string& name, const Json& value, Json& options, std::string& format) {
   if (value.is_null()) return;
   if (name == "prompt") {
@@ -79,20 +79,19 @@ void read_field(const std::string& name, const Json& value, Json& options, std::
   }
 }
 
-/// A number or a word of JSON's, else a text.
+/// A JSON number or literal, else a string.
 Json value_of(std::string_view text) {
   const auto value = jobs::parse_scalar(text);
   return value ? Json(*value) : Json(jobs::to_utf8(text));
 }
 
-/// A form's fields as JSON, with files as data: URIs: what clients send for routes that take
-/// images.
+/// A form's fields as JSON, with files as data: URIs, for routes that take images.
 Json read_form(const std::string& content_type, const std::string& body) {
   Json fields = Json::object();
   for (const FormPart& part : parse_form(content_type, body)) {
     std::string name = part.name;
     if (name.ends_with("[]")) name.resize(name.size() - 2);
-    constexpr std::string_view kOwn = "kandinsky[";  // how clients flatten an object
+    constexpr std::string_view kOwn = "kandinsky[";  // clients' form of nested objects
     if (name.starts_with(kOwn) && name.ends_with(']')) {
       Json& own = fields["kandinsky"];
       if (!own.is_null() && !own.is_object()) refuse("kandinsky", kExpectedOwn);

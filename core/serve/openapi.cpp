@@ -40,7 +40,7 @@ Json integer(std::int64_t least, std::int64_t most, const std::string& help) {
   return schema;
 }
 
-/// A row of the table of options; null for a list that requests have one item of.
+/// A row of the table of options; null for a list of which requests have one item.
 Json schema_of(const kandinsky_option_info& info) {
   const std::string value = info.default_value == nullptr ? "" : info.default_value;
   Json schema;
@@ -111,16 +111,16 @@ Json mix() {
   return schema;
 }
 
-/// What one job may ask for.
+/// The options of a job.
 Json job_properties() {
   Json properties;
-  properties["prompt"] = text("What to generate");
-  properties["negative_prompt"] = text("What the images should not show");
-  properties["negative_prior_prompt"] = text("Negative prompt of the prior alone");
+  properties["prompt"] = text("Content of the images");
+  properties["negative_prompt"] = text("Content to avoid");
+  properties["negative_prior_prompt"] = text("Negative prompt for the prior only");
   properties["seed"] = seed("Seed of the first image, image i has seed + i");
   properties["variation_seed"] = seed("Seed of the noise that variation_strength mixes in");
-  properties["batch_size"] = integer(1, kMostImages, "Images that are generated at once");
-  properties["n_iter"] = integer(1, kMostImages, "So often");
+  properties["batch_size"] = integer(1, kMostImages, "Images generated at once");
+  properties["n_iter"] = integer(1, kMostImages, "Number of batches");
   for (const char* image : {"image", "mask", "hint", "prior_image"})
     properties[image] = text(kImageHelp);
   properties["mix"] = mix();
@@ -144,13 +144,13 @@ Json sdapi_properties(bool from_image, const Json& options) {
         schema = options[field.option];
         break;
       case SdapiField::Kind::kNone:
-        schema = described(Json::object(), "Not here: refused unless off");
+        schema = described(Json::object(), "Not supported: refused unless off");
         break;
       case SdapiField::Kind::kTranslated:
-        schema = described(Json::object(), "As Automatic1111 has it");
+        schema = described(Json::object(), "As in Automatic1111");
         break;
       default:
-        schema = described(Json::object(), "Without effect");
+        schema = described(Json::object(), "No effect");
     }
   }
   properties["kandinsky"] = reference("options");
@@ -159,10 +159,9 @@ Json sdapi_properties(bool from_image, const Json& options) {
 
 Json openai_properties() {
   Json properties;
-  properties["prompt"] = text("What to generate");
+  properties["prompt"] = text("Content of the images");
   properties["n"] = integer(1, kMostImages, "Number of images");
-  properties["size"] =
-      text("Such as 512x512; auto: what the model was trained on, or the image's own");
+  properties["size"] = text("Such as 512x512; auto: the model's training size, or the image's own");
   properties["response_format"] = words({"b64_json"});
   properties["output_format"] = words({"png", "jpeg", "webp"});
   properties["kandinsky"] = reference("options");
@@ -185,7 +184,8 @@ Json schemas() {
   const Json generation = openai_properties();
   Json edit = generation;
   edit["image"] = file;
-  edit["mask"] = described(file, "Its transparent parts are inpainted; as large as the image");
+  edit["mask"] =
+      described(file, "Transparent parts are inpainted; must have the size of the image");
   Json variation = generation;
   variation.erase("prompt");
   variation["image"] = file;
@@ -193,7 +193,7 @@ Json schemas() {
   all["edit"] = object_of(edit);
   all["variation"] = object_of(variation);
   all["error"]["type"] = "object";
-  all["error"]["properties"]["detail"] = text("What is wrong, naming the field");
+  all["error"]["properties"]["detail"] = text("The error, with the field's name");
   return all;
 }
 
@@ -220,7 +220,7 @@ Json operation_of(const Route& route) {
   }
   operation["responses"]["200"]["description"] = "Done";
   Json& error = operation["responses"]["default"];
-  error["description"] = "What is wrong, naming the field";
+  error["description"] = "The error, with the field's name";
   error["content"]["application/json"]["schema"] = reference("error");
   operation["security"] = Json::array();
   for (const char* scheme : {"bearer", "basic"}) {

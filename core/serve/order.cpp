@@ -18,13 +18,13 @@ namespace {
 using Json = nlohmann::ordered_json;
 using Fields = std::map<std::string, std::string>;
 
-/// What the request calls the option.
+/// The request's name of the option.
 std::string field_name(const Fields& field_of, const std::string& option) {
   const auto found = field_of.find(option);
   return found == field_of.end() ? option : found->second;
 }
 
-/// Takes a member away; null where there is none.
+/// Removes and returns a member; null if there is none.
 Json take(Json& object, const char* name) {
   if (!object.contains(name)) return {};
   Json value = object[name];
@@ -45,7 +45,7 @@ std::int64_t take_count(Json& object, const Fields& field_of, const char* name) 
   return value.get<std::int64_t>();
 }
 
-/// The first seed: the number given, or a random one in [0, 2^32 - 2], as hosts draw it.
+/// The first seed: the given number, or a random one in [0, 2^32 - 2], as in hosts.
 std::uint64_t take_seed(Json& object, const Fields& field_of, const char* name) {
   const Json value = take(object, name);
   if (value.is_null() || value == -1) {
@@ -75,7 +75,7 @@ void refuse_engine_options(const Json& options) {
   }
 }
 
-/// The reader's failure in the words of the request.
+/// The reader's error with the request's field names.
 RequestError in_words_of_request(const StatusError& error, const Fields& field_of) {
   const std::string message = error.what();
   // Most begin with the option's name: "num_inference_steps is 0, expected ...", "mix: ...".
@@ -113,7 +113,7 @@ Order read_order(const jobs::RequestReader& reader, Json options, const Fields& 
     throw in_words_of_request(error, field_of);
   }
   order.seeds.resize(count, seed);
-  // As hosts do: variations are variations of one image.
+  // As in hosts, variations are variations of one image.
   if (order.request.job.settings.number("variation_strength") > 0) {
     order.variation_seeds.resize(count);
     std::iota(order.variation_seeds.begin(), order.variation_seeds.end(), variation_seed);

@@ -4,7 +4,7 @@
 
 namespace kandinsky::serve {
 
-/// The page at "/": page.html, which the build puts into the program.
+/// The page at "/": page.html, embedded by the build.
 std::string_view page();
 
 }  // namespace kandinsky::serve

@@ -14,8 +14,7 @@ constexpr double kWhite = 255;
 
 /// Smoothly changing colours [side, side, 3], the same at every call.
 std::vector<std::uint8_t> chart(int side) {
-  // Corners of the colour cube: the edges between them lie in between, so that no colour has to be
-  // guessed from afar.
+  // Corners of the colour cube: all other colours are interpolated, none extrapolated.
   std::array<std::array<std::array<double, 3>, kCells>, kCells> cells{};
   std::mt19937 random(7);
   for (auto& row : cells) {
@@ -44,7 +43,7 @@ std::vector<std::uint8_t> chart(int side) {
   return pixels;
 }
 
-/// Solves a symmetric system by elimination; a direction that the data lacks gets 0.
+/// Solves a symmetric system by elimination; directions that the data lacks get 0.
 template <std::size_t kSize>
 std::array<double, kSize> solve(std::array<std::array<double, kSize>, kSize> matrix,
                                 std::array<double, kSize> right) {

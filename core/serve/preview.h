@@ -9,10 +9,9 @@
 
 namespace kandinsky::serve {
 
-/// Cheap previews: a straight line from latents to colours, measured once for a model. The decoder
-/// is too slow for every few steps and must not be called while a job runs. One chart of smooth
-/// colours is encoded instead, and the affine map that best turns its latents back into its colours
-/// serves all previews. It knows colours and places, not textures.
+/// Cheap previews: an affine map from latents to colours, fitted once for a model. The decoder
+/// is too slow for every few steps and cannot be called while a job runs. The map is fitted on one
+/// encoded chart of smooth colours. It reproduces colours and positions, but no textures.
 class Projection {
  public:
   /// Encodes the chart. Throws StatusError.

@@ -9,13 +9,13 @@
 #include "kandinsky.hpp"
 #include "serve/http_server.h"
 
-/// Answers as JSON, and JSON as requests bring it.
+/// JSON replies and request bodies.
 namespace kandinsky::serve {
 
-/// A request that gets another status than 200.
+/// A request that gets a status other than 200.
 class RequestError : public std::runtime_error {
  public:
-  /// field: the request's that is wrong; empty: none.
+  /// field: the invalid field of the request; empty: none.
   RequestError(int status, const std::string& message, std::string field = {})
       : std::runtime_error(message), status_(status), field_(std::move(field)) {}
   int status() const { return status_; }
@@ -29,7 +29,7 @@ class RequestError : public std::runtime_error {
 inline constexpr int kUnprocessable = 422;
 inline constexpr int kUnavailable = 503;
 
-/// The HTTP status for a failure of the library's.
+/// The HTTP status for an error of the library.
 int http_status(kandinsky_status status);
 
 void reply_json(Exchange& exchange, const nlohmann::ordered_json& json, int status = 200,
@@ -38,8 +38,8 @@ void reply_json(Exchange& exchange, const nlohmann::ordered_json& json, int stat
 /// {"detail": ..., "error": {...}}: the first for clients of web UIs, the second for OpenAI's.
 void reply_error(Exchange& exchange, const RequestError& error, const Headers& headers = {});
 
-/// The body as an object. Throws RequestError, also for one that is nested deeper or has more
-/// values than any request needs, before they take memory.
+/// The body as an object. Throws RequestError, also for one with deeper nesting or more
+/// values than any request needs, before allocating them.
 nlohmann::ordered_json parse_object(const std::string& body);
 
 }  // namespace kandinsky::serve

@@ -10,10 +10,10 @@ namespace kandinsky::serve {
 
 class Server;
 
-/// A request that has found its route.
+/// A request matched to its route.
 struct Call {
   std::shared_ptr<Exchange> exchange;
-  std::string id;     ///< what stands for "{id}" in the route's path
+  std::string id;     ///< the value of "{id}" in the route's path
   std::string index;  ///< likewise for "{index}"
 };
 
@@ -29,7 +29,7 @@ struct Route {
 /// All of them.
 std::span<const Route> routes();
 
-// The functions behind them, by the file that holds them.
+// The handlers, by file.
 
 // sdapi.cpp
 void handle_txt2img(Server& server, const Call& call);

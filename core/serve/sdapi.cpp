@@ -1,4 +1,4 @@
-/// Automatic1111's API: images, and control of the job that runs.
+/// Automatic1111's API: images, and control of the running job.
 #include <fmt/format.h>
 
 #include <chrono>
@@ -18,7 +18,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-/// As hosts write it: 20261129022017.
+/// In the hosts' format: 20261129022017.
 std::string timestamp() {
   const std::time_t now = std::time(nullptr);
   std::tm parts{};
@@ -27,7 +27,7 @@ std::string timestamp() {
                      parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec);
 }
 
-/// What the hosts tell of a run. Source: Automatic1111, Processed.js.
+/// The hosts' info about a run. Source: Automatic1111, Processed.js.
 Json info_of(const Task& task, const Generator& generator) {
   const Order& order = *task.order();
   const jobs::Job& job = order.request.job;
@@ -92,7 +92,7 @@ void handle_images(Server& server, const Call& call, bool from_image) {
   Order order = read_sdapi(server.reader(), body, from_image, server.generator().model());
   const bool sends_images = flag_of(body, "send_images", true);
   if (!flag_of(body, "include_init_images", false)) {
-    // Hosts do not send them back either.
+    // Hosts do not return them either.
     for (const char* name : {"init_images", "mask"}) {
       if (body.contains(name)) body[name] = nullptr;
     }

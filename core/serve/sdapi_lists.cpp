@@ -1,4 +1,4 @@
-/// Automatic1111's API: what there is.
+/// Automatic1111's API: lists and settings.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -73,7 +73,7 @@ void handle_schedulers(Server&, const Call& call) {
 
 void handle_models(Server& server, const Call& call) {
   const Generator& generator = server.generator();
-  // Where it is on the server's disk is nobody's business.
+  // Does not reveal the server's paths.
   reply_json(*call.exchange, Json::array({{{"title", title(generator)},
                                            {"model_name", generator.model()},
                                            {"hash", generator.hash()},

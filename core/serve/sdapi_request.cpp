@@ -88,7 +88,7 @@ constexpr std::array kFields{
     SdapiField{"firstpass_image", Kind::kNone, "", kYes, kNo},
     SdapiField{"firstphase_width", Kind::kSilent},
     SdapiField{"firstphase_height", Kind::kSilent},
-    // Of the hires pass, which enable_hr would ask for.
+    // Of the hires pass, which enable_hr turns on.
     SdapiField{"hr_scale", Kind::kSilent, "", kYes, kNo},
     SdapiField{"hr_upscaler", Kind::kSilent, "", kYes, kNo},
     SdapiField{"hr_second_pass_steps", Kind::kSilent, "", kYes, kNo},
@@ -133,7 +133,7 @@ std::string text_of(const std::string& field, const Json& value) {
   return value.get<std::string>();
 }
 
-/// One of a list of words by its number.
+/// A word of a list by its index.
 std::string word_of(const std::string& field, const Json& value,
                     std::initializer_list<const char*> words) {
   if (!value.is_number_unsigned() || value.get<std::uint64_t>() >= words.size())
@@ -141,7 +141,7 @@ std::string word_of(const std::string& field, const Json& value,
   return *(words.begin() + value.get<std::uint64_t>());
 }
 
-/// As data: URI, which the reader takes; clients send plain base64, too.
+/// As data: URI for the reader; clients also send plain base64.
 std::string image_of(const std::string& field, const Json& value) {
   const std::string text = text_of(field, value);
   if (text.starts_with("http:") || text.starts_with("https:"))
@@ -149,7 +149,7 @@ std::string image_of(const std::string& field, const Json& value) {
   return text.starts_with("data:") ? text : "data:image/png;base64," + text;
 }
 
-/// "karras", "sgm_uniform" and "SGM Uniform"; empty: none that is known.
+/// "karras", "sgm_uniform" and "SGM Uniform"; empty: unknown.
 std::string scheduler_named(std::string name) {
   std::ranges::replace(name, '_', ' ');
   for (const std::string& known : scheduler_names()) {
@@ -168,13 +168,13 @@ class Translator {
       const SdapiField& field = find_field(name, from_image_);
       if (!value.is_null()) read_field(field, value);
     }
-    // "kandinsky" has the last word, wherever it stands.
+    // "kandinsky" overrides other fields, wherever it stands.
     if (!own_.empty()) options.update(own_);
   }
 
-  /// What only the whole request shows.
+  /// Conditions on several fields.
   void finish() {
-    // Empty, it would take the place of a mix's own text.
+    // An empty prompt would replace a mix's own text.
     const bool has_prompt = options.contains("prompt") && options["prompt"] != "";
     if (!has_prompt && !options.contains("mix")) options["prompt"] = "";
     if (!has_prompt && options.contains("mix")) options.erase("prompt");
@@ -227,7 +227,7 @@ class Translator {
   void translate(const SdapiField& field, const Json& value) {
     const std::string name = field.name;
     if (field.option == std::string_view("sampler")) {
-      // "sampler_index" is the older name, which clients send beside the other.
+      // "sampler_index" is the older name, which some clients also send.
       if (value == "" || (name == "sampler_index" && options.contains("sampler"))) return;
       read_sampler(field, text_of(name, value));
     } else if (name == "scheduler") {
@@ -263,7 +263,7 @@ class Translator {
     }
   }
 
-  /// "DPM++ 2M", or "DPM++ 2M Karras" as older clients have it.
+  /// "DPM++ 2M", or "DPM++ 2M Karras" as in older clients.
   void read_sampler(const SdapiField& field, const std::string& given) {
     const std::vector<std::string> known = sampler_names();
     const auto is_known = [&](std::string_view name) {

@@ -9,23 +9,23 @@
 
 namespace kandinsky::serve {
 
-/// Reads a request of Automatic1111's API. Fields that mean something else there than an option
-/// here are translated, "kandinsky" holds options by name, and fields without effect become
-/// remarks. model: the one that "override_settings" may ask for. Throws RequestError for an unknown
-/// field and for what would give other images than were asked for.
+/// Reads a request of Automatic1111's API. Fields that differ from the options
+/// are translated, "kandinsky" holds options by name, and fields without effect become
+/// remarks. model: the only one allowed in "override_settings". Throws RequestError for an unknown
+/// field and for unsupported features that would change the images.
 Order read_sdapi(const jobs::RequestReader& reader, const nlohmann::ordered_json& body,
                  bool from_image, const std::string& model);
 
-/// A field of the request and what becomes of it.
+/// A field of the request and its handling.
 struct SdapiField {
   enum class Kind : int {
     kOption,      ///< is the option `option`
     kPositive,    ///< likewise; 0 and less: off
     kImage,       ///< likewise, an image file in base64
-    kTranslated,  ///< by a function of its own
-    kNone,        ///< is of something that is not here: refused unless off
+    kTranslated,  ///< by its own function
+    kNone,        ///< of an unsupported feature: refused unless off
     kNoEffect,    ///< becomes a remark
-    kSilent       ///< is about what does not concern a server of images
+    kSilent       ///< irrelevant for a server
   };
   const char* name;
   Kind kind;

@@ -23,7 +23,7 @@ std::string new_id() {
   return fmt::format("{:08x}{:08x}{:08x}{:08x}", device(), device(), device(), device());
 }
 
-/// The part of a path before the next slash, which is taken away.
+/// Removes and returns the part of a path before the next slash.
 std::string_view take_part(std::string_view& path) {
   const std::size_t end = std::min(path.find('/'), path.size());
   const std::string_view part = path.substr(0, end);
@@ -31,7 +31,7 @@ std::string_view take_part(std::string_view& path) {
   return part;
 }
 
-/// Whether the path is that of the route; then the parts for its names are set.
+/// Whether the path matches the route; sets its parameters.
 bool matches(std::string_view pattern, std::string_view path, Call& call) {
   if (std::ranges::count(pattern, '/') != std::ranges::count(path, '/')) return false;
   while (!pattern.empty()) {
@@ -73,7 +73,7 @@ Server::Server(const ServerOptions& options)
 void Server::answer(const std::shared_ptr<Exchange>& exchange) {
   exchange->when_answered = [this](int status) { metrics_.count_request(status); };
   try {
-    // HEAD is GET without the content, which is left out further below.
+    // HEAD is GET without the content, which is dropped below.
     const std::string method = exchange->method == "HEAD" ? "GET" : exchange->method;
     Call call{.exchange = exchange, .id = {}, .index = {}};
     std::string allowed;
@@ -126,7 +126,7 @@ std::shared_ptr<Task> Server::submit(std::optional<Order> order, Then then) {
             ? std::string("the server is shutting down")
             : fmt::format("{} jobs are already waiting; try again later", options_.queue));
   }
-  // Whatever becomes of it is told to this thread, and so after this.
+  // Its end is posted to this thread, and so comes after this.
   then_[task.get()] = std::move(then);
   return task;
 }
@@ -138,7 +138,7 @@ void Server::submit_for(const std::shared_ptr<Exchange>& exchange, std::optional
     if (status.state == Task::State::kDone) return then(over);
     reply_error(*exchange, {status.error_status, status.error});
   });
-  exchange->body = {};  // it may be large, and what it asks for is in the task
+  exchange->body = {};  // it may be large, and the task has its values
   exchange->when_gone = [this, task] { cancel(task); };
 }
 
@@ -172,7 +172,7 @@ void Server::trim() {
   for (const auto& task : kept_) bytes += size_of(*task);
   for (auto task = kept_.begin();
        task != kept_.end() && (kept_.size() > kMostKept || bytes > kMostKeptBytes);) {
-    // The last one stays: somebody is about to fetch it.
+    // Keep the last one: its client is about to fetch it.
     if (!(*task)->is_over() || std::next(task) == kept_.end()) {
       ++task;
       continue;

@@ -22,13 +22,13 @@ struct ServerOptions {
   std::string address = "127.0.0.1";
   std::uint16_t port = 0;
   std::size_t queue = 16;     ///< jobs that may wait
-  double grace_seconds = 30;  ///< that a running job has left at shutdown
+  double grace_seconds = 30;  ///< for the running job at shutdown
   Access access;
   jobs::Settings settings;  ///< of the engine, and defaults of requests
 };
 
-/// The server: routes over one engine. What is public here is for the routes, on the thread that
-/// serves.
+/// The server: routes over one engine. The public functions are for the routes, on the server's
+/// thread.
 class Server {
  public:
   /// Opens the engine and listens. Throws StatusError.
@@ -36,21 +36,21 @@ class Server {
 
   std::uint16_t port() const { return http_.port(); }
 
-  /// Serves on this thread until a shutdown is over.
+  /// Serves on this thread until a shutdown ends.
   void run() { http_.run(); }
 
-  /// Ends the server: what waits is answered with 503, what runs has its time. From any thread.
+  /// Shuts down: waiting jobs get 503, the running one has the grace time. From any thread.
   void shut_down();
 
   using Then = std::function<void(const std::shared_ptr<Task>&)>;
-  /// Queues a task; then(task) answers when it is over. Throws RequestError where there is no room.
+  /// Queues a task; then(task) replies when it ends. Throws RequestError if the queue is full.
   std::shared_ptr<Task> submit(std::optional<Order> order, Then then);
 
-  /// submit() for a client that waits: once it has gone, the task is cancelled. `then` is called
-  /// for tasks that are done, others get the error's answer.
+  /// submit() for a waiting client: the task is cancelled if it disconnects. `then` is called
+  /// for finished tasks, others get the error's reply.
   void submit_for(const std::shared_ptr<Exchange>& exchange, std::optional<Order> order, Then then);
 
-  /// Tasks that others may ask for by id: the last ones, as long as they take little memory.
+  /// Tasks that can be looked up by id: the last ones, within a memory limit.
   void keep(const std::shared_ptr<Task>& task);
   std::shared_ptr<Task> find(const std::string& id) const;
   void forget(const std::string& id);

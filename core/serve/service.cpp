@@ -1,4 +1,4 @@
-/// What is about the server itself.
+/// Routes about the server itself.
 #include <nlohmann/json.hpp>
 
 #include "kandinsky.hpp"

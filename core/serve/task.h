@@ -15,27 +15,27 @@
 
 namespace kandinsky::serve {
 
-/// Images that are asked for, checked as far as that can be done without the engine.
+/// The requested images, checked as far as possible without the engine.
 struct Order {
   jobs::Request request;                       ///< of one image
   std::vector<std::uint64_t> seeds;            ///< of each image
   std::vector<std::uint64_t> variation_seeds;  ///< likewise; empty: no variation
-  std::size_t batch_size = 1;                  ///< so many are generated at once
+  std::size_t batch_size = 1;                  ///< images generated at once
   std::string format = "png";
   bool alpha_is_mask = false;  ///< transparent parts of the mask are inpainted, not white ones
-  std::vector<std::string> remarks;  ///< on what has no effect
+  std::vector<std::string> remarks;  ///< about fields without effect
 };
 
 struct ImageFile {
   std::uint64_t seed = 0;
   std::uint64_t variation_seed = 0;
   std::vector<std::uint8_t> bytes;
-  std::string parameters;  ///< as a PNG keeps them
+  std::string parameters;  ///< as in a PNG file
   std::int32_t width = 0;
   std::int32_t height = 0;
 };
 
-/// What the sampler has so far, as kandinsky_progress gives it.
+/// The sampler's latents, from kandinsky_progress.
 struct Latents {
   std::vector<float> values;
   std::array<std::int32_t, 4> shape{};
@@ -45,19 +45,19 @@ struct Progress {
   std::string stage;  ///< empty: none yet
   std::int32_t step = 0;
   std::int32_t steps = 0;
-  double done = 0;  ///< part of the whole task, 0 to 1
+  double done = 0;  ///< fraction of the whole task, 0 to 1
   std::size_t batch = 0;
 };
 
-/// An order on its way, for the thread that serves and the one that works.
+/// An order in progress, shared by the server's thread and the worker's.
 class Task {
  public:
   enum class State : int { kQueued, kRunning, kDone, kFailed, kCancelled };
   enum class Wish : int {
     kNone,
-    kSkip,    ///< end this batch with what there is
-    kFinish,  ///< and begin no other
-    kCancel,  ///< nothing is wanted any more
+    kSkip,    ///< end this batch early
+    kFinish,  ///< and start no other
+    kCancel,  ///< discard the task
   };
   using Clock = std::chrono::steady_clock;
 
@@ -70,7 +70,7 @@ class Task {
     double worked = 0;
   };
 
-  /// No order: the weights are to be unloaded.
+  /// No order: unloads the weights.
   Task(std::string id, std::optional<Order> order) : id_(std::move(id)), order_(std::move(order)) {}
 
   const std::string& id() const { return id_; }
@@ -78,14 +78,14 @@ class Task {
 
   Status status() const;
   Latents latents() const;
-  /// Of a task that is over; empty before.
+  /// Of a task that has ended; empty before.
   const std::vector<ImageFile>& images() const { return images_; }
   const std::vector<std::string>& remarks() const { return remarks_; }
   bool is_over() const { return status().state > State::kRunning; }
 
   std::atomic<Wish> wish = Wish::kNone;
 
-  // The thread that works:
+  // The worker's thread:
   void begin();
   void set_progress(const Progress& progress, const Latents* latents);
   /// Before finish().
@@ -93,16 +93,16 @@ class Task {
   void add_remark(const std::string& text);
   void finish(State state, int error_status = 0, const std::string& error = {});
 
-  /// The thread that serves, once the task is over:
+  // The server's thread, after the task has ended:
   void drop_images() { images_.clear(); }
 
  private:
   const std::string id_;
   const std::optional<Order> order_;
-  mutable std::mutex mutex_;  ///< of all below but the images and remarks, which one thread has
+  mutable std::mutex mutex_;  ///< of the members below, except images and remarks
   Status status_;
   Latents latents_;
-  Clock::time_point since_ = Clock::now();  ///< when the state was entered
+  Clock::time_point since_ = Clock::now();  ///< start of the state
   std::vector<ImageFile> images_;
   std::vector<std::string> remarks_;
 };

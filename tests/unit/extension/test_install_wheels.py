@@ -234,7 +234,7 @@ def test_another_hash_than_the_indexs_is_said_and_then_it_builds(place, index):
     wheel = make_wheel(index.folder / "wheels")
     index.list(wheel, sha256_of=lambda _: "0" * 64)
     code, output = place.run(KANDINSKY_WHEELS=index.address)
-    check_built(place, code, output, f"has the SHA-256 {sha256(wheel)}, but {'0' * 64} is expected")
+    check_built(place, code, output, f"has the SHA-256 {sha256(wheel)}, expected {'0' * 64}")
 
 
 def test_a_wheel_that_does_not_load_is_said_and_then_it_builds(place, tmp_path):
