@@ -3,14 +3,14 @@
 #include <algorithm>
 #include <string_view>
 
-/// Case of ASCII letters without a locale: in Turkish ones "I" and "i" are not each other's case.
+/// Case of ASCII letters, independent of the locale: in Turkish, "i" is not the lower case of "I".
 namespace kandinsky {
 
 constexpr char ascii_lower(char c) {
   return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
 }
 
-/// Equal but for the case of A to Z.
+/// Equal, ignoring the case of A to Z.
 constexpr bool same_word(std::string_view a, std::string_view b) {
   return std::ranges::equal(a, b, [](char c, char d) { return ascii_lower(c) == ascii_lower(d); });
 }

@@ -6,7 +6,7 @@
 
 namespace kandinsky {
 
-/// A stop flag: set from any thread, looked at by the working thread between steps.
+/// A stop flag: set from any thread, checked by the working thread between steps.
 class CancelFlag {
  public:
   void request() noexcept { requested_.store(true, std::memory_order_relaxed); }

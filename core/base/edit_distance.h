@@ -7,7 +7,7 @@
 
 namespace kandinsky {
 
-/// How many letters have to be changed, added or taken away. Source: Levenshtein distance.
+/// The Levenshtein distance: the number of letters to change, add or remove.
 inline std::size_t edit_distance(std::string_view from, std::string_view to) {
   std::vector<std::size_t> costs(to.size() + 1);
   std::iota(costs.begin(), costs.end(), std::size_t{0});

@@ -8,8 +8,8 @@
 
 namespace kandinsky {
 
-/// Counts what a text of JSON holds without keeping any of it. A callback of the parser that keeps
-/// values would take time that grows with their square.
+/// Counts the values of a JSON text without storing them. A parser callback that keeps values would
+/// take quadratic time.
 template <typename Refuse>
 class JsonCounter : public nlohmann::json_sax<nlohmann::json> {
  public:
@@ -30,7 +30,7 @@ class JsonCounter : public nlohmann::json_sax<nlohmann::json> {
   bool end_array() override { return end(); }
   bool parse_error(std::size_t /*position*/, const std::string& /*last_token*/,
                    const nlohmann::json::exception& /*error*/) override {
-    return false;  // whoever parses it for its values says so
+    return false;  // reported when the values are parsed
   }
 
  private:
@@ -54,9 +54,8 @@ class JsonCounter : public nlohmann::json_sax<nlohmann::json> {
   std::size_t depth_ = 0;
 };
 
-/// Calls refuse(what, most), which throws, for JSON with more values, lists and objects included,
-/// or more of these inside each other: before it is in memory, and before code that goes through it
-/// recurses as deep.
+/// Calls refuse(what, most), which throws, for JSON with more values (including lists and objects)
+/// or deeper nesting: before it is in memory, and before code recurses into it.
 template <typename Refuse>
 void check_json_caps(std::string_view text, std::size_t most_values, std::size_t most_depth,
                      Refuse refuse) {

@@ -4,25 +4,24 @@
 #include <optional>
 #include <string_view>
 
-/// The machine's memory, as far as this process is concerned.
+/// The memory available to this process.
 namespace kandinsky {
 
-/// Left of the machine's or a control group's memory: for other programs, and for what a plan does
-/// not know.
+/// Reserve of the machine's or a control group's memory: for other programs, and for memory outside
+/// a plan.
 inline constexpr std::int64_t kSharedReserve = 500'000'000;
 
-/// Left of a limit of this process alone: only for what a plan does not know.
+/// Reserve of a limit of this process alone: only for memory outside a plan.
 inline constexpr std::int64_t kOwnReserve = 128'000'000;
 
-/// Bytes that this process could still take without pushing others out, less a reserve: what the
-/// machine has available, or less where a limit is set on it or its control group (a container, a
-/// service). Caches of files count as available. Negative where less than the reserve is left;
-/// nothing where that cannot be told.
-/// root: the folder in which "proc" and "sys" are looked for.
+/// Bytes that this process can still allocate, less a reserve: the machine's available memory, or
+/// less if the process or its control group (a container, a service) has a limit. File caches count
+/// as available. Negative if less than the reserve is left; empty if unknown.
+/// root: the folder of "proc" and "sys".
 std::optional<std::int64_t> available_memory(std::string_view root = "/");
 
-/// Hands freed memory back to the machine. The C library keeps most of what is freed in pieces of
-/// some megabytes, as weights are, in case it is asked for again.
+/// Returns freed memory to the system. The C library keeps most freed blocks of some megabytes,
+/// such as weights, for later allocations.
 void trim_heap() noexcept;
 
 }  // namespace kandinsky

@@ -35,7 +35,7 @@ bool speaks_of_memory(std::string_view message) noexcept {
       "could not create a memory object",
       "could not execute a primitive",
   };
-  // Of what it asks for oneDNN says that it cannot create a primitive descriptor.
+  // For an unsupported primitive, oneDNN reports that it cannot create a primitive descriptor.
   return message.find("primitive descriptor") == std::string_view::npos &&
          std::any_of(kWords.begin(), kWords.end(), [message](std::string_view words) {
            return message.find(words) != std::string_view::npos;

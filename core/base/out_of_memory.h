@@ -2,17 +2,17 @@
 
 #include <string_view>
 
-/// Memory that runs out where nobody says so.
+/// Out-of-memory conditions without a proper error.
 namespace kandinsky {
 
-/// Throws Error(kOutOfMemory) where a limit on the process's address space (`ulimit -v`) is all but
-/// used up. What asks for a lot is told when there is no more; but oneDNN and OpenMP, asking for a
-/// little, end the process.
+/// Throws Error(kOutOfMemory) if a limit on the process's address space (`ulimit -v`) is almost
+/// reached. Large allocations fail with an error; but oneDNN and OpenMP end the process when a
+/// small one fails.
 void check_address_space();
 
-/// Whether an exception's message, whose type says nothing, tells that memory ran out: of
-/// LibTorch's allocator on the CPU, and of oneDNN, which cannot make what it has agreed to for no
-/// other reason.
+/// Whether an exception's message means that memory ran out, for exceptions of a general type: from
+/// LibTorch's CPU allocator, and from oneDNN, which fails to create a supported primitive only for
+/// this reason.
 bool speaks_of_memory(std::string_view message) noexcept;
 
 }  // namespace kandinsky

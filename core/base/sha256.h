@@ -12,13 +12,13 @@ using HexDigest = std::array<char, 64>;
 
 inline std::string_view view_of(const HexDigest& digest) { return {digest.data(), digest.size()}; }
 
-/// SHA-256 of bytes that come in pieces. Source: FIPS 180-4.
+/// Incremental SHA-256. Source: FIPS 180-4.
 class Sha256 {
  public:
   Sha256& add(const void* bytes, std::size_t size);
   Sha256& add(std::string_view text) { return add(text.data(), text.size()); }
 
-  /// Nothing may be added after it.
+  /// Nothing may be added afterwards.
   HexDigest hex();
 
  private:

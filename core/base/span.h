@@ -2,7 +2,7 @@
 
 #include <span>
 
-/// The one spelling of a borrowed array in this code base.
+/// A borrowed array.
 namespace kandinsky {
 
 template <typename T>

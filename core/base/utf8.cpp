@@ -76,7 +76,7 @@ std::vector<char> quote_controls(std::string_view text) {
     } else if (c < 0x20 || c == 0x7F) {
       add_number("\\x", c, 2);
     } else if (c == 0xC2 && byte(i + 1) >= 0x80 && byte(i + 1) <= 0x9F) {
-      add_number("\\x", byte(++i), 2);  // C1 controls: U+009B is another way to say ESC [
+      add_number("\\x", byte(++i), 2);  // C1 controls: U+009B is equal to ESC [
     } else if (c == 0xE2 && (byte(i + 1) & 0xFEU) == 0x80 && (byte(i + 2) & 0xC0U) == 0x80) {
       const std::uint32_t point = 0x2000U | (byte(i + 1) & 0x3FU) << 6U | (byte(i + 2) & 0x3FU);
       const bool is_mark =

@@ -1,4 +1,4 @@
-/// Presets: named sets of values for options that the caller leaves out.
+/// Presets: named sets of values for options that the caller does not set.
 #pragma once
 
 #include <string_view>
@@ -22,7 +22,7 @@ struct Preset {
 /// The rows of presets.def; the first changes nothing.
 Span<const Preset> presets();
 
-/// The preset of just this name, which is one of them.
+/// The preset of exactly this name, which must exist.
 const Preset& find_preset(std::string_view name);
 
 }  // namespace kandinsky::options

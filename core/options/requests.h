@@ -1,5 +1,5 @@
-/// What an engine is opened with and what its jobs are asked for: a field for each row of
-/// options.def, which says what it means.
+/// The options of an engine and of its jobs: a field for each row of options.def, which describes
+/// it.
 #pragma once
 
 #include "options/types.h"
@@ -8,7 +8,7 @@ namespace kandinsky {
 
 #define KANDINSKY_FIELD(group, Type, name, value, ...) type::Type::Value name = value;
 
-/// Which models, and how they are run.
+/// The models and how they run.
 struct EngineOptions {
 #define ENGINE_ROW KANDINSKY_FIELD
 #include "options/options.def"
@@ -19,14 +19,14 @@ struct PromptRequest {
 #define PROMPT_ROW KANDINSKY_FIELD
 #include "options/options.def"
   std::vector<uint64_t> seeds;        ///< as many as prompts
-  bool wants_embeds = true;           ///< off: leave out the work for the positive side
+  bool wants_embeds = true;           ///< off: skip the work for the positive side
   bool wants_negative_embeds = true;  ///< likewise
 
   /// Throws Error(kInvalidArgument) naming the field.
   void check() const;
 
-  /// Steps of the prior that run: all, or with prior_images the part that prior_strength says,
-  /// rounded down as the reference does.
+  /// Steps of the prior that run: all, or with prior_images the fraction prior_strength,
+  /// rounded down as in the reference.
   int num_running_prior_steps() const;
 };
 
@@ -38,12 +38,12 @@ struct DenoiseRequest {
   /// Throws Error(kInvalidArgument) naming the field.
   void check() const;
 
-  /// Steps that run: num_inference_steps, or with init_latents the part that strength says, rounded
-  /// down as the reference does.
+  /// Steps that run: num_inference_steps, or with init_latents the fraction strength, rounded
+  /// down as in the reference.
   int num_running_steps() const;
 };
 
-/// Images to start from.
+/// Start images.
 struct SourceRequest {
 #define SOURCE_ROW KANDINSKY_FIELD
 #include "options/options.def"
@@ -54,13 +54,13 @@ struct SourceRequest {
 
 #undef KANDINSKY_FIELD
 
-/// Whether an inpainting UNet is shown the mask, or the start latents are put back around it.
+/// Whether an inpainting UNet gets the mask, or the start latents are restored outside it.
 inline bool shows_mask(bool has_mask, MaskMethod method, bool has_inpainting_unet) {
   return has_mask && has_inpainting_unet && method != MaskMethod::kBlend;
 }
 
-/// Throws Error(kInvalidArgument) for sides that are out of range, and for more pixels than a file
-/// of an image may have.
+/// Throws Error(kInvalidArgument) for sides out of range, and for more pixels than an image file
+/// may have.
 void check_size(int64_t width, int64_t height);
 
 /// Throws Error(kInvalidArgument) unless 1 to kMaxBatchSize.

@@ -69,16 +69,16 @@ struct OptionRow {
   OptionType type;
   const char* name;
   double minimum;                  ///< of integers and numbers
-  double maximum;                  ///< likewise; of lists: how many there may be
+  double maximum;                  ///< likewise; of lists: the maximum count
   std::vector<const char*> words;  ///< empty: any text
   const char* unit;
   const char* help;
   const char* source;
   OptionField (*field)(OptionValues& values);
-  std::optional<std::string> default_value;  ///< as text; absent where no value stands for it
+  std::optional<std::string> default_value;  ///< as text; absent without a default value
 };
 
-/// A call that takes options, and which.
+/// A call and its options.
 struct Operation {
   const char* name;
   std::vector<OptionGroup> groups;
@@ -94,19 +94,19 @@ const Operation& find_operation(std::string_view name);
 /// The title of a group in help texts, e.g. "Sampling".
 const char* group_title(OptionGroup group);
 
-/// Throws Error(kInvalidArgument) for numbers that are not finite, and for such as no latents have.
+/// Throws Error(kInvalidArgument) for numbers that are not finite or out of the range of latents.
 void check_floats(const char* name, Span<const float> values);
 
-/// The options of one operation. All setters copy, and throw Error(kInvalidArgument) for a name
-/// that the operation does not have, naming the nearest one, for a value of another type, and for
-/// one out of range. What depends on several options or on the model is checked by the job.
-/// What is not set has its default, unless the preset or the sigmas that were set say otherwise.
+/// The options of one operation. All setters copy, and throw Error(kInvalidArgument) for an unknown
+/// name, with the nearest one, for a value of a wrong type, and for one out of range. Conditions on
+/// several options or on the model are checked by the job. Options that are not set have the value
+/// of the preset or the sigmas, if these are set, else their default.
 class Options {
  public:
   explicit Options(std::string_view operation) : operation_(find_operation(operation)) {}
 
   void set_flag(std::string_view name, bool value);
-  void set_integer(std::string_view name, int64_t value);  ///< a number takes it, too
+  void set_integer(std::string_view name, int64_t value);  ///< also sets a number
   void set_number(std::string_view name, double value);
   /// texts, paths, words and lists of numbers
   void set_text(std::string_view name, std::string_view value);
@@ -118,8 +118,8 @@ class Options {
   void set_images(std::string_view name, std::vector<io::Image> values);
   void set_conditions(std::string_view name, std::vector<Condition> values);
 
-  /// The value as OptionRow::default_value has it. Throws, too, for an option that no text stands
-  /// for.
+  /// The value in the form of OptionRow::default_value. Also throws for an option without a text
+  /// form.
   std::string text(std::string_view name) const;
 
   const Operation& operation() const { return operation_; }
@@ -133,7 +133,7 @@ class Options {
   template <typename Value>
   Value& field(const OptionRow& row, const char* setter);
   void assign_text(const OptionRow& row, std::string_view value);
-  /// Gives options that were not set the values that follow from those that were.
+  /// Sets options that follow from those that the caller set.
   void derive();
 
   const Operation& operation_;

@@ -1,4 +1,4 @@
-/// What the values of options are made of.
+/// Types of option values.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -18,27 +18,27 @@ inline constexpr int kMaxBatchSize = 64;
 inline constexpr int kMaxSide = 16384;
 inline constexpr double kMaxGuidanceScale = 100;
 
-/// What stands on the image side of the negative embeds.
+/// The image embedding of the negative embeds.
 enum class NegativeImage : int {
-  kZero,   ///< the embedding of an image of zeros: no colour of its own
-  kPrior,  ///< the prior's result for the text that it steers away from, or kZero without one:
-           ///< what the reference does
+  kZero,   ///< the embedding of an image of zeros: has no colour
+  kPrior,  ///< the prior's result for the negative prompt, or kZero without one, as in the
+           ///< reference
 };
 
-/// Where image to image begins on the noise schedule.
+/// The noise level at which image to image begins.
 enum class InitNoise : int {
   kMatched,    ///< noise of the sampler's own first step
   kReference,  ///< diffusers' second table, which is noisier; see Sampler::takes_reference_noise
 };
 
-/// Which network inpaints where a mask is given.
+/// Which network inpaints a masked image.
 enum class MaskMethod : int {
   kAuto,   ///< the inpainting model if there is one, else kBlend
   kModel,  ///< the inpainting model; an error without one
-  kBlend,  ///< the model itself, putting the start latents back outside the mask at each step
+  kBlend,  ///< the model itself, restoring the start latents outside the mask at each step
 };
 
-/// What the masked part holds before denoising.
+/// Content of the masked part before denoising.
 enum class MaskFill : int {
   kOriginal,       ///< the image
   kFill,           ///< colours from around
@@ -48,8 +48,8 @@ enum class MaskFill : int {
 
 using images::ResizeMode;
 
-/// One row of embeds at work for one image during some steps. Rows of one image and step add up
-/// by their weights, as "AND" of hosts does.
+/// A row of embeds that guides one image during some steps. Rows of one image and step are summed
+/// with their weights, as "AND" in hosts.
 struct Condition {
   int64_t row = 0;
   int64_t image = 0;
@@ -74,7 +74,7 @@ inline constexpr std::array kWords<ResizeMode>{"stretch", "crop", "fill"};
 
 namespace options {
 
-/// The names that an option takes which names something in a table; the first is the default.
+/// The names of a table that is an option's range; the first is the default.
 const std::vector<std::string>& sampler_names();
 const std::vector<std::string>& scheduler_names();
 const std::vector<std::string>& speedup_names();
@@ -83,7 +83,7 @@ const std::vector<std::string>& preset_names();
 
 }  // namespace options
 
-/// The types of options, each with that of the field which holds the value.
+/// The types of options, each with the type of its field.
 namespace type {
 
 struct Flag {
@@ -105,13 +105,13 @@ struct Word {
 struct Text {
   using Value = std::string;
 };
-struct Path {  ///< bytes as the system has them
+struct Path {  ///< bytes in the system's encoding
   using Value = std::string;
 };
-struct OptionalPath {  ///< for which "" is no default
+struct OptionalPath {  ///< "" is not the default
   using Value = std::optional<std::string>;
 };
-struct Numbers {  ///< as text: separated by commas or blanks
+struct Numbers {  ///< as text: separated by commas or spaces
   using Value = std::vector<double>;
 };
 struct Texts {

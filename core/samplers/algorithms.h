@@ -1,4 +1,4 @@
-/// The loops, one function in a file each, and the levels that belong to one of them alone.
+/// The loops, one function and file each, and the levels of a single sampler.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -19,11 +19,11 @@ Levels ddim_levels(const NoiseSchedule& schedule, int num_inference_steps);
 /// Source: diffusers, DDPMScheduler.set_timesteps with spacing "leading".
 Levels ddpm_levels(const NoiseSchedule& schedule, int num_inference_steps);
 
-/// Whole timesteps, evenly spaced with one more at the clean end, which is left out. Source:
+/// Whole timesteps, evenly spaced with one more at the clean end, which is omitted. Source:
 /// diffusers, UniPCMultistepScheduler.set_timesteps with spacing "linspace".
 Levels unipc_levels(const NoiseSchedule& schedule, int num_inference_steps);
 
-/// Where DPM++ 2M's own error is least, for 4 to 20 steps; see optimized_levels.def.
+/// Levels that minimise DPM++ 2M's own error, for 4 to 20 steps; see optimized_levels.def.
 Levels optimized_dpmpp_2m_levels(const NoiseSchedule& schedule, int num_inference_steps);
 
 }  // namespace kandinsky::samplers

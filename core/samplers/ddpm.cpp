@@ -31,7 +31,7 @@ at::Tensor bounded(const DdpmConfig& config, const at::Tensor& sample) {
   return sample;
 }
 
-/// The noise of a step as a factor: a number, or a tensor where the network says.
+/// The noise scale of a step: a number, or a tensor if the network predicts it.
 at::Tensor deviation(const DdpmConfig& config, const Prediction& prediction, float small_variance,
                      float large_variance) {
   if (config.variance == DdpmConfig::Variance::kLearnedRange &&

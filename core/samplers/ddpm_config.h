@@ -6,20 +6,20 @@
 
 namespace kandinsky::samplers {
 
-/// What the sampler DDPM does beyond the noise schedule. The defaults are those of Kandinsky 2.1's
-/// "ddpm_scheduler".
+/// Settings of the sampler DDPM besides the noise schedule. The defaults are those of Kandinsky
+/// 2.1's "ddpm_scheduler".
 struct DdpmConfig {
   enum class Variance {
-    kLearnedRange,  ///< between the two others, where the network says; kFixedSmall if it does not
+    kLearnedRange,  ///< between the two others, predicted by the network; else kFixedSmall
     kFixedSmall,
     kFixedLarge,
   };
   Variance variance = Variance::kLearnedRange;
-  /// Clean latents are bounded per image by this quantile of their sizes, between 1 and
+  /// Clean latents are clipped per image to this quantile of their absolute values, between 1 and
   /// sample_max_value, and scaled to at most 1. 0: no thresholding.
   double dynamic_thresholding_ratio = 0.995;
   double sample_max_value = 2.0;
-  /// Without thresholding clean latents are bounded by this. 0: no bound.
+  /// Without thresholding, clean latents are clipped to this. 0: no clipping.
   double clip_sample_range = 0.0;
   /// Added to every timestep of its own levels.
   int64_t steps_offset = 0;

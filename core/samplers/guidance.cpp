@@ -10,7 +10,7 @@
 namespace kandinsky::samplers {
 namespace {
 
-/// The mean by weight. One condition is passed on unchanged, whatever its weight.
+/// The weighted mean. A single condition is returned unchanged, with any weight.
 Prediction weighted_mean(const std::vector<ConditionPrediction>& conditions) {
   if (conditions.size() == 1) return conditions.front().prediction;
   double sum = 0.0;

@@ -11,8 +11,8 @@
 
 namespace kandinsky::samplers {
 
-/// The row of a table whose name is that one, in any case. what: the kind of thing, for the
-/// message. Throws Error(kInvalidArgument) listing the known ones.
+/// The row of a table with that name, in any case. what: the kind of row, for the message. Throws
+/// Error(kInvalidArgument) listing the known ones.
 template <typename Row>
 const Row& find_row(Span<const Row> rows, std::string_view what, std::string_view name) {
   std::string known;

@@ -16,33 +16,33 @@ struct NoiseSchedule {
   std::vector<float> alphas_cumprod;
   /// Added to every timestep of evenly spaced schedules.
   int64_t steps_offset = 0;
-  /// What stands for alphas_cumprod before timestep 0.
+  /// Used as alphas_cumprod before timestep 0.
   float final_alpha_cumprod = 1.0F;
-  /// DDIM bounds the clean latents that it predicts by this. 0: no bound.
+  /// DDIM clips the predicted clean latents to this. 0: no clipping.
   double clip_sample_range = 0.0;
-  /// What the sampler DDPM needs beyond the table: of a config that is DDPM's own, what it says.
+  /// Settings of the sampler DDPM besides the table: from the config if it is DDPM's own.
   DdpmConfig ddpm;
 
   int64_t num_train_timesteps() const { return static_cast<int64_t>(alphas_cumprod.size()); }
 
   /// Noise per unit of clean latents, sqrt((1 - alpha) / alpha), at a timestep of 0 to
   /// num_train_timesteps - 1; between whole timesteps linear in its logarithm. Timesteps outside
-  /// are taken as the nearest inside. Source: k-diffusion, DiscreteSchedule.t_to_sigma.
+  /// are clamped. Source: k-diffusion, DiscreteSchedule.t_to_sigma.
   double sigma(double timestep) const;
 
   /// The inverse of sigma(), fractional. Source: k-diffusion, DiscreteSchedule.sigma_to_t.
   double timestep(double sigma) const;
 
-  /// What alphas_cumprod is at a timestep that may be fractional, so that
+  /// alphas_cumprod at a possibly fractional timestep, so that
   ///   clean = (latents - sqrt(1 - alpha) * noise_pred) / sqrt(alpha)
-  /// holds for what any sampler hands to its denoiser.
+  /// holds for every sampler's input to its denoiser.
   double alpha_cumprod_at(double timestep) const;
 
   double sigma_min() const { return sigma(0.0); }
   double sigma_max() const { return sigma(static_cast<double>(num_train_timesteps() - 1)); }
 
   /// Throws Error(kUnsupported) for a kind of schedule or prediction that no Kandinsky decoder has,
-  /// Error(kCorruptFile) for numbers that make no schedule. Source: diffusers, DDIMScheduler.
+  /// Error(kCorruptFile) for an invalid schedule. Source: diffusers, DDIMScheduler.
   static NoiseSchedule from_json(const io::JsonConfig& json);
 };
 

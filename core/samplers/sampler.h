@@ -1,4 +1,4 @@
-/// What a sampler is: one function that runs the whole loop, and a row in the table of all of them.
+/// A sampler: one function that runs the whole loop, and a row in the table of all samplers.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -25,17 +25,17 @@ struct Prediction {
 using Denoiser = std::function<Prediction(const at::Tensor& latents, double timestep)>;
 
 /// Called after each step, with the number of steps done, counted from 1 without the skipped ones,
-/// and the clean latents as predicted then. False ends the loop early.
+/// and the predicted clean latents. False ends the loop early.
 using StepObserver = std::function<bool(int step, const at::Tensor& pred_original_sample)>;
 
-/// What a loop starts from when it is not pure noise. Undefined tensors: pure noise.
+/// The start of a loop. Undefined tensors: pure noise.
 struct SamplerStart {
   /// Clean latents [B, C, h, w]; the sampler adds noise for the level of its first step.
   at::Tensor init_latents;
-  /// Latents [B, C, h, w] that have their noise already, with variance 1 for unit-variance data;
-  /// taken as they are. At most one of the two is given.
+  /// Noised latents [B, C, h, w], with variance 1 for unit-variance data, used unchanged. At most
+  /// one of the two is given.
   at::Tensor noised_latents;
-  /// Steps of the schedule that are left out at its noisy end, 0 to num_inference_steps - 1.
+  /// Steps skipped at the noisy end of the schedule, 0 to num_inference_steps - 1.
   int skipped_steps = 0;
 };
 
@@ -43,7 +43,7 @@ struct SamplerInput {
   const NoiseSchedule& schedule;
   std::string_view scheduler = "Automatic";  ///< a name in the table of schedulers
   Span<const double> sigmas{};               ///< levels to use instead, unless empty
-  int num_inference_steps = 0;               ///< of the whole schedule, skipped ones included
+  int num_inference_steps = 0;               ///< of the whole schedule, including skipped ones
   SamplerStart start{};
   at::Tensor noise;                ///< [B, C, h, w], standard normal, fp32 on the CPU
   tensor::NoiseSource& generator;  ///< further noise, one stream per image
@@ -51,31 +51,30 @@ struct SamplerInput {
   const StepObserver& observer;
 };
 
-/// The whole loop over these levels, the skipped ones left out: levels.size() - 1 steps, at least
-/// one. Returns clean latents [B, C, h, w]; when the observer ended it early, the last prediction
-/// of them.
+/// The whole loop over these levels, without skipped ones: levels.size() - 1 steps, at least
+/// one. Returns clean latents [B, C, h, w]; if the observer ended it early, their last prediction.
 using SamplerFunction = at::Tensor (*)(const SamplerInput& input, const Levels& levels);
 
 struct Sampler {
   SamplerFunction run;
-  const char* name;           ///< as hosts spell it
-  const char* description;    ///< one line for the person who chooses
-  LevelsFunction own_levels;  ///< what the scheduler "Automatic" stands for
-  LevelsFunction optimized_levels = optimized_euler_levels;  ///< likewise of "Optimized"
-  /// A scheduler gives one level more, and the least noisy one is left out, as hosts do for
-  /// solvers that take that step badly.
+  const char* name;                                          ///< as in hosts
+  const char* description;                                   ///< one line for users
+  LevelsFunction own_levels;                                 ///< of the scheduler "Automatic"
+  LevelsFunction optimized_levels = optimized_euler_levels;  ///< of "Optimized"
+  /// A scheduler returns one level more, and the least noisy one is omitted, as in hosts for
+  /// solvers that handle that step badly.
   bool discards_next_to_last_sigma = false;
-  int model_calls = 1;       ///< of the network, in every step but the last
+  int model_calls = 1;       ///< of the network, in every step except the last
   bool draws_noise = false;  ///< in its steps, so that more steps do not converge to one image
-  bool takes_reference_noise = false;  ///< can start on InitNoise::kReference
+  bool takes_reference_noise = false;  ///< supports InitNoise::kReference
 
   /// Runs the loop. Throws Error(kInvalidArgument) as levels() does, and for skipped steps out of
   /// range or two starts at once.
   at::Tensor sample(const SamplerInput& input) const;
 
-  /// The levels of a whole loop: those of the sigmas, or the scheduler's where there are none.
-  /// Throws Error(kInvalidArgument) for an unknown scheduler, for a number of steps that it cannot
-  /// take, naming the range, and for sigmas that are not as many or no levels of the schedule.
+  /// The levels of a whole loop: those of the sigmas, or else the scheduler's.
+  /// Throws Error(kInvalidArgument) for an unknown scheduler, for an unsupported number of steps,
+  /// with the range, and for sigmas of another number or outside the schedule.
   Levels levels(const NoiseSchedule& schedule, int num_inference_steps,
                 std::string_view scheduler = "Automatic", Span<const double> sigmas = {}) const;
 

@@ -1,4 +1,4 @@
-/// Schedulers: which noise levels the steps of a loop stand at.
+/// Schedulers: the noise levels of a loop's steps.
 #pragma once
 
 #include <string_view>
@@ -10,9 +10,9 @@
 namespace kandinsky::samplers {
 
 struct Scheduler {
-  const char* name;                                   ///< as hosts spell it
-  const char* description;                            ///< one line for the person who chooses
-  LevelsFunction levels;                              ///< null: those of the sampler itself
+  const char* name;                                   ///< as in hosts
+  const char* description;                            ///< one line for users
+  LevelsFunction levels;                              ///< null: the sampler's own
   LevelsFunction Sampler::*sampler_levels = nullptr;  ///< which field
 
   LevelsFunction levels_for(const Sampler& sampler) const {
@@ -26,8 +26,8 @@ Span<const Scheduler> schedulers();
 /// The scheduler of that name, in any case. Throws Error(kInvalidArgument) listing the known ones.
 const Scheduler& find_scheduler(std::string_view name);
 
-// The levels of each. All but DDIM begin at the noisiest level of the table; most reach to the
-// least noisy one, and go to the clean one from there. One step is the first level alone.
+// The levels of each. All except DDIM begin at the noisiest level of the table; most end at the
+// least noisy one, followed by the clean one. One step is the first level alone.
 
 /// Evenly spaced in timesteps. Source: k-diffusion, DiscreteSchedule.get_sigmas.
 Levels uniform_levels(const NoiseSchedule& schedule, int num_inference_steps);
@@ -42,7 +42,7 @@ Levels exponential_levels(const NoiseSchedule& schedule, int num_inference_steps
 /// exponential_levels. Source: k-diffusion, get_sigmas_polyexponential.
 Levels polyexponential_levels(const NoiseSchedule& schedule, int num_inference_steps);
 
-/// Evenly spaced in timesteps, as uniform_levels with one more step, of which the last is left out.
+/// Evenly spaced in timesteps, as uniform_levels with one more step, without the last.
 /// Source: A1111, sgm_uniform.
 Levels sgm_uniform_levels(const NoiseSchedule& schedule, int num_inference_steps);
 
@@ -50,20 +50,20 @@ Levels sgm_uniform_levels(const NoiseSchedule& schedule, int num_inference_steps
 /// is All You Need", Lee et al. 2024). Source: A1111, beta_scheduler.
 Levels beta_levels(const NoiseSchedule& schedule, int num_inference_steps);
 
-/// The tables' own levels, evenly spaced from the noisiest one and stopping before the last.
+/// The table's own levels, evenly spaced from the noisiest one and stopping before the last.
 /// Source: A1111, simple_scheduler.
 Levels simple_levels(const NoiseSchedule& schedule, int num_inference_steps);
 
 /// Evenly spaced whole timesteps from 1 upwards, so that the first of 20 is 951. The host takes
-/// more steps than asked for where these do not divide the table. Source: A1111, ddim_scheduler.
+/// more steps if their number does not divide the table. Source: A1111, ddim_scheduler.
 Levels ddim_uniform_levels(const NoiseSchedule& schedule, int num_inference_steps);
 
 /// Evenly spaced in the arc tangent of sigma, and ends at the least noisy level instead of the
 /// clean one. Source: A1111, kl_optimal ("KL Optimal", Sabour et al. 2024, appendix).
 Levels kl_optimal_levels(const NoiseSchedule& schedule, int num_inference_steps);
 
-/// The ten levels that were optimised for Stable Diffusion 1.5, found by their sigmas, with this
-/// table's noisiest one in front; for other numbers of steps log-linear between them. Source:
+/// The ten levels that were optimised for Stable Diffusion 1.5, found by their sigmas, after this
+/// table's noisiest one; for other numbers of steps interpolated log-linearly. Source:
 /// A1111, get_align_your_steps_sigmas ("Align Your Steps", Sabour et al. 2024).
 Levels align_your_steps_levels(const NoiseSchedule& schedule, int num_inference_steps);
 

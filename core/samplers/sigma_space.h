@@ -1,5 +1,5 @@
-/// What the solvers of k-diffusion share. Their latents x are clean + sigma * noise, which is not
-/// what the network takes.
+/// Shared code of k-diffusion's solvers. Their latents x are clean + sigma * noise, unlike the
+/// network's input.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -8,14 +8,14 @@
 
 namespace kandinsky::samplers {
 
-/// Evaluates the network for latents x of sigma space. Returns the predicted clean latents. Source:
+/// Evaluates the network for latents x in sigma space. Returns the predicted clean latents. Source:
 /// k-diffusion, DiscreteEpsDDPMDenoiser.forward.
 at::Tensor denoise(const SamplerInput& input, const at::Tensor& x, double sigma);
 
 /// The derivative of x with respect to sigma.
 at::Tensor to_d(const at::Tensor& x, double sigma, const at::Tensor& denoised);
 
-/// A step to sigma_to made of one down to sigma_down and new noise of sigma_up.
+/// A step to sigma_to: one down to sigma_down, plus new noise of sigma_up.
 struct AncestralStep {
   double sigma_down;
   double sigma_up;
@@ -25,11 +25,11 @@ struct AncestralStep {
 AncestralStep ancestral_step(double sigma_from, double sigma_to);
 
 /// Fresh standard normal noise of x's shape, one stream for each image. The reference's SDE solvers
-/// take increments of one Brownian path, so that its images converge with more steps; these are
-/// independent, and another number of steps gives another image.
+/// use increments of one Brownian path, so that its images converge with more steps; this noise is
+/// independent, so another number of steps gives another image.
 at::Tensor draw_like(const SamplerInput& input, const at::Tensor& x);
 
-/// The variable that exponential integrators step along: -log(sigma).
+/// The variable of exponential integrators: -log(sigma).
 double log_time(double sigma);
 
 }  // namespace kandinsky::samplers

@@ -1,4 +1,4 @@
-/// What a loop begins with, in the two spaces that samplers work in.
+/// The start of a loop, in the two spaces of samplers.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -7,7 +7,7 @@
 
 namespace kandinsky::samplers {
 
-/// Latents at the first level with variance 1 for unit-variance data, as the network takes them:
+/// Latents at the first level with variance 1 for unit-variance data, the network's input:
 /// sqrt(alpha_prod) * clean + sqrt(1 - alpha_prod) * noise.
 at::Tensor start_latents(const SamplerInput& input, const Level& first);
 

@@ -32,15 +32,15 @@ using CleanPredictor = std::function<at::Tensor(const at::Tensor& latents, doubl
 /// Fresh standard normal noise of the latents' shape, fp32 on the CPU.
 using NoiseDraw = std::function<at::Tensor()>;
 
-/// What a loop starts from.
+/// The start of a loop.
 struct UnclipStart {
-  int num_inference_steps = 0;  ///< of the whole schedule, skipped ones included
+  int num_inference_steps = 0;  ///< of the whole schedule, including skipped ones
   int skipped_steps = 0;        ///< at its noisy end, less than all
-  at::Tensor init_latents{};    ///< clean ones that are noised for the first step; undefined: noise
+  at::Tensor init_latents{};    ///< clean, noised for the first step; undefined: noise
 };
 
-/// Runs the loop; draws once to start and once a step but for the last. Source: diffusers,
-/// UnCLIPScheduler.step and add_noise.
+/// Runs the loop; draws noise once at the start and in each step except the last. Source:
+/// diffusers, UnCLIPScheduler.step and add_noise.
 at::Tensor sample_unclip(const UnclipSchedule& schedule, const UnclipStart& start,
                          const NoiseDraw& draw, const CleanPredictor& predictor,
                          const StepObserver& observer);

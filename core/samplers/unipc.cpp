@@ -42,7 +42,7 @@ at::Tensor predict(const at::Tensor& x, const Point& from, const Point& to, cons
   return result;
 }
 
-/// The same step once more, now that the model was asked at its end: m_to.
+/// The same step again, with the model's prediction at its end, m_to.
 at::Tensor correct(const at::Tensor& x, const Point& from, const Point& to, const Model& model,
                    const at::Tensor& m_to) {
   const double h = to.lambda - from.lambda;
