@@ -1,4 +1,4 @@
-/// What a conversion is given: checkpoints and folders, sorted by the parts that they are of.
+/// The inputs of a conversion: checkpoints and folders, sorted by part.
 #pragma once
 
 #include <map>
@@ -14,10 +14,10 @@
 
 namespace kandinsky::convert {
 
-/// Where a part comes from.
+/// The source of a part.
 struct Source {
-  std::string settings;                   ///< a file; empty: none was given
-  std::vector<std::string> side_files;    ///< to be copied, such as a tokenizer's
+  std::string settings;                   ///< a file; empty: none given
+  std::vector<std::string> side_files;    ///< to copy, such as a tokenizer's
   std::vector<std::string> weight_files;  ///< of safetensors or checkpoints
   Kind kind = Kind::kUnknown;             ///< of those
 };
@@ -25,20 +25,20 @@ struct Source {
 struct Inputs {
   using Place = std::pair<std::string, std::string>;  ///< folder and name of a part
 
-  /// Null: nothing was given for this part.
+  /// Null: nothing given for this part.
   const Source* find(const Part& part) const;
-  /// Whether weights or a tokenizer were given for this folder.
+  /// Whether weights or a tokenizer are given for this folder.
   bool have(std::string_view folder) const;
 
   std::map<Place, Source> sources{};
   std::optional<std::string> statistics{};  ///< the file of the prior's two vectors
 };
 
-/// Looks into each of these files and folders. Throws Error(kInvalidArgument) for none, for one of
-/// an unknown kind and for a part that is there twice, kNotFound for a folder with nothing in it.
+/// Examines these files and folders. Throws Error(kInvalidArgument) for none, for one of
+/// an unknown kind and for a part given twice, kNotFound for a folder without parts.
 Inputs find_inputs(const std::vector<std::string>& paths, const Say& say);
 
-/// The files of `folder` that are there.
+/// The existing files of `folder`.
 std::vector<std::string> existing(const std::string& folder,
                                   std::initializer_list<std::string_view> names);
 

@@ -129,7 +129,7 @@ class Renaming {
       const auto found = below(from + row.from);
       if (found.empty() && row.form != Form::kOptional) {
         missing_.push_back(name);
-        // A config may ask for more layers than there is time to name.
+        // A config may have more layers than can be listed in reasonable time.
         if (missing_.size() > kShown) refuse_missing();
       }
       for (const std::string_view full : found) {

@@ -1,4 +1,4 @@
-/// What the folders of Kandinsky 2.1 in diffusers' layout consist of.
+/// The parts of Kandinsky 2.1's folders in diffusers' layout.
 #pragma once
 
 #include <array>
@@ -8,14 +8,14 @@
 
 namespace kandinsky::convert {
 
-/// A part of one of the folders that are written.
+/// A part of one of the written folders.
 struct Part {
-  const char* folder;  ///< what is behind the output's name
+  const char* folder;  ///< suffix of the output's name
   const char* name;
   const char* weights;     ///< the file's name without its ending; "": none
   const char* config;      ///< the file's name
-  const char* settings;    ///< what stands in it if no input has it; "": there are no such
-  const char* original;    ///< the checkpoint that it is made of
+  const char* settings;    ///< its content if no input has it; "": none
+  const char* original;    ///< its original checkpoint
   std::string_view where;  ///< where that is published
 };
 
@@ -50,7 +50,7 @@ inline constexpr std::array kParts{
     Part{"-prior", "scheduler", "", kSchedulerFile, settings::kPriorScheduler, "", ""},
     Part{"-inpaint", "unet", kDiffusersWeights, kConfigFile, settings::kUNet,
          "inpainting_fp16.ckpt", kCheckpointsPage},
-    // The rest of it is the decoder's own, of which only the settings are looked at.
+    // The rest is the decoder's own; only its settings are used.
     Part{"-inpaint", "movq", "", kConfigFile, settings::kMovq, "", ""},
     Part{"-inpaint", "text_encoder", "", kConfigFile, settings::kTextEncoder, "", ""},
     Part{"-inpaint", "tokenizer", "", "tokenizer_config.json", settings::kTokenizer, "", ""},

@@ -1,4 +1,4 @@
-/// Which files of weights a conversion writes, and of what.
+/// The weight files that a conversion writes, and their sources.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -15,10 +15,10 @@
 
 namespace kandinsky::convert {
 
-/// The key of a written file's metadata under which it says what it was made of.
+/// The metadata key for the origin of a written file.
 inline constexpr const char* kOrigin = "kandinsky_origin";
 
-/// Where to, and in which type.
+/// Output folder and data type.
 struct Target {
   std::string output;
   std::string precision;  ///< "fp32", "fp16" or "bf16"
@@ -26,7 +26,7 @@ struct Target {
 
   std::string folder_of(const Part& part) const;
   std::string weights_of(const Part& part) const;
-  /// Integers stay as they are.
+  /// Integers are unchanged.
   io::DType type_of(const Piece& piece) const;
 };
 
@@ -35,7 +35,7 @@ Target target_of(const ConvertRequest& request);
 
 bool is_floating(io::DType dtype);
 
-/// A file whose tensors are known.
+/// A file to write.
 struct PlannedFile {
   const Part* part;
   std::string path;
@@ -46,8 +46,8 @@ struct PlannedFile {
   bool is_done = false;  ///< by an earlier run
 };
 
-/// Throws Error(kInvalidArgument) for a file that is there and of another origin, kIo where the
-/// disk has no room for all.
+/// Throws Error(kInvalidArgument) for an existing file of another origin, kIo if the disk has too
+/// little space.
 std::deque<PlannedFile> plan_files(const Target& target, const Inputs& inputs, const Say& say);
 
 }  // namespace kandinsky::convert

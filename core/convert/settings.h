@@ -1,7 +1,6 @@
 #pragma once
 
-/// The settings of Kandinsky 2.1, which its original checkpoints do not hold, as diffusers has
-/// them.
+/// The settings of Kandinsky 2.1 in diffusers' form; the original checkpoints do not have them.
 namespace kandinsky::convert::settings {
 
 inline constexpr const char* kUNet =

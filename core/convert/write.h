@@ -1,4 +1,4 @@
-/// The files that a conversion leaves.
+/// Writes the files of a conversion.
 #pragma once
 
 #include "convert/inputs.h"
@@ -11,7 +11,7 @@ namespace kandinsky::convert {
 void write_weights(const PlannedFile& planned, const Target& target, const Report& report);
 
 /// Settings, tokenizers, and the model_index.json of each folder that is complete. Throws
-/// Error(kNotFound), after all else is done, naming what is missing and where to get it.
+/// Error(kNotFound), after the rest, with the missing files and their source.
 void write_folders(const Target& target, const Inputs& inputs);
 
 }  // namespace kandinsky::convert

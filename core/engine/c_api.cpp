@@ -48,7 +48,7 @@ struct kandinsky_engine {
   std::string prior_dir;
   std::string inpaint_dir;
   std::string changes;
-  std::string memory_plan;  ///< the text of the last one that was asked for
+  std::string memory_plan;  ///< the text of the last plan
 };
 
 namespace {

@@ -1,5 +1,5 @@
-/// What every function of kandinsky.h is wrapped in: exceptions become a status and a message, and
-/// structs of older callers are understood.
+/// Wraps every function of kandinsky.h: exceptions become a status and a message, and structs of
+/// older callers are supported.
 #pragma once
 
 #include <c10/util/Exception.h>
@@ -20,10 +20,10 @@ namespace kandinsky::engine {
 /// This thread's last message, for kandinsky_last_error().
 const char* last_error() noexcept;
 
-/// Notes the message and gives the code as a status.
+/// Stores the message and returns the code as a status.
 kandinsky_status fail(ErrorCode code, std::string_view message) noexcept;
 
-/// Runs a body and turns whatever it throws into a status and this thread's message.
+/// Runs a body and converts its exceptions to a status and this thread's message.
 template <typename Body>
 kandinsky_status guarded(const Body& body) noexcept {
   constexpr const char* kOutOfMemory =
@@ -57,7 +57,7 @@ T& required(T* pointer, const char* name) {
   return *pointer;
 }
 
-/// Empties a caller's struct: as much of it as there was when the caller was built.
+/// Clears a caller's struct, as much of it as the caller was built with.
 template <typename Info>
 void init_info(Info* to, size_t size) {
   if (to == nullptr || size < sizeof(uint32_t)) return;
@@ -65,7 +65,7 @@ void init_info(Info* to, size_t size) {
   to->struct_size = static_cast<uint32_t>(size);
 }
 
-/// Throws for more things than any job could use, before the first is read.
+/// Throws for more items than any job can use, before the first is read.
 inline void check_count(const char* name, size_t count, size_t most) {
   if (count <= most) return;
   throw Error(ErrorCode::kInvalidArgument,

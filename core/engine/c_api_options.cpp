@@ -1,4 +1,4 @@
-/// The part of kandinsky.h that sets and tells options.
+/// The part of kandinsky.h for options.
 #include "engine/c_api_options.h"
 
 #include <memory>

@@ -11,7 +11,7 @@
 
 struct kandinsky_options {
   kandinsky::options::Options options;
-  std::string text{};  ///< that was asked for last
+  std::string text{};  ///< returned last
 };
 
 namespace kandinsky::engine {
@@ -19,22 +19,22 @@ namespace kandinsky::engine {
 /// The values, if they are options of that operation. Throws Error(kInvalidArgument) if not.
 const options::OptionValues& read_options(const kandinsky_options* from, const char* operation);
 
-/// Requests made of the values, with what is said once for all stages. Throws
+/// Requests made from the values, including shared options of the stages. Throws
 /// Error(kInvalidArgument) for an empty batch.
 PromptRequest prompt_request(const options::OptionValues& values);
 DenoiseRequest denoise_request(const options::OptionValues& values);
 
-/// A caller's floats as a tensor. Throws for numbers that are not finite, and for such as no
-/// latents have.
+/// A caller's floats as a tensor. Throws for numbers that are not finite or out of the
+/// range of latents.
 at::Tensor read_latents(const float* data, const std::array<int64_t, 4>& shape);
 
 /// The image's pixels, copied.
 io::Image read_image(const kandinsky_image& from, const char* name);
 
-/// Throws unless the caller's buffer has just the size that is needed.
+/// Throws unless the caller's buffer has exactly the required size.
 void check_buffer(const char* name, size_t size, int64_t expected);
 
-/// [batch_size, channels, height, width] of the latents of such images.
+/// [batch_size, channels, height, width] of the latents of these images.
 std::array<int64_t, 4> latents_shape(const Engine& engine, int64_t batch_size, int64_t width,
                                      int64_t height);
 

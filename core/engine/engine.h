@@ -15,11 +15,11 @@
 
 namespace kandinsky::engine {
 
-/// A pipeline that stays loaded, running one job at a time: where there are several callers, each
-/// makes a Turn or a Job first. cancel() may come from any thread at any time.
+/// A pipeline that stays loaded and runs one job at a time: with several callers, each
+/// creates a Turn or a Job first. cancel() may be called from any thread at any time.
 class Engine {
  public:
-  /// While one exists, the engine is this caller's. Throws Error(kBusy) if it is somebody else's,
+  /// Reserves the engine for this caller while it exists. Throws Error(kBusy) if it is reserved,
   /// Error(kIncompatible) in a process that was forked after the engine was opened.
   class Turn {
    public:
@@ -32,7 +32,7 @@ class Engine {
     Engine& engine_;
   };
 
-  /// A turn that cancel() ends: made before a request is read, so that none is lost meanwhile.
+  /// A turn that cancel() ends: created before a request is read, so that no cancel() is lost.
   class Job {
    public:
     explicit Job(Engine& engine);
@@ -62,39 +62,39 @@ class Engine {
   pipelines::Embeds encode_images(const std::vector<io::Image>& images);
   at::Tensor denoise(const pipelines::Embeds& embeds, const pipelines::Embeds* negative_embeds,
                      const DenoiseRequest& request);
-  /// latents -> uint8 images [B, height, width, 3], written to `images` once all are there.
+  /// latents -> uint8 images [B, height, width, 3], written to `images` when all are finished.
   void decode(const at::Tensor& latents, int64_t width, int64_t height, bool tiling,
               uint8_t* images);
-  /// uint8 images [B, height, width, 3] -> latents; sides are filled up to the size multiple by
+  /// uint8 images [B, height, width, 3] -> latents; sides are padded to the size multiple by
   /// repeating the border.
   at::Tensor encode(const uint8_t* images, int64_t batch_size, int64_t width, int64_t height,
                     bool tiling);
   void text_to_image(const PromptRequest& prompts, const DenoiseRequest& request, uint8_t* images);
   void image_to_image(const PromptRequest& prompts, const DenoiseRequest& request,
                       const SourceRequest& source, uint8_t* images);
-  /// From embeds; without a source from noise.
+  /// From embeds; from noise without a source.
   void generate(const pipelines::Embeds& embeds, const pipelines::Embeds* negative_embeds,
                 const DenoiseRequest& request, const SourceRequest* source, uint8_t* images);
   /// Throws what text_to_image and, with a source, image_to_image would before their first step,
-  /// but for a lack of memory.
+  /// except for a lack of memory.
   void check(const PromptRequest& prompts, const DenoiseRequest& request,
              const SourceRequest* source);
   void unload();
 
-  /// Merges these LoRAs from now on, each "FILE" or "FILE:WEIGHT", and no others. Networks whose
-  /// weights they change are loaded again by the next job that needs them. Throws Error, with
-  /// nothing changed, as tensor::parse_adapter and tensor::Adapters::choose.
+  /// Merges these LoRAs from now on, each "FILE" or "FILE:WEIGHT", instead of the previous ones.
+  /// Networks whose weights change are loaded again by the next job that needs them. Throws Error,
+  /// with nothing changed, as tensor::parse_adapter and tensor::Adapters::choose.
   void set_loras(const std::vector<std::string>& loras);
 
-  /// What of the weights is not the model's own, for an image's parameters: a line for each option,
+  /// Weights that are not the model's own, for an image's parameters: a line for each option,
   /// such as "unet: file.safetensors [1a2b3c4d]", with the first digits of io::digest_files().
   std::string describe_changes() const { return replaced_ + loras_; }
 
-  /// What the plan for a whole image from texts would be. Throws Error(kOutOfMemory) where the
+  /// The plan for a whole image from texts. Throws Error(kOutOfMemory) if the
   /// job would, Error(kUnsupported) on an accelerator.
   pipelines::MemorySummary describe_memory(int64_t width, int64_t height, int64_t batch_size);
 
-  /// Asks the running job, or one that is about to begin, to end at its next step.
+  /// Cancels the running job, or one that is about to begin, at its next step.
   void cancel() noexcept;
 
  private:
@@ -113,9 +113,9 @@ class Engine {
   pipelines::Monitor::StepSink on_step_;
   pipelines::Monitor::MessageSink on_message_;
   CancelFlag cancel_;
-  std::atomic<uint64_t> cancelled_at_{0};  ///< when the last cancel() came, and from which thread
+  std::atomic<uint64_t> cancelled_at_{0};  ///< time and thread of the last cancel()
   std::atomic<bool> busy_{false};
-  int process_;  ///< that opened it
+  int process_;  ///< that opened the engine
 };
 
 }  // namespace kandinsky::engine

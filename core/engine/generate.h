@@ -1,4 +1,4 @@
-/// Whole tasks: from embeds, and images to start from, to images.
+/// Whole tasks: from embeds and start images to images.
 #pragma once
 
 #include <cstdint>
@@ -8,13 +8,13 @@
 
 namespace kandinsky::engine {
 
-/// Denoises and decodes. images: uint8 [B, height, width, 3], written once all are there.
+/// Denoises and decodes. images: uint8 [B, height, width, 3], written when all are finished.
 void generate(pipelines::Pipeline& pipeline, const pipelines::Embeds& embeds,
               const pipelines::Embeds* negative_embeds, const DenoiseRequest& request,
               const pipelines::Monitor& monitor, uint8_t* images);
 
-/// The same from the images of prepare_source(), which come back outside of their masks. A source
-/// that is unchanged needs no embeds.
+/// The same from the images of prepare_source(), which are restored outside their masks. An
+/// unchanged source needs no embeds.
 void generate_from(pipelines::Pipeline& pipeline, const pipelines::Source& source,
                    const pipelines::Embeds& embeds, const pipelines::Embeds* negative_embeds,
                    const DenoiseRequest& request, const pipelines::Monitor& monitor,

@@ -2,7 +2,7 @@
 
 #include "io/images/image.h"
 
-/// Arithmetic on images. All of it gives the same bits on any number of threads.
+/// Image filters. Results are bit-identical for any number of threads.
 namespace kandinsky::images {
 
 using io::Image;
@@ -20,16 +20,16 @@ struct Window {
   int height = 0;
 };
 
-/// The window of the image as it would be at width x height, resized as Pillow does it, bit for
-/// bit: over all pixels that an output pixel covers, across and then down, each pass rounded to 8
-/// bits. The networks were trained on images made so, and hosts make theirs so; ATen's antialiased
-/// kernels differ from it by up to 2 of 255. Every channel is filtered alone. Only what the window
-/// needs is computed. The window must lie within the size and be no larger than an image may be.
+/// A window of the image resized to width x height, bit-identical to Pillow: over all pixels that
+/// an output pixel covers, horizontally, then vertically, each pass rounded to 8
+/// bits. The networks were trained on such images, and hosts use them; ATen's antialiased
+/// kernels differ by up to 2 of 255. Channels are filtered separately. Only the window's
+/// part is computed. The window must lie within the size and not exceed an image's limits.
 /// Source: Pillow, src/libImaging/Resample.c.
 Image resize(const Image& image, std::int64_t width, std::int64_t height, const Window& window,
              ResizeFilter filter);
 
-/// A Gaussian blur, cut off after 2.5 sigma; beyond the border the image is mirrored at its
+/// A Gaussian blur, truncated at 2.5 sigma; beyond the border the image is mirrored at its
 /// outermost pixels. sigma: standard deviation in pixels, above 0.
 /// Source: Automatic1111's mask blur, cv2.GaussianBlur.
 Image gaussian_blur(const Image& image, int sigma);

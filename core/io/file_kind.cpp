@@ -10,7 +10,7 @@
 namespace kandinsky::io {
 namespace {
 
-/// Letters of ASCII only: no locale has a say. start: in small letters.
+/// ASCII letters only, independent of the locale. start: in lower case.
 bool begins_with(std::string_view text, std::string_view start) {
   if (text.size() < start.size()) return false;
   return std::ranges::equal(text.substr(0, start.size()), start, [](char c, char small) {

@@ -7,13 +7,12 @@
 
 namespace kandinsky::io {
 
-/// What a file is by its first bytes, for what people find in the place of a model's files and
-/// images: "empty", "a Git LFS pointer, ...", a web page, an archive, a pickle. Nothing for all
-/// else.
+/// Recognises by its first bytes a file that is often found in place of a model file or an
+/// image: "empty", "a Git LFS pointer, ...", a web page, an archive, a pickle. Empty for others.
 std::string_view kind_of_intruder(std::string_view head) noexcept;
 
-/// Throws Error(kCorruptFile) if it is one of those. bytes: the file, or 512 bytes of its
-/// beginning. wanted: e.g. "a safetensors file".
+/// Throws Error(kCorruptFile) if it is one of those. bytes: the file, or its first 512 bytes.
+/// wanted: e.g. "a safetensors file".
 void refuse_other_kinds(std::string_view path, Span<const std::byte> bytes,
                         std::string_view wanted);
 

@@ -94,7 +94,7 @@ InputFile InputFile::open(std::string_view path) {
   if (const std::optional<Status> status = status_of(path)) check_regular(path, *status);
   auto impl = std::make_shared<Impl>();
   impl->path = std::string(path);
-  // Not blocking, in case a pipe took its place just now: it would wait for a writer for ever.
+  // Not blocking, in case a pipe has just replaced it: open() would wait for a writer.
   impl->fd = ::open(impl->path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (impl->fd < 0) throw_errno(path, errno);
   if (::fstat(impl->fd, &impl->opened) != 0) throw_errno(path, errno);

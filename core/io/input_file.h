@@ -10,14 +10,13 @@
 
 namespace kandinsky::io {
 
-/// An open file, read piece by piece and only while it is the one that was opened. Nothing is
-/// mapped into memory: of a mapping, a file that somebody shortens meanwhile takes the bytes away,
-/// and the process ends with a bus error. Replacing it by rename, as our own writers do, leaves it
-/// as it was. Cheap to copy; any thread may read.
+/// An open file, read in blocks and only while it is unchanged. It is not mapped into memory: if a
+/// mapped file is truncated, the process ends with a bus error. Replacing the file by rename, as
+/// our own writers do, does not affect it. Cheap to copy; any thread may read.
 class InputFile {
  public:
   /// Throws Error: kNotFound when there is no such file; kInvalidArgument for a folder, device,
-  /// pipe or socket, and for a path with a null byte; kIo when the system does not let it be read.
+  /// pipe or socket, and for a path with a null byte; kIo when it cannot be read.
   static InputFile open(std::string_view path);
 
   std::string_view path() const noexcept;
@@ -25,8 +24,7 @@ class InputFile {
   std::uint64_t size() const noexcept;
 
   /// Fills `to` with the bytes from `position` on, which must lie inside size(). Throws Error:
-  /// kCorruptFile when the file was shortened, lengthened or written to since it was opened; kIo
-  /// when reading fails.
+  /// kCorruptFile when the file was changed since it was opened; kIo when reading fails.
   void read(std::uint64_t position, Span<std::byte> to) const;
 
   /// All of it. Throws as read(), and Error(kCorruptFile) for more bytes than that.
@@ -38,11 +36,11 @@ class InputFile {
   std::shared_ptr<const Impl> impl_;
 };
 
-/// Whether something is there, of whatever kind. Throws Error: kNotFound for a link to something
-/// that is missing, kIo when the system does not tell.
+/// Whether the path exists, as any kind of file. Throws Error: kNotFound for a dangling link, kIo
+/// for a system error.
 bool is_there(std::string_view path);
 
-/// Whether a folder is there. Throws alike.
+/// Whether the path is a folder. Throws alike.
 bool is_folder(std::string_view path);
 
 }  // namespace kandinsky::io

@@ -11,7 +11,7 @@
 namespace kandinsky::io {
 namespace {
 
-/// In English, whatever language the host has set: strerror() and std::error_code follow its
+/// In English, in any locale of the host: strerror() and std::error_code follow its
 /// locale.
 const char* system_message(int reason) {
   // "C" alone is there at all times and costs nothing, nor is there anything to free.

@@ -11,28 +11,27 @@ namespace kandinsky::io {
 
 /// A JSON object read as typed values. A key with the value null counts as absent.
 /// Getters without a fallback throw Error(kCorruptFile) when the key is absent; all throw it for a
-/// value of another type or outside the type's range. The message names file, key (dotted for
-/// nested objects), what was expected and what was got. Cheap to copy; returned string views stay
+/// value of another type or outside the type's range. The message has the file, the key (dotted for
+/// nested objects), the expected and the actual value. Cheap to copy; returned string views stay
 /// valid as long as any copy, or any nested object taken from it, lives.
 class JsonConfig {
  public:
-  /// Throws Error: as InputFile::open; kCorruptFile for a file that is no JSON, no JSON object, or
-  /// over the caps in base/limits.h.
+  /// Throws Error: as InputFile::open; kCorruptFile for a file that is not JSON, not a JSON object,
+  /// or over the limits in base/limits.h.
   static JsonConfig load(std::string_view path);
 
-  /// source is what messages call the text.
+  /// source: the text's name in messages.
   static JsonConfig parse(std::string_view text, std::string_view source);
 
   std::string_view source() const noexcept;
 
   bool has(std::string_view key) const;
 
-  /// True when the value is a list (of anything), so that a caller can tell a list from a single
-  /// number.
+  /// True when the value is a list (of anything), as opposed to a single number.
   bool is_list(std::string_view key) const;
   bool is_object(std::string_view key) const;
 
-  /// Integers must be written as such: 5, not 5.0.
+  /// Integers must be written as integers: 5, not 5.0.
   std::int64_t get_int(std::string_view key) const;
   std::int64_t get_int(std::string_view key, std::int64_t fallback) const;
 
@@ -43,7 +42,7 @@ class JsonConfig {
   bool get_bool(std::string_view key) const;
   bool get_bool(std::string_view key, bool fallback) const;
 
-  /// The fallback is returned as it came: it must outlive the result.
+  /// The fallback is returned itself: it must outlive the result.
   std::string_view get_string_view(std::string_view key) const;
   std::string_view get_string_view(std::string_view key, std::string_view fallback) const;
 

@@ -13,7 +13,7 @@
 /// component.
 namespace kandinsky::io {
 
-/// One component as model_index.json lists it, such as {"unet", "diffusers",
+/// A component in model_index.json, such as {"unet", "diffusers",
 /// "UNet2DConditionModel"}.
 struct ComponentInfo {
   std::string_view name;
@@ -21,7 +21,7 @@ struct ComponentInfo {
   std::string_view class_name;
 };
 
-/// Where the files of one component are. Cheap to copy; views live as long as any copy.
+/// The files of one component. Cheap to copy; views are valid as long as any copy.
 class ComponentFiles {
  public:
   /// The component's folder.
@@ -30,7 +30,7 @@ class ComponentFiles {
   /// Its config.json, scheduler_config.json, tokenizer_config.json or preprocessor_config.json.
   std::string_view config_path() const noexcept;
 
-  /// Its weight files in name order, without repetition; several when the weights are sharded.
+  /// Its weight files in name order, without duplicates; several when the weights are sharded.
   Span<const std::string_view> weights() const noexcept;
 
  private:
@@ -40,12 +40,12 @@ class ComponentFiles {
   std::shared_ptr<const Impl> impl_;
 };
 
-/// A component that is taken from elsewhere than the model's own folder.
+/// A component from outside the model's own folder.
 struct Replacement {
-  std::string_view role;       ///< of the folder that it is a component of: "", "prior"
+  std::string_view role;       ///< of the component's folder: "", "prior"
   std::string_view component;  ///< such as "unet"
-  /// A folder of that component, a model folder that has it, or a file of weights for which the
-  /// model's own config stays.
+  /// A folder of that component, a model folder that has it, or a weight file, which is used with
+  /// the model's own config.
   std::string_view path;
 };
 
@@ -53,9 +53,9 @@ struct Replacement {
 class ModelDir {
  public:
   /// Throws Error: kNotFound when the folder or its model_index.json is missing; kInvalidArgument
-  /// when path is no folder; kCorruptFile when the index is no JSON object, lacks "_class_name",
-  /// lists a component otherwise than as [library, class], or under a name that is no plain folder
-  /// name.
+  /// when path is not a folder; kCorruptFile when the index is not a JSON object, lacks
+  /// "_class_name", or has a component that is not [library, class] or whose name is not a plain
+  /// folder name.
   static ModelDir open(std::string_view path);
 
   /// The same with components from elsewhere, in this folder and in its companions. They are

@@ -97,7 +97,7 @@ PickleReader::Items PickleReader::pop_to_mark() {
 void PickleReader::add_items(PickleKind to, const Items& items) {
   PickleValue& target = top();
   if (to == PickleKind::kDict && items.size() % 2 != 0) fail("a dictionary's value is missing");
-  // What a call was to make may be a list or a dictionary of its own kind; nobody looks into it.
+  // A call may return a list- or dictionary-like object; its items are not used.
   if (target.kind == to) {
     target.items.insert(target.items.end(), items.begin(), items.end());
   } else if (target.kind != PickleKind::kCall && target.kind != PickleKind::kOther) {

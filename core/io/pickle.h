@@ -10,8 +10,8 @@
 #include "base/span.h"
 
 /// Python's pickles, read as data. A pickle is a program for a small machine whose instructions
-/// build values, import names and call them; here an import is a name and a call is a value that
-/// says what was to be called with what.
+/// build values, import names and call them; here an import is a name, and a call is a value with
+/// the function and its arguments.
 namespace kandinsky::io {
 
 enum class PickleKind : int {
@@ -23,37 +23,37 @@ enum class PickleKind : int {
   kList,
   kDict,
   kGlobal,      ///< a name that Python would import
-  kCall,        ///< of the first item with the second, a tuple
-  kPersistent,  ///< what the file holds elsewhere, by its id
-  kOther,       ///< a number with a fraction, bytes, a set: nothing that weights are made of
+  kCall,        ///< of the first item, with the second, a tuple, as arguments
+  kPersistent,  ///< data stored elsewhere in the file, by id
+  kOther,       ///< floats, bytes, sets: not used for weights
 };
 
 /// Refers to other values by pointers; they may form circles.
 struct PickleValue {
   PickleKind kind = PickleKind::kNone;
-  std::int64_t integer = 0;  ///< of a bool, too
+  std::int64_t integer = 0;  ///< also of a bool
   std::string_view text{};   ///< valid UTF-8; of a global its module; of an integer of more than 64
                              ///< bits its bytes
   std::string_view name{};   ///< of a global
-  std::vector<const PickleValue*> items{};  ///< of a dictionary keys and values by turns
+  std::vector<const PickleValue*> items{};  ///< of a dictionary: keys and values alternately
 
   bool is_global(std::string_view module, std::string_view global) const {
     return kind == PickleKind::kGlobal && text == module && name == global;
   }
 };
 
-/// Reads the pickles in `bytes`, one after another. Values and texts live as long as it and the
-/// bytes do.
+/// Reads the pickles in `bytes`, one after another. Values and texts are valid as long as it and
+/// the bytes.
 class PickleReader {
  public:
-  /// path: of the file that they are from, for messages.
+  /// path: of their file, for messages.
   PickleReader(std::string_view path, Span<const std::byte> bytes) : path_(path), rest_(bytes) {}
 
-  /// The next one's value. Throws Error(kCorruptFile) for bytes that are no pickle, or are over the
-  /// caps in base/limits.h, Error(kUnsupported) for instructions that PyTorch's do not have.
+  /// The next pickle's value. Throws Error(kCorruptFile) for bytes that are not a pickle or exceed
+  /// base/limits.h, Error(kUnsupported) for opcodes that PyTorch does not write.
   const PickleValue& next();
 
-  /// What follows the pickles that were read.
+  /// The bytes after the pickles that were read.
   Span<const std::byte> rest() const { return rest_; }
 
  private:
@@ -76,7 +76,7 @@ class PickleReader {
   void call();
   void keep(std::uint64_t key);
   void push_kept(std::uint64_t key);
-  /// False for the instruction that ends a pickle.
+  /// False for the opcode that ends a pickle.
   bool step();
 
   std::string_view path_;

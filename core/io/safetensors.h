@@ -14,22 +14,21 @@
 /// data.
 namespace kandinsky::io {
 
-/// A file that was checked as a whole: every tensor's bytes lie inside the file, follow each other
-/// without gap or overlap, and have the length that dtype and shape ask for. The tensors are in the
-/// order of their data, the metadata are the header's "__metadata__".
+/// A fully checked file: the tensors' bytes lie inside the file without gap or overlap and have the
+/// length of dtype and shape. The tensors are in the order of their data, the metadata are the
+/// header's "__metadata__".
 class SafetensorsFile : public TensorFile {
  public:
-  /// Throws Error: as InputFile::open; kCorruptFile for a truncated file, a header that is no JSON,
-  /// is over the caps in base/limits.h, or contradicts itself or the file; kUnsupported for an
-  /// element type that DType lacks. The message names the file, and the tensor where it is about
-  /// one.
+  /// Throws Error: as InputFile::open; kCorruptFile for a truncated file, a header that is not
+  /// JSON, exceeds base/limits.h, or contradicts itself or the file; kUnsupported for an element
+  /// type that DType lacks. The message names the file and, if applicable, the tensor.
   static SafetensorsFile open(std::string_view path);
 
  private:
   using TensorFile::TensorFile;
 };
 
-/// What a tensor to be written is; its bytes come later.
+/// A tensor to be written; its bytes come later.
 struct TensorOutline {
   std::string_view name;
   DType dtype = DType::kF32;
@@ -38,8 +37,8 @@ struct TensorOutline {
 
 /// Writes the tensors in the given order, the first at a multiple of 8 bytes, through a temporary
 /// file and a rename. fill(i, write) writes the bytes of tensor i and is called once for each, in
-/// order. Throws Error: kInvalidArgument when names repeat, a name is "__metadata__" or no UTF-8,
-/// or bytes do not match dtype and shape; otherwise as write_file_atomically, and what fill throws.
+/// order. Throws Error: kInvalidArgument when names repeat, a name is "__metadata__" or not
+/// UTF-8, or bytes do not match dtype and shape; otherwise as write_file_atomically and as fill.
 void write_safetensors(std::string_view path, Span<const TensorOutline> tensors,
                        Span<const MetadataEntry> metadata,
                        const std::function<void(std::size_t i, const WriteBytes& write)>& fill);

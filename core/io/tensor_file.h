@@ -10,7 +10,7 @@
 
 namespace kandinsky::io {
 
-/// One entry of a file's notes about itself, such as a safetensors header's "__metadata__".
+/// A metadata entry of a file, such as of a safetensors header's "__metadata__".
 struct MetadataEntry {
   std::string_view key;
   std::string_view value;
@@ -25,13 +25,13 @@ struct StoredTensor {
   std::uint64_t size = 0;          ///< product(shape) * dtype_size(dtype), in bytes
 };
 
-/// An open file of named tensors, in whatever format, each of which lies in it in one piece,
-/// row-major and little-endian. Cheap to copy; names and shapes stay valid as long as any copy
-/// lives. Any thread may read.
+/// An open file of named tensors, in any format, each stored contiguously, row-major and
+/// little-endian. Cheap to copy; names and shapes are valid as long as any copy. Any thread may
+/// read.
 class TensorFile {
  public:
-  /// For the readers of formats: copies what the views show. Names differ, and each tensor's bytes
-  /// lie inside the file.
+  /// For the formats' readers: copies the views' contents. Names must differ, and each tensor's
+  /// bytes must lie inside the file.
   TensorFile(InputFile file, Span<const StoredTensor> tensors,
              Span<const MetadataEntry> metadata = {});
 
@@ -39,7 +39,7 @@ class TensorFile {
 
   Span<const StoredTensor> tensors() const noexcept;
 
-  /// The tensor of that name, or null. The pointer lives as long as the names.
+  /// The tensor of that name, or null. The pointer is valid as long as the names.
   const StoredTensor* find(std::string_view name) const noexcept;
 
   Span<const MetadataEntry> metadata() const noexcept;
@@ -53,7 +53,7 @@ class TensorFile {
   std::shared_ptr<const Impl> impl_;
 };
 
-/// Opens a file of weights: as safetensors if it is named so, else as what its first bytes are, a
+/// Opens a weight file: as safetensors by its name, else by its first bytes, a
 /// PyTorch checkpoint or safetensors. Throws Error as SafetensorsFile::open and TorchFile::open.
 TensorFile open_weight_file(std::string_view path);
 

@@ -9,20 +9,20 @@
 
 namespace kandinsky::io {
 
-/// Element types we read and write. Names are those of the safetensors format.
+/// Supported element types, named as in the safetensors format.
 enum class DType : int { kF64, kF32, kF16, kBF16, kI64, kI32, kI16, kI8, kU8, kBool };
 
 /// Bytes of one element.
 std::size_t dtype_size(DType dtype) noexcept;
 
-/// The safetensors spelling: "F32", "BF16", "BOOL", ...
+/// The safetensors name: "F32", "BF16", "BOOL", ...
 std::string_view dtype_name(DType dtype) noexcept;
 
-/// The type of that spelling, or nothing for a spelling we do not know.
+/// The type of that name, or empty for an unknown one.
 std::optional<DType> parse_dtype(std::string_view name) noexcept;
 
-/// A named, shaped piece of memory that belongs to somebody else. Row-major, little-endian, dense.
-/// bytes may start at any address: files do not promise an alignment.
+/// A named, shaped, borrowed block of memory. Row-major, little-endian, dense.
+/// bytes may start at any address: files do not guarantee an alignment.
 struct TensorView {
   std::string_view name;
   DType dtype = DType::kF32;

@@ -159,7 +159,7 @@ class Checkpoint {
 
   void add(std::string_view name, const PickleValue& entry) {
     const PickleValue* value = &entry;
-    // torch.nn.Parameter(tensor, requires_grad); several inside each other are nobody's.
+    // torch.nn.Parameter(tensor, requires_grad); nested ones do not occur.
     if (is_call_of(*value, "torch._utils", "_rebuild_parameter")) {
       const PickleValue* const tensor = argument(*value, 0);
       if (tensor == nullptr) fail(name, "its parameter has no tensor");

@@ -1,10 +1,10 @@
-/// Tells weights from others, whatever their files and folders are called. Everything that has to
-/// know whether weights are the same asks here.
+/// A hash that identifies weights, independent of the names of their files and folders. The only
+/// place that decides whether weights are the same.
 ///
-/// A file counts by the name, type, shape and first 4 KiB of each of its tensors, and by its size
-/// and 256 pieces of 4 KiB, evenly spread from its first byte to its last: to read it whole would
-/// take as long as to load it. Training changes weights everywhere; what changes neither the
-/// beginning of a tensor nor any of the pieces, less than a 256th of the file, is missed.
+/// It covers the name, type, shape and first 4 KiB of each tensor and, of each file, the size
+/// and 256 evenly spaced blocks of 4 KiB: reading the whole file would
+/// take as long as loading it. Training changes weights everywhere; a change of less than a 256th
+/// of the file that avoids the beginning of every tensor and all blocks is missed.
 #pragma once
 
 #include <string_view>
@@ -15,11 +15,11 @@
 
 namespace kandinsky::io {
 
-/// The SHA-256 of these files of weights, in this order. Throws Error as open_weight_file().
+/// The SHA-256 of these weight files, in this order. Throws Error as open_weight_file().
 HexDigest digest_files(Span<const std::string_view> paths);
 
-/// Of a model folder: of the components that have weights, in the order of their names, the name
-/// and the files that ModelDir::weights() gives. Throws Error as open_weight_file(), kCorruptFile
+/// Of a model folder: the names of the components with weights, in name order, each followed by the
+/// files of ModelDir::weights(). Throws Error as open_weight_file(), kCorruptFile
 /// for a bad shard index, and kNotFound for a folder without weights.
 HexDigest digest_folder(const ModelDir& folder);
 

@@ -16,13 +16,13 @@ struct ZipEntry {
   std::uint64_t size = 0;
 };
 
-/// The entries of a ZIP archive that stores its files as they are, as PyTorch's do. All of it was
-/// checked: names that differ and lead nowhere, and data that lie in the archive without overlap.
-/// Cheap to copy; names live as long as any copy.
+/// The entries of an uncompressed ZIP archive, as PyTorch writes it. Everything was
+/// checked: unique names that stay inside the archive, and data without overlap.
+/// Cheap to copy; names are valid as long as any copy.
 class ZipDirectory {
  public:
-  /// Throws Error: kCorruptFile for an archive that is truncated, contradicts itself or is over the
-  /// caps in base/limits.h; kUnsupported for compressed or encrypted files in it; as
+  /// Throws Error: kCorruptFile for an archive that is truncated, contradicts itself or exceeds
+  /// base/limits.h; kUnsupported for compressed or encrypted files in it; as
   /// InputFile::read.
   static ZipDirectory open(const InputFile& file);
 

@@ -10,16 +10,16 @@
 
 namespace kandinsky::text {
 
-/// CLIP's byte-level BPE, by the rules of the class that models name: repaired text (see repair.h),
-/// white space to single spaces, lower case, split into contractions, letters, single digits and
-/// the rest, then merges. Source: transformers, CLIPTokenizer where ftfy is installed, as hosts
-/// have it. Immutable after load: any number of threads may use one object. Cheap to copy.
+/// CLIP's byte-level BPE, with the rules of the models' tokenizer class: repaired text (see
+/// repair.h), white space to single spaces, lower case, split into contractions, letters, single
+/// digits and the rest, then merges. Source: transformers, CLIPTokenizer with ftfy installed, as in
+/// hosts. Immutable after load: any number of threads may use one object. Cheap to copy.
 class ClipTokenizer {
  public:
   /// Reads vocab.json and merges.txt, and the padding token from special_tokens_map.json or
   /// tokenizer_config.json if one is there ("<|endoftext|>" otherwise).
   /// Throws Error: kNotFound for a missing file; kCorruptFile when a file is malformed, a special
-  /// token or one of the 512 byte symbols is missing, or a merge names a token that the vocabulary
+  /// token or one of the 512 byte symbols is missing, or a merge has a token that the vocabulary
   /// lacks.
   static ClipTokenizer load(std::string_view folder);
 
@@ -28,10 +28,10 @@ class ClipTokenizer {
   /// offset), a prompt over limits::kMaxPromptBytes, or a max_length out of range.
   Tokens encode(std::string_view prompt, int max_length = kDefaultMaxLength) const;
 
-  /// The prompt's tokens alone: nothing added, nothing cut. Throws as encode.
+  /// The prompt's tokens alone, without special tokens or truncation. Throws as encode.
   std::vector<std::int64_t> tokenize(std::string_view prompt) const;
 
-  /// The same for a text in parts, which together are no longer than a prompt.
+  /// The same for a text in parts; the limit applies to their total.
   PartTokens tokenize(Span<const std::string_view> parts) const;
 
   /// The row of a prompt with these tokens, as encode makes it.
@@ -41,7 +41,7 @@ class ClipTokenizer {
   std::int64_t eos_id() const noexcept;
   std::int64_t pad_id() const noexcept;
 
-  /// Largest id + 1: what an embedding table must at least hold.
+  /// Largest id + 1: the minimum size of an embedding table.
   std::int64_t vocab_size() const noexcept;
 
  private:

@@ -6,15 +6,14 @@
 
 namespace kandinsky::text {
 
-/// A text as CLIP's tokenizer of hosts reads it, which repairs it first. HTML entities become their
-/// characters, also nested ones, but not in a line that has a "<" nor in any after it; C1 controls
-/// become what Windows means by them; ligatures of Latin letters, full-width and half-width forms
-/// and typographic quotes become the ordinary characters; terminal escapes and control characters
-/// go; what is left is composed (NFC). Repairing a repaired text changes nothing. Takes time linear
-/// in the text.
-/// Left out on purpose: guessing which text was decoded by the wrong rule ("Ã©" for "é"), which
-/// depends on a model of likelihood; line breaks stay as they are, they are white space either way.
-/// Source: ftfy, fix_text with its defaults.
+/// Repairs a text as CLIP's tokenizer in hosts does. HTML entities become their
+/// characters, also nested ones, but not in a line with a "<" or in later lines; C1 controls
+/// become Windows-1252 characters; ligatures of Latin letters, full-width and half-width forms
+/// and typographic quotes become ordinary characters; terminal escapes and control characters
+/// are removed; the result is composed (NFC). Repairing a repaired text changes nothing. Takes time
+/// linear in the text. Deliberately omitted: repairing wrongly decoded text ("Ã©" for "é"), which
+/// depends on a statistical model. Line breaks are unchanged; they are white space anyway. Source:
+/// ftfy, fix_text with its defaults.
 std::vector<char32_t> repair(Span<const char32_t> text);
 
 }  // namespace kandinsky::text

@@ -31,14 +31,14 @@ struct PlacedTokens {
 /// Throws Error(kInvalidArgument) when max_length is not in [2, 2^20].
 Tokens make_row(const std::vector<std::int64_t>& content, const RowIds& special, int max_length);
 
-/// The range check of make_row alone, to be done before the work.
+/// The range check of make_row, to call before the work.
 void check_max_length(int max_length);
 
-/// check_prompt for a text in parts: each is valid, and together they are not too long.
+/// check_prompt for a text in parts: each must be valid, and the total not too long.
 void check_prompt_parts(Span<const std::string_view> parts);
 
-/// The part of each token: that of the last character before the token's end. Both ascend; the last
-/// part ends where the text does.
+/// The part of each token: that of the last character before the token's end. Both are ascending;
+/// the last part ends with the text.
 std::vector<std::size_t> parts_of(const std::vector<std::size_t>& token_ends,
                                   const std::vector<std::size_t>& part_ends);
 

@@ -3,22 +3,22 @@
 #include <string_view>
 #include <vector>
 
-/// The character rules that CLIP's tokenizer needs. Code points in and out.
+/// Unicode rules for CLIP's tokenizer, on code points.
 namespace kandinsky::text {
 
-/// Throws Error(kInvalidArgument) with the offset of the first byte that is no valid UTF-8
+/// Throws Error(kInvalidArgument) with the offset of the first byte that is not valid UTF-8
 /// (overlong forms, surrogates and values above U+10FFFF included), or when text has more than
 /// limits::kMaxPromptBytes bytes.
 void check_prompt(std::string_view text);
 
-/// Canonical composition, in time linear in the text but for a sort of each run of combining marks.
+/// Canonical composition, in linear time except for a sort of each run of combining marks.
 std::vector<char32_t> normalize_nfc(const std::vector<char32_t>& text);
 
 /// Appends the compatibility decomposition of one character: "A" for a full-width one.
 void append_compatible(char32_t c, std::vector<char32_t>* out);
 
-/// Lower case by the full mappings, with the final sigma where a word ends. Source: Unicode, 3.13,
-/// as Python's str.lower.
+/// Lower case by the full mappings, with the final sigma at the end of a word. Source:
+/// Unicode, 3.13, as Python's str.lower.
 std::vector<char32_t> lower(const std::vector<char32_t>& text);
 
 bool is_ascii_letter(char32_t c) noexcept;

@@ -16,8 +16,8 @@ namespace kandinsky::text {
 class XlmrTokenizer {
  public:
   /// Reads sentencepiece.bpe.model (a unigram model, despite its name).
-  /// Throws Error: kNotFound when it is missing; kCorruptFile when it is no SentencePiece model or
-  /// its first three pieces are not <unk>, <s> and </s>.
+  /// Throws Error: kNotFound when it is missing; kCorruptFile when it is not a SentencePiece model
+  /// or its first three pieces are not <unk>, <s> and </s>.
   static XlmrTokenizer load(std::string_view folder);
 
   /// <s>, at most max_length - 2 tokens of the prompt, </s>, then <pad> to max_length.
@@ -25,16 +25,16 @@ class XlmrTokenizer {
   /// prompt over limits::kMaxPromptBytes, or a max_length out of range.
   Tokens encode(std::string_view prompt, int max_length = kDefaultMaxLength) const;
 
-  /// The prompt's tokens alone: nothing added, nothing cut. Throws as encode.
+  /// The prompt's tokens alone, without special tokens or truncation. Throws as encode.
   std::vector<std::int64_t> tokenize(std::string_view prompt) const;
 
-  /// The same for a text in parts, which together are no longer than a prompt.
+  /// The same for a text in parts; the limit applies to their total.
   PartTokens tokenize(Span<const std::string_view> parts) const;
 
   /// The row of a prompt with these tokens, as encode makes it.
   Tokens make_row(const std::vector<std::int64_t>& ids, int max_length = kDefaultMaxLength) const;
 
-  /// Pieces of the model + 2: what an embedding table must at least hold.
+  /// Pieces of the model + 2: the minimum size of an embedding table.
   std::int64_t vocab_size() const noexcept;
 
  private:

@@ -85,7 +85,7 @@ constexpr ForeignKind kForeignKinds[] = {
     {kText, "<?xml", "an XML document, perhaps SVG"},
 };
 
-/// What a file is that is no PNG, JPEG or WebP; empty for what nobody here knows.
+/// The kind of a file that is not PNG, JPEG or WebP; empty if unknown.
 std::string_view foreign_kind(std::string_view file) {
   constexpr std::size_t kMostOfText = 256;
   constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";

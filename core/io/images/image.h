@@ -6,7 +6,7 @@
 
 namespace kandinsky::io {
 
-/// 8-bit pixels that the object owns: rows from the top, [height, width, channels], channels in the
+/// Owned 8-bit pixels: rows from the top, [height, width, channels], channels in the
 /// order grey, RGB or RGBA (alpha not premultiplied), no padding.
 struct Image {
   int width = 0;
@@ -18,17 +18,17 @@ struct Image {
 };
 
 /// Throws Error(kInvalidArgument) for a longer side than limits::kMaxImageSide and for more than
-/// limits::kMaxImagePixels in all. name is what the message calls the image.
+/// limits::kMaxImagePixels in total. name: the image's name in the message.
 void check_image_size(std::int64_t width, std::int64_t height, std::string_view name);
 
-/// The same, and for sides below 1 and other channels than Image has.
+/// The same, and for sides below 1 and other channel counts.
 void check_image_shape(std::int64_t width, std::int64_t height, std::int64_t channels,
                        std::string_view name);
 
-/// The same, and for pixels that do not fit the shape.
+/// The same, and for pixels that do not match the shape.
 void check_image(const Image& image, std::string_view name);
 
-/// The image as RGB: grey three times over, RGBA blended on white.
+/// The image as RGB: grey repeated, RGBA blended on white.
 Image to_rgb(const Image& image);
 
 }  // namespace kandinsky::io
