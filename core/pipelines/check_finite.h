@@ -12,7 +12,7 @@ class NotFiniteError : public Error {
   NotFiniteError(const char* stage, at::ScalarType dtype);
 };
 
-/// dtype: in which the stage was computed. Throws NotFiniteError.
+/// dtype: of the stage's computation. Throws NotFiniteError.
 void check_finite(const at::Tensor& tensor, const char* stage, at::ScalarType dtype);
 
 }  // namespace kandinsky::pipelines

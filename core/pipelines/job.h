@@ -10,19 +10,19 @@
 
 namespace kandinsky::pipelines {
 
-/// What a job does, by what it was given; null and false for what it does not do. All of it belongs
-/// to the caller.
+/// The work of a job; null and false for stages that it does not have. The caller owns
+/// everything.
 struct Job {
   const PromptRequest* prompts = nullptr;          ///< texts to encode
   const std::vector<io::Image>* images = nullptr;  ///< images to encode as embeds
-  /// Embeds to denoise with, if no texts are encoded before.
+  /// Embeds to denoise with, if no texts are encoded.
   const Embeds* embeds = nullptr;
   const Embeds* negative_embeds = nullptr;
-  /// Init latents and mask that the job is still to make are there as stand-ins.
+  /// Init latents and mask that the job makes later are present as stand-ins.
   const DenoiseRequest* denoise = nullptr;
   bool encodes = false;  ///< images to latents
   bool decodes = false;  ///< latents to images
-  int64_t width = 0;  ///< pixels of the images that are denoised, encoded or decoded, as is height
+  int64_t width = 0;     ///< pixels of the images to denoise, encode or decode, as is height
   int64_t height = 0;
   int64_t batch_size = 1;
   bool tiling = false;
@@ -30,7 +30,7 @@ struct Job {
   bool has_size() const { return denoise != nullptr || encodes || decodes; }
 };
 
-/// Throws Error(kInvalidArgument) for what no model could do.
+/// Throws Error(kInvalidArgument) for a job that no model supports.
 void check_job(const Job& job, const Geometry& geometry);
 
 /// A job that denoises.

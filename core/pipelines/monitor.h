@@ -11,7 +11,7 @@
 
 namespace kandinsky::pipelines {
 
-/// How a job speaks to whoever started it: progress, remarks, and the wish to stop.
+/// A job's connection to its caller: progress, remarks, and stop requests.
 class Monitor {
  public:
   /// latents: the predicted clean latents in stage "denoise", else undefined.
@@ -22,18 +22,18 @@ class Monitor {
   Monitor(const CancelFlag& cancel, StepSink on_step, MessageSink on_message)
       : cancel_(cancel), on_step_(std::move(on_step)), on_message_(std::move(on_message)) {}
 
-  /// Tells how far a stage is. False asks to end the stage now and to go on with what there is.
-  /// Throws Error(kCancelled) if a stop was asked for.
+  /// Reports a stage's progress. If false, end the stage now and continue with its result so far.
+  /// Throws Error(kCancelled) if a stop was requested.
   bool report(const char* stage, int step, int steps, const at::Tensor& latents = {}) const;
 
-  /// Throws Error(kCancelled) if a stop was asked for: to be called before each long piece of work.
+  /// Throws Error(kCancelled) if a stop was requested. Call it before each long piece of work.
   void check_cancelled() const { cancel_.check(); }
 
   void say(const std::string& message) const {
     if (on_message_) on_message_(message);
   }
 
-  /// The same, which also puts its remarks into a list. This object and the list outlive it.
+  /// The same, which also appends its remarks to a list. This object and the list must outlive it.
   Monitor recording(std::vector<std::string>& remarks) const {
     return {cancel_, on_step_, [this, &remarks](const std::string& message) {
               remarks.push_back(message);

@@ -1,4 +1,4 @@
-/// What every model family offers.
+/// The interface of model families.
 #pragma once
 
 #include <string>
@@ -14,18 +14,17 @@
 
 namespace kandinsky::pipelines {
 
-/// A memory plan in few words.
+/// A summary of a memory plan.
 struct MemorySummary {
   int64_t budget = 0;  ///< bytes, as are the others
-  int64_t peak = 0;    ///< in memory at most, with what the process takes anyway
+  int64_t peak = 0;    ///< maximum in memory, including the process itself
   int64_t least = 0;   ///< the smallest budget with which the job would run
   bool holds_everything = false;
   std::string text;
 };
 
-/// One opened model: its stages from texts to images. Weights are loaded by the first call that
-/// needs them. Not thread-safe. Latents and embeds are fp32 on the CPU; rows never influence each
-/// other.
+/// An opened model: its stages from texts to images. Weights are loaded by the first call that
+/// needs them. Not thread-safe. Latents and embeds are fp32 on the CPU; rows are independent.
 class Pipeline {
  public:
   virtual ~Pipeline() = default;
@@ -34,11 +33,11 @@ class Pipeline {
   virtual std::string_view prior_path() const = 0;
   /// The folder of the inpainting model; empty if there is none.
   virtual std::string_view inpaint_path() const = 0;
-  /// Whether its images need hints.
+  /// Whether the model needs hints.
   virtual bool takes_hints() const = 0;
 
-  /// Throws Error(kInvalidArgument) for a job that cannot be done, so that it fails before any
-  /// work. What follows takes requests of jobs that were checked, and asks nothing again.
+  /// Throws Error(kInvalidArgument) for an unsupported job, so that it fails before any
+  /// work. The functions below assume checked requests.
   virtual void check(const Job& job) const = 0;
 
   struct EncodedPrompts {
@@ -47,27 +46,27 @@ class Pipeline {
   };
   virtual EncodedPrompts encode_prompts(const PromptRequest& request, const Monitor& monitor) = 0;
 
-  /// Embeds of images instead of texts: image_embeds is what the image encoder sees, the text
-  /// part, if there is one, that of the empty text. One row per image.
+  /// Embeds of images instead of texts: image_embeds is the image encoder's output, the text
+  /// part, if any, that of the empty text. One row per image.
   virtual Embeds encode_images(const std::vector<io::Image>& images, const Monitor& monitor) = 0;
 
   /// negative_embeds may be null when guidance is off. Returns latents [B, C, h, w].
   virtual at::Tensor denoise(const Embeds& embeds, const Embeds* negative_embeds,
                              const DenoiseRequest& request, const Monitor& monitor) = 0;
 
-  /// latents: [B, C, h, w] -> pixels [B, 3, H, W] in about [-1, 1]. tiling: opposite borders fit.
+  /// latents: [B, C, h, w] -> pixels [B, 3, H, W] in about [-1, 1]. tiling: the image is tileable.
   virtual at::Tensor decode(const at::Tensor& latents, bool tiling, const Monitor& monitor) = 0;
 
   /// pixels: [B, 3, H, W] in [-1, 1], sides multiples of size_multiple -> latents.
   virtual at::Tensor encode(const at::Tensor& pixels, bool tiling, const Monitor& monitor) = 0;
 
-  /// Plans what is in memory when, and keeps to it until the next plan; without one, weights stay
-  /// once they are loaded. max_memory: bytes that the process may hold for it, 0: what is free.
-  /// Says through the monitor when not everything stays loaded. Throws Error(kOutOfMemory) naming
-  /// the smallest possible budget for one that is too small.
+  /// Makes a memory plan, which holds until the next plan; without one, weights stay
+  /// loaded. max_memory: limit in bytes, 0: the free memory.
+  /// Reports the plan through the monitor unless everything stays loaded. Throws
+  /// Error(kOutOfMemory), with the smallest possible budget, if the budget is too small.
   virtual void plan_memory(const Job& job, int64_t max_memory, const Monitor& monitor) = 0;
 
-  /// What that plan would be. Throws alike.
+  /// Returns that plan without applying it. Throws alike.
   virtual MemorySummary describe_memory(const Job& job, int64_t max_memory) const = 0;
 
   /// Frees all weights.

@@ -1,4 +1,4 @@
-/// An approximation: from one step to the next, what the UNet's inner levels say changes little.
+/// An approximation: the output of the UNet's inner levels changes little from step to step.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -14,22 +14,22 @@ namespace kandinsky::pipelines {
 /// intervals and the outermost level as its branch.
 class FeatureCache {
  public:
-  /// interval: of an image's evaluations each first of so many makes them anew; 1: all do, and
+  /// interval: every n-th evaluation of an image computes them again; 1: all do, and
   /// nothing is kept.
   FeatureCache(int interval, int64_t num_images)
       : interval_(interval), images_(static_cast<size_t>(num_images)) {}
 
-  /// An evaluation of this image begins. rows: what guides it; the features are those of the same
-  /// rows only.
+  /// An evaluation of this image begins. rows: that guide it; features are used only for the same
+  /// rows.
   void begin(int64_t image, std::vector<int64_t> rows);
 
-  /// The features of the call of the UNet for the conditionings from number `call` on in that
-  /// evaluation: undefined where they are to be made. Null if none are kept.
+  /// The features of the UNet's call for the conditionings from number `call` on in that
+  /// evaluation: undefined if the call must compute them. Null if none are kept.
   at::Tensor* at(int64_t image, size_t call);
 
  private:
   struct Image {
-    int evaluations = 0;  ///< that the features have served, the one that made them included
+    int evaluations = 0;  ///< that used the features, including the one that made them
     std::vector<int64_t> rows;
     std::vector<at::Tensor> features;  ///< by call
   };

@@ -1,5 +1,4 @@
-/// An approximation: from one step to the next, the clean latents that are predicted change
-/// smoothly.
+/// An approximation: the predicted clean latents change smoothly from step to step.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -14,19 +13,19 @@
 namespace kandinsky::pipelines {
 
 /// Extrapolates an image's guided prediction of its clean latents from those of earlier steps, so
-/// that the network need not be asked in every step. Which steps are forecast depends on the image
-/// alone: where other rows of embeds guide it, the history begins anew. Source: "Spectrum",
+/// that the network does not run in every step. The choice of steps depends only on the image:
+/// when other rows of embeds guide it, the history starts again. Source: "Spectrum",
 /// arXiv:2603.01623.
 class Forecast {
  public:
   explicit Forecast(const DenoiseRequest& request);
 
-  /// A step of this image begins. index: of the steps that run, from 0. rows: what guides it.
-  /// Returns its clean latents, or an undefined tensor where the network is to be asked and keep()
-  /// to be called.
+  /// A step of this image begins. index: of the steps that run, from 0. rows: that guide it.
+  /// Returns its clean latents, or an undefined tensor if the network must run and keep() must be
+  /// called.
   at::Tensor begin(int64_t image, int index, std::vector<int64_t> rows);
 
-  /// pred_original_sample: [1, C, h, w], what the network said in that step.
+  /// pred_original_sample: [1, C, h, w], the network's prediction in that step.
   void keep(int64_t image, int index, const at::Tensor& pred_original_sample);
 
   bool is_on() const { return is_on_; }
@@ -43,7 +42,7 @@ class Forecast {
 
   bool is_on_;
   int warmup_;
-  int first_of_the_end_;  ///< from which on all steps are computed
+  int first_of_the_end_;  ///< this and all later steps are computed
   double interval_;
   double growth_;
   double blend_;

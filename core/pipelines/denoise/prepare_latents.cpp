@@ -63,7 +63,7 @@ void check_init_noise(const DenoiseRequest& request) {
                             "{}",
                             able, sampler.name));
   }
-  // A strength that runs no step gives the image back, whatever the noise.
+  // A strength without any step returns the image, with any noise.
   const bool runs = static_cast<int>(request.num_inference_steps * request.strength) > 0;
   if (runs && reference_timestep(request) < 0) {
     throw Error(ErrorCode::kInvalidArgument,

@@ -7,15 +7,15 @@
 
 namespace kandinsky::pipelines {
 
-/// Where the request's loop starts: from pure noise without init_latents or, with matched noise, at
-/// strength 1; else from the noised init_latents. noise: [B, C, h, w] of unit normal numbers.
+/// The start of the request's loop: pure noise without init_latents or, with matched noise, at
+/// strength 1; else the noised init_latents. noise: [B, C, h, w] of unit normal numbers.
 /// has_own_init_noise: the reference's noise is not the matched one; see UNetRules. At least one
 /// step runs.
 samplers::SamplerStart prepare_latents(const DenoiseRequest& request, const at::Tensor& noise,
                                        bool has_own_init_noise);
 
-/// Throws Error(kInvalidArgument) if the request asks for the reference's noise, which is not the
-/// matched one, with a sampler or a strength for which there is none.
+/// Throws Error(kInvalidArgument) if the request uses the reference's noise, if it is not the
+/// matched one, with a sampler or a strength that does not support it.
 void check_init_noise(const DenoiseRequest& request);
 
 }  // namespace kandinsky::pipelines

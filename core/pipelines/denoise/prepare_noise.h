@@ -9,9 +9,9 @@
 namespace kandinsky::pipelines {
 
 /// The noise that a request starts from, [B, C, h, w] fp32 on the CPU: the next draw of
-/// `generator`, changed by variation seeds and seed resize, or the request's own. The generator has
-/// made the same draws in any case, so that what a sampler draws later does not depend on how it
-/// began. Source: AUTOMATIC1111/stable-diffusion-webui, modules/rng.py, ImageRNG.first.
+/// `generator`, changed by variation seeds and seed resize, or the request's own noise. The
+/// generator makes the same draws in any case, so that the sampler's later draws do not depend on
+/// it. Source: AUTOMATIC1111/stable-diffusion-webui, modules/rng.py, ImageRNG.first.
 at::Tensor prepare_noise(const DenoiseRequest& request, const Geometry& geometry,
                          tensor::NoiseSource& generator);
 

@@ -173,7 +173,7 @@ class ImageDenoiser {
         {.scale = request_.guidance_scale, .rescale = request_.guidance_rescale});
   }
 
-  /// The UNet's answers for one sample under several conditionings, in pairs where all come in
+  /// The UNet's outputs for one sample under several conditionings, in pairs if all come in
   /// such: more at a time would need memory that plain guidance does not.
   std::vector<samplers::Prediction> ask(const at::Tensor& sample, double timestep, int64_t image,
                                         const std::vector<RowOf>& conditionings) {
@@ -221,7 +221,7 @@ class ImageDenoiser {
   std::optional<ConditioningRows> negative_rows_;
   FeatureCache features_;
   Forecast forecast_;
-  std::vector<at::Tensor> variances_;   ///< of each image, as the network said last
+  std::vector<at::Tensor> variances_;   ///< of each image, from the last evaluation
   at::Tensor more_channels_;            ///< that the UNet takes beside the latents, [B, C, h, w]
   std::vector<int> last_guided_steps_;  ///< of each image, as guidance_threshold has it
   int step_ = 0;
@@ -250,7 +250,7 @@ at::Tensor run_unet(const nn::UNet& unet, const UNetRules& rules,
   const at::Tensor noise = prepare_noise(request, geometry, generator);
   ImageDenoiser image_denoiser(unet, rules, schedule, geometry, embeds, negative_embeds, request,
                                monitor);
-  // Some samplers ask several times in a step, so the observer keeps count.
+  // Some samplers evaluate several times in a step, so the observer counts steps.
   int step = skipped_steps + 1;
   bool is_first = true;
   const samplers::Denoiser denoiser = [&](const at::Tensor& latents, double timestep) {

@@ -7,19 +7,19 @@
 
 namespace kandinsky::pipelines {
 
-/// In what the families' UNets are run differently.
+/// The differences between the families' UNets.
 struct UNetRules {
-  /// Throws Error(kInvalidArgument) unless the embeds have what the UNet needs, in so many rows.
-  /// which: what messages call the embeds.
+  /// Throws Error(kInvalidArgument) unless the embeds fit the UNet and have so many rows.
+  /// which: the embeds' name in messages.
   void (*check_embeds)(const Embeds& embeds, const nn::UNetConfig& config, const char* which,
                        int64_t rows);
-  /// How many tokens of context a row has.
+  /// The number of context tokens of a row.
   int64_t (*num_tokens)(const Embeds& embeds, int64_t row);
-  /// One row of embeds as the UNet takes it.
+  /// A row of embeds as input of the UNet.
   nn::UNet::Conditioning (*condition)(const nn::UNet& unet, const Embeds& embeds, int64_t row);
-  /// The reference's image to image noises its image by a table that is not the sampler's.
+  /// The reference's image to image uses a noise table other than the sampler's.
   bool has_own_init_noise = false;
-  /// While the reference's inpainting model works, it gets what is kept with the noise of each
+  /// The reference's inpainting model gets the kept part with the noise of each
   /// step.
   bool keeps_unmasked_noised = false;
 };

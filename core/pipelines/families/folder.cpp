@@ -28,7 +28,7 @@ bool is_number(io::DType dtype) {
          dtype == io::DType::kBF16;
 }
 
-/// Schedulers, tokenizers and image processors come without weights; their classes say so.
+/// Schedulers, tokenizers and image processors have no weights; recognised by their classes.
 bool has_weights(const io::ComponentInfo& info) {
   constexpr std::array kWithout{"Scheduler", "Tokenizer", "ImageProcessor", "FeatureExtractor"};
   for (const char* word : kWithout) {
@@ -40,7 +40,7 @@ bool has_weights(const io::ComponentInfo& info) {
 FolderComponent describe_component(const io::ModelDir& model, const io::ComponentInfo& info) {
   FolderComponent component{.name = std::string(info.name),
                             .class_name = std::string(info.class_name)};
-  // Whoever reads it wants JSON in it.
+  // Its reader expects JSON.
   model.config(info.name);
   if (!has_weights(info)) return component;
   const io::ComponentFiles files = model.weights(info.name);

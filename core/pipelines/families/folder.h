@@ -7,7 +7,7 @@
 
 namespace kandinsky::pipelines {
 
-/// One component of a folder, by its files' headers.
+/// A component of a folder, from its file headers.
 struct FolderComponent {
   std::string name;
   std::string class_name;
@@ -15,19 +15,19 @@ struct FolderComponent {
   uint64_t parameters = 0;
   uint64_t tensors = 0;
   uint64_t bytes = 0;
-  bool is_checked = false;  ///< as a run that needs it would, but for its weights' numbers
+  bool is_checked = false;  ///< as for a run, except the weights' values
 };
 
-/// What a model folder holds.
+/// The contents of a model folder.
 struct Folder {
   std::string pipeline;
-  const char* family = "";  ///< empty if no family knows the folder
-  int64_t native_size = 0;  ///< 0 for a prior folder, and if no family knows the folder
+  const char* family = "";  ///< empty if unknown
+  int64_t native_size = 0;  ///< 0 for a prior folder or an unknown family
   std::vector<FolderComponent> components;
 };
 
-/// Reads index, configs, headers and tokenizers, no weights. Throws Error for what is missing,
-/// corrupt, or does not fit.
+/// Reads index, configs, headers and tokenizers, no weights. Throws Error for files that are
+/// missing, corrupt, or do not fit.
 Folder describe_folder(std::string_view path);
 
 }  // namespace kandinsky::pipelines

@@ -12,17 +12,18 @@
 
 namespace kandinsky::pipelines {
 
-/// Images of any size -> what the image encoder takes.
+/// Images of any size -> the image encoder's input.
 class ImageProcessor {
  public:
   /// json: preprocessor_config.json; image_size: the encoder's. Throws Error(kIncompatible) if they
-  /// disagree, Error(kUnsupported) for another way of processing than CLIP's.
+  /// disagree, Error(kUnsupported) for another processing than CLIP's.
   ImageProcessor(const io::JsonConfig& json, int64_t image_size);
 
   /// Returns [1, 3, image_size, image_size]: the short side resized to image_size, the middle of
-  /// the long one, normalised. RGBA is put on white. Bit for bit what the source does with the RGB
-  /// image, but also for shapes where that runs out of memory. Throws Error(kInvalidArgument) as
-  /// io::check_image. Source: transformers, CLIPImageProcessor.preprocess.
+  /// the long one, normalised. RGBA is blended on white. Bit-identical to the source for the RGB
+  /// image, and also works for shapes where the source runs out of memory. Throws
+  /// Error(kInvalidArgument) as io::check_image. Source: transformers,
+  /// CLIPImageProcessor.preprocess.
   at::Tensor operator()(const io::Image& image) const;
 
  private:

@@ -6,17 +6,16 @@
 
 namespace kandinsky::pipelines {
 
-/// The mask as the inpainting UNet takes it, all or nothing at each place: 1 from 0.5 on.
+/// The binary mask for the inpainting UNet: 1 from 0.5 on.
 at::Tensor hard_mask(const at::Tensor& mask);
 
-/// What the inpainting UNet sees besides the latents, [B, C + 1, h, w]: the start latents where
-/// they are kept, and the mask the other way round, 1 where to keep. mask: hard. Source: diffusers,
+/// The inpainting UNet's extra channels, [B, C + 1, h, w]: the start latents where
+/// they are kept, and the inverted mask, 1 where to keep. mask: binary. Source: diffusers,
 /// KandinskyInpaintPipeline.__call__.
 at::Tensor inpaint_channels(const at::Tensor& init_latents, const at::Tensor& mask);
 
-/// The prediction that makes of `latents` the start latents where they are kept. alpha_cumprod is
-/// that of the step. A prediction of the noise is linear in that of the clean latents, so this
-/// blends both.
+/// The prediction that turns `latents` into the start latents where they are kept. alpha_cumprod:
+/// of the step. The predicted noise is linear in the predicted clean latents, so this blends both.
 at::Tensor blend_noise_pred(const at::Tensor& noise_pred, const at::Tensor& latents,
                             const at::Tensor& init_latents, const at::Tensor& mask,
                             double alpha_cumprod);
@@ -25,7 +24,7 @@ at::Tensor blend_noise_pred(const at::Tensor& noise_pred, const at::Tensor& late
 at::Tensor blend_latents(const at::Tensor& latents, const at::Tensor& init_latents,
                          const at::Tensor& mask);
 
-/// `latents`, with the rows of init_latents for images whose mask is 0 throughout.
+/// `latents`, with the rows of init_latents for images with an empty mask.
 at::Tensor keep_unmasked_images(const at::Tensor& latents, const at::Tensor& init_latents,
                                 const at::Tensor& mask);
 

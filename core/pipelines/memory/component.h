@@ -22,20 +22,20 @@
 
 namespace kandinsky::pipelines {
 
-/// Weights of which a network can be built at no cost, only to see whether they fit its config.
+/// Weights for building a network at no cost, only to check that they fit its config.
 inline tensor::Weights for_checks(const tensor::Weights& weights) {
   return weights.anew(tensor::with_streamed_weights({})).without_values();
 }
 
-/// A network that is loaded when it is first used and stays until it is freed.
+/// A network that is loaded at its first use and stays until it is freed.
 template <typename Network>
 class Component : public Resident {
  public:
   using Build = std::function<Network(const tensor::Weights& weights)>;
 
   /// Opens the weight files and checks the names and shapes in their headers, so that a bad folder
-  /// is refused before any work. They stay open, so that what is loaded later is what was checked.
-  /// `layout` must be that of what `build` makes.
+  /// is refused before any work. They stay open, so that the checked files are the loaded ones.
+  /// `layout` must be that of `build`'s network.
   Component(const io::ComponentFiles& files, tensor::Placement placement, WeightLayout layout,
             Build build)
       : placement_(placement),
@@ -46,19 +46,19 @@ class Component : public Resident {
     build_(for_checks(weights_));
   }
 
-  /// Puts the component under a residency's plans. It must stay where it is from then on.
+  /// Puts the component under a residency's plans. It must not move afterwards.
   void join(Residency& residency, std::string name) {
     index_ = residency.add(*this, measure(std::move(name)));
     residency_ = &residency;
   }
   size_t index() const { return index_; }
 
-  /// Valid until another component of the same residency is asked for.
+  /// Valid until another component of the same residency is used.
   const Network& get(const Monitor& monitor) {
     const bool streamed = residency_ != nullptr && residency_->make_room(index_);
     const Layout layout = streamed ? Layout::kFull : wanted_layout();
     const std::string adapters = weights_.adapters();
-    // One that was loaded plain would stay slow, and a seed would depend on earlier jobs.
+    // Reload: a network without speed-ups would stay slow, and a seed would depend on earlier jobs.
     if (network_ &&
         (streamed != is_streamed_ || layout != loaded_layout_ || adapters != loaded_adapters_)) {
       unload();
@@ -87,8 +87,8 @@ class Component : public Resident {
     return *network_;
   }
 
-  /// Runs run(network), saving memory if the plan says so. It checks that its result is finite. If
-  /// it is not, the component is loaded again in fp32, stays so, and runs once more.
+  /// Runs run(network), in low-memory mode if planned. Checks that the result is finite. If
+  /// it is not, the component is loaded in fp32 from then on, and runs again.
   template <typename Run>
   auto run_finite(const Monitor& monitor, const Run& run) {
     const auto attempt = [&] {
@@ -112,7 +112,7 @@ class Component : public Resident {
 
   const tensor::Placement& placement() const { return placement_; }
 
-  /// The LoRAs that change its weights, as text that differs where they do.
+  /// A text that identifies the LoRAs that change its weights.
   std::string adapters() const { return weights_.adapters(); }
 
   Holding holding() const override {
@@ -131,7 +131,7 @@ class Component : public Resident {
  private:
   bool is_low_memory() const { return residency_ != nullptr && residency_->is_low_memory(index_); }
 
-  /// Of convolutions that could be laid out for speed.
+  /// Of convolutions that can be packed.
   enum class Layout : int {
     kFull,
     kSmallTiles,

@@ -45,12 +45,12 @@ void Residency::enter(NeedsNow needs_now, int64_t max_memory, const Monitor& mon
   needs_now_ = std::move(needs_now);
   needs_ = std::move(needs);
   max_memory_ = max_memory;
-  // Nothing to say of a plan that changes nothing. Low-memory mode rounds differently.
+  // A plan that changes nothing is not reported. Low-memory mode rounds differently.
   if (plan_.holds_everything && std::ranges::none_of(plan_.stages, &StagePlan::is_low_memory) &&
       std::ranges::none_of(plan_.stages, &StagePlan::has_small_tiles)) {
     return;
   }
-  // What is free and which stages run differ from job to job: a stage is said once all the same.
+  // Free memory and stages differ from job to job: each stage is reported only once.
   bool is_new = false;
   for (std::string& stage : describe_stages(plan_, needs_))
     is_new = said_.insert(std::move(stage)).second || is_new;

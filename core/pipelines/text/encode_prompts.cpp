@@ -69,7 +69,7 @@ TextMap needed_texts(const Sides& sides, bool guided, bool has_decoder_text) {
   return texts;
 }
 
-/// A reading from memory, saying again what was said of it, or a new one, put there.
+/// A cached text with its remarks repeated, or a newly encoded one, which is cached.
 template <typename Result, typename Read>
 Result recall(RecentlyUsed<TextKey, ReadText<Result>>* memory, const TextKey& key,
               const Monitor& monitor, const Read& read) {
@@ -141,7 +141,7 @@ void encode_texts(const PromptModels& models, const TextOptions& options, const 
   }
 }
 
-/// Image embeddings [1, E] of each image; empty for a side that the prior is not asked for.
+/// Image embeddings [1, E] of each image; empty for a side that the prior does not compute.
 struct PriorEmbeds {
   std::vector<at::Tensor> prompts;
   std::vector<at::Tensor> negatives;

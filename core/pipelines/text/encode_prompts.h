@@ -12,34 +12,34 @@
 
 namespace kandinsky::pipelines {
 
-/// What a decoder that reads prompts itself reads them with.
+/// The models with which a decoder encodes prompts itself.
 struct DecoderTextModels {
   text::XlmrTokenizer tokenizer;
   Component<nn::MultilingualClip> text_encoder;
 };
 
-/// What a model reads prompts with. All of it belongs to the caller.
+/// The models that encode prompts. The caller owns everything.
 struct PromptModels {
   const text::ClipTokenizer& prior_tokenizer;
   Component<nn::ClipTextEncoder>& prior_text_encoder;
   Component<nn::PriorTransformer>& prior;
   const samplers::UnclipSchedule& prior_schedule;
-  DecoderTextModels* decoder = nullptr;  ///< null: the decoder reads image embeddings alone
-  PromptCache* cache = nullptr;          ///< null: nothing is kept
+  DecoderTextModels* decoder = nullptr;  ///< null: the decoder gets only image embeddings
+  PromptCache* cache = nullptr;          ///< null: no cache
 };
 
-/// The image embedding [1, E] of an empty image, fp32 on the CPU; called where it is needed.
+/// The image embedding [1, E] of an empty image, fp32 on the CPU; called if needed.
 using ZeroImageEmbeds = std::function<at::Tensor()>;
 
-/// Texts -> the text encoders -> prior -> embeds; a side that is not wanted stays empty, and no
-/// network is loaded for it alone. Each distinct text is encoded once, and what is in `memory` is
-/// not computed again.
+/// Texts -> the text encoders -> prior -> embeds; a side that is not requested stays empty, and no
+/// network is loaded for it alone. Each distinct text is encoded once, and cached results are not
+/// computed again.
 ///
-/// A prompt of several chunks runs the prior once for each, every time from a fresh generator of
-/// the image's seed, and takes the mean of the image embeddings by their tokens. Noise is drawn
-/// for the negative too only for NegativeImage::kPrior with a negative prompt, whether or not that
-/// side is wanted, so that the other one does not depend on it; its image is then the prior's
-/// result for the text that the prior steers away from. Source: diffusers,
+/// A prompt of several chunks runs the prior once for each, with a fresh generator of the
+/// image's seed, and uses the mean of the image embeddings, weighted by tokens. Noise for the
+/// negative is drawn only for NegativeImage::kPrior with a negative prompt, whether or not that
+/// side is requested, so that the other one does not depend on it; its image embedding is then the
+/// prior's result for the negative prompt. Source: diffusers,
 /// KandinskyPriorPipeline.__call__ and KandinskyPipeline._encode_prompt.
 ///
 /// init_image_embeds: of the request's prior_images, one row or one for each image; undefined
@@ -49,11 +49,11 @@ Pipeline::EncodedPrompts encode_prompts(const PromptModels& models, const Prompt
                                         const ZeroImageEmbeds& zero_image_embeds,
                                         const Monitor& monitor);
 
-/// Whether these prompts' negative embeds have the image embedding of an empty image.
+/// Whether these prompts' negative embeds use the zero image's embedding.
 bool needs_zero_image(const PromptRequest& request);
 
-/// Embeds with these image embeddings [B, E] and, where the decoder reads texts, the text part of
-/// an empty one.
+/// Embeds with these image embeddings [B, E] and, if the decoder reads texts, the text part of
+/// an empty text.
 Embeds embeds_without_text(const PromptModels& models, const at::Tensor& image_embeds,
                            const Monitor& monitor);
 

@@ -120,7 +120,7 @@ at::Tensor put_back(const at::Tensor& without, const Chunk& chunk, size_t part) 
          tensor::from_floats(is_there.data(), {1, without.size(1), 1}).to(without.device());
 }
 
-/// Encodes a chunk and lets its weights act.
+/// Encodes a chunk and applies its weights.
 Encoded encode_chunk(const Chunk& chunk, const Encode& encode, const Monitor& monitor) {
   monitor.check_cancelled();
   const Encoded plain = encode(chunk.ids);

@@ -1,17 +1,16 @@
-/// One text through a text encoder: in chunks that the encoder can take, and with the weights of
-/// its words.
+/// Encodes a text with a text encoder: in chunks, and with the weights of its words.
 ///
-/// A prompt ends a chunk at each BREAK and, where long prompts are read, after each 75 tokens;
-/// every chunk is encoded alone.
+/// A chunk ends at each BREAK and, with long prompts, after each 75 tokens; chunks are encoded
+/// separately.
 ///
-/// A weight w moves everything that a chunk is encoded as, the pooled vector and all rows of the
-/// hidden states, by w - 1 times what the weighted part adds to it: the difference from the chunk
-/// encoded without the part, whose rows are put back to their places, 0 at the part's own. So the
-/// part's own rows are multiplied by w, as in hosts, but its trace in all other rows grows and
-/// shrinks with them, and a weight of 0 leaves the text without the part. (Multiplying the own rows
-/// alone does next to nothing here: the prior still finds 96 % of "red" in the rows of the words
-/// behind it.) Several parts add up; weights of 1 leave no trace. Each part with another weight
-/// costs one more pass of the encoder.
+/// A weight w changes the whole encoding of a chunk, the pooled vector and all rows of the
+/// hidden states, by w - 1 times the contribution of the weighted part: the difference from the
+/// chunk encoded without the part, its rows aligned with the original, 0 at the part's own. So the
+/// part's own rows are multiplied by w, as in hosts, but its contribution to all other rows also
+/// scales, and a weight of 0 gives the text without the part. (Multiplying only the own rows
+/// has almost no effect here: the prior still finds 96 % of "red" in the rows of the words
+/// after it.) The changes of several parts are summed; weights of 1 change nothing. Each part with
+/// another weight needs one more pass of the encoder.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -28,7 +27,7 @@
 
 namespace kandinsky::pipelines {
 
-/// How a prompt is read; see PromptRequest.
+/// How a prompt is parsed; see PromptRequest.
 struct TextOptions {
   bool parse_weights = true;
   bool long_prompts = false;
@@ -36,17 +35,17 @@ struct TextOptions {
   bool operator==(const TextOptions&) const = default;
 };
 
-/// How many chunks the text can be read in at most, from its length alone.
+/// The maximum number of chunks of a text, from its length alone.
 int64_t most_chunks(const std::string& text, const TextOptions& options);
 
-/// A text as the decoder takes it, fp32 on the CPU.
+/// A text as input of the decoder, fp32 on the CPU.
 struct DecoderText {
-  at::Tensor prompt_embeds;               ///< [1, E]; of several chunks the mean by their tokens
+  at::Tensor prompt_embeds;  ///< [1, E]; of several chunks the mean, weighted by tokens
   at::Tensor text_encoder_hidden_states;  ///< [1, 77 * chunks, X]
 };
 
-/// The chunks of a text for the prior, at least one and at most limits::kMaxPromptChunks; what
-/// comes after is left out with a remark. Throws as the tokenizer and text::parse_prompt_weights.
+/// The chunks of a text for the prior, at least one and at most limits::kMaxPromptChunks; the
+/// rest is dropped with a remark. Throws as the tokenizer and text::parse_prompt_weights.
 std::vector<PriorText> encode_prior_text(const nn::ClipTextEncoder& encoder,
                                          const text::ClipTokenizer& tokenizer,
                                          const std::string& text, const TextOptions& options,

@@ -13,7 +13,7 @@
 
 namespace kandinsky::pipelines {
 
-/// A text as both encoders read it, with what they remarked about it.
+/// A text encoded by both encoders, with their remarks.
 template <typename Result>
 struct ReadText {
   Result result;
@@ -26,7 +26,7 @@ struct TextKey {
   bool operator==(const TextKey&) const = default;
 };
 
-/// All that one image's image embeddings depend on.
+/// Everything that one image's image embeddings depend on.
 struct PriorKey {
   std::string prompt;
   std::string steered_away;
@@ -40,13 +40,13 @@ struct PriorKey {
   bool operator==(const PriorKey&) const = default;
 };
 
-/// Undefined for a side that was not wanted.
+/// Undefined for a side that was not requested.
 struct PriorImages {
   at::Tensor prompt;    ///< [1, E]
   at::Tensor negative;  ///< [1, E]
 };
 
-/// What was encoded lately, by value: changing other settings of an image does not encode its
+/// Recent encodings, by value: changing other settings of an image does not encode its
 /// prompt again. A full-size text takes half a megabyte.
 struct PromptCache {
   static constexpr size_t kTexts = 64;
@@ -54,9 +54,9 @@ struct PromptCache {
   RecentlyUsed<TextKey, ReadText<std::vector<PriorText>>> prior_texts{kTexts};
   RecentlyUsed<TextKey, ReadText<DecoderText>> decoder_texts{kTexts};
   RecentlyUsed<PriorKey, PriorImages> images{kImages};
-  std::string adapters;  ///< under which all of it was encoded
+  std::string adapters;  ///< of all entries
 
-  /// Forgets what was encoded under other ones.
+  /// Drops entries of other adapters.
   void keep_for(std::string now) {
     if (now == adapters) return;
     *this = {};

@@ -6,13 +6,13 @@
 
 namespace kandinsky::pipelines {
 
-/// The few values that were used last, by their keys.
+/// A small LRU cache.
 template <typename Key, typename Value>
 class RecentlyUsed {
  public:
   explicit RecentlyUsed(size_t capacity) : capacity_(capacity) {}
 
-  /// Null if the key is not there. Valid until the next put().
+  /// Null if there is no such key. Valid until the next put().
   const Value* find(const Key& key) {
     for (auto entry = entries_.begin(); entry != entries_.end(); ++entry) {
       if (!(entry->first == key)) continue;
@@ -30,7 +30,7 @@ class RecentlyUsed {
 
  private:
   size_t capacity_;
-  std::list<std::pair<Key, Value>> entries_;  ///< the last used one first
+  std::list<std::pair<Key, Value>> entries_;  ///< most recently used first
 };
 
 }  // namespace kandinsky::pipelines

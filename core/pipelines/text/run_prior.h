@@ -12,37 +12,37 @@
 
 namespace kandinsky::pipelines {
 
-/// One text as the prior takes it, all with a leading dimension of 1.
+/// A text as input of the prior, all with a leading dimension of 1.
 struct PriorText {
   at::Tensor text_embeds;                 ///< [1, E]
   at::Tensor text_encoder_hidden_states;  ///< [1, T, E]
   at::Tensor attention_mask;              ///< [1, T]
-  int64_t num_tokens = 0;                 ///< without begin and end: how much it counts in a mean
+  int64_t num_tokens = 0;                 ///< without begin and end: its weight in a mean
 };
 
-/// One run of the prior. Texts belong to the caller.
+/// One run of the prior. The caller owns the texts.
 struct PriorItem {
   uint64_t seed = 0;
-  const PriorText* prompt = nullptr;  ///< null: no image_embeds are wanted
-  /// What guidance leads away from; of several it is the mean prediction, by their tokens.
+  const PriorText* prompt = nullptr;  ///< null: no image_embeds
+  /// Texts to guide away from; of several the mean prediction, weighted by tokens.
   std::vector<const PriorText*> uncond{};
-  const PriorText* negative = nullptr;  ///< null: no negative_image_embeds are wanted
-  /// An image's embedding [1, E] that both sides start from, as the encoder gives it: not
+  const PriorText* negative = nullptr;  ///< null: no negative_image_embeds
+  /// An image's embedding [1, E] that both sides start from, not
   /// standardised, as in the reference. Undefined: noise.
   at::Tensor init_image_embeds{};
 };
 
-/// One entry for each item, fp32 on the CPU; undefined where none is wanted.
+/// One entry for each item, fp32 on the CPU; undefined if not requested.
 struct PriorOutput {
   std::vector<at::Tensor> image_embeds;           ///< [1, E]
   std::vector<at::Tensor> negative_image_embeds;  ///< [1, E]
-  bool is_whole = true;                           ///< no step was skipped on request
+  bool is_whole = true;                           ///< no step was skipped
 };
 
-/// How much noise a run draws at a time.
+/// The shape of a run's noise draws.
 enum class PriorNoise : int {
-  kPrompt = 1,             ///< [1, E], as the reference does without a negative prompt
-  kPromptAndNegative = 2,  ///< [2, E], as the reference does with one; rows not wanted are skipped
+  kPrompt = 1,             ///< [1, E], as the reference without a negative prompt
+  kPromptAndNegative = 2,  ///< [2, E], as the reference with one; unused rows are dropped
 };
 
 /// Samples image embeddings, each item from a fresh generator of its seed. A negative needs no
@@ -52,7 +52,7 @@ PriorOutput run_prior(const nn::PriorTransformer& prior, const samplers::UnclipS
                       const std::vector<PriorItem>& items, PriorNoise noise,
                       const PromptRequest& request, const Monitor& monitor);
 
-/// The mean of rows of equal shape by their numbers of tokens; a single one comes back as it is.
+/// The mean of rows of equal shape, weighted by tokens; a single row is returned unchanged.
 at::Tensor mean_by_tokens(const std::vector<at::Tensor>& rows,
                           const std::vector<int64_t>& num_tokens);
 

@@ -14,7 +14,7 @@
 
 namespace kandinsky::pipelines {
 
-/// How the weights of the model's networks are held.
+/// The layouts of the networks' weights.
 WeightLayout clip_text_layout();
 WeightLayout clip_vision_layout();
 WeightLayout multilingual_clip_layout();
@@ -22,16 +22,16 @@ WeightLayout prior_layout();
 WeightLayout unet_layout();
 WeightLayout movq_layout();
 
-/// The components' places in a residency.
+/// The components' indices in a residency.
 struct ModelIndices {
-  std::vector<size_t> text_encoders;  ///< that the job's texts need
+  std::vector<size_t> text_encoders;  ///< needed by the job's texts
   size_t prior = 0;
-  std::optional<size_t> image_encoder;  ///< nothing: there is none
+  std::optional<size_t> image_encoder;  ///< empty: none
   size_t unet = 0;                      ///< the one that generates
   size_t movq = 0;
 };
 
-/// What of a job its memory depends on.
+/// The properties of a job that its memory depends on.
 struct JobOutline {
   bool encodes_texts = false;
   bool encodes_images = false;  ///< for their embeds
@@ -39,36 +39,36 @@ struct JobOutline {
   bool denoises = false;
   bool encodes = false;
   bool decodes = false;
-  bool shows_mask = false;  ///< to an inpainting UNet
-  int64_t width = 0;        ///< pixels, as is height; unused by a job of embeds alone
+  bool shows_mask = false;  ///< an inpainting UNet gets the mask
+  int64_t width = 0;        ///< pixels, as is height; unused by jobs for embeds only
   int64_t height = 0;
   int64_t batch_size = 1;
-  int64_t kept_features = 0;  ///< that the feature cache holds at most, each of a pair of samples
-  /// Rows of embeds that guide the images, and of negative ones.
+  int64_t kept_features = 0;  ///< maximum entries of the feature cache, each for a pair of samples
+  /// Rows of embeds that guide the images, and negative rows.
   int64_t rows = 1;
   int64_t negative_rows = 1;
-  int64_t text_tokens = text::kDefaultMaxLength;  ///< of the longest row, beside those of its image
+  int64_t text_tokens = text::kDefaultMaxLength;  ///< of the longest row, without image tokens
   int64_t prior_rows = 3;  ///< of one run of the prior: prompt, unconditional and negative
 };
 
-/// has_inpainting_unet: one that the job's mask can be shown to. has_decoder_text: see
+/// has_inpainting_unet: one that can get the job's mask. has_decoder_text: see
 /// Kandinsky2Kind.
 JobOutline outline_of(const Job& job, bool has_inpainting_unet, bool has_decoder_text);
 
-/// What the work of the stages depends on, besides the job.
+/// Other properties that the stages' memory depends on.
 struct ModelSizes {
   nn::UNetConfig unet;
   nn::MovqConfig movq;
   Geometry geometry;
-  int64_t prior_row_elements = 0;  ///< that the prior keeps of each row's text
+  int64_t prior_row_elements = 0;  ///< of the prior's KV cache for each row's text
   int64_t image_tokens = 0;        ///< see Kandinsky2Kind
-  int64_t images_at_once = 1;      ///< where there is room for them
+  int64_t images_at_once = 1;      ///< if there is room
   tensor::Placement prior_placement;
   tensor::Placement unet_placement;
   tensor::Placement movq_placement;
 };
 
-/// The stages of a job with what they take besides weights, and what the process takes anyway.
+/// The stages of a job with their memory besides weights, and the memory of the process itself.
 /// Throws Error(kInvalidArgument) for an image size out of range.
 MemoryNeeds memory_needs(const std::vector<ComponentMemory>& components,
                          const ModelIndices& indices, const ModelSizes& sizes,

@@ -22,30 +22,30 @@
 
 namespace kandinsky::pipelines {
 
-/// The networks of a model and what they are run with; weights are loaded when they
-/// are first used. It must stay where it is.
+/// The networks of a model with their settings; weights are loaded at their first use. It must
+/// not move.
 class Kandinsky2Models {
  public:
-  /// Throws Error when the folders or their parts do not fit.
+  /// Throws Error when the folders or their parts do not fit together.
   Kandinsky2Models(const Kandinsky2Kind& kind, const io::ModelDir& model,
                    const io::ModelDir& prior_dir, const std::optional<io::ModelDir>& inpaint_dir,
                    const Placements& placements);
   Kandinsky2Models(const Kandinsky2Models&) = delete;
   Kandinsky2Models& operator=(const Kandinsky2Models&) = delete;
 
-  /// What of the model requests depend on.
+  /// The model's properties for check_request().
   ModelLimits limits() const;
 
-  /// Whether there is an inpainting UNet that the request's mask, if it has one, is shown to. With
-  /// hints there is none: it takes no hints.
+  /// Whether an inpainting UNet gets the request's mask, if any. Not with hints, which it does not
+  /// support.
   bool has_inpainting_unet(const DenoiseRequest& request) const {
     return inpaint_dir.has_value() && request.hints.empty();
   }
 
-  /// Whether a job is for inpaint_unet instead of unet.
+  /// Whether a job uses inpaint_unet instead of unet.
   bool takes_inpaint_unet(bool shows_mask) const { return inpaint_unet && shows_mask; }
 
-  /// What the job needs, with the components' sizes as they are now.
+  /// The job's needs, with the components' current sizes.
   MemoryNeeds memory_needs(const JobOutline& job) const;
 
   /// Frees all weights.
@@ -58,8 +58,8 @@ class Kandinsky2Models {
   const text::ClipTokenizer prior_tokenizer;
   const samplers::UnclipSchedule prior_schedule;
   const samplers::NoiseSchedule schedule;
-  const samplers::NoiseSchedule inpaint_schedule;  ///< of inpaint_unet: it may bound its latents
-                                                   ///< otherwise
+  const samplers::NoiseSchedule inpaint_schedule;  ///< of inpaint_unet, which may clip
+                                                   ///< differently
   const nn::UNetConfig unet_config;
   const nn::MovqConfig movq_config;
   const int64_t prior_row_elements;

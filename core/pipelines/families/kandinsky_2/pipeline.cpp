@@ -111,7 +111,7 @@ class Kandinsky2 : public Pipeline {
 
   void plan_memory(const Job& job, int64_t max_memory, const Monitor& monitor) override {
     if (!has_plans()) return;
-    // Of the job itself nothing stays: the needs are asked for again when a component's size
+    // The job itself is not kept: the needs are computed again when a component's size
     // changes.
     const JobOutline outline = outline_of(job);
     models_.residency.enter([this, outline] { return memory_needs(outline); }, max_memory, monitor);
@@ -139,7 +139,7 @@ class Kandinsky2 : public Pipeline {
   }
 
  private:
-  /// Plans are for the machine's own memory; what an accelerator lacks, its allocator says.
+  /// Plans are for CPU memory; an accelerator's allocator reports its own shortage.
   bool has_plans() const { return models_.placement.device.is_cpu(); }
 
   JobOutline outline_of(const Job& job) const {

@@ -7,8 +7,8 @@
 namespace kandinsky::pipelines {
 
 /// The inpainting model is another folder's UNet with channels for the masked image and its mask. A
-/// model that has one itself generates masked images with it, and all others as images that are
-/// masked throughout. kind: outlives the result.
+/// model that is one itself uses it for masked images, and for all others with a full mask.
+/// kind: must outlive the result.
 std::unique_ptr<Pipeline> open_kandinsky_2(const Kandinsky2Kind& kind, const io::ModelDir& model,
                                            const CompanionDirs& companions,
                                            const Placements& placements);
