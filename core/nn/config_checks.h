@@ -1,4 +1,4 @@
-/// Reading a network's config.json: sizes that make sense, and switches that this code knows.
+/// Reads a network's config.json: valid sizes and supported switches.
 #pragma once
 
 #include <cstdint>
@@ -9,7 +9,7 @@
 
 namespace kandinsky::nn {
 
-/// A positive integer of at most one million. Throws Error(kCorruptFile) naming file and key.
+/// A positive integer of at most one million. Throws Error(kCorruptFile) with file and key.
 int64_t get_size(const io::JsonConfig& json, std::string_view key);
 int64_t get_size(const io::JsonConfig& json, std::string_view key, int64_t fallback);
 
@@ -20,14 +20,14 @@ int64_t get_layer_count(const io::JsonConfig& json, std::string_view key, int64_
 /// A list of 1 to 16 sizes.
 std::vector<int64_t> get_sizes(const io::JsonConfig& json, std::string_view key);
 
-/// Which levels have attention, by their blocks' class names: `plain` or `attentive`.
+/// The levels with attention, by their blocks' class names: `plain` or `attentive`.
 /// Throws Error(kUnsupported) for another name, Error(kCorruptFile) unless there are `levels` of
 /// them.
 std::vector<bool> get_attention_levels(const io::JsonConfig& json, std::string_view key,
                                        std::string_view plain, std::string_view attentive,
                                        size_t levels);
 
-/// Throws Error(kCorruptFile) unless `value` divides by `divisor`.
+/// Throws Error(kCorruptFile) unless `value` is divisible by `divisor`.
 void require_divisible(const io::JsonConfig& json, std::string_view key, int64_t value,
                        std::string_view divisor_key, int64_t divisor);
 

@@ -1,4 +1,4 @@
-/// LoRA: small matrices that are added to a network's weights when they are loaded.
+/// LoRA: low-rank matrices that are added to a network's weights at loading.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -14,31 +14,31 @@
 
 namespace kandinsky::tensor {
 
-/// A file of such matrices, and how strongly they are added.
+/// A LoRA file and its weight.
 struct AdapterChoice {
   std::string path;
   double weight = 1.0;
 };
 
 /// "FILE:WEIGHT", or "FILE" for a weight of 1. Throws Error(kInvalidArgument) for an empty name and
-/// for a weight that is none, or too large.
+/// for an invalid or too large weight.
 AdapterChoice parse_adapter(std::string_view text);
 
 /// The pair of matrices for one weight W: W + scale * up * down.
 struct AdapterPair {
   const io::StoredTensor* down = nullptr;  ///< [rank, inputs]
   const io::StoredTensor* up = nullptr;    ///< [outputs, rank]
-  double alpha = 0.0;                      ///< 0: the rank's own
+  double alpha = 0.0;                      ///< 0: the rank
   double scale = 1.0;                      ///< alpha / rank
 };
 
-/// One LoRA file, in the forms of diffusers' attention processors ("....processor.to_q_lora.down")
-/// and of PEFT ("....to_q.lora_A"), with the alpha that it, its metadata or the adapter_config.json
-/// beside it names, else that of the rank. By the names of the weights that it changes.
+/// A LoRA file in the format of diffusers' attention processors ("....processor.to_q_lora.down")
+/// or of PEFT ("....to_q.lora_A"), with the alpha from the file, its metadata or the
+/// adapter_config.json beside it, else the rank. Indexed by the names of the changed weights.
 class AdapterFile {
  public:
   /// Throws Error: as io::open_weight_file; kUnsupported for tensors of other kinds of adapters,
-  /// kCorruptFile for pairs that do not fit each other.
+  /// kCorruptFile for pairs that do not match.
   static AdapterFile open(const std::string& path);
 
   const std::string& path() const { return path_; }
@@ -56,22 +56,22 @@ class AdapterFile {
   std::map<std::string, AdapterPair, std::less<>> pairs_;
 };
 
-/// The LoRAs of one engine. Networks tell it the weights that they have when they are opened, and
-/// ask for what is to be added whenever they load one. Not to be changed during a job.
+/// The LoRAs of one engine. Networks register their weights when they are opened, and get the
+/// matrices to add whenever they load a weight. Must not be changed during a job.
 class Adapters {
  public:
-  /// Tells of a weight that a network has. folder: of its component, for messages.
+  /// Registers a weight of a network. folder: of its component, for messages.
   void know(std::string_view name, Span<const int64_t> shape, std::string_view folder);
 
-  /// Replaces the LoRAs; files that are open already stay so. Throws Error: as AdapterFile::open;
-  /// kIncompatible, with nothing changed, for one that does not fit the networks, naming tensor and
+  /// Replaces the LoRAs; open files are reused. Throws Error: as AdapterFile::open;
+  /// kIncompatible, with nothing changed, for one that does not fit the networks, with tensor and
   /// shapes.
   void choose(const std::vector<AdapterChoice>& choices);
 
-  /// What is to be added to the weight of that name, as fp32 [outputs, inputs]; undefined: nothing.
+  /// The matrix to add to the weight of that name, fp32 [outputs, inputs]; undefined: none.
   at::Tensor delta(std::string_view name) const;
 
-  /// Those that change one of a network's weights, as text that differs where they do.
+  /// A text that identifies the LoRAs that change one of a network's weights.
   using HasWeight = std::function<bool(std::string_view name)>;
   std::string key_for(const HasWeight& has) const;
 

@@ -24,7 +24,7 @@ class Arena {
   /// The smallest block that is large enough, but not by far; or a new one.
   Block take(size_t bytes) {
     {
-      std::multimap<size_t, Block> unfit;  // goes after the lock, and before there is more
+      std::multimap<size_t, Block> unfit;  // freed after the lock, and before allocating more
       const std::lock_guard lock(mutex_);
       const auto found = blocks_.lower_bound(bytes);
       if (found == blocks_.end()) {

@@ -4,12 +4,12 @@
 
 #include <memory>
 
-/// CPU memory of large tensors, kept for the next ones: to be handed new pages by the system, which
-/// clears them, takes a tenth of the time of a UNet's step, and a quarter of MoVQ's.
+/// CPU memory of large tensors, reused for later ones: getting new, cleared pages from the system
+/// takes a tenth of the time of a UNet step, and a quarter of MoVQ's.
 namespace kandinsky::tensor {
 
-/// Memory that no tensor has. What fits none of the next tensors is given back before there is
-/// more, and all of it with the arena. Tensors may be made and end on any thread.
+/// Free memory of former tensors. Blocks that do not fit the next tensors are freed before new ones
+/// are allocated, and all of them with the arena. Tensors may be created and freed on any thread.
 class Arena;
 
 std::shared_ptr<Arena> make_arena();

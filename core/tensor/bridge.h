@@ -13,7 +13,7 @@ namespace kandinsky::tensor {
 /// A tensor of a file on the CPU, in its own type. Throws as TensorFile::read.
 at::Tensor read_tensor(const io::TensorFile& file, const io::StoredTensor& stored);
 
-/// LibTorch's name of a type.
+/// LibTorch's type of a DType.
 at::ScalarType scalar_type(io::DType dtype);
 
 /// fp32 CPU copy of a caller's elements.
@@ -25,7 +25,7 @@ at::Tensor from_ids(const std::vector<int64_t>& ids);
 /// uint8 images [B, H, W, 3] of a caller -> fp32 [B, 3, H, W] in [-1, 1].
 at::Tensor from_images(const uint8_t* data, int64_t batch_size, int64_t height, int64_t width);
 
-/// pixels: [B, C, H, W] -> [B, C, height, width], not smaller, by repeating the right and the lower
+/// pixels: [B, C, H, W] -> [B, C, height, width], padded by repeating the right and the lower
 /// border.
 at::Tensor extend_border(const at::Tensor& pixels, int64_t height, int64_t width);
 

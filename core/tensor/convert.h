@@ -6,17 +6,17 @@
 
 namespace kandinsky::tensor {
 
-/// Fills a contiguous piece of a tensor, in the type that it is asked for in, with the elements
+/// Fills a contiguous part of a tensor, in the requested type, with the elements
 /// from `begin` on. Called by several threads at once.
 using ReadNumbers = std::function<void(int64_t begin, const at::Tensor& piece)>;
 
 enum class FiniteCheck : int { kSkip, kCheck };
 
-/// Fills a contiguous floating-point CPU tensor with the elements of type `stored` that `read`
-/// gives. Returns whether all that arrived are finite; true if that is skipped. It goes piece by
-/// piece, so that what is read is converted while it is in the caches, and is never in memory as a
-/// whole. LibTorch converts between the two halves one element at a time; here they go through
-/// fp32, which gives the same values in a quarter of the time.
+/// Fills a contiguous floating-point CPU tensor with the elements of type `stored` from `read`.
+/// Returns whether all of them are finite; true if the check is skipped. Works in
+/// blocks, so that elements are converted while they are in the caches, and are never in memory as
+/// a whole. LibTorch converts between fp16 and bf16 one element at a time; here they go through
+/// fp32, with the same values in a quarter of the time.
 bool read_converted(const ReadNumbers& read, at::ScalarType stored, const at::Tensor& to,
                     FiniteCheck check);
 

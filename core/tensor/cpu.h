@@ -2,14 +2,14 @@
 
 namespace kandinsky::tensor {
 
-/// Whether this CPU multiplies bf16 in tiles (AMX). What is worth doing around a product depends on
-/// it: the same on every start, whatever else the machine does.
+/// Whether this CPU has bf16 tile instructions (AMX), which decide between algorithms: fixed for a
+/// machine, independent of its load.
 bool has_bf16_tiles();
 
-/// What computing in bf16 is on this CPU.
+/// This CPU's support for bf16.
 enum class Bf16Support : int {
-  kNone,  ///< there are no instructions for it: it is imitated, and several times slower than fp32
-  kSome,  ///< there are, or nobody knows
+  kNone,  ///< no instructions: emulated, and several times slower than fp32
+  kSome,  ///< instructions, or unknown
 };
 
 Bf16Support bf16_support();

@@ -1,4 +1,4 @@
-/// Where tensors live, in which type they are computed, and the guards every job runs under.
+/// Devices and types of tensors, and the guards of every job.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -17,51 +17,51 @@ namespace kandinsky::tensor {
 
 class Adapters;
 
-/// Device and type of weights and activations, and how they are computed.
+/// Device and type of weights and activations, and the computation's settings.
 struct Placement {
   at::Device device{at::kCPU};
   at::ScalarType dtype = at::kFloat;
   Speedups speedups{};
   /// Networks read their layers' weights from the files at each use instead of keeping them.
   bool streamed = false;
-  /// Winograd's filtering in small tiles only, whose weights take half the memory.
+  /// Winograd's method in small tiles only, whose weights take half the memory.
   bool small_tiles = false;
-  /// Linear layers multiply with their weights as the files hold them, where that is a speed-up:
+  /// Linear layers use their weights in the files' type if that is a speed-up:
   /// for networks that multiply few rows at a time.
   bool few_rows = false;
   /// Linear layers keep their weights in int8: an approximation.
   bool int8_weights = false;
-  /// What is added to weights when they are loaded; null: nothing.
+  /// LoRAs to add to weights at loading; null: none.
   std::shared_ptr<Adapters> adapters{};
 };
 
-/// The same with streamed weights. What pays only for weights that stay is left out, int8 weights
-/// with it.
+/// The same with streamed weights, without features that pay only for resident weights, such as
+/// int8 weights.
 Placement with_streamed_weights(Placement placement);
 
-/// A placement with its reason, for people.
+/// A placement with its reason, for the user.
 struct ChosenPlacement {
   Placement placement;
   std::string reason;
 };
 
-/// What "auto" is on a CPU: bf16 where it is worth its rounding, else fp32.
+/// The precision for "auto" on a CPU: bf16 if it is sufficiently faster, else fp32.
 ChosenPlacement choose_cpu_precision(at::Device device, const Bf16Gain& gain);
 
 /// Turns names into a placement. device: "auto", "cpu", "cuda" or "cuda:N"; precision: "auto",
-/// "fp32", "bf16" or "fp16". "auto" takes an accelerator with fp16 if LibTorch sees one, else the
-/// CPU with whichever of bf16 and fp32 is measured to be faster. Throws Error(kInvalidArgument) for
-/// an unknown name, Error(kUnsupported) for a device that is not there and for fp16 on a CPU.
+/// "fp32", "bf16" or "fp16". "auto" is an accelerator with fp16 if LibTorch finds one, else the
+/// CPU with the faster of bf16 and fp32, as measured. Throws Error(kInvalidArgument) for
+/// an unknown name, Error(kUnsupported) for a missing device and for fp16 on a CPU.
 ChosenPlacement choose_placement(std::string_view device, std::string_view precision);
 
 /// "cpu", "cuda:0", ...
 std::string device_name(at::Device device);
 
-/// "fp32", "bf16" or "fp16"; "other" for the rest.
+/// "fp32", "bf16" or "fp16"; otherwise "other".
 const char* precision_name(at::ScalarType dtype);
 
-/// Sets, for this thread and scope, inference mode on and autocast off: a host that calls on its
-/// own thread has its own settings there.
+/// Turns inference mode on and autocast off for this thread and scope: a host's thread has its own
+/// settings.
 class JobGuard {
  public:
   JobGuard() = default;

@@ -9,9 +9,8 @@
 
 namespace kandinsky::tensor {
 
-/// One random stream per image, so that an image never depends on its neighbours in a batch.
-/// Draws happen on the CPU in fp32 whatever the device, so that a seed means the same image
-/// everywhere.
+/// One random stream per image, so that an image does not depend on the others in its batch.
+/// Draws on the CPU in fp32 for any device, so that a seed gives the same image everywhere.
 class NoiseSource {
  public:
   explicit NoiseSource(const std::vector<uint64_t>& seeds);
@@ -19,7 +18,7 @@ class NoiseSource {
   /// The next draw of image `index`: standard normal noise of `shape`, fp32 on the CPU.
   at::Tensor draw(size_t index, at::IntArrayRef shape);
 
-  /// The next draw of every image, each of shape [1, ...tail], joined to [images, ...tail].
+  /// The next draw of every image, each of shape [1, ...tail], concatenated to [images, ...tail].
   at::Tensor draw_all(at::IntArrayRef tail);
 
  private:

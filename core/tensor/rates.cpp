@@ -24,7 +24,7 @@ double seconds_since(Clock::time_point start) {
 }
 
 /// How many times as fast `narrow` is as `wide`: by the fastest run of each, which take turns, so
-/// that whatever else the machine does meets both. The first run of each prepares its kernel.
+/// that other load on the machine affects both. The first run of each prepares its kernel.
 double gain_of(const Work& wide, const Work& narrow) {
   constexpr int kRounds = 10;
   constexpr double kEnough = 0.01;  // seconds

@@ -8,27 +8,27 @@
 
 namespace kandinsky::tensor {
 
-/// What the work on a thread runs under. Threads that help with it run under the same.
+/// The context of the work on a thread. Helper threads use the same.
 struct RunContext {
-  /// Where large tensors take their memory from; null: from LibTorch's allocator.
+  /// Memory of large tensors; null: LibTorch's allocator.
   std::shared_ptr<Arena> arena;
-  /// Called after each block of a network; what it throws ends the run. May be empty.
+  /// Called after each block of a network; its exceptions end the run. May be empty.
   std::function<void()> check;
-  /// Networks give memory that they freed back to the system after each of their blocks. The C
-  /// library would keep it in holes that the maps of the next block do not fit into: decoding an
-  /// image takes twice as much then, and a tenth less time.
+  /// Networks return freed memory to the system after each of their blocks. Otherwise the C
+  /// library keeps it in holes that the maps of the next block do not fit into: decoding an
+  /// image then takes twice the memory and a tenth less time.
   bool low_memory = false;
-  /// There is memory to work on several images at once.
+  /// There is enough memory to run several images at once.
   bool images_at_once = false;
-  /// Where Winograd layers sum their weights before they pack them, one after another. With memory
-  /// of its own for each, loading a UNet would ask the system for a fifth more pages. May be null.
+  /// Scratch for Winograd layers to transform weights before packing, one after another. With
+  /// separate memory for each, loading a UNet would need a fifth more pages. May be null.
   std::shared_ptr<Scratch> filter_scratch;
 };
 
-/// This thread's.
+/// This thread's context.
 const RunContext& run_context();
 
-/// While one exists, this thread's context is changed; the one before comes back afterwards.
+/// Changes this thread's context while it exists, and restores the previous one.
 class RunScope {
  public:
   explicit RunScope(const std::function<void(RunContext&)>& change);

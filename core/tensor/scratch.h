@@ -4,10 +4,10 @@
 
 namespace kandinsky::tensor {
 
-/// CPU memory for tensors that come one after another; it grows to the largest.
+/// CPU memory for consecutive tensors; grows to the largest.
 class Scratch {
  public:
-  /// Uninitialised, contiguous, and valid until the next is asked for.
+  /// Uninitialised, contiguous, and valid until the next call.
   at::Tensor lend(at::IntArrayRef shape, at::ScalarType dtype);
   void release() { bytes_.reset(); }
 

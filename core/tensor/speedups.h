@@ -1,5 +1,5 @@
-/// The exact ways in which this code is faster than the plain formulas: the same values up to
-/// rounding. Each can be left out, for measuring and for finding faults.
+/// Speed-ups: faster ways to compute the plain formulas, with the same values up to
+/// rounding. Each can be disabled, for measuring and debugging.
 #pragma once
 
 #include <string>
@@ -30,13 +30,13 @@ struct Speedups {
 /// A row of the table of all of them.
 struct SpeedupInfo {
   const char* name;
-  const char* description;  ///< one line for the person who measures
+  const char* description;  ///< one line for users
   bool Speedups::*flag;
 };
 
 Span<const SpeedupInfo> speedups();
 
-/// All but these. Throws Error(kInvalidArgument) for an unknown name, listing the known ones.
+/// All except these. Throws Error(kInvalidArgument) for an unknown name, listing the known ones.
 Speedups speedups_without(const std::vector<std::string>& names);
 
 }  // namespace kandinsky::tensor

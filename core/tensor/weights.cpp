@@ -138,7 +138,7 @@ const Weights::Entry* Weights::find(std::initializer_list<std::string_view> name
 }
 
 void Weights::check_stand_in(at::IntArrayRef shape) const {
-  // A config may ask for very many layers: the first missing ones tell enough.
+  // A config may have very many layers: list only the first missing ones.
   constexpr size_t kMostMissing = 500;
   // Not even a tensor without values can have more bytes than 64 bits count.
   if (state_->missing.size() > kMostMissing ||
@@ -248,7 +248,7 @@ struct StoredTable::Source {
 
 StoredTable Weights::table(std::string_view name, at::IntArrayRef shape) const {
   const Entry* const entry = find({name}, shape);
-  if (entry == nullptr) return StoredTable(nullptr);  // finish() tells
+  if (entry == nullptr) return StoredTable(nullptr);  // finish() reports it
   return StoredTable(std::make_shared<const StoredTable::Source>(
       StoredTable::Source{.file = *entry->file, .stored = entry->stored}));
 }

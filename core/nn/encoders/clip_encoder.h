@@ -1,4 +1,4 @@
-/// The transformer that both towers of CLIP share.
+/// The transformer of both CLIP towers.
 #pragma once
 
 #include <ATen/core/Tensor.h>

@@ -15,7 +15,7 @@
 namespace kandinsky::nn {
 namespace {
 
-/// Configs written before transformers 4.30 hold this value whatever the tokenizer's end token is.
+/// Configs written before transformers 4.30 have this value for any end token of the tokenizer.
 constexpr int64_t kLegacyEosTokenId = 2;
 
 }  // namespace

@@ -19,8 +19,8 @@ class ClipTextEncoder {
   /// applied, as in the reference. Source: transformers, CLIPTextModelWithProjection.forward.
   Output operator()(const at::Tensor& ids) const;
 
-  /// The same where only the first num_tokens places count: no token sees those behind it, so they
-  /// are left out, and their rows of last_hidden_state are zeros.
+  /// The same with only the first num_tokens positions: by causal attention they do not depend on
+  /// later ones, which are skipped; their rows of last_hidden_state are zeros.
   Output operator()(const at::Tensor& ids, int64_t num_tokens) const;
 
   int64_t hidden_size() const { return config_.hidden_size; }
@@ -35,7 +35,7 @@ class ClipTextEncoder {
   int64_t projection_dim_;
   int64_t eos_token_id_;
   tensor::Placement placement_;
-  tensor::StoredTable token_embedding_;  // only a prompt's rows are ever read
+  tensor::StoredTable token_embedding_;  // only a prompt's rows are read
   at::Tensor position_embedding_;
   ClipEncoder encoder_;
   LayerNorm final_layer_norm_;

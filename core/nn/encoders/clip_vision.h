@@ -15,8 +15,8 @@ class ClipVisionEncoder {
   /// projection_dim], not normalised. Source: transformers, CLIPVisionModelWithProjection.forward.
   at::Tensor operator()(const at::Tensor& pixels) const;
 
-  /// The embedding [1, projection_dim] of zeros in normalised pixel space: what the reference takes
-  /// for an absent negative.
+  /// The embedding [1, projection_dim] of zeros in normalised pixel space, which the reference uses
+  /// without a negative prompt.
   at::Tensor zero_embeds() const;
 
   int64_t image_size() const { return image_size_; }

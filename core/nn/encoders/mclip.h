@@ -29,12 +29,12 @@ class MultilingualClip {
   int64_t projection_dim() const { return projection_dim_; }
   int64_t vocab_size() const { return vocab_size_; }
   int64_t pad_token_id() const { return pad_token_id_; }
-  /// Longest sequence that the position table allows.
+  /// Maximum sequence length of the position table.
   int64_t max_length() const { return max_position_embeddings_ - pad_token_id_ - 1; }
 
  private:
-  /// How many places of the rows are to be computed: behind them all are padding, which attends to
-  /// the same tokens from the same position, as the last of these.
+  /// The number of positions to compute: all later ones are padding, whose result equals the last
+  /// of these, as it attends to the same tokens from the same position.
   int64_t places_that_differ(const at::Tensor& ids, const at::Tensor& attention_mask) const;
 
   struct Layer {
@@ -51,7 +51,7 @@ class MultilingualClip {
   int64_t heads_;
   Activation hidden_act_;
   tensor::Placement placement_;
-  tensor::StoredTable word_embeddings_;  // only a prompt's rows are ever read
+  tensor::StoredTable word_embeddings_;  // only a prompt's rows are read
   at::Tensor position_embeddings_;
   at::Tensor token_type_embedding_;
   LayerNorm embeddings_norm_;

@@ -1,10 +1,10 @@
-/// For files with loops of our own over elements: code for each kind of CPU, and bf16.
+/// For our own loops over elements: code for each kind of CPU, and bf16.
 #pragma once
 
 #include <bit>
 #include <cstdint>
 
-// Which code runs is chosen when the library is loaded.
+// The code is selected when the library is loaded.
 #if defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__) && defined(__linux__) && \
     !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 #define KANDINSKY_FOR_EACH_CPU __attribute__((target_clones("avx512f", "avx2", "default")))
@@ -19,7 +19,7 @@
 
 namespace kandinsky::nn::kernels {
 
-/// bf16 as it lies in memory.
+/// bf16 in its memory format.
 struct BFloat16 {
   uint16_t bits;
 };

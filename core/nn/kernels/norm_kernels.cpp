@@ -136,7 +136,7 @@ struct Moments {
 
 /// fp32 sums are of this many pixels at most.
 constexpr int64_t kPixelsAtOnce = 128;
-/// Parts of a map that are summed alone, whatever the number of threads.
+/// Parts of a map that are summed separately, for any number of threads.
 constexpr int64_t kParts = 16;
 
 /// Moments of each group in a part of one map.

@@ -1,5 +1,5 @@
-/// Convolutions and linear layers with packed weights: in the order in which oneDNN reads them.
-/// LibTorch has them as operators of its dispatcher only, without C++ headers.
+/// Convolutions and linear layers with weights packed in oneDNN's order.
+/// LibTorch has them only as dispatcher operators, without C++ headers.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -14,12 +14,12 @@
 
 namespace kandinsky::nn::onednn {
 
-/// Whether weights of this placement are to be packed, and can be. LibTorch may lack the operators,
-/// or have them for other types; so each type is tried once, on small tensors, against the plain
+/// Whether weights of this placement should and can be packed. LibTorch may lack the operators,
+/// or support other types; so each type is tested once, on small tensors, against the plain
 /// operators.
 bool can_pack(const tensor::Placement& placement);
 
-/// What follows a product within the same pass over its result.
+/// Operations fused into a product.
 struct Epilogue {
   const char* activation = "none";  ///< or "gelu", the exact one
   at::Tensor addend{};              ///< of the result's shape; excludes an activation
@@ -31,23 +31,23 @@ struct ConvGeometry {
   int64_t column_padding = 0;
 };
 
-/// weight: [out, in, kernel, kernel] or [out, in]. map_sizes: those of the maps that it is for, if
+/// weight: [out, in, kernel, kernel] or [out, in]. map_sizes: of its input maps, if
 /// known.
 at::Tensor pack_convolution(const at::Tensor& weight, const ConvGeometry& geometry,
                             at::IntArrayRef map_sizes = {});
 at::Tensor pack_linear(const at::Tensor& weight);
 
-/// A convolution's weights in the layout that oneDNN wants, which depends on the maps' size.
-/// Weights in another layout it reorders in every call, which may take ten times as long as the
-/// convolution itself. In bf16 that was seen with small maps only, so they are packed at once; fp32
-/// ones when maps of a size first come. The layouts of the last two sizes are kept, since a step
-/// may have conditions in pairs and single ones; in low-memory mode only one.
+/// A convolution's weights in oneDNN's layout, which depends on the maps' size.
+/// oneDNN reorders weights in another layout in every call, which may take ten times as long as the
+/// convolution itself. In bf16 this was seen only with small maps, so they are packed at once; fp32
+/// ones at the first map of a size. The layouts of the last two sizes are kept, since a step
+/// may have pairs of conditions and single ones; in low-memory mode only one.
 class PackedKernel {
  public:
   PackedKernel() = default;
   PackedKernel(const at::Tensor& weight, const ConvGeometry& geometry);
 
-  /// Whether weights of this type are packed at once, so that the tensor given is not kept.
+  /// Whether weights of this type are packed at once, so that the given tensor is not kept.
   static bool packs_at_once(at::ScalarType dtype) { return dtype != at::kFloat; }
 
   /// From any thread.
@@ -56,7 +56,7 @@ class PackedKernel {
  private:
   struct Order {
     at::Tensor weight;
-    std::array<int64_t, 2> batch_and_width{};  ///< bands of a map differ in height only
+    std::array<int64_t, 2> batch_and_width{};  ///< bands of a map differ only in height
   };
   struct Orders {
     std::mutex mutex;

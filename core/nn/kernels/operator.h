@@ -13,8 +13,8 @@
 
 namespace kandinsky::nn {
 
-/// One of LibTorch's operators by its name, which some releases may lack; called through boxed
-/// values, whose form is the same in all of them.
+/// A LibTorch operator by name, which some releases may lack; called with boxed
+/// values, whose form is the same in all releases.
 class Operator {
  public:
   Operator(const char* name, const char* overload, size_t num_arguments)

@@ -12,24 +12,24 @@
 namespace kandinsky::nn {
 
 /// A 3x3 convolution with less than half of the products, as matrix products of packed weights: see
-/// winograd_kernels.h. Its weights take the kernel's memory times the tiling's products by nine.
+/// winograd_kernels.h. Its weights take products / 9 times the kernel's memory.
 class WinogradConv2d {
  public:
   /// The tiling of a convolution with a stride and a padding of 1 and weights of this shape, maybe
   /// of a doubled map: none if it cannot be tiled, LibTorch cannot pack the weights, or the CPU
-  /// has a faster way. Timing all ways would make what a seed gives depend on what else the machine
-  /// does.
+  /// has a faster way. Not chosen by timing: then the image of a seed would depend on the machine's
+  /// load.
   static std::optional<kernels::Tiling> tiling_for(at::IntArrayRef weight_shape, bool is_doubled,
                                                    const tensor::Placement& placement);
 
-  /// The part of the above that the shape decides: it is 3x3, and neither too narrow nor too wide.
+  /// The part of this that depends on the shape: it is 3x3, and neither too narrow nor too wide.
   static std::optional<kernels::Tiling> tiling_of(at::IntArrayRef weight_shape, bool is_doubled,
                                                   bool small_tiles = false);
 
   /// weight: [out, in, 3, 3]. bias: [out] or undefined.
   WinogradConv2d(const at::Tensor& weight, const at::Tensor& bias, kernels::Tiling tiling);
 
-  /// x: [B, in, H, W], channels-last. residual: undefined, or what is added, of the result's shape.
+  /// x: [B, in, H, W], channels-last. residual: undefined, or added, of the result's shape.
   /// Paddings: rows and columns of zeros on either side, 0 or 1.
   at::Tensor operator()(const at::Tensor& x, const at::Tensor& residual, int64_t row_padding,
                         int64_t column_padding) const;

@@ -1,11 +1,11 @@
 /// The input, filter and output transforms of a 3x3 convolution by Winograd's minimal filtering, on
 /// a CPU.
 ///
-/// An output tile of 2x2 positions depends on 4x4 of the map: once both the map and the filter are
+/// An output tile of 2x2 positions depends on 4x4 of the map: with the map and the filter
 /// transformed, 16 products replace 36. A tile of 4x4 positions depends on 6x6: 36 products replace
-/// 144, but the transforms sum more elements and lose more bits. Of a doubled map, in which
-/// neighbours are alike in pairs, seven of the 16 transformed elements are zero: 9 products are
-/// left.
+/// 144, but the transforms sum more elements and lose more bits. In a doubled map, with
+/// equal pairs of neighbours, seven of the 16 transformed elements are zero: 9 products
+/// remain.
 ///
 /// Source: Lavin and Gray, Fast Algorithms for Convolutional Neural Networks (2015), F(2x2, 3x3)
 /// and F(4x4, 3x3).
@@ -28,7 +28,7 @@ enum class Tiling {
 /// Products of a tile: 16, 36 or 9.
 int64_t tile_products(Tiling tiling);
 
-/// Where a map's tiles lie.
+/// The positions of a map's tiles.
 struct TileGrid {
   /// map: as given. Paddings: rows of zeros above and below it, columns left and right; 0 or 1.
   TileGrid(const at::Tensor& map, Tiling tiling, int64_t row_padding, int64_t column_padding);

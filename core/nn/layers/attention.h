@@ -17,8 +17,8 @@ enum class AttentionKernel {
   kBatched,  ///< matrix products of a slice of the queries at a time; with a mask, the same
 };
 
-/// The faster one of a placement: LibTorch's fused kernel multiplies bf16 at the rate of fp32 on
-/// CPUs without AMX, matrix products do not.
+/// The faster method for a placement: on CPUs without AMX, LibTorch's fused kernel multiplies bf16
+/// only at fp32's rate, unlike matrix products.
 AttentionKernel attention_kernel(const tensor::Placement& placement);
 
 struct AttentionOptions {

@@ -19,11 +19,10 @@ struct ConvShape {
   int64_t padding = 1;  ///< on all four sides
 };
 
-/// What lies beyond a map's borders. A network run with kCircular makes images whose opposite
-/// borders fit each other.
+/// Padding at a map's borders. A network run with kCircular makes tileable images.
 enum class PaddingMode : int {
-  kZeros,     ///< nothing: what the networks were trained with
-  kCircular,  ///< the map again
+  kZeros,     ///< zeros, as in training
+  kCircular,  ///< wraps around
 };
 
 /// Rows and columns to add around a map.
@@ -38,8 +37,8 @@ struct Padding {
 at::Tensor pad_map(const at::Tensor& x, const Padding& padding, PaddingMode mode);
 
 /// 2D convolution. Tensors: "weight" [out, in, kernel, kernel], "bias" [out]. Weights are kept
-/// channels-last, the layout in which convolutions are fastest on every device here, or packed
-/// where LibTorch can; maps keep that layout from the first convolution on.
+/// channels-last, the fastest layout for convolutions on every device here, or packed
+/// if LibTorch supports it; maps keep that layout from the first convolution on.
 class Conv2d {
  public:
   Conv2d(const tensor::Weights& weights, const ConvShape& shape, Bias bias = Bias::kYes);
@@ -55,21 +54,22 @@ class Conv2d {
   at::Tensor add_to(const at::Tensor& residual, const at::Tensor& x,
                     PaddingMode mode = PaddingMode::kZeros) const;
 
-  /// Of rows from a larger map, with those above and below that the kernel reads: x: [B, in, H + 2
-  /// * padding, W]. residual, which is added: [B, out, H, W] or undefined.
+  /// For a band of rows of a larger map, with the rows above and below for the kernel: x: [B, in, H
+  /// + 2
+  /// * padding, W]. residual is added: [B, out, H, W] or undefined.
   at::Tensor of_rows(const at::Tensor& x, const at::Tensor& residual, PaddingMode mode) const;
 
   int64_t out_channels() const { return out_channels_; }
 
  private:
-  /// row_padding: what is still to be added above and below.
+  /// row_padding: padding above and below.
   at::Tensor convolve(const at::Tensor& x, const at::Tensor& residual, PaddingMode mode,
                       int64_t row_padding) const;
 
   struct Plain {  ///< by LibTorch's own operator
     at::Tensor weight;
   };
-  struct Pointwise {  ///< each position alone: a packed linear layer
+  struct Pointwise {  ///< 1x1: a packed linear layer
     at::Tensor weight;
   };
   using Kernel = std::variant<Plain, Pointwise, onednn::PackedKernel, WinogradConv2d>;

@@ -13,8 +13,8 @@ namespace kandinsky::nn {
 enum class Bias { kNo, kYes };
 
 /// y = x W^T + b over the last dimension. Tensors: "weight" [out, in], "bias" [out]. On CPUs the
-/// weight is kept packed where LibTorch can; in int8 where the placement says so, and as the file
-/// has it where rows are few.
+/// weight is packed if LibTorch supports it; in int8 if the placement says so, and in the file's
+/// type for few rows.
 class Linear {
  public:
   Linear(const tensor::Weights& weights, int64_t in_features, int64_t out_features,

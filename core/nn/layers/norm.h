@@ -31,13 +31,13 @@ class GroupNorm {
 
   at::Tensor operator()(const at::Tensor& x) const;
 
-  /// then(norm * factor + addend): of the norm alone where there are no cells.
+  /// then(norm * factor + addend), or then(norm) without cells.
   at::Tensor operator()(const at::Tensor& x, const kernels::Cells& cells, kernels::Then then) const;
 
-  /// The same into x, where it can be.
+  /// The same in place, if possible.
   at::Tensor in_place(at::Tensor x, const kernels::Cells& cells, kernels::Then then) const;
 
-  /// The same for a map so large that it should be worked on in bands; nothing for others.
+  /// The same for a map that is large enough to be computed in bands; empty for others.
   std::optional<NormedRows> in_bands(const at::Tensor& x, const kernels::Cells& cells,
                                      kernels::Then then) const;
 

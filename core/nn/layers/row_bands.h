@@ -1,5 +1,5 @@
-/// A norm and the convolution after it for large maps, a band of rows at a time. What lies between
-/// the two never exists as a whole: that takes less memory, and less time to fetch it again.
+/// A norm and the following convolution for large maps, in bands of rows. The norm's result
+/// never exists as a whole, which saves memory and memory bandwidth.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -12,8 +12,8 @@
 
 namespace kandinsky::nn {
 
-/// A norm of one map, computed when its rows are asked for: with the statistics that the map had at
-/// first, of the elements that the rows hold then.
+/// A norm of one map, computed for each band of rows: with the map's original statistics, of the
+/// rows' current elements.
 class NormedRows {
  public:
   /// map: [1, C, H, W], channels-last.
@@ -22,14 +22,14 @@ class NormedRows {
 
   int64_t height() const { return map_.size(2); }
 
-  /// Rows that make a band: at least 1.
+  /// Rows of a band: at least 1.
   int64_t rows_at_once() const;
 
-  /// Room for that many rows, [1, C, rows, W].
+  /// A buffer for that many rows, [1, C, rows, W].
   at::Tensor empty_rows(int64_t rows) const;
 
-  /// Writes the result's rows from `first` to before `last` into `rows`, channels-last and of just
-  /// that height.
+  /// Writes the result's rows from `first` to before `last` into `rows`, channels-last and of
+  /// exactly that height.
   void write(int64_t first, int64_t last, at::Tensor rows) const;
 
  private:
@@ -39,10 +39,10 @@ class NormedRows {
   kernels::Then then_;
 };
 
-/// What is added to rows `first` to before `last` of a convolution's result; undefined: nothing.
+/// The addend for rows `first` to before `last` of a convolution's result; undefined: none.
 using RowsOf = std::function<at::Tensor(int64_t first, int64_t last)>;
 
-/// conv(input) + addend into `result`, which may be the very map that the input is a norm of. conv:
+/// conv(input) + addend into `result`, which may be the map of the input's norm. conv:
 /// 3x3 with a padding of 1.
 void convolve_in_bands(const NormedRows& input, const Conv2d& conv, PaddingMode mode,
                        const RowsOf& addend, at::Tensor& result);

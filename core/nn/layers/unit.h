@@ -8,8 +8,8 @@
 
 namespace kandinsky::nn {
 
-/// A layer of a network that is kept or, where the placement says that weights are streamed, built
-/// from them anew for each use and freed after it.
+/// A layer of a network that is kept or, with streamed weights, built for each use and freed
+/// afterwards.
 template <typename Layer>
 class Unit {
  public:
@@ -27,7 +27,7 @@ class Unit {
     };
   }
 
-  /// The layer for the time in which the caller holds it.
+  /// The layer, valid while the caller holds it.
   std::shared_ptr<const Layer> get() const { return kept_ ? kept_ : rebuild_(); }
 
   template <typename... Arguments>
@@ -40,7 +40,7 @@ class Unit {
   std::function<std::shared_ptr<const Layer>()> rebuild_;
 };
 
-/// Of a layer that is made from weights and more; copies of that are kept if need be.
+/// For a layer with further constructor arguments; their copies are kept if needed.
 template <typename Layer, typename... Arguments>
 Unit<Layer> make_unit(const tensor::Weights& weights, const Arguments&... arguments) {
   return {weights,

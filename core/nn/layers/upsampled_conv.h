@@ -13,9 +13,9 @@ namespace kandinsky::nn {
 /// [B, C, H, W] -> [B, C, 2H, 2W], each position four times.
 at::Tensor doubled(const at::Tensor& map);
 
-/// A 3x3 convolution of the doubled map. Of the nine positions that it reads, only four differ: so
-/// for each of the four kinds of output positions a 2x2 convolution of the small map does the same,
-/// with 4/9 of the products; or one by Winograd's filtering with 1/4. Tensors: "weight" [out, in,
+/// A 3x3 convolution of the doubled map. Only four of its nine inputs differ, so
+/// for each of the four kinds of output positions a 2x2 convolution of the small map is equal,
+/// with 4/9 of the products; or Winograd's method with 1/4. Tensors: "weight" [out, in,
 /// 3, 3], "bias" [out].
 class UpsampledConv2d {
  public:

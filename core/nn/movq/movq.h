@@ -5,8 +5,7 @@
 
 namespace kandinsky::nn {
 
-/// The image autoencoder MoVQ. Its codebook is not used: images and latents map onto each other
-/// directly.
+/// The image autoencoder MoVQ, without its codebook: images and latents are mapped directly.
 class Movq {
  public:
   /// Throws Error(kCorruptFile) for weights that do not fit the config.

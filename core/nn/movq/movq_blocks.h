@@ -1,4 +1,4 @@
-/// The units that encoder and decoder of the image autoencoder are made of.
+/// The units of the image autoencoder's encoder and decoder.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -16,7 +16,7 @@ namespace kandinsky::nn {
 at::Tensor normed_conv(const MovqNorm& norm, const Conv2d& conv, const at::Tensor& x,
                        const at::Tensor& zq, PaddingMode padding_mode);
 
-/// Residual unit without a time embedding.
+/// Residual block without a time embedding.
 class MovqResnetBlock {
  public:
   MovqResnetBlock(const tensor::Weights& weights, int64_t in_channels, int64_t out_channels,

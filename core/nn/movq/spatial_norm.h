@@ -9,7 +9,7 @@
 
 namespace kandinsky::nn {
 
-/// Which norm the encoder or the decoder uses throughout.
+/// The kind of norm in the encoder or the decoder.
 struct MovqNormKind {
   int64_t groups = 32;
   int64_t zq_channels =
@@ -27,10 +27,10 @@ class MovqNorm {
   at::Tensor operator()(const at::Tensor& x, const at::Tensor& zq,
                         kernels::Then then = kernels::Then::kNothing) const;
 
-  /// The same into x, where it can be.
+  /// The same in place, if possible.
   at::Tensor in_place(at::Tensor x, const at::Tensor& zq, kernels::Then then) const;
 
-  /// The same for a map so large that it should be worked on in bands; nothing for others.
+  /// The same for a map that is large enough to be computed in bands; empty for others.
   std::optional<NormedRows> in_bands(const at::Tensor& x, const at::Tensor& zq,
                                      kernels::Then then) const;
 

@@ -18,7 +18,7 @@ class PriorTransformer {
     at::Tensor key;
     at::Tensor value;
   };
-  /// What stays the same over all steps of one prompt. The text's tokens come before everything
+  /// The constant part of all steps of one prompt. The text's tokens come before everything
   /// that changes, and attention is causal: so they are computed once, and each block keeps their
   /// keys and values in a KV cache.
   struct Conditioning {
@@ -48,7 +48,7 @@ class PriorTransformer {
   int64_t embedding_dim() const { return embedding_dim_; }
   int64_t num_embeddings() const { return num_embeddings_; }
 
-  /// How many elements the KV cache of one row of a Conditioning has.
+  /// The number of elements in the KV cache of one row of a Conditioning.
   static int64_t elements_of_a_row(const io::JsonConfig& config);
 
  private:

@@ -8,11 +8,11 @@
 
 namespace kandinsky::nn {
 
-/// An image that says where what is to be, such as a depth map, as channels beside the latents.
+/// Encodes a hint image, such as a depth map, as extra channels of the latents.
 class HintNetwork {
  public:
-  static constexpr int64_t kChannels = 4;  ///< that it gives
-  static constexpr int64_t kFactor = 8;    ///< pixels per place in each direction
+  static constexpr int64_t kChannels = 4;  ///< of the output
+  static constexpr int64_t kFactor = 8;    ///< pixels per position in each direction
 
   explicit HintNetwork(const tensor::Weights& weights);
 

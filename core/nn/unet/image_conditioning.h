@@ -8,8 +8,8 @@
 
 namespace kandinsky::nn {
 
-/// How Kandinsky 2.2 conditions its UNet on an image embedding alone: as context tokens of
-/// cross-attention and as an addition to the time embedding.
+/// Kandinsky 2.2's conditioning of the UNet on an image embedding alone: context tokens of
+/// cross-attention and an addition to the time embedding.
 class ImageConditioning {
  public:
   /// Tokens that an image embedding becomes.

@@ -8,8 +8,8 @@
 
 namespace kandinsky::nn {
 
-/// How Kandinsky 2.1 conditions its UNet on text and image embeddings: as context tokens of
-/// cross-attention and as an addition to the time embedding.
+/// Kandinsky 2.1's conditioning of the UNet on text and image embeddings: context tokens of
+/// cross-attention and an addition to the time embedding.
 class TextImageConditioning {
  public:
   /// Tokens that an image embedding becomes.
@@ -23,8 +23,8 @@ class TextImageConditioning {
   TextImageConditioning(const tensor::Weights& weights, const Shape& shape);
 
   /// image_embeds, text_embeds: [B, cross_attention_dim], text_encoder_hidden_states: [B, T,
-  /// encoder_hid_dim]. Returns kImageTokens tokens of the image, then those of the text, whose
-  /// padding rows take part, as in the reference. Source: diffusers, TextImageProjection and
+  /// encoder_hid_dim]. Returns kImageTokens tokens of the image, then those of the text,
+  /// including padding rows, as in the reference. Source: diffusers, TextImageProjection and
   /// TextImageTimeEmbedding.
   UNetContext operator()(const at::Tensor& image_embeds, const at::Tensor& text_embeds,
                          const at::Tensor& text_encoder_hidden_states) const;

@@ -14,11 +14,11 @@
 
 namespace kandinsky::nn {
 
-/// What a UNet is conditioned on: "addition_embed_type" of its config.
+/// A UNet's conditioning: "addition_embed_type" of its config.
 enum class UNetInputs : int {
   kTextImage,  ///< the embedding of an image and those of a text
   kImage,      ///< the embedding of an image
-  kImageHint,  ///< likewise, and an image as a hint
+  kImageHint,  ///< likewise, and a hint image
 };
 
 struct UNetConfig {
@@ -32,7 +32,7 @@ struct UNetConfig {
   int64_t layers_per_block = 3;
   int64_t attention_head_dim = 64;
   int64_t cross_attention_dim = 768;
-  int64_t encoder_hid_dim = 1024;  ///< of the text's hidden states; without text of the image
+  int64_t encoder_hid_dim = 1024;  ///< of the text's hidden states; without text, of the image
   int64_t norm_num_groups = 32;
   double norm_eps = 1e-5;
 
@@ -49,7 +49,7 @@ struct UNetConfig {
 /// The decoder's UNet: noisy latents and embeddings -> noise prediction.
 class UNet {
  public:
-  /// All that is computed from the embeddings, the same in every step.
+  /// Everything computed from the embeddings, the same in every step.
   struct Conditioning {
     at::Tensor aug_emb;  ///< [B, time_embed_dim]
     std::vector<AddedKvAttention::Context>
@@ -59,13 +59,13 @@ class UNet {
   /// Throws Error(kCorruptFile) for weights that do not fit the config.
   UNet(const UNetConfig& config, const tensor::Weights& weights);
 
-  /// image_embeds: [B, image_embed_dim()]; of a UNet that takes a text also text_embeds: [B,
+  /// image_embeds: [B, image_embed_dim()]; of a UNet with text also text_embeds: [B,
   /// cross_attention_dim] and text_encoder_hidden_states: [B, T, encoder_hid_dim].
   Conditioning condition(const at::Tensor& image_embeds, const at::Tensor& text_embeds = {},
                          const at::Tensor& text_encoder_hidden_states = {}) const;
 
-  /// The channels of a hint beside the latents, fp32 on the CPU; see HintNetwork. Of a UNet that
-  /// takes hints only.
+  /// The extra channels of a hint, fp32 on the CPU; see HintNetwork. Only for a UNet with
+  /// hints.
   at::Tensor hint_channels(const at::Tensor& pixels, PaddingMode padding_mode) const;
 
   /// The rows of several results of condition() as one, B being their sum. They need the same
@@ -73,10 +73,10 @@ class UNet {
   static Conditioning join(const std::vector<const Conditioning*>& conditionings);
 
   /// sample: [B, in_channels, h, w] with h and w multiples of size_multiple(), or [1, ...] for the
-  /// same under every row of the conditioning. timestep may be fractional. deep_features: what all
-  /// levels inside of the outermost one make of a sample, as it enters the last up block. Defined,
-  /// it stands for them and they do not run; undefined, it becomes theirs. Returns [B,
-  /// out_channels, h, w] in the placement's type. Source: diffusers, UNet2DConditionModel.forward.
+  /// same under every row of the conditioning. timestep may be fractional. deep_features: the
+  /// output of all levels inside the outermost one, the input of the last up block. If defined, it
+  /// is used and these levels do not run; if undefined, it is set. Returns [B, out_channels, h, w]
+  /// in the placement's type. Source: diffusers, UNet2DConditionModel.forward.
   at::Tensor operator()(const at::Tensor& sample, double timestep, const Conditioning& conditioning,
                         PaddingMode padding_mode = PaddingMode::kZeros,
                         at::Tensor* deep_features = nullptr) const;
@@ -84,7 +84,7 @@ class UNet {
   const UNetConfig& config() const { return config_; }
   const tensor::Placement& placement() const { return placement_; }
 
-  /// What latent sides must divide by, since each level but the last halves them.
+  /// Latent sides must be multiples of this, since each level except the last halves them.
   int64_t size_multiple() const { return int64_t{1} << (config_.block_out_channels.size() - 1); }
 
  private:

@@ -1,4 +1,4 @@
-/// The two units that the UNet is made of.
+/// The UNet's two units.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -32,8 +32,8 @@ class ResnetBlock {
   ResnetBlock(const tensor::Weights& weights, const Shape& shape,
               Resample resample = Resample::kNone);
 
-  /// x: [B, in, H, W], or [1, ...] for the same in every row, which is computed once up to where
-  /// activated_temb comes in: [B, temb_channels], after SiLU.
+  /// x: [B, in, H, W], or [1, ...] for the same in every row, which is computed once up to the
+  /// addition of activated_temb: [B, temb_channels], after SiLU.
   /// Source: diffusers, ResnetBlock2D with time_embedding_norm "scale_shift".
   at::Tensor operator()(const at::Tensor& x, const at::Tensor& activated_temb,
                         PaddingMode padding_mode) const;
@@ -42,15 +42,15 @@ class ResnetBlock {
   Resample resample_;
   GroupNorm norm1_;
   std::optional<Conv2d> conv1_;
-  std::optional<UpsampledConv2d> upsampled_conv1_;  ///< instead of conv1_ where the map is doubled
+  std::optional<UpsampledConv2d> upsampled_conv1_;  ///< instead of conv1_ if the map is doubled
   Linear time_emb_proj_;
   GroupNorm norm2_;
   Conv2d conv2_;
   std::optional<Conv2d> conv_shortcut_;
 };
 
-/// Attention of a map over itself and the context at once: one softmax over context keys, then the
-/// map's own.
+/// Joint attention of a map over the context and itself: one softmax over the context's keys, then
+/// the map's own.
 class AddedKvAttention {
  public:
   struct Shape {
