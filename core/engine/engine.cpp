@@ -81,9 +81,9 @@ uint64_t moment() noexcept {
          (static_cast<uint64_t>(::syscall(SYS_gettid)) & kThreadMask);
 }
 
-/// Whether a cancel() of that moment applies to a job that begins here and now. A caller that starts
-/// a thread and cancels does not know whether the thread has reached its job; a caller that cancels
-/// and then starts a job on the same thread wants the job.
+/// Whether a cancel() of that moment applies to a job that begins here and now. A caller that
+/// starts a thread and cancels does not know whether the thread has reached its job; a caller that
+/// cancels and then starts a job on the same thread wants the job.
 bool is_for_a_job_here(uint64_t cancelled_at) {
   constexpr uint64_t kPatienceMs = 1000;
   const uint64_t now = moment();
