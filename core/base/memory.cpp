@@ -20,7 +20,7 @@ using Bytes = std::optional<std::uint64_t>;
 
 constexpr std::uint64_t kKilobyte = 1024;
 
-/// Without the process's locale, as a stream would read it.
+/// Independent of the process's locale, unlike a stream.
 Bytes leading_number(std::string_view text) {
   std::uint64_t value = 0;
   const auto error = std::from_chars(text.data(), text.data() + text.size(), value).ec;
@@ -41,7 +41,7 @@ Bytes find_number(const fs::path& path, std::string_view key) {
   return std::nullopt;
 }
 
-/// The file's only number; nothing where there is none, as in "max".
+/// The file's only number; empty if there is none, as in "max".
 Bytes read_number(const fs::path& path) {
   std::ifstream file(path);
   std::string line;
@@ -58,7 +58,7 @@ constexpr GroupFiles kVersion2{"memory.max", "memory.current", "active_file", "i
 constexpr GroupFiles kVersion1{"memory.limit_in_bytes", "memory.usage_in_bytes",
                                "total_active_file", "total_inactive_file"};
 
-/// What a group of processes has left, nothing without a limit.
+/// The remaining memory of a control group, empty without a limit.
 Bytes left_in_group(const fs::path& group, const GroupFiles& files) {
   const Bytes limit = read_number(group / files.limit);
   const Bytes usage = read_number(group / files.usage);
@@ -74,7 +74,7 @@ std::optional<Number> least(std::optional<Number> a, std::optional<Number> b) {
   return a && b ? std::min(a, b) : a ? a : b;
 }
 
-/// The tightest of the groups that this process is in.
+/// The tightest limit of this process's groups.
 Bytes left_in_groups(const fs::path& root) {
   std::ifstream groups(root / "proc/self/cgroup");
   Bytes left;
@@ -88,7 +88,7 @@ Bytes left_in_groups(const fs::path& root) {
     if (!is_version_2 && controllers.find(",memory,") == std::string::npos) continue;
     const fs::path mount = root / (is_version_2 ? "sys/fs/cgroup" : "sys/fs/cgroup/memory");
     const GroupFiles& files = is_version_2 ? kVersion2 : kVersion1;
-    // In a container the path may be the one outside, where there is no such folder inside.
+    // In a container the path may be the outer one, which does not exist inside.
     for (fs::path path = fs::path(line.substr(second + 1)).relative_path();;
          path = path.parent_path()) {
       left = least(left, left_in_group(mount / path, files));
@@ -98,7 +98,7 @@ Bytes left_in_groups(const fs::path& root) {
   return left;
 }
 
-/// What a limit of the process leaves (`ulimit -v`, `ulimit -d`), nothing without one. Lines are
+/// The rest of a limit of the process (`ulimit -v`, `ulimit -d`), empty without one. Lines are
 /// "Max address space  1073741824  unlimited  bytes".
 Bytes left_in_process(const fs::path& root, std::string_view limit_name,
                       std::string_view used_key) {

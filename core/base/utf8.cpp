@@ -9,7 +9,7 @@ namespace kandinsky {
 
 namespace {
 
-/// The character at the front of the text, and how many bytes it takes; 0 of what is no UTF-8.
+/// The first character of the text, and its number of bytes; 0 for invalid UTF-8.
 std::size_t first_character(std::string_view text, utf8proc_int32_t* character) noexcept {
   const utf8proc_ssize_t size =
       utf8proc_iterate(reinterpret_cast<const utf8proc_uint8_t*>(text.data()),

@@ -40,7 +40,7 @@ class Finder {
                   fmt::format("{} and {} are both a {}{}; give one of them", source.weight_files[0],
                               files[0], place.second, place.first));
     }
-    // A checkpoint that was named counts more than the folder that fills the gaps.
+    // A given checkpoint has precedence over a folder that supplies the rest.
     if (!source.weight_files.empty() && kind == Kind::kUnknown) return;
     source.weight_files = std::move(files);
     source.kind = kind;
@@ -127,7 +127,7 @@ class Finder {
         add_weights({folder, part.name}, Kind::kUnknown,
                     {files.weights().begin(), files.weights().end()});
       } catch (const Error& error) {
-        // Settings alone serve, too.
+        // Settings alone are enough.
         if (error.code() != ErrorCode::kNotFound && error.code() != ErrorCode::kUnsupported) throw;
         say_(error.what());
       }

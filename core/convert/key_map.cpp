@@ -19,10 +19,10 @@ enum class Form : int {
   kSame,
   kMatrix,    ///< without the trailing ones of a convolution of one element
   kRow,       ///< of a vector
-  kOptional,  ///< the same, where it is there
+  kOptional,  ///< the same, if present
 };
 
-/// All tensors at and below a name get another one.
+/// Renames all tensors at and below a name.
 struct Row {
   const char* from;
   const char* to;
@@ -251,7 +251,7 @@ void add_movq_half(Renaming& renaming, int64_t levels) {
   const auto& attention = kMovqAttention<is_decoder>;
   for (int64_t level = 0; level < levels; ++level) {
     const std::string from = fmt::format("{}.{}.{}", half, is_decoder ? "up" : "down", level);
-    // The original counts both ways from the pixels.
+    // The original numbers both encoder and decoder levels from the pixels.
     const std::string to = fmt::format("{}.{}_blocks.{}", half, is_decoder ? "up" : "down",
                                        is_decoder ? levels - 1 - level : level);
     for (int64_t j = 0; renaming.has(fmt::format("{}.block.{}", from, j)); ++j) {
@@ -282,7 +282,7 @@ void add_movq(Renaming& renaming) {
   add_movq_half<true>(renaming, levels);
 }
 
-/// What trainers write before a network's own names.
+/// Prefixes of trainers before a network's own names.
 std::string prefix_of(const io::TensorFile& file, std::string_view name) {
   return file.find(fmt::format("model.{}", name)) != nullptr ? "model." : "";
 }

@@ -27,7 +27,7 @@ at::ScalarType scalar_type_of(std::string_view precision) {
               fmt::format("precision is \"{}\", expected one of: fp32, fp16, bf16", precision));
 }
 
-/// Whether an earlier run wrote it. Throws for a file that is something else.
+/// Whether an earlier run wrote it. Throws for another file.
 bool is_finished(const PlannedFile& planned, const Target& target) {
   if (!io::is_there(planned.path)) return false;
   const io::SafetensorsFile file = io::SafetensorsFile::open(planned.path);
@@ -41,13 +41,13 @@ bool is_finished(const PlannedFile& planned, const Target& target) {
                   planned.path, target.precision));
 }
 
-/// Nothing if no weights are given for the part.
+/// Empty if no weights are given for the part.
 std::optional<PlannedFile> plan(const Part& part, const Target& target, const Inputs& inputs,
                                 const Say& say) {
   const Source* const source = inputs.find(part);
   if (*part.weights == '\0' || source == nullptr || source->weight_files.empty())
     return std::nullopt;
-  // It would have to be made again.
+  // Otherwise it would have to be converted again.
   if (source->kind == Kind::kPrior && !inputs.statistics) return std::nullopt;
   PlannedFile planned{.part = &part, .path = target.weights_of(part)};
   const io::JsonConfig config =

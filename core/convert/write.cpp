@@ -75,7 +75,7 @@ at::Tensor read(const Piece& piece, const Target& target) {
   return whole.view(piece.shape);
 }
 
-/// Settings and what else lies beside weights. False if nothing gives them.
+/// Settings and other files beside weights. False if no input has them.
 bool write_settings(const Part& part, const Target& target, const Inputs& inputs) {
   const Source* const found = inputs.find(part);
   const Source source = found == nullptr ? Source{} : *found;
@@ -86,7 +86,7 @@ bool write_settings(const Part& part, const Target& target, const Inputs& inputs
     copy(source.settings, config);
   } else {
     std::string text = part.settings;
-    // The inpainting UNet takes the mask and what is masked, too.
+    // The inpainting UNet also has channels for the mask and the masked image.
     constexpr std::string_view kFour = "\"in_channels\": 4";
     const size_t at = text.find(kFour);
     if (std::string_view(part.folder) == "-inpaint" && at != std::string::npos)
@@ -100,7 +100,7 @@ bool write_settings(const Part& part, const Target& target, const Inputs& inputs
 
 bool has_weights(const Part& part, const Target& target) {
   if (*part.weights == '\0') {
-    // A tokenizer is more than its settings.
+    // A tokenizer needs more than its settings.
     return std::string_view(part.name) != "tokenizer" ||
            std::string_view(part.folder) == "-inpaint" ||
            !existing(target.folder_of(part),

@@ -1,4 +1,4 @@
-/// kandinsky.h over engine::Engine: plain numbers in, plain numbers out.
+/// kandinsky.h over engine::Engine.
 #include <algorithm>
 #include <cstring>
 #include <memory>
@@ -53,7 +53,7 @@ struct kandinsky_engine {
 
 namespace {
 
-/// Where a task's images go: just as large as needed.
+/// The buffer of a task's images, of exactly the required size.
 uint8_t* result_place(const DenoiseRequest& request, uint8_t* images, size_t size) {
   check_buffer(
       "images", size,
@@ -61,7 +61,7 @@ uint8_t* result_place(const DenoiseRequest& request, uint8_t* images, size_t siz
   return &required(images, "images");
 }
 
-/// How many images the caller's bytes are. Throws unless they are whole ones.
+/// The number of images in the caller's bytes. Throws unless it is whole.
 int64_t read_batch_size(const OptionValues& values, size_t size) {
   const auto one = static_cast<size_t>(image_size(values.denoise.width, values.denoise.height));
   const auto batch_size = static_cast<int64_t>(std::min<size_t>(size / one, 1000));

@@ -1,4 +1,4 @@
-/// The part of kandinsky.h that works on embeds.
+/// The part of kandinsky.h for embeds.
 #include "engine/c_api_embeds.h"
 
 #include <memory>

@@ -30,7 +30,7 @@ const char* last_error() noexcept { return message_of_this_thread().c_str(); }
 
 kandinsky_status fail(ErrorCode code, std::string_view message) noexcept {
   try {
-    // Names in it come from files of others.
+    // It may contain names from untrusted files.
     const std::vector<char> quoted = quote_controls(message);
     message_of_this_thread().assign(quoted.begin(), quoted.end());
   } catch (...) {

@@ -1,4 +1,4 @@
-/// The part of kandinsky.h that needs no engine: lists, image files, folders.
+/// The part of kandinsky.h without an engine: lists, image files, folders.
 #include <ATen/Parallel.h>
 #include <torch/version.h>
 
@@ -37,7 +37,7 @@ struct kandinsky_folder {
 
 namespace {
 
-/// An image that this library made: the caller sees its first member only.
+/// An image created by this library: its first member is the caller's struct.
 struct LoadedImage {
   kandinsky_image view{};
   kandinsky::io::Image image;

@@ -24,7 +24,7 @@ using kandinsky::options::OptionRow;
 
 namespace {
 
-/// More than any option has; what an option may have is checked by itself, in its own words.
+/// More than any option has; each option checks its own maximum.
 constexpr size_t kMaxItems = size_t{1} << 20U;
 constexpr int64_t kMaxFloats = int64_t{1} << 32U;
 
@@ -216,7 +216,7 @@ kandinsky_status kandinsky_option_get_info(const char* operation, size_t index,
 namespace kandinsky::engine {
 namespace {
 
-/// Of what has one for each image.
+/// For lists with one item for each image.
 void check_given(const char* name, size_t count) {
   if (count > 0) return;
   throw Error(ErrorCode::kInvalidArgument,
@@ -260,7 +260,7 @@ at::Tensor read_latents(const float* data, const std::array<int64_t, 4>& shape) 
 }
 
 io::Image read_image(const kandinsky_image& from, const char* name) {
-  // An image to start from may be larger than any that is generated.
+  // A start image may be larger than any generated image.
   io::check_image_shape(from.width, from.height, from.channels, name);
   const uint8_t* pixels = &required(from.pixels, name);
   const auto size = static_cast<size_t>(int64_t{from.width} * from.height * from.channels);

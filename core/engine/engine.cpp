@@ -29,7 +29,7 @@ using pipelines::Source;
 
 namespace {
 
-/// On another device the precision is chosen anew: one that suits a GPU may be none for a CPU.
+/// The precision is chosen again for another device: a GPU's may not be supported by a CPU.
 tensor::Placement prior_placement(tensor::Placement placement, const EngineOptions& options) {
   if (options.prior_device.empty()) return placement;
   const tensor::Placement there =
@@ -91,7 +91,7 @@ bool is_for_a_job_here(uint64_t cancelled_at) {
   return !is_own && (now >> kThreadBits) - (cancelled_at >> kThreadBits) <= kPatienceMs;
 }
 
-/// A caller's function under the state of LibTorch that its thread had outside of the job.
+/// Calls a caller's function with the LibTorch state of its thread outside the job.
 template <typename Result, typename... Arguments>
 std::function<Result(Arguments...)> under(const at::ThreadLocalState& state,
                                           const std::function<Result(Arguments...)>& function) {
@@ -180,7 +180,7 @@ Engine::Job::Job(Engine& engine) : turn_(engine), cancel_(engine.cancel_) {
   const uint64_t last = engine.cancelled_at_;
   if (is_for_a_job_here(last)) return;
   cancel_.clear();
-  // Not one that came at this moment.
+  // But keep one that came at this moment.
   std::atomic_thread_fence(std::memory_order_seq_cst);
   if (engine.cancelled_at_ != last) cancel_.request();
 }
@@ -199,7 +199,7 @@ auto Engine::run(const Body& body) {
   const tensor::RunScope scope(
       [](tensor::RunContext& context) { context.arena = tensor::make_arena(); });
   const auto say = under(callers, on_message_);
-  // Remarks quote prompts and names, which come from files and pages of others.
+  // Remarks quote prompts and names, which may be untrusted.
   const auto say_quoted = [&say](const std::string& message) {
     const std::vector<char> quoted = quote_controls(message);
     say({quoted.begin(), quoted.end()});

@@ -23,7 +23,7 @@ void generate_from(Pipeline& pipeline, const pipelines::Source& source, const Em
     start_from(pipeline, source, &started, monitor);
     generate(pipeline, embeds, negative_embeds, started, monitor, images);
   }
-  // Nothing below can fail, so the caller's images are whole or untouched.
+  // Nothing below can fail, so the caller's images are complete or unchanged.
   restore_images(source, images);
 }
 

@@ -14,7 +14,7 @@ namespace {
 /// Fixed point of the weights: 8 bits of a pixel, 2 for overshoot, the rest of 32.
 constexpr int kPrecisionBits = 22;
 
-/// Output bytes that are worth a thread of their own.
+/// Minimum output bytes per thread.
 constexpr std::int64_t kGrain = 1 << 14;
 
 double bicubic(double x) {
@@ -33,7 +33,7 @@ double sinc(double x) {
 
 double lanczos(double x) { return -3.0 <= x && x < 3.0 ? sinc(x) * sinc(x / 3.0) : 0.0; }
 
-/// What one output pixel is made of: weights[i] of input pixel first + i.
+/// The taps of one output pixel: weights[i] of input pixel first + i.
 struct Taps {
   int first = 0;
   std::vector<std::int32_t> weights;
@@ -59,7 +59,7 @@ Taps resize_taps(int from, std::int64_t to, std::int64_t place, ResizeFilter fil
   const double support = (is_bicubic ? 2.0 : 3.0) * filter_scale;
   const double center = (static_cast<double>(place) + 0.5) * scale;
   const double step = 1.0 / filter_scale;
-  // Cut towards 0, as the source does.
+  // Truncated towards 0, as in the source.
   const int first = std::max(0, static_cast<int>(center - support + 0.5));
   const int end = std::min(from, static_cast<int>(center + support + 0.5));
   std::vector<double> weights;
@@ -118,7 +118,7 @@ void filter_row(const std::uint8_t* row, const std::vector<Taps>& taps, std::uin
   }
 }
 
-/// The image's rows from `first` to `end`, each output pixel of them made by its taps.
+/// The image's rows from `first` to `end`, filtered horizontally.
 Image filter_across(const Image& image, const std::vector<Taps>& taps, int first, int end) {
   Image result{static_cast<int>(taps.size()), end - first, image.channels, {}};
   const std::int64_t from_size = std::int64_t{image.width} * image.channels;
@@ -168,7 +168,7 @@ Image resize(const Image& image, std::int64_t width, std::int64_t height, const 
       resize_taps(image.width, width, window.left, window.width, filter);
   const std::vector<Taps> down =
       resize_taps(image.height, height, window.top, window.height, filter);
-  // Only the rows that the pass down needs.
+  // Only the rows that the vertical pass needs.
   const int first = down.front().first;
   const int end = down.back().first + static_cast<int>(down.back().weights.size());
   return filter_down(filter_across(image, across, first, end), down, first);

@@ -49,7 +49,7 @@ Image make_mask(const Image& image, int width, int height, ResizeMode mode, bool
 Image soften_mask(const Image& mask, int sigma) {
   if (sigma == 0) return mask;
   Image soft = gaussian_blur(mask, sigma);
-  // Half and more, which is what a straight border has inside, become white.
+  // Half and more, as inside a straight border, become white.
   std::ranges::transform(
       mask.pixels, soft.pixels, soft.pixels.begin(), [](std::uint8_t hard, std::uint8_t blurred) {
         return static_cast<std::uint8_t>(std::max<unsigned>(hard, std::min(kWhite, 2U * blurred)));

@@ -12,15 +12,15 @@
 namespace kandinsky::images {
 namespace {
 
-/// One side's way: it becomes `scaled` pixels. Of those `cut` are left out at the beginning, or
-/// `added` come before them, and what is too much or missing for the result is at the end.
+/// The resizing of one side to `scaled` pixels, of which `cut` are cropped at the beginning, or
+/// with `added` before them; the rest is cropped or added at the end.
 struct Side {
   std::int64_t scaled = 0;
   int cut = 0;
   int added = 0;
 };
 
-/// The side at the other one's scale, rounded down as hosts do.
+/// The side at the other one's scale, rounded down as in hosts.
 Side centred(int from, int to, int other_from, int other_to) {
   const std::int64_t scaled = std::max(std::int64_t{1}, std::int64_t{from} * other_to / other_from);
   const auto before = static_cast<int>(to / 2 - scaled / 2);

@@ -32,8 +32,8 @@ std::string_view folder_of(std::string_view path) {
 class TemporaryFile {
  public:
   TemporaryFile(std::string_view target, mode_t mode) : target_(target) {
-    // A name of our own rather than mkstemp's: that one creates files only the owner can read. And
-    // not made of the target's, which may be as long as names can be.
+    // Not by mkstemp, which creates files that only the owner can read. And the name does not
+    // contain the target's, which may have the maximum length.
     constexpr int kAttempts = 100;
     for (int attempt = 0; attempt < kAttempts; ++attempt) {
       name_ = fmt::format("{}.kandinsky-{}-{}.part", folder_of(target), ::getpid(),
@@ -65,8 +65,8 @@ class TemporaryFile {
   }
 
   void commit() {
-    // A file system may put the new name on the disk before the bytes: after a power cut the old
-    // file would be gone and the new one empty. Some cannot sync, and say so.
+    // A file system may put the new name on the disk before the bytes: after a power failure the
+    // old file would be gone and the new one empty. Some cannot sync, and return an error.
     if (::fsync(fd_) != 0 && errno != EINVAL && errno != ENOTSUP) throw_errno(target_, errno);
     const int fd = fd_;
     fd_ = -1;
@@ -83,13 +83,13 @@ class TemporaryFile {
   bool renamed_ = false;
 };
 
-/// Opens the temporary file, unless the place is none for a file.
+/// Opens the temporary file, unless the path cannot be a file.
 TemporaryFile create(std::string_view path) {
   check_path(path, "a file to write");
   const std::string target(path);
   struct ::stat status = {};
   const bool exists = ::stat(target.c_str(), &status) == 0;
-  // Anything but "not there yet", such as a name that is too long, stays so.
+  // Errors other than "does not exist", such as a name that is too long, are final.
   if (!exists && errno != ENOENT) throw_errno(path, errno);
   if (path.back() == '/' || (exists && S_ISDIR(status.st_mode))) {
     throw Error(ErrorCode::kInvalidArgument,
@@ -99,7 +99,7 @@ TemporaryFile create(std::string_view path) {
     throw Error(ErrorCode::kInvalidArgument,
                 fmt::format("{}: cannot be written: it is a device or pipe, not a file", path));
   }
-  // A rename would get past the write protection of the file that it replaces.
+  // A rename would bypass the write protection of the replaced file.
   if (exists && ::access(target.c_str(), W_OK) != 0) throw_errno(path, errno);
   constexpr mode_t kNewFile = 0666;  // less the process's umask
   return {path, exists ? (status.st_mode & 0777U) : kNewFile};

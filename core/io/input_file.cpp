@@ -35,7 +35,7 @@ void check_regular(std::string_view path, const Status& status) {
               fmt::format("{}: is {}, not a file", path, kind_of(status)));
 }
 
-/// Nothing if nothing is there.
+/// Empty if it does not exist.
 std::optional<Status> status_of(std::string_view path_view) {
   const std::string path(path_view);
   Status status = {};
@@ -71,7 +71,7 @@ struct InputFile::Impl {
         fmt::format("{}: {} while it is in use; load the model or the file again", path, how));
   }
 
-  /// Permissions, links and names may change, what is in it not.
+  /// Permissions, links and names may change, the content may not.
   void check_unchanged() const {
     Status now = {};
     if (::fstat(fd, &now) != 0) throw_errno(path, errno);
@@ -90,7 +90,7 @@ InputFile::InputFile(std::shared_ptr<const Impl> impl) : impl_(std::move(impl)) 
 
 InputFile InputFile::open(std::string_view path) {
   check_path(path, "a file to read");
-  // First, since opening a device or a pipe may do something.
+  // First, since opening a device or a pipe may have side effects.
   if (const std::optional<Status> status = status_of(path)) check_regular(path, *status);
   auto impl = std::make_shared<Impl>();
   impl->path = std::string(path);
@@ -116,11 +116,11 @@ void InputFile::read(std::uint64_t position, Span<std::byte> to) const {
         ::pread(impl_->fd, to.data(), std::min(to.size(), kChunk), static_cast<off_t>(position));
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) throw_errno(impl_->path, errno);
-    if (got == 0) break;  // its end came early, as the check will find
+    if (got == 0) break;  // truncated, as the check will find
     position += static_cast<std::uint64_t>(got);
     to = to.subspan(static_cast<std::size_t>(got));
   }
-  // Afterwards, so that a change while it was read is seen as well as one before.
+  // Afterwards, so that changes before and during the reading are detected.
   impl_->check_unchanged();
   if (!to.empty()) impl_->throw_changed("its end is missing");
 }

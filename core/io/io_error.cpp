@@ -14,7 +14,7 @@ namespace {
 /// In English, in any locale of the host: strerror() and std::error_code follow its
 /// locale.
 const char* system_message(int reason) {
-  // "C" alone is there at all times and costs nothing, nor is there anything to free.
+  // Only "C" always exists; it needs no memory to free.
   static const locale_t no_language = ::newlocale(LC_ALL_MASK, "C", nullptr);
   return ::strerror_l(reason, no_language);
 }

@@ -24,8 +24,8 @@ struct Document {
   Json root;
 };
 
-/// A value as a message shows it: short, on one line, never failing. Lists and objects are named
-/// only: writing them out recurses as deep as a file nests them.
+/// A value for a message: short, on one line, never failing. Lists and objects are only
+/// named: printing them would recurse as deep as the file nests them.
 std::string shown(const Json& value) {
   if (value.is_array()) return "a list";
   if (value.is_object()) return "an object";
@@ -111,7 +111,7 @@ JsonConfig JsonConfig::parse(std::string_view text, std::string_view source) {
                           ErrorCode::kCorruptFile,
                           fmt::format("{}: its {} are too many, at most {}", source, what, most));
                     });
-    // Of a key that is there twice the last value counts, as in Python's json.
+    // The last value of a repeated key is used, as in Python's json.
     document->root = Json::parse(text.begin(), text.end());
   } catch (const Json::parse_error& error) {
     throw Error(ErrorCode::kCorruptFile,

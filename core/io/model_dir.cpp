@@ -27,7 +27,7 @@ constexpr std::string_view kIndexName = "model_index.json";
 constexpr std::array<std::string_view, 4> kConfigNames = {
     "config.json", "scheduler_config.json", "tokenizer_config.json", "preprocessor_config.json"};
 
-/// How the libraries of the field name weights: of diffusers, and of transformers.
+/// Names of weight files in diffusers and transformers.
 struct WeightNames {
   std::string_view suffix;
   std::array<std::string_view, 2> stems;
@@ -38,11 +38,10 @@ constexpr std::array kWeightNames = {
     WeightNames{".bin", {"diffusion_pytorch_model", "pytorch_model"}},
 };
 
-/// False for what a terminal would obey: these words are shown.
+/// False for control characters, since these words are shown on a terminal.
 bool is_plain_text(std::string_view text) { return quote_controls(text).size() == text.size(); }
 
-/// False for anything that would lead out of the folder, too: these names come from files of
-/// others.
+/// Also false for names that would lead out of the folder, since they are untrusted.
 bool is_plain_name(std::string_view name) {
   return !name.empty() && name != "." && name != ".." && is_plain_text(name) &&
          name.find_first_of("/\\") == std::string_view::npos;
@@ -67,7 +66,7 @@ std::vector<std::string> pickle_files(const std::string& folder) {
   return result;
 }
 
-/// The files that a shard index names, each checked to be there.
+/// The files of a shard index, each checked to exist.
 std::vector<std::string> shards(const std::string& folder, const std::string& index_path,
                                 std::string_view suffix) {
   const JsonConfig map = JsonConfig::load(index_path).get_object("weight_map");
@@ -159,7 +158,7 @@ struct ModelDir::Impl {
   std::string path;
   std::string name;
   bool is_cached = false;
-  std::string role;  ///< among a model's folders, as replacements name it
+  std::string role;  ///< of the folder, as in replacements
   std::string_view pipeline_class;
   std::vector<ComponentInfo> components;
 
@@ -286,7 +285,7 @@ ComponentFiles ModelDir::files_of(std::string_view component) const {
   const std::string_view elsewhere = replaced(component);
   if (!elsewhere.empty() && is_folder(elsewhere)) {
     files->folder = without_trailing_slashes(elsewhere);
-    // Of a whole model its component.
+    // For a whole model, its component.
     if (is_there(fmt::format("{}/{}", files->folder, kIndexName)))
       return open(files->folder).component(component);
   }
@@ -331,7 +330,7 @@ ComponentFiles ModelDir::weights(std::string_view component) const {
                   fmt::format("{}: no such file or folder, from which the {} was to be taken",
                               elsewhere, component));
     }
-    // Messages name the file that does not fit.
+    // Messages then name the file that does not fit.
     files->folder = std::string(elsewhere);
     files->weight_paths = {files->folder};
     files->weights.assign(files->weight_paths.begin(), files->weight_paths.end());

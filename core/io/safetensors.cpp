@@ -38,8 +38,8 @@ struct HeaderTensor {
   std::uint64_t end = 0;
 };
 
-/// Reads the header event by event and refuses the first thing out of place, so that a hostile
-/// header costs no more memory than an honest one.
+/// Parses the header event by event and refuses the first error, so that a malicious
+/// header takes no more memory than a normal one.
 class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
  public:
   explicit HeaderReader(std::string_view path) : path_(path) {}
@@ -327,7 +327,7 @@ void write_safetensors(std::string_view path, Span<const TensorOutline> tensors,
   }
 
   std::vector<std::uint64_t> sizes;
-  // ordered_json looks a key up by walking through all of them; the names are known to differ.
+  // ordered_json looks keys up linearly; the names are known to differ.
   auto& members = header.get_ref<nlohmann::ordered_json::object_t&>();
   std::uint64_t position = 0;
   for (const TensorOutline& tensor : tensors) {

@@ -18,7 +18,7 @@ struct TensorFile::Impl {
   explicit Impl(InputFile opened) : file(std::move(opened)) {}
 
   InputFile file;
-  std::vector<std::string> texts;  ///< what the views below show, as are the dimensions
+  std::vector<std::string> texts;  ///< storage of the views below, as are the dimensions
   std::vector<std::vector<std::int64_t>> shapes;
   std::vector<StoredTensor> tensors;
   std::vector<MetadataEntry> metadata;
@@ -30,7 +30,7 @@ struct TensorFile::Impl {
 TensorFile::TensorFile(InputFile file, Span<const StoredTensor> tensors,
                        Span<const MetadataEntry> metadata) {
   auto impl = std::make_shared<Impl>(std::move(file));
-  impl->texts.reserve(tensors.size() + 2 * metadata.size());  // so that none moves
+  impl->texts.reserve(tensors.size() + 2 * metadata.size());  // so that they do not move
   impl->shapes.reserve(tensors.size());
   impl->tensors.reserve(tensors.size());
   impl->index.reserve(tensors.size());

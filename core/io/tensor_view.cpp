@@ -48,7 +48,7 @@ std::optional<std::int64_t> tensor_byte_size(DType dtype, Span<const std::int64_
   const auto element_size = static_cast<std::int64_t>(dtype_size(dtype));
   bool empty = false;
   std::int64_t size = element_size;
-  // The other dimensions are multiplied even when one is 0: strides are made of their product.
+  // The other dimensions are multiplied even when one is 0: strides are computed from the product.
   for (const std::int64_t dim : shape) {
     if (dim < 0) return std::nullopt;
     if (dim == 0) {

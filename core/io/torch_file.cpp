@@ -26,7 +26,7 @@ namespace {
 
 constexpr std::string_view kZipHead = "PK\3\4";
 
-/// Of a pickle that torch.save began to write before it took to archives.
+/// The first bytes of a file of torch.save from before archives.
 constexpr std::string_view kLegacyHead = "\x80\x02\x8a\x0a";
 constexpr std::string_view kLegacyMagic = "\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19";
 constexpr std::int64_t kLegacyProtocol = 1001;
@@ -44,11 +44,11 @@ constexpr std::array kStorageTypes{
     StorageType{"ByteStorage", DType::kU8},    StorageType{"BoolStorage", DType::kBool},
 };
 
-/// What tensors' elements lie in.
+/// A storage of tensors' elements.
 struct Storage {
   DType dtype = DType::kF32;
   std::int64_t elements = 0;
-  std::optional<std::uint64_t> position{};  ///< in the file, once it is known
+  std::optional<std::uint64_t> position{};  ///< in the file, when known
 
   std::uint64_t bytes() const { return static_cast<std::uint64_t>(elements) * dtype_size(dtype); }
 };
@@ -72,14 +72,14 @@ bool is_call_of(const PickleValue& value, std::string_view module, std::string_v
   return value.kind == PickleKind::kCall && value.items[0]->is_global(module, name);
 }
 
-/// Of a call: the i-th argument, or null.
+/// The i-th argument of a call, or null.
 const PickleValue* argument(const PickleValue& call, std::size_t i) {
   const PickleValue& arguments = *call.items[1];
   const bool is_there = arguments.kind == PickleKind::kTuple && i < arguments.items.size();
   return is_there ? arguments.items[i] : nullptr;
 }
 
-/// In words, for messages.
+/// A description for messages.
 std::string describe(const PickleValue& value) {
   switch (value.kind) {
     case PickleKind::kNone:

@@ -42,7 +42,7 @@ void add_file(Sha256& hash, std::string_view path) {
   }
 }
 
-/// Nothing for a scheduler or a tokenizer, and for a network whose weights are missing.
+/// Empty for a scheduler or a tokenizer, and for a network without weights.
 std::optional<ComponentFiles> weights_of(const ModelDir& folder, std::string_view component) {
   try {
     return folder.weights(component);

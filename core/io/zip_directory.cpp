@@ -28,8 +28,8 @@ constexpr std::size_t kEntrySize = 46;
 constexpr std::size_t kEndSize = 22;
 constexpr std::size_t kEnd64Size = 56;
 constexpr std::size_t kLocator64Size = 20;
-constexpr std::uint64_t kIn64 = 0xFFFFFFFF;  ///< the number stands in a field of 64 bits
-constexpr std::uint32_t kSizes64 = 1;        ///< the extra field that holds those of an entry
+constexpr std::uint64_t kIn64 = 0xFFFFFFFF;  ///< the value is in a 64-bit field
+constexpr std::uint32_t kSizes64 = 1;        ///< the extra field with an entry's 64-bit values
 
 [[noreturn]] void fail(const InputFile& file, std::string_view what) {
   throw Error(ErrorCode::kCorruptFile, fmt::format("{}: {}", file.path(), what));
@@ -53,7 +53,7 @@ std::array<std::byte, size> read(const InputFile& file, std::uint64_t position) 
   return bytes;
 }
 
-/// Where the list of entries is, and how many it has.
+/// The position of the list of entries, and its length.
 struct Place {
   std::uint64_t begin = 0;
   std::uint64_t size = 0;
@@ -95,8 +95,8 @@ Place find_directory(const InputFile& file) {
   fail_truncated(file);
 }
 
-/// False for names that could lead out of a folder, although nothing is unpacked: no honest archive
-/// has them.
+/// False for names that could lead out of a folder, although nothing is unpacked: no legitimate
+/// archive has them.
 bool is_plain(std::string_view name) {
   if (name.empty() || name.front() == '/' || name.find_first_of("\\:") != std::string_view::npos ||
       find_invalid_utf8(name) != std::string_view::npos ||
@@ -120,7 +120,7 @@ std::string quoted(std::string_view name) {
 }  // namespace
 
 struct ZipDirectory::Impl {
-  std::vector<std::byte> directory;  ///< what the names show
+  std::vector<std::byte> directory;  ///< storage of the names
   std::vector<ZipEntry> entries;
   std::unordered_map<std::string_view, std::size_t> index;
 };
@@ -167,7 +167,7 @@ ZipDirectory ZipDirectory::open(const InputFile& file) {
              "is compressed, which PyTorch's never are: unpack the archive, if the checkpoint is "
              "in it");
 
-    // Numbers that do not fit into 32 bits follow in this order, those that do are left out.
+    // Values that do not fit into 32 bits follow in this order, others are omitted.
     std::uint64_t unpacked = little_endian(fields, 24, 4);
     std::uint64_t size = little_endian(fields, 20, 4);
     std::uint64_t begin = little_endian(fields, 42, 4);

@@ -35,7 +35,7 @@ int running_steps(int steps, double strength) {
   return std::min(static_cast<int>(steps * strength), steps);
 }
 
-/// Throws what reading the texts would.
+/// Throws as parsing the texts would.
 void check_texts(const std::vector<std::string>& texts, bool parse_weights) {
   for (const std::string& text : texts) {
     if (parse_weights) {

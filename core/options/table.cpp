@@ -26,12 +26,12 @@
 namespace kandinsky::options {
 namespace {
 
-constexpr double kMostBytes = 9007199254740992.0;  ///< 2^53: all below are exact as numbers
+constexpr double kMostBytes = 9007199254740992.0;  ///< 2^53: integers below are exact as doubles
 
 /// Latents lie within 30 or so, and samplers start from some hundreds.
 constexpr float kLargestLatent = 1e4F;
 
-/// On one side: one for each of 64 images in each of 1000 steps, and some more.
+/// Per side: one for each of 64 images in each of 1000 steps, and some more.
 constexpr double kMaxConditions = 65536;
 
 [[noreturn]] void refuse(const std::string& message) {
@@ -46,7 +46,7 @@ struct Limits {
   const std::vector<std::string>* names = nullptr;
 };
 
-/// What the type itself allows.
+/// The limits of the type itself.
 template <typename Type>
 constexpr double kMost = std::numeric_limits<double>::infinity();
 template <>
@@ -177,7 +177,7 @@ const char* type_name(OptionType type) {
   return kNames[static_cast<size_t>(type)];
 }
 
-/// Integers are compared as such: above 2^53 they are not numbers exactly.
+/// Integers are compared as integers: above 2^53 they are not exact as doubles.
 template <typename Value>
 void check_range(const OptionRow& row, Value value) {
   // Also false for NaN.
@@ -186,7 +186,7 @@ void check_range(const OptionRow& row, Value value) {
                      *row.unit == '\0' ? "" : " ", row.unit, row.minimum, row.maximum));
 }
 
-/// The place of a word in its row, in any case.
+/// The index of a word in its row, in any case.
 size_t find_word(const OptionRow& row, std::string_view word) {
   const auto found =
       std::ranges::find_if(row.words, [&](const char* known) { return same_word(known, word); });
@@ -331,7 +331,7 @@ const OptionValues& Options::values_for(std::string_view operation) const {
 const OptionRow& Options::find(std::string_view name) const {
   const OptionRow* nearest = nullptr;
   size_t least = std::numeric_limits<size_t>::max();
-  // More letters than any option has are not worth comparing.
+  // Longer names than any option's are not compared.
   const std::string_view compared = name.substr(0, 64);
   for (const OptionRow* row : operation_.rows) {
     if (name == row->name) return *row;

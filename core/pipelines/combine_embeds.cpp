@@ -22,7 +22,7 @@ Error bad_mix(std::string_view what) {
   return {ErrorCode::kInvalidArgument, fmt::format("mix: {}", what)};
 }
 
-/// An item that takes part.
+/// An item of the mix.
 struct Share {
   at::Tensor image_embeds;  ///< [B, E]
   double weight = 0.0;
@@ -83,7 +83,7 @@ at::Tensor sum(const std::vector<Share>& shares) {
 at::Tensor spherical_mean(const at::Tensor& points, const at::Tensor& weights) {
   constexpr int kMaxSteps = 100;
   constexpr double kClose = 1e-12;
-  // Below this the points lie opposite each other, and there is no one way between them.
+  // Below this the points are opposite, and there is no unique path between them.
   constexpr double kNoDirection = 1e-9;
   const auto opposite = [] {
     return bad_mix(
@@ -165,7 +165,7 @@ Embeds combine_embeds(Span<const Embeds* const> items, Span<const double> weight
 
   std::vector<Share> shares;
   for (size_t i = 0; i < items.size(); ++i) {
-    // Not 0 * x: an item without weight leaves no trace, whatever it holds.
+    // Not 0 * x: an item of weight 0 has no effect, with any values.
     if (weights[i] == 0.0) continue;
     const at::Tensor& image_embeds = items[i]->at(kImageEmbeds);
     shares.push_back({image_embeds.expand({rows, image_embeds.size(1)}), weights[i]});

@@ -29,15 +29,15 @@ std::string shape_text(const at::Tensor& tensor) {
   return fmt::format("[{}]", fmt::join(tensor.sizes(), ", "));
 }
 
-/// A row [1, ...] of a tensor; of hidden states only what counts.
+/// A row [1, ...] of a tensor; of hidden states only the valid part.
 at::Tensor row_of(const Embeds& embeds, std::string_view name, int64_t row) {
   const at::Tensor value = embeds.at(name).slice(0, row, row + 1);
   const at::Tensor* lengths = name == kHiddenStates ? embeds.find(kTextLengths) : nullptr;
   return lengths == nullptr ? value : value.slice(1, 0, (*lengths)[row].item<int64_t>());
 }
 
-/// Brings values [1, T, X] to one T with rows of 0, and returns their lengths [B, 1]; undefined if
-/// they were equally long.
+/// Pads values [1, T, X] to a common T with rows of 0, and returns their lengths [B, 1]; undefined
+/// if they are equal.
 at::Tensor fill_up(std::vector<at::Tensor>* values) {
   std::vector<float> lengths;
   for (const at::Tensor& value : *values) lengths.push_back(static_cast<float>(value.size(1)));
@@ -53,8 +53,8 @@ struct Row {
   int64_t index = 0;
 };
 
-/// Rows under each other. Hidden states of unequal length are filled up with 0; the lengths are
-/// there only if they are needed, so that rows look the same wherever they come from.
+/// Concatenates rows. Hidden states of unequal length are padded with 0; the lengths are
+/// present only if needed, so that equal rows have equal tensors.
 Embeds stack_rows(const std::vector<Row>& rows) {
   if (std::ssize(rows) > limits::kMaxEmbedsRows) {
     throw bad_embeds(
@@ -93,7 +93,7 @@ void check_fits(const Embeds& first, const Embeds& item, size_t number) {
   }
 }
 
-/// What a file of embeds has to hold; returns what is wrong, or nothing.
+/// Checks the content of an embeds file; returns the error, or empty.
 std::string fault_of(const Embeds& embeds) {
   if (embeds.find(kImageEmbeds) == nullptr) return "there is no tensor \"image_embeds\"";
   const int64_t rows = embeds.batch_size();

@@ -17,7 +17,7 @@
 namespace kandinsky::samplers {
 namespace {
 
-/// Bounds clean latents [B, C, h, w], each image for itself.
+/// Clips clean latents [B, C, h, w], each image separately.
 at::Tensor bounded(const DdpmConfig& config, const at::Tensor& sample) {
   if (config.dynamic_thresholding_ratio > 0.0) {
     const at::Tensor sizes = sample.abs().flatten(1);
@@ -63,7 +63,7 @@ Levels ddpm_levels(const NoiseSchedule& schedule, int num_inference_steps) {
 
 /// Denoising diffusion probabilistic models (Ho et al. 2020) with the variance that the network
 /// predicts (Nichol and Dhariwal 2021) and dynamic thresholding (Saharia et al. 2022), as
-/// NoiseSchedule::ddpm says. Source: diffusers, DDPMScheduler.step.
+/// configured by NoiseSchedule::ddpm. Source: diffusers, DDPMScheduler.step.
 at::Tensor sample_ddpm(const SamplerInput& input, const Levels& levels) {
   const DdpmConfig& config = input.schedule.ddpm;
   at::Tensor x = start_latents(input, levels.front());

@@ -32,8 +32,8 @@ DdpmConfig DdpmConfig::from_json(const io::JsonConfig& json) {
 
   DdpmConfig config;
   config.variance = read_variance(json);
-  // The reference's code from before the configs bounds clean latents by 2, which a
-  // "sample_max_value" of null, as some configs have it, would leave out.
+  // The reference's original code clips clean latents to 2, which a
+  // "sample_max_value" of null, as in some configs, would disable.
   config.sample_max_value = json.get_double("sample_max_value", 2.0);
   config.dynamic_thresholding_ratio = json.get_bool("thresholding", false)
                                           ? json.get_double("dynamic_thresholding_ratio", 0.995)

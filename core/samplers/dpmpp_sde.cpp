@@ -9,7 +9,7 @@
 namespace kandinsky::samplers {
 
 /// DPM-Solver++ as a stochastic differential equation, r 1/2, eta 1. Source: k-diffusion,
-/// sample_dpmpp_sde; the noise is another, see draw_like.
+/// sample_dpmpp_sde; with other noise, see draw_like.
 at::Tensor sample_dpmpp_sde(const SamplerInput& input, const Levels& levels) {
   at::Tensor x = start_sigma_latents(input, levels.front());
   for (size_t i = 0; i + 1 < levels.size(); ++i) {

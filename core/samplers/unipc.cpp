@@ -23,7 +23,7 @@ Point point_of(const Level& level) {
 }
 
 /// m: the model's prediction of clean latents; `previous` is that of the step before and undefined
-/// in a first order step. All are as the paper's algorithms 5 to 8 have them.
+/// in a first order step. As in the paper's algorithms 5 to 8.
 struct Model {
   at::Tensor m;
   at::Tensor previous;

@@ -20,13 +20,13 @@
 namespace kandinsky::tensor {
 namespace {
 
-/// Either way. People use up to 2; far more would not fit into the network's numbers, and look like
-/// damaged weights.
+/// Absolute. Usual values are up to 2; far larger ones would overflow and look like
+/// corrupt weights.
 constexpr double kMaxWeight = 1000;
 
 enum class Part : int { kDown, kUp, kAlpha };
 
-/// How a tensor's name ends, and what the weight's name has in its place.
+/// Suffix of a tensor's name, and its replacement in the weight's name.
 struct Ending {
   std::string_view text;
   Part part;
@@ -49,7 +49,7 @@ constexpr std::array kEndings{
     Ending{".alpha", Part::kAlpha},
 };
 
-/// What trainers write before a network's own names.
+/// Prefixes of trainers before a network's own names.
 constexpr std::array<std::string_view, 4> kPrefixes{"base_model.model.", "unet.", "prior.",
                                                     "module."};
 
@@ -74,7 +74,7 @@ std::optional<Place> place_of(std::string_view name) {
   return std::nullopt;
 }
 
-/// What scales all pairs for which the file has no alpha of their own.
+/// The scale of pairs without an alpha of their own.
 struct Scale {
   double alpha = 0;  ///< 0: the rank
   bool by_root = false;

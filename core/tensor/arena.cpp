@@ -21,7 +21,7 @@ class Arena {
     size_t bytes = 0;
   };
 
-  /// The smallest block that is large enough, but not by far; or a new one.
+  /// The smallest block that is large enough, but not much too large; or a new one.
   Block take(size_t bytes) {
     {
       std::multimap<size_t, Block> unfit;  // freed after the lock, and before allocating more
@@ -52,7 +52,7 @@ class Arena {
 
 namespace {
 
-/// Smaller ones the allocator keeps itself.
+/// The allocator keeps smaller ones itself.
 constexpr size_t kFewestBytes = size_t{1} << 18U;
 
 std::vector<int64_t> contiguous_strides(at::IntArrayRef shape) {
@@ -61,7 +61,7 @@ std::vector<int64_t> contiguous_strides(at::IntArrayRef shape) {
   return strides;
 }
 
-/// What a tensor holds.
+/// A tensor's storage.
 struct Loan {
   std::weak_ptr<Arena> owner;
   Arena::Block block;

@@ -25,7 +25,7 @@ bool has_accelerator() { return at::globalContext().hasCUDA(); }
 
 constexpr std::string_view kDevices = "use auto, cpu, cuda or cuda:N";
 
-/// Of the accelerators, which are CUDA's and what others have added to LibTorch under a name.
+/// Accelerators are CUDA and named backends that others add to LibTorch.
 std::optional<c10::DeviceType> parse_type(std::string_view name) {
   if (name == "cuda") return at::kCUDA;
   const bool is_added =
@@ -85,8 +85,8 @@ Placement with_streamed_weights(Placement placement) {
 }
 
 ChosenPlacement choose_cpu_precision(at::Device device, const Bf16Gain& gain) {
-  // A CPU that imitates bf16 is several times slower with it, one that has it twice as fast and
-  // more: nothing lies near.
+  // A CPU that emulates bf16 is several times slower with it, a CPU with instructions at least
+  // twice as fast: nothing is near the threshold.
   constexpr double kWorthwhile = 1.25;
   const bool is_bf16 = std::min(gain.convolution, gain.matmul) >= kWorthwhile;
   return {

@@ -23,7 +23,7 @@ double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-/// How many times as fast `narrow` is as `wide`: by the fastest run of each, which take turns, so
+/// The speed of `narrow` relative to `wide`: the fastest run of each, alternating, so
 /// that other load on the machine affects both. The first run of each prepares its kernel.
 double gain_of(const Work& wide, const Work& narrow) {
   constexpr int kRounds = 10;
@@ -43,8 +43,8 @@ double gain_of(const Work& wide, const Work& narrow) {
   return best_wide / best_narrow;
 }
 
-/// The gain at the size of a network's layer; where a hundredth of that shows that the type is
-/// computed in software, which would take seconds, the gain there.
+/// The gain at the size of a network's layer; or at a hundredth of it, if that shows that the type
+/// is emulated in software, which would take seconds.
 double gain_at_size(const std::function<Work(at::ScalarType dtype, int64_t channels)>& work_of) {
   constexpr double kImitated = 0.5;
   double gain = 0.0;

@@ -9,7 +9,7 @@ at::Tensor Scratch::lend(at::IntArrayRef shape, at::ScalarType dtype) {
   const int64_t bytes =
       c10::multiply_integers(shape) * static_cast<int64_t>(c10::elementSize(dtype));
   if (!bytes_.defined() || bytes_.numel() < bytes) {
-    release();  // before there is another
+    release();  // before allocating another
     bytes_ = at::empty({bytes}, at::kByte);
   }
   return bytes_.narrow(0, 0, bytes).view(dtype).view(shape);

@@ -21,8 +21,8 @@ namespace kandinsky::tensor {
 #ifdef _OPENMP
 namespace {
 
-/// The largest team that this thread had, and the process that it had it in: a child that is forked
-/// inherits the thread but not the others.
+/// The largest team of this thread, and its process: a forked child
+/// inherits only this thread of the team.
 struct Team {
   int size = 1;
   pid_t process = 0;
@@ -37,7 +37,7 @@ void check_not_left_behind() {
               "\"spawn\"");
 }
 
-/// OpenMP ends the process if it cannot start a thread, so that is tried before.
+/// OpenMP ends the process if it cannot start a thread, so this is tested first.
 void try_to_start(int threads) {
   std::vector<std::thread> started;
   started.reserve(static_cast<size_t>(threads));

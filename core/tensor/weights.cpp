@@ -24,7 +24,7 @@
 namespace kandinsky::tensor {
 namespace {
 
-/// "a, b, c and 40 more": an error message names enough to see what kind of file it is.
+/// "a, b, c and 40 more": enough names to recognise the kind of file.
 std::string some_of(const std::set<std::string>& names) {
   constexpr size_t kShown = 5;
   std::vector<std::string> shown(names.begin(),
@@ -68,7 +68,7 @@ struct Weights::State {
   std::set<std::string> missing{};
   std::set<std::string> misshapen{};
   std::vector<std::string> ignored_prefixes{};
-  Scratch lent{};  ///< for what lend() gives
+  Scratch lent{};  ///< for lend()
   size_t bytes_since_trim = 0;
 };
 
@@ -140,7 +140,7 @@ const Weights::Entry* Weights::find(std::initializer_list<std::string_view> name
 void Weights::check_stand_in(at::IntArrayRef shape) const {
   // A config may have very many layers: list only the first missing ones.
   constexpr size_t kMostMissing = 500;
-  // Not even a tensor without values can have more bytes than 64 bits count.
+  // The size in bytes must fit into 64 bits, even for a tensor without values.
   if (state_->missing.size() > kMostMissing ||
       !io::tensor_byte_size(io::DType::kF64, {shape.data(), shape.size()})) {
     throw_unfit({});
@@ -151,14 +151,14 @@ at::Tensor Weights::place(const Entry& entry, at::IntArrayRef shape, std::string
                           Keep keep) const {
   const Placement& placement = state_->placement;
   const std::string full = fmt::format("{}{}", prefix_, name);
-  // Streamed weights come by at each use.
+  // Streamed weights are read at each use.
   const bool is_known = state_->found_finite.contains(full);
   at::Tensor placed;
   bool finite = true;
   const at::Tensor added =
       placement.adapters != nullptr ? placement.adapters->delta(full) : at::Tensor();
   if (added.defined()) {
-    // In fp32, so that what is added is not rounded away.
+    // In fp32, so that the addition is not rounded away.
     const at::Tensor sum =
         read_tensor(*entry.file, *entry.stored).to(at::kFloat).view(shape).add_(added.view(shape));
     placed = placement.device.is_cpu() ? allocate(shape, placement.dtype, keep).copy_(sum)
@@ -186,12 +186,12 @@ at::Tensor Weights::place(const Entry& entry, at::IntArrayRef shape, std::string
 }
 
 at::Tensor Weights::allocate(at::IntArrayRef shape, at::ScalarType dtype, Keep keep) const {
-  // A larger one would stay beside all that is laid out after it, which is when most is in memory.
+  // A larger one would stay during later packing, when memory use is highest.
   constexpr size_t kMostLent = size_t{48} << 20U;
   const size_t bytes = static_cast<size_t>(c10::multiply_integers(shape)) * c10::elementSize(dtype);
   if (keep == Keep::kLent && bytes <= kMostLent) return state_->lent.lend(shape, dtype);
-  // Tensors that are converted and then laid out anew leave holes in the heap that the next ones do
-  // not fit into: a network of small layers would take a third more while it is loaded.
+  // Tensors that are converted and then packed leave holes in the heap that the next ones do
+  // not fit into: a network of small layers would take a third more memory at loading.
   constexpr size_t kBytesBetweenTrims = size_t{100} << 20U;
   state_->bytes_since_trim += bytes;
   if (state_->bytes_since_trim > kBytesBetweenTrims) {
@@ -297,7 +297,7 @@ void Weights::throw_unfit(const std::set<std::string>& unknown) const {
   if (!state_->misshapen.empty())
     faults.push_back(fmt::format("tensors of another shape: {}", some_of(state_->misshapen)));
   if (!unknown.empty()) faults.push_back(fmt::format("unknown tensors: {}", some_of(unknown)));
-  // What the first releases of these networks called their parts.
+  // Names in the first releases of these networks.
   constexpr std::array<std::string_view, 4> kOriginal{"input_blocks.", "transformer.resblocks.",
                                                       "model.transformer.", "encoder.down."};
   const bool is_original = std::ranges::any_of(state_->files->entries, [&](const auto& entry) {

@@ -31,8 +31,8 @@ constexpr std::string_view kBos = "<|startoftext|>";
 constexpr std::string_view kEos = "<|endoftext|>";
 constexpr std::string_view kEndOfWord = "</w>";
 constexpr std::size_t kNumBytes = 256;
-/// The file may hold more lines, but the reference reads these: 49408 less 2 times 256 bytes and 2
-/// specials.
+/// The file may have more lines, but the reference reads only these: 49408 minus 2 times 256 bytes
+/// and 2 special tokens.
 constexpr std::size_t kMaxMerges = 48894;
 /// Above any embedding table; keeps ids in 32 bits.
 constexpr std::int64_t kMaxId = 100'000'000;
@@ -95,8 +95,8 @@ struct SpecialToken {
   std::int64_t id = 0;
 };
 
-/// What belongs to no piece: white space, and the iota below a letter, which the reference's
-/// pattern takes for a letter and then again for none, as it looks at either case.
+/// Characters between pieces: white space, and the iota below a letter, which the reference's
+/// pattern treats both as a letter and not, depending on case.
 bool is_between_pieces(char32_t c) {
   constexpr char32_t kCombiningIota = 0x345;
   return is_space(c) || c == kCombiningIota;
@@ -292,7 +292,7 @@ void ClipTokenizer::Impl::load_vocab_and_merges(const std::string& folder) {
   const std::string vocab_path = folder + "/vocab.json";
   const std::string merges_path = folder + "/merges.txt";
   const io::JsonConfig vocab = io::JsonConfig::load(vocab_path);
-  // Read before anything is looked up, so that the message for a missing file names that file.
+  // Read first, so that the message for a missing file names that file.
   const std::vector<std::byte> merges_bytes =
       io::InputFile::open(merges_path).read_all(limits::kMaxMergesBytes);
   io::refuse_other_kinds(merges_path, merges_bytes, "a BPE's merges");
@@ -326,9 +326,9 @@ void ClipTokenizer::Impl::load_vocab_and_merges(const std::string& folder) {
   bos = require(std::string(kBos));
   eos = require(std::string(kEos));
 
-  // Of both files "pad_token" is the only key that matters: begin and end are the vocabulary's own,
-  // rows have the prior's length whatever "model_max_length" is, and all else is how Python builds
-  // its object. Both are read, since one that is cut off shows that a download was.
+  // In both files "pad_token" is the only key in use: begin and end are the vocabulary's own,
+  // rows have the prior's length for any "model_max_length", and the rest concerns Python's
+  // object. Both are read, since a truncated file reveals an incomplete download.
   std::string pad_token = declared_pad_token(folder + "/special_tokens_map.json");
   const std::string configured = declared_pad_token(folder + "/tokenizer_config.json");
   if (pad_token.empty()) pad_token = configured;
@@ -339,7 +339,7 @@ void ClipTokenizer::Impl::load_vocab_and_merges(const std::string& folder) {
   };
   markers = {special(kBos, bos), special(kEos, eos)};
   specials.assign(markers.begin(), markers.end());
-  // As the reference does: a prompt's "!" is a token of its own where "!" is the padding.
+  // As in the reference: a prompt's "!" is a separate token if "!" is the padding.
   if (!pad_token.empty()) specials.push_back(special(pad_token, pad));
 
   std::string_view text(reinterpret_cast<const char*>(merges_bytes.data()), merges_bytes.size());
@@ -375,7 +375,7 @@ void ClipTokenizer::Impl::load_vocab_and_merges(const std::string& folder) {
     const std::int32_t right_id = id_of(right);
     merges.emplace(pair_key(left_id, right_id), Merge{rank, id_of(left + right)});
   }
-  // What is no byte is made by a merge. A file that was cut between two lines would spell prompts.
+  // All tokens except bytes are made by merges. With a truncated file prompts would be spelled out.
   if (merges.size() + 2 * kNumBytes < plain_tokens) {
     throw Error(
         ErrorCode::kCorruptFile,

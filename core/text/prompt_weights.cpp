@@ -30,7 +30,7 @@ bool is_in(char32_t c, std::u32string_view set) { return set.find(c) != std::u32
 
 bool is_word(char32_t c) { return c == U'_' || is_letter(c) || is_number(c); }
 
-/// \s of Python's patterns, by which hosts read a prompt.
+/// \s of Python's regular expressions, which hosts use for prompts.
 bool is_pattern_space(char32_t c) { return is_space(c) || (c >= 0x1C && c <= 0x1F); }
 
 std::string to_utf8(Span<const char32_t> text) {
@@ -48,7 +48,7 @@ Error bad_prompt(std::string_view what) {
           fmt::format("prompt: {}; write \\( and \\) for brackets that are no weights", what)};
 }
 
-/// A piece of the prompt: text with its weight so far, or the border between two texts.
+/// A piece of the prompt: text with its weight so far, or a BREAK.
 struct Piece {
   std::size_t begin = 0;
   std::size_t end = 0;
@@ -63,14 +63,14 @@ class Parser {
   std::vector<Piece> parse() && {
     std::size_t at = 0;
     while (at < prompt_.size()) at = read(at);
-    // What was never closed reaches to the end: the round ones first, as the host does it.
+    // Unclosed brackets extend to the end: the round ones first, as in the host.
     for (const std::size_t first : round_) multiply(first, kRound);
     for (const std::size_t first : square_) multiply(first, kSquare);
     return std::move(pieces_);
   }
 
  private:
-  /// Reads what starts there and returns where the next thing starts.
+  /// Parses the item at a position and returns the position of the next one.
   std::size_t read(std::size_t at) {
     switch (prompt_[at]) {
       case U'\\':
@@ -176,7 +176,7 @@ class Parser {
     if (begin < end) pieces_.push_back({.begin = begin, .end = end});
   }
 
-  /// In the order of the host, whose products are the same to the last bit.
+  /// In the host's order, so that products are equal to the last bit.
   void multiply(std::size_t first, double factor) {
     for (std::size_t i = first; i < pieces_.size(); ++i) pieces_[i].weight *= factor;
   }

@@ -21,7 +21,7 @@ using Text = std::vector<char32_t>;
 constexpr char32_t kReplacement = 0xFFFD;
 constexpr char32_t kEscape = 0x1B;
 constexpr char32_t kFirstC1 = 0x80;
-/// Windows-1252, by the byte less 0x80. The five bytes that it leaves free stay what they are.
+/// Windows-1252, by the byte minus 0x80. Its five undefined bytes are unchanged.
 constexpr std::u32string_view kWindows1252 =
     U"\u20AC\x81\u201A\u0192\u201E\u2026\u2020\u2021\u02C6\u2030\u0160\u2039\u0152\x8D\u017D\x8F"
     U"\x90\u2018\u2019\u201C\u201D\u2022\u2013\u2014\u02DC\u2122\u0161\u203A\u0153\x9D\u017E\u0178";
@@ -50,13 +50,14 @@ char32_t straight_quote(char32_t c) {
   return c;
 }
 
-/// Those that are no white space and mean nothing in a text: joiners and marks of direction stay.
+/// Control characters without meaning in a text, except white space; joiners and direction marks
+/// are kept.
 bool is_unwanted_control(char32_t c) {
   return c < 0x09 || c == 0x0B || (c >= 0x0E && c < 0x20) || c == 0x7F ||
          (c >= 0x206A && c <= 0x206F) || c == 0xFEFF || (c >= 0xFFF9 && c <= 0xFFFC);
 }
 
-/// Appends what stands for one character, controls and escapes included.
+/// Appends the replacement of one character, including controls and escapes.
 void append_plain(char32_t c, Text* out) {
   if (c < kFirstC1) {
     out->push_back(c);
@@ -101,14 +102,14 @@ int hex_digit(char32_t c) {
   return -1;
 }
 
-/// Numbers that HTML gives no character.
+/// Numbers without a character in HTML.
 bool is_no_character(std::uint32_t number) {
   return (number >= 0x1 && number <= 0x8) || number == 0xB || (number >= 0xE && number <= 0x1F) ||
          (number >= 0x7F && number <= 0x9F) || (number >= 0xFDD0 && number <= 0xFDEF) ||
          (number & 0xFFFEU) == 0xFFFE;
 }
 
-/// What "&#digits;" stands for, by HTML's rules; nothing if it is not to be read so.
+/// The character of "&#digits;" by HTML's rules; empty if invalid.
 std::optional<std::u32string> numbered(std::u32string_view digits) {
   const bool is_hex = digits.starts_with(U'x') || digits.starts_with(U'X');
   if (is_hex) digits.remove_prefix(1);
@@ -120,7 +121,7 @@ std::optional<std::u32string> numbered(std::u32string_view digits) {
     if (digit < 0 || (!is_hex && digit > 9)) return std::nullopt;
     number = std::min(number * (is_hex ? 16U : 10U) + static_cast<std::uint32_t>(digit), kTooLarge);
   }
-  if (number == U';') return std::nullopt;  // as the source leaves it
+  if (number == U';') return std::nullopt;  // unchanged, as in the source
   if (number == 0 || number >= kTooLarge || (number >= 0xD800 && number <= 0xDFFF)) {
     return std::u32string(1, kReplacement);
   }
@@ -129,7 +130,7 @@ std::optional<std::u32string> numbered(std::u32string_view digits) {
   return std::u32string(1, static_cast<char32_t>(number));
 }
 
-/// What "&name;" stands for, or nothing.
+/// The characters of "&name;", or empty.
 std::optional<std::u32string> entity(std::u32string_view name) {
   if (name.starts_with(U'#')) return numbered(name.substr(1));
   const std::u32string_view found = html_entity(name);
@@ -152,7 +153,7 @@ std::size_t begin_of_entity(const Text& text) {
   return at > 0 && text[at - 1] == U'&' ? at - 1 : std::u32string_view::npos;
 }
 
-/// If an entity ends here, cuts it off and returns what it stands for.
+/// If an entity ends here, removes it and returns its characters.
 std::optional<std::u32string> take_entity(Text* text) {
   const std::size_t begin = begin_of_entity(*text);
   if (begin == std::u32string_view::npos) return std::nullopt;
@@ -162,7 +163,7 @@ std::optional<std::u32string> take_entity(Text* text) {
   return found;
 }
 
-/// Reads entities once: what they bring is not looked at.
+/// Decodes entities once: their results are not decoded again.
 Text unescape_once(Span<const char32_t> text) {
   Text out;
   out.reserve(text.size());
@@ -178,8 +179,8 @@ Text unescape_once(Span<const char32_t> text) {
   return out;
 }
 
-/// Reads entities and those that come to light, such as "&amp;lt;", in one go: each could need a
-/// pass of its own otherwise. What they bring is repaired at once, as it may be a part of the next.
+/// Decodes entities, including nested ones such as "&amp;lt;", in one pass: otherwise each could
+/// need its own pass. Results are repaired at once, as they may be part of the next entity.
 Text unescape_all(const Text& text) {
   Text out;
   out.reserve(text.size());

@@ -27,7 +27,7 @@ char32_t lower_of(char32_t c) {
   return static_cast<char32_t>(utf8proc_tolower(static_cast<utf8proc_int32_t>(c)));
 }
 
-/// Characters that do not part a word from its end: property Case_Ignorable.
+/// Characters ignored at the end of a word: property Case_Ignorable.
 bool is_case_ignorable(char32_t c) {
   // Word_Break is MidLetter, MidNumLet or Single_Quote.
   constexpr std::u32string_view kInsideWords =
@@ -44,7 +44,7 @@ bool is_case_ignorable(char32_t c) {
   }
 }
 
-/// Property Cased, but for characters that are Case_Ignorable too.
+/// Property Cased, except characters that are also Case_Ignorable.
 bool is_cased(char32_t c) {
   switch (category(c)) {
     case UTF8PROC_CATEGORY_LU:
@@ -131,7 +131,7 @@ std::vector<char32_t> lower(const std::vector<char32_t>& text) {
   bool after_cased = false;  // but for characters that do not count
   for (auto at = text.begin(); at != text.end(); ++at) {
     if (*at == kCapitalIWithDot) {
-      // The one character whose full lower case has two; utf8proc knows single ones only.
+      // The only character whose full lower case has two; utf8proc supports only single ones.
       result.push_back(U'i');
       result.push_back(kCombiningDotAbove);
     } else if (*at == kCapitalSigma && after_cased) {

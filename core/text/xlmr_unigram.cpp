@@ -58,7 +58,7 @@ void XlmrTokenizer::Impl::append_text(std::string_view prompt, std::size_t begin
   const auto count = static_cast<int>(pieces.pieces_size());
   for (int i = 0; i < count; ++i) {
     const auto piece = pieces.pieces(i);
-    // A mark on its own goes with the word that it begins.
+    // A mark alone belongs to the word that it begins.
     const bool is_mark = piece.piece() == kWordMark && i + 1 < count;
     const std::size_t piece_end = is_mark ? pieces.pieces(i + 1).end() : piece.end();
     // 0 is the model's unknown piece; 1 and 2, <s> and </s>, never come out of ordinary text.
@@ -95,8 +95,8 @@ PlacedTokens XlmrTokenizer::Impl::tokenize(std::string_view prompt) const {
 XlmrTokenizer::XlmrTokenizer(std::shared_ptr<const Impl> impl) : impl_(std::move(impl)) {}
 
 XlmrTokenizer XlmrTokenizer::load(std::string_view folder) {
-  // No key of these matters: XLM-R's special tokens have fixed numbers beside the model's pieces.
-  // But one that is cut off shows that a download was.
+  // No key of these is used: XLM-R's special tokens have fixed numbers beside the model's pieces.
+  // But a truncated file reveals an incomplete download.
   for (const char* name : {"tokenizer_config.json", "special_tokens_map.json"}) {
     const std::string config = fmt::format("{}/{}", folder, name);
     if (io::is_there(config)) io::JsonConfig::load(config);
@@ -112,7 +112,7 @@ XlmrTokenizer XlmrTokenizer::load(std::string_view folder) {
                 fmt::format("{}: {}", path, std::string_view(shown.data(), shown.size())));
   };
   auto impl = std::make_shared<Impl>();
-  constexpr int kNoLevel = 4;  // above FATAL: what is wrong is in the status, not on standard error
+  constexpr int kNoLevel = 4;  // above FATAL: errors are in the status, not on standard error
   sentencepiece::SetMinLogLevel(kNoLevel);
   try {
     const auto status = impl->model.LoadFromSerializedProto(

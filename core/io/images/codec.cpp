@@ -34,7 +34,7 @@ std::string_view format_name(ImageFormat format) {
   return "?";
 }
 
-/// Of ASCII letters, in every locale.
+/// Of ASCII letters, in any locale.
 std::string lower_case(std::string_view text) {
   std::string lower(text);
   std::ranges::transform(lower, lower.begin(), [](char c) {
@@ -48,14 +48,14 @@ std::string lower_case(std::string_view text) {
 }
 
 struct ForeignKind {
-  std::size_t at;  ///< kText: at the start, after blanks, in either case of letters
+  std::size_t at;  ///< kText: at the start, after spaces, in any case
   std::string_view mark;
   std::string_view what;
 };
 
 constexpr std::size_t kText = std::string_view::npos;
 
-/// What is taken for an image and is none that is read, by its first bytes; one row each.
+/// Unsupported formats by their first bytes; one row each.
 constexpr ForeignKind kForeignKinds[] = {
     {12, "CgBI", "in Apple's CgBI variant of PNG, which is for iOS programs only"},
     {0, "\x89PNG", "a PNG file that was changed on its way, perhaps sent as text"},

@@ -9,14 +9,14 @@
 #include "base/limits.h"
 #include "io/images/image_files.h"
 
-// After the header that names FILE.
+// After the header that declares FILE.
 #include <jerror.h>
 #include <jpeglib.h>
 
 namespace kandinsky::io {
 namespace {
 
-/// What libjpeg's callbacks work on.
+/// State of libjpeg's callbacks.
 struct State {
   jpeg_error_mgr errors = {};
   std::jmp_buf jump = {};
@@ -53,12 +53,12 @@ State& state_of(j_common_ptr jpeg) { return *static_cast<State*>(jpeg->client_da
 }
 
 /// Nothing is written to standard error. Of the warnings only the end of the file is an error:
-/// libjpeg would go on with an end mark of its own.
+/// libjpeg would insert an end marker.
 void on_message(j_common_ptr jpeg, int level) {
   if (level < 0 && state_of(jpeg).errors.msg_code == JWRN_JPEG_EOF) on_error(jpeg);
 }
 
-/// Whether libjpeg did the steps without an error.
+/// Whether libjpeg finished the steps without an error.
 template <typename Steps>
 bool succeeds(State* state, const Steps& steps) {
   if (setjmp(state->jump) != 0) return false;
@@ -73,8 +73,7 @@ jpeg_error_mgr* set_up_errors(State* state) {
   return &state->errors;
 }
 
-/// Notes an APP1 segment where it lies: libjpeg's own list of them takes time that grows with the
-/// square of their number.
+/// Records an APP1 segment in place: libjpeg's own list of them takes quadratic time.
 boolean on_app1(j_decompress_ptr jpeg) {
   jpeg_source_mgr& source = *jpeg->src;  // holds all that is left of the file
   const auto byte = [&](std::size_t i) {
@@ -114,7 +113,7 @@ void start_piece(j_compress_ptr jpeg) {
   writer.destination.free_in_buffer = writer.piece.size();
 }
 
-/// The piece is full, whatever free_in_buffer says.
+/// The block is full, regardless of free_in_buffer.
 boolean write_piece(j_compress_ptr jpeg) {
   Writer& writer = writer_of(jpeg);
   if (!append(writer.piece.data(), writer.piece.size(), &writer.out))
@@ -129,7 +128,7 @@ void write_rest(j_compress_ptr jpeg) {
   if (!append(writer.piece.data(), size, &writer.out)) ERREXIT1(jpeg, JERR_OUT_OF_MEMORY, 0);
 }
 
-/// Inks as Adobe stores them, inverted, to RGB as Pillow does.
+/// Adobe's inverted CMYK to RGB, as in Pillow.
 void rgb_of_inks(const JSAMPLE* inks, std::size_t pixels, std::uint8_t* rgb) {
   for (std::size_t i = 0; i < pixels; ++i) {
     const unsigned black = inks[4 * i + 3];

@@ -11,7 +11,7 @@
 namespace kandinsky::io {
 namespace {
 
-/// How many bytes a whole number takes in EXIF data; 0 for what is no whole number.
+/// The size in bytes of an EXIF integer type; 0 for other types.
 std::size_t size_of_type(std::uint32_t type) {
   constexpr std::uint32_t kShort = 3;
   constexpr std::uint32_t kLong = 4;
@@ -19,8 +19,8 @@ std::size_t size_of_type(std::uint32_t type) {
   return type == kLong ? 4 : 0;
 }
 
-/// From EXIF data, which are a TIFF file: byte order, 42, place of the first directory. An entry is
-/// tag, type, count, value. Nothing if there is no such tag.
+/// From EXIF data, a TIFF file: byte order, 42, offset of the first directory. An entry has
+/// tag, type, count, value. Empty if there is no such tag.
 std::optional<std::uint32_t> exif_orientation(Span<const std::byte> exif) {
   constexpr std::string_view kExifMark("Exif\0\0", 6);
   constexpr std::uint32_t kOrientationTag = 0x0112;
@@ -44,7 +44,7 @@ std::optional<std::uint32_t> exif_orientation(Span<const std::byte> exif) {
   return std::nullopt;
 }
 
-/// The first digit that stands for it, as an attribute or an element.
+/// The first digit of the value, as an attribute or an element.
 std::optional<std::uint32_t> xmp_orientation(Span<const std::byte> xmp) {
   for (std::string_view rest = text_of(xmp);;) {
     constexpr std::string_view kName = "tiff:Orientation";
@@ -64,9 +64,9 @@ std::optional<std::uint32_t> xmp_orientation(Span<const std::byte> xmp) {
   }
 }
 
-/// Rows and columns exchanged.
+/// Transposes.
 Image transposed(const Image& image) {
-  // Squares of it stay in the processor's cache.
+  // Square blocks stay in the processor's cache.
   constexpr int kSquare = 64;
   Image turned{image.height, image.width, image.channels, {}};
   turned.pixels.resize(image.pixels.size());

@@ -15,9 +15,9 @@
 namespace kandinsky::io {
 namespace {
 
-constexpr char kOutOfMemory[] = "Out of memory";  // libpng's own words
+constexpr char kOutOfMemory[] = "Out of memory";  // libpng's message
 
-/// What libpng's callbacks work on.
+/// State of libpng's callbacks.
 struct State {
   png_structp png = nullptr;
   png_infop info = nullptr;
@@ -26,7 +26,7 @@ struct State {
 
 struct Reader : State {
   Span<const std::byte> rest;
-  std::size_t memory = limits::kMaxPngMemoryBytes;  ///< that libpng may still ask for
+  std::size_t memory = limits::kMaxPngMemoryBytes;  ///< that libpng may still allocate
   ~Reader() { png_destroy_read_struct(&png, &info, nullptr); }
 };
 
@@ -47,7 +47,7 @@ struct Writer : State {
 /// Without it libpng writes to standard error.
 void on_warning(png_structp /*png*/, png_const_charp /*message*/) {}
 
-/// What libpng has freed counts as well, which files as they should be never notice.
+/// Freed memory also counts, which does not matter for normal files.
 png_voidp on_allocate(png_structp png, png_alloc_size_t size) {
   auto& reader = *static_cast<Reader*>(png_get_mem_ptr(png));
   if (size > reader.memory) {
@@ -74,7 +74,7 @@ void on_write(png_structp png, png_bytep data, std::size_t size) {
     png_error(png, kOutOfMemory);
 }
 
-/// Whether libpng did the steps without an error.
+/// Whether libpng finished the steps without an error.
 template <typename Steps>
 bool succeeds(const State& state, const Steps& steps) {
   if (state.png == nullptr || state.info == nullptr) return false;
@@ -83,8 +83,8 @@ bool succeeds(const State& state, const Steps& steps) {
   return true;
 }
 
-/// Reads up to the pixels. Of all that may stand beside them, transparency counts, and what may say
-/// which way is up.
+/// Reads up to the pixels. Of other chunks, only transparency and possible orientation data are
+/// used.
 bool read_header(Reader* reader) {
   reader->png = png_create_read_struct_2(PNG_LIBPNG_VER_STRING, static_cast<State*>(reader),
                                          on_error, on_warning, reader, on_allocate, nullptr);
@@ -96,7 +96,7 @@ bool read_header(Reader* reader) {
     png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_AS_DEFAULT, kRead, 4);
     png_set_chunk_cache_max(png, limits::kMaxPngChunks);
     png_set_chunk_malloc_max(png, limits::kMaxPngChunkBytes);
-    png_set_user_limits(png, PNG_UINT_31_MAX, PNG_UINT_31_MAX);  // judged by the caller
+    png_set_user_limits(png, PNG_UINT_31_MAX, PNG_UINT_31_MAX);  // checked by the caller
     png_set_benign_errors(png, 1);
     png_read_info(png, info);
   });
@@ -123,7 +123,7 @@ std::vector<std::byte> profile_of(std::string_view text) {
   return profile;
 }
 
-/// What says which way is up, of the chunks beside the pixels.
+/// Orientation data from other chunks.
 void read_tags(const Reader& reader, StoredImage* stored) {
   png_bytep exif = nullptr;
   png_uint_32 size = 0;
@@ -153,7 +153,7 @@ void read_tags(const Reader& reader, StoredImage* stored) {
   if (stored->xmp.empty()) stored->xmp.assign(app1.xmp.begin(), app1.xmp.end());
 }
 
-/// The text in Latin-1, if it can be written in that.
+/// The text in Latin-1, if possible.
 bool as_latin1(std::string_view text, std::string* latin1) {
   const std::vector<char32_t> characters = decode_utf8(text);
   if (std::ranges::any_of(characters, [](char32_t c) { return c > 0xFF; })) return false;
@@ -192,7 +192,8 @@ StoredImage read_png(Span<const std::byte> bytes, std::string_view source, ReadD
   const png_infop info = reader.info;
   int passes = 1;
   const auto prepare = [&] {
-    // Palettes and few bits become 8 bits, key colours transparent; of 16 bits the high ones stay.
+    // Palettes and low bit depths become 8 bits, colour keys transparent; 16 bits keep the high
+    // byte.
     png_set_expand(png);
     png_set_strip_16(png);
     const png_byte colours = png_get_color_type(png, info);

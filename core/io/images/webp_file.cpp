@@ -56,7 +56,7 @@ StoredImage read_webp(Span<const std::byte> bytes, std::string_view source) {
     const LibraryFailure failure = {.kind = kind};
     failure.throw_reading("WebP", features.width, features.height, source);
   };
-  // Looks at the first bytes only.
+  // Uses only the first bytes.
   if (WebPGetFeatures(file.bytes, file.size, &features) != VP8_STATUS_OK) fail(Kind::kDamaged);
   check_image_size(features.width, features.height, source);
 
@@ -117,7 +117,7 @@ std::vector<std::uint8_t> write_webp(const Image& image, int quality) {
   done = done && WebPEncode(&config, &input) != 0;
   if (done) return out;
   LibraryFailure failure;
-  // BAD_WRITE is what on_write's answer becomes.
+  // BAD_WRITE means that on_write failed.
   const WebPEncodingError error = input.error_code;
   if (error == VP8_ENC_ERROR_OUT_OF_MEMORY || error == VP8_ENC_ERROR_BITSTREAM_OUT_OF_MEMORY ||
       error == VP8_ENC_ERROR_BAD_WRITE) {

@@ -50,7 +50,7 @@ ClipTextEncoder::Output ClipTextEncoder::operator()(const at::Tensor& ids) const
   }
   const at::Tensor x = tokens + position_embedding_.slice(0, 0, ids.size(1));
   const at::Tensor hidden = final_layer_norm_(encoder_(x));
-  // The end token has the largest id of all, so its first place is the first maximum.
+  // The end token has the largest id, so its first position is the first maximum.
   const at::Tensor end = eos_token_id_ == kLegacyEosTokenId
                              ? on_device.argmax(1)
                              : (on_device == eos_token_id_).to(at::kInt).argmax(1);

@@ -16,7 +16,7 @@
 namespace kandinsky::nn {
 namespace {
 
-/// What transformers assumes for a config that leaves the key out.
+/// The default of transformers if the config lacks the key.
 constexpr double kDefaultLayerNormEps = 1e-12;
 
 double lowest(at::ScalarType dtype) {

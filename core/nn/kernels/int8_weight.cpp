@@ -15,12 +15,12 @@ namespace kandinsky::nn {
 namespace {
 
 constexpr double kLargest = 127.0;
-/// With more rows than this, a matrix that is turned back at once is faster than a product that
-/// turns it back for each row.
+/// With more rows than this, dequantizing the matrix once is faster than a product that
+/// dequantizes it for each row.
 constexpr int64_t kFewRows = 16;
 constexpr int64_t kRowsAtOnce = 512;
 
-/// LibTorch's product of few rows with an int8 matrix, where it has one.
+/// LibTorch's product of few rows with an int8 matrix, if it has one.
 const Operator& few_rows_product() {
   static const Operator product("aten::_weight_int8pack_mm", "", 3);
   return product;
@@ -31,14 +31,14 @@ const Operator& few_rows_product() {
 Int8Weight::Int8Weight(const at::Tensor& weight)
     : rows_(at::empty(weight.sizes(), weight.options().dtype(at::kChar))),
       scales_(at::empty({weight.size(0)}, weight.options())) {
-  // As a whole the largest matrices would pass through 300 MB of fp32.
+  // In parts: whole, the largest matrices would need 300 MB of fp32.
   const auto parts = weight.split(kRowsAtOnce);
   const auto rows = rows_.split(kRowsAtOnce);
   const auto scales = scales_.split(kRowsAtOnce);
   for (size_t i = 0; i < parts.size(); ++i) {
     const at::Tensor exact = parts[i].to(at::kFloat);
-    // A row of zeros has no largest number, and any scale does for it. The scale is rounded to the
-    // weight's type first, so that the numbers are those nearest to what it will give.
+    // A row of zeros has no maximum and can have any scale. The scale is rounded to the
+    // weight's type first, so that the quantized elements are nearest with the rounded scale.
     scales[i].copy_(at::amax(at::abs(exact), 1).clamp_min(1e-30) / kLargest);
     const at::Tensor exact_scales = scales[i].to(at::kFloat).unsqueeze(1);
     rows[i].copy_(at::round(exact / exact_scales).clamp(-kLargest, kLargest));

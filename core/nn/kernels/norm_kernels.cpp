@@ -38,7 +38,7 @@ KANDINSKY_INLINE float exponential(float x) {
   return std::bit_cast<float>(std::bit_cast<uint32_t>(p) + exponent);
 }
 
-/// A row of pixels, of which each `run` share a cell.
+/// A row of pixels; each run of `run` pixels shares a cell.
 template <typename Number>
 struct Row {
   int64_t pixels;
@@ -50,7 +50,7 @@ struct Row {
   const Number* addend;
 };
 
-/// Channels that are worked on at a time. Short loops of one kind each become vector code.
+/// Channels per block. Short loops of one kind each become vector code.
 constexpr int64_t kChannelsAtOnce = 256;
 
 template <typename Number, Then then>
@@ -94,7 +94,7 @@ KANDINSKY_FOR_EACH_CPU void silu_row(const Row<BFloat16>& row, const BFloat16* f
 }
 
 /// Sums over pixels, per channel: of the distances from `reference`, and of their squares.
-/// Distances from a number of the map's own size keep the digits that an even surface would cancel.
+/// Distances from a value of the map avoid cancellation on even surfaces.
 template <typename Number>
 KANDINSKY_INLINE void add_distances(const Number* from, int64_t pixels, int64_t channels,
                                     const float* reference, float* sum, float* squares) {
@@ -134,7 +134,7 @@ struct Moments {
   }
 };
 
-/// fp32 sums are of this many pixels at most.
+/// Maximum pixels of a sum in fp32.
 constexpr int64_t kPixelsAtOnce = 128;
 /// Parts of a map that are summed separately, for any number of threads.
 constexpr int64_t kParts = 16;

@@ -74,7 +74,7 @@ bool gives_what_plain_operators_give(at::ScalarType dtype) {
         !is_close(convolution(map, packed_kernel, bias, geometry, {.addend = plain_map}),
                   plain_map * 2))
       return false;
-    // So large that each thread has a part of it, and as few rows and as many as networks have.
+    // Large enough for all threads, with as few and as many rows as networks have.
     const at::Tensor matrix = numbers({768, 512});
     const at::Tensor wide_bias = numbers({768});
     const at::Tensor packed_matrix = pack_linear(matrix);
@@ -89,7 +89,7 @@ bool gives_what_plain_operators_give(at::ScalarType dtype) {
     });
   } catch (const c10::Error& error) {
     if (speaks_of_memory(error.what_without_backtrace())) throw;
-    return false;  // not for this type
+    return false;  // this type is not supported
   }
 }
 

@@ -25,7 +25,7 @@ namespace {
 #define KANDINSKY_AVX2 __attribute__((target("avx2,fma,f16c")))
 #define KANDINSKY_AVX2_INLINE __attribute__((target("avx2,fma,f16c"), always_inline)) inline
 
-/// 16-bit floats as they lie in memory.
+/// 16-bit floats in memory format.
 struct Half {
   uint16_t bits;
 };
@@ -56,8 +56,7 @@ KANDINSKY_AVX2_INLINE float sum_of(__m256 x) {
   return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
 }
 
-/// Where a product takes its numbers from and puts them. Rows are `width` numbers apart, rows of
-/// the result `outputs`.
+/// Operands and result of a product. Rows are `width` elements apart, rows of the result `outputs`.
 template <typename Number>
 struct Operands {
   const float* rows;
@@ -114,7 +113,7 @@ KANDINSKY_AVX2 void multiply_all(Operands<Number> operands, int64_t count) {
   }
 }
 
-/// At most so many rows at a time: their sums and those of kOutputs fill the registers.
+/// Maximum rows at a time: their sums and those of kOutputs fill the registers.
 constexpr int64_t kMostRows = 6;
 
 template <typename Number>
@@ -142,9 +141,9 @@ KANDINSKY_AVX2 void widen(const Number* from, int64_t count, float* to) {
   for (; i < count; ++i) to[i] = to_float(from[i]);
 }
 
-/// Rows of the matrix that are widened once for all rows of x: they stay in a core's own cache.
+/// Rows of the matrix that are widened once for all rows of x: they fit into a core's own cache.
 constexpr int64_t kWidenedNumbers = int64_t{1} << 16;
-/// Of x with these: so few that they stay in the innermost one.
+/// Rows of x with these: few enough for the innermost cache.
 constexpr int64_t kRowsWithWidened = 3;
 
 /// All rows with `count` rows of the matrix.

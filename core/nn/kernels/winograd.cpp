@@ -13,15 +13,15 @@ namespace {
 
 using kernels::Tiling;
 
-/// Below it the sums take as long as the products that they save.
+/// Below it the transforms take as long as the products that they save.
 constexpr int64_t kFewestChannels = 96;
-/// Wider layers hold most of the weights and see the smallest maps: memory for little time.
+/// Wider layers hold most of the weights and have the smallest maps: much memory for little time.
 constexpr int64_t kMostOutChannels = 1152;
-/// Of large tiles, whose weights take 9/4 of the memory of small ones.
+/// The same for large tiles, whose weights take 9/4 of the memory of small ones.
 constexpr int64_t kMostOutChannelsOf4x4 = 768;
 
-/// Tiles that are worked on at a time: what lies between the sums stays in the last cache, and the
-/// matrix products are large enough to be quick.
+/// Tiles per block: intermediate results stay in the last-level cache, and the
+/// matrix products are large enough to be fast.
 int64_t tiles_at_once(const at::Tensor& x, const kernels::TileGrid& grid) {
   constexpr int64_t kBytes = int64_t{16} << 20U;
   constexpr int64_t kFewest = 256;
@@ -45,7 +45,7 @@ std::optional<Tiling> WinogradConv2d::tiling_of(at::IntArrayRef weight_shape, bo
 
 std::optional<Tiling> WinogradConv2d::tiling_for(at::IntArrayRef weight_shape, bool is_doubled,
                                                  const tensor::Placement& placement) {
-  // Tiles multiply so fast in bf16 that the sums would take longer than the products they save.
+  // AMX multiplies bf16 so fast that the transforms would take longer than the products they save.
   const bool has_tiles = placement.dtype == at::kBFloat16 && tensor::has_bf16_tiles();
   if (!placement.speedups.winograd || has_tiles || !onednn::can_pack(placement)) return {};
   return tiling_of(weight_shape, is_doubled, placement.small_tiles);

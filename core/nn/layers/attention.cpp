@@ -15,10 +15,10 @@
 namespace kandinsky::nn {
 namespace {
 
-/// Heads whose scores are fewer together are multiplied at once: for small maps, calls are dear.
+/// Heads with fewer scores in total are multiplied at once: for small maps, calls are expensive.
 constexpr int64_t kScoresAtOnce = int64_t{1} << 22;
-/// Queries of one head at a time, where a head has more scores than that: few enough that their
-/// scores stay in the caches, enough that reading all keys and values for them is worth it.
+/// Queries of one head at a time, if a head has more scores than that: few enough for their
+/// scores to stay in the caches, and enough to amortise reading all keys and values.
 constexpr int64_t kQueriesAtOnce = 512;
 
 at::Tensor split_heads(const at::Tensor& x, int64_t heads) {
@@ -75,7 +75,7 @@ at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor&
   const bool is_batched =
       (kernel == AttentionKernel::kBatched || (q.is_cpu() && q.size(1) < kFewestQueries)) &&
       !options.mask.defined() && options.masking == Masking::kNone;
-  c10::optional<at::Tensor> mask;  // torch 2.1 has one of its own, later ones take std's
+  c10::optional<at::Tensor> mask;  // torch 2.1 has its own optional, later versions use std's
   if (options.mask.defined()) mask = options.mask;
   const at::Tensor mixed =
       is_batched ? by_products(queries, keys, values)

@@ -34,7 +34,7 @@ std::optional<kernels::Tiling> tiling_for(const ConvShape& shape,
   return WinogradConv2d::tiling_for(weight_shape(shape), false, placement);
 }
 
-/// Lent where the constructor below lays it out anew.
+/// In scratch memory if the constructor below packs it.
 at::Tensor weight_of(const tensor::Weights& weights, const ConvShape& shape) {
   const tensor::Placement placement = weights.placement();
   const std::array sizes = weight_shape(shape);

@@ -17,11 +17,11 @@ using kernels::Then;
 
 namespace {
 
-/// Smaller maps stay in the caches as they are.
+/// Smaller maps fit into the caches.
 constexpr int64_t kLargeMapBytes = int64_t{16} << 20U;
 
-/// LibTorch's channels-last kernel for CPUs takes the variance as E[x^2] - E[x]^2, which cancels on
-/// even surfaces such as a plain background. In fp32, where results are to be exact, that shows.
+/// LibTorch's channels-last CPU kernel computes the variance as E[x^2] - E[x]^2, which cancels on
+/// even surfaces such as a plain background. In fp32 this is visible.
 bool is_ill_conditioned(const at::Tensor& x) {
   return x.is_cpu() && x.scalar_type() == at::kFloat && x.dim() == 4 && !x.is_contiguous() &&
          x.is_contiguous(at::MemoryFormat::ChannelsLast);

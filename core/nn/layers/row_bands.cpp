@@ -8,7 +8,8 @@
 namespace kandinsky::nn {
 namespace {
 
-/// So little that a band stays in the caches, and so much that the rows around it hardly count.
+/// Small enough for a band to stay in the caches, and large enough for the rows around it to be
+/// negligible.
 constexpr int64_t kBandBytes = int64_t{4} << 20U;
 /// Bands of whole tiles of WinogradConv2d, as a whole map is cut.
 constexpr int64_t kTileRows = 4;
@@ -39,7 +40,7 @@ at::Tensor NormedRows::empty_rows(int64_t rows) const {
 void NormedRows::write(int64_t first, int64_t last, at::Tensor rows) const {
   const int64_t cell_height = cells_.factor.defined() ? height() / cells_.factor.size(2) : 1;
   for (int64_t row = first; row < last;) {
-    // Whole cells, or what is left of one.
+    // Whole cells, or the rest of one.
     const int64_t within = row % cell_height;
     const int64_t rest = last - row;
     const int64_t count = within == 0 && rest >= cell_height ? rest / cell_height * cell_height
@@ -62,9 +63,9 @@ void convolve_in_bands(const NormedRows& input, const Conv2d& conv, PaddingMode 
   const int64_t height = input.height();
   const int64_t rows_at_once = input.rows_at_once();
   const bool is_circular = mode == PaddingMode::kCircular;
-  // A band with the row above it and the one below. The row above is kept from the band before,
-  // since the result may have overwritten what it was made of; so is the first, which follows on
-  // the last where the map is circular.
+  // A band with the rows above and below it. The row above is kept from the previous band,
+  // since the result may have overwritten its source; so is the first row, which follows
+  // the last if the map is circular.
   at::Tensor above = input.empty_rows(1);
   at::Tensor first = input.empty_rows(1);
   if (is_circular) {

@@ -10,15 +10,15 @@
 namespace kandinsky::nn {
 namespace {
 
-/// Of a kernel's three slices along a dimension the two that the places of one parity see: the
-/// doubled neighbours are one, and their weights add up.
+/// A kernel's three slices along a dimension, reduced to two for positions of one parity: doubled
+/// neighbours are equal, so their weights are summed.
 at::Tensor two_of_three(const at::Tensor& kernel, int64_t dim, int64_t parity) {
   const auto slice = [&](int64_t i) { return kernel.narrow(dim, i, 1); };
   return parity == 0 ? at::cat({slice(0), slice(1) + slice(2)}, dim)
                      : at::cat({slice(0) + slice(1), slice(2)}, dim);
 }
 
-/// Every second place along a dimension, from `parity` on.
+/// Every second position along a dimension, from `parity` on.
 at::Tensor every_second(const at::Tensor& map, int64_t dim, int64_t parity) {
   return map.slice(dim, parity, map.size(dim), 2);
 }
@@ -76,7 +76,7 @@ at::Tensor UpsampledConv2d::operator()(const at::Tensor& x, PaddingMode mode) co
       result = at::empty({x.size(0), places.size(1), 2 * height, 2 * width},
                          places.options().memory_format(at::MemoryFormat::ChannelsLast));
     }
-    // The padded map has a place more than needed at either end.
+    // The padded map has one position more than needed at either end.
     every_second(every_second(result, 2, row), 3, column)
         .copy_(places.slice(2, row, row + height).slice(3, column, column + width));
   }

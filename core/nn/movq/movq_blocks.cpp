@@ -14,7 +14,7 @@ tensor::Weights named(const tensor::Weights& weights, std::string_view name,
   return older.has("weight") ? older : weights.scope(name);
 }
 
-/// The single norm of an attention unit has another name in either half.
+/// The norm of an attention unit has different names in encoder and decoder.
 const char* attention_norm_name(const MovqNormKind& norm) {
   return norm.zq_channels > 0 ? "spatial_norm" : "group_norm";
 }

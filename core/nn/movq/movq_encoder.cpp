@@ -52,8 +52,8 @@ at::Tensor MovqEncoder::operator()(const at::Tensor& pixels, PaddingMode padding
       if (!level.attentions.empty()) x = level.attentions[j](x, no_zq);
       tensor::end_block();
     }
-    // The reference pads on the right and at the bottom only; wrapped around, what is added there
-    // is the first column and row.
+    // The reference pads only on the right and at the bottom; with circular padding these are the
+    // first column and row.
     if (level.downsampler)
       x = (*level.downsampler)(pad_map(x, {.right = 1, .bottom = 1}, padding_mode));
     tensor::end_block();

@@ -20,7 +20,7 @@ constexpr double kNormEps = 1e-5;
 /// Pooled text, time, latents and the query token.
 constexpr int64_t kAdditionalEmbeddings = 4;
 constexpr int64_t kMaxInnerDim = 1'000'000;
-/// Of additional embeddings, those of a text: they come before those of a step.
+/// Additional embeddings of a text: they come before those of a step.
 constexpr int64_t kTextEmbeddings = 1;
 /// Large enough to hide a key, small enough to add twice in fp16.
 constexpr double kHidden = -10000.0;
@@ -35,7 +35,7 @@ int64_t num_embeddings_of(const io::JsonConfig& config) {
 
 int64_t inner_dim_of(const io::JsonConfig& config) {
   const int64_t inner_dim = heads_of(config) * get_size(config, "attention_head_dim", 64);
-  // As any other width: products of it, the layers and the rows have to fit into 64 bits.
+  // Limited like other widths: its product with layers and rows must fit into 64 bits.
   if (inner_dim <= kMaxInnerDim) return inner_dim;
   throw Error(
       ErrorCode::kCorruptFile,
@@ -44,7 +44,7 @@ int64_t inner_dim_of(const io::JsonConfig& config) {
                   config.source(), inner_dim, kMaxInnerDim));
 }
 
-/// Up to the last token of any row that is no padding.
+/// Up to the last non-padding token of any row.
 int64_t longest_text(const at::Tensor& attention_mask) {
   const at::Tensor used = attention_mask.any(0).nonzero();
   const int64_t longest = used.numel() == 0 ? 0 : used.max().item<int64_t>() + 1;

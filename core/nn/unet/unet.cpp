@@ -82,7 +82,7 @@ UNetConfig UNetConfig::from_json(const io::JsonConfig& json) {
 
 namespace {
 
-/// Channels of two maps in one.
+/// Concatenates the channels of two maps.
 at::Tensor joined(const at::Tensor& one, const at::Tensor& other) {
   at::Tensor result =
       tensor::recycled({one.size(0), one.size(1) + other.size(1), one.size(2), one.size(3)},
@@ -110,7 +110,7 @@ UNet::UNet(const UNetConfig& config, const tensor::Weights& weights)
   const std::vector<int64_t>& widths = config.block_out_channels;
   const auto levels = static_cast<int64_t>(widths.size());
 
-  // The width of every map that an up block will take back, in the order in which they are laid by.
+  // The width of every skip connection, in the order of the down blocks.
   std::vector<int64_t> skips{widths.front()};
   for (int64_t i = 0; i < levels; ++i) {
     std::vector<int64_t> in_channels(static_cast<size_t>(config.layers_per_block),
@@ -238,7 +238,7 @@ class UNet::Pass {
         context_(conditioning.contexts.begin()),
         padding_mode_(padding_mode) {}
 
-  /// The level's units, each of which lays a map by for the way up.
+  /// The level's units, each of which stores a skip connection.
   at::Tensor down(const Level& level, at::Tensor x) {
     if (skips_.empty()) skips_.push_back(for_all_rows(x, temb_.size(0)));
     for (size_t j = 0; j < level.resnets.size(); ++j) {
@@ -261,7 +261,7 @@ class UNet::Pass {
     return unet.mid_resnets_[1](x, temb_, padding_mode_);
   }
 
-  /// The level's units, each of which takes a map back.
+  /// The level's units, each of which uses a skip connection.
   at::Tensor up(const Level& level, at::Tensor x) {
     for (size_t j = 0; j < level.resnets.size(); ++j) {
       x = level.resnets[j](joined(x, skips_.back()), temb_, padding_mode_);
@@ -276,7 +276,7 @@ class UNet::Pass {
     return level.resampler ? (*level.resampler)(x, temb_, padding_mode_) : x;
   }
 
-  /// Leaves out the attention units up to those of this last level.
+  /// Skips the attention units up to those of this last level.
   void skip_to(const Level& last, const Conditioning& conditioning) {
     context_ = conditioning.contexts.end() - static_cast<std::ptrdiff_t>(last.attentions.size());
   }
@@ -295,7 +295,7 @@ class UNet::Pass {
 at::Tensor UNet::operator()(const at::Tensor& sample, double timestep,
                             const Conditioning& conditioning, PaddingMode padding_mode,
                             at::Tensor* deep_features) const {
-  // Every residual unit starts its own projection with SiLU: once for all.
+  // Every residual unit's projection starts with SiLU: computed once for all.
   Pass pass(at::silu(time_embedding_(timestep) + conditioning.aug_emb), conditioning, padding_mode);
   at::Tensor x =
       sample.to(placement_.device, placement_.dtype).contiguous(at::MemoryFormat::ChannelsLast);

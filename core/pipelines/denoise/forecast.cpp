@@ -11,7 +11,7 @@
 namespace kandinsky::pipelines {
 namespace {
 
-// All as published.
+// Values as published.
 constexpr int kDegree = 3;
 constexpr size_t kHistory = 6;
 constexpr double kRidge = 1.0;
@@ -62,8 +62,8 @@ void Forecast::keep(int64_t image, int index, const at::Tensor& pred_original_sa
 }
 
 /// The fit of a polynomial by ridge regression is a sum of the history's items by weights that do
-/// not depend on their values; so is the line through the last two. Other than published, the fit
-/// is of the differences from the last item: the ridge would draw the values themselves to zero,
+/// not depend on their values; so is the line through the last two. Unlike the paper, the fit
+/// is of the differences from the last item: the ridge would shrink the values themselves to zero,
 /// and dull the colours.
 at::Tensor Forecast::extrapolate(const Image& image, int index) const {
   const auto count = static_cast<int64_t>(image.history.size());

@@ -13,9 +13,8 @@ namespace {
 
 constexpr double kAlmostParallel = 0.9995;
 
-/// Spherical interpolation of two maps [C, h, w], column by column as hosts do it: there the
-/// directions are those along h. Rounding included, it is theirs: a seed and its variation shall be
-/// the same image here and there.
+/// Spherical interpolation of two maps [C, h, w], column by column (along h) as in hosts. It equals
+/// theirs including rounding, so that a seed and its variation give the same image.
 at::Tensor slerp(const at::Tensor& from, const at::Tensor& to, double strength) {
   const auto direction = [](const at::Tensor& x) { return x / at::norm(x, 2, {1}, true); };
   const at::Tensor cosine = (direction(from) * direction(to)).sum(1);
@@ -28,10 +27,10 @@ at::Tensor slerp(const at::Tensor& from, const at::Tensor& to, double strength) 
          (at::sin(strength * angle) / sine).unsqueeze(1) * to;
 }
 
-/// One side of a map that is laid on the middle of another one.
+/// One side of a map that is pasted onto the middle of another one.
 struct Overlap {
-  int64_t from = 0;  ///< where it begins in what is laid on
-  int64_t to = 0;    ///< where it begins in what lies below
+  int64_t from = 0;  ///< start in the pasted map
+  int64_t to = 0;    ///< start in the map below
   int64_t size = 0;
 
   Overlap(int64_t from_size, int64_t to_size)
@@ -40,7 +39,7 @@ struct Overlap {
         size(from_size - 2 * from) {}
 };
 
-/// Lays the middle of `noise` on the middle of `base`, both [C, h, w].
+/// Pastes the middle of `noise` onto the middle of `base`, both [C, h, w].
 void paste_centred(const at::Tensor& noise, at::Tensor& base) {
   const Overlap rows(noise.size(1), base.size(1));
   const Overlap columns(noise.size(2), base.size(2));

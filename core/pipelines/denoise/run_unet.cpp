@@ -33,8 +33,8 @@ bool shows_mask(const nn::UNet& unet, const Geometry& geometry, const DenoiseReq
                     is_inpainting_unet(unet.config(), geometry.latent_channels));
 }
 
-/// Asks the UNet about each image alone: rows of a larger batch would be rounded differently, and
-/// a seed must mean the same image in any batch.
+/// Runs the UNet for each image separately: rows of a larger batch would be rounded differently,
+/// and a seed must give the same image in any batch.
 class ImageDenoiser {
  public:
   ImageDenoiser(const nn::UNet& unet, const UNetRules& rules,
@@ -57,7 +57,7 @@ class ImageDenoiser {
       negative_rows_.emplace(unet, rules, *negative_embeds, negative_plan_);
     const auto [height, width] = geometry.latent_size(request.width, request.height);
     if (is_inpainting_unet(unet.config(), latent_channels_)) {
-      // Without a mask to see, the whole image is masked.
+      // Without a mask, the whole image is masked.
       more_channels_ =
           shows_mask(unet, geometry, request)
               ? inpaint_channels(request.init_latents, hard_mask(request.mask))
@@ -114,7 +114,7 @@ class ImageDenoiser {
     const bool guided =
         is_guided(request_, step_) && step_ <= last_guided_steps_[static_cast<size_t>(image)];
     std::vector<RowOf> conditionings;
-    // What guides this evaluation: whether there is a negative row and a hint, then the rows.
+    // The guidance of this evaluation: whether there is a negative row and a hint, then the rows.
     std::vector<int64_t> rows{guided ? 1 : 0, is_hinted(request_, step_) ? 1 : 0};
     if (guided) {
       const WeightedRow negative = negative_plan_.rows(image, step_).front();
@@ -222,8 +222,8 @@ class ImageDenoiser {
   FeatureCache features_;
   Forecast forecast_;
   std::vector<at::Tensor> variances_;   ///< of each image, from the last evaluation
-  at::Tensor more_channels_;            ///< that the UNet takes beside the latents, [B, C, h, w]
-  std::vector<int> last_guided_steps_;  ///< of each image, as guidance_threshold has it
+  at::Tensor more_channels_;            ///< extra input channels of the UNet, [B, C, h, w]
+  std::vector<int> last_guided_steps_;  ///< of each image, from guidance_threshold
   int step_ = 0;
 };
 
@@ -256,7 +256,7 @@ at::Tensor run_unet(const nn::UNet& unet, const UNetRules& rules,
   const samplers::Denoiser denoiser = [&](const at::Tensor& latents, double timestep) {
     const double alpha = schedule.alpha_cumprod_at(timestep);
     at::Tensor input = latents;
-    // The first time all is noise, as in the reference.
+    // At first everything is noise, as in the reference.
     if (is_noised && !is_first) {
       const at::Tensor kept =
           std::sqrt(alpha) * request.init_latents + std::sqrt(1.0 - alpha) * noise;

@@ -17,7 +17,7 @@ namespace kandinsky::pipelines {
 namespace {
 
 constexpr int64_t kPilBicubic = 3;
-/// CLIP's own, which transformers assumes where a config leaves them out.
+/// CLIP's values, the default of transformers.
 constexpr std::array<double, 3> kMean{0.48145466, 0.4578275, 0.40821073};
 constexpr std::array<double, 3> kStd{0.26862954, 0.26130258, 0.27577711};
 

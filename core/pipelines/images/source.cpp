@@ -21,14 +21,14 @@ namespace {
 
 io::Image resized(const io::Image& image, int width, int height, ResizeMode mode) {
   if (image.channels == 3) return images::resize_image(image, width, height, mode);
-  // Colours are blended with white before neighbours are, or transparent ones would show.
+  // Blend with white before resizing, or transparent colours would show.
   return images::resize_image(io::to_rgb(image), width, height, mode);
 }
 
-/// The distinct ones of images that are one for all rows, or one for each.
+/// The distinct images of a list with one for all rows, or one for each.
 struct Distinct {
   std::vector<const io::Image*> images;
-  std::vector<size_t> of_row;  ///< places in images
+  std::vector<size_t> of_row;  ///< indices into images
 };
 
 Distinct find_distinct(const std::vector<io::Image>& images, size_t rows) {
@@ -43,7 +43,7 @@ Distinct find_distinct(const std::vector<io::Image>& images, size_t rows) {
   return distinct;
 }
 
-/// Says what will not be inpainted.
+/// Reports images that will not be inpainted.
 void report_kept(const Source& source, const DenoiseRequest& whole, const Monitor& monitor) {
   if (whole.num_running_steps() == 0) {
     if (whole.strength > 0.0) {
@@ -58,7 +58,7 @@ void report_kept(const Source& source, const DenoiseRequest& whole, const Monito
   }
 }
 
-/// Seeds of a stream that no sampler draws from. at::Generator looks at the low 32 bits only.
+/// Seeds of a stream that no sampler uses. at::Generator uses only the low 32 bits.
 std::vector<uint64_t> fill_seeds(std::vector<uint64_t> seeds) {
   constexpr uint64_t kStream = 0x9E3779B97F4A7C15;
   for (uint64_t& seed : seeds) seed ^= kStream;
@@ -69,12 +69,12 @@ at::Tensor pixels_of(const io::Image& image) {
   return tensor::from_images(image.pixels.data(), 1, image.height, image.width);
 }
 
-/// Latents [B, C, h, w] of the rows' images, with the masked part of each as it is to begin.
+/// Latents [B, C, h, w] of the rows' images, with the masked part filled.
 at::Tensor encode_rows(Pipeline& pipeline, const Source& source, const DenoiseRequest& request,
                        const Monitor& monitor) {
   const Geometry& geometry = pipeline.geometry();
   const bool fills = source.mask_fill == MaskFill::kFill && !source.soft_masks.empty();
-  std::vector<std::pair<size_t, size_t>> starts;  // image, and mask where that changes it
+  std::vector<std::pair<size_t, size_t>> starts;  // image, and mask if it changes the latents
   std::vector<size_t> start_of_row;
   for (const Source::Row& row : source.rows) {
     const std::pair start(row.image, fills ? row.mask : 0);

@@ -62,7 +62,7 @@ bool streams(const StagePlan& stage) {
   return std::ranges::find(stage.holdings, Holding::kStreamed) != stage.holdings.end();
 }
 
-/// Nothing is freed for it, and what is read layer by layer is not read by each thread.
+/// Only if nothing is freed for it and no streamed weights would be read by each thread.
 bool can_work_at_once(const StageMemory& stage, const StagePlan& plan, int64_t room) {
   return stage.at_once_work > 0 && stage.at_once_work <= room && !plan.is_low_memory &&
          !streams(plan);
@@ -106,8 +106,8 @@ MemoryPlan plan_memory(const MemoryNeeds& needs, int64_t budget) {
 
   MemoryPlan plan{.budget = budget, .stages = {}, .holds_everything = true};
   for (const StageMemory& stage : needs.stages) {
-    // Once, low-memory mode costs less time than loading again, so it comes before freeing
-    // others.
+    // For a single run, low-memory mode costs less time than loading again, so it comes before
+    // freeing others.
     const bool all_fit = all + stage.least_work <= budget && !stage.repeats;
     int64_t own = needs.base;
     for (const size_t index : stage.components) own += needs.components[index].whole;
@@ -138,7 +138,7 @@ MemoryPlan plan_memory(const MemoryNeeds& needs, int64_t budget) {
       stage.is_at_once = true;
       room -= needs.stages[i].at_once_work;
     }
-    // What another job left behind may stay, but is no part of this one's need.
+    // Weights of an earlier job may stay, but are not part of this one's needs.
     stage.peak = budget - room;
     keep_what_fits(false);
     for (const size_t index : used)
@@ -223,8 +223,8 @@ ComponentMemory measure_component(std::string name, const std::vector<tensor::Te
     whole += form.int8_weights && tensor.shape.size() == 2 ? tensor.elements : bytes;
     const bool is_doubled = std::ranges::any_of(
         layout.split, [&](const auto& end) { return tensor.name.ends_with(end); });
-    // Of a 3x3 kernel four of 2x2 are made, or the sums of a tiling. A few with a stride are
-    // counted, too, and stay as they are.
+    // A 3x3 kernel becomes four of 2x2, or the transformed weights of a tiling. A few with a stride
+    // are also counted, although they stay plain.
     const int64_t more = bytes * 7 / 9;
     const auto spread_of = [&](bool small_tiles) -> int64_t {
       const auto tiling = form.winograd

@@ -11,7 +11,7 @@ namespace {
 
 using Texts = std::vector<std::string>;
 
-/// One distinct text, and what it is needed for.
+/// One distinct text, and its uses.
 struct Text {
   bool for_prior = false;
   bool for_decoder = false;
@@ -26,7 +26,7 @@ struct Sides {
   Texts prompts{};
   Texts negatives{};
   Texts steered_away{};           ///< of the prior
-  bool samples_negative = false;  ///< the negative's image comes from the prior
+  bool samples_negative = false;  ///< the negative image embedding comes from the prior
   bool wants_prompt = false;
   bool wants_negative = false;
 
@@ -159,7 +159,7 @@ at::Tensor mean_of_chunks(const std::vector<at::Tensor>& runs, size_t first,
   return mean_by_tokens(rows, num_tokens).contiguous();
 }
 
-/// What one image's image embeddings depend on.
+/// The key of one image's image embeddings.
 PriorKey prior_key(const PromptRequest& request, const Sides& sides, size_t image) {
   const bool uses_away = request.prior_guidance_scale > 1.0 || sides.wants_prior_negative();
   return {.prompt = sides.wants_prompt ? sides.prompts[image] : "",
@@ -173,7 +173,7 @@ PriorKey prior_key(const PromptRequest& request, const Sides& sides, size_t imag
           .guidance_scale = request.prior_guidance_scale};
 }
 
-/// What is kept of earlier runs; null: nothing. Keys hold no images.
+/// Cached results of earlier runs; null: none. Keys hold no images.
 RecentlyUsed<PriorKey, PriorImages>* known_images(const PromptModels& models,
                                                   const PromptRequest& request) {
   return models.cache != nullptr && request.prior_images.empty() ? &models.cache->images : nullptr;

@@ -91,7 +91,7 @@ void say_if_cut(const std::string& text, const Chunks& read, const char* which,
   }
 }
 
-/// What an encoder makes of one row of tokens.
+/// An encoder's output for one row of tokens.
 struct Encoded {
   at::Tensor pooled;         ///< [1, E]
   at::Tensor hidden_states;  ///< [1, 77, X]
@@ -99,13 +99,13 @@ struct Encoded {
 
 using Encode = std::function<Encoded(const std::vector<int64_t>& ids)>;
 
-/// Hidden states of a chunk without one part, each row at its place in the whole chunk; 0 at the
-/// part's own places.
+/// Hidden states of a chunk without one part, each row at its position in the whole chunk; 0 at the
+/// part's own positions.
 at::Tensor put_back(const at::Tensor& without, const Chunk& chunk, size_t part) {
   const auto length = static_cast<size_t>(without.size(1));
   std::vector<int64_t> sources(length);
   std::vector<float> is_there(length, 1.0F);
-  std::iota(sources.begin(), sources.end(), int64_t{0});  // begin and padding stay where they are
+  std::iota(sources.begin(), sources.end(), int64_t{0});  // begin and padding do not move
   int64_t source = 1;
   for (size_t i = 0; i < chunk.ids.size(); ++i) {
     sources[i + 1] = source;
@@ -148,7 +148,7 @@ int64_t most_chunks(const std::string& text, const TextOptions& options) {
     for (size_t at = text.find(kBreak); at != std::string::npos; at = text.find(kBreak, at + 1))
       ++chunks;
   }
-  // A token has one byte at least.
+  // A token has at least one byte.
   if (options.long_prompts) chunks += text.size() / kChunkTokens;
   return static_cast<int64_t>(std::min(chunks, limits::kMaxPromptChunks));
 }
@@ -161,7 +161,7 @@ std::vector<PriorText> encode_prior_text(const nn::ClipTextEncoder& encoder,
   say_if_cut(text, read, "prior", monitor);
   const Encode encode = [&](const std::vector<int64_t>& ids) -> Encoded {
     const text::Tokens row = tokenizer.make_row(ids);
-    // The prior does not see the padding.
+    // The prior masks out the padding.
     const auto output =
         encoder(tensor::from_ids(row.ids), std::ranges::count(row.attention_mask, 1));
     return {output.text_embeds, output.last_hidden_state};

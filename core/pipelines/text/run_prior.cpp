@@ -44,7 +44,7 @@ Rows make_rows(const nn::PriorTransformer& prior, const PriorItem& item, bool gu
 }
 
 /// latents: [R, E] of one item. Returns the guided prediction of the same shape; rows that are not
-/// wanted come back as they are.
+/// requested are returned unchanged.
 at::Tensor predict(const nn::PriorTransformer& prior, const Rows& rows, const at::Tensor& latents,
                    double timestep, double guidance_scale) {
   const int64_t prompt_rows = rows.has_prompt ? rows.num_uncond() + 1 : 0;
@@ -82,7 +82,7 @@ PriorOutput run_prior(const nn::PriorTransformer& prior, const samplers::UnclipS
   const auto steps = static_cast<int>(items.size()) * running_steps;
   PriorOutput output;
   monitor.report(stage, 0, steps);
-  // One after the other: what the network keeps of all their texts would fill the memory.
+  // One after the other: the KV caches of all texts would need too much memory.
   int begun = 0;
   for (const PriorItem& item : items) {
     TORCH_INTERNAL_ASSERT(noise == PriorNoise::kPromptAndNegative || item.negative == nullptr);
@@ -96,7 +96,7 @@ PriorOutput run_prior(const nn::PriorTransformer& prior, const samplers::UnclipS
       return predict(prior, rows, latents[0], timestep, request.prior_guidance_scale).unsqueeze(0);
     };
     const auto observer = [&](int step, const at::Tensor&) {
-      // Once it is to end, the others end at their first step.
+      // When stopping, the others end at their first step.
       if (output.is_whole && !monitor.report(stage, begun + step, steps))
         output.is_whole = begun + step == steps;
       return output.is_whole;

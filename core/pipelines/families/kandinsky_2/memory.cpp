@@ -17,25 +17,25 @@ constexpr int64_t kMegabyte = 1'000'000;
 
 // Measured: the peak of a process (VmHWM) less what it held once the stage's weights were loaded,
 // with the full-size model's random weights in bf16, at 512 and 1024 pixels, on an AMD Zen 4 with 2
-// threads, as multiples of one map of the outermost level; rounded up. Other types are taken to
-// need as much by their size. "Fixed" holds what does not grow with the image, most of it holes
+// threads, as multiples of one map of the outermost level; rounded up. Other types are assumed
+// to scale with their size. "Fixed" does not grow with the image; most of it are holes
 // in the heap.
 
-/// The libraries, the tokenizers' tables, and the C library's own, in the command line's process. A
-/// host's own memory comes on top.
+/// The libraries, the tokenizers' tables, and the C library, in the command line's process. A
+/// host's own memory is added.
 constexpr int64_t kBase = 220 * kMegabyte;
 
-/// The text encoders, the image encoder and the prior: some hundred rows, and the tensors that are
-/// converted and laid out anew while they are loaded.
+/// The text encoders, the image encoder and the prior: a few hundred rows, and the tensors that are
+/// converted and packed at loading.
 constexpr int64_t kRowsWork = 150 * kMegabyte;
-/// What rows of the prior that takes in: a prompt, what it steers away from, and a negative.
+/// Rows of the prior included in this: a prompt, its unconditional text, and a negative.
 constexpr int64_t kPriorRows = 3;
 
-/// What WinogradConv2d works on at a time: 256 tiles of its widest layer's channels, and their
+/// A block of WinogradConv2d: 256 tiles of its widest layer's channels, and their
 /// products, in fp32.
 constexpr int64_t kWinogradScratch = 100 * kMegabyte;
 
-/// The UNet, for a pair of samples and what guides them, which are rows of kTokens.
+/// The UNet, for a pair of samples and their rows of kTokens.
 constexpr int64_t kGuidingRows = 2;
 constexpr int64_t kTokens = 10 + text::kDefaultMaxLength;
 constexpr int64_t kUNetFixed = 170 * kMegabyte;
@@ -72,7 +72,7 @@ int64_t context_elements(const nn::UNetConfig& unet) {
   return 2 * channels;
 }
 
-/// What rows of embeds take beyond the usual two, as the UNet has them.
+/// The memory of rows of embeds beyond the usual two, in the UNet's form.
 int64_t more_rows(const ModelSizes& sizes, const JobOutline& job) {
   const int64_t tokens = sizes.image_tokens + job.text_tokens;
   const int64_t most = ConditioningRows::most_tokens(job.rows, tokens) +
@@ -81,7 +81,7 @@ int64_t more_rows(const ModelSizes& sizes, const JobOutline& job) {
          element_size(sizes.unet_placement);
 }
 
-/// What guides one image at a time.
+/// The rows that guide one image at a time.
 int64_t pair_of_rows(const ModelSizes& sizes, const JobOutline& job) {
   return 2 * (sizes.image_tokens + job.text_tokens) * context_elements(sizes.unet) *
          element_size(sizes.unet_placement);
@@ -190,7 +190,7 @@ MemoryNeeds memory_needs(const std::vector<ComponentMemory>& components,
                             .small_tiles_work = small_tiles_work(used, work),
                             .at_once_work = (sizes.images_at_once - 1) * work_of_another});
   };
-  // A network in low-memory mode is loaded without what takes more memory.
+  // A network in low-memory mode is loaded without speed-ups that take more memory.
   const auto freed = [&](size_t index) {
     return components[index].spread - components[index].low_memory_spread;
   };
@@ -220,7 +220,8 @@ MemoryNeeds memory_needs(const std::vector<ComponentMemory>& components,
     add("denoising", {indices.unet}, kUNetFixed + scratch(indices.unet) + kUNetMaps * map + kept,
         kUNetLowMemoryFixed + kUNetLowMemoryMaps * map + kept - freed(indices.unet),
         kAnotherFixed + scratch(indices.unet) + kUNetMaps * map + pair_of_rows(sizes, job));
-    // A step takes half as long again without the filtering; loading all others, as long as one.
+    // A step takes 1.5 times as long without Winograd; loading all others takes as long as one
+    // step.
     needs.stages.back().repeats = true;
   }
   if (job.encodes || job.decodes) {

@@ -35,7 +35,7 @@ std::string place_beside(const io::ModelDir& prior) {
   return fmt::format("{}/{}", prior.path(), kZeroImageFile);
 }
 
-/// In the user's cache folder, which is made; nothing if the system names none.
+/// In the user's cache folder, which is created; empty if there is none.
 std::optional<std::string> place_in_cache(std::string_view weights) {
   const auto variable = [](const char* name) {
     const char* const value = std::getenv(name);
@@ -47,7 +47,7 @@ std::optional<std::string> place_in_cache(std::string_view weights) {
     folder = variable("HOME") + "/.cache";
   }
   constexpr ::mode_t kOwnOnly = 0700;
-  ::mkdir(folder.c_str(), kOwnOnly);  // what went wrong shows when the file is written
+  ::mkdir(folder.c_str(), kOwnOnly);  // errors are reported when the file is written
   folder += "/kandinsky";
   ::mkdir(folder.c_str(), kOwnOnly);
   return fmt::format("{}/{}-{}", folder, weights, kZeroImageFile);
@@ -113,7 +113,7 @@ at::Tensor load_zero_image(const ZeroImageSource& source) {
       return read(*place, source.width, weights);
     } catch (const Error& error) {
       if (error.code() == ErrorCode::kOutOfMemory) throw;
-      // It is made again.
+      // It is computed again.
     }
   }
   return {};

@@ -27,8 +27,8 @@ const char* role_of(const io::ModelDir& folder) {
   return found == kClasses.end() ? "" : found->role;
 }
 
-/// By what the names begin with alike, then by how little the companion's has besides: the prior is
-/// no "<model>-prior" here, and one inpainting model serves several decoders.
+/// By the longest common prefix of the names, then by the shorter name: the prior is
+/// not "<model>-prior" here, and one inpainting model serves several decoders.
 std::optional<std::pair<int64_t, int64_t>> nearness(std::string_view model,
                                                     std::string_view companion,
                                                     std::string_view /*role*/) {
