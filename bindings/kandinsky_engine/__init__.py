@@ -8,10 +8,11 @@
 
 The engine works in stages, each a method of Engine: encode_prompts or encode_images, denoise,
 decode, encode; text_to_image, image_to_image and generate run several in a row. Their keywords
-are explained in TextToImageOptions and its like, and options() lists them. Images are uint8
+are explained in TextToImageOptions and similar classes, and options() lists them. Images are uint8
 [B, H, W, 3], RGB; latents are float32 [B, 4, h, w]. All errors are KandinskyErrors.
 
-Importing this package imports torch and raises ImportError if the engine was built for another.
+Importing this package imports torch and raises ImportError if the engine was built for another
+version.
 """
 
 from kandinsky_engine.errors import (

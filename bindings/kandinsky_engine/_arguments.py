@@ -1,4 +1,4 @@
-"""Python values -> what `_core` takes. All raise InvalidArgumentError, with the argument's name."""
+"""Python values -> arguments of `_core`. Raise InvalidArgumentError with the argument's name."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _T = TypeVar("_T")
 
 
 def several(name: str, values: Iterable[_T], of: str, most: int = _MOST) -> list[_T]:
-    """A list of such values from anything that has an order."""
+    """A list of values from any ordered iterable."""
     try:
         if isinstance(values, str | bytes | Mapping | Set):
             raise TypeError
@@ -57,7 +57,7 @@ def texts(name: str, values: Iterable[str]) -> list[str]:
 
 
 def path(name: str, value: AnyPath) -> bytes:
-    """As the system has it: a name on Linux may hold bytes that are no text."""
+    """In the system's encoding: a name on Linux may contain any bytes."""
     try:
         plain = os.fspath(value)
     except TypeError:

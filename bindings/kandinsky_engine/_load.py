@@ -1,8 +1,8 @@
-"""Loads the compiled module `_core`, or explains why that cannot work here.
+"""Loads the compiled module `_core`, or explains why it cannot be loaded.
 
 The module calls into the LibTorch of the torch package, whose C++ interface changes with every
-minor version, so it fits one of them only. torch is imported first: its libraries are then in the
-process, and `_core` finds them there.
+minor version, so it works with only one of them. torch is imported first, so that its libraries
+are in the process for `_core`.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def _import(name: str) -> ModuleType:
 
 
 def _check_interpreter() -> None:
-    """torch's own import ends or stops the process in any interpreter but the main one."""
+    """torch's own import ends or hangs the process in any interpreter except the main one."""
     python = ctypes.PyDLL(None)
     here, main = (python[f"PyInterpreterState_{name}"] for name in ("Get", "Main"))
     here.restype = main.restype = ctypes.c_void_p
@@ -79,7 +79,7 @@ def _check_torch(built_for: str, cxx11_abi: bool) -> None:
 
 
 def _causes(error: ImportError, built_for_python: str) -> str:
-    """What most likely stands behind a module that does not import."""
+    """The most likely cause of a failed import."""
     here = f"{sys.version_info.major}.{sys.version_info.minor}"
     text = str(error)
     if isinstance(error, ModuleNotFoundError):
@@ -102,7 +102,7 @@ def _causes(error: ImportError, built_for_python: str) -> str:
 
 
 def load() -> ModuleType:
-    """The module `_core`. Raises ImportError that says what is wrong and how to mend it."""
+    """The module `_core`. Raises ImportError with the cause and the remedy."""
     try:
         info = _import("_build_info")
     except ModuleNotFoundError as error:

@@ -1,4 +1,4 @@
-"""Keywords of Engine's methods -> `_core`'s options, by the engine's own table of them."""
+"""Keywords of Engine's methods -> `_core`'s options, by the engine's table of options."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def _table(operation: str) -> dict[str, dict[str, Any]]:
 
 
 def make_options(operation: str, keywords: Mapping[str, Any]) -> core.Options:
-    """Options of the method of that name; None stands for the default of one that has no value.
+    """Options of the method of that name; None means the default for options without a value.
 
     Raises TypeError for another keyword, InvalidArgumentError for a value of a wrong type or out of
     range.

@@ -14,8 +14,8 @@ from kandinsky_engine.errors import InvalidArgumentError
 class Condition:
     """A row of embeds that guides one image during some steps.
 
-    Rows of one image and step add up by their weights (composable diffusion, the "AND" of hosts);
-    prompt editing is a row after another.
+    Rows of one image and step are summed with their weights (composable diffusion, "AND" in hosts);
+    prompt editing is one row after another.
     """
 
     row: int
@@ -25,8 +25,8 @@ class Condition:
     first_step: int
     """1 to last_step."""
     last_step: int
-    """Up to num_inference_steps; counted over the whole schedule, also where image to image leaves
-    out its beginning."""
+    """Up to num_inference_steps; counted over the whole schedule, even if image to image skips its
+    beginning."""
     weight: float = 1.0
     """-100 to 100; 1 in a negative condition."""
 
@@ -35,7 +35,7 @@ _MOST = 2**17  # more than any job has, so that the engine says what a job may h
 
 
 def conditions(name: str, values: Iterable[Condition]) -> list[core.Condition]:
-    """What `_core` takes. Raises InvalidArgumentError, with the argument's name."""
+    """Converts them for `_core`. Raises InvalidArgumentError, with the argument's name."""
     found = []
     for i, value in enumerate(_arguments.several(name, values, "conditions", _MOST)):
         item = f"{name}[{i}]"

@@ -1,4 +1,4 @@
-"""What guides images: the result of Engine.encode_prompts() and Engine.encode_images()."""
+"""The conditioning of images: the result of Engine.encode_prompts() and Engine.encode_images()."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _PICKLED = "embeds.safetensors"
 
 
 class Embeds:
-    """One side's (positive or negative) guidance for a batch of images, in ordinary memory.
+    """One side's (positive or negative) conditioning of a batch of images, in CPU memory.
 
     One row for each image. Independent of the engine that made it, so it can be kept, mixed,
-    saved, pickled and sent to other processes. It never changes, so copies of it are itself.
+    saved, pickled and sent to other processes. Immutable: copying returns the object itself.
     """
 
     def __init__(self, raw: core.Embeds) -> None:
@@ -35,13 +35,13 @@ class Embeds:
         """A copy of one tensor.
 
         name: "image_embeds" [B, E], "prompt_embeds" [B, E] or "text_encoder_hidden_states"
-        [B, T, X], where T is 77 unless prompts were read in chunks. Raises InvalidArgumentError for
-        another name.
+        [B, T, X], where T is 77 unless prompts were encoded in chunks. Raises InvalidArgumentError
+        for another name.
         """
         return np.asarray(self._raw.tensor(_arguments.text("name", name)))
 
     def save(self, path: _arguments.AnyPath) -> None:
-        """Writes a small safetensors file; an existing one is replaced whole or not at all."""
+        """Writes a small safetensors file; an existing one is replaced atomically."""
         self._raw.save(_arguments.path("path", path))
 
     @classmethod
@@ -58,12 +58,12 @@ class Embeds:
         text: Embeds | None = None,
         method: str = "sum",
     ) -> Embeds:
-        """Mixes embeds of one shape; an item of a single row serves all rows of the others.
+        """Mixes embeds of one shape; an item with a single row is used for all rows of the others.
 
         weights: one per item, -1e6 to 1e6. method: "sum": image_embeds is the plain weighted sum of
-        all items', weights need not add up to 1; "slerp": spherical interpolation by each item's
-        share of the weights, none negative and not all 0. text: whose text part the mix has,
-        default the first item's. Raises InvalidArgumentError. Source: diffusers,
+        all items', weights need not sum to 1; "slerp": spherical interpolation by each item's
+        share of the weights, none negative and not all 0. text: the item with the mix's text part,
+        default the first. Raises InvalidArgumentError. Source: diffusers,
         KandinskyPriorPipeline.interpolate.
         """
         return cls(
@@ -84,7 +84,7 @@ class Embeds:
         return cls(core.Embeds.concat(_raw_items(items)))
 
     def select(self, rows: Iterable[SupportsIndex]) -> Embeds:
-        """Copies of some rows, counted from 0, in the order asked; one may come more than once."""
+        """Copies of some rows, counted from 0, in the given order; rows may be repeated."""
         return Embeds(
             self._raw.select(
                 [

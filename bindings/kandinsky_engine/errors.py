@@ -1,10 +1,10 @@
-"""One class per error code of the engine, each also the builtin that fits, where one does."""
+"""One class per error code of the engine, each also derived from the matching builtin, if any."""
 
 from typing import ClassVar
 
 
 class KandinskyError(Exception):
-    """Anything that the engine refuses or fails at, in words for the person at the screen."""
+    """Any error of the engine, with a message for the user."""
 
     status: ClassVar[int]
     """The kandinsky_status of kandinsky.h."""
@@ -29,13 +29,13 @@ class CorruptFileError(KandinskyError, ValueError):
 
 
 class UnsupportedError(KandinskyError, NotImplementedError):
-    """Well-formed, but not something this build can do."""
+    """Well-formed, but not supported by this build."""
 
     status = 4
 
 
 class OutOfMemoryError(KandinskyError, MemoryError):
-    """Memory of the machine or of its accelerator ran out; the engine stays usable."""
+    """The machine or its accelerator ran out of memory; the engine stays usable."""
 
     status = 5
 
@@ -53,7 +53,7 @@ class BusyError(KandinskyError, RuntimeError):
 
 
 class IncompatibleError(KandinskyError, RuntimeError):
-    """Parts that do not fit each other: folders, file versions, library versions."""
+    """Parts that do not fit together: folders, file versions, library versions."""
 
     status = 8
 
@@ -65,6 +65,6 @@ class InternalError(KandinskyError, RuntimeError):
 
 
 class IoError(KandinskyError, OSError):
-    """The system cannot read or write a file: a full disk, a missing permission, a long name."""
+    """A file cannot be read or written: a full disk, a missing permission, a long name."""
 
     status = 10

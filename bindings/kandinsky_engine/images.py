@@ -12,7 +12,7 @@ from kandinsky_engine._load import core
 def load_image(path: _arguments.AnyPath) -> NDArray[np.uint8]:
     """Reads a PNG, JPEG or WebP file: uint8 [H, W, C], C 1 (grey), 3 (RGB) or 4 (RGBA).
 
-    It is turned upright by its orientation tag; of an animation the first image is read. Raises
+    It is rotated by its orientation tag; of an animation the first frame is read. Raises
     NotFoundError, CorruptFileError, UnsupportedError.
     """
     return np.asarray(core.load_image(_arguments.path("path", path)))
@@ -23,8 +23,7 @@ def save_image(
 ) -> None:
     """Writes uint8 [H, W, 3] as PNG, JPEG or WebP by the path's ending.
 
-    parameters: text for a PNG, as hosts write and read it. An existing file is replaced whole or
-    not at all.
+    parameters: text for a PNG, in the hosts' format. An existing file is replaced atomically.
     """
     core.save_image(
         _arguments.path("path", path),

@@ -1,4 +1,4 @@
-"""What the engine offers, and what a model folder holds."""
+"""The engine's lists, and the contents of model folders."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ class Component:
     parameters: int
     bytes: int
     is_checked: bool
-    """Whether all that a job needs of it was checked, but for the numbers in its weights; else no
-    job needs it, or no family knows the folder."""
+    """Whether everything that a job needs was checked, except the values of its weights; else no
+    job needs it, or the family is unknown."""
 
 
 @dataclass(frozen=True)
 class Folder:
-    """What a model folder in diffusers' folder layout holds."""
+    """The contents of a model folder in diffusers' folder layout."""
 
     pipeline: str
     family: str
-    """The family that knows this folder, or "" if none does."""
+    """The folder's model family, or "" if unknown."""
     native_size: int
     """Side in pixels of the images that the model was trained on; 0 for a prior folder, and
     without a family."""
@@ -39,19 +39,19 @@ class Folder:
 
 
 def samplers() -> dict[str, str]:
-    """Names of all samplers, as hosts spell them, with one line about each; the default first."""
+    """Names of all samplers, as in hosts, with a description of each; the default first."""
     return core.samplers()
 
 
 def schedulers() -> dict[str, str]:
-    """Names of all schedulers, which space a sampler's steps, with one line about each."""
+    """Names of all schedulers, the spacings of noise levels, with a description of each."""
     return core.schedulers()
 
 
 def speedups() -> dict[str, str]:
-    """Names of all speed-ups, with one line about each.
+    """Names of all speed-ups, with a description of each.
 
-    A speed-up makes the engine faster than the plain formulas, with the same result up to rounding.
+    A speed-up computes the plain formulas faster, with the same result up to rounding.
     """
     return core.speedups()
 
@@ -65,22 +65,22 @@ class Option:
     """"flag", "integer", "number", "text", "path", "texts", "seeds", "floats", "images" or
     "conditions"."""
     group: str
-    """What belongs together in a page or a help text, e.g. "Sampling"."""
+    """Heading for a page or a help text, e.g. "Sampling"."""
     default: str | None
-    """As text; None where no value stands for it, as of lists."""
+    """As text; None without a default value, as for lists."""
     minimum: float | None
     """Of integers and numbers, as is maximum."""
     maximum: float | None
     words: list[str]
-    """All values that a text may have; [] for any."""
+    """Allowed values of a text; [] for any."""
     unit: str
     help: str
     source: str
-    """Where formula or meaning come from; "" if they are the engine's own."""
+    """Of the formula or the meaning; "" if it is the engine's own."""
 
 
 def operations() -> list[str]:
-    """What has options: "engine" for Engine itself, and names of its methods."""
+    """ "engine" for Engine itself, and the names of its methods with options."""
     return core.operations()
 
 
@@ -90,7 +90,7 @@ def options(operation: str) -> list[Option]:
 
 
 def presets() -> dict[str, dict[str, bool | int | float | str]]:
-    """Each word of the option `preset`, and its values for options that are left out."""
+    """Each word of the option `preset`, and its values for options that are not given."""
     read: dict[str, Callable[[str], bool | int | float | str]] = {
         "flag": lambda text: text == "true",
         "integer": int,
@@ -118,20 +118,19 @@ def families() -> list[str]:
 def recognize_folder(path: _arguments.AnyPath) -> tuple[str, str]:
     """A folder's family and role, from its model_index.json alone.
 
-    The family is "" if none knows the folder. The role is "model" for a folder to open an engine
-    with, "hint" for one whose images need hints, "inpaint" for one that adds an inpainting UNet to
-    a model, "prior", or "". Raises as opening an engine on it would for an index that is missing or
-    damaged.
+    The family is "" if unknown. The role is "model" for a folder to open an engine
+    with, "hint" for one that needs hints, "inpaint" for one that adds an inpainting UNet to
+    a model, "prior", or "". For a missing or corrupt index it raises as opening an engine would.
     """
     return core.recognize_folder(_arguments.path("path", path))
 
 
 def folder_digest(path: _arguments.AnyPath) -> str:
-    """Tells the weights in a model folder from others, whatever it and its files are called.
+    """A hash of the weights in a model folder, independent of folder and file names.
 
-    The SHA-256, in 64 digits, of the files that an engine would load: of each the name, type, shape
-    and first 4 KiB of its tensors, its size, and 256 pieces of 4 KiB, evenly spread. Raises
-    NotFoundError for a folder without weights.
+    The SHA-256, in 64 digits, over the files that an engine would load: the name, type, shape and
+    first 4 KiB of each tensor and, of each file, the size and 256 evenly spaced blocks of 4 KiB.
+    Raises NotFoundError for a folder without weights.
     """
     return core.folder_digest(_arguments.path("path", path))
 

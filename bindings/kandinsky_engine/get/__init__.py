@@ -1,10 +1,10 @@
-"""Finds Kandinsky models on the disk and downloads those that are not there.
+"""Finds Kandinsky models on the disk and downloads missing ones.
 
-Nothing here needs torch, the engine, or anything but Python's own library, and all imports are
-relative: the extension loads this folder as a package of its own where no engine is built. Nothing
-is contacted before a download is started, and then only the endpoint and where it redirects to.
+Needs only Python's standard library, no torch or engine, and all imports are
+relative: the extension loads this folder as a separate package if no engine is built. There is no
+network access before a download is started, and then only to the endpoint and its redirects.
 
-known: the table of repositories and their files. found: what lies where. hub: the protocol.
-download: a download that goes on in a thread, and can be watched, paused and resumed. cli: the
+known: the table of repositories and their files. found: installed models. hub: the protocol.
+download: a download in a thread that can be watched, paused and resumed. cli: the
 command `python -m kandinsky_engine get`.
 """

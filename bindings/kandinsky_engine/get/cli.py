@@ -20,23 +20,23 @@ SHIPPED = [up / "demo" / "model" for up in Path(__file__).resolve().parents[3:5]
 DONE, FAILED, USAGE, PAUSED = 0, 1, 2, 130
 DRAW_SECONDS = 0.2
 REPORT_SECONDS = 10
-"""Between lines where nobody sees a bar."""
+"""Between lines without a terminal."""
 BAR = 16
 
 DESCRIPTION = """\
-Lists the Kandinsky models that are known, or downloads those that are named: just the files that
-are needed, as safetensors. What is already on the disk is used as it is.
+Lists known Kandinsky models, or downloads the given ones: only the needed files, as safetensors.
+Files that are already on the disk are used in place.
 """
 EPILOG = f"""\
 environment:
-  HF_ENDPOINT      the hub to ask instead of {HUB}
-  HF_TOKEN         your token; it is sent to the endpoint only
+  HF_ENDPOINT      hub address instead of {HUB}
+  HF_TOKEN         your token, sent only to the endpoint
   HTTPS_PROXY, NO_PROXY   proxies
-  HF_HUB_CACHE, HF_HOME   where other programs' downloads are looked for
+  HF_HUB_CACHE, HF_HOME   caches of other programs' downloads
   HF_HUB_OFFLINE   1: nothing is downloaded
 
-Ctrl-C pauses; the same command goes on from there.
-exit codes: 0 all is there, 1 it failed, 2 wrong usage, 130 paused
+Ctrl-C pauses; the same command resumes.
+exit codes: 0 done, 1 failed, 2 wrong usage, 130 paused
 """
 
 
@@ -48,7 +48,7 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     names = ", ".join(model.name for model in known.MODELS)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {names}")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"one or more of {names}")
     parser.add_argument("--list", action="store_true", help="list known and installed models")
     parser.add_argument(
         "--to",
@@ -63,7 +63,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None, families: tuple[str, ...] = known.FAMILIES) -> int:
-    """families: what the engine generates with. Returns the exit code."""
+    """families: supported by the engine. Returns the exit code."""
     options = parser().parse_args(arguments)
     try:
         if options.list or not options.names:
@@ -102,7 +102,7 @@ def roots(to: Path | None) -> list[Path]:
 def table(places: Sequence[Path], families: tuple[str, ...]) -> str:
     """The models as lines of text."""
     rows = words.rows(places, families)
-    cells = [("NAME", "SIZE", "LICENCE", "HERE", "WHAT IT IS")]
+    cells = [("NAME", "SIZE", "LICENCE", "HERE", "DESCRIPTION")]
     cells += [(row.name, row.size, row.licence, row.here, row.what) for row in rows]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     text = [

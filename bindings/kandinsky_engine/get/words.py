@@ -1,4 +1,4 @@
-"""What a person reads, at the command line and on the page."""
+"""Texts for users, on the command line and the page."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ class Row:
     """Whether it is on this machine."""
     what: str
     folders: tuple[Path, ...]
-    """Where it is, or parts of it."""
+    """Its folders, or those of parts of it."""
 
 
 def rows(places: Sequence[Path], families: tuple[str, ...]) -> list[Row]:
-    """All known models, and what is there of them in folders that hold models."""
+    """All known models, and their state in the folders of models."""
     listed = []
     for model in known.MODELS:
         size, is_exact = known.size(model)
@@ -65,7 +65,7 @@ def rows(places: Sequence[Path], families: tuple[str, ...]) -> list[Row]:
 
 
 def here(model: known.Model, state: found.ModelState) -> str:
-    """How much of a model is there."""
+    """How much of a model is installed."""
     if state.is_whole:
         return "yes"
     if not state.has_some:
@@ -74,7 +74,7 @@ def here(model: known.Model, state: found.ModelState) -> str:
 
 
 def progress(progress: Progress) -> str:
-    """A download that runs, without a bar."""
+    """A running download, without a bar."""
     if progress.message:
         return progress.message
     if progress.state == "checking" or not progress.total:

@@ -7,9 +7,9 @@
     )
     results.write_parquet("/shared/results")
 
-A row is a request as a line of `kandinsky batch` is one: its columns are options by name, or it has
-one column, "request", with the JSON of such a line. Reading, ids, files and the manifest are those
-of `kandinsky batch`: what it has made is not made again here, and the other way round.
+A row is a request, like a line of `kandinsky batch`: its columns are options by name, or it has
+one column, "request", with the JSON of such a line. Parsing, ids, files and the manifest are those
+of `kandinsky batch`: each skips the images that the other has finished.
 
 Ray (`pip install "ray[data]"`) is imported by the functions that need it.
 """
@@ -46,25 +46,25 @@ class Pool:
     """Actors of one kind. Each holds the model once."""
 
     actors: int | tuple[int, int] = 1
-    """How many, or the least and the most."""
+    """The number, or minimum and maximum."""
     cpus: float = 1
     """Of each; the engine computes on as many threads."""
     gpus: float = 0
     """Of each; above 0 it computes there."""
     memory: int | None = None
-    """Of each, in bytes, which the engine keeps to. None: what is free where it runs."""
+    """Of each, in bytes, the engine's limit. None: the free memory of its machine."""
     share: float = 1
-    """Of the rows, beside the shares of other pools."""
+    """Of the rows, relative to the other pools."""
 
 
 class Generator:
     """For ray.data.Dataset.map_batches: an actor that opens its model once.
 
     Adds the columns id, path (or, without `output`, bytes), seed, seconds, sha256, device,
-    precision and error, which is "" where there is an image.
+    precision and error, which is "" on success.
 
-    options: what rows leave out, by `kandinsky batch`'s names, those of the engine included.
-    folder: where relative paths of rows begin. It has to be there on each machine, as `output` has.
+    options: defaults for rows, by `kandinsky batch`'s names, including the engine's.
+    folder: base of the rows' relative paths. It must exist on each machine, as must `output`.
     """
 
     def __init__(
@@ -118,10 +118,10 @@ def generate(
     folder: str | os.PathLike[str] = ".",
     **options: object,
 ) -> ray.data.Dataset:
-    """The dataset with its images, made when it is read; see Generator for the columns.
+    """The dataset with its images, generated when it is read; see Generator for the columns.
 
-    batch_size: rows that an actor is given at once, of one block, and loses if it dies. More
-    keywords: options of `kandinsky batch` that rows leave out.
+    batch_size: rows of a block that an actor gets at a time, and loses if it dies. More
+    keywords: `kandinsky batch` options as defaults for rows.
     """
     chosen = list(pools)
     total = sum(pool.share for pool in chosen)
@@ -160,7 +160,7 @@ def _map(
 
 
 def _granted() -> Mapping[str, float]:
-    """What Ray gave this actor; nothing where it is no actor."""
+    """Resources of this actor; empty outside an actor."""
     import ray  # noqa: PLC0415 - only where it is used
 
     if not ray.is_initialized():
@@ -179,7 +179,7 @@ def _requests(batch: Mapping[str, np.ndarray[Any, Any]]) -> Iterable[str]:
 
 
 def _plain(value: Any) -> Any:
-    """A cell as JSON has it; None where there is nothing in it."""
+    """A cell as a JSON value; None if it is empty."""
     if isinstance(value, bytes):
         return "data:;base64," + base64.b64encode(value).decode()
     if isinstance(value, np.ndarray):
