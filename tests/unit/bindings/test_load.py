@@ -1,5 +1,6 @@
 """What importing the package says when the engine cannot work in this Python."""
 
+import importlib.util
 import re
 import shutil
 import subprocess
@@ -13,6 +14,10 @@ TORCH = """
 __version__ = "{version}"
 def compiled_with_cxx11_abi():
     return {abi}
+"""
+LIBRARIES = """
+import ctypes
+ctypes.CDLL({library!r}, ctypes.RTLD_GLOBAL)
 """
 
 
@@ -39,9 +44,19 @@ def change_info(package: Path, name: str, value: str) -> None:
     path.write_text(text, encoding="utf-8")
 
 
-def fake_torch(package: Path, version: str, abi: bool) -> None:
+def fake_torch(package: Path, version: str, abi: bool, libraries: str = "") -> None:
     """A torch.py before the real one: enough for the checks, without its two seconds to import."""
-    (package.parent / "torch.py").write_text(TORCH.format(version=version, abi=abi))
+    (package.parent / "torch.py").write_text(TORCH.format(version=version, abi=abi) + libraries)
+
+
+def libraries_of_torch(package: Path) -> None:
+    """One that the engine works with: it needs no more of torch than its libraries."""
+    spec = importlib.util.find_spec("torch")
+    assert spec is not None
+    assert spec.origin is not None
+    library = str(Path(spec.origin).parent / "lib" / "libtorch_cpu.so")
+    abi = built_for()["CXX11_ABI"] == "bool(1)"
+    fake_torch(package, torch_version(), abi, LIBRARIES.format(library=library))
 
 
 def import_it(package: Path, program: str = "import kandinsky_engine") -> str:
@@ -112,6 +127,7 @@ def test_built_for_another_python(package: Path) -> None:
 
 
 def test_missing_library(package: Path) -> None:
+    libraries_of_torch(package)
     next(package.glob("libkandinsky.so*")).unlink()
     text = import_it(package)
     assert f"libkandinsky.so is missing in {package}" in text
@@ -127,6 +143,7 @@ def test_torch_that_was_not_loaded(package: Path) -> None:
 
 
 def test_damaged_module(package: Path) -> None:
+    libraries_of_torch(package)
     next(package.glob("_core*.so")).write_bytes(b"half a download")
     text = import_it(package)
     assert "its file _core cannot be loaded" in text
@@ -134,12 +151,14 @@ def test_damaged_module(package: Path) -> None:
 
 
 def test_parts_of_different_versions(package: Path) -> None:
+    libraries_of_torch(package)
     change_info(package, "VERSION", '"99.0.0"')
     assert "different versions: the package 99.0.0, the library " in import_it(package)
 
 
 def test_a_mended_package_loads_in_the_same_process(package: Path) -> None:
     """A web page that showed the reason must not need a restart of its host."""
+    libraries_of_torch(package)
     library = next(package.glob("libkandinsky.so*"))
     library.rename(package / "away")
     program = f"""

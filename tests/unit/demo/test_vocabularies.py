@@ -13,7 +13,7 @@ vocabularies = pytest.importorskip("vocabularies")
 
 @pytest.fixture(scope="module")
 def texts() -> list[str]:
-    return vocabularies.corpus(3000, seed=1)
+    return vocabularies.corpus(1500, seed=1)
 
 
 @pytest.fixture(scope="module")

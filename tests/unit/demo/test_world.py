@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import functools
 import itertools
 
 import numpy as np
@@ -145,11 +146,16 @@ def test_attributes_order_a_pair_from_left_to_right() -> None:
     assert not scenes.satisfied(one_way[None], scenes.attributes(wrong)[None]).any()
 
 
+@functools.cache
+def made_with(extra: tuple[str, ...]) -> list[scenes.Scene]:
+    rng = np.random.default_rng(6)
+    return [scenes.random_scene(rng, extra=extra) for _ in range(600)]
+
+
 @pytest.mark.parametrize("extra", [("hexagon",), ("circle", "hexagon")])
 def test_extra_shapes_are_in_more_scenes(extra: tuple[str, ...]) -> None:
     def share(wanted: tuple[str, ...]) -> float:
-        rng = np.random.default_rng(6)
-        made = [scenes.random_scene(rng, extra=wanted) for _ in range(1000)]
+        made = made_with(wanted)
         assert not any(scenes.held_out(scene) for scene in made)
         return float(np.mean([any(t.noun in extra for t in s.things) for s in made]))
 

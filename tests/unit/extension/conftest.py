@@ -77,15 +77,13 @@ dataclasses.exec = lambda text, *scope: exec(compiled(text), *scope)
 
 
 def forget_modules():
-    for name in list(sys.modules):
-        if name.split(".")[0] in OURS:
-            del sys.modules[name]
+    ours = [name for name in sys.modules if name.startswith(OURS) and name.split(".")[0] in OURS]
+    return {name: sys.modules.pop(name) for name in ours}
 
 
 @pytest.fixture
 def clean_modules():
-    others = {name: module for name, module in sys.modules.items() if name.split(".")[0] in OURS}
-    forget_modules()
+    others = forget_modules()
     yield
     forget_modules()
     # The built package, which the tests of the bindings in the same process hold on to.

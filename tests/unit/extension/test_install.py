@@ -20,15 +20,16 @@ from support.install_place import CMAKE
 ROOT = Path(__file__).parents[3]
 
 
-def seconds_of_idle_runs(place):
-    """Of the quickest of three: its time on the processor, so that other work does not matter."""
-    times = []
-    for _ in range(3):
+def is_quick_where_nothing_is_to_do(place):
+    """One of three runs takes less than a second on the processor: other work slows that, too."""
+
+    def seconds():
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         assert place.run() == (0, "")
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        times.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
-    return min(times)
+        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+    return any(seconds() < 1 for _ in range(3))
 
 
 def test_it_builds_once_and_is_then_quick_and_silent(place):
@@ -42,7 +43,7 @@ def test_it_builds_once_and_is_then_quick_and_silent(place):
     assert "-DKANDINSKY_TESTS=OFF" in configure
     assert "--target kandinsky_package" in build
 
-    assert seconds_of_idle_runs(place) < 1
+    assert is_quick_where_nothing_is_to_do(place)
     assert len(place.cmake_calls()) == 2
 
 
@@ -50,7 +51,7 @@ def test_this_checkouts_own_sources_are_looked_through_in_no_time(place):
     for name in ("core", "bindings", "third_party"):
         shutil.copytree(ROOT / name, place.root / name, dirs_exist_ok=True)
     place.run()
-    assert seconds_of_idle_runs(place) < 1
+    assert is_quick_where_nothing_is_to_do(place)
 
 
 def test_it_writes_nowhere_else(place):
