@@ -587,14 +587,20 @@ def torch_still_raises(context: Context) -> str:
 def memory_after_unloading(context: Context) -> str:
     """Unloading gives back what a run has taken, to within 60 MB."""
     context.host.post("/kandinsky/v1/unload")
-    before = context.host.get("/kandinsky-probe/memory")
+    seen = [context.host.get("/kandinsky-probe/memory")]
     context.host.generate(request(context, width=512, height=512))
-    used = context.host.get("/kandinsky-probe/memory")
+    seen.append(context.host.get("/kandinsky-probe/memory"))
     context.host.post("/kandinsky/v1/unload")
-    after = context.host.get("/kandinsky-probe/memory")
+    seen.append(context.host.get("/kandinsky-probe/memory"))
+    before, used, after = (one["resident"] for one in seen)
     said = ", ".join(f"{value / 1e6:.0f} MB" for value in (before, used, after))
     require(after - before < 60e6, f"before, with the model, after: {said}")
     require(used - after > 60e6, f"nothing was given back: {said}")
     # What the first runs of all have added for good.
-    first = (after - context.state["memory"]) / 1e6
-    return f"before, with the model, after: {said}; since the start {first:.0f} MB more"
+    first, files = (
+        (seen[-1][part] - context.state["memory"][part]) / 1e6 for part in ("resident", "files")
+    )
+    return (
+        f"before, with the model, after: {said}; since the start {first:.0f} MB more, {files:.0f} "
+        "of them of files"
+    )

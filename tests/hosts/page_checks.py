@@ -83,11 +83,20 @@ class Browser:
 
     def whole_run(self, button: Locator, tab: str = "txt2img") -> None:
         """Presses the button, and waits for the beginning and the end of what it starts."""
+        gallery = f"#{tab}_gallery img"
+        images = self.page.locator(gallery)
+        before = images.first.get_attribute("src") if images.count() else None
         button.click()
         # A short run on a busy machine may have come and gone.
         with suppress(AssertionError):
             expect(self.one(f"#{tab}_interrupt")).to_be_visible(timeout=10_000)
         self.idle(tab)
+        if before is not None:
+            # The gallery may show the image before for a moment.
+            self.page.wait_for_function(
+                "([one, before]) => document.querySelector(one)?.getAttribute('src') !== before",
+                arg=[gallery, before],
+            )
 
     def idle(self, tab: str = "txt2img") -> None:
         """Waits for the end of a run."""
@@ -402,6 +411,10 @@ def upscale_button(browser: Browser) -> str:
     browser.set_number("script_txt2img_kandinsky_prior_steps", STEPS)
     browser.fill_in()
     browser.generate()
+    # The button is for the image that is open. Not every host opens one by itself.
+    if not browser.page.locator("#txt2img_gallery .preview").count():
+        browser.one("#txt2img_gallery .thumbnail-item").click()
+        expect(browser.one("#txt2img_gallery .preview")).to_be_visible()
     browser.whole_run(button)
     made = browser.image()
     browser.screenshot("upscaled")
@@ -435,7 +448,8 @@ NARROW = 700
 OVERLAPS = """panel => {
   const shown = [...panel.querySelectorAll("label > span, input, button, p")]
     .map(one => [one, one.getBoundingClientRect()])
-    .filter(([one, box]) => one.offsetParent && box.width > 0 && box.height > 0);
+    // What lies on an image is gradio's.
+    .filter(([one, box]) => one.offsetParent && box.width > 0 && !one.closest(".gradio-image"));
   const edge = panel.getBoundingClientRect(), wrong = [];
   const name = one => (one.innerText || one.id || one.outerHTML).slice(0, 60);
   shown.forEach(([one, a], at) => {
@@ -492,7 +506,7 @@ def reload_twice(browser: Browser) -> str:
     for turn in (2, 3):
         browser.open_tab("Settings")
         browser.one("#settings_restart_gradio").click()
-        browser.context.host.wait_until_ready(120, starts=turn)
+        browser.context.host.wait_until_ready(browser.context.boot_timeout, starts=turn)
         browser.open()
     browser.choose_script("Kandinsky")
     expect(browser.one(f"{ID}prior_steps")).to_be_visible()
@@ -513,7 +527,7 @@ def russian_page(browser: Browser) -> str:
         browser.open_tab("Settings")
         browser.one("#settings_restart_gradio").click()
         starts += 1
-        context.host.wait_until_ready(120, starts=starts)
+        context.host.wait_until_ready(context.boot_timeout, starts=starts)
         browser.open()
         browser.choose_script("Kandinsky")
         expect(browser.one(f"{ID}prior_steps")).to_contain_text(label)
