@@ -39,7 +39,7 @@ PRIOR = Group(panel="main")
 MIXING = Group(panel="mixing")
 SAMPLING = Group(panel="advanced", heading="Sampling", about="Choices that the fields above lack.")
 GUIDANCE = Group(
-    panel="advanced", heading="Guidance", about="How and when the CFG scale is applied.", in_a_row=3
+    panel="advanced", heading="Guidance", about="How and when the CFG scale is applied."
 )
 PROMPTS = Group(panel="advanced", heading="Prompts and masks", about="How they are used.")
 SPEED = Group(

@@ -540,6 +540,8 @@ def russian_page(browser: Browser) -> str:
         browser.page.wait_for_timeout(500)
         browser.one(f"{ID}guidance_rescale").scroll_into_view_if_needed()
         browser.screenshot("russian")
+        wrong = browser.one("#tab_txt2img .kandinsky-panel").evaluate(OVERLAPS)
+        require(not wrong, "; ".join(wrong))
     return "labels, a tooltip, the status; and English again"
 
 
