@@ -150,8 +150,10 @@ class RunJob:
         return torch.from_numpy(latents).to(x.device)
 
     def encode(self, images: torch.Tensor) -> torch.Tensor:
-        """See `facade.Job`. The host brings one image at a time, also where several are equal."""
-        values = to_array(images.permute(0, 2, 3, 1))
+        """See `facade.Job`. The host brings one image at a time, also where several are equal. What
+        one gives of its gallery may have an alpha channel.
+        """
+        values = to_array(images[:, :3].permute(0, 2, 3, 1))
         pixels = np.clip(np.rint((values + 1) * 127.5), 0, 255).astype(np.uint8)
         width, height = host_size(pixels.shape[2], pixels.shape[1], self._factor)
         latents = [

@@ -118,16 +118,17 @@ def test_what_lies_beside_the_image_is_not_enlarged(host, monkeypatch):
     assert host.called("denoise")[1]["init_latents"].max() < 99
 
 
-def test_the_upscale_button(host):
-    finished = Image.fromarray(np.full((128, 128, 3), 90, dtype=np.uint8))
-    for upscaler in (PIXELS, LATENT):
-        processed = host.txt2img(
-            prompt="x", enable_hr=True, hr_upscaler=upscaler, firstpass_image=finished
-        )
-        assert processed.images[0].size == (256, 256)
-        (call,) = host.called("denoise")
-        assert call["init_latents"] is not None
-        host.calls.clear()
+@pytest.mark.parametrize("upscaler", [PIXELS, LATENT])
+# One host's gallery gives images with an alpha channel.
+@pytest.mark.parametrize("mode", ["RGB", "RGBA"])
+def test_the_upscale_button(host, upscaler, mode):
+    finished = Image.fromarray(np.full((128, 128, 3), 90, dtype=np.uint8)).convert(mode)
+    processed = host.txt2img(
+        prompt="x", enable_hr=True, hr_upscaler=upscaler, firstpass_image=finished
+    )
+    assert processed.images[0].size == (256, 256)
+    (call,) = host.called("denoise")
+    assert call["init_latents"] is not None
 
 
 def test_a_checkpoint_of_its_own_is_no_use_and_said(host):
