@@ -12,6 +12,11 @@ has_group() {
   return 1
 }
 
+# Not every distribution has that version of clang-tidy; tidy.sh says what it does without. The rest must be there.
+without_packages() {
+  [[ ${groups[*]} == tidy ]] || exit 1
+}
+
 install_debian_packages() {
   local package group reason status
   local missing=()
@@ -30,14 +35,18 @@ install_debian_packages() {
   if ((EUID != 0)); then
     if ! command -v sudo > /dev/null; then
       echo "As root, please run: apt-get install ${missing[*]}" >&2
-      exit 1
+      without_packages
+      return 0
     fi
     as_root=(sudo)
   fi
   echo "== Debian packages: installing ${#missing[@]}"
-  "${as_root[@]}" apt-get update -q
-  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
-    apt-get install -q -y --no-install-recommends "${missing[@]}"
+  if "${as_root[@]}" apt-get update -q && "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+    apt-get install -q -y --no-install-recommends "${missing[@]}"; then
+    return 0
+  fi
+  echo "Not installed: ${missing[*]}" >&2
+  without_packages
 }
 
 # The folder that holds the torch of the Python $1; nothing if it has none.

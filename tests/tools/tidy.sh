@@ -1,17 +1,19 @@
 #!/usr/bin/env bash
-# tidy.sh [FILE...]   clang-tidy over whole FILEs; without FILE over the lines that changed since the branch left
-# origin/main or main, on these since the commit before, or since TIDY_BASE. It takes up to half a minute for each file,
-# so TIDY_FILES (20) of them are read, and the others named.
+# tidy.sh [FILE...]   clang-tidy over whole FILEs. Without FILE over the lines that changed since TIDY_BASE, or since the
+# branch left origin/main or main, or, on these, in the last five commits: of as many as TIDY_FILES (20) files, since each
+# takes up to half a minute. The others are named. What cannot be read here is no failure; it says why.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 . tests/tools/compiling.sh
-tidy=${CLANG_TIDY:-clang-tidy-19}  # misc-include-cleaner is in 17 and newer
+tidy=${CLANG_TIDY:-clang-tidy-19}  # of another version other checks fail
+
+nothing_read() {
+  echo "tidy: nothing read: $1"
+  exit 0
+}
 
 for program in "$tidy" "${tidy/clang-tidy/clang-tidy-diff}.py"; do
-  command -v "$program" > /dev/null || {
-    echo "tidy: there is no $program; make tidy installs it" >&2
-    exit 1
-  }
+  command -v "$program" > /dev/null || nothing_read "there is no $program, which make tidy installs where the distribution has it"
 done
 
 configure() {
@@ -23,19 +25,22 @@ if (($#)); then
   exec "$tidy" -p build-tidy --quiet "$@"
 fi
 
-head=$(git rev-parse HEAD)
-base=${TIDY_BASE:-$(git merge-base HEAD origin/main 2> /dev/null || git merge-base HEAD main 2> /dev/null || echo "$head")}
-if [[ $base == "$head" ]] && ! base=$(git rev-parse --quiet --verify HEAD~1); then
-  echo "tidy: nothing read, since this checkout has no earlier commit to compare with"
-  exit 0
+head=$(git rev-parse --verify --quiet HEAD) || nothing_read "there is no Git history"
+if [[ -n ${TIDY_BASE:-} ]]; then
+  base=$(git rev-parse --verify --quiet "$TIDY_BASE^{commit}") || {
+    echo "tidy: TIDY_BASE=$TIDY_BASE is no commit of this checkout" >&2
+    exit 1
+  }
+else
+  base=$(git merge-base HEAD origin/main 2> /dev/null || git merge-base HEAD main 2> /dev/null || echo "$head")
+  # A shallow clone has fewer than six.
+  if [[ $base == "$head" ]]; then base=$(git rev-list --first-parent --max-count=6 HEAD | tail -n 1); fi
+  if [[ $base == "$head" ]]; then nothing_read "this checkout has no earlier commit to compare with"; fi
 fi
-# The C interface is no C++.
+# In Git's order: bindings/ and core/ before tests/. The C interface is no C++.
 mapfile -t changed < <(git diff --name-only --diff-filter=d "$base" -- '*.cpp' '*.h' '*.hpp' \
   ':!tests/contract/frozen' ':!core/include/kandinsky.h')
-if ((${#changed[@]} == 0)); then
-  echo "tidy: no C++ file changed since ${base:0:12}"
-  exit 0
-fi
+((${#changed[@]})) || nothing_read "no C++ file changed since ${base:0:12}"
 files=("${changed[@]:0:${TIDY_FILES:-20}}")
 printf 'tidy: %s\n' "lines changed since ${base:0:12} in" "${files[@]}"
 if ((${#changed[@]} > ${#files[@]})); then
