@@ -4,9 +4,17 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <initializer_list>
+#include <string>
+#include <string_view>
 #include <system_error>
+#include <utility>
+#include <vector>
 
 #include "base/error.h"
+#include "convert/convert.h"
+#include "convert/key_map.h"
+#include "convert/parts.h"
 #include "io/input_file.h"
 #include "io/model_dir.h"
 #include "io/tensor_file.h"

@@ -1,6 +1,7 @@
 /// The inputs of a conversion: checkpoints and folders, sorted by part.
 #pragma once
 
+#include <initializer_list>
 #include <map>
 #include <optional>
 #include <string>

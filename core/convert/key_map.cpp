@@ -5,11 +5,18 @@
 
 #include <algorithm>
 #include <array>
-#include <map>
+#include <cstddef>
+#include <cstdint>
 #include <set>
+#include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "base/error.h"
+#include "base/span.h"
+#include "io/json_config.h"
+#include "io/tensor_file.h"
 
 /// Source: diffusers, scripts/convert_kandinsky_to_diffusers.py.
 namespace kandinsky::convert {

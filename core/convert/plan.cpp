@@ -2,16 +2,28 @@
 
 #include <fmt/format.h>
 
+#include <cstddef>
+#include <cstdint>
+#include <deque>
 #include <filesystem>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include "base/error.h"
+#include "base/sha256.h"
+#include "convert/convert.h"
+#include "convert/inputs.h"
+#include "convert/key_map.h"
+#include "convert/parts.h"
 #include "io/input_file.h"
 #include "io/json_config.h"
 #include "io/safetensors.h"
+#include "io/tensor_file.h"
+#include "io/tensor_view.h"
 #include "io/weights_digest.h"
 
 namespace kandinsky::convert {

@@ -3,6 +3,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <cstdint>
 #include <deque>
 #include <string>
 #include <vector>
@@ -12,6 +13,7 @@
 #include "convert/key_map.h"
 #include "convert/parts.h"
 #include "io/tensor_file.h"
+#include "io/tensor_view.h"
 
 namespace kandinsky::convert {
 

@@ -6,16 +6,27 @@
 #include <fmt/ranges.h>
 
 #include <array>
+#include <cstddef>
+#include <cstdint>
 #include <filesystem>
+#include <span>
 #include <string>
 #include <string_view>
 #include <system_error>
 #include <vector>
 
 #include "base/error.h"
+#include "base/span.h"
+#include "convert/convert.h"
+#include "convert/inputs.h"
+#include "convert/key_map.h"
+#include "convert/parts.h"
+#include "convert/plan.h"
 #include "io/atomic_file.h"
 #include "io/input_file.h"
 #include "io/safetensors.h"
+#include "io/tensor_file.h"
+#include "io/tensor_view.h"
 #include "tensor/bridge.h"
 #include "tensor/convert.h"
 

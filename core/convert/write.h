@@ -1,6 +1,7 @@
 /// Writes the files of a conversion.
 #pragma once
 
+#include "convert/convert.h"
 #include "convert/inputs.h"
 #include "convert/plan.h"
 

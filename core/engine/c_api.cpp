@@ -1,18 +1,28 @@
 /// kandinsky.h over engine::Engine.
 #include <algorithm>
+#include <cstdint>
 #include <cstring>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <tuple>
+#include <utility>
 #include <vector>
 
+#include "base/error.h"
+#include "base/progress.h"
 #include "engine/c_api_embeds.h"
 #include "engine/c_api_guard.h"
 #include "engine/c_api_options.h"
 #include "engine/engine.h"
+#include "io/images/image.h"
 #include "kandinsky.h"
-#include "tensor/bridge.h"
+#include "options/requests.h"
+#include "options/table.h"
+#include "options/types.h"
+#include "pipelines/embeds.h"
+#include "pipelines/monitor.h"
+#include "tensor/device.h"
 
 using kandinsky::DenoiseRequest;
 using kandinsky::Error;

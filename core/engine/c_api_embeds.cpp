@@ -1,11 +1,15 @@
 /// The part of kandinsky.h for embeds.
 #include "engine/c_api_embeds.h"
 
-#include <memory>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
 #include <vector>
 
+#include "base/error.h"
 #include "base/limits.h"
 #include "engine/c_api_guard.h"
+#include "pipelines/embeds.h"
 #include "tensor/device.h"
 #include "tensor/team.h"
 

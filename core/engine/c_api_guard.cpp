@@ -1,8 +1,10 @@
 #include "engine/c_api_guard.h"
 
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "base/error.h"
 #include "base/utf8.h"
 
 namespace kandinsky::engine {

@@ -3,15 +3,21 @@
 #include <torch/version.h>
 
 #include <algorithm>
+#include <cstddef>
+#include <cstdint>
 #include <memory>
+#include <string>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
+#include "base/error.h"
+#include "base/sha256.h"
 #include "convert/convert.h"
 #include "engine/c_api_guard.h"
 #include "io/atomic_file.h"
 #include "io/images/codec.h"
+#include "io/images/image.h"
 #include "io/model_dir.h"
 #include "io/weights_digest.h"
 #include "options/requests.h"

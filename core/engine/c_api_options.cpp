@@ -1,12 +1,21 @@
 /// The part of kandinsky.h for options.
 #include "engine/c_api_options.h"
 
-#include <memory>
+#include <array>
+#include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "base/error.h"
+#include "engine/c_api_guard.h"
+#include "engine/engine.h"
+#include "io/images/image.h"
+#include "options/requests.h"
+#include "options/table.h"
+#include "options/types.h"
 #include "tensor/bridge.h"
 #include "tensor/device.h"
 #include "tensor/team.h"

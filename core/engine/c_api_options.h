@@ -2,11 +2,14 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
+#include <cstdint>
 #include <string>
 
-#include "engine/c_api_guard.h"
 #include "engine/engine.h"
+#include "io/images/image.h"
 #include "kandinsky.h"
+#include "options/requests.h"
 #include "options/table.h"
 
 struct kandinsky_options {

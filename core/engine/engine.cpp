@@ -5,18 +5,40 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <array>
+#include <atomic>
 #include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 #include "base/error.h"
+#include "base/sha256.h"
+#include "base/span.h"
 #include "base/utf8.h"
 #include "engine/generate.h"
+#include "io/images/image.h"
+#include "io/model_dir.h"
 #include "io/weights_digest.h"
+#include "options/requests.h"
+#include "pipelines/embeds.h"
+#include "pipelines/families/families.h"
+#include "pipelines/family.h"
+#include "pipelines/images/source.h"
+#include "pipelines/job.h"
+#include "pipelines/monitor.h"
+#include "pipelines/pipeline.h"
 #include "tensor/adapters.h"
+#include "tensor/arena.h"
 #include "tensor/bridge.h"
+#include "tensor/device.h"
 #include "tensor/run_context.h"
+#include "tensor/speedups.h"
 #include "tensor/team.h"
 
 namespace kandinsky::engine {

@@ -1,17 +1,22 @@
 #pragma once
 
 #include <atomic>
-#include <functional>
+#include <cstdint>
 #include <memory>
-#include <optional>
 #include <string>
-#include <utility>
+#include <string_view>
 #include <vector>
 
 #include "base/cancel.h"
+#include "io/images/image.h"
 #include "options/requests.h"
-#include "pipelines/families/families.h"
+#include "pipelines/embeds.h"
+#include "pipelines/family.h"
+#include "pipelines/geometry.h"
+#include "pipelines/job.h"
 #include "pipelines/monitor.h"
+#include "pipelines/pipeline.h"
+#include "tensor/device.h"
 
 namespace kandinsky::engine {
 

@@ -1,5 +1,12 @@
 #include "engine/generate.h"
 
+#include <cstdint>
+
+#include "options/requests.h"
+#include "pipelines/embeds.h"
+#include "pipelines/images/source.h"
+#include "pipelines/monitor.h"
+#include "pipelines/pipeline.h"
 #include "tensor/bridge.h"
 
 namespace kandinsky::engine {

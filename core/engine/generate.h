@@ -3,7 +3,10 @@
 
 #include <cstdint>
 
+#include "options/requests.h"
+#include "pipelines/embeds.h"
 #include "pipelines/images/source.h"
+#include "pipelines/monitor.h"
 #include "pipelines/pipeline.h"
 
 namespace kandinsky::engine {
