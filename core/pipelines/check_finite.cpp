@@ -3,6 +3,7 @@
 #include <ATen/TensorOperators.h>
 #include <fmt/format.h>
 
+#include "base/error.h"
 #include "tensor/device.h"
 
 namespace kandinsky::pipelines {

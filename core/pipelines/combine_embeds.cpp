@@ -10,9 +10,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+#include <vector>
 
 #include "base/error.h"
 #include "base/limits.h"
+#include "base/span.h"
 #include "pipelines/embeds.h"
 
 namespace kandinsky::pipelines {

@@ -7,10 +7,20 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
 
 #include "base/error.h"
 #include "base/limits.h"
+#include "base/span.h"
 #include "io/safetensors.h"
+#include "io/tensor_file.h"
+#include "io/tensor_view.h"
 #include "tensor/bridge.h"
 
 namespace kandinsky::pipelines {

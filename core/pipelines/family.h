@@ -1,6 +1,7 @@
 /// What a model family is.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string_view>

@@ -1,5 +1,11 @@
 #include "pipelines/job.h"
 
+#include <cstdint>
+
+#include "io/images/image.h"
+#include "options/requests.h"
+#include "pipelines/geometry.h"
+
 namespace kandinsky::pipelines {
 
 void check_job(const Job& job, const Geometry& geometry) {

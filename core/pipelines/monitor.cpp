@@ -1,6 +1,7 @@
 #include "pipelines/monitor.h"
 
 #include "base/error.h"
+#include "base/progress.h"
 
 namespace kandinsky::pipelines {
 

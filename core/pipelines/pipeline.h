@@ -1,6 +1,7 @@
 /// The interface of model families.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>

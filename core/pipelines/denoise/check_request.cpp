@@ -8,6 +8,9 @@
 #include <vector>
 
 #include "base/error.h"
+#include "io/images/image.h"
+#include "options/requests.h"
+#include "options/types.h"
 #include "pipelines/denoise/conditions.h"
 #include "pipelines/denoise/prepare_latents.h"
 #include "samplers/sampler.h"

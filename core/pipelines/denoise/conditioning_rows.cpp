@@ -6,11 +6,19 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <mutex>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "base/error.h"
+#include "nn/unet/unet.h"
+#include "options/types.h"
+#include "pipelines/denoise/conditions.h"
+#include "pipelines/denoise/unet_rules.h"
+#include "pipelines/embeds.h"
 
 namespace kandinsky::pipelines {
 namespace {

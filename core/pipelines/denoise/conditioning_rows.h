@@ -1,12 +1,14 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <mutex>
 #include <vector>
 
 #include "nn/unet/unet.h"
+#include "options/types.h"
 #include "pipelines/denoise/conditions.h"
 #include "pipelines/denoise/unet_rules.h"
 #include "pipelines/embeds.h"

@@ -3,8 +3,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
 
 #include "base/error.h"
+#include "options/requests.h"
+#include "options/types.h"
 
 namespace kandinsky::pipelines {
 namespace {

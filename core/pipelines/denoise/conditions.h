@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "options/requests.h"
+#include "options/types.h"
 
 namespace kandinsky::pipelines {
 

@@ -1,6 +1,9 @@
 #include "pipelines/denoise/feature_cache.h"
 
+#include <cstddef>
+#include <cstdint>
 #include <utility>
+#include <vector>
 
 namespace kandinsky::pipelines {
 

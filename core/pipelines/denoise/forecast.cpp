@@ -7,6 +7,12 @@
 #include <ATen/ops/matmul.h>
 
 #include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include "options/requests.h"
 
 namespace kandinsky::pipelines {
 namespace {

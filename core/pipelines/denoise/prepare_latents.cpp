@@ -6,9 +6,13 @@
 #include <fmt/format.h>
 
 #include <cmath>
-#include <string_view>
+#include <cstdint>
+#include <string>
 
 #include "base/error.h"
+#include "options/requests.h"
+#include "options/types.h"
+#include "samplers/sampler.h"
 
 namespace kandinsky::pipelines {
 namespace {

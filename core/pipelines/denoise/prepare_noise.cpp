@@ -7,6 +7,13 @@
 #include <ATen/ops/stack.h>
 
 #include <algorithm>
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include "options/requests.h"
+#include "pipelines/geometry.h"
+#include "tensor/noise.h"
 
 namespace kandinsky::pipelines {
 namespace {

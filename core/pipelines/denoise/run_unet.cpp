@@ -7,10 +7,15 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <utility>
 #include <vector>
 
+#include "io/images/image.h"
+#include "nn/unet/unet.h"
+#include "options/requests.h"
 #include "pipelines/check_finite.h"
 #include "pipelines/denoise/conditioning_rows.h"
 #include "pipelines/denoise/conditions.h"
@@ -18,9 +23,14 @@
 #include "pipelines/denoise/forecast.h"
 #include "pipelines/denoise/prepare_latents.h"
 #include "pipelines/denoise/prepare_noise.h"
+#include "pipelines/denoise/unet_rules.h"
+#include "pipelines/embeds.h"
+#include "pipelines/geometry.h"
 #include "pipelines/images/hint.h"
 #include "pipelines/images/mask_blend.h"
+#include "pipelines/monitor.h"
 #include "samplers/guidance.h"
+#include "samplers/noise_schedule.h"
 #include "samplers/sampler.h"
 #include "tensor/at_once.h"
 #include "tensor/noise.h"

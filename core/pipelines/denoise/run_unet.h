@@ -2,12 +2,14 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <cstdint>
+
 #include "nn/unet/unet.h"
 #include "options/requests.h"
 #include "pipelines/denoise/unet_rules.h"
 #include "pipelines/embeds.h"
+#include "pipelines/geometry.h"
 #include "pipelines/monitor.h"
-#include "pipelines/pipeline.h"
 #include "samplers/noise_schedule.h"
 
 namespace kandinsky::pipelines {

@@ -1,8 +1,9 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
-#include "nn/unet/unet.h"
+#include "nn/unet/unet.h"  // IWYU pragma: export
 #include "pipelines/embeds.h"
 
 namespace kandinsky::pipelines {

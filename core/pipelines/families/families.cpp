@@ -2,8 +2,11 @@
 
 #include <array>
 
+#include "base/span.h"
+#include "io/model_dir.h"
 #include "pipelines/families/kandinsky_2_1/family.h"
 #include "pipelines/families/kandinsky_2_2/family.h"
+#include "pipelines/family.h"
 
 namespace kandinsky::pipelines {
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/span.h"
+#include "io/model_dir.h"
 #include "pipelines/family.h"
 
 namespace kandinsky::pipelines {

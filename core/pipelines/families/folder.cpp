@@ -1,11 +1,14 @@
 #include "pipelines/families/folder.h"
 
 #include <array>
+#include <string>
+#include <string_view>
 
-#include "io/json_config.h"
 #include "io/model_dir.h"
 #include "io/tensor_file.h"
+#include "io/tensor_view.h"
 #include "pipelines/families/families.h"
+#include "pipelines/family.h"
 
 namespace kandinsky::pipelines {
 namespace {

@@ -7,11 +7,19 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <array>
 #include <cfloat>
 #include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
 
 #include "base/error.h"
 #include "images/filters.h"
+#include "io/images/image.h"
+#include "io/json_config.h"
+#include "nn/encoders/clip_vision.h"
+#include "pipelines/monitor.h"
 
 namespace kandinsky::pipelines {
 namespace {

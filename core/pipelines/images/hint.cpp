@@ -4,8 +4,10 @@
 #include <ATen/ops/empty.h>
 
 #include <algorithm>
+#include <cstdint>
 
 #include "images/resize.h"
+#include "io/images/image.h"
 #include "tensor/bridge.h"
 
 namespace kandinsky::pipelines {

@@ -2,6 +2,8 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <cstdint>
+
 #include "io/images/image.h"
 
 namespace kandinsky::pipelines {

@@ -8,11 +8,21 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstddef>
+#include <cstdint>
 #include <utility>
+#include <vector>
 
 #include "base/error.h"
 #include "images/fill.h"
 #include "images/mask.h"
+#include "images/resize.h"
+#include "io/images/image.h"
+#include "options/requests.h"
+#include "options/types.h"
+#include "pipelines/geometry.h"
+#include "pipelines/monitor.h"
+#include "pipelines/pipeline.h"
 #include "tensor/bridge.h"
 #include "tensor/noise.h"
 

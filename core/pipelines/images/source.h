@@ -8,6 +8,10 @@
 #include <vector>
 
 #include "io/images/image.h"
+#include "options/requests.h"
+#include "options/types.h"
+#include "pipelines/geometry.h"
+#include "pipelines/monitor.h"
 #include "pipelines/pipeline.h"
 
 namespace kandinsky::pipelines {

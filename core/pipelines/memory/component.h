@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -17,7 +19,9 @@
 #include "pipelines/memory/memory_plan.h"
 #include "pipelines/memory/residency.h"
 #include "pipelines/monitor.h"
+#include "tensor/device.h"
 #include "tensor/run_context.h"
+#include "tensor/scratch.h"
 #include "tensor/weights.h"
 
 namespace kandinsky::pipelines {

@@ -5,12 +5,19 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cstddef>
+#include <cstdint>
 #include <map>
+#include <optional>
+#include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "base/error.h"
 #include "nn/kernels/winograd.h"
+#include "nn/kernels/winograd_kernels.h"
+#include "tensor/weights.h"
 
 namespace kandinsky::pipelines {
 namespace {

@@ -1,6 +1,7 @@
 /// The memory plan for a budget, computed from sizes alone.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>

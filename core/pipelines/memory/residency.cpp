@@ -3,11 +3,17 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstddef>
+#include <cstdint>
 #include <limits>
 #include <optional>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "base/memory.h"
+#include "pipelines/memory/memory_plan.h"
+#include "pipelines/monitor.h"
 
 namespace kandinsky::pipelines {
 

@@ -1,6 +1,7 @@
 /// Keeps a pipeline's components within a memory plan.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <set>

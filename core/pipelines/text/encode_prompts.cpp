@@ -1,10 +1,26 @@
 #include "pipelines/text/encode_prompts.h"
 
 #include <algorithm>
+#include <cstddef>
+#include <cstdint>
 #include <map>
+#include <string>
 #include <utility>
+#include <vector>
 
+#include "nn/encoders/clip_text.h"
+#include "nn/encoders/mclip.h"
+#include "nn/prior/prior_transformer.h"
+#include "options/requests.h"
+#include "options/types.h"
 #include "pipelines/check_finite.h"
+#include "pipelines/embeds.h"
+#include "pipelines/monitor.h"
+#include "pipelines/pipeline.h"
+#include "pipelines/text/encode_text.h"
+#include "pipelines/text/prompt_cache.h"
+#include "pipelines/text/recently_used.h"
+#include "pipelines/text/run_prior.h"
 
 namespace kandinsky::pipelines {
 namespace {

@@ -4,11 +4,18 @@
 
 #include <functional>
 
+#include "nn/encoders/clip_text.h"
+#include "nn/encoders/mclip.h"
+#include "nn/prior/prior_transformer.h"
+#include "options/requests.h"
+#include "pipelines/embeds.h"
 #include "pipelines/memory/component.h"
+#include "pipelines/monitor.h"
 #include "pipelines/pipeline.h"
-#include "pipelines/text/encode_text.h"
 #include "pipelines/text/prompt_cache.h"
-#include "pipelines/text/run_prior.h"
+#include "samplers/unclip.h"
+#include "text/clip_bpe.h"
+#include "text/xlmr_unigram.h"
 
 namespace kandinsky::pipelines {
 

@@ -5,12 +5,24 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <numeric>
+#include <string>
+#include <string_view>
+#include <vector>
 
 #include "base/limits.h"
+#include "nn/encoders/clip_text.h"
+#include "nn/encoders/mclip.h"
+#include "pipelines/monitor.h"
+#include "pipelines/text/run_prior.h"
 #include "tensor/bridge.h"
+#include "text/clip_bpe.h"
 #include "text/prompt_weights.h"
+#include "text/tokens.h"
+#include "text/xlmr_unigram.h"
 
 namespace kandinsky::pipelines {
 namespace {

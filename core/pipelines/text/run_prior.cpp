@@ -3,9 +3,15 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/cat.h>
 
-#include <algorithm>
+#include <cstddef>
+#include <cstdint>
 #include <numeric>
+#include <vector>
 
+#include "nn/prior/prior_transformer.h"
+#include "options/requests.h"
+#include "pipelines/monitor.h"
+#include "samplers/unclip.h"
 #include "tensor/noise.h"
 
 namespace kandinsky::pipelines {

@@ -3,20 +3,34 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/error.h"
+#include "base/span.h"
+#include "io/json_config.h"
+#include "io/model_dir.h"
 #include "nn/config_checks.h"
 #include "nn/encoders/clip_text.h"
 #include "nn/encoders/clip_vision.h"
 #include "nn/encoders/mclip.h"
 #include "nn/movq/movq.h"
+#include "nn/movq/movq_config.h"
 #include "nn/prior/prior_transformer.h"
-#include "options/requests.h"
+#include "nn/unet/hint_network.h"
+#include "nn/unet/unet.h"
+#include "options/types.h"
 #include "pipelines/denoise/run_unet.h"
+#include "pipelines/families/kandinsky_2/kind.h"
+#include "pipelines/images/encode_images.h"
 #include "pipelines/memory/component.h"
+#include "samplers/ddpm_config.h"
+#include "samplers/noise_schedule.h"
 #include "samplers/unclip.h"
+#include "tensor/weights.h"
 #include "text/clip_bpe.h"
 #include "text/tokens.h"
 #include "text/xlmr_unigram.h"

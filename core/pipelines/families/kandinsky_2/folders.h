@@ -1,7 +1,9 @@
 /// The folders that make up a model of Kandinsky 2, and whether they fit each other.
 #pragma once
 
+#include <cstdint>
 #include <optional>
+#include <string_view>
 
 #include "io/json_config.h"
 #include "io/model_dir.h"

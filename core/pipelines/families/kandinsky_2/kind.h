@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "io/model_dir.h"
-#include "pipelines/denoise/unet_rules.h"
+#include "pipelines/denoise/unet_rules.h"  // IWYU pragma: export
 
 namespace kandinsky::pipelines {
 

@@ -3,12 +3,23 @@
 #include <ATen/core/Tensor.h>
 
 #include <algorithm>
+#include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
+#include "nn/unet/unet.h"
+#include "options/requests.h"
 #include "pipelines/denoise/conditioning_rows.h"
+#include "pipelines/embeds.h"
+#include "pipelines/job.h"
+#include "pipelines/memory/memory_plan.h"
 #include "pipelines/text/encode_prompts.h"
 #include "pipelines/text/encode_text.h"
+#include "tensor/device.h"
+#include "text/tokens.h"
 
 namespace kandinsky::pipelines {
 namespace {

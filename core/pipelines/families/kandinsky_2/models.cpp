@@ -1,9 +1,36 @@
 #include "pipelines/families/kandinsky_2/models.h"
 
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <utility>
+#include <vector>
+
 #include "base/memory.h"
+#include "io/model_dir.h"
+#include "nn/encoders/clip_text.h"
+#include "nn/encoders/clip_vision.h"
+#include "nn/encoders/mclip.h"
+#include "nn/movq/movq.h"
+#include "nn/movq/movq_config.h"
+#include "nn/prior/prior_transformer.h"
+#include "nn/unet/unet.h"
+#include "pipelines/denoise/check_request.h"
 #include "pipelines/denoise/run_unet.h"
 #include "pipelines/families/kandinsky_2/folders.h"
+#include "pipelines/families/kandinsky_2/kind.h"
+#include "pipelines/families/kandinsky_2/memory.h"
+#include "pipelines/family.h"
+#include "pipelines/geometry.h"
+#include "pipelines/memory/component.h"
+#include "pipelines/memory/memory_plan.h"
+#include "pipelines/text/encode_prompts.h"
+#include "samplers/unclip.h"
 #include "tensor/at_once.h"
+#include "tensor/device.h"
+#include "tensor/weights.h"
+#include "text/clip_bpe.h"
+#include "text/xlmr_unigram.h"
 
 namespace kandinsky::pipelines {
 namespace {

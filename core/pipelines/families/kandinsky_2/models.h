@@ -1,23 +1,28 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
-#include <utility>
 
-#include "io/json_config.h"
+#include "io/model_dir.h"
 #include "nn/encoders/clip_text.h"
 #include "nn/encoders/clip_vision.h"
 #include "nn/movq/movq.h"
+#include "nn/movq/movq_config.h"
 #include "nn/prior/prior_transformer.h"
 #include "nn/unet/unet.h"
+#include "options/requests.h"
 #include "pipelines/denoise/check_request.h"
-#include "pipelines/families/kandinsky_2/folders.h"
+#include "pipelines/families/kandinsky_2/kind.h"
 #include "pipelines/families/kandinsky_2/memory.h"
 #include "pipelines/family.h"
+#include "pipelines/geometry.h"
 #include "pipelines/memory/component.h"
+#include "pipelines/memory/memory_plan.h"
 #include "pipelines/memory/residency.h"
 #include "pipelines/text/encode_prompts.h"
 #include "samplers/noise_schedule.h"
 #include "samplers/unclip.h"
+#include "tensor/device.h"
 #include "text/clip_bpe.h"
 
 namespace kandinsky::pipelines {

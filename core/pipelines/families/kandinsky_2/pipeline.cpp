@@ -3,20 +3,48 @@
 #include <ATen/ops/cat.h>
 #include <fmt/format.h>
 
-#include <utility>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
 
 #include "base/error.h"
+#include "io/images/image.h"
+#include "io/model_dir.h"
+#include "nn/encoders/clip_vision.h"
+#include "nn/movq/movq.h"
+#include "nn/unet/unet.h"
+#include "options/requests.h"
+#include "options/types.h"
 #include "pipelines/check_finite.h"
 #include "pipelines/denoise/check_request.h"
 #include "pipelines/denoise/conditioning_rows.h"
 #include "pipelines/denoise/conditions.h"
 #include "pipelines/denoise/run_unet.h"
+#include "pipelines/embeds.h"
+#include "pipelines/families/kandinsky_2/folders.h"
+#include "pipelines/families/kandinsky_2/kind.h"
+#include "pipelines/families/kandinsky_2/memory.h"
 #include "pipelines/families/kandinsky_2/models.h"
 #include "pipelines/families/kandinsky_2/zero_image_file.h"
+#include "pipelines/family.h"
+#include "pipelines/geometry.h"
 #include "pipelines/images/encode_images.h"
 #include "pipelines/images/mask_blend.h"
+#include "pipelines/job.h"
+#include "pipelines/memory/component.h"
+#include "pipelines/memory/memory_plan.h"
+#include "pipelines/monitor.h"
+#include "pipelines/pipeline.h"
 #include "pipelines/text/encode_prompts.h"
+#include "pipelines/text/prompt_cache.h"
+#include "samplers/noise_schedule.h"
+#include "samplers/unclip.h"
 #include "tensor/at_once.h"
+#include "tensor/device.h"
 
 namespace kandinsky::pipelines {
 namespace {

@@ -1,8 +1,12 @@
 #pragma once
 
+#include <memory>
+
+#include "io/model_dir.h"
 #include "pipelines/families/kandinsky_2/folders.h"
 #include "pipelines/families/kandinsky_2/kind.h"
 #include "pipelines/family.h"
+#include "pipelines/pipeline.h"
 
 namespace kandinsky::pipelines {
 

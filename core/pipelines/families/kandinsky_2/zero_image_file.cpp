@@ -3,21 +3,27 @@
 #include <ATen/ops/isfinite.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
+#include <sys/types.h>
 
-#include <algorithm>
+#include <cstddef>
+#include <cstdint>
 #include <cstdlib>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "base/error.h"
+#include "base/sha256.h"
+#include "io/model_dir.h"
 #include "io/safetensors.h"
 #include "io/tensor_file.h"
+#include "io/tensor_view.h"
 #include "io/weights_digest.h"
 #include "nn/encoders/clip_vision.h"
 #include "pipelines/check_finite.h"
+#include "pipelines/monitor.h"
 #include "tensor/bridge.h"
+#include "tensor/device.h"
 #include "tensor/run_context.h"
 #include "tensor/weights.h"
 

@@ -6,6 +6,8 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <cstdint>
+
 #include "io/model_dir.h"
 #include "pipelines/monitor.h"
 

@@ -3,9 +3,16 @@
 #include <ATen/TensorOperators.h>
 #include <fmt/format.h>
 
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
 #include "base/error.h"
-#include "pipelines/families/kandinsky_2/folders.h"
+#include "io/model_dir.h"
+#include "pipelines/embeds.h"
+#include "pipelines/families/kandinsky_2/kind.h"
 #include "pipelines/families/kandinsky_2/pipeline.h"
+#include "pipelines/family.h"
 #include "text/tokens.h"
 
 namespace kandinsky::pipelines {

@@ -1,11 +1,18 @@
 #include "pipelines/families/kandinsky_2_2/family.h"
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
 #include <utility>
 
-#include "pipelines/families/kandinsky_2/folders.h"
+#include "io/model_dir.h"
+#include "pipelines/embeds.h"
+#include "pipelines/families/kandinsky_2/kind.h"
 #include "pipelines/families/kandinsky_2/pipeline.h"
+#include "pipelines/family.h"
 
 namespace kandinsky::pipelines {
 namespace {
