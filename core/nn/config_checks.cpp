@@ -2,8 +2,14 @@
 
 #include <fmt/format.h>
 
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
 #include "base/error.h"
 #include "base/limits.h"
+#include "io/json_config.h"
 
 namespace kandinsky::nn {
 namespace {

@@ -1,6 +1,7 @@
 /// Reads a network's config.json: valid sizes and supported switches.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 #include <vector>

@@ -3,6 +3,10 @@
 #include <c10/util/Exception.h>
 
 #include <algorithm>
+#include <string_view>
+#include <vector>
+
+#include "base/span.h"
 
 namespace kandinsky::options {
 

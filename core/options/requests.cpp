@@ -4,8 +4,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
 
 #include "base/error.h"
+#include "io/images/image.h"
+#include "options/types.h"
 #include "text/prompt_weights.h"
 #include "text/unicode.h"
 

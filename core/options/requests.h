@@ -2,6 +2,10 @@
 /// it.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
 #include "options/types.h"
 
 namespace kandinsky {

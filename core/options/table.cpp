@@ -7,15 +7,26 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <cstddef>
+#include <cstdint>
 #include <limits>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
 #include <type_traits>
 #include <utility>
+#include <variant>
+#include <vector>
 
 #include "base/ascii.h"
 #include "base/edit_distance.h"
 #include "base/error.h"
+#include "base/span.h"
 #include "base/utf8.h"
+#include "io/images/image.h"
 #include "options/presets.h"
+#include "options/types.h"
 #include "samplers/sampler.h"
 #include "samplers/schedulers.h"
 #include "tensor/bridge.h"

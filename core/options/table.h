@@ -2,6 +2,8 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <set>
 #include <string>
@@ -10,7 +12,9 @@
 #include <vector>
 
 #include "base/span.h"
+#include "io/images/image.h"
 #include "options/requests.h"
+#include "options/types.h"
 
 namespace kandinsky::options {
 

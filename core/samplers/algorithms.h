@@ -3,7 +3,9 @@
 
 #include <ATen/core/Tensor.h>
 
-#include "samplers/sampler.h"
+#include "samplers/levels.h"          // IWYU pragma: export
+#include "samplers/noise_schedule.h"  // IWYU pragma: export
+#include "samplers/sampler.h"         // IWYU pragma: export
 
 namespace kandinsky::samplers {
 

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <cstddef>
+#include <cstdint>
 
 #include "base/error.h"
 #include "samplers/algorithms.h"

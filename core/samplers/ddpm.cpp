@@ -8,9 +8,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
+#include <cstdint>
 
 #include "base/error.h"
 #include "samplers/algorithms.h"
+#include "samplers/ddpm_config.h"
 #include "samplers/sigma_space.h"
 #include "samplers/start.h"
 

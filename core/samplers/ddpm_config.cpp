@@ -2,7 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <string_view>
+
 #include "base/error.h"
+#include "io/json_config.h"
 
 namespace kandinsky::samplers {
 namespace {

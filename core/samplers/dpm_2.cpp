@@ -1,6 +1,7 @@
 #include <ATen/TensorOperators.h>
 
 #include <cmath>
+#include <cstddef>
 
 #include "samplers/algorithms.h"
 #include "samplers/sigma_space.h"

@@ -4,8 +4,10 @@
 #include <ATen/ops/cosine_similarity.h>
 #include <c10/util/Exception.h>
 
-#include <algorithm>
 #include <cmath>
+#include <vector>
+
+#include "samplers/sampler.h"
 
 namespace kandinsky::samplers {
 namespace {

@@ -1,5 +1,7 @@
 #include <ATen/TensorOperators.h>
 
+#include <cstddef>
+
 #include "samplers/algorithms.h"
 #include "samplers/sigma_space.h"
 #include "samplers/start.h"

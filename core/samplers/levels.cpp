@@ -4,8 +4,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
+#include <cstdint>
 
 #include "base/error.h"
+#include "base/span.h"
+#include "samplers/noise_schedule.h"
 
 namespace kandinsky::samplers {
 

@@ -1,6 +1,7 @@
 /// The noise levels of a loop.
 #pragma once
 
+#include <cstdint>
 #include <vector>
 
 #include "base/span.h"

@@ -1,7 +1,7 @@
 #include <ATen/TensorOperators.h>
 
-#include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <deque>
 
 #include "samplers/algorithms.h"

@@ -7,8 +7,13 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
 
 #include "base/error.h"
+#include "io/json_config.h"
+#include "samplers/ddpm_config.h"
 
 namespace kandinsky::samplers {
 namespace {

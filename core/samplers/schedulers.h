@@ -5,6 +5,7 @@
 
 #include "base/span.h"
 #include "samplers/levels.h"
+#include "samplers/noise_schedule.h"
 #include "samplers/sampler.h"
 
 namespace kandinsky::samplers {

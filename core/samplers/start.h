@@ -3,6 +3,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include "samplers/levels.h"
 #include "samplers/sampler.h"
 
 namespace kandinsky::samplers {

@@ -2,7 +2,15 @@
 
 #include <ATen/TensorOperators.h>
 
+#include <cstdint>
+#include <memory>
+
+#include "io/json_config.h"
 #include "nn/config_checks.h"
+#include "nn/layers/activation.h"
+#include "nn/layers/attention.h"
+#include "nn/layers/unit.h"
+#include "tensor/weights.h"
 
 namespace kandinsky::nn {
 

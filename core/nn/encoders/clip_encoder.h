@@ -3,6 +3,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <cstdint>
 #include <vector>
 
 #include "io/json_config.h"
@@ -11,6 +12,7 @@
 #include "nn/layers/linear.h"
 #include "nn/layers/norm.h"
 #include "nn/layers/unit.h"
+#include "tensor/weights.h"
 
 namespace kandinsky::nn {
 

@@ -7,10 +7,15 @@
 #include <ATen/ops/pad.h>
 
 #include <algorithm>
+#include <cstdint>
 
 #include "base/error.h"
+#include "io/json_config.h"
 #include "nn/config_checks.h"
+#include "nn/encoders/clip_encoder.h"
 #include "nn/layers/attention.h"
+#include "nn/layers/linear.h"
+#include "tensor/weights.h"
 
 namespace kandinsky::nn {
 namespace {

@@ -4,8 +4,15 @@
 #include <ATen/ops/cat.h>
 #include <ATen/ops/zeros.h>
 
+#include <cstdint>
+
+#include "io/json_config.h"
 #include "nn/config_checks.h"
+#include "nn/encoders/clip_encoder.h"
+#include "nn/layers/attention.h"
+#include "nn/layers/linear.h"
 #include "nn/layers/map_tokens.h"
+#include "tensor/weights.h"
 
 namespace kandinsky::nn {
 namespace {

@@ -1,7 +1,14 @@
 #pragma once
 
+#include <cstdint>
+
+#include "io/json_config.h"
 #include "nn/encoders/clip_encoder.h"
 #include "nn/layers/conv.h"
+#include "nn/layers/linear.h"
+#include "nn/layers/norm.h"
+#include "tensor/device.h"
+#include "tensor/weights.h"
 
 namespace kandinsky::nn {
 

@@ -7,6 +7,8 @@
 #include <ATen/ops/linear.h>
 #include <ATen/ops/round.h>
 
+#include <cstddef>
+#include <cstdint>
 #include <vector>
 
 #include "nn/kernels/operator.h"

@@ -2,8 +2,6 @@
 
 #include <ATen/core/Tensor.h>
 
-#include <cstdint>
-
 namespace kandinsky::nn {
 
 /// A matrix in int8, with one scale for each row: half the memory of bf16, a quarter of fp32. An

@@ -5,6 +5,8 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <cstdint>
+
 namespace kandinsky::nn::kernels {
 
 /// Whether a map is one that this file is for: fp32 or bf16, on a CPU, [B, C, H, W] in

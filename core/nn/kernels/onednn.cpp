@@ -9,12 +9,16 @@
 
 #include <algorithm>
 #include <array>
+#include <cstddef>
+#include <cstdint>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <vector>
 
 #include "base/out_of_memory.h"
 #include "nn/kernels/operator.h"
+#include "tensor/device.h"
 #include "tensor/run_context.h"
 
 namespace kandinsky::nn::onednn {

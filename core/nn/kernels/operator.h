@@ -6,7 +6,6 @@
 #include <ATen/core/stack.h>
 
 #include <cstddef>
-#include <utility>
 #include <vector>
 
 #include "base/out_of_memory.h"

@@ -3,6 +3,10 @@
 #include <ATen/Parallel.h>
 #include <ATen/ops/empty.h>
 
+#include <cstddef>
+
+#include "tensor/device.h"
+
 #if defined(__x86_64__) && defined(__GNUC__)
 #define KANDINSKY_HAS_AVX2 1
 #include <immintrin.h>
@@ -11,7 +15,6 @@
 #endif
 
 #include <algorithm>
-#include <array>
 #include <bit>
 #include <cstdint>
 #include <vector>

@@ -3,10 +3,16 @@
 #include <ATen/ops/zeros.h>
 
 #include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <vector>
 
 #include "nn/kernels/onednn.h"
+#include "nn/kernels/winograd_kernels.h"
 #include "tensor/arena.h"
 #include "tensor/cpu.h"
+#include "tensor/device.h"
 
 namespace kandinsky::nn {
 namespace {

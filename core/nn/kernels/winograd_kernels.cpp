@@ -5,10 +5,14 @@
 
 #include <algorithm>
 #include <array>
+#include <cstddef>
+#include <cstdint>
 #include <type_traits>
+#include <vector>
 
 #include "nn/kernels/element_loops.h"
 #include "tensor/run_context.h"
+#include "tensor/scratch.h"
 
 namespace kandinsky::nn::kernels {
 namespace {

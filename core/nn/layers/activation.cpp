@@ -5,6 +5,8 @@
 #include <ATen/ops/sigmoid.h>
 #include <fmt/format.h>
 
+#include <string_view>
+
 #include "base/error.h"
 
 namespace kandinsky::nn {

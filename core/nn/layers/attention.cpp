@@ -8,9 +8,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 
 #include "tensor/arena.h"
 #include "tensor/cpu.h"
+#include "tensor/device.h"
 
 namespace kandinsky::nn {
 namespace {

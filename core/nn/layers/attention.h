@@ -2,6 +2,8 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <cstdint>
+
 #include "tensor/device.h"
 
 namespace kandinsky::nn {

@@ -5,10 +5,17 @@
 #include <ATen/ops/pad.h>
 
 #include <array>
+#include <cstdint>
 #include <optional>
+#include <variant>
 
 #include "nn/kernels/onednn.h"
+#include "nn/kernels/winograd.h"
+#include "nn/kernels/winograd_kernels.h"
+#include "nn/layers/linear.h"
 #include "nn/layers/map_tokens.h"
+#include "tensor/device.h"
+#include "tensor/weights.h"
 
 namespace kandinsky::nn {
 

@@ -2,11 +2,13 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <cstdint>
 #include <variant>
 
 #include "nn/kernels/onednn.h"
 #include "nn/kernels/winograd.h"
 #include "nn/layers/linear.h"
+#include "tensor/device.h"
 #include "tensor/weights.h"
 
 namespace kandinsky::nn {

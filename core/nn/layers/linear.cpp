@@ -4,9 +4,12 @@
 #include <ATen/ops/linear.h>
 
 #include <array>
+#include <cstdint>
 
 #include "nn/kernels/onednn.h"
 #include "nn/kernels/row_products.h"
+#include "nn/layers/activation.h"
+#include "tensor/weights.h"
 
 namespace kandinsky::nn {
 Linear::Linear(const tensor::Weights& weights, int64_t in_features, int64_t out_features, Bias bias)

@@ -1,5 +1,7 @@
 #include "nn/layers/map_tokens.h"
 
+#include <cstdint>
+
 namespace kandinsky::nn {
 
 at::Tensor map_to_tokens(const at::Tensor& map) {

@@ -2,6 +2,8 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <cstdint>
+
 namespace kandinsky::nn {
 
 /// [B, C, H, W] -> [B, H*W, C]; a view for channels-last maps.

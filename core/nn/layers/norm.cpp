@@ -7,8 +7,14 @@
 #include <ATen/ops/upsample_nearest2d.h>
 #include <fmt/format.h>
 
+#include <cstdint>
+#include <optional>
+
 #include "base/error.h"
+#include "nn/kernels/norm_kernels.h"
+#include "nn/layers/row_bands.h"
 #include "tensor/arena.h"
+#include "tensor/weights.h"
 
 namespace kandinsky::nn {
 

@@ -2,9 +2,10 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <cstdint>
 #include <optional>
 
-#include "nn/kernels/norm_kernels.h"
+#include "nn/kernels/norm_kernels.h"  // IWYU pragma: export
 #include "nn/layers/row_bands.h"
 #include "tensor/weights.h"
 

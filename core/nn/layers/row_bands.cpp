@@ -1,8 +1,11 @@
 #include "nn/layers/row_bands.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <utility>
 
+#include "nn/kernels/norm_kernels.h"
+#include "nn/layers/conv.h"
 #include "tensor/arena.h"
 
 namespace kandinsky::nn {

@@ -9,6 +9,9 @@
 #include <ATen/ops/sin.h>
 
 #include <cmath>
+#include <cstdint>
+
+#include "tensor/weights.h"
 
 namespace kandinsky::nn {
 

@@ -2,7 +2,11 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <cstdint>
+
 #include "nn/layers/linear.h"
+#include "tensor/device.h"
+#include "tensor/weights.h"
 
 namespace kandinsky::nn {
 

@@ -6,6 +6,13 @@
 #include <ATen/ops/upsample_nearest2d.h>
 
 #include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include "nn/kernels/winograd.h"
+#include "nn/layers/conv.h"
+#include "tensor/device.h"
+#include "tensor/weights.h"
 
 namespace kandinsky::nn {
 namespace {

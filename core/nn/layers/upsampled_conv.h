@@ -2,11 +2,13 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <cstdint>
 #include <optional>
 #include <vector>
 
 #include "nn/kernels/winograd.h"
 #include "nn/layers/conv.h"
+#include "tensor/weights.h"
 
 namespace kandinsky::nn {
 

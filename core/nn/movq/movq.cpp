@@ -1,5 +1,11 @@
 #include "nn/movq/movq.h"
 
+#include <cstdint>
+
+#include "nn/layers/conv.h"
+#include "nn/movq/movq_config.h"
+#include "tensor/weights.h"
+
 namespace kandinsky::nn {
 namespace {
 

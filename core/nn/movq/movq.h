@@ -1,7 +1,11 @@
 #pragma once
 
+#include "nn/layers/conv.h"
+#include "nn/movq/movq_config.h"
 #include "nn/movq/movq_decoder.h"
 #include "nn/movq/movq_encoder.h"
+#include "tensor/device.h"
+#include "tensor/weights.h"
 
 namespace kandinsky::nn {
 

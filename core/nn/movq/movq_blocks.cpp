@@ -1,6 +1,15 @@
 #include "nn/movq/movq_blocks.h"
 
+#include <cstdint>
+#include <string_view>
+
+#include "nn/layers/attention.h"
+#include "nn/layers/conv.h"
 #include "nn/layers/map_tokens.h"
+#include "nn/layers/norm.h"
+#include "nn/layers/row_bands.h"
+#include "nn/movq/spatial_norm.h"
+#include "tensor/weights.h"
 
 namespace kandinsky::nn {
 

@@ -3,12 +3,14 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <cstdint>
 #include <optional>
 
 #include "nn/layers/attention.h"
 #include "nn/layers/conv.h"
 #include "nn/layers/linear.h"
 #include "nn/movq/spatial_norm.h"
+#include "tensor/weights.h"
 
 namespace kandinsky::nn {
 

@@ -1,5 +1,9 @@
 #include "nn/movq/movq_config.h"
 
+#include <cstddef>
+#include <cstdint>
+
+#include "io/json_config.h"
 #include "nn/config_checks.h"
 
 namespace kandinsky::nn {

@@ -1,6 +1,15 @@
 #include "nn/movq/movq_decoder.h"
 
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+
+#include "nn/layers/conv.h"
+#include "nn/movq/movq_blocks.h"
+#include "nn/movq/movq_config.h"
+#include "nn/movq/spatial_norm.h"
 #include "tensor/run_context.h"
+#include "tensor/weights.h"
 
 namespace kandinsky::nn {
 namespace {

@@ -3,8 +3,11 @@
 #include <optional>
 #include <vector>
 
+#include "nn/layers/conv.h"
 #include "nn/movq/movq_blocks.h"
 #include "nn/movq/movq_config.h"
+#include "nn/movq/spatial_norm.h"
+#include "tensor/weights.h"
 
 namespace kandinsky::nn {
 

@@ -2,7 +2,14 @@
 
 #include <ATen/ops/upsample_nearest2d.h>
 
+#include <cstdint>
+#include <optional>
 #include <utility>
+
+#include "nn/layers/conv.h"
+#include "nn/layers/norm.h"
+#include "nn/layers/row_bands.h"
+#include "tensor/weights.h"
 
 namespace kandinsky::nn {
 namespace {

@@ -2,10 +2,13 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <cstdint>
 #include <optional>
 
 #include "nn/layers/conv.h"
 #include "nn/layers/norm.h"
+#include "nn/layers/row_bands.h"
+#include "tensor/weights.h"
 
 namespace kandinsky::nn {
 

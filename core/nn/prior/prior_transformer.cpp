@@ -8,10 +8,16 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstddef>
+#include <cstdint>
 
 #include "base/error.h"
+#include "io/json_config.h"
 #include "nn/config_checks.h"
+#include "nn/layers/activation.h"
 #include "nn/layers/attention.h"
+#include "nn/layers/unit.h"
+#include "tensor/weights.h"
 
 namespace kandinsky::nn {
 namespace {

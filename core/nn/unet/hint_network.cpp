@@ -3,6 +3,11 @@
 #include <ATen/ops/silu.h>
 
 #include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include "nn/layers/conv.h"
+#include "tensor/weights.h"
 
 namespace kandinsky::nn {
 namespace {

@@ -2,9 +2,11 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <cstdint>
 #include <vector>
 
 #include "nn/layers/conv.h"
+#include "tensor/weights.h"
 
 namespace kandinsky::nn {
 

@@ -1,5 +1,8 @@
 #include "nn/unet/image_conditioning.h"
 
+#include "nn/unet/unet_context.h"
+#include "tensor/weights.h"
+
 namespace kandinsky::nn {
 
 ImageConditioning::ImageConditioning(const tensor::Weights& weights, const Shape& shape)

@@ -2,9 +2,12 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <cstdint>
+
 #include "nn/layers/linear.h"
 #include "nn/layers/norm.h"
 #include "nn/unet/unet_context.h"
+#include "tensor/weights.h"
 
 namespace kandinsky::nn {
 

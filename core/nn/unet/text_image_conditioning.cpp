@@ -3,6 +3,9 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/cat.h>
 
+#include "nn/unet/unet_context.h"
+#include "tensor/weights.h"
+
 namespace kandinsky::nn {
 
 TextImageConditioning::TextImageConditioning(const tensor::Weights& weights, const Shape& shape)

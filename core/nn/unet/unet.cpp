@@ -6,13 +6,24 @@
 #include <fmt/format.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <string_view>
 #include <utility>
+#include <variant>
+#include <vector>
 
 #include "base/error.h"
+#include "io/json_config.h"
 #include "nn/config_checks.h"
+#include "nn/layers/conv.h"
+#include "nn/layers/norm.h"
+#include "nn/layers/unit.h"
+#include "nn/unet/image_conditioning.h"
+#include "nn/unet/text_image_conditioning.h"
+#include "nn/unet/unet_blocks.h"
 #include "tensor/arena.h"
 #include "tensor/run_context.h"
+#include "tensor/weights.h"
 
 namespace kandinsky::nn {
 

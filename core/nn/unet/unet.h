@@ -1,16 +1,21 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <variant>
 #include <vector>
 
 #include "io/json_config.h"
+#include "nn/layers/conv.h"  // IWYU pragma: export
+#include "nn/layers/norm.h"
 #include "nn/layers/timestep_embedding.h"
 #include "nn/layers/unit.h"
 #include "nn/unet/hint_network.h"
-#include "nn/unet/image_conditioning.h"
-#include "nn/unet/text_image_conditioning.h"
+#include "nn/unet/image_conditioning.h"       // IWYU pragma: export
+#include "nn/unet/text_image_conditioning.h"  // IWYU pragma: export
 #include "nn/unet/unet_blocks.h"
+#include "tensor/device.h"
+#include "tensor/weights.h"
 
 namespace kandinsky::nn {
 

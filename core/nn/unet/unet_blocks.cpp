@@ -4,7 +4,15 @@
 #include <ATen/ops/avg_pool2d.h>
 #include <ATen/ops/cat.h>
 
+#include <cstdint>
+#include <vector>
+
+#include "nn/layers/attention.h"
+#include "nn/layers/conv.h"
 #include "nn/layers/map_tokens.h"
+#include "nn/layers/norm.h"
+#include "nn/layers/upsampled_conv.h"
+#include "tensor/weights.h"
 
 namespace kandinsky::nn {
 

@@ -3,6 +3,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <cstdint>
 #include <optional>
 
 #include "nn/layers/attention.h"
@@ -10,6 +11,7 @@
 #include "nn/layers/linear.h"
 #include "nn/layers/norm.h"
 #include "nn/layers/upsampled_conv.h"
+#include "tensor/weights.h"
 
 namespace kandinsky::nn {
 
