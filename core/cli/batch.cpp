@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstddef>
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <string>
@@ -15,10 +17,12 @@
 #include "cli/generate_job.h"
 #include "cli/option_groups.h"
 #include "cli/output_place.h"
+#include "cli/progress_bar.h"
 #include "cli/session.h"
 #include "cli/streams.h"
 #include "jobs/digests.h"
 #include "jobs/files.h"
+#include "jobs/request.h"
 #include "jobs/request_file.h"
 #include "jobs/worker.h"
 

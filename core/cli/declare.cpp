@@ -5,10 +5,17 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "cli/arguments.h"
 #include "cli/marked.h"
+#include "jobs/settings.h"
 #include "kandinsky.hpp"
 
 namespace kandinsky::cli {

@@ -2,8 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <cstddef>
+#include <cstdint>
 #include <numeric>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "cli/arguments.h"
@@ -12,6 +16,8 @@
 #include "cli/read_image.h"
 #include "cli/session.h"
 #include "cli/streams.h"
+#include "jobs/canvas.h"
+#include "jobs/job.h"
 #include "jobs/parameters.h"
 
 namespace kandinsky::cli {

@@ -3,6 +3,8 @@
 #include <signal.h>  // NOLINT(modernize-deprecated-headers): sigwait is POSIX, not in <csignal>
 
 #include <atomic>
+#include <functional>
+#include <memory>
 #include <thread>
 #include <utility>
 

@@ -1,6 +1,9 @@
 #include "cli/marked.h"
 
-#include <algorithm>
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
 
 namespace kandinsky::cli {
 namespace {

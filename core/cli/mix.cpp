@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 #include <array>
+#include <cstddef>
 #include <map>
 #include <memory>
 #include <string>
@@ -11,9 +12,12 @@
 #include "cli/arguments.h"
 #include "cli/commands.h"
 #include "cli/declare.h"
+#include "cli/generate_job.h"
 #include "cli/marked.h"
 #include "cli/option_groups.h"
+#include "jobs/job.h"
 #include "jobs/limits.h"
+#include "jobs/settings.h"
 
 namespace kandinsky::cli {
 namespace {

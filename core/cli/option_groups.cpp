@@ -1,6 +1,10 @@
 #include "cli/option_groups.h"
 
+#include <cstdint>
+#include <string>
+
 #include "cli/declare.h"
+#include "cli/generate_job.h"
 #include "jobs/limits.h"
 #include "jobs/settings.h"
 

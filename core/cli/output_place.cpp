@@ -10,11 +10,15 @@
 #include <array>
 #include <cerrno>
 #include <charconv>
+#include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <limits>
+#include <string>
 #include <string_view>
 #include <system_error>
+#include <vector>
 
 #include "jobs/text.h"
 #include "kandinsky.hpp"

@@ -1,8 +1,11 @@
 #include <fmt/format.h>
 
+#include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <mutex>
 #include <string>
+#include <utility>
 
 #include "cli/commands.h"
 #include "cli/declare.h"
@@ -10,6 +13,8 @@
 #include "cli/interrupt.h"
 #include "cli/option_groups.h"
 #include "cli/streams.h"
+#include "serve/access.h"
+#include "serve/http_server.h"
 #include "serve/server.h"
 
 namespace kandinsky::cli {

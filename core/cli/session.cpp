@@ -2,7 +2,13 @@
 
 #include <unistd.h>
 
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
 #include <utility>
+
+#include "cli/generate_job.h"
 
 namespace kandinsky::cli {
 

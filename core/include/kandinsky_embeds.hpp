@@ -2,7 +2,6 @@
 #ifndef KANDINSKY_EMBEDS_HPP_
 #define KANDINSKY_EMBEDS_HPP_
 
-#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>

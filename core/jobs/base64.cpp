@@ -1,5 +1,13 @@
 #include "jobs/base64.h"
 
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
 #include "kandinsky.hpp"
 
 namespace kandinsky::jobs {

@@ -1,5 +1,9 @@
 #include "jobs/digests.h"
 
+#include <cstddef>
+#include <string>
+#include <string_view>
+
 #include "base/sha256.h"
 #include "jobs/files.h"
 #include "kandinsky.hpp"

@@ -1,8 +1,15 @@
 #include "jobs/generate.h"
 
+#include <cstddef>
+#include <cstdint>
 #include <filesystem>
+#include <string>
 #include <system_error>
+#include <utility>
+#include <vector>
 
+#include "jobs/canvas.h"
+#include "jobs/job.h"
 #include "jobs/make_embeds.h"
 #include "jobs/text.h"
 

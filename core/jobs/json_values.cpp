@@ -1,6 +1,9 @@
 #include "jobs/json_values.h"
 
+#include <cstddef>
+#include <cstdint>
 #include <limits>
+#include <string>
 
 #include "jobs/json.h"
 #include "jobs/text.h"

@@ -2,8 +2,14 @@
 
 #include <fmt/format.h>
 
+#include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
+
+#include "jobs/job.h"
 
 namespace kandinsky::jobs {
 namespace {

@@ -4,12 +4,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <filesystem>
+#include <memory>
+#include <string>
 #include <string_view>
 #include <system_error>
-#include <vector>
 
 #include "jobs/digests.h"
+#include "jobs/files.h"
 #include "jobs/json_values.h"
 #include "kandinsky.hpp"
 

@@ -3,10 +3,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstddef>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <string>
+#include <string_view>
 
+#include "jobs/job.h"
+#include "jobs/settings.h"
 #include "jobs/text.h"
 #include "kandinsky.hpp"
 

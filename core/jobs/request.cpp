@@ -4,14 +4,26 @@
 
 #include <algorithm>
 #include <array>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
 #include <filesystem>
+#include <functional>
+#include <limits>
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
 
 #include "base/edit_distance.h"
 #include "jobs/base64.h"
 #include "jobs/files.h"
+#include "jobs/job.h"
 #include "jobs/json_values.h"
 #include "jobs/limits.h"
+#include "jobs/settings.h"
 #include "jobs/text.h"
 
 namespace kandinsky::jobs {

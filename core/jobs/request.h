@@ -5,10 +5,11 @@
 #include <map>
 #include <optional>
 #include <string>
-#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "jobs/job.h"
+#include "jobs/settings.h"
 
 /// Requests as files and programs write them: a JSON object of options by name, for one image.
 namespace kandinsky::jobs {

@@ -2,16 +2,21 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <limits>
 #include <optional>
 #include <set>
+#include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "jobs/files.h"
 #include "jobs/json.h"
 #include "jobs/json_values.h"
-#include "jobs/settings.h"
 #include "jobs/text.h"
 
 namespace kandinsky::jobs {

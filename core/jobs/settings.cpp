@@ -5,8 +5,12 @@
 
 #include <algorithm>
 #include <charconv>
+#include <map>
+#include <string>
 #include <string_view>
 #include <type_traits>
+#include <variant>
+#include <vector>
 
 #include "base/sha256.h"
 

@@ -3,6 +3,10 @@
 #include <utf8proc.h>
 
 #include <algorithm>
+#include <cstddef>
+#include <ranges>
+#include <string>
+#include <string_view>
 
 namespace kandinsky::jobs {
 namespace {

@@ -4,16 +4,29 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <string>
+#include <string_view>
 #include <system_error>
 #include <tuple>
 #include <unordered_map>
+#include <utility>
+#include <vector>
 
+#include "jobs/canvas.h"
 #include "jobs/digests.h"
 #include "jobs/generate.h"
-#include "jobs/limits.h"
+#include "jobs/job.h"
+#include "jobs/manifest.h"
 #include "jobs/parameters.h"
+#include "jobs/request.h"
+#include "jobs/settings.h"
 
 namespace kandinsky::jobs {
 namespace {

@@ -1,11 +1,13 @@
 #pragma once
 
-#include <atomic>
+#include <cstddef>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
 
+#include "jobs/job.h"
+#include "jobs/settings.h"
 #include "kandinsky.hpp"
 #include "serve/preview.h"
 #include "serve/task.h"

@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 /// HTTP/1.1 over libevent: one thread reads and writes for all connections, so that a slow one
