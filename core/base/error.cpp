@@ -1,6 +1,9 @@
 #include "base/error.h"
 
+#include <cstddef>
+#include <stdexcept>
 #include <string>
+#include <string_view>
 
 #include "base/limits.h"
 

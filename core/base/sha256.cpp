@@ -1,7 +1,9 @@
 #include "base/sha256.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
+#include <cstdint>
 #include <cstring>
 
 namespace kandinsky {

@@ -10,6 +10,7 @@
 #include <ATen/ops/where.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <vector>
 
 #include "images/pixels.h"

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+
 #include "io/images/image.h"
 
 /// Image filters. Results are bit-identical for any number of threads.

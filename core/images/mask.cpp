@@ -6,9 +6,15 @@
 #include <ATen/ops/constant_pad_nd.h>
 
 #include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <utility>
 
+#include "base/span.h"
 #include "images/filters.h"
 #include "images/pixels.h"
+#include "images/resize.h"
+#include "io/images/image.h"
 
 namespace kandinsky::images {
 namespace {

@@ -6,7 +6,6 @@
 
 #include "base/span.h"
 #include "images/resize.h"
-#include "io/images/image.h"
 
 /// Masks: grey images in which white, 255, is inpainted and black, 0, is kept.
 namespace kandinsky::images {

@@ -2,6 +2,10 @@
 
 #include <ATen/ops/from_blob.h>
 
+#include <cstdint>
+
+#include "io/images/image.h"
+
 namespace kandinsky::images {
 
 at::Tensor channels_of(const io::Image& image) {

@@ -3,11 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <cstring>
 #include <vector>
 
 #include "base/error.h"
 #include "images/filters.h"
+#include "io/images/image.h"
 
 namespace kandinsky::images {
 namespace {

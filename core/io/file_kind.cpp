@@ -4,8 +4,11 @@
 
 #include <algorithm>
 #include <array>
+#include <cstddef>
+#include <string_view>
 
 #include "base/error.h"
+#include "base/span.h"
 
 namespace kandinsky::io {
 namespace {

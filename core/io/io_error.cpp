@@ -1,10 +1,13 @@
 #include "io/io_error.h"
 
 #include <fmt/format.h>
+#include <locale.h>
+#include <string.h>
 
 #include <cerrno>
 #include <clocale>
 #include <cstring>
+#include <string_view>
 
 #include "base/error.h"
 

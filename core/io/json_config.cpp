@@ -3,14 +3,20 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <cstddef>
+#include <cstdint>
 #include <limits>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 #include "base/error.h"
 #include "base/json_caps.h"
 #include "base/limits.h"
+#include "base/span.h"
 #include "io/file_kind.h"
 #include "io/input_file.h"
 

@@ -5,17 +5,22 @@
 #include <algorithm>
 #include <array>
 #include <filesystem>
+#include <memory>
+#include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <utility>
 #include <vector>
 
 #include "base/error.h"
 #include "base/limits.h"
+#include "base/span.h"
 #include "base/utf8.h"
 #include "io/input_file.h"
 #include "io/io_error.h"
+#include "io/json_config.h"
 #include "io/model_neighbours.h"
 
 namespace kandinsky::io {

@@ -4,11 +4,14 @@
 
 #include <algorithm>
 #include <bit>
-#include <string>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
 #include <utility>
 
 #include "base/error.h"
 #include "base/limits.h"
+#include "base/span.h"
 #include "base/utf8.h"
 #include "io/bytes.h"
 

@@ -5,20 +5,27 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <functional>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <unordered_set>
 #include <utility>
 #include <vector>
 
 #include "base/error.h"
 #include "base/limits.h"
+#include "base/span.h"
 #include "io/atomic_file.h"
 #include "io/file_kind.h"
 #include "io/input_file.h"
+#include "io/tensor_file.h"
+#include "io/tensor_view.h"
 
 namespace kandinsky::io {
 namespace {

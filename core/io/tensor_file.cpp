@@ -3,12 +3,16 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <cstdint>
+#include <memory>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <utility>
 #include <vector>
 
-#include "io/bytes.h"
+#include "base/span.h"
+#include "io/input_file.h"
 #include "io/safetensors.h"
 #include "io/torch_file.h"
 

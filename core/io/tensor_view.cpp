@@ -1,7 +1,13 @@
 #include "io/tensor_view.h"
 
 #include <array>
+#include <cstddef>
+#include <cstdint>
 #include <limits>
+#include <optional>
+#include <string_view>
+
+#include "base/span.h"
 
 namespace kandinsky::io {
 namespace {

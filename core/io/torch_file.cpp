@@ -5,10 +5,12 @@
 
 #include <algorithm>
 #include <array>
-#include <deque>
+#include <cstddef>
+#include <cstdint>
 #include <limits>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <unordered_set>
 #include <utility>
@@ -16,9 +18,12 @@
 
 #include "base/error.h"
 #include "base/limits.h"
-#include "base/utf8.h"
+#include "base/span.h"
 #include "io/bytes.h"
+#include "io/input_file.h"
 #include "io/pickle.h"
+#include "io/tensor_file.h"
+#include "io/tensor_view.h"
 #include "io/zip_directory.h"
 
 namespace kandinsky::io {

@@ -8,10 +8,15 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string_view>
 
 #include "base/error.h"
+#include "base/sha256.h"
+#include "base/span.h"
 #include "io/input_file.h"
+#include "io/model_dir.h"
 #include "io/tensor_file.h"
+#include "io/tensor_view.h"
 
 namespace kandinsky::io {
 namespace {

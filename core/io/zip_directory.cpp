@@ -4,15 +4,21 @@
 
 #include <algorithm>
 #include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include "base/error.h"
 #include "base/limits.h"
+#include "base/span.h"
 #include "base/utf8.h"
 #include "io/bytes.h"
+#include "io/input_file.h"
 
 /// The format: PKWARE's APPNOTE.TXT 6.3, sections 4.3 and 4.5.3.
 namespace kandinsky::io {

@@ -6,6 +6,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <queue>
 #include <string>
 #include <string_view>
@@ -22,6 +23,7 @@
 #include "io/json_config.h"
 #include "text/repair.h"
 #include "text/token_row.h"
+#include "text/tokens.h"
 #include "text/unicode.h"
 
 namespace kandinsky::text {

@@ -9,7 +9,9 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
+#include "base/span.h"
 #include "text/html_entities.h"
 #include "text/unicode.h"
 

@@ -4,9 +4,14 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
+#include <string_view>
+#include <vector>
 
 #include "base/error.h"
 #include "base/limits.h"
+#include "base/span.h"
+#include "text/tokens.h"
 #include "text/unicode.h"
 
 namespace kandinsky::text {

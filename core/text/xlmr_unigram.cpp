@@ -4,18 +4,24 @@
 #include <sentencepiece_processor.h>
 
 #include <array>
+#include <cstddef>
+#include <cstdint>
 #include <exception>
+#include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "base/error.h"
 #include "base/limits.h"
+#include "base/span.h"
 #include "base/utf8.h"
 #include "io/file_kind.h"
 #include "io/input_file.h"
 #include "io/json_config.h"
 #include "text/token_row.h"
+#include "text/tokens.h"
 #include "text/unicode.h"
 
 namespace kandinsky::text {

@@ -4,14 +4,21 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <span>
 #include <string>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 #include "base/error.h"
 #include "base/limits.h"
+#include "base/span.h"
 #include "io/atomic_file.h"
 #include "io/bytes.h"
 #include "io/file_kind.h"
+#include "io/images/image.h"
 #include "io/images/image_files.h"
 #include "io/images/orientation.h"
 #include "io/input_file.h"

@@ -2,6 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
 #include "base/error.h"
 #include "base/limits.h"
 

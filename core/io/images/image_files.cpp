@@ -2,10 +2,15 @@
 
 #include <fmt/format.h>
 
+#include <cstddef>
+#include <cstdint>
 #include <new>
-#include <string>
+#include <string_view>
+#include <vector>
 
+#include "base/error.h"
 #include "base/limits.h"
+#include "base/span.h"
 #include "io/bytes.h"
 
 namespace kandinsky::io {

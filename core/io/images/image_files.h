@@ -7,7 +7,6 @@
 #include <string_view>
 #include <vector>
 
-#include "base/error.h"
 #include "base/span.h"
 #include "io/images/image.h"
 

@@ -1,12 +1,20 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <chrono>
 #include <csetjmp>
+#include <cstddef>
+#include <cstdint>
 #include <cstdio>  // jpeglib.h needs it first
-#include <optional>
+#include <string_view>
+#include <tuple>
 #include <utility>
+#include <vector>
 
+#include "base/error.h"
 #include "base/limits.h"
+#include "base/span.h"
+#include "io/images/image.h"
 #include "io/images/image_files.h"
 
 // After the header that declares FILE.

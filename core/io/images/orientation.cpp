@@ -1,12 +1,15 @@
 #include "io/images/orientation.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <optional>
 #include <string_view>
-#include <utility>
 
+#include "base/span.h"
 #include "io/bytes.h"
+#include "io/images/image.h"
 
 namespace kandinsky::io {
 namespace {

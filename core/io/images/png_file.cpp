@@ -2,14 +2,23 @@
 #include <png.h>
 
 #include <algorithm>
+#include <chrono>
 #include <csetjmp>
+#include <cstddef>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
 
+#include "base/error.h"
 #include "base/limits.h"
+#include "base/span.h"
 #include "base/utf8.h"
+#include "io/images/image.h"
 #include "io/images/image_files.h"
 
 namespace kandinsky::io {

@@ -3,10 +3,15 @@
 #include <webp/demux.h>
 #include <webp/encode.h>
 
+#include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "base/span.h"
+#include "io/images/image.h"
 #include "io/images/image_files.h"
 
 namespace kandinsky::io {
