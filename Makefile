@@ -1,8 +1,8 @@
-# Names only: what a command does is in tests/tools/ and demo/.
+# Names only: the commands are in tests/tools/ and demo/.
 # PYTHON=/path/to/python  build against the torch of that Python, instead of installing torch (at `make setup` or later)
 # JOBS=n                  compile n files at once
-# FUZZ_SECONDS=n          how long make fuzz takes for each target
-# BENCH="--only unet"     what else to tell tests/bench/bench.py
+# FUZZ_SECONDS=n          seconds of make fuzz for each target
+# BENCH="--only unet"     more options of tests/bench/bench.py
 export PYTHON JOBS
 
 .PHONY: help demo test unit parity e2e batch-kills ray setup setup-tests build build-tests fuzz sanitize sanitize-plain lint tidy format keywords demo-model demo-score frontier gallery wheel bench bench-docs growth references clean

@@ -10,5 +10,5 @@ def preload(parser: argparse.ArgumentParser) -> None:
         type=str,
         default=None,
         metavar="PATH",
-        help="one more folder with Kandinsky models, looked in before <models>/Kandinsky",
+        help="another folder of Kandinsky models, searched before <models>/Kandinsky",
     )
