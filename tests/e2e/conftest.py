@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from support import built
+from support.install_place import Place
 
 built.use_built_package()
 
@@ -40,6 +41,12 @@ def copy(model: Path, tmp_path: Path) -> Path:
     """A model that a test may break, and its prior beside it."""
     (tmp_path / "models").mkdir()
     return built.copy_models(model, tmp_path / "models")
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    """A checkout to run install.py in."""
+    return Place(tmp_path)
 
 
 @pytest.fixture

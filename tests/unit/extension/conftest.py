@@ -29,8 +29,6 @@ gc.freeze()
 ROOT = Path(__file__).parents[3]
 sys.path.insert(0, str(ROOT / "tests"))
 
-from support.install_place import Place  # noqa: E402
-
 # Modules are compiled once, also where PYTHONDONTWRITEBYTECODE is set, and not beside the sources.
 sys.dont_write_bytecode = False
 sys.pycache_prefix = str(ROOT / "build" / "pycache")
@@ -124,12 +122,6 @@ def snapshot(host):
             )
         ],
     }
-
-
-@pytest.fixture
-def place(tmp_path):
-    """A checkout to run install.py in."""
-    return Place(tmp_path)
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 from support.install_place import CMAKE
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 
 
 def is_quick_where_nothing_is_to_do(place):

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 from support.install_place import TAG
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 VERSION = "1.2.3"  # of the checkout
 GLIBC = os.confstr("CS_GNU_LIBC_VERSION").split()[1].replace(".", "_")
 MACHINE = platform.machine()
