@@ -1,5 +1,6 @@
 """Headers between torch-free and torch code hold nothing that depends on the string ABI."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -24,19 +25,19 @@ def test_the_headers_were_found() -> None:
     assert {name.split("/")[0] for name in HEADERS} == {"base", "io", "text"}
 
 
-@pytest.mark.parametrize(
-    ("header", "complaint"),
-    [
-        ("struct Named { std::string name; };", "abi-tag"),
-        ("class Path { int n; std::filesystem::path path; };", "abi-tag"),
-        ("struct Log { std::ostringstream text; };", "abi-tag"),
-        ("class Failure : public std::runtime_error { std::string detail; };", "abi-tag"),
-        ("std::span<Undeclared> view();", "Undeclared"),
-    ],
-)
-def test_a_tagged_type_is_seen(header: str, complaint: str) -> None:
+def test_tagged_types_are_seen() -> None:
     includes = "".join(
         f"#include <{name}>\n" for name in ("filesystem", "span", "sstream", "stdexcept", "string")
     )
-    assert complaint in c_header.compile_errors(includes + header + "\n", "c++", FLAGS)
     assert c_header.compile_errors(includes, "c++", FLAGS) == ""
+    header = """
+struct Named { std::string name; };
+class Path { int n; std::filesystem::path path; };
+struct Log { std::ostringstream text; };
+class Failure : public std::runtime_error { std::string detail; };
+std::span<Undeclared> view();
+"""
+    complaints = c_header.compile_errors(includes + header, "c++", FLAGS)
+    tagged = re.findall(r"(\w+).{1,3} does not have the .* ABI tag", complaints)
+    assert set(tagged) == {"Named", "Path", "Log", "Failure"}
+    assert "Undeclared" in complaints
