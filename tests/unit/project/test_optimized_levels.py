@@ -33,7 +33,7 @@ def script() -> Any:
     torch.set_default_dtype(before)
 
 
-@pytest.mark.parametrize(("name", "steps"), [("euler", 4), ("euler", 6), ("dpmpp_2m", 5)])
+@pytest.mark.parametrize(("name", "steps"), [("euler", 4), ("dpmpp_2m", 5)])
 def test_the_table_is_up_to_date(script: Any, name: str, steps: int) -> None:
     levels = script.best_levels(getattr(script, name), steps, script.Data())
     assert levels == pytest.approx(TABLE[name, steps], rel=0.01)
