@@ -206,7 +206,7 @@ class Hub:
         if error.code == 416:
             return HubError(
                 f"{said}: it does not have the rest of the file. Cancel the download and start it "
-                "anew"
+                "again"
             )
         if error.code in _PASSING:
             return PassingError(f"{said}. Try again later", _retry_after(error.headers))

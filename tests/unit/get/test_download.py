@@ -136,7 +136,7 @@ def test_a_cut_download_goes_on_where_it_was(server, tmp_path):
         ([429] * 3, "answers 429"),
         ([404], "the file does not exist there"),
         ([401], "set the environment variable HF_TOKEN"),
-        ([403], "wants a token"),
+        ([403], "needs a token"),
         ([400], "answers 400"),
         ([416], "does not have the rest"),
         (["silent"] * 3, "has sent nothing for 0.4 s"),
@@ -169,7 +169,7 @@ def test_what_stays_is_said(server, tmp_path, twists, said):
     ("twist", "said"),
     [
         (401, "HF_TOKEN"),
-        (404, "not there"),
+        (404, "does not exist there"),
         ("login", "names no hash"),
         ("to http", "only https"),
     ],
@@ -193,7 +193,7 @@ def test_a_server_that_lies_about_ranges(server, tmp_path, twist):
     download = make(server, tmp_path)
     progress = finish(download)
     assert progress.state == "failed"
-    assert "Cancel the download to start it again" in progress.message
+    assert "Cancel the download and start it again" in progress.message
     assert piece(tmp_path).stat().st_size == len(server.files[WEIGHTS]) // 2
     download.cancel()
     assert download.progress().state == "idle"
