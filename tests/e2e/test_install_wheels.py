@@ -267,7 +267,7 @@ def test_without_a_wheel_and_a_compiler_both_are_said(place, tmp_path):
     ("address", "words"),
     [
         ("http://wheels.example.org/simple", "only https, or http on this machine"),
-        ("ftp://localhost/simple", "only https is"),
+        ("ftp://localhost/simple", "only https"),
         ("https://me:secret@wheels.example.org/simple", "must not contain a name or a password"),
     ],
 )

@@ -84,7 +84,7 @@ def test_what_went_wrong_is_said_and_escaped(bare_host, hub, monkeypatch):
     assert "choose a model" in start("<b>")[0]
     assert "<b>" not in start("<b>")[0]
     monkeypatch.setenv("HF_ENDPOINT", "http://mirror.example")
-    assert "http://mirror.example is not taken" in start("2.1")[0]
+    assert "http://mirror.example is not allowed" in start("2.1")[0]
     monkeypatch.setenv("HF_ENDPOINT", hub.address)
     hub.files.clear()
     start("2.1")
