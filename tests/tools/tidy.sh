@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # tidy.sh [FILE...]   clang-tidy over whole FILEs. Without FILE over the lines that changed since TIDY_BASE, or since the
-# branch left origin/main or main, or, on these, in the last five commits: of as many as TIDY_FILES (20) files, since each
-# takes up to half a minute. The others are named. What cannot be read here is no failure; it says why.
+# branch left origin/main or main, or, on these, in the last five commits to C++: of as many as TIDY_FILES (20) files, since
+# each takes up to half a minute. The others are named. What cannot be read here is no failure; it says why.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 . tests/tools/compiling.sh
@@ -25,6 +25,7 @@ if (($#)); then
   exec "$tidy" -p build-tidy --quiet "$@"
 fi
 
+sources=('*.cpp' '*.h' '*.hpp' ':!tests/contract/frozen' ':!core/include/kandinsky.h')  # the C interface is no C++
 head=$(git rev-parse --verify --quiet HEAD) || nothing_read "there is no Git history"
 if [[ -n ${TIDY_BASE:-} ]]; then
   base=$(git rev-parse --verify --quiet "$TIDY_BASE^{commit}") || {
@@ -33,13 +34,15 @@ if [[ -n ${TIDY_BASE:-} ]]; then
   }
 else
   base=$(git merge-base HEAD origin/main 2> /dev/null || git merge-base HEAD main 2> /dev/null || echo "$head")
-  # A shallow clone has fewer than six.
-  if [[ $base == "$head" ]]; then base=$(git rev-list --first-parent --max-count=6 HEAD | tail -n 1); fi
+  if [[ $base == "$head" ]]; then
+    base=$(git rev-list --first-parent --max-count=5 HEAD -- "${sources[@]}" | tail -n 1)
+    # The first commit of a shallow clone has no parent.
+    base=$(git rev-parse --verify --quiet "$base^" || echo "$base")
+  fi
   if [[ $base == "$head" ]]; then nothing_read "this checkout has no earlier commit to compare with"; fi
 fi
-# In Git's order: bindings/ and core/ before tests/. The C interface is no C++.
-mapfile -t changed < <(git diff --name-only --diff-filter=d "$base" -- '*.cpp' '*.h' '*.hpp' \
-  ':!tests/contract/frozen' ':!core/include/kandinsky.h')
+# In Git's order: bindings/ and core/ before tests/.
+mapfile -t changed < <(git diff --name-only --diff-filter=d "$base" -- "${sources[@]}")
 ((${#changed[@]})) || nothing_read "no C++ file changed since ${base:0:12}"
 files=("${changed[@]:0:${TIDY_FILES:-20}}")
 printf 'tidy: %s\n' "lines changed since ${base:0:12} in" "${files[@]}"
