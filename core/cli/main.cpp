@@ -67,6 +67,12 @@ int fail_with_current_exception() noexcept {
                  : fail(exit_code(KANDINSKY_INTERNAL), "the program ended itself"));
 }
 
+void set_terminate_handler() { std::set_terminate(end_with_exit_code); }
+
+/// Runs before the libraries are initialized: LibTorch may run out of memory already then.
+[[gnu::section(".preinit_array"),
+  gnu::used]] void (*const kBeforeLibraries)() = set_terminate_handler;
+
 /// Newer versions of CLI11 would rewrap the footers, including the examples.
 template <typename Formatter>
 std::shared_ptr<Formatter> with_plain_footers(std::shared_ptr<Formatter> formatter) {
@@ -155,7 +161,6 @@ int run(int argc, char** argv) {
 int main(int argc, char** argv) {
   kandinsky::cli::reserve_descriptors();
   kandinsky::cli::ignore_signals_of_writes();
-  std::set_terminate(end_with_exit_code);
   try {
     return run(argc, argv);
   } catch (...) {

@@ -1,7 +1,6 @@
 """What a process keeps that the engine works in: its torch, its threads, its children, itself."""
 
 import os
-import resource
 import subprocess
 import sys
 import threading
@@ -308,33 +307,8 @@ class TestPrecision:
             assert "bf16" in engine.info.reason
 
 
-def limited(megabytes: int, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    """The command line under `ulimit -v`."""
-
-    def limit() -> None:
-        resource.setrlimit(resource.RLIMIT_AS, (megabytes << 20, megabytes << 20))
-
-    return subprocess.run(
-        [PROGRAM, *arguments],
-        preexec_fn=limit,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
 class TestMemoryLimits:
     """Address space is what `ulimit -v` bounds: mappings, stacks and code, too."""
-
-    @pytest.mark.parametrize("megabytes", range(300, 2001, 50))
-    def test_running_out_is_said(self, model: Path, tmp_path: Path, megabytes: int) -> None:
-        if limited(megabytes, "--version").returncode != 0:
-            pytest.skip("LibTorch cannot be loaded within that: main() is never reached")
-        output = tmp_path / "x.png"
-        done = limited(megabytes, "txt2img", "--model", model, "--output", output, *FEW)
-        assert done.returncode in {0, 6}, f"{done.returncode}: {done.stderr}"
-        assert output.exists() == (done.returncode == 0)
-        assert done.returncode == 0 or "memory" in done.stderr or "address space" in done.stderr
 
     def test_a_process_outlives_it(self, model: Path) -> None:
         source = """
