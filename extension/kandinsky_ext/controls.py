@@ -37,6 +37,9 @@ PRESET = Group(panel="main", sorted=False)
 MODEL = Group(panel="main")
 PRIOR = Group(panel="main")
 MIXING = Group(panel="mixing")
+HINT = Group(
+    panel="hint", heading="Depth control", about="The image follows a depth map: near is bright."
+)
 SAMPLING = Group(panel="advanced", heading="Sampling", about="Choices that the fields above lack.")
 GUIDANCE = Group(
     panel="advanced", heading="Guidance", about="How and when the CFG scale is applied."
@@ -47,7 +50,7 @@ SPEED = Group(
     heading="Speed and memory",
     about="Approximations: the images differ slightly.",
 )
-GROUPS = (PRESET, MODEL, PRIOR, MIXING, SAMPLING, GUIDANCE, PROMPTS, SPEED)
+GROUPS = (PRESET, MODEL, PRIOR, HINT, MIXING, SAMPLING, GUIDANCE, PROMPTS, SPEED)
 """In the order in which a panel shows them."""
 
 
@@ -317,6 +320,38 @@ CONTROLS: tuple[Control, ...] = (
         infotext="Kandinsky preset steps",
         info="Recommended. Replaces Sampling method, Schedule type and Sampling steps.",
         group=PRESET,
+    ),
+    Image(
+        field="hint",
+        option="hints",
+        label="Depth map",
+        infotext="Kandinsky hint",
+        info="From any program that makes one. Another size is stretched to the image's.",
+        group=HINT,
+    ),
+    Slider(
+        field="hint_start",
+        option="hint_start",
+        label="Depth map start",
+        infotext="Kandinsky hint start",
+        default=0.0,
+        minimum=0.0,
+        maximum=1.0,
+        step=0.05,
+        info="Fraction of the steps after which the depth map has an effect.",
+        group=HINT,
+    ),
+    Slider(
+        field="hint_end",
+        option="hint_end",
+        label="Depth map end",
+        infotext="Kandinsky hint end",
+        default=1.0,
+        minimum=0.0,
+        maximum=1.0,
+        step=0.05,
+        info="Fraction of the steps after which the depth map has no effect.",
+        group=HINT,
     ),
 )
 BY_FIELD = {control.field: control for control in CONTROLS}

@@ -14,3 +14,8 @@ def digest(array: npt.NDArray[Any]) -> str:
     hashed = hashlib.sha256(f"{array.shape}{array.dtype.str}".encode())
     hashed.update(np.ascontiguousarray(array).data)
     return hashed.hexdigest()
+
+
+def short_digest(array: npt.NDArray[Any]) -> str:
+    """For an image's metadata."""
+    return digest(array)[:10]

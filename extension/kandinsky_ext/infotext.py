@@ -7,10 +7,11 @@ from collections.abc import Callable, Container, Iterable, Mapping, MutableMappi
 from typing import Any
 
 from kandinsky_ext.choose_sampler import DEFAULT_SAMPLER, SAMPLER_PREFIX, Chosen
-from kandinsky_ext.controls import ALWAYS_ON_TITLE, CONTROLS, MIXING, TITLE, Settings
+from kandinsky_ext.controls import ALWAYS_ON_TITLE, CONTROLS, HINT, MIXING, TITLE, Settings
+from kandinsky_ext.digest import short_digest
 from kandinsky_ext.errors import UserError
-from kandinsky_ext.mixing import Mix
-from kandinsky_ext.rows import Control, Image
+from kandinsky_ext.mixing import Mix, Pixels
+from kandinsky_ext.rows import Control, Group, Image
 
 SCRIPT_KEY = "Script"
 SENT = "Kandinsky sent"
@@ -43,6 +44,7 @@ def write(
     precision: str,
     host_noise: bool,
     mix: Mix | None,
+    hint: Pixels | None,
 ) -> None:
     """Sets or clears every key that is ours, so that a dictionary shared with an earlier run keeps
     nothing of it.
@@ -59,7 +61,13 @@ def write(
         parameters[key] = None
     if host_noise:
         del parameters["RNG"]
-    used = {"model": model, "precision": precision, "inpaint_method": None, **_mixed(mix)}
+    used = {
+        "model": model,
+        "precision": precision,
+        "inpaint_method": None,
+        **_mixed(mix),
+        **_hinted(hint),
+    }
     for control in CONTROLS:
         value = used.get(control.field, getattr(settings, control.field))
         written = (
@@ -226,9 +234,18 @@ def _keep_hires_scheduler(parameters: MutableMapping[str, Any], shown: str) -> N
 def _mixed(mix: Mix | None) -> dict[str, Any]:
     """What stands for the rows of the mixing panel: nothing if it is off."""
     if mix is None:
-        return {control.field: control.default for control in CONTROLS if control.group is MIXING}
+        return _defaults(MIXING)
     second, first = mix.hashes()
     return {"mix_image_2": second, "mix_image_1": first, "mix_items": mix.items()}
+
+
+def _hinted(hint: Pixels | None) -> dict[str, Any]:
+    """Likewise for a depth map and its part of the steps."""
+    return _defaults(HINT) if hint is None else {"hint": short_digest(hint)}
+
+
+def _defaults(group: Group) -> dict[str, Any]:
+    return {control.field: control.default for control in CONTROLS if control.group is group}
 
 
 def read_always_on(parameters: Mapping[str, Any]) -> bool:

@@ -21,7 +21,7 @@ from kandinsky_ext.controls import (
     PROMPT_AND_IMAGE,
     Settings,
 )
-from kandinsky_ext.digest import digest
+from kandinsky_ext.digest import short_digest
 from kandinsky_ext.errors import UserError
 
 Pixels = npt.NDArray[np.uint8]
@@ -43,8 +43,8 @@ class Mix:
 
     def hashes(self) -> tuple[str, str | None]:
         """Of image 2 and, if there is one, image 1, for an image's metadata."""
-        first = None if self.first is None else "+".join(digest(one)[:10] for one in self.first)
-        return digest(self.second)[:10], first
+        first = None if self.first is None else "+".join(map(short_digest, self.first))
+        return short_digest(self.second), first
 
 
 def make(

@@ -11,19 +11,24 @@ from kandinsky_ext.controls import AUTOMATIC_MODEL
 from kandinsky_ext.engine import EngineUnavailableError
 from kandinsky_ext.errors import UserError
 
+HINTED = "hint"
+GENERATING = ("model", HINTED)
+"""Roles of the folders that images are made with."""
+
 
 @dataclass(frozen=True)
 class Model:
-    """own_name: without what tells it from others."""
+    """own_name: without what tells it from others. takes_hints: its images need depth maps."""
 
     name: str
     folder: Path
     own_name: str
+    takes_hints: bool = False
 
 
 def find(roots: Sequence[Path]) -> list[Model]:
-    """The models in these folders, in their order, then by name. A root may itself be a model, or
-    a cache of the hub's.
+    """The models in these folders, in their order, then by name, those of a folder that need hints
+    behind its others. A root may itself be a model, or a cache of the hub's.
 
     A folder whose index cannot be read is listed all the same: opening it gives the reason. Caches
     are full of halves that nobody put there to be used; these are left out. A name that came up
@@ -32,15 +37,17 @@ def find(roots: Sequence[Path]) -> list[Model]:
     models: dict[str, Model] = {}
     seen: set[Path] = set()
     listed = [(root, *found) for root in roots for found in get.found.folders(root)]
+    roles = {folder: _role(folder, name) for _, name, folder in listed}
+    listed.sort(key=lambda found: (roots.index(found[0]), roles[found[2]] == HINTED))
     for root, own_name, folder in listed:
         resolved = folder.resolve()
-        if resolved in seen or not _can_generate(folder, own_name):
+        if resolved in seen or roles[folder] not in GENERATING:
             continue
         seen.add(resolved)
         name = own_name
         if name in models or name == AUTOMATIC_MODEL:
             name = f"{name} ({folder.parent.name if folder == root else root.name})"
-        models.setdefault(name, Model(name, folder, own_name))
+        models.setdefault(name, Model(name, folder, own_name, roles[folder] == HINTED))
     return list(models.values())
 
 
@@ -85,18 +92,27 @@ def names(roots: Sequence[Path]) -> list[str]:
     return [AUTOMATIC_MODEL, *(model.name for model in find(roots))]
 
 
-def _can_generate(folder: Path, name: str) -> bool:
-    """Of what nobody knows: true where somebody put it there as a model of Kandinsky."""
+def takes_hints(name: str, roots: Sequence[Path]) -> bool:
+    """Whether the model of that name is there and needs hints."""
+    try:
+        return choose(name, roots).takes_hints
+    except UserError:
+        return False
+
+
+def _role(folder: Path, name: str) -> str:
+    """As the engine calls it. Of what nobody knows: a model where somebody put it there as one of
+    Kandinsky.
+    """
     is_cached = folder.parent.name == "snapshots"
     try:
         package = engine.load_package()
     except EngineUnavailableError:
-        return not is_cached or get.known.of_folder(name) is not None
+        return "" if is_cached and get.known.of_folder(name) is None else "model"
     try:
-        if package.recognize_folder(str(folder))[1] != "model":
-            return False
-        if is_cached:
+        role = str(package.recognize_folder(str(folder))[1])
+        if is_cached and role in GENERATING:
             package.describe_folder(str(folder))
     except package.KandinskyError:  # opening it gives the reason
-        return not is_cached
-    return True
+        return "" if is_cached else "model"
+    return role

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from kandinsky_ext.errors import UserError
 
-Panel = Literal["main", "advanced", "mixing"]
+Panel = Literal["main", "hint", "advanced", "mixing"]
 """Where a group of widgets is drawn."""
 
 

@@ -74,6 +74,10 @@ def build(elem_id: Callable[[str], str], tools: HostTools) -> Page:
         _draw_status(elem_id, tools)
         offer = _draw_offer(elem_id, tools)
         draw("main")
+        # It keeps an image that the chosen model does not take in sight.
+        visible = models.takes_hints(AUTOMATIC_MODEL, tools.model_roots())
+        with gr.Column(visible=visible, elem_id=elem_id("hint_panel")) as hint_panel:
+            draw("hint")
         mix = BY_FIELD["mix"]
         with tools.input_accordion(mix.label, elem_id(mix.field)) as components[mix.field]:
             tools.explain(components[mix.field], mix.info)
@@ -81,6 +85,7 @@ def build(elem_id: Callable[[str], str], tools: HostTools) -> Page:
         with gr.Accordion(ADVANCED, open=False, elem_id=elem_id("advanced")) as advanced:
             draw("advanced")
     _connect_offer(components["model"], offer, elem_id, tools)
+    _connect_hint(components["model"], components["hint"], hint_panel, tools)
     return Page(components, advanced)
 
 
@@ -195,6 +200,17 @@ def _connect_offer(
         inputs=[button],
         outputs=[row],
     )
+
+
+def _connect_hint(model: Any, hint: Any, panel: Any, tools: HostTools) -> None:
+    """The panel is seen with a model that needs a hint, and as long as it holds one."""
+
+    def changed(name: str, image: Any) -> Any:
+        takes = models.takes_hints(name, tools.model_roots())
+        return gr.update(visible=takes or image is not None)
+
+    for component in (model, hint):
+        component.change(fn=changed, inputs=[model, hint], outputs=[panel], show_progress="hidden")
 
 
 def unload_engine(tools: HostTools) -> bool:

@@ -26,7 +26,7 @@ def load():
     try:
         names = (
             *("choose_sampler", "conditions", "controls", "errors", "infotext", "request"),
-            *("engine", "mixing", "rows"),
+            *("engine", "hint", "mixing", "rows"),
         )
         return SimpleNamespace(
             **{name: importlib.import_module(f"kandinsky_ext.{name}") for name in names}
@@ -44,6 +44,7 @@ ORDER = [
     *("inpaint_method", "mix", "mix_image_1", "mix_image_2", "mix_strength_1"),
     *("mix_strength_2", "mix_items", "mix_method", "cache_interval", "int8_weights"),
     *("forecast", "guidance_threshold", "preset", "preset_steps"),
+    *("hint", "hint_start", "hint_end"),
 ]
 NEEDED = {"mix_strength_1", "mix_strength_2", "mix_items", "mix_method", "mix_image_1"}
 """Controls that only count when mixing is on."""
@@ -81,7 +82,9 @@ def ext():
 @pytest.mark.parametrize("row", [row for row in ROWS if row.option], ids=lambda row: row.field)
 def test_a_row_agrees_with_the_engines_option(ext, row):
     option = OPTIONS[row.option]
-    if isinstance(row, ext.rows.Switch):
+    if isinstance(row, ext.rows.Image):
+        assert option.type == "images"
+    elif isinstance(row, ext.rows.Switch):
         assert (option.type, option.default) == ("flag", "false")
     elif isinstance(row, ext.rows.Slider):
         assert option.type == ("integer" if isinstance(row.default, int) else "number")
@@ -226,6 +229,7 @@ def test_each_control_survives_the_metadata(ext, name):
         precision=settings.precision,
         host_noise=False,
         mix=mixed_with(ext, settings),
+        hint=ext.hint.make(settings.hint, model="mine", takes_hints=True),
     )
     used = ext.request.inpaint_method(settings.inpaint_method, has_model=True)
     ext.infotext.write_inpaint(parameters, used)

@@ -66,9 +66,9 @@ def models(tmp_path_factory):
     return folder
 
 
-def add_model(models, name):
+def add_model(models, name, **more):
     (models / "Kandinsky" / name).mkdir(parents=True)
-    index = {name: [] for name in ("unet", "movq", "text_encoder")}
+    index = {**{name: [] for name in ("unet", "movq", "text_encoder")}, **more}
     (models / "Kandinsky" / name / "model_index.json").write_text(json.dumps(index))
 
 
@@ -258,6 +258,37 @@ def test_image_mixing(open_page, tmp_path):
         mix=True, mix_image_2=[40, 30], mix_strength_2=1.5
     )
     keep(page, "mixed")
+
+
+def test_depth_control(open_page, models, tmp_path):
+    add_model(models, "depth", role="hint")
+    page = open_page()
+    slot = page.locator(f"{ID}hint")
+    expect(slot).to_be_hidden()
+    page.locator(f"{ID}model_refresh").click()
+    page.wait_for_timeout(500)
+    choose(page, "model", "depth")
+    expect(slot).to_be_visible()
+    generate(page)
+    assert "please choose it again" in value(page, "comments")
+    Image.linear_gradient("L").save(tmp_path / "map.png")
+    page.locator(f"{ID}hint input[type=file]").set_input_files(str(tmp_path / "map.png"))
+    expect(page.locator(f"{ID}hint img")).to_be_visible()
+    number(page, "hint_end").fill("0.75")
+    keep(page, "depth")
+    page.locator("#generate").click()
+    expect(page.locator("#infotext textarea")).to_have_value(
+        re.compile("Kandinsky hint: [0-9a-f]{10}, Kandinsky hint end: 0.75"), timeout=60_000
+    )
+    assert json.loads(value(page, "arrived")) == values(
+        model="depth", hint=[256, 256], hint_end=0.75
+    )
+    # In sight as long as it stands in the way.
+    choose(page, "model", "toy")
+    page.wait_for_timeout(500)
+    expect(slot).to_be_visible()
+    page.locator(f"{ID}hint button[aria-label=Clear], {ID}hint [title=Clear]").first.click()
+    expect(slot).to_be_hidden()
 
 
 def test_pasting_moves_the_controls(open_page):

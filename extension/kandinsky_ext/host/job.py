@@ -47,22 +47,24 @@ class RunJob:
         """
         request.check_fields(p)
         device_remark = tools.device()[1]
-        size_remark = request.size_remark(
-            int(p.width), int(p.height), self._opened.engine.info.native_size
-        )
+        info = self._opened.engine.info
+        size_remark = request.size_remark(int(p.width), int(p.height), info.native_size)
         for remark in (device_remark, size_remark):
             if remark is not None:
                 p.comment(remark)
         self._p = self._to_start = p
-        self._wishes = wishes.take(p, self._settings)
+        self._wishes = wishes.take(
+            p, self._settings, model=self.model_name, takes_hints=info.takes_hints
+        )
         infotext.write(
             p.extra_generation_params,
             self._settings,
             script=script,
             model=self.model_name,
-            precision=self._opened.engine.info.precision,
+            precision=info.precision,
             host_noise=request.uses_host_noise(p),
             mix=self._wishes.mix,
+            hint=self._wishes.hint,
         )
         infotext.write_model_hash(
             p.extra_generation_params, model_hash.of(self._opened.key.model_dir)
@@ -133,8 +135,11 @@ class RunJob:
             mask=None if mask is None else self._mask(mask, len(x), height, width),
             steps=kept,
         )
+        info = self._opened.engine.info
         method = request.inpaint_method(
-            self._settings.inpaint_method, has_model=bool(self._opened.engine.info.inpaint_dir)
+            self._settings.inpaint_method,
+            # The inpainting model takes no hints.
+            has_model=bool(info.inpaint_dir) and not info.takes_hints,
         )
         if mask is not None:
             infotext.write_inpaint(p.extra_generation_params, method)
@@ -198,6 +203,7 @@ class RunJob:
         self._watcher.p = self._p = p
         self._wishes = wishes.of(p) or self._wishes
         chosen = self._sampler(p)
+        hint = self._wishes.hint_for(p)
         asked = request.make(
             p,
             self._settings,
@@ -213,6 +219,7 @@ class RunJob:
             noise=self._noise(p, noise, size),
             start=start,
             mix=self._wishes.mix,
+            hints=None if hint is None else [hint],
         )
         self._size = size
         latents = self._runner.generate(asked)

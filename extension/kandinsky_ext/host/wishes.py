@@ -8,10 +8,10 @@ from typing import Any
 
 from modules import images, shared
 
-from kandinsky_ext import mixing
+from kandinsky_ext import hint, mixing
 from kandinsky_ext.controls import Settings
 from kandinsky_ext.host import backend, forge, image_inputs
-from kandinsky_ext.mixing import Mix
+from kandinsky_ext.mixing import Mix, Pixels
 
 FULL_DECODING = {"sd_vae_decode_method": "Full", "sd_vae_encode_method": "Full"}
 """Else a user's choice of TAESD would decode our latents with Stable Diffusion's little decoder."""
@@ -28,14 +28,26 @@ class Wishes:
     """Beside the settings. Kept on the processing object, and copied with it."""
 
     mix: Mix | None = None
+    hint: Pixels | None = None
+
+    def hint_for(self, p: Any) -> Pixels | None:
+        """What of the hint belongs to the part of its image that p is about."""
+        box = getattr(p, "paste_to", None)
+        if self.hint is None or box is None:
+            return self.hint
+        return hint.part(self.hint, box, p.init_images[0].size)
 
 
-def take(p: Any, settings: Settings) -> Wishes:
+def take(p: Any, settings: Settings, *, model: str, takes_hints: bool) -> Wishes:
     """Switches off what would reach for Stable Diffusion's parts, and keeps what was asked of them.
 
-    Raises UserError for a mix that lacks an image.
+    Raises UserError for a mix that lacks an image, and for a hint that the model of that name lacks
+    or does not take.
     """
-    wishes = Wishes(mix=_mix(p, settings))
+    image = image_inputs.read(hint.LABEL, settings.hint)
+    wishes = Wishes(
+        mix=_mix(p, settings), hint=hint.make(image, model=model, takes_hints=takes_hints)
+    )
     switch_off(p)
     setattr(p, KEPT_AS, wishes)
     return wishes

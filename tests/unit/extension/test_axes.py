@@ -10,6 +10,8 @@ import pytest
 from PIL import Image
 from support.panel_hooks import Hooks
 
+from .conftest import make_model
+
 ROOT = Path(__file__).parents[3]
 PLOT = ROOT / "tests" / "support" / "host_stub" / "xyz_grid.py"
 RED, BLUE = (Image.new("RGB", (128, 128), colour) for colour in ("red", "blue"))
@@ -31,6 +33,8 @@ OTHERS = {
     "guidance_threshold": ("0.9", "0.8"),
     "preset": ("Fast", "exact"),
     "preset_steps": ("True", "False"),
+    "hint_start": ("0.5", "0"),
+    "hint_end": ("0.5", "1"),
 }
 """Two values for an axis each, as they are typed."""
 
@@ -72,7 +76,7 @@ def own_keys(text):
 def test_every_control_but_images_has_an_axis(host, plot):
     rows = host.ext("controls").CONTROLS
     ours = [label for label in labels(host) if label.startswith("[Kandinsky] ")]
-    assert len(ours) == len(set(ours)) == len(rows) - 2
+    assert len(ours) == len(set(ours)) == len(rows) - 3
     assert {"[Kandinsky] Prior CFG scale", "[Kandinsky] Sampler", "[Kandinsky] Model"} < set(ours)
     assert labels(host)[0] == "Steps"
 
@@ -102,6 +106,9 @@ def test_a_cell_is_the_image_of_the_same_request_alone(host, plot, field):
         others = {"mix": True, "mix_image_1": RED, "mix_image_2": BLUE}
     if field == "preset_steps":
         others = {"preset": "fast"}
+    if field.startswith("hint_"):
+        make_model(host.toy.parent / "depth", role="hint")
+        others = {"model": "depth", "hint": BLUE}
     cells = plot(axis(host, field), OTHERS[field], others, prompt="x", seed=5)
     row = next(row for row in host.ext("controls").CONTROLS if row.field == field)
     for text, cell in zip(OTHERS[field], cells, strict=True):

@@ -106,6 +106,7 @@ def test_what_was_set_is_pasted(host):
                 (settings.mix_strength_1, settings.mix_strength_2),
                 settings.mix_method,
             )
+        hint = pixels if random_source.random() < 0.5 else None
         script, host_noise = random_source.random() < 0.5, random_source.random() < 0.5
         parameters = {"Kandinsky mix of": "left over"}
         infotext.write(
@@ -116,6 +117,7 @@ def test_what_was_set_is_pasted(host):
             precision="fp32",
             host_noise=host_noise,
             mix=mix,
+            hint=hint,
         )
         read = read_by_the_host(written_by_the_host({**OWN, **parameters}))
         assert infotext.read_always_on(read) is not script
@@ -130,6 +132,8 @@ def test_what_was_set_is_pasted(host):
                 wanted = controls.AUTOMATIC_MIX if mix is None else mix.items()
             elif row.field == "inpaint_method":
                 wanted = "auto"  # told by what ran, which is nothing here
-            elif row.group is controls.MIXING and mix is None:
+            elif (row.group is controls.MIXING and mix is None) or (
+                row.group is controls.HINT and hint is None
+            ):
                 wanted = row.default
             assert row.check(value) == wanted, (row.field, parameters)

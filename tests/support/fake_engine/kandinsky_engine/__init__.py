@@ -240,11 +240,13 @@ class Engine:
         if device == "cpu" and precision == "fp16":
             raise InvalidArgumentError("precision fp16 is not possible on a CPU")
         beside = Path(f"{model_dir}-inpaint")
+        _, role = recognize_folder(model_dir)
         self.model_dir = str(model_dir)
         self.info = Info(
             device=device,
             precision="fp32" if precision == "auto" else precision,
             inpaint_dir=str(beside) if inpaint_dir is None and beside.is_dir() else "",
+            takes_hints=role == "hint",
         )
         self.on_progress = None
         self.on_message = None
@@ -357,6 +359,9 @@ class Engine:
         cache_interval=1,
         guidance_threshold=1.0,
         forecast=False,
+        hints=None,
+        hint_start=0.0,
+        hint_end=1.0,
     ):
         given = {name: value for name, value in locals().items() if name != "self"}
         self._record("denoise", **{**given, "seeds": list(seeds)})
@@ -368,6 +373,10 @@ class Engine:
             raise InvalidArgumentError(f"tiling at {width}x{height}: expected multiples of 64")
         if mask_method == "model" and not self.info.inpaint_dir:
             raise InvalidArgumentError('mask_method is "model", and there is no inpainting model')
+        assert bool(hints) == self.info.takes_hints
+        assert all(hint.dtype == np.uint8 and hint.ndim in (2, 3) for hint in hints or ())
+        if hints and mask_method == "model":
+            raise InvalidArgumentError("the inpainting model takes no hints")
         shape = (batch, 4, *self.latent_size(width, height)[::-1])
         for name, array in (("noise", noise), ("init_latents", init_latents)):
             assert array is None or array.shape == shape, f"{name}: {array.shape}, not {shape}"
@@ -382,6 +391,8 @@ class Engine:
         space = levels(sampler, scheduler)
         look = (steps, float(guidance_scale), sampler, space, guidance_rescale, cache_interval)
         look += (forecast, guidance_threshold)
+        if hints:
+            look += (hint_start, hint_end, *(hint.tobytes() for hint in hints))
         tint = _digest(*look, guidance_start, guidance_end, tiling)[0] / 20
         latents = np.zeros(shape, dtype=np.float32)
         for i, seed in enumerate(seeds):
