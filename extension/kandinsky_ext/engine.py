@@ -17,6 +17,7 @@ from kandinsky_ext.engine_folder import PACKAGE, ROOT, engine_folder, python_tag
 from kandinsky_ext.errors import UserError
 from kandinsky_ext.get import known
 from kandinsky_ext.loading import Loading, weight_files
+from kandinsky_ext.loras import Loras
 from kandinsky_ext.memory import Embedder, EncodedImages
 
 AUTOMATIC_PRECISION = "auto"
@@ -151,6 +152,7 @@ class OpenEngine:
         self.engine = package.Engine(
             str(key.model_dir), precision=key.precision, **dict(key.others)
         )
+        self._merged: Loras = {}
         self.embedder = Embedder(self.engine)
         self.encoded = EncodedImages(self.engine)
         self._projection: preview.Projection | None = None
@@ -171,6 +173,33 @@ class OpenEngine:
         if self._projection is None:
             self._projection = preview.measure(self.engine)
         return self._projection
+
+    def changes(self) -> dict[str, str]:
+        """What of the weights is not the model's own, by option, each file with a mark of its
+        content.
+        """
+        lines = self.engine.info.changes.splitlines()
+        return dict(line.split(": ", 1) for line in lines)
+
+    def merge(self, loras: Loras) -> None:
+        """Merges these LoRAs into the weights, and no others. Only what they change is loaded
+        again, with the next image, and nothing if they are the same.
+
+        Raises UserError for one that does not fit the model, with nothing changed.
+        """
+        if loras == self._merged:
+            return
+        if any(self._merged.get(text, written) != written for text, written in loras.items()):
+            # The engine does not look whether a file that it knows was written again.
+            self.engine.set_loras([])
+            self.engine.unload()
+            self._merged = {}
+        try:
+            self.engine.set_loras(list(loras))
+        except self.package.KandinskyError as error:
+            raise UserError(f"Lora: {error}") from error
+        self._merged = loras
+        self.embedder.clear()
 
     def _plan(self) -> Any:
         """Plans are for the memory of a CPU, which may be too small for any."""

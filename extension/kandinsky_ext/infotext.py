@@ -23,6 +23,9 @@ MODEL_HASH_KEY = "Kandinsky model hash"
 REPLACED_KEY = "Kandinsky replaced"
 HIRES_REPLACED_KEY = "Kandinsky hires replaced"
 """What the host's fields said that the engine lacks."""
+LORAS_KEY = "Kandinsky loras"
+HIRES_LORAS_KEY = "Kandinsky hires loras"
+"""What the tags in the prompt stood for. The prompt keeps them, and brings them back."""
 HIRES_SAMPLER_KEY = "Hires sampler"
 HIRES_SCHEDULER_KEY = "Hires schedule type"
 HOST_KEYS_LEFT_OUT = (
@@ -57,7 +60,7 @@ def write(
         parameters[SCRIPT_KEY] = TITLE
     parameters[ALWAYS_ON_KEY] = None if script else True
     parameters[EMPHASIS_KEY] = None
-    for key in HOST_KEYS_LEFT_OUT:
+    for key in (*HOST_KEYS_LEFT_OUT, LORAS_KEY, HIRES_LORAS_KEY):
         parameters[key] = None
     if host_noise:
         del parameters["RNG"]
@@ -135,6 +138,13 @@ def _host_name(sampler: str, scheduler: str | None, host_samplers: Container[str
     """Hosts without a field for the schedule have "DPM++ 2M Karras" among their samplers."""
     names = (f"{sampler} {scheduler}", sampler)
     return next((name for name in names if name in host_samplers), None)
+
+
+def write_loras(parameters: MutableMapping[str, Any], used: str | None, *, hires: bool) -> None:
+    """Says which LoRAs a pass used; for a hires pass where they are not the first pass's."""
+    if not hires:
+        parameters[LORAS_KEY] = used
+    parameters[HIRES_LORAS_KEY] = used if hires and used != parameters.get(LORAS_KEY) else None
 
 
 def write_inpaint(parameters: MutableMapping[str, Any], used: str) -> None:

@@ -10,6 +10,9 @@ from kandinsky_ext import engine, models
 from kandinsky_ext.engine import OpenEngine, keeper
 from kandinsky_ext.loading import size
 
+CHANGES = {"loras": "Lora"}
+"""What the page calls an engine's options that change a model's weights."""
+
 
 class HostTools(Protocol):
     """What this needs from the host."""
@@ -69,6 +72,10 @@ def line(tools: HostTools, *said: str) -> str:
         "<span>loaded</span>",
         f"<span>{html.escape(info.device.upper())}</span>",
         f"<span>{html.escape(info.precision)}</span>",
+    ]
+    facts += [
+        f"<span><span>{html.escape(CHANGES[option])}:</span> {html.escape(what)}</span>"
+        for option, what in opened.changes().items()
     ]
     if opened.memory is not None:
         facts.append(

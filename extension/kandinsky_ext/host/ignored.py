@@ -12,6 +12,7 @@ SETTINGS = (
     *("sigma_min", "sigma_max", "rho", "token_merging_ratio"),
     *("skip_early_cond", "beta_dist_alpha", "beta_dist_beta"),
     *("uni_pc_order", "uni_pc_skip_type", "uni_pc_variant"),
+    "sd_lora",
 )
 FIELDS = ("s_min_uncond", "s_churn", "s_tmin", "s_tmax", "s_noise")
 """Settings that the host puts into fields of the same names, where a caller gave none."""

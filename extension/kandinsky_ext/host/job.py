@@ -14,7 +14,7 @@ from kandinsky_ext.conditions import Steps
 from kandinsky_ext.controls import Settings
 from kandinsky_ext.engine import OpenEngine
 from kandinsky_ext.geometry import Floats, fit, host_size, to_array
-from kandinsky_ext.host import ignored, prompts, tools, wishes
+from kandinsky_ext.host import ignored, networks, prompts, tools, wishes
 from kandinsky_ext.host.watcher import HostWatcher
 from kandinsky_ext.host.wishes import Wishes
 from kandinsky_ext.request import Start
@@ -203,11 +203,12 @@ class RunJob:
         self._watcher.p = self._p = p
         self._wishes = wishes.of(p) or self._wishes
         chosen = self._sampler(p)
+        networks.merge(p, self._opened)
         hint = self._wishes.hint_for(p)
         asked = request.make(
             p,
             self._settings,
-            positives=prompts.positive(p, conditioning, steps),
+            positives=prompts.positive(conditioning, steps),
             negatives=prompts.negative(p, unconditional, steps),
             width=size[0],
             height=size[1],

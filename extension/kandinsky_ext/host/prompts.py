@@ -11,15 +11,11 @@ from kandinsky_ext.conditions import Phrase, Steps, phrases
 from kandinsky_ext.errors import UserError
 from kandinsky_ext.request import plain_text
 
-NETWORKS_REMARK = "Prompt: Kandinsky ignores extra networks such as <lora:...>."
 
-
-def positive(p: Any, conditioning: Any, steps: Steps) -> list[tuple[Phrase, ...]]:
+def positive(conditioning: Any, steps: Steps) -> list[tuple[Phrase, ...]]:
     """What guides each image, from the structure whose leaves are the texts that the facade
     returned. The parts of an AND are phrases at the same steps, each with its weight.
     """
-    if getattr(p, "extra_network_data", None):
-        p.comment(NETWORKS_REMARK)
     return [
         tuple(
             phrase

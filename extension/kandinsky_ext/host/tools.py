@@ -37,17 +37,20 @@ def model_roots() -> list[Path]:
     have downloaded (SD.Next, kubin beside the host, huggingface_hub), and the shipped demo model's
     folder.
     """
-    given = getattr(shared.cmd_opts, "kandinsky_dir", None)
     hosts = Path(paths_internal.models_path)
     return [
-        *([Path(given)] if given else []),
-        download_folder(),
-        *options.folders(),
+        *own_roots(),
         hosts / "Diffusers",
         hosts.absolute().parents[1] / "kubin" / "models",
         get.found.hub_cache(),
         DEMO_FOLDER,
     ]
+
+
+def own_roots() -> list[Path]:
+    """Those of them that are for Kandinsky alone."""
+    given = getattr(shared.cmd_opts, "kandinsky_dir", None)
+    return [*([Path(given)] if given else []), download_folder(), *options.folders()]
 
 
 def download_folder() -> Path:

@@ -117,10 +117,10 @@ def test_styles_are_applied(host):
     assert processed.infotexts[0].startswith("a cat, in ink\nNegative prompt: colour\n")
 
 
-def test_extra_networks_are_taken_out_and_said(host):
-    processed = host.txt2img(prompt="a circle<lora:ink:0.8>", batch_size=2)
+def test_extra_networks_that_have_no_effect_are_taken_out_and_said(host):
+    processed = host.txt2img(prompt="a circle<hypernet:ink:0.8>", batch_size=2)
     assert host.called("encode_prompts")[0]["prompts"] == ["a circle"] * 2
-    assert processed.comments.count("extra networks") == 1
+    assert processed.comments == "Prompt: Kandinsky ignores <hypernet:...>.\n"
 
 
 @pytest.mark.parametrize("emphasis", ["Original", "No norm"])

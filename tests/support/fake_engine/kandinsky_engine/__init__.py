@@ -38,6 +38,10 @@ class CancelledError(KandinskyError):
     pass
 
 
+class IncompatibleError(KandinskyError, RuntimeError):
+    pass
+
+
 class Action(enum.Enum):
     CONTINUE = 0
     FINISH = 1
@@ -267,6 +271,13 @@ class Engine:
 
     def set_loras(self, loras):
         self._record("set_loras", loras=list(loras))
+        marks = []
+        for path, weight in (text.rsplit(":", 1) for text in loras):
+            content = Path(path).read_bytes()
+            if b"another model" in content:
+                raise IncompatibleError(f"{path}: a LoRA of another model")
+            marks.append(f"{Path(path).name} [{hashlib.sha256(content).hexdigest()[:8]}]: {weight}")
+        self.info.changes = f"loras: {' + '.join(marks)}\n" if marks else ""
 
     def unload(self):
         self._record("unload")
@@ -391,6 +402,7 @@ class Engine:
         space = levels(sampler, scheduler)
         look = (steps, float(guidance_scale), sampler, space, guidance_rescale, cache_interval)
         look += (forecast, guidance_threshold)
+        look += (self.info.changes,) * bool(self.info.changes)
         if hints:
             look += (hint_start, hint_end, *(hint.tobytes() for hint in hints))
         tint = _digest(*look, guidance_start, guidance_end, tiling)[0] / 20

@@ -1,12 +1,11 @@
 """The three kinds of processing objects, re-exported by `processing` where the host has them."""
 
-import re
-
 import numpy as np
 import torch
 from PIL import Image, ImageFilter, ImageOps
 
 from modules import (
+    extra_networks,
     images,
     loop,
     masking,
@@ -90,9 +89,7 @@ class StableDiffusionProcessing:
         self.all_negative_prompts = [apply(text, self.styles, True) for text in given]
 
     def parse_extra_network_prompts(self):
-        tag = re.compile(r"<\w+:[^<>]*>")
-        self.extra_network_data = {"lora": 1} if any(map(tag.search, self.prompts)) else {}
-        self.prompts = [tag.sub("", text) for text in self.prompts]
+        self.prompts, self.extra_network_data = extra_networks.parse_prompts(self.prompts)
 
     def conds(self, prompts, negative_prompts, steps, hires_steps=None):
         return (
@@ -140,6 +137,12 @@ class StableDiffusionProcessingTxt2Img(StableDiffusionProcessing):
         self.hr_checkpoint_name = self.hr_sampler_name = self.hr_scheduler = None
         self.hr_prompt = self.hr_negative_prompt = ""
         self.firstpass_image = None
+
+    def parse_extra_network_prompts(self):
+        texts = [self.hr_prompt or text for text in self.prompts]
+        super().parse_extra_network_prompts()
+        if self.enable_hr:
+            self.hr_prompts, self.hr_extra_network_data = extra_networks.parse_prompts(texts)
 
     def init(self):
         if not self.enable_hr:
@@ -207,9 +210,8 @@ class StableDiffusionProcessingTxt2Img(StableDiffusionProcessing):
         noise = self.rng.next()
         steps = self.hr_second_pass_steps or self.steps
         total = sd_samplers.find_sampler_config(name).total_steps(steps)
-        count = len(self.prompts)
         self.hr_c, self.hr_uc = self.conds(
-            [self.hr_prompt or text for text in self.prompts[:count]],
+            self.hr_prompts,
             [self.hr_negative_prompt or text for text in self.negative_prompts],
             self.firstpass_steps,
             total,

@@ -1,5 +1,6 @@
 import datetime
 import time
+from pathlib import Path
 from types import SimpleNamespace
 
 from modules import sd_models
@@ -171,6 +172,14 @@ opts = Options(
         "uni_pc_order": 3,
     }
 )
+
+
+def walk_files(path, allowed_extensions=None):
+    for file in sorted(Path(path).rglob("*")):
+        if file.suffix.lower() in allowed_extensions:
+            yield str(file)
+
+
 latent_upscale_modes = {
     "Latent": {"mode": "bilinear", "antialias": False},
     "Latent (nearest-exact)": {"mode": "nearest-exact", "antialias": False},
