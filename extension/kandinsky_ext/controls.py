@@ -26,6 +26,7 @@ A word and not a folder's name, so that it is a valid default on every machine.
 """
 HOST_CHOICE = "Use the host's"
 """A default of our own: the host has a field for it, too."""
+OWN = {"": "The model's own"}
 EXACT = "exact"
 """The preset that changes nothing."""
 AUTOMATIC_MIX = "Automatic"
@@ -50,7 +51,13 @@ SPEED = Group(
     heading="Speed and memory",
     about="Approximations: the images differ slightly.",
 )
-GROUPS = (PRESET, MODEL, PRIOR, HINT, MIXING, SAMPLING, GUIDANCE, PROMPTS, SPEED)
+COMPONENTS = Group(
+    panel="advanced",
+    heading="Parts of the model",
+    about="Fine-tunes, such as a file in models/Kandinsky/unet.",
+    in_a_row=3,
+)
+GROUPS = (PRESET, MODEL, PRIOR, HINT, MIXING, SAMPLING, GUIDANCE, PROMPTS, SPEED, COMPONENTS)
 """In the order in which a panel shows them."""
 
 
@@ -352,6 +359,78 @@ CONTROLS: tuple[Control, ...] = (
         step=0.05,
         info="Fraction of the steps after which the depth map has no effect.",
         group=HINT,
+    ),
+    Choice(
+        field="unet",
+        option="unet",
+        label="UNet",
+        infotext="Kandinsky unet",
+        default="",
+        info="From models/Kandinsky/unet.",
+        choices=("",),
+        words=OWN,
+        source="unet",
+        group=COMPONENTS,
+    ),
+    Choice(
+        field="movq",
+        option="movq",
+        label="MoVQ",
+        infotext="Kandinsky movq",
+        default="",
+        info="From models/Kandinsky/movq.",
+        choices=("",),
+        words=OWN,
+        source="movq",
+        group=COMPONENTS,
+    ),
+    Choice(
+        field="text_encoder",
+        option="text_encoder",
+        label="Text encoder",
+        infotext="Kandinsky text encoder",
+        default="",
+        info="From models/Kandinsky/text_encoder.",
+        choices=("",),
+        words=OWN,
+        source="text_encoder",
+        group=COMPONENTS,
+    ),
+    Choice(
+        field="prior_model",
+        option="prior_model",
+        label="Prior",
+        infotext="Kandinsky prior model",
+        default="",
+        info="From models/Kandinsky/prior.",
+        choices=("",),
+        words=OWN,
+        source="prior",
+        group=COMPONENTS,
+    ),
+    Choice(
+        field="prior_text_encoder",
+        option="prior_text_encoder",
+        label="Text encoder of the prior",
+        infotext="Kandinsky prior text encoder",
+        default="",
+        info="From models/Kandinsky/prior_text_encoder.",
+        choices=("",),
+        words=OWN,
+        source="prior_text_encoder",
+        group=COMPONENTS,
+    ),
+    Choice(
+        field="image_encoder",
+        option="image_encoder",
+        label="Image encoder",
+        infotext="Kandinsky image encoder",
+        default="",
+        info="From models/Kandinsky/image_encoder.",
+        choices=("",),
+        words=OWN,
+        source="image_encoder",
+        group=COMPONENTS,
     ),
 )
 BY_FIELD = {control.field: control for control in CONTROLS}

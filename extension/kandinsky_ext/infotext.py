@@ -7,7 +7,16 @@ from collections.abc import Callable, Container, Iterable, Mapping, MutableMappi
 from typing import Any
 
 from kandinsky_ext.choose_sampler import DEFAULT_SAMPLER, SAMPLER_PREFIX, Chosen
-from kandinsky_ext.controls import ALWAYS_ON_TITLE, CONTROLS, HINT, MIXING, TITLE, Settings
+from kandinsky_ext.components import bare
+from kandinsky_ext.controls import (
+    ALWAYS_ON_TITLE,
+    COMPONENTS,
+    CONTROLS,
+    HINT,
+    MIXING,
+    TITLE,
+    Settings,
+)
 from kandinsky_ext.digest import short_digest
 from kandinsky_ext.errors import UserError
 from kandinsky_ext.mixing import Mix, Pixels
@@ -48,12 +57,14 @@ def write(
     host_noise: bool,
     mix: Mix | None,
     hint: Pixels | None,
+    changes: Mapping[str, str],
 ) -> None:
     """Sets or clears every key that is ours, so that a dictionary shared with an earlier run keeps
     nothing of it.
 
     script: whether ours is the script chosen, or another one uses it. model and precision are what
-    was really used, where the settings may say "Automatic" or "auto". host_noise says that the
+    was really used, where the settings may say "Automatic" or "auto". changes: the engine's own
+    words for what is not the model's own, by option. host_noise says that the
     first noise is the host's (variation seeds), whose source then stays named.
     """
     if script:
@@ -70,6 +81,7 @@ def write(
         "inpaint_method": None,
         **_mixed(mix),
         **_hinted(hint),
+        **{row.field: changes[row.option] for row in CONTROLS if row.option in changes},
     }
     for control in CONTROLS:
         value = used.get(control.field, getattr(settings, control.field))
@@ -216,6 +228,9 @@ def on_pasted(
     if not _is_ours(parameters):
         return
     join_sizes(parameters, KEYS.values())
+    for row in CONTROLS:
+        if row.group is COMPONENTS and row.infotext in parameters:
+            parameters[row.infotext] = bare(parameters[row.infotext])
     sampler, scheduler = parameters.get(SAMPLER_KEY), parameters.get(SCHEDULER_KEY)
     if not isinstance(sampler, str):
         return

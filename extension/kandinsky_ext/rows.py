@@ -81,14 +81,15 @@ class Slider(Control):
 
 @dataclass(frozen=True, kw_only=True)
 class Choice(Control):
-    """One of some words: those of `choices`, and those that `source` knows when a run begins.
+    """One of some words: those of `choices`, and those that `source` knows when a run begins:
+    "models", "samplers", "schedulers", or a folder with parts of models.
 
     words: plainer ones for some of them, which the page shows. Callers may use either.
     """
 
     default: str
     choices: tuple[str, ...] = ()
-    source: Literal["", "models", "samplers", "schedulers"] = ""
+    source: str = ""
     words: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def shown(self, value: Any) -> Any:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import html
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
+from functools import partial
+from pathlib import Path
 from typing import Any, Protocol
 
 import gradio as gr
 
+from kandinsky_ext import components as parts
 from kandinsky_ext import engine, models, offers, page_script, status
 from kandinsky_ext.controls import AUTOMATIC_MODEL, BY_FIELD, CONTROLS, GROUPS, HOST_CHOICE
 from kandinsky_ext.engine import keeper
@@ -17,10 +20,15 @@ from kandinsky_ext.rows import Choice, Control, Group, Image, Panel, Slider, Swi
 ADVANCED = "Advanced"
 KINDS = (Image, Slider, Choice, Switch)
 """In the order in which a group shows them."""
+ON_DISK = ("models", *parts.FOLDERS.values())
+"""Sources that change while the page is open."""
 
 
 class HostTools(status.HostTools, Protocol):
     """What the page needs from the host."""
+
+    def own_roots(self) -> list[Path]:
+        """Those of the folders with models that are for Kandinsky alone."""
 
     def refresh_button(self, component: Any, choices: Callable[[], list[str]], elem_id: str) -> Any:
         """A button beside `component` that reads its choices anew."""
@@ -44,6 +52,10 @@ def sources(tools: HostTools) -> dict[str, Callable[[], list[str]]]:
         "models": lambda: models.names(tools.model_roots()),
         "samplers": lambda: [HOST_CHOICE, *engine.offered("samplers")],
         "schedulers": lambda: [HOST_CHOICE, *engine.offered("schedulers")],
+        **{
+            folder: partial(parts.names, folder, tools.own_roots())
+            for folder in parts.FOLDERS.values()
+        },
     }
 
 
@@ -122,7 +134,7 @@ def _draw_widget(
 ) -> None:
     widget = components[control.field] = _widget(control, elem_id, tools)
     tools.explain(widget, control.info)
-    if isinstance(control, Choice) and control.source == "models":
+    if isinstance(control, Choice) and control.source in ON_DISK:
         tools.refresh_button(
             widget, lambda: choices(control, tools), elem_id(f"{control.field}_refresh")
         )

@@ -44,7 +44,8 @@ ORDER = [
     *("inpaint_method", "mix", "mix_image_1", "mix_image_2", "mix_strength_1"),
     *("mix_strength_2", "mix_items", "mix_method", "cache_interval", "int8_weights"),
     *("forecast", "guidance_threshold", "preset", "preset_steps"),
-    *("hint", "hint_start", "hint_end"),
+    *("hint", "hint_start", "hint_end", "unet", "movq", "text_encoder", "prior_model"),
+    *("prior_text_encoder", "image_encoder"),
 ]
 NEEDED = {"mix_strength_1", "mix_strength_2", "mix_items", "mix_method", "mix_image_1"}
 """Controls that only count when mixing is on."""
@@ -58,7 +59,7 @@ def other(row):
         case "Slider":
             return row.maximum if row.maximum != row.default else row.minimum
         case "Choice":
-            return NAMES[row.source] if row.source else row.choices[-1]
+            return NAMES.get(row.source, "mine.ckpt") if row.source else row.choices[-1]
         case "Switch":
             return True
         case "Image":
@@ -90,6 +91,8 @@ def test_a_row_agrees_with_the_engines_option(ext, row):
         assert option.type == ("integer" if isinstance(row.default, int) else "number")
         assert option.minimum <= row.minimum <= row.default == float(option.default)
         assert row.default <= row.maximum <= option.maximum
+    elif row.group is ext.controls.COMPONENTS:
+        assert (option.type, option.default) == ("path", row.default)
     else:
         offered = getattr(kandinsky, row.source)() if row.source else row.choices
         assert list(offered) == option.words
@@ -230,6 +233,7 @@ def test_each_control_survives_the_metadata(ext, name):
         host_noise=False,
         mix=mixed_with(ext, settings),
         hint=ext.hint.make(settings.hint, model="mine", takes_hints=True),
+        changes={},
     )
     used = ext.request.inpaint_method(settings.inpaint_method, has_model=True)
     ext.infotext.write_inpaint(parameters, used)

@@ -65,6 +65,7 @@ class RunJob:
             host_noise=request.uses_host_noise(p),
             mix=self._wishes.mix,
             hint=self._wishes.hint,
+            changes=self._opened.changes(),
         )
         infotext.write_model_hash(
             p.extra_generation_params, model_hash.of(self._opened.key.model_dir)

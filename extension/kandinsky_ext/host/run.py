@@ -7,7 +7,7 @@ from typing import Any
 
 from modules import processing, shared
 
-from kandinsky_ext import controls, models, offers, presets
+from kandinsky_ext import components, controls, models, offers, presets
 from kandinsky_ext.controls import AUTOMATIC_MODEL, Settings
 from kandinsky_ext.engine import EngineKey, OpenEngine, keeper, load_package
 from kandinsky_ext.errors import UserError
@@ -66,13 +66,21 @@ def open_engine(settings: Settings, overrides: Mapping[str, Any]) -> tuple[OpenE
     roots = tools.model_roots()
     model = models.choose(settings.model, roots)
     device, _ = tools.device()
+    parts = components.paths(settings, tools.own_roots())
     key = EngineKey.of(
         model.folder,
         **{
             **settings.options(),
+            **parts,
             "companion_dirs": models.places(roots),
             "device": device,
             "max_memory": options.max_memory(overrides),
         },
     )
-    return keeper.get(key), model.name
+    try:
+        return keeper.get(key), model.name
+    except load_package().KandinskyError as error:
+        for option, path in parts.items():
+            if path and path in str(error):
+                raise UserError(f'"{controls.BY_FIELD[option].label}": {error}') from error
+        raise

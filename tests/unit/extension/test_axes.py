@@ -35,6 +35,12 @@ OTHERS = {
     "preset_steps": ("True", "False"),
     "hint_start": ("0.5", "0"),
     "hint_end": ("0.5", "1"),
+    "image_encoder": ("a.ckpt", "The model's own"),
+    "prior_text_encoder": ("a.ckpt", "The model's own"),
+    "prior_model": ("a.ckpt", "The model's own"),
+    "text_encoder": ("a.ckpt", "The model's own"),
+    "movq": ("a.ckpt", "The model's own"),
+    "unet": ("a.ckpt", "The model's own"),
 }
 """Two values for an axis each, as they are typed."""
 
@@ -106,6 +112,9 @@ def test_a_cell_is_the_image_of_the_same_request_alone(host, plot, field):
         others = {"mix": True, "mix_image_1": RED, "mix_image_2": BLUE}
     if field == "preset_steps":
         others = {"preset": "fast"}
+    if (folder := host.ext("components").FOLDERS.get(field)) is not None:
+        (host.toy.parent / folder).mkdir()
+        (host.toy.parent / folder / "a.ckpt").write_text(field)
     if field.startswith("hint_"):
         make_model(host.toy.parent / "depth", role="hint")
         others = {"model": "depth", "hint": BLUE}

@@ -118,6 +118,7 @@ def test_what_was_set_is_pasted(host):
             host_noise=host_noise,
             mix=mix,
             hint=hint,
+            changes={},
         )
         read = read_by_the_host(written_by_the_host({**OWN, **parameters}))
         assert infotext.read_always_on(read) is not script

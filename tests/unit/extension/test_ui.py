@@ -34,12 +34,12 @@ ROWS = {
 
 
 @pytest.mark.parametrize("kind", ROWS)
-@pytest.mark.parametrize("group", range(9))
+@pytest.mark.parametrize("group", range(10))
 def test_a_row_of_any_kind_is_drawn_in_any_group(host, monkeypatch, kind, group):
     rows, table = host.ext("rows"), host.ext("controls").CONTROLS
     assert set(ROWS) == {kind.__name__ for kind in rows.Control.__subclasses__()}
     groups = host.ext("controls").GROUPS
-    assert len(groups) == 9
+    assert len(groups) == 10
     assert {group.panel for group in groups} == set(typing.get_args(rows.Panel))
     row = getattr(rows, kind)(
         field="new", label="New", infotext="N", group=groups[group], **ROWS[kind]

@@ -213,6 +213,14 @@ def _digest(*values: object) -> np.ndarray:
     return np.frombuffer(hashlib.sha256(repr(values).encode()).digest(), dtype=np.uint8)
 
 
+def _content(path: str) -> bytes:
+    return Path(path).read_bytes() if Path(path).is_file() else b""
+
+
+def _marked(path: str) -> str:
+    return f"{Path(path).name} [{hashlib.sha256(_content(path)).hexdigest()[:8]}]"
+
+
 class Engine:
     calls: ClassVar[list[tuple[str, dict]]] = []
 
@@ -252,6 +260,21 @@ class Engine:
             inpaint_dir=str(beside) if inpaint_dir is None and beside.is_dir() else "",
             takes_hints=role == "hint",
         )
+        self._replaced = ""
+        replaced = {
+            "unet": unet,
+            "movq": movq,
+            "text_encoder": text_encoder,
+            "prior_model": prior_model,
+            "prior_text_encoder": prior_text_encoder,
+            "image_encoder": image_encoder,
+        }
+        replaced = {name: path for name, path in replaced.items() if path}
+        for name, path in replaced.items():
+            if _content(path) == b"another model":
+                raise IncompatibleError(f"{path}: weights of another model")
+            self._replaced += f"{name}: {_marked(path)}\n"
+        self.info.changes = self._replaced
         self.on_progress = None
         self.on_message = None
         self.closed = False
@@ -263,6 +286,7 @@ class Engine:
             precision=precision,
             max_memory=max_memory,
             int8_weights=int8_weights,
+            **replaced,
         )
 
     def close(self):
@@ -273,11 +297,11 @@ class Engine:
         self._record("set_loras", loras=list(loras))
         marks = []
         for path, weight in (text.rsplit(":", 1) for text in loras):
-            content = Path(path).read_bytes()
-            if b"another model" in content:
+            if b"another model" in _content(path):
                 raise IncompatibleError(f"{path}: a LoRA of another model")
-            marks.append(f"{Path(path).name} [{hashlib.sha256(content).hexdigest()[:8]}]: {weight}")
-        self.info.changes = f"loras: {' + '.join(marks)}\n" if marks else ""
+            marks.append(f"{_marked(path)}: {weight}")
+        loras_line = f"loras: {' + '.join(marks)}\n" if marks else ""
+        self.info.changes = self._replaced + loras_line
 
     def unload(self):
         self._record("unload")
