@@ -10,12 +10,13 @@ Each text that the page shows is translated by it: localizations/ has a line for
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any
 
 from kandinsky_ext.errors import UserError
-from kandinsky_ext.rows import Choice, Control, Group, Image, Slider, Switch
+from kandinsky_ext.rows import Choice, Control, Group, Image, Numbers, Slider, Switch
 
 TITLE = "Kandinsky"
 ALWAYS_ON_TITLE = "Kandinsky for other scripts"
@@ -67,6 +68,10 @@ class Settings(SimpleNamespace):
     def options(self) -> dict[str, Any]:
         """The engine's options among them."""
         return {row.option: getattr(self, row.field) for row in CONTROLS if row.option}
+
+    def fixed_steps(self) -> int:
+        """The number of steps that the noise levels name; 0 where they name none."""
+        return len(self.sigmas.split(",")) if self.sigmas else 0
 
 
 CONTROLS: tuple[Control, ...] = (
@@ -432,8 +437,24 @@ CONTROLS: tuple[Control, ...] = (
         source="image_encoder",
         group=COMPONENTS,
     ),
+    Numbers(
+        field="sigmas",
+        option="sigmas",
+        label="Noise levels",
+        infotext="Kandinsky sigmas",
+        info="Falling, such as 14.6, 6.5, 2.7, 0.5: instead of a schedule, and as many steps.",
+        group=SAMPLING,
+    ),
 )
 BY_FIELD = {control.field: control for control in CONTROLS}
+LABELS = {control.option: control.label for control in CONTROLS if control.option}
+"""By the engine's option."""
+
+
+def with_label(message: str) -> str:
+    """What the engine says of an option, for people who know the control."""
+    label = LABELS.get(re.split(r"\W", message, maxsplit=1)[0])
+    return message if label is None else f'"{label}": {message}'
 
 
 def read(values: Sequence[Any]) -> Settings:

@@ -158,17 +158,19 @@ def _check_image(label: str, image: Any) -> None:
         raise UserError(f"{label} cannot be read: {error}") from error
 
 
-def start_steps(planned: int, total: int, running: int) -> Steps:
+def start_steps(planned: int, total: int, running: int, fixed: int = 0) -> Steps:
     """The steps of a run from an image, of which the host wants `running` of `total`.
 
     A small denoising strength with a fixed number of steps makes schedules longer than a model
-    has steps. What is left out then is every so many steps, not the beginning.
+    has steps. What is left out then is every so many steps, not the beginning. fixed: how many the
+    schedule has, whatever the host wants, or 0.
     """
     running = min(running, total)
-    if total > MOST_STEPS:
-        kept = max(1, running * MOST_STEPS // total)
+    allowed = fixed or min(total, MOST_STEPS)
+    if total != allowed:
+        kept = max(1, running * allowed // total)
         planned = max(1, planned * kept // running)
-        total, running = MOST_STEPS, kept
+        total, running = allowed, kept
     return Steps(planned, total, running)
 
 

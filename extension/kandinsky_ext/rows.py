@@ -118,6 +118,24 @@ class Switch(Control):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Numbers(Control):
+    """A list of numbers, as text with commas between them. "": none."""
+
+    default: str = ""
+
+    def check(self, value: Any) -> str:
+        words = value.replace(",", " ").split() if isinstance(value, str) else [value]
+        try:
+            for word in words:
+                float(word)
+        except (TypeError, ValueError):
+            raise UserError(
+                f'"{self.label}" is {value!r}: expected numbers separated by commas'
+            ) from None
+        return ", ".join(map(str, words))
+
+
+@dataclass(frozen=True, kw_only=True)
 class Image(Control):
     """An image: what a page hands over, or an API call's base64 text, for the host to read. None:
     no image.

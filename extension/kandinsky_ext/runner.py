@@ -10,7 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from kandinsky_ext.conditions import Guide
+from kandinsky_ext.controls import with_label
 from kandinsky_ext.engine import OpenEngine, taken
+from kandinsky_ext.errors import UserError
 from kandinsky_ext.mixing import Mix
 from kandinsky_ext.preview import Projection
 from kandinsky_ext.request import Request
@@ -97,9 +99,12 @@ class Runner:
             negative_embeds = self._collected(negative, options, 1)
             self._opened.embedder.trim(len(rows))
             return self._denoise(request, embeds, negative_embeds, positive, negative)
-        except self._opened.package.KandinskyError:
+        except self._opened.package.KandinskyError as error:
             if self._cancelled:
                 return None
+            told = with_label(str(error))
+            if told != str(error) and isinstance(error, self._opened.package.InvalidArgumentError):
+                raise UserError(told) from error
             raise
         finally:
             self._opened.loading.end()

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Protocol
 
 from kandinsky_ext import engine, models
-from kandinsky_ext.controls import CONTROLS
+from kandinsky_ext.controls import LABELS
 from kandinsky_ext.engine import OpenEngine, keeper
 from kandinsky_ext.loading import size
 
-CHANGES = {"loras": "Lora", **{row.option: row.label for row in CONTROLS}}
+CHANGES = {"loras": "Lora", **LABELS}
 """What the page calls an engine's options that change a model's weights."""
 
 

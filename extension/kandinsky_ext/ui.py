@@ -15,10 +15,10 @@ from kandinsky_ext import components as parts
 from kandinsky_ext import engine, models, offers, page_script, status
 from kandinsky_ext.controls import AUTOMATIC_MODEL, BY_FIELD, CONTROLS, GROUPS, HOST_CHOICE
 from kandinsky_ext.engine import keeper
-from kandinsky_ext.rows import Choice, Control, Group, Image, Panel, Slider, Switch
+from kandinsky_ext.rows import Choice, Control, Group, Image, Numbers, Panel, Slider, Switch
 
 ADVANCED = "Advanced"
-KINDS = (Image, Slider, Choice, Switch)
+KINDS = (Image, Slider, Choice, Numbers, Switch)
 """In the order in which a group shows them."""
 ON_DISK = ("models", *parts.FOLDERS.values())
 """Sources that change while the page is open."""
@@ -149,6 +149,8 @@ def _widget(control: Control, elem_id: Callable[[str], str], tools: HostTools) -
     shared["value"] = control.shown(control.default)
     if isinstance(control, Switch):
         return gr.Checkbox(elem_classes=["kandinsky-switch"], **shared)
+    if isinstance(control, Numbers):
+        return gr.Textbox(**shared)
     if isinstance(control, Slider):
         return gr.Slider(
             minimum=control.minimum, maximum=control.maximum, step=control.step, **shared

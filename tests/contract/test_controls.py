@@ -45,7 +45,7 @@ ORDER = [
     *("mix_strength_2", "mix_items", "mix_method", "cache_interval", "int8_weights"),
     *("forecast", "guidance_threshold", "preset", "preset_steps"),
     *("hint", "hint_start", "hint_end", "unet", "movq", "text_encoder", "prior_model"),
-    *("prior_text_encoder", "image_encoder"),
+    *("prior_text_encoder", "image_encoder", "sigmas"),
 ]
 NEEDED = {"mix_strength_1", "mix_strength_2", "mix_items", "mix_method", "mix_image_1"}
 """Controls that only count when mixing is on."""
@@ -62,6 +62,8 @@ def other(row):
             return NAMES.get(row.source, "mine.ckpt") if row.source else row.choices[-1]
         case "Switch":
             return True
+        case "Numbers":
+            return "14.6, 2.7, 0.5"
         case "Image":
             return RED if row.field == "mix_image_2" else Image.new("RGB", (8, 8), "blue")
 
@@ -91,6 +93,8 @@ def test_a_row_agrees_with_the_engines_option(ext, row):
         assert option.type == ("integer" if isinstance(row.default, int) else "number")
         assert option.minimum <= row.minimum <= row.default == float(option.default)
         assert row.default <= row.maximum <= option.maximum
+    elif isinstance(row, ext.rows.Numbers):
+        assert (option.type, option.default, option.words) == ("text", row.default, [])
     elif row.group is ext.controls.COMPONENTS:
         assert (option.type, option.default) == ("path", row.default)
     else:

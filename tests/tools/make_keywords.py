@@ -181,6 +181,8 @@ def values_of(control: Any) -> str:
             return "a name" if control.source else ", ".join(map(control.shown, control.choices))
         case "Switch":
             return "true, false"
+        case "Numbers":
+            return "numbers separated by commas"
         case "Image":
             return "a file in base64"
     raise TypeError(f"{control}: a kind of control that is not known here")

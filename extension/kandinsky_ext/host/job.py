@@ -53,6 +53,7 @@ class RunJob:
             if remark is not None:
                 p.comment(remark)
         self._p = self._to_start = p
+        p.steps = self._settings.fixed_steps() or p.steps
         self._wishes = wishes.take(
             p, self._settings, model=self.model_name, takes_hints=info.takes_hints
         )
@@ -95,7 +96,7 @@ class RunJob:
     def sample(self, p: Any, x: torch.Tensor, conditioning: Any, unconditional: Any) -> Any:
         """See `facade.Job`. `p` may be another than the run's: a detailer works through ours."""
         size = (int(p.width), int(p.height))
-        steps = Steps.all_of(int(p.steps))
+        steps = Steps.all_of(self._settings.fixed_steps() or int(p.steps))
         latents = self._generate(p, size, steps, conditioning, unconditional, x, None)
         if latents is None:
             latents = np.zeros(x.shape, dtype=np.float32)
@@ -124,7 +125,9 @@ class RunJob:
         if float(p.denoising_strength) <= 0 or (mask is not None and not mask.any()):
             return x
         total, last = sd_samplers_common.setup_img2img_steps(p, steps)
-        kept = request.start_steps(int(steps or p.steps), total, last + 1)
+        kept = request.start_steps(
+            int(steps or p.steps), total, last + 1, self._settings.fixed_steps()
+        )
         if kept.running != min(last + 1, total):
             p.comment(
                 f"Steps: at denoising strength {p.denoising_strength:g} there are at most "

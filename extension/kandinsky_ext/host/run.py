@@ -82,5 +82,5 @@ def open_engine(settings: Settings, overrides: Mapping[str, Any]) -> tuple[OpenE
     except load_package().KandinskyError as error:
         for option, path in parts.items():
             if path and path in str(error):
-                raise UserError(f'"{controls.BY_FIELD[option].label}": {error}') from error
+                raise UserError(f'"{controls.LABELS[option]}": {error}') from error
         raise

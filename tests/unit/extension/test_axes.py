@@ -35,6 +35,7 @@ OTHERS = {
     "preset_steps": ("True", "False"),
     "hint_start": ("0.5", "0"),
     "hint_end": ("0.5", "1"),
+    "sigmas": ("14.6, 6.5, 2.7, 0.5", "9,3 2 1"),
     "image_encoder": ("a.ckpt", "The model's own"),
     "prior_text_encoder": ("a.ckpt", "The model's own"),
     "prior_model": ("a.ckpt", "The model's own"),

@@ -83,6 +83,10 @@ def random_settings(random_source, controls):
                 if control.source
                 else random_source.choice(control.choices)
             )
+        elif kind == "Numbers":
+            values.append(
+                ", ".join(str(random_source.random()) for _ in range(random_source.randint(0, 3)))
+            )
         else:
             values.append(None)
     return controls.read(values)

@@ -16,6 +16,7 @@ def test_drawing_is_repeatable_and_opens_nothing(host):
     for _ in range(3):
         _, components = draw(host)
     kinds = {"Slider": "Slider", "Choice": "Dropdown", "Switch": "Checkbox", "Image": "Image"}
+    kinds["Numbers"] = "Textbox"
     rows = host.ext("controls").CONTROLS
     drawn = [
         type(component).__name__.replace("InputAccordion", "Checkbox") for component in components
@@ -29,6 +30,7 @@ ROWS = {
     "Slider": {"default": 1, "minimum": 0, "maximum": 2, "step": 1},
     "Choice": {"default": "a", "choices": ("a", "b")},
     "Switch": {},
+    "Numbers": {},
     "Image": {},
 }
 

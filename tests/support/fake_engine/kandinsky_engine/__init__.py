@@ -397,12 +397,17 @@ class Engine:
         hints=None,
         hint_start=0.0,
         hint_end=1.0,
+        sigmas="",
     ):
         given = {name: value for name, value in locals().items() if name != "self"}
         self._record("denoise", **{**given, "seeds": list(seeds)})
         steps, batch = num_inference_steps, len(seeds)
         if steps > 999:
             raise InvalidArgumentError(f"num_inference_steps is {steps}: 1..999")
+        levels_given = [float(word) for word in sigmas.split(",") if word]
+        assert not levels_given or len(levels_given) == steps
+        if levels_given != sorted(levels_given, reverse=True):
+            raise InvalidArgumentError("sigmas has a number that does not fall")
         multiple = self.info.size_multiple
         if tiling and (width % multiple or height % multiple):
             raise InvalidArgumentError(f"tiling at {width}x{height}: expected multiples of 64")
@@ -426,6 +431,7 @@ class Engine:
         space = levels(sampler, scheduler)
         look = (steps, float(guidance_scale), sampler, space, guidance_rescale, cache_interval)
         look += (forecast, guidance_threshold)
+        look += (sigmas,) * bool(sigmas)
         look += (self.info.changes,) * bool(self.info.changes)
         if hints:
             look += (hint_start, hint_end, *(hint.tobytes() for hint in hints))
