@@ -1,7 +1,12 @@
-"""What suits a model: offered once on the page, never set unasked."""
+"""What suits a model: offered once on the page, never set unasked.
+
+The page translates whole texts of elements, so what it is to translate is an element of its own,
+without names and numbers.
+"""
 
 from __future__ import annotations
 
+import html
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +17,9 @@ from kandinsky_ext.get import known
 
 CFG_SCALE = known.MODELS[0].cfg_scale
 """Of a model that nobody knows."""
+BUTTON = "Set size and CFG scale"
+NO_MODEL = "There is no Kandinsky model yet, so the small demo model is used."
+GET_ONE = "Download the real one with Get models."
 
 
 @dataclass(frozen=True)
@@ -21,10 +29,17 @@ class Suited:
     size: int
     cfg_scale: float
 
-    @property
-    def button(self) -> str:
-        """The page's script reads the numbers."""
-        return f"Set {self.size} x {self.size}, CFG scale {self.cfg_scale:g}"
+    def line(self, *before: str, after: str = "") -> str:
+        """Between texts of elements; the page's script reads the numbers."""
+        return (
+            f'<p class="kandinsky-offer-line" data-size="{self.size}" '
+            f'data-cfg="{self.cfg_scale:g}">{" ".join(before)} <span>Trained on images of</span> '
+            f"<b>{self.size} x {self.size}</b>. <span>Recommended CFG scale:</span> "
+            f"<b>{self.cfg_scale:g}</b>. {after}</p>"
+        )
+
+
+DEMO = Suited(known.DEMO.native_size, known.DEMO.cfg_scale)
 
 
 def suited(model: models.Model) -> Suited | None:
@@ -44,32 +59,29 @@ def suited(model: models.Model) -> Suited | None:
     return Suited(size, CFG_SCALE) if size else None
 
 
-def offer(name: str, offered: Sequence[str], roots: Sequence[Path]) -> tuple[str, str, list[str]]:
-    """For the model that was chosen: a line and the button's label, "" for no offer, and the names
-    that had theirs.
-    """
+def offer(name: str, offered: Sequence[str], roots: Sequence[Path]) -> tuple[str, list[str]]:
+    """For the model that was chosen: a line, "" for no offer, and the names that had theirs."""
     already = list(offered)
     if name in already:
-        return "", "", already
+        return "", already
     try:
         model = models.choose(name, roots)
     except UserError:
-        return "", "", already
+        return "", already
     found = suited(model)
     if found is None:
-        return "", "", already
-    line = (
-        f"{model.name} was trained on images of {found.size} x {found.size}; "
-        f"recommended CFG scale: {found.cfg_scale:g}."
-    )
-    return line, found.button, [*already, name]
+        return "", already
+    return found.line(f"<b>{html.escape(model.name)}</b>:"), [*already, name]
 
 
-def demo_line(name: str) -> str:
-    """What to say where the demo model stands in."""
-    size, cfg = known.DEMO.native_size, known.DEMO.cfg_scale
+def demo_line() -> str:
+    """What the page says where the demo model stands in."""
+    return DEMO.line(f"<span>{NO_MODEL}</span>", after=f"<span>{GET_ONE}</span>")
+
+
+def demo_remark(name: str) -> str:
+    """The same below an image."""
     return (
-        f"There is no Kandinsky model yet, so the small demo model is used ({name}: simple "
-        f"shapes, best at {size} x {size} with CFG scale {cfg:g}). Download the real one with "
-        "Get models."
+        f"{NO_MODEL} {name} is best at {DEMO.size} x {DEMO.size} with CFG scale "
+        f"{DEMO.cfg_scale:g}. {GET_ONE}"
     )

@@ -37,16 +37,16 @@ def watch(status_id: str, refresh_id: str, mark: str) -> str:
 }}"""
 
 
-def set_fields(tab: str) -> str:
-    """Writes the numbers of a button's label into the host's width, height and CFG scale."""
-    return f"""(label) => {{
-  const [width, height, cfg] = label.match(/[0-9.]+/g);
-  const fields = {{width, height, cfg_scale: cfg}};
+def set_fields(tab: str, offer_id: str) -> str:
+    """Writes the numbers of an offer into the host's width, height and CFG scale."""
+    return f"""() => {{
+  const root = {_ROOT};
+  const {{size, cfg}} = root.querySelector("#" + {json.dumps(offer_id)} + " [data-size]").dataset;
+  const fields = {{width: size, height: size, cfg_scale: cfg}};
   for (const [name, value] of Object.entries(fields)) {{
-    for (const input of {_ROOT}.querySelectorAll("#{tab}_" + name + " input")) {{
+    for (const input of root.querySelectorAll("#{tab}_" + name + " input")) {{
       input.value = value;
       input.dispatchEvent(new Event("input", {{bubbles: true}}));
     }}
   }}
-  return label;
 }}"""

@@ -177,16 +177,12 @@ def _draw_status(elem_id: Callable[[str], str], tools: HostTools) -> None:
 
 def _draw_offer(elem_id: Callable[[str], str], tools: HostTools) -> tuple[Any, Any, Any]:
     """A line and a button, seen when a model is chosen whose size and CFG scale may not be set."""
-    line, label = "", ""
-    stands_in = status.demo_stands_in(tools)
-    if stands_in is not None:
-        line = offers.demo_line(stands_in.name)
-        _, label, _ = offers.offer(AUTOMATIC_MODEL, [], tools.model_roots())
+    line = "" if status.demo_stands_in(tools) is None else offers.demo_line()
     with gr.Row(
-        visible=bool(label), elem_id=elem_id("offer"), elem_classes=["kandinsky-offer"]
+        visible=bool(line), elem_id=elem_id("offer"), elem_classes=["kandinsky-offer"]
     ) as row:
-        text = gr.Markdown(value=line, elem_id=elem_id("offer_text"))
-        button = gr.Button(value=label, size="sm", elem_id=elem_id("offer_set"))
+        text = gr.HTML(value=line, elem_id=elem_id("offer_text"))
+        button = gr.Button(value=offers.BUTTON, size="sm", elem_id=elem_id("offer_set"))
     return row, text, button
 
 
@@ -194,24 +190,19 @@ def _connect_offer(
     model: Any, offer: tuple[Any, Any, Any], elem_id: Callable[[str], str], tools: HostTools
 ) -> None:
     row, text, button = offer
-    already = gr.State(value=[AUTOMATIC_MODEL] if button.value else [])
+    already = gr.State(value=[AUTOMATIC_MODEL] if text.value else [])
 
-    def chosen(name: str, before: list[str]) -> tuple[Any, Any, Any, list[str]]:
-        line, label, after = offers.offer(name, before, tools.model_roots())
-        return (
-            gr.update(visible=bool(line)),
-            gr.update(value=line),
-            gr.update(value=label),
-            after,
-        )
+    def chosen(name: str, before: list[str]) -> tuple[Any, str, list[str]]:
+        line, after = offers.offer(name, before, tools.model_roots())
+        return gr.update(visible=bool(line)), line, after
 
-    model.change(fn=chosen, inputs=[model, already], outputs=[row, text, button, already])
+    model.change(fn=chosen, inputs=[model, already], outputs=[row, text, already])
     tab = "img2img" if "img2img" in elem_id("") else "txt2img"
     page_script.on_click(
         button,
-        page_script.set_fields(tab),
-        fn=lambda _: gr.update(visible=False),
-        inputs=[button],
+        page_script.set_fields(tab, elem_id("offer_text")),
+        fn=lambda: gr.update(visible=False),
+        inputs=[],
         outputs=[row],
     )
 

@@ -55,7 +55,7 @@ def make_job(p: Any, settings: Settings) -> RunJob:
     settings = presets.applied(settings, p, load_package().presets())
     opened, name = open_engine(settings, p.override_settings or {})
     if settings.model == AUTOMATIC_MODEL and tools.is_demo(opened.key.model_dir):
-        p.comment(offers.demo_line(name))
+        p.comment(offers.demo_remark(name))
     return RunJob(opened, settings, model_name=name)
 
 

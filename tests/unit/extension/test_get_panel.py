@@ -129,10 +129,11 @@ class TestDemoModel:
         demo.txt2img(prompt="x")
         (line,) = [text for text in demo.p.comments if "demo" in text]
         assert line.startswith("There is no Kandinsky model yet, so the small demo model")
-        assert "128 x 128 with CFG scale 2" in line
+        assert "kandinsky-demo is best at 128 x 128 with CFG scale 2" in line
         page, _ = draw(demo)
-        assert find(page, "_offer_text").value == line
-        assert find(page, "_offer_set").value == "Set 128 x 128, CFG scale 2"
+        offered = find(page, "_offer_text").value
+        assert "the small demo model is used" in offered
+        assert 'data-size="128" data-cfg="2"' in offered
         assert find(page, "_offer").visible
 
     def test_chosen_by_name_it_stands_in_for_nothing(self, demo):
@@ -155,39 +156,42 @@ class TestOffers:
 
     def test_a_known_model(self, host):
         make_model(host.models / "Kandinsky" / "kandinsky-2-1")
-        line, button, after = self.offer(host, "kandinsky-2-1")
-        assert line == (
-            "kandinsky-2-1 was trained on images of 768 x 768; recommended CFG scale: 4."
+        line, after = self.offer(host, "kandinsky-2-1")
+        assert re.sub("<[^>]*>", "", line).strip() == (
+            "kandinsky-2-1: Trained on images of 768 x 768. Recommended CFG scale: 4."
         )
-        assert button == "Set 768 x 768, CFG scale 4"
+        assert 'data-size="768" data-cfg="4"' in line
         assert after == ["kandinsky-2-1"]
 
     def test_one_that_the_engine_reads(self, host):
-        assert self.offer(host, "toy")[1] == "Set 128 x 128, CFG scale 4"
+        assert 'data-size="128" data-cfg="4"' in self.offer(host, "toy")[0]
+
+    def test_a_name_is_text(self, host):
+        make_model(host.models / "Kandinsky" / "<b>&")
+        assert "<b>&lt;b&gt;&amp;</b>:" in self.offer(host, "<b>&")[0]
 
     def test_only_once(self, host):
-        assert self.offer(host, "toy", ["toy"]) == ("", "", ["toy"])
+        assert self.offer(host, "toy", ["toy"]) == ("", ["toy"])
 
     def test_none_for_what_is_not_there_or_broken(self, host, monkeypatch):
-        assert self.offer(host, "gone") == ("", "", [])
+        assert self.offer(host, "gone") == ("", [])
 
         def broken(path):
             raise host.engine.NotFoundError(path)
 
         monkeypatch.setattr(host.engine, "describe_folder", broken)
-        assert self.offer(host, "toy") == ("", "", [])
+        assert self.offer(host, "toy") == ("", [])
 
     def test_choosing_shows_it_and_pressing_hides_it(self, host):
         page, components = draw(host)
         chosen = next(
             page.fns[i].fn
             for i, dependency in enumerate(page.dependencies)
-            if components[2]._id in dependency["targets"] and len(dependency["outputs"]) == 4
+            if components[2]._id in dependency["targets"] and len(dependency["outputs"]) == 3
         )
-        row, line, button, after = chosen("toy", [])
+        row, line, after = chosen("toy", [])
         assert row["visible"]
-        assert "128 x 128" in line["value"]
-        assert button["value"] == "Set 128 x 128, CFG scale 4"
+        assert "128 x 128" in line
         assert after == ["toy"]
         assert not chosen("toy", after)[0]["visible"]
-        assert not clicked(page, "_offer_set")("x")["visible"]
+        assert not clicked(page, "_offer_set")()["visible"]

@@ -131,7 +131,7 @@ def test_what_generated_is_in_the_metadata(host, photo):
 
 
 def test_a_chosen_method_that_is_not_there_is_the_engines_to_say(host, photo):
-    with pytest.raises(host.ext("errors").UserError, match='"Inpaint with": .* no inpainting'):
+    with pytest.raises(host.ext("errors").UserError, match=r'"Inpaint with": .* no inpainting'):
         inpaint(host, photo, box_mask(), args=host.settings(inpaint_method="model"))
 
 

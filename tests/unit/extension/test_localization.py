@@ -11,7 +11,7 @@ import pytest
 from .conftest import ROOT
 
 FILES = sorted((ROOT / "localizations").glob("*.json"))
-NAMES = re.compile(r"fp32|bf16|fp16|CPU|toy|[\d.]+ [GM]B|refresh|fp32: a fake\.")
+NAMES = re.compile(r"fp32|bf16|fp16|CPU|toy|[\d.]+ [GM]B|refresh|fp32: a fake\.|\d+( x \d+)?|[.:]?")
 """Names, and what the stand-ins say."""
 
 
@@ -38,6 +38,9 @@ def shown(host):
         for block in page.blocks.values():
             found.update(texts_of(block))
         host.txt2img()
+    offers, tools = host.ext("offers"), host.ext("host.tools")
+    for offer in (offers.demo_line(), offers.offer("toy", [], tools.model_roots())[0]):
+        found.update(re.findall(r">([^<>]+)<", offer))
     for _ in range(2):
         line = host.ext("ui").unloaded_line(host.ext("host.tools"))
         found.update(re.findall(r"<span>([^<>]+)<", line))
