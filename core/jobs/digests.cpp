@@ -5,16 +5,15 @@
 #include <string_view>
 
 #include "base/sha256.h"
-#include "jobs/files.h"
 #include "kandinsky.hpp"
 
 namespace kandinsky::jobs {
 
 std::string sha256(std::string_view text) { return std::string(view_of(Sha256().add(text).hex())); }
 
-std::string sha256_of_file(const std::string& path) {
+std::string sha256_of_file(const std::string& path, std::uint64_t most) {
   Sha256 hash;
-  read_file(path, [&](std::string_view piece) { hash.add(piece); });
+  read_file(path, most, [&](std::string_view piece) { hash.add(piece); });
   return std::string(view_of(hash.hex()));
 }
 

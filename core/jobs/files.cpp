@@ -39,11 +39,15 @@ File::File(const std::string& path, int flags)
 
 File::~File() { ::close(number_); }
 
-std::uint64_t File::size() const {
+struct ::stat File::status() const {
   struct ::stat status = {};
   if (::fstat(number_, &status) != 0) fail(path_, "cannot be read");
-  return static_cast<std::uint64_t>(status.st_size);
+  return status;
 }
+
+std::uint64_t File::size() const { return static_cast<std::uint64_t>(status().st_size); }
+
+bool File::is_regular() const { return S_ISREG(status().st_mode); }
 
 std::string File::read(std::uint64_t offset, std::size_t size) const {
   std::string bytes(size, '\0');
@@ -69,25 +73,27 @@ void File::write(std::string_view text) const {
   }
 }
 
-void read_file(const std::string& path, const std::function<void(std::string_view)>& piece) {
+void read_file(const std::string& path, std::uint64_t most,
+               const std::function<void(std::string_view)>& piece) {
   const File file(path, O_RDONLY | O_NONBLOCK);  // a pipe without a writer would block
+  if (!file.is_regular())
+    throw StatusError(KANDINSKY_INVALID_ARGUMENT,
+                      path + ": is a folder, a pipe or a device; expected a file");
   for (std::uint64_t offset = 0;;) {
     const std::string bytes = file.read(offset, kPiece);
     if (bytes.empty()) return;
-    piece(bytes);
     offset += bytes.size();
+    if (offset > most) {
+      throw StatusError(KANDINSKY_INVALID_ARGUMENT,
+                        fmt::format("{}: more than {} bytes are too many", path, most));
+    }
+    piece(bytes);
   }
 }
 
 std::string read_file(const std::string& path, std::uint64_t most) {
   std::string bytes;
-  read_file(path, [&](std::string_view piece) {
-    bytes += piece;
-    if (bytes.size() > most) {
-      throw StatusError(KANDINSKY_INVALID_ARGUMENT,
-                        fmt::format("{}: more than {} bytes are too many", path, most));
-    }
-  });
+  read_file(path, most, [&](std::string_view piece) { bytes += piece; });
   return bytes;
 }
 

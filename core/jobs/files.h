@@ -1,8 +1,11 @@
 #pragma once
 
+#include <sys/stat.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <string>
 #include <string_view>
 
@@ -18,20 +21,27 @@ class File {
   File& operator=(const File&) = delete;
 
   std::uint64_t size() const;
+  bool is_regular() const;
   /// Up to `size` bytes from `offset` on; fewer where the file ends.
   std::string read(std::uint64_t offset, std::size_t size) const;
   /// Writes all of it, in one call if the system allows.
   void write(std::string_view text) const;
 
  private:
+  struct ::stat status() const;
+
   std::string path_;
   int number_;
 };
 
-/// Passes the whole file in blocks. Throws as File.
-void read_file(const std::string& path, const std::function<void(std::string_view)>& piece);
+inline constexpr std::uint64_t kAnySize = std::numeric_limits<std::uint64_t>::max();
 
-/// Reads all of it. Throws as File, and KANDINSKY_INVALID_ARGUMENT for more than `most` bytes.
+/// Passes the whole file in blocks. Throws as File, and KANDINSKY_INVALID_ARGUMENT for what is no
+/// regular file, such as a device without an end, and for more than `most` bytes.
+void read_file(const std::string& path, std::uint64_t most,
+               const std::function<void(std::string_view)>& piece);
+
+/// Reads all of it, likewise.
 std::string read_file(const std::string& path, std::uint64_t most);
 
 }  // namespace kandinsky::jobs

@@ -47,8 +47,7 @@ Manifest::Manifest(const std::string& folder, const std::string& name)
 }
 
 void Manifest::read(const std::string& path) {
-  std::string text;
-  read_file(path, [&](std::string_view piece) { text += piece; });
+  const std::string text = read_file(path, kAnySize);
   for (std::string_view rest = text; !rest.empty();) {
     const std::string_view line = rest.substr(0, rest.find('\n'));
     rest.remove_prefix(std::min(line.size() + 1, rest.size()));

@@ -6,7 +6,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
-#include <limits>
 #include <optional>
 #include <set>
 #include <string>
@@ -131,7 +130,7 @@ std::vector<FileLine> read_requests(std::string_view text, std::string_view endi
 }
 
 std::vector<FileLine> read_request_file(const std::string& path) {
-  const std::string text = read_file(path, std::numeric_limits<std::uint64_t>::max());
+  const std::string text = read_file(path, kAnySize);
   try {
     return read_requests(text, lower(std::filesystem::path(path).extension().string()));
   } catch (const StatusError& error) {

@@ -203,7 +203,7 @@ std::string Worker::canonical_of(const Request& request) {
 std::string Worker::digest_of(const ImageSource& source) {
   if (source.path.empty()) return sha256(source.uri);
   std::string& digest = digests_[source.path];
-  if (digest.empty()) digest = sha256_of_file(source.path);
+  if (digest.empty()) digest = sha256_of_file(source.path, kMaxImageFileBytes);
   return digest;
 }
 

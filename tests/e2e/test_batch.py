@@ -237,10 +237,14 @@ class TestChecks:
             ('{"prompt": ' + "[" * 100_000 + "]" * 100_000 + "}", "are too many, at most 16"),
             ('{"mix": [' + "1," * 100_000 + "1]}", "values are too many, at most 10000"),
             ('{"prompt": "a\\u0000b"}', "prompt: must not contain a NUL character"),
+            ('{"prompt": "x", "image": "/dev/zero"}', "/dev/zero: is a folder, a pipe or a device"),
+            ('{"prompt": "x", "image": "huge.png"}', "more than 268435456 bytes are too many"),
         ],
-        ids=["nested", "long", "NUL"],
+        ids=["nested", "long", "NUL", "device", "sparse"],
     )
     def test_hostile_lines(self, model: Path, tmp_path: Path, line: str, told: str) -> None:
+        (tmp_path / "huge.png").touch()
+        os.truncate(tmp_path / "huge.png", 1 << 40)  # takes no space
         jobs = tmp_path / "jobs.jsonl"
         jobs.write_text(line)
         code, said = batch(jobs, model, tmp_path / "out")
@@ -283,6 +287,12 @@ class TestChecks:
         (tmp_path / name).write_bytes(content)
         code, said = batch(tmp_path / name, model, tmp_path / "out")
         assert (code, said) == (INVALID, f"kandinsky: {tmp_path / name}: {told}\n")
+
+    @pytest.mark.parametrize("path", ["/dev/zero", "."])
+    def test_what_is_no_file(self, model: Path, tmp_path: Path, path: str) -> None:
+        code, said = batch(Path(path), model, tmp_path / "out")
+        told = f"kandinsky: {path}: is a folder, a pipe or a device; expected a file\n"
+        assert (code, said) == (INVALID, told)
 
     def test_a_repeated_line_is_made_once(self, model: Path, tmp_path: Path) -> None:
         """Whatever order its options come in, and whether they say the default."""
