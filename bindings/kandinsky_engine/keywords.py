@@ -15,8 +15,11 @@ from kandinsky_engine.conditions import Condition
 
 class _Engine(TypedDict, total=False):
     inpaint_dir: AnyPath | None
-    """Inpainting model's folder. Default: the folder beside the model named <model>-inpaint, if
-    there is one, for Kandinsky 2.2 found as the prior is; "": none."""
+    """Inpainting model's folder. Default: the folder there named <model>-inpaint, if there is one,
+    for Kandinsky 2.2 found as the prior is; "": none."""
+    companion_dirs: Iterable[str] | None
+    """Folders in which the prior's and the inpainting model's folder are also looked for, after the
+    one that the model is in; a cache of the Hugging Face hub's is one, too."""
     unet: AnyPath | None
     """UNet from elsewhere: a component's folder, a model folder that has one, or a weight file with
     diffusers' tensor names for the model's own config."""
