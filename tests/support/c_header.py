@@ -27,6 +27,13 @@ class Field:
     size: int
 
 
+def of_torch_free_code() -> list[str]:
+    """The headers that torch-free and torch code share, as they are included."""
+    core = Path(__file__).parents[2] / "core"
+    found = (path for folder in ("base", "io", "text") for path in (core / folder).glob("*.h"))
+    return sorted(path.relative_to(core).as_posix() for path in found)
+
+
 def compile_errors(source: str, language: str, flags: list[str]) -> str:
     """What gcc says about a translation unit that it only checks; "" if it has no complaint."""
     done = subprocess.run(
