@@ -199,7 +199,7 @@ TEST(Safetensors, RefusesAHostileHeaderAtOnceAndInLittleMemory) {
     for (std::size_t i = 0; header.size() < bytes; ++i) header += fmt::format(R"("{:x}":"",)", i);
     return header + R"("z":""}})";
   };
-  expect_cheap("at most 16777216 are allowed", file_of(metadata(100'000'000), ""));
+  expect_cheap("at most 16777216 are allowed", file_of(std::string(100'000'000, ' '), ""));
   expect_cheap("more than 10000 metadata entries", file_of(metadata(16'000'000), ""));
   std::string tensors = "{";
   for (std::size_t i = 0; tensors.size() < 16'000'000; ++i)
