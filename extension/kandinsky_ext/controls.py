@@ -54,7 +54,7 @@ SPEED = Group(
 )
 COMPONENTS = Group(
     panel="advanced",
-    heading="Parts of the model",
+    heading="Components",
     about="Fine-tunes, such as a file in models/Kandinsky/unet.",
     in_a_row=3,
 )
