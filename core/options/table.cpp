@@ -219,7 +219,12 @@ std::vector<double> read_numbers(const OptionRow& row, std::string_view text) {
   std::vector<double> numbers;
   const char* at = text.data();
   const char* const end = at + text.size();
-  while ((at = std::find_if_not(at, end, is_between_numbers)) != end) {
+  for (;;) {
+    const char* const next = std::find_if_not(at, end, is_between_numbers);
+    const bool is_inside = !numbers.empty() && next != end;
+    if (std::count(at, next, ',') > (is_inside ? 1 : 0))
+      refuse(fmt::format("{} has a comma with no number beside it", row.name));
+    if ((at = next) == end) return numbers;
     double number = 0.0;
     const auto [after, error] = std::from_chars(at, end, number);
     if (error != std::errc() || !std::isfinite(number) ||
@@ -231,7 +236,6 @@ std::vector<double> read_numbers(const OptionRow& row, std::string_view text) {
     numbers.push_back(number);
     at = after;
   }
-  return numbers;
 }
 
 void reset(const OptionRow& row, OptionValues& values, OptionValues& defaults) {

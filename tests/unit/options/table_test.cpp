@@ -139,7 +139,11 @@ TEST(OptionTable, NumbersAreReadFromText) {
   EXPECT_EQ(options.text("sigmas"), "14.6, 6.5, 2.7, 0.5");
   for (const char* const wrong : {"1; 2", "1, two", "1, nan", "1, 1e999", "1,2x", "0x10", "1 -"})
     refused("sigmas has \"", [&](Options& o) { o.set_text("sigmas", wrong); });
+  for (const char* const wrong : {",", "1,", " ,1", "2,,1", "2, , 1"})
+    refused("sigmas has a comma with no number", [&](Options& o) { o.set_text("sigmas", wrong); });
   refused("UTF-8", [](Options& o) { o.set_text("sigmas", "\xff"); });
+  options.set_text("sigmas", " ");
+  EXPECT_TRUE(options.values().denoise.sigmas.empty());
   options.set_text("sigmas", "");
   EXPECT_TRUE(options.values().denoise.sigmas.empty());
 }
