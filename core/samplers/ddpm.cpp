@@ -20,6 +20,9 @@
 namespace kandinsky::samplers {
 namespace {
 
+/// So that it has a logarithm: levels may be close together.
+constexpr float kMinVariance = 1e-20F;
+
 /// Clips clean latents [B, C, h, w], each image separately.
 at::Tensor bounded(const DdpmConfig& config, const at::Tensor& sample) {
   if (config.dynamic_thresholding_ratio > 0.0) {
@@ -40,7 +43,7 @@ at::Tensor deviation(const DdpmConfig& config, const Prediction& prediction, flo
   if (config.variance == DdpmConfig::Variance::kLearnedRange &&
       prediction.predicted_variance.defined()) {
     const float min_log = std::log(small_variance);
-    const float max_log = std::log(large_variance);
+    const float max_log = std::log(std::max(large_variance, kMinVariance));
     const at::Tensor frac = (prediction.predicted_variance + 1.0) / 2.0;
     return ((frac * max_log + (1.0 - frac) * min_log) * 0.5).exp();
   }
@@ -90,7 +93,7 @@ at::Tensor sample_ddpm(const SamplerInput& input, const Levels& levels) {
     x = pred_original_sample_coeff * pred_original_sample + current_sample_coeff * x;
     if (!is_last) {
       const float small_variance =
-          std::max(beta_prod_t_prev / beta_prod_t * current_beta_t, 1e-20F);
+          std::max(beta_prod_t_prev / beta_prod_t * current_beta_t, kMinVariance);
       x = x + deviation(config, prediction, small_variance, current_beta_t) * draw_like(input, x);
     }
     if (!input.observer(static_cast<int>(i) + 1, pred_original_sample)) return pred_original_sample;

@@ -12,19 +12,28 @@
 #include "samplers/noise_schedule.h"
 
 namespace kandinsky::samplers {
+namespace {
+
+/// Noise that nobody can see. At 0.0002, 1 - alpha_prod is 0 in fp32, by which DDPM divides.
+constexpr double kMinSigma = 0.001;
+/// Closer together than in a thousand steps. Samplers that extrapolate divide by what is between.
+constexpr double kMaxRatio = 0.999;
+
+}  // namespace
 
 Levels levels_at_sigmas(const NoiseSchedule& schedule, Span<const double> sigmas) {
   Levels levels;
-  double last = schedule.sigma_max() * (1.0 + 1e-3);  // may be rounded
+  double most = schedule.sigma_max() * (1.0 + 1e-3);  // may be rounded
   for (const double sigma : sigmas) {
-    if (!(sigma > 0.0 && sigma < last)) {
-      throw Error(ErrorCode::kInvalidArgument,
-                  fmt::format("sigmas has {} as number {}; they must fall, from {:.4g} at most "
-                              "to more than 0",
-                              sigma, levels.size() + 1, schedule.sigma_max()));
+    if (!(sigma >= kMinSigma && sigma <= most)) {
+      throw Error(
+          ErrorCode::kInvalidArgument,
+          fmt::format("sigmas has {} as number {}; they must fall, from {:.4g} at most to "
+                      "{} at least, each to {} of the one before or less",
+                      sigma, levels.size() + 1, schedule.sigma_max(), kMinSigma, kMaxRatio));
     }
     levels.push_back(level_at_sigma(schedule, sigma));
-    last = sigma;
+    most = sigma * kMaxRatio;
   }
   levels.emplace_back();
   return levels;

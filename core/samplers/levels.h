@@ -25,7 +25,7 @@ using Levels = std::vector<Level>;
 using LevelsFunction = Levels (*)(const NoiseSchedule& schedule, int num_inference_steps);
 
 /// The levels of these sigmas, and the clean one. Throws Error(kInvalidArgument) unless they fall,
-/// from at most the schedule's maximum to more than 0.
+/// from at most the schedule's maximum to at least 0.001, by a thousandth or more.
 Levels levels_at_sigmas(const NoiseSchedule& schedule, Span<const double> sigmas);
 
 /// Levels log-linear between these sigmas, including both, and the clean one. One step is the first

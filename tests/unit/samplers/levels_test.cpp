@@ -205,7 +205,7 @@ TEST(SamplerLevelsTest, SigmasStandInForTheScheduler) {
   EXPECT_EQ(levels[4].sigma, 0.0);
 }
 
-TEST(SamplerLevelsTest, SigmasFallFromTheNoisiestToMoreThanNone) {
+TEST(SamplerLevelsTest, SigmasFallFromTheNoisiestToNextToNone) {
   const auto refused = [](const char* part, const std::vector<double>& sigmas, int steps) {
     expect_error(ErrorCode::kInvalidArgument, part, [&] {
       find_sampler("Euler").levels(decoder_schedule(), steps, "Automatic", sigmas);
@@ -213,8 +213,12 @@ TEST(SamplerLevelsTest, SigmasFallFromTheNoisiestToMoreThanNone) {
   };
   refused("sigmas has 26 as number 1; they must fall, from 25.15 at most", {26, 3}, 2);
   refused("sigmas has 3 as number 2", {3, 3}, 2);
+  refused(
+      "sigmas has 2.998 as number 2; they must fall, from 25.15 at most to 0.001 at least, "
+      "each to 0.999 of the one before or less",
+      {3, 2.998}, 2);
   refused("sigmas has 4 as number 2", {3, 4}, 2);
-  refused("sigmas has 0 as number 2", {3, 0}, 2);
+  refused("sigmas has 0.0009 as number 2", {3, 0.0009}, 2);
   refused("sigmas has -1 as number 2", {3, -1}, 2);
   refused("there are 2 sigmas for 3 steps", {3, 2}, 3);
 }

@@ -123,6 +123,15 @@ TEST_P(EverySamplerTest, TakesOneStep) {
   }
 }
 
+/// As close together and as near to no noise as they may be; whatever DDPM's network predicts.
+TEST_P(EverySamplerTest, EndsAtTheDataWithOddSigmas) {
+  for (const double variance : {-1.0, 0.0, 1.0}) {
+    SamplerRun run{.steps = 6, .sigmas = {25.0, 24.97, 2.0, 1.998, 0.0010012, 0.001}};
+    run.variance = at::full({1, 1, 1, 1}, variance);
+    EXPECT_LT((run.with(sampler()).latents - 0.1).abs().max().item<double>(), 3.0) << variance;
+  }
+}
+
 TEST_P(EverySamplerTest, TakesAsManyStepsAsTheTableHasOrNamesItsRange) {
   for (const Scheduler& scheduler : schedulers()) {
     SamplerRun run{.steps = 1000, .scheduler = scheduler.name, .shape = {4, 2, 2}};

@@ -37,6 +37,7 @@ struct SamplerRun {
   std::vector<uint64_t> seeds = {1};
   int steps = 10;
   std::string_view scheduler = "Automatic";
+  std::vector<double> sigmas = {};
   samplers::SamplerStart start = {};
   int stop_after = 0;                        ///< the observer ends it after this step; 0: never
   at::Tensor variance = {};                  ///< what the network says of its variance
@@ -64,6 +65,7 @@ struct SamplerRun {
     const at::Tensor noise = generator.draw_all(shape);
     latents = sampler.sample({.schedule = schedule,
                               .scheduler = scheduler,
+                              .sigmas = sigmas,
                               .num_inference_steps = steps,
                               .start = start,
                               .noise = noise,
