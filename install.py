@@ -59,7 +59,7 @@ LINE_LENGTH = 300
 WAIT_SECONDS = 0.5
 NOT_NEEDED = (
     *("ccache", "python3-venv", "python3-dev", "fonts-dejavu-core"),
-    *("libcli11-dev", "libevent-dev"),
+    *("libcli11-dev", "libevent-dev", "libssl-dev"),
 )
 """Of the packages for building the whole project.
 

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -16,6 +17,7 @@
 #include "serve/access.h"
 #include "serve/http_server.h"
 #include "serve/server.h"
+#include "serve/tls.h"
 
 namespace kandinsky::cli {
 namespace {
@@ -24,9 +26,18 @@ struct ServeOptions : GenerateJob {
   std::string listen = "127.0.0.1";
   std::int32_t port = 7861;
   std::string key_file;  ///< path; empty: none
+  std::string tls_certificate;
+  std::string tls_key;
   std::int32_t queue = 16;
   std::int32_t grace = 30;
 };
+
+void warn_if_public(const char* option, const std::string& path) {
+  std::error_code error;
+  const auto permissions = std::filesystem::status(path, error).permissions();
+  if (!error && (permissions & std::filesystem::perms::others_read) != std::filesystem::perms())
+    say_line(fmt::format("{} {}: every user of this machine can read it", option, path));
+}
 
 serve::ServerOptions server_options(const ServeOptions& options) {
   serve::ServerOptions read{.address = options.listen,
@@ -34,8 +45,19 @@ serve::ServerOptions server_options(const ServeOptions& options) {
                             .queue = static_cast<std::size_t>(options.queue),
                             .grace_seconds = static_cast<double>(options.grace),
                             .access = {},
+                            .make_stream = {},
                             .settings = options.settings};
-  if (!options.key_file.empty()) read.access.key = serve::read_key_file(options.key_file);
+  if (!options.key_file.empty()) {
+    read.access.key = serve::read_key_file(options.key_file);
+    warn_if_public("--api-key-file", options.key_file);
+  }
+  if (options.tls_certificate.empty() != options.tls_key.empty())
+    throw StatusError(KANDINSKY_INVALID_ARGUMENT, "--tls-cert and --tls-key need each other");
+  if (!options.tls_key.empty()) {
+    read.make_stream = serve::tls_streams(options.tls_certificate, options.tls_key);
+    read.access.is_https = true;
+    warn_if_public("--tls-key", options.tls_key);
+  }
   if (read.access.key.empty() && !serve::is_loopback(options.listen)) {
     throw StatusError(
         KANDINSKY_INVALID_ARGUMENT,
@@ -63,8 +85,8 @@ void serve(const ServeOptions& options) {
     if (is_over) server->shut_down();
   }
   const bool is_v6 = options.listen.find(':') != std::string::npos;
-  print(fmt::format("http://{}:{}/\n", is_v6 ? "[" + options.listen + "]" : options.listen,
-                    server->port()));
+  print(fmt::format("{}://{}:{}/\n", options.tls_key.empty() ? "http" : "https",
+                    is_v6 ? "[" + options.listen + "]" : options.listen, server->port()));
   server->run();
   const std::lock_guard lock(mutex);
   server.reset();
@@ -90,6 +112,11 @@ void add_serve(CLI::App& app) {
   group.file("--api-key-file", options->key_file, "FILE",
              "A file whose first line is the key that requests need, as a bearer token or as the "
              "password of Basic authentication");
+  group.file("--tls-cert", options->tls_certificate, "FILE",
+             "Serve HTTPS only, with this certificate: a PEM file, the server's certificate first, "
+             "then its chain. Needs --tls-key");
+  group.file("--tls-key", options->tls_key, "FILE",
+             "The certificate's private key: a PEM file, not encrypted");
   group.integer("--queue", options->queue, 1, 1024,
                 "Jobs that may wait; further ones get status 503");
   group.integer("--grace", options->grace, 0, 3600,

@@ -54,8 +54,10 @@ std::optional<Access::Refusal> Access::refuse(const Exchange& exchange, bool is_
   // A page of another site can make a browser send requests here, but the browser marks them.
   const std::string origin = exchange.header("Origin");
   const std::size_t slashes = origin.find("://");
-  if (!origin.empty() &&
-      (slashes == std::string::npos || !jobs::same_word(origin.substr(slashes + 3), host))) {
+  const bool is_own = slashes != std::string::npos &&
+                      jobs::same_word(origin.substr(slashes + 3), host) &&
+                      (!is_https || jobs::same_word(origin.substr(0, slashes), "https"));
+  if (!origin.empty() && !is_own) {
     return Refusal{kForbidden, "requests of other sites' pages are not answered", {}};
   }
   if (key.empty()) {

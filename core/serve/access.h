@@ -9,7 +9,8 @@ namespace kandinsky::serve {
 
 /// Access rules.
 struct Access {
-  std::string key;  ///< empty: none needed
+  std::string key;        ///< empty: none needed
+  bool is_https = false;  ///< so that pages of the same address over plain HTTP are other sites'
 
   struct Refusal {
     int status = 0;

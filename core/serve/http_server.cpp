@@ -147,6 +147,7 @@ struct HttpServer::State {
   Base base;
   Http http;
   Handler handler;
+  MakeStream make_stream;
   evhttp_bound_socket* socket = nullptr;
   evconnlistener* listener = nullptr;
   int wake = -1;
@@ -224,10 +225,11 @@ struct HttpServer::State {
 };
 
 HttpServer::HttpServer(const std::string& address, std::uint16_t port, const HttpLimits& limits,
-                       Handler handler)
+                       Handler handler, MakeStream make_stream)
     : state_(std::make_unique<State>()) {
   State& state = *state_;
   state.handler = std::move(handler);
+  state.make_stream = std::move(make_stream);
   state.base.reset(event_base_new());
   state.http.reset(evhttp_new(state.base.get()));
   state.wake = ::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
@@ -242,6 +244,14 @@ HttpServer::HttpServer(const std::string& address, std::uint16_t port, const Htt
   evhttp_set_gencb(
       http, [](evhttp_request* request, void* of) { static_cast<State*>(of)->take(request); },
       &state);
+  if (state.make_stream) {
+    evhttp_set_bevcb(
+        http,
+        [](event_base* base, void* of) noexcept {
+          return static_cast<State*>(of)->make_stream(base);
+        },
+        &state);
+  }
   errno = 0;
   state.socket = evhttp_bind_socket_with_handle(http, address.c_str(), port);
   if (state.socket == nullptr) {

@@ -10,8 +10,11 @@
 #include <utility>
 #include <vector>
 
+struct bufferevent;
+struct event_base;
+
 /// HTTP/1.1 over libevent: one thread reads and writes for all connections, so that a slow one
-/// uses a descriptor but no thread. No TLS.
+/// uses a descriptor but no thread.
 namespace kandinsky::serve {
 
 using Headers = std::vector<std::pair<std::string, std::string>>;
@@ -48,14 +51,18 @@ struct HttpLimits {
   int idle_seconds = 30;  ///< timeout without a byte in either direction
 };
 
+/// Makes the stream of a new connection, for example one that encrypts. May throw std::bad_alloc,
+/// which ends the program: libevent would take a plain stream instead.
+using MakeStream = std::function<bufferevent*(event_base*)>;
+
 class HttpServer {
  public:
   using Handler = std::function<void(const std::shared_ptr<Exchange>&)>;
 
-  /// Starts to listen. port: 0 for any free one. Throws StatusError(KANDINSKY_IO), and
-  /// KANDINSKY_INVALID_ARGUMENT for an invalid address.
+  /// Starts to listen. port: 0 for any free one; make_stream: empty for plain HTTP. Throws
+  /// StatusError(KANDINSKY_IO), and KANDINSKY_INVALID_ARGUMENT for an invalid address.
   HttpServer(const std::string& address, std::uint16_t port, const HttpLimits& limits,
-             Handler handler);
+             Handler handler, MakeStream make_stream = {});
   ~HttpServer();
   HttpServer(const HttpServer&) = delete;
   HttpServer& operator=(const HttpServer&) = delete;

@@ -61,8 +61,10 @@ Server::Server(const ServerOptions& options)
     : options_(options),
       reader_(options.settings, std::nullopt),
       generator_(options.settings),
-      http_(options.address, options.port, {},
-            [this](const std::shared_ptr<Exchange>& exchange) { answer(exchange); }),
+      http_(
+          options.address, options.port, {},
+          [this](const std::shared_ptr<Exchange>& exchange) { answer(exchange); },
+          options.make_stream),
       queue_(options.queue, {.work = [this](Task& task) { generator_.work(task); },
                              .cancel = [this] { generator_.cancel(); },
                              .over =

@@ -24,6 +24,7 @@ struct ServerOptions {
   std::size_t queue = 16;     ///< jobs that may wait
   double grace_seconds = 30;  ///< for the running job at shutdown
   Access access;
+  MakeStream make_stream;   ///< empty: plain HTTP
   jobs::Settings settings;  ///< of the engine, and defaults of requests
 };
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from support import shared_library
-from support.built import BUILD, PACKAGE
+from support.built import BUILD, PACKAGE, PROGRAM
 from support.torch_probe import check_unharmed, run_probe
 
 MODULE = next(PACKAGE.glob("_core*.so"), PACKAGE / "_core.so")
@@ -23,6 +23,14 @@ def test_only_system_libraries_and_torch_are_needed(library: Path) -> None:
     needed = shared_library.needed(library)
     assert [name for name in needed if not ALLOWED.fullmatch(name)] == []
     assert "libc.so.6" in needed
+
+
+def test_the_program_shows_nothing_of_what_it_brings() -> None:
+    """Not of OpenSSL and libevent either, which it alone has: torch's libraries would meet them."""
+    assert [name for name in shared_library.needed(PROGRAM) if not ALLOWED.fullmatch(name)] == []
+    names = ("SSL_", "EVP_", "OPENSSL_", "CRYPTO_", "evhttp_", "event_", "png_", "inflate")
+    shown = shared_library.exported_symbols(PROGRAM)
+    assert {name for name in shown if name.startswith(names)} == set()
 
 
 def test_importing_and_running_leaves_torch_as_it_was(tmp_path: Path) -> None:

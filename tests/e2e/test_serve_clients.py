@@ -1,6 +1,7 @@
 """Clients of others, unchanged, and the examples of docs/server.md."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 from support.built import ROOT
+from support.certificates import make_chain
 from support.serving import DEMO, Server, base64_of, image_file, serving
 
 KEY = "0123456789abcdef"
@@ -26,19 +28,34 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield running
 
 
-def test_webuiapi_and_openai(server: Server) -> None:
+def check_clients(server: Server, **environment: str | Path) -> None:
     done = subprocess.run(
         [
             *(ROOT / "tests/tools/with_requirements.sh", ".venv-clients"),
             "tests/support/client_requirements.txt",
             *("tests/support/client_checks.py", server.url, KEY),
         ],
+        env={**os.environ, **environment},
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "webuiapi and openai are served" in done.stdout
+
+
+def test_webuiapi_and_openai(server: Server) -> None:
+    check_clients(server)
+
+
+def test_webuiapi_and_openai_over_https(tmp_path: Path) -> None:
+    authority, certificate = make_chain(tmp_path)
+    (tmp_path / "key").write_text(KEY, encoding="ascii")
+    tls = ("--tls-cert", certificate.file, "--tls-key", certificate.key)
+    with serving(
+        *(DEMO, "--api-key-file", tmp_path / "key", *tls), key=KEY, authority=authority
+    ) as server:
+        check_clients(server, REQUESTS_CA_BUNDLE=authority, SSL_CERT_FILE=authority)
 
 
 def shape(shown: Any, got: Any) -> None:

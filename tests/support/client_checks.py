@@ -8,6 +8,7 @@ import io
 import sys
 from collections.abc import Callable
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import openai
 import webuiapi
@@ -43,8 +44,17 @@ def error_of(kind: type[Error], call: Callable[[], object]) -> Error:
 
 
 def check_webuiapi(url: str, key: str) -> None:
-    host, _, port = url.removeprefix("http://").strip("/").partition(":")
-    api = webuiapi.WebUIApi(host=host, port=int(port), username="any", password=key, steps=2)
+    parts = urlsplit(url)
+    assert parts.hostname is not None
+    assert parts.port is not None
+    api = webuiapi.WebUIApi(
+        host=parts.hostname,
+        port=parts.port,
+        use_https=parts.scheme == "https",
+        username="any",
+        password=key,
+        steps=2,
+    )
     few: dict[str, Any] = {"width": SIZE, "height": SIZE, "seed": 1}
     made = api.txt2img(prompt="a red circle", batch_size=2, **few)
     assert [image.size for image in made.images] == [(SIZE, SIZE)] * 2

@@ -5,6 +5,7 @@ import io
 import json
 import os
 import signal
+import ssl
 import subprocess
 import time
 import urllib.error
@@ -12,6 +13,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -42,6 +44,8 @@ class Server:
     url: str
     process: subprocess.Popen[str]
     key: str = ""
+    authority: Path | None = None
+    """For HTTPS: the only certificate that is trusted."""
 
     @property
     def address(self) -> tuple[str, int]:
@@ -49,6 +53,10 @@ class Server:
         assert parts.hostname is not None
         assert parts.port is not None
         return parts.hostname, parts.port
+
+    @cached_property
+    def context(self) -> ssl.SSLContext | None:
+        return ssl.create_default_context(cafile=self.authority) if self.authority else None
 
     def ask(
         self,
@@ -71,7 +79,7 @@ class Server:
             self.url.rstrip("/") + path, data=body, headers=headers, method=method
         )
         try:
-            with urllib.request.urlopen(request, timeout=timeout) as answer:
+            with urllib.request.urlopen(request, timeout=timeout, context=self.context) as answer:
                 return Answer(answer.status, answer.read(), dict(answer.headers))
         except urllib.error.HTTPError as error:
             return Answer(error.code, error.read(), dict(error.headers))
@@ -115,7 +123,13 @@ def wait_for(condition: Callable[[], Any], seconds: float = 60) -> Any:
 
 
 @contextmanager
-def serving(model: Path, *options: str | Path, key: str = "", host: str = "") -> Iterator[Server]:
+def serving(
+    model: Path,
+    *options: str | Path,
+    key: str = "",
+    host: str = "",
+    authority: Path | None = None,
+) -> Iterator[Server]:
     """A server on a free port. host: what to ask it by, where that is not where it listens."""
     process = subprocess.Popen(
         [PROGRAM, "serve", "--model", model, "--port", "0", *options],
@@ -129,7 +143,9 @@ def serving(model: Path, *options: str | Path, key: str = "", host: str = "") ->
         url = process.stdout.readline().strip()
         if not url:
             raise AssertionError(process.communicate()[1])
-        yield Server(f"http://{host}:{urlsplit(url).port}/" if host else url, process, key)
+        if host:
+            url = f"http://{host}:{urlsplit(url).port}/"
+        yield Server(url, process, key, authority)
     finally:
         if process.poll() is None:
             process.send_signal(signal.SIGKILL)
