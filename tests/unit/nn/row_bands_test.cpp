@@ -113,10 +113,12 @@ TEST_F(RowBandsTest, ImagesAreTheSame) {
   const Movq whole(config, tensor::Weights::open(files, plain));
   const at::Tensor latents = random_map(1, {1, 4, 512 / config.factor(), 512 / config.factor()});
   const at::Tensor pixels = random_map(2, {1, 3, 512, 512});
-  for (const PaddingMode mode : {PaddingMode::kZeros, PaddingMode::kCircular}) {
-    EXPECT_LT(relative_difference(banded.decode(latents, mode), whole.decode(latents, mode)), 1e-5);
-    EXPECT_LT(relative_difference(banded.encode(pixels, mode), whole.encode(pixels, mode)), 1e-5);
-  }
+  // Each padding once: the test above compares the convolutions in both.
+  const auto zeros = PaddingMode::kZeros;
+  const auto circular = PaddingMode::kCircular;
+  EXPECT_LT(relative_difference(banded.decode(latents, circular), whole.decode(latents, circular)),
+            1e-5);
+  EXPECT_LT(relative_difference(banded.encode(pixels, zeros), whole.encode(pixels, zeros)), 1e-5);
 }
 
 }  // namespace

@@ -46,10 +46,8 @@ std::vector<at::Tensor> results(const tensor::Placement& placement) {
   const auto unet = open<UNet, UNetConfig>(kModel, "unet", placement);
   const UNet::Conditioning conditioning = unet.condition(
       random_tensor(1, {2, 16}), random_tensor(2, {2, 16}), random_tensor(3, {2, 77, 24}));
-  for (const PaddingMode mode : {PaddingMode::kZeros, PaddingMode::kCircular}) {
-    all.push_back(unet(random_tensor(4, {2, 4, 8, 16}), 501, conditioning, mode));
-    all.push_back(unet(random_tensor(4, {1, 4, 8, 16}), 501, conditioning, mode));
-  }
+  all.push_back(unet(random_tensor(4, {2, 4, 8, 16}), 501, conditioning, PaddingMode::kZeros));
+  all.push_back(unet(random_tensor(4, {1, 4, 8, 16}), 501, conditioning, PaddingMode::kCircular));
 
   const auto movq = open<Movq, MovqConfig>(kModel, "movq", placement);
   for (const PaddingMode mode : {PaddingMode::kZeros, PaddingMode::kCircular}) {
