@@ -335,6 +335,8 @@ def pasting_restores_everything(browser: Browser) -> str:
     # In the advanced panel, which was closed.
     expect(browser.one(f"{ID}guidance_end")).to_be_visible()
     browser.screenshot("pasted")
+    for name, usual in {"prior_cfg_scale": 4, "guidance_end": 1}.items():
+        browser.set_number(f"script_txt2img_kandinsky_{name}", usual)
     return "script, 5 controls, the host's own" + (
         "" if sets_prompt else "; the host itself leaves pasted texts in the prompt"
     )
