@@ -1,7 +1,7 @@
-"""Many clients at `kandinsky serve`: mixed requests, hostile ones among them, and clients that hang
-up. Prints latencies, what became of the requests, and memory.
+"""Many clients at `kandinsky serve`: mixed requests, hostile ones among them, clients that hang up
+and programs that are killed. Prints latencies, what became of the requests and jobs, and memory.
 
-PYTHONPATH=tests .venv/bin/python tests/bench/serve_load.py --seconds 60 --clients 64
+PYTHONPATH=tests .venv/bin/python tests/bench/serve_load.py --seconds 300 --clients 64 --tls
 """
 
 import argparse
@@ -9,7 +9,9 @@ import json
 import random
 import socket
 import statistics
+import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections import Counter
@@ -17,10 +19,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from support.certificates import make_chain
 from support.serving import DEMO, FEW, JOB, PRIOR, Server, data_uri, image_file, serving
 
 IMAGE = data_uri(image_file())
 HOSTILE = (b"{", b"[" * 50_000, b'{"prompt": "x", "steps": 0}', b"\x00" * 1000)
+
+
+GOOD = ("hung up", "killed", "answered before", "no longer kept, 404")
+"""What becomes of requests whose job the server may do or not, unseen."""
 
 
 class Load:
@@ -40,11 +47,15 @@ class Load:
             *[self.job] * 2,
             self.hostile,
             self.hang_up,
+            self.killed,
         ]
         while time.monotonic() < self.end:
             kind = chance.choice(kinds)
             began = time.monotonic()
-            outcome = kind(chance)
+            try:
+                outcome = kind(chance)
+            except OSError as error:
+                outcome = f"error, {error}"
             with self.lock:
                 self.outcomes[f"{kind.__name__}: {outcome}"] += 1
                 if outcome in ("200", "done"):
@@ -54,9 +65,10 @@ class Load:
 
     def post(self, path: str, body: Any) -> str:
         answer = self.server.post(path, body, timeout=300)
-        if answer.status == 200:
-            assert answer.json["images"]
-        return str(answer.status)
+        if answer.status != 200:
+            return str(answer.status)
+        (seed,) = json.loads(answer.json["info"])["all_seeds"]
+        return "200" if len(answer.json["images"]) == 1 and seed == body["seed"] else "another's"
 
     def text(self, chance: random.Random) -> str:
         body = {"prompt": "a red circle", **FEW, "seed": chance.randrange(1000), "kandinsky": PRIOR}
@@ -78,7 +90,7 @@ class Load:
             if now.json["state"] not in ("queued", "running"):
                 return str(now.json["state"])
             time.sleep(0.1)
-        return f"forgotten, {now.status}"
+        return f"no longer kept, {now.status}"
 
     def hostile(self, chance: random.Random) -> str:
         answer = self.server.post("/sdapi/v1/txt2img", chance.choice(HOSTILE), timeout=300)
@@ -92,6 +104,19 @@ class Load:
             time.sleep(chance.uniform(0, 0.5))
         return "hung up"
 
+    def killed(self, chance: random.Random) -> str:
+        authority = self.server.authority
+        client = subprocess.Popen(
+            [
+                *("curl", "--silent", "--output", "/dev/null", "--data", '{"prompt": "x"}'),
+                *(("--cacert", authority) if authority else ()),
+                self.server.url + "sdapi/v1/txt2img",
+            ]
+        )
+        time.sleep(chance.uniform(0, 1))
+        client.kill()
+        return "killed" if client.wait() < 0 else "answered before"
+
 
 def resident(server: Server) -> float:
     status = Path(f"/proc/{server.process.pid}/status").read_text(encoding="ascii")
@@ -99,8 +124,13 @@ def resident(server: Server) -> float:
     return int(kilobytes) / 1e3
 
 
-def run(seconds: float, clients: int, queue: int) -> int:
-    with serving(DEMO, "--queue", str(queue)) as server:
+def run(seconds: float, clients: int, queue: int, tls: Path | None) -> int:
+    options: list[str | Path] = ["--queue", str(queue)]
+    authority = None
+    if tls:
+        authority, certificate = make_chain(tls)
+        options += ["--tls-cert", certificate.file, "--tls-key", certificate.key]
+    with serving(DEMO, *options, authority=authority) as server:
         assert server.wait(server.submit())["state"] == "done"
         before = resident(server)
         load = Load(server, seconds)
@@ -125,9 +155,31 @@ def run(seconds: float, clients: int, queue: int) -> int:
         print(f"jobs by id: {len(load.ids)}, of which different {len(set(load.ids))}")
         print(f"resident memory: {before:.0f} MB, half way {half or 0:.0f}, at the end {after:.0f}")
         print(f"open descriptors at the end: {descriptors}")
-        failed = server.metric('kandinsky_jobs_total{state="failed"}')
-        print(f"jobs that failed: {failed:.0f}")
-        return 1 if failed else 0
+        return 1 if check(load, server) else 0
+
+
+def check(load: Load, server: Server) -> list[str]:
+    """What became of jobs that should not have."""
+    wrong = [
+        name
+        for name in load.outcomes
+        if name.partition(": ")[2] not in (*GOOD, "200", "done", "503", "refused")
+    ]
+    states = {
+        state: int(server.metric(f'kandinsky_jobs_total{{state="{state}"}}'))
+        for state in ("done", "failed", "cancelled")
+    }
+    served = 1 + sum(load.outcomes[name] for name in ("text: 200", "image: 200", "job: done"))
+    left = sum(count for name, count in load.outcomes.items() if name.partition(": ")[2] in GOOD)
+    print(f"jobs by the server's count: {states}; {served} were served, {left} clients left")
+    if states["failed"]:
+        wrong.append("jobs failed")
+    if not served <= states["done"] <= served + left:
+        wrong.append("jobs were lost or done twice")
+    if len(set(load.ids)) != len(load.ids):
+        wrong.append("two jobs have one id")
+    print("wrong:", ", ".join(wrong) or "nothing")
+    return wrong
 
 
 if __name__ == "__main__":
@@ -135,5 +187,8 @@ if __name__ == "__main__":
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--clients", type=int, default=64)
     parser.add_argument("--queue", type=int, default=48)
+    parser.add_argument("--tls", action="store_true")
     options = parser.parse_args()
-    sys.exit(run(options.seconds, options.clients, options.queue))
+    with tempfile.TemporaryDirectory() as folder:
+        tls = Path(folder) if options.tls else None
+        sys.exit(run(options.seconds, options.clients, options.queue, tls))

@@ -1,7 +1,6 @@
 """Clients of others, unchanged, and the examples of docs/server.md."""
 
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -28,14 +27,13 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield running
 
 
-def check_clients(server: Server, **environment: str | Path) -> None:
+def check_clients(server: Server, *authority: Path) -> None:
     done = subprocess.run(
         [
             *(ROOT / "tests/tools/with_requirements.sh", ".venv-clients"),
             "tests/support/client_requirements.txt",
-            *("tests/support/client_checks.py", server.url, KEY),
+            *("tests/support/client_checks.py", server.url, KEY, *authority),
         ],
-        env={**os.environ, **environment},
         capture_output=True,
         text=True,
         check=False,
@@ -55,7 +53,7 @@ def test_webuiapi_and_openai_over_https(tmp_path: Path) -> None:
     with serving(
         *(DEMO, "--api-key-file", tmp_path / "key", *tls), key=KEY, authority=authority
     ) as server:
-        check_clients(server, REQUESTS_CA_BUNDLE=authority, SSL_CERT_FILE=authority)
+        check_clients(server, authority)
 
 
 def shape(shown: Any, got: Any) -> None:

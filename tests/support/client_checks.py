@@ -1,10 +1,11 @@
-"""webuiapi and openai, unchanged, against a server: client_checks.py URL KEY
+"""webuiapi and openai, unchanged, against a server: client_checks.py URL KEY [AUTHORITY]
 
-Runs in an environment of its own, see e2e/test_serve_clients.py.
+AUTHORITY: for https, the certificate that they are told to trust, as their users would. Runs in an environment of its own, see e2e/test_serve_clients.py.
 """
 
 import base64
 import io
+import os
 import sys
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -116,6 +117,8 @@ def check_openai(url: str, key: str) -> None:
 
 
 if __name__ == "__main__":
-    check_webuiapi(*sys.argv[1:])
-    check_openai(*sys.argv[1:])
+    for authority in sys.argv[3:]:
+        os.environ["REQUESTS_CA_BUNDLE"] = os.environ["SSL_CERT_FILE"] = authority
+    check_webuiapi(*sys.argv[1:3])
+    check_openai(*sys.argv[1:3])
     print("webuiapi and openai are served")
