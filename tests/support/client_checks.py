@@ -1,6 +1,7 @@
 """webuiapi and openai, unchanged, against a server: client_checks.py URL KEY [AUTHORITY]
 
-AUTHORITY: for https, the certificate that they are told to trust, as their users would. Runs in an environment of its own, see e2e/test_serve_clients.py.
+AUTHORITY: for https, the certificate that they are told to trust, as their users would. Runs in an
+environment of its own, see e2e/test_serve_clients.py.
 """
 
 import base64
