@@ -224,7 +224,8 @@ std::vector<double> read_numbers(const OptionRow& row, std::string_view text) {
     const bool is_inside = !numbers.empty() && next != end;
     if (std::count(at, next, ',') > (is_inside ? 1 : 0))
       refuse(fmt::format("{} has a comma with no number beside it", row.name));
-    if ((at = next) == end) return numbers;
+    if (next == end) return numbers;
+    at = next;
     double number = 0.0;
     const auto [after, error] = std::from_chars(at, end, number);
     if (error != std::errc() || !std::isfinite(number) ||

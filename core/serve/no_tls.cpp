@@ -1,4 +1,7 @@
+#include <string>
+
 #include "kandinsky.hpp"
+#include "serve/http_server.h"
 #include "serve/tls.h"
 
 namespace kandinsky::serve {

@@ -4,11 +4,15 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
+#include <memory>
 #include <optional>
 #include <random>
+#include <string>
 #include <string_view>
 #include <utility>
 
+#include "serve/http_server.h"
 #include "serve/reply.h"
 #include "serve/routes.h"
 

@@ -7,11 +7,14 @@
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 
+#include <cstdint>
 #include <memory>
 #include <new>
+#include <string>
 
 #include "jobs/files.h"
 #include "kandinsky.hpp"
+#include "serve/http_server.h"
 
 namespace kandinsky::serve {
 namespace {
