@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import ctypes
-import re
 import runpy
 from pathlib import Path
 
@@ -101,14 +100,6 @@ def test_the_tables_have_the_real_names(kind, library):
     name.argtypes, name.restype = [ctypes.c_size_t], ctypes.c_char_p
     names = [name(index).decode() for index in range(count())]
     assert list(runpy.run_path(str(FAKE))[f"{kind.upper()}S"]) == names
-
-
-def test_automatic_is_the_real_samplers_own_schedule():
-    source = (ROOT / "core" / "samplers" / "samplers.def").read_text(encoding="utf-8")
-    own = re.findall(r'\.name = "([^"]+)".*?\.own_levels = (\w+)_levels', source, re.DOTALL)
-    schedules = {"uniform", "karras", "exponential"}
-    expected = {name: levels.title() if levels in schedules else "" for name, levels in own}
-    assert runpy.run_path(str(FAKE))["SAMPLERS"] == expected
 
 
 @pytest.mark.parametrize(

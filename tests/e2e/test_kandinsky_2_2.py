@@ -359,15 +359,16 @@ class TestFolders:
         other = make_models(tmp_path)
         with pytest.raises(
             kandinsky.IncompatibleError,
-            match=f"{PRIOR} is no Kandinsky 2.2 prior, which .*{MODEL_2_2} needs: .* names Kandin",
+            match=f"{PRIOR} is not a Kandinsky 2.2 prior, which .*{MODEL_2_2} needs: .* has Kandin",
         ):
             Engine(kandinsky_2_2 / MODEL_2_2, prior_dir=tmp_path / PRIOR)
         with pytest.raises(
-            kandinsky.IncompatibleError, match=f"{PRIOR_2_2} is no Kandinsky 2.1 prior"
+            kandinsky.IncompatibleError, match=f"{PRIOR_2_2} is not a Kandinsky 2.1 prior"
         ):
             Engine(other, prior_dir=kandinsky_2_2 / PRIOR_2_2)
         with pytest.raises(
-            kandinsky.IncompatibleError, match=f"{INPAINT_2_2} is no Kandinsky 2.1 model"
+            kandinsky.IncompatibleError,
+            match=f"{INPAINT_2_2} is not a Kandinsky 2.1 inpainting model",
         ):
             Engine(other, inpaint_dir=kandinsky_2_2 / INPAINT_2_2)
         with pytest.raises(kandinsky.InvalidArgumentError, match="is a prior folder"):
@@ -475,7 +476,7 @@ class TestProgram:
             *("--prompt", PROMPT, "--output", files / "out.png"),
         )
         assert result.returncode != 0
-        assert f"{MODEL_2_2} is no Kandinsky 2.2 prior" in result.stderr
+        assert f"{MODEL_2_2} is not a Kandinsky 2.2 prior" in result.stderr
 
 
 def test_the_older_model_is_not_confused(kandinsky_2_2: Path, tmp_path: Path) -> None:

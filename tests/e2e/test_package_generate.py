@@ -1,5 +1,6 @@
 """The package on a tiny model: generating from images, under masks, from mixes, by conditions."""
 
+import runpy
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,17 @@ import numpy as np
 import pytest
 from PIL import Image
 from support.built import DEPTH_2_2, INPAINT, NATIVE_SIZE
-from support.effects import EFFECTS, FEW, JOB_OPTIONS, PRIOR, SIZE, generate, right_half, scene
+from support.effects import (
+    EFFECTS,
+    FEW,
+    JOB_OPTIONS,
+    PRIOR,
+    SIZE,
+    denoise,
+    generate,
+    right_half,
+    scene,
+)
 
 import kandinsky_engine as kandinsky
 from kandinsky_engine import Condition, Embeds, Engine
@@ -34,6 +45,24 @@ def test_every_option_matters(request: pytest.FixtureRequest, name: str) -> None
     seen = {call(engine, **{**base, **change}).tobytes()
             for change in ({}, *({name: value} for value in values))}  # fmt: skip
     assert len(seen) == len(values) + 1
+
+
+FAKE_ENGINE = Path(__file__).parents[1] / "support" / "fake_engine" / "kandinsky_engine"
+
+
+@pytest.mark.parametrize("sampler", kandinsky.samplers())
+def test_automatic_is_the_schedule_that_the_fake_engine_says(engine: Engine, sampler: str) -> None:
+    own = runpy.run_path(str(FAKE_ENGINE / "__init__.py"))["SAMPLERS"][sampler]
+
+    def latents(scheduler: str) -> bytes:
+        return denoise(engine, sampler=sampler, scheduler=scheduler).tobytes()
+
+    same = [
+        name
+        for name in ("Uniform", "Karras", "Exponential")
+        if latents(name) == latents("Automatic")
+    ]
+    assert same == [own] * bool(own)
 
 
 class TestImageToImage:

@@ -82,7 +82,7 @@ TEST(CApiTest, ErrorsNameTheThing) {
   refused(model_options().set("model_dir", kModel + "-prior"), KANDINSKY_INVALID_ARGUMENT,
           "is a prior folder");
   refused(model_options().set("prior_dir", kModel), KANDINSKY_INCOMPATIBLE,
-          "no Kandinsky 2.1 prior");
+          "not a Kandinsky 2.1 prior");
 }
 
 TEST(CApiTest, FolderIsDescribedWithoutLoading) {

@@ -155,7 +155,7 @@ TEST(Safetensors, RefusesBadTypesShapesAndOffsets) {
                  tensor(R"("U8")", "[1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1]", "[0,1]"), "x");
   expect_corrupt("needs 4 bytes", tensor(R"("F32")", "[1]", "[0,3]"), "xyz");
   expect_corrupt("backwards", tensor(R"("U8")", "[1]", "[1,0]"), "x");
-  expect_corrupt("not two", tensor(R"("U8")", "[1]", "[0]"), "x");
+  expect_corrupt("not have two", tensor(R"("U8")", "[1]", "[0]"), "x");
   expect_corrupt("more than two", tensor(R"("U8")", "[1]", "[0,1,2]"), "x");
   expect_corrupt("number -1", tensor(R"("U8")", "[1]", "[-1,0]"), "x");
   expect_corrupt("truncated", tensor(R"("U8")", "[9223372036854775807]", "[0,9223372036854775807]"),

@@ -162,7 +162,7 @@ TEST_F(ImageToImageTest, AnInpaintingModelPaintsByItself) {
 }
 
 TEST_F(ImageToImageTest, FoldersThatAreNoInpaintingModelAreRefused) {
-  test::expect_error(ErrorCode::kInvalidArgument, "takes 4 channels",
+  test::expect_error(ErrorCode::kInvalidArgument, "has 4 input channels",
                      [&] { open("tiny-2-1", folder("tiny-2-1")); });
   test::expect_error(ErrorCode::kNotFound, "", [&] { open("tiny-2-1", folder("nowhere")); });
   test::expect_error(ErrorCode::kNotFound, "unet",
