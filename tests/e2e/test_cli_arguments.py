@@ -99,7 +99,7 @@ def test_help_tells_defaults_and_ranges(option: str, default: str, values: str) 
     [
         ("--plain-prompt", "Prompts are plain text. Default: (word), (word:1.3)"),
         ("--no-erosion", "Keep all latents outside the mask. Default: Keep only latents"),
-        ("--no-composite", "Use the pixels that the model decoded. Default: Outside the mask"),
+        ("--no-composite", "Use the decoded pixels. Default: Outside the mask"),
     ],
 )
 def test_a_flag_that_turns_off_tells_what_happens_then(flag: str, text: str) -> None:
