@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-#include "unit/engine/jobs.h"
+#include "engine/jobs.h"
 
 namespace kandinsky::test {
 namespace {

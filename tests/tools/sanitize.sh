@@ -59,7 +59,7 @@ for what in "$@"; do
       run build-asan fuzz ctest --quiet --output-on-failure --tests-regex '^fuzz\.'
       ;;
     thread)
-      build tsan unit_plain_test unit_torch_test unit_engine_test
+      build tsan unit_plain_test unit_torch_test engine_test
       run build-tsan tiny_models ctest --quiet --output-on-failure --tests-regex '^tiny_models$'
       # The addresses that the sanitizer needs are taken at random on newer kernels, unless they are given in order.
       run_programs build-tsan "$threads" setarch --addr-no-randomize

@@ -8,7 +8,7 @@
 #include <thread>
 #include <vector>
 
-#include "unit/engine/jobs.h"
+#include "engine/jobs.h"
 
 namespace kandinsky {
 namespace {

@@ -6,7 +6,7 @@
 #include <cstdlib>
 #include <memory>
 
-#include "unit/engine/jobs.h"
+#include "engine/jobs.h"
 
 namespace kandinsky::test {
 namespace {

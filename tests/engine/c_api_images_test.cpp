@@ -4,7 +4,7 @@
 
 #include <cmath>
 
-#include "unit/engine/jobs.h"
+#include "engine/jobs.h"
 #include "unit/support.h"
 
 namespace kandinsky::test {

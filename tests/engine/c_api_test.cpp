@@ -12,7 +12,7 @@
 #include <map>
 #include <thread>
 
-#include "unit/engine/jobs.h"
+#include "engine/jobs.h"
 #include "unit/support.h"
 
 namespace kandinsky::test {

@@ -9,7 +9,7 @@
 #include <map>
 #include <thread>
 
-#include "unit/engine/jobs.h"
+#include "engine/jobs.h"
 
 namespace kandinsky::test {
 namespace {
