@@ -22,6 +22,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,7 @@ import page_checks  # noqa: E402
 import readme_images  # noqa: E402
 from checklist import Checks, Context, Result, require, run_check  # noqa: E402
 from host import OURS, Host, HostError  # noqa: E402
+from playwright.sync_api import Error as PlaywrightError  # noqa: E402
 from support import built  # noqa: E402
 
 from kandinsky_ext.controls import CONTROLS  # noqa: E402
@@ -218,7 +220,9 @@ def run_all(context: Context, only: list[str], *, page: bool) -> Iterator[Result
             for check in page_wanted:
                 result = run_check(check, browser)
                 if result.outcome == "failed":
-                    browser.screenshot(f"failed-{check.__name__}")
+                    # Chromium cannot always show what it failed at.
+                    with suppress(PlaywrightError):
+                        browser.screenshot(f"failed-{check.__name__}")
                 yield result
     if wanted(state_at_the_end.__name__):
         yield run_check(state_at_the_end, context)
