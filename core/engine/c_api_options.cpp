@@ -13,6 +13,7 @@
 #include "engine/c_api_guard.h"
 #include "engine/engine.h"
 #include "io/images/image.h"
+#include "options/options.h"
 #include "options/requests.h"
 #include "options/table.h"
 #include "options/types.h"

@@ -9,8 +9,8 @@
 #include "engine/engine.h"
 #include "io/images/image.h"
 #include "kandinsky.h"
+#include "options/options.h"
 #include "options/requests.h"
-#include "options/table.h"
 
 struct kandinsky_options {
   kandinsky::options::Options options;

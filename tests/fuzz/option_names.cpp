@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "fuzz/fuzz.h"
+#include "options/options.h"
 #include "options/table.h"
 #include "tensor/device.h"
 

@@ -1,5 +1,3 @@
-#include "options/table.h"
-
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -8,6 +6,7 @@
 #include <limits>
 #include <set>
 
+#include "options/options.h"
 #include "options/presets.h"
 #include "unit/support.h"
 
