@@ -34,6 +34,7 @@ sys.path[:0] = [str(HERE), str(ROOT / "tests"), str(ROOT / "extension")]
 import api_checks  # noqa: E402  after the path
 import page_checks  # noqa: E402
 import readme_images  # noqa: E402
+from browser import browser_on  # noqa: E402
 from checklist import Checks, Context, Result, require, run_check  # noqa: E402
 from host import OURS, Host, HostError  # noqa: E402
 from playwright.sync_api import Error as PlaywrightError  # noqa: E402
@@ -80,7 +81,11 @@ def arguments_of(words: list[str] | None) -> argparse.Namespace:
         "taken out, to see the checks fail",
     )
     parser.add_argument(
-        "--only", metavar="NAME", nargs="+", default=[], help="these checks; --list tells them"
+        "--only",
+        metavar="NAME",
+        nargs="+",
+        default=[],
+        help="only these: functions of api_checks.py, page_checks.py",
     )
     parser.add_argument(
         "--readme-images",
@@ -214,7 +219,7 @@ def run_all(context: Context, only: list[str], *, page: bool) -> Iterator[Result
             yield run_check(check, context)
     page_wanted = [check for check in page_checks.checks.all if wanted(check.__name__)]
     if page and page_wanted:
-        with page_checks.browser_on(context) as browser:
+        with browser_on(context) as browser:
             if page_wanted[0] is not page_checks.page_opens:
                 browser.open()
             for check in page_wanted:
@@ -234,7 +239,7 @@ def run_all(context: Context, only: list[str], *, page: bool) -> Iterator[Result
 
 def make_readme_images(context: Context, folder: Path) -> None:
     context.host.start(context.boot_timeout)
-    with page_checks.browser_on(context) as browser:
+    with browser_on(context) as browser:
         browser.open()
         readme_images.make(browser, folder)
 

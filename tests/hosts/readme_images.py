@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 from api_checks import PROMPT, request
-from page_checks import ID, Browser
+from browser import ID, Browser
 from PIL import Image
 from playwright.sync_api import expect
 

@@ -1,0 +1,144 @@
+"""Chromium on a host's page."""
+
+from __future__ import annotations
+
+import io
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+
+import httpx
+import numpy as np
+from api_checks import PROMPT, SIZE, STEPS
+from checklist import Context, require
+from PIL import Image
+from playwright.sync_api import Locator, Page, expect, sync_playwright
+
+FLAGS = (
+    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
+    *("--disable-background-networking", "--disable-component-update"),
+)
+ID = "#script_txt2img_kandinsky_"
+"""The host's prefix for a script that is in both tabs."""
+
+
+@dataclass
+class Browser:
+    """The host's page, and what went wrong on it."""
+
+    context: Context
+    page: Page
+    errors: list[str] = field(default_factory=list)
+
+    def open(self, query: str = "") -> None:
+        self.page.goto(self.context.host.url + query)
+        self.page.locator("#txt2img_generate").wait_for(timeout=120_000)
+        # The host's own scripts finish the page some time after it is there.
+        self.page.locator(f"{ID}prior_steps").wait_for(state="attached", timeout=60_000)
+        self.page.wait_for_timeout(2000)
+
+    def open_tab(self, name: str) -> None:
+        label = re.compile(rf"^\s*{name}\s*$", re.IGNORECASE)
+        self.page.locator("#tabs button").filter(has_text=label).first.click()
+
+    def screenshot(self, name: str) -> None:
+        self.page.screenshot(path=str(self.context.report / f"{name}.png"))
+        self.context.kept.append(f"{name}.png")
+
+    def one(self, selector: str) -> Locator:
+        return self.page.locator(selector).first
+
+    def set_number(self, elem_id: str, value: float) -> None:
+        box = self.one(f"#{elem_id} input[type=number]")
+        box.fill(str(value))
+        box.press("Tab")
+
+    def choose_script(self, name: str, tab: str = "txt2img") -> None:
+        box = self.one(f"#tab_{tab} #script_list input")
+        box.click()
+        self.page.locator("ul.options li, ul.options [role=option]").filter(
+            has_text=re.compile(rf"^\W*{re.escape(name)}\W*$")
+        ).first.click()
+        expect(box).to_have_value(name)
+
+    def open_panel(self, name: str, inside: str) -> None:
+        """Unless it is open already, with the control of that name in it."""
+        if not self.one(f"{ID}{inside}").is_visible():
+            self.one(f"{ID}{name} .label-wrap").click()
+        expect(self.one(f"{ID}{inside}")).to_be_visible()
+
+    def fill_in(self, **numbers: float) -> None:
+        self.one("#txt2img_prompt textarea").fill(PROMPT)
+        given = {"width": SIZE, "height": SIZE, "steps": STEPS, "cfg_scale": 2, **numbers}
+        for name, value in given.items():
+            self.set_number(f"txt2img_{name}", value)
+        self.one("#txt2img_seed input").fill("1")
+
+    def paste(self, text: str) -> None:
+        self.one("#txt2img_prompt textarea").fill(text)
+        self.one("#txt2img_tools #paste, #txt2img_tools #txt2img_paste").click()
+
+    def whole_run(self, button: Locator, tab: str = "txt2img") -> None:
+        """Presses the button, and waits for the beginning and the end of what it starts."""
+        gallery = f"#{tab}_gallery img"
+        images = self.page.locator(gallery)
+        before = images.first.get_attribute("src") if images.count() else None
+        button.click()
+        # A short run on a busy machine may have come and gone.
+        with suppress(AssertionError):
+            expect(self.one(f"#{tab}_interrupt")).to_be_visible(timeout=10_000)
+        self.idle(tab)
+        if before is not None:
+            # The gallery may show the image before for a moment.
+            self.page.wait_for_function(
+                "([one, before]) => document.querySelector(one)?.getAttribute('src') !== before",
+                arg=[gallery, before],
+            )
+
+    def idle(self, tab: str = "txt2img") -> None:
+        """Waits for the end of a run."""
+        for button in ("interrupt", "interrupting"):
+            expect(self.one(f"#{tab}_{button}")).to_be_hidden(timeout=120_000)
+
+    def generate(self, tab: str = "txt2img") -> None:
+        self.whole_run(self.one(f"#{tab}_generate"), tab)
+
+    def image(self) -> np.ndarray:
+        """The image that the gallery shows."""
+        shown = self.one("#txt2img_gallery img")
+        expect(shown).to_be_visible(timeout=60_000)
+        source = shown.get_attribute("src") or ""
+        answer = httpx.get(httpx.URL(self.context.host.url).join(source), trust_env=False)
+        answer.raise_for_status()
+        with Image.open(io.BytesIO(answer.content)) as image:
+            return np.asarray(image.convert("RGB"))
+
+    def infotext(self) -> str:
+        return self.one("#html_info_txt2img").inner_text()
+
+    def value(self, elem_id: str) -> str:
+        return self.one(f"#{elem_id} input[type=number]").input_value()
+
+
+@contextmanager
+def browser_on(context: Context) -> Iterator[Browser]:
+    program = shutil.which("chromium") or shutil.which("chromium-browser")
+    require(program, "the page needs chromium (Debian: apt-get install chromium)")
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=program, args=list(FLAGS))
+        page = chromium.new_page(viewport={"width": 1400, "height": 1300})
+        # To this machine only.
+        page.route(
+            lambda url: not url.startswith((context.host.url, "data:", "blob:")),
+            lambda route: route.abort(),
+        )
+        page.set_default_timeout(120_000)
+        expect.set_options(timeout=120_000)
+        browser = Browser(context, page)
+        page.on("pageerror", lambda error: browser.errors.append(str(error)))
+        try:
+            yield browser
+        finally:
+            chromium.close()
