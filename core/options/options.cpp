@@ -171,7 +171,7 @@ void Options::set_integer(std::string_view name, int64_t value) {
     check_range(row, value);
     **small = static_cast<int>(value);
   } else {
-    int64_t& to = field<int64_t>(row, "an integer");
+    auto& to = field<int64_t>(row, "an integer");
     check_range(row, value);
     to = value;
   }
@@ -180,7 +180,7 @@ void Options::set_integer(std::string_view name, int64_t value) {
 
 void Options::set_number(std::string_view name, double value) {
   const OptionRow& row = find(name);
-  double& to = field<double>(row, "a number");
+  auto& to = field<double>(row, "a number");
   check_range(row, value);
   to = value;
   given_.insert(&row);
@@ -205,7 +205,7 @@ void Options::assign_text(const OptionRow& row, std::string_view value) {
   } else if (std::vector<double>* const* numbers = std::get_if<std::vector<double>*>(&field_of)) {
     **numbers = read_numbers(row, value);
   } else {
-    std::string& to = field<std::string>(row, "a text");
+    auto& to = field<std::string>(row, "a text");
     to = row.words.empty() ? value : row.words[find_word(row, value)];
   }
 }
@@ -242,7 +242,7 @@ std::string Options::text(std::string_view name) const {
 
 void Options::set_texts(std::string_view name, std::vector<std::string> values) {
   const OptionRow& row = find(name);
-  std::vector<std::string>& to = field<std::vector<std::string>>(row, "a list of texts");
+  auto& to = field<std::vector<std::string>>(row, "a list of texts");
   check_count(row, values.size());
   for (size_t i = 0; i < values.size(); ++i) {
     if (find_invalid_utf8(values[i]) != std::string_view::npos)
@@ -255,7 +255,7 @@ void Options::set_texts(std::string_view name, std::vector<std::string> values) 
 
 void Options::set_seeds(std::string_view name, std::vector<uint64_t> values) {
   const OptionRow& row = find(name);
-  std::vector<uint64_t>& to = field<std::vector<uint64_t>>(row, "a list of seeds");
+  auto& to = field<std::vector<uint64_t>>(row, "a list of seeds");
   check_count(row, values.size());
   to = std::move(values);
   given_.insert(&row);
@@ -264,7 +264,7 @@ void Options::set_seeds(std::string_view name, std::vector<uint64_t> values) {
 void Options::set_floats(std::string_view name, Span<const float> values,
                          const std::array<int64_t, 4>& shape) {
   const OptionRow& row = find(name);
-  at::Tensor& to = field<at::Tensor>(row, "a list of floats");
+  auto& to = field<at::Tensor>(row, "a list of floats");
   check_floats(row.name, values);
   given_.insert(&row);
   if (values.empty()) {
@@ -278,7 +278,7 @@ void Options::set_floats(std::string_view name, Span<const float> values,
 
 void Options::set_images(std::string_view name, std::vector<io::Image> values) {
   const OptionRow& row = find(name);
-  std::vector<io::Image>& to = field<std::vector<io::Image>>(row, "images");
+  auto& to = field<std::vector<io::Image>>(row, "images");
   check_count(row, values.size());
   for (size_t i = 0; i < values.size(); ++i)
     io::check_image(values[i], fmt::format("{}[{}]", row.name, i));
@@ -288,7 +288,7 @@ void Options::set_images(std::string_view name, std::vector<io::Image> values) {
 
 void Options::set_conditions(std::string_view name, std::vector<Condition> values) {
   const OptionRow& row = find(name);
-  std::vector<Condition>& to = field<std::vector<Condition>>(row, "conditions");
+  auto& to = field<std::vector<Condition>>(row, "conditions");
   check_count(row, values.size());
   to = std::move(values);
   given_.insert(&row);
