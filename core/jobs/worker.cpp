@@ -34,8 +34,8 @@ namespace {
 namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 
-/// If not everything fits into memory, texts of so many lines are encoded before the UNet is
-/// loaded again. The prompt cache holds four times as many.
+/// Texts of so many lines are encoded at once, before the UNet is loaded again if not everything
+/// fits into memory. The prompt cache holds four times as many.
 constexpr std::size_t kEncodedAtOnce = 16;
 /// After so many failures that no line caused, the rest would fail as well.
 constexpr int kMostFailuresInARow = 3;
@@ -279,8 +279,11 @@ void Worker::run_group(std::span<const Line> lines) {
     } catch (const StatusError&) {
       // There is no plan on an accelerator; the job reports other errors.
     }
-    const bool is_mix = !images.front().request.job.mix.empty();
-    if (!holds_everything && !is_mix && images.size() > 1) encode_texts(model, images);
+    const Job& first = images.front().request.job;
+    const bool is_mix = !first.mix.empty();
+    // What the prior makes of images is not in the prompt cache.
+    const bool is_cached = !is_mix && first.settings.images("prior_images").empty();
+    if (is_cached && images.size() > 1) encode_texts(model, images);
     const std::size_t most = holds_everything && !is_mix ? threads_ : 1;
     for (auto begin = images.begin(); begin != images.end();) {
       const auto is_other = [&](const Image& image) {

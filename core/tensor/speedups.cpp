@@ -49,6 +49,10 @@ constexpr std::array kSpeedups{
         "prior-kv-cache",
         "KV cache of the prompt in the prior: its tokens are computed once, not in every step",
         &Speedups::prior_kv_cache},
+    SpeedupInfo{"prior-batches",
+                "The prior reads its weights once for several prompts; each prompt's embedding is "
+                "the same alone",
+                &Speedups::prior_batches},
     SpeedupInfo{"context-kv-cache",
                 "KV cache of the context in the UNet: projected once, not in every step",
                 &Speedups::context_kv_cache},

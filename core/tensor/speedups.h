@@ -21,6 +21,7 @@ struct Speedups {
   bool batched_attention = true;
   bool skipped_padding = true;
   bool prior_kv_cache = true;
+  bool prior_batches = true;
   bool context_kv_cache = true;
   bool shared_start = true;
   bool images_at_once = true;

@@ -16,13 +16,13 @@ TEST(NetworksParity, PriorTransformer) {
   const Component component = open_component("tiny-2-1-prior", "prior");
   const nn::PriorTransformer prior(component.config, component.weights);
   for (const std::string& name : reference.cases()) {
-    const nn::PriorTransformer::Conditioning conditioning = prior.condition(
-        reference.tensor(name + "/text_embeds"), reference.tensor(name + "/last_hidden_state"),
-        reference.tensor(name + "/mask"));
-    const at::Tensor predicted =
-        prior(reference.tensor(name + "/latents"),
-              static_cast<double>(reference.integer(name + "/timestep")), conditioning);
-    expect_close(kPriorTransformer, name, predicted,
+    nn::PriorTransformer::Batch batch = prior.condition(
+        {{reference.tensor(name + "/text_embeds"), reference.tensor(name + "/last_hidden_state"),
+          reference.tensor(name + "/mask")}});
+    const std::vector<at::Tensor> predicted =
+        prior({reference.tensor(name + "/latents")},
+              static_cast<double>(reference.integer(name + "/timestep")), batch);
+    expect_close(kPriorTransformer, name, predicted.front(),
                  reference.tensor(name + "/predicted_image_embedding"));
   }
 }

@@ -10,6 +10,9 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
+#include <utility>
+#include <vector>
 
 #include "base/error.h"
 #include "io/json_config.h"
@@ -116,73 +119,132 @@ PriorTransformer::PriorTransformer(const io::JsonConfig& config, const tensor::W
   weights.finish();
 }
 
-PriorTransformer::Conditioning PriorTransformer::condition(
-    const at::Tensor& text_embeds, const at::Tensor& text_encoder_hidden_states,
-    const at::Tensor& attention_mask) const {
+PriorTransformer::Conditioning PriorTransformer::embed(const Texts& texts) const {
   const int64_t num_tokens =
-      placement_.speedups.skipped_padding ? longest_text(attention_mask) : num_embeddings_;
+      placement_.speedups.skipped_padding ? longest_text(texts.attention_mask) : num_embeddings_;
   const int64_t length = num_tokens + kAdditionalEmbeddings;
   const auto placed = [this](const at::Tensor& x) {
     return x.to(placement_.device, placement_.dtype);
   };
   const at::Tensor text =
-      encoder_hidden_states_proj_(placed(text_encoder_hidden_states.slice(1, 0, num_tokens)));
-  const at::Tensor pooled = embedding_proj_(placed(text_embeds)).unsqueeze(1);
+      encoder_hidden_states_proj_(placed(texts.text_encoder_hidden_states.slice(1, 0, num_tokens)));
+  const at::Tensor pooled = embedding_proj_(placed(texts.text_embeds)).unsqueeze(1);
 
-  const at::Tensor padding = at::pad((1 - placed(attention_mask.slice(1, 0, num_tokens))) * kHidden,
-                                     {0, kAdditionalEmbeddings});
+  const at::Tensor padding =
+      at::pad((1 - placed(texts.attention_mask.slice(1, 0, num_tokens))) * kHidden,
+              {0, kAdditionalEmbeddings});
   const at::Tensor causal = at::triu(at::full({length, length}, kHidden, text.options()), 1);
   const at::Tensor positions =
       at::cat({positional_embedding_.slice(1, 0, num_tokens),
                positional_embedding_.slice(1, num_embeddings_, num_embeddings_ + kTextEmbeddings)},
               1);
-  Conditioning conditioning{.tokens = at::cat({text, pooled}, 1) + positions,
-                            .key_mask = (padding.unsqueeze(1) + causal).unsqueeze(1),
-                            .memories = {}};
-  if (!placement_.speedups.prior_kv_cache) return conditioning;
+  return {.tokens = at::cat({text, pooled}, 1) + positions,
+          .key_mask = (padding.unsqueeze(1) + causal).unsqueeze(1),
+          .memories = {}};
+}
 
-  const int64_t text_length = conditioning.tokens.size(1);
-  const at::Tensor key_mask =
-      conditioning.key_mask.slice(2, 0, text_length).slice(3, 0, text_length);
-  at::Tensor x = conditioning.tokens;
+PriorTransformer::Batch PriorTransformer::condition(const std::vector<Texts>& prompts) const {
+  Batch batch;
+  for (const Texts& texts : prompts) batch.prompts.push_back(embed(texts));
+  if (!placement_.speedups.prior_kv_cache) return batch;
+
+  std::vector<Tokens> tokens;
+  for (const Conditioning& prompt : batch.prompts) {
+    const int64_t length = prompt.tokens.size(1);
+    tokens.push_back({prompt.tokens, prompt.key_mask.slice(2, 0, length).slice(3, 0, length)});
+  }
+  std::optional<bool> is_joined;
   for (const Unit<Block>& block : blocks_) {
-    Memory& memory = conditioning.memories.emplace_back();
-    x = apply(*block.get(), x, key_mask, memory);
+    std::vector<Memory> memories(tokens.size());
+    apply_to_all(*block.get(), tokens, memories, is_joined);
+    for (size_t i = 0; i < memories.size(); ++i)
+      batch.prompts[i].memories.push_back(std::move(memories[i]));
   }
-  return conditioning;
+  return batch;
 }
 
-at::Tensor PriorTransformer::operator()(const at::Tensor& latents, double timestep,
-                                        const Conditioning& conditioning) const {
-  const int64_t batch_size = latents.size(0);
-  const at::Tensor time =
-      time_embedding_(timestep).unsqueeze(1).expand({batch_size, 1, inner_dim_});
-  const at::Tensor image = proj_in_(latents.to(placement_.device, placement_.dtype)).unsqueeze(1);
-  const at::Tensor query = prd_embedding_.expand({batch_size, 1, inner_dim_});
-  const bool remembers_text = !conditioning.memories.empty();
-  const int64_t first = remembers_text ? conditioning.tokens.size(1) : 0;
-  at::Tensor x = at::cat({time, image, query}, 1) +
-                 positional_embedding_.slice(1, num_embeddings_ + kTextEmbeddings);
-  if (!remembers_text) x = at::cat({conditioning.tokens, x}, 1);
-  const at::Tensor key_mask = conditioning.key_mask.slice(2, first);
+std::vector<at::Tensor> PriorTransformer::operator()(const std::vector<at::Tensor>& latents,
+                                                     double timestep, Batch& batch) const {
+  const at::Tensor time = time_embedding_(timestep).unsqueeze(1);
+  std::vector<Tokens> tokens;
+  for (size_t i = 0; i < latents.size(); ++i) {
+    const Conditioning& prompt = batch.prompts[i];
+    const int64_t rows = latents[i].size(0);
+    const at::Tensor image =
+        proj_in_(latents[i].to(placement_.device, placement_.dtype)).unsqueeze(1);
+    at::Tensor x = at::cat({time.expand({rows, 1, inner_dim_}), image,
+                            prd_embedding_.expand({rows, 1, inner_dim_})},
+                           1) +
+                   positional_embedding_.slice(1, num_embeddings_ + kTextEmbeddings);
+    const bool remembers_text = !prompt.memories.empty();
+    if (!remembers_text) x = at::cat({prompt.tokens, x}, 1);
+    tokens.push_back({x, prompt.key_mask.slice(2, remembers_text ? prompt.tokens.size(1) : 0)});
+  }
   for (size_t i = 0; i < blocks_.size(); ++i) {
-    Memory memory = remembers_text ? conditioning.memories[i] : Memory{};
-    x = apply(*blocks_[i].get(), x, key_mask, memory);
+    std::vector<Memory> memories;
+    for (const Conditioning& prompt : batch.prompts)
+      memories.push_back(prompt.memories.empty() ? Memory{} : prompt.memories[i]);
+    apply_to_all(*blocks_[i].get(), tokens, memories, batch.is_joined);
   }
-  return proj_to_clip_embeddings_(norm_out_(x.select(1, x.size(1) - 1)));
+  std::vector<at::Tensor> predicted;
+  for (const Tokens& of_prompt : tokens)
+    predicted.push_back(
+        proj_to_clip_embeddings_(norm_out_(of_prompt.x.select(1, of_prompt.x.size(1) - 1))));
+  return predicted;
 }
 
-at::Tensor PriorTransformer::apply(const Block& block, const at::Tensor& x,
-                                   const at::Tensor& key_mask, Memory& memory) const {
+void PriorTransformer::apply_to_all(const Block& block, std::vector<Tokens>& tokens,
+                                    std::vector<Memory>& memories,
+                                    std::optional<bool>& is_joined) const {
+  if (tokens.size() == 1 || is_joined.value_or(false))
+    return apply(block, tokens, 0, tokens.size(), memories);
+  const std::vector<Tokens> inputs = tokens;
+  std::vector<Memory> joined_memories = memories;
+  for (size_t i = 0; i < tokens.size(); ++i) apply(block, tokens, i, i + 1, memories);
+  if (is_joined.has_value()) return;
+  // A library may sum in another order with more rows, but with the same shapes always in the same:
+  // one block tells of all blocks and steps.
+  std::vector<Tokens> joined = inputs;
+  apply(block, joined, 0, joined.size(), joined_memories);
+  is_joined = true;
+  for (size_t i = 0; i < tokens.size(); ++i) {
+    is_joined = *is_joined && joined[i].x.equal(tokens[i].x) &&
+                joined_memories[i].key.equal(memories[i].key) &&
+                joined_memories[i].value.equal(memories[i].value);
+  }
+}
+
+void PriorTransformer::apply(const Block& block, std::vector<Tokens>& tokens, size_t first,
+                             size_t end, std::vector<Memory>& memories) const {
+  std::vector<at::Tensor> rows;
+  std::vector<int64_t> counts;
+  for (size_t i = first; i < end; ++i) {
+    rows.push_back(tokens[i].x.reshape({-1, inner_dim_}));
+    counts.push_back(rows.back().size(0));
+  }
+  const at::Tensor x = rows.size() == 1 ? rows.front() : at::cat(rows);
   const at::Tensor normed = block.norm1(x);
-  const auto append = [](const at::Tensor& earlier, const at::Tensor& own) {
-    return earlier.defined() ? at::cat({earlier, own}, 1) : own;
+  const std::vector<at::Tensor> queries = block.to_q(normed).split_with_sizes(counts);
+  const std::vector<at::Tensor> keys = block.to_k(normed).split_with_sizes(counts);
+  const std::vector<at::Tensor> values = block.to_v(normed).split_with_sizes(counts);
+  const auto append = [](at::Tensor& earlier, const at::Tensor& own) {
+    earlier = earlier.defined() ? at::cat({earlier, own}, 1) : own;
   };
-  memory = {append(memory.key, block.to_k(normed)), append(memory.value, block.to_v(normed))};
-  const at::Tensor mixed = attention(block.to_q(normed), memory.key, memory.value, heads_,
-                                     AttentionKernel::kFused, {.mask = key_mask});
-  const at::Tensor h = block.to_out.add_to(x, mixed);
-  return block.ff_out.add_to(h, block.ff_in.activated(block.norm3(h), Activation::kGelu));
+  std::vector<at::Tensor> mixed;
+  for (size_t i = first; i < end; ++i) {
+    const at::IntArrayRef shape = tokens[i].x.sizes();
+    Memory& memory = memories[i];
+    append(memory.key, keys[i - first].view(shape));
+    append(memory.value, values[i - first].view(shape));
+    mixed.push_back(attention(queries[i - first].view(shape), memory.key, memory.value, heads_,
+                              AttentionKernel::kFused, {.mask = tokens[i].key_mask})
+                        .view({-1, inner_dim_}));
+  }
+  const at::Tensor h = block.to_out.add_to(x, mixed.size() == 1 ? mixed.front() : at::cat(mixed));
+  const at::Tensor y =
+      block.ff_out.add_to(h, block.ff_in.activated(block.norm3(h), Activation::kGelu));
+  const std::vector<at::Tensor> outputs = y.split_with_sizes(counts);
+  for (size_t i = first; i < end; ++i) tokens[i].x = outputs[i - first].view(tokens[i].x.sizes());
 }
 
 at::Tensor PriorTransformer::post_process_latents(const at::Tensor& latents) const {

@@ -72,7 +72,7 @@ bool streams(const StagePlan& stage) {
 /// Only if nothing is freed for it and no streamed weights would be read by each thread.
 bool can_work_at_once(const StageMemory& stage, const StagePlan& plan, int64_t room) {
   return stage.at_once_work > 0 && stage.at_once_work <= room && !plan.is_low_memory &&
-         !streams(plan);
+         (stage.at_once_shares_reads || !streams(plan));
 }
 
 bool is_in(const std::vector<size_t>& indices, size_t index) {

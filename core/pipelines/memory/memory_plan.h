@@ -41,7 +41,9 @@ struct StageMemory {
   bool repeats = false;
   /// The same as `work`, less the weights that small tiles save; empty if none.
   std::optional<int64_t> small_tiles_work{};
-  int64_t at_once_work = 0;  ///< in addition to `work`, for an image on each thread
+  int64_t at_once_work = 0;  ///< in addition to `work`, for several images at once
+  /// Whether these read streamed weights once for all, and not each on a thread of its own.
+  bool at_once_shares_reads = false;
 };
 
 struct StagePlan {

@@ -2,6 +2,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -44,6 +45,10 @@ enum class PriorNoise : int {
   kPrompt = 1,             ///< [1, E], as the reference without a negative prompt
   kPromptAndNegative = 2,  ///< [2, E], as the reference with one; unused rows are dropped
 };
+
+/// How many items run at once where there is memory for it: with more, a step is bound by its
+/// products.
+inline constexpr size_t kMostPriorItems = 8;
 
 /// Samples image embeddings, each item from a fresh generator of its seed. A negative needs no
 /// guidance, because both of its sides are the same text. Source: diffusers,

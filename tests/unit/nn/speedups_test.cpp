@@ -62,10 +62,10 @@ std::vector<at::Tensor> results(const tensor::Placement& placement) {
   mask.slice(0, 1, 2).slice(1, 9).zero_();
   for (const int64_t longest : {length, int64_t{12}}) {
     mask.slice(1, longest).zero_();
-    const PriorTransformer::Conditioning text =
-        prior.condition(random_tensor(7, {2, width}), random_tensor(8, {2, length, width}), mask);
+    PriorTransformer::Batch text = prior.condition(
+        {{random_tensor(7, {2, width}), random_tensor(8, {2, length, width}), mask}});
     for (const double timestep : {3.0, 700.0})
-      all.push_back(prior(random_tensor(9, {2, width}), timestep, text));
+      all.push_back(prior({random_tensor(9, {2, width})}, timestep, text).front());
   }
 
   const at::Tensor ids = at::arange(77).unsqueeze(0) % 9;

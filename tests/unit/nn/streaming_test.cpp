@@ -76,10 +76,10 @@ TEST_F(StreamingTest, PriorTransformer) {
   expect_same<PriorTransformer>(kPrior, "prior", [](const PriorTransformer& prior) {
     const int64_t width = prior.embedding_dim();
     const int64_t length = prior.num_embeddings();
-    const PriorTransformer::Conditioning conditioning =
-        prior.condition(random_tensor(1, {1, width}), random_tensor(2, {1, length, width}),
-                        at::ones({1, length}, at::kLong));
-    return prior(random_tensor(3, {1, width}), 7, conditioning);
+    PriorTransformer::Batch batch =
+        prior.condition({{random_tensor(1, {1, width}), random_tensor(2, {1, length, width}),
+                          at::ones({1, length}, at::kLong)}});
+    return prior({random_tensor(3, {1, width})}, 7, batch).front();
   });
 }
 

@@ -18,6 +18,7 @@
 #include "pipelines/memory/memory_plan.h"
 #include "pipelines/text/encode_prompts.h"
 #include "pipelines/text/encode_text.h"
+#include "pipelines/text/run_prior.h"
 #include "tensor/device.h"
 #include "text/tokens.h"
 
@@ -111,12 +112,14 @@ void outline_texts(const PromptRequest& prompts, JobOutline* job) {
     return chunks;
   };
   const int64_t negative_chunks = most(prompts.negative_prompts);
-  job->text_tokens = text::kDefaultMaxLength * std::max(most(prompts.prompts), negative_chunks);
+  const int64_t prompt_chunks = most(prompts.prompts);
+  job->text_tokens = text::kDefaultMaxLength * std::max(prompt_chunks, negative_chunks);
   // The unconditional text is read in chunks, too; the others are one chunk of the prompt, and a
   // negative.
   job->prior_rows =
       2 + (prompts.negative_prior_prompts.empty() ? negative_chunks
                                                   : most(prompts.negative_prior_prompts));
+  job->prior_items = job->rows * std::max(prompt_chunks, job->prior_rows - 2);
 }
 
 int64_t tokens_of(const Embeds& embeds) {
@@ -193,13 +196,13 @@ MemoryNeeds memory_needs(const std::vector<ComponentMemory>& components,
     return work - saved;
   };
   const auto add = [&](const char* name, const std::vector<size_t>& used, int64_t work,
-                       int64_t least_work, int64_t work_of_another = 0) {
+                       int64_t least_work, int64_t at_once_work = 0) {
     needs.stages.push_back({.name = name,
                             .components = used,
                             .work = work,
                             .least_work = std::min(work, least_work),
                             .small_tiles_work = small_tiles_work(used, work),
-                            .at_once_work = (sizes.images_at_once - 1) * work_of_another});
+                            .at_once_work = at_once_work});
   };
   // A network in low-memory mode is loaded without speed-ups that take more memory.
   const auto freed = [&](size_t index) {
@@ -211,9 +214,14 @@ MemoryNeeds memory_needs(const std::vector<ComponentMemory>& components,
   if (!indices.text_encoders.empty() && (job.encodes_texts || job.encodes_images))
     add("text encoders", indices.text_encoders, kRowsWork, kRowsWork);
   if (job.encodes_texts) {
-    const int64_t more = std::max<int64_t>(job.prior_rows - kPriorRows, 0) *
-                         sizes.prior_row_elements * element_size(sizes.prior_placement);
-    add("prior", {indices.prior}, kRowsWork + more, kRowsWork + more);
+    const int64_t row = sizes.prior_row_elements * element_size(sizes.prior_placement);
+    const int64_t more = std::max<int64_t>(job.prior_rows - kPriorRows, 0) * row;
+    const int64_t at_once = sizes.prior_placement.speedups.prior_batches
+                                ? std::min<int64_t>(job.prior_items, kMostPriorItems)
+                                : 1;
+    add("prior", {indices.prior}, kRowsWork + more, kRowsWork + more,
+        (at_once - 1) * job.prior_rows * row);
+    needs.stages.back().at_once_shares_reads = true;
   }
   if (indices.image_encoder && (job.encodes_images || job.needs_zero_image))
     add("image encoder", {*indices.image_encoder}, kRowsWork, kRowsWork);
@@ -230,7 +238,8 @@ MemoryNeeds memory_needs(const std::vector<ComponentMemory>& components,
                          more_rows(sizes, job);
     add("denoising", {indices.unet}, kUNetFixed + scratch(indices.unet) + kUNetMaps * map + kept,
         kUNetLowMemoryFixed + kUNetLowMemoryMaps * map + kept - freed(indices.unet),
-        kAnotherFixed + scratch(indices.unet) + kUNetMaps * map + pair_of_rows(sizes, job));
+        (sizes.images_at_once - 1) *
+            (kAnotherFixed + scratch(indices.unet) + kUNetMaps * map + pair_of_rows(sizes, job)));
     // A step takes 1.5 times as long without Winograd; loading all others takes as long as one
     // step.
     needs.stages.back().repeats = true;
@@ -249,7 +258,7 @@ MemoryNeeds memory_needs(const std::vector<ComponentMemory>& components,
     add(job.decodes ? "decoding" : "encoding", {indices.movq},
         (has_bands ? kMovqFixed : kMovqWholeFixed) + scratch(indices.movq) + images + maps,
         kMovqLowMemoryFixed + images + maps - freed(indices.movq),
-        kAnotherFixed + scratch(indices.movq) + maps);
+        (sizes.images_at_once - 1) * (kAnotherFixed + scratch(indices.movq) + maps));
   }
   return needs;
 }

@@ -49,7 +49,8 @@ struct JobOutline {
   int64_t rows = 1;
   int64_t negative_rows = 1;
   int64_t text_tokens = text::kDefaultMaxLength;  ///< of the longest row, without image tokens
-  int64_t prior_rows = 3;  ///< of one run of the prior: prompt, unconditional and negative
+  int64_t prior_rows = 3;   ///< of one run of the prior: prompt, unconditional and negative
+  int64_t prior_items = 1;  ///< runs of the prior
 };
 
 /// has_inpainting_unet: one that can get the job's mask. has_decoder_text: see

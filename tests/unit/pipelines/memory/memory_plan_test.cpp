@@ -181,6 +181,10 @@ TEST(MemoryPlan, WorksOnImagesAtOnceWhereThereIsRoomBesideAllElse) {
   const MemoryPlan streamed = plan_memory(batch, 300 + 2460 + 299);
   EXPECT_EQ(holding(streamed, 2, kUNet), Holding::kStreamed);
   EXPECT_FALSE(streamed.stages[2].is_at_once);
+  // Unless it is read once for all.
+  batch.stages[2].at_once_shares_reads = true;
+  batch.stages[2].at_once_work = 250;
+  EXPECT_TRUE(plan_memory(batch, 300 + 2460 + 299).stages[2].is_at_once);
 }
 
 TEST(MemoryPlan, IsToldInWords) {

@@ -85,11 +85,17 @@ TEST_F(MemoryNeedsTest, EachFurtherImageAtOnceHasMapsOfItsOwn) {
   EXPECT_EQ(stage("prior", {.batch_size = 8}, 4).at_once_work, 0);
 }
 
-TEST_F(MemoryNeedsTest, ThePriorRemembersOneImageAtATime) {
+TEST_F(MemoryNeedsTest, ThePriorRemembersAsManyPromptsAsThereIsRoomFor) {
   EXPECT_EQ(prior_row_elements_, int64_t{20} * 2 * 78 * 2048);
   const int64_t one = work("prior", {});
   EXPECT_EQ(work("prior", {.batch_size = 64, .rows = 64, .negative_rows = 64}), one);
   EXPECT_EQ(work("prior", {.prior_rows = 10}) - one, 7 * prior_row_elements_ * 2);
+  const auto more = [&](int64_t items) {
+    return stage("prior", {.prior_rows = 3, .prior_items = items}).at_once_work;
+  };
+  EXPECT_EQ(more(1), 0);
+  EXPECT_EQ(more(4), 3 * 3 * prior_row_elements_ * 2);
+  EXPECT_EQ(more(64), 7 * 3 * prior_row_elements_ * 2);
 }
 
 }  // namespace
