@@ -56,7 +56,7 @@ class _Engine(TypedDict, total=False):
     """Names of speed-ups to disable, for measuring and debugging. "packed-weights",
     "stored-matrices", "fused-operations", "fused-norms", "row-bands", "latent-grid-norms",
     "winograd", "split-upsampling", "batched-attention", "skipped-padding", "prior-kv-cache",
-    "context-kv-cache", "shared-start", "images-at-once", "prompt-cache"."""
+    "prior-batches", "context-kv-cache", "shared-start", "images-at-once", "prompt-cache"."""
 
 
 class _EncodePromptsTextToImageImageToImage(TypedDict, total=False):

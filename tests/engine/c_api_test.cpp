@@ -192,7 +192,7 @@ TEST_F(EngineTest, ProgressCountsEveryStage) {
   });
   text_to_image(engine_, job("text_to_image", {"a", "b"}), 2 * kPixels);
   using Steps = std::vector<std::pair<int, int>>;
-  EXPECT_EQ(seen.at("prior"), (Steps{{0, 6}, {1, 6}, {2, 6}, {3, 6}, {4, 6}, {5, 6}, {6, 6}}));
+  EXPECT_EQ(seen.at("prior"), (Steps{{0, 6}, {2, 6}, {4, 6}, {6, 6}}));
   EXPECT_EQ(seen.at("denoise"), (Steps{{0, 3}, {1, 3}, {2, 3}, {3, 3}}));
   // Both images may be decoded at once.
   EXPECT_EQ(seen.at("decode").front(), (std::pair{0, 2}));
@@ -224,10 +224,10 @@ TEST_F(EngineTest, FinishEndsThePriorOfAllImages) {
   engine_.set_progress([&](const kandinsky_progress& progress) {
     if (std::string(progress.stage) != "prior") return KANDINSKY_CONTINUE;
     steps.push_back(progress.step);
-    return progress.step == 1 ? KANDINSKY_FINISH : KANDINSKY_CONTINUE;
+    return progress.step > 0 ? KANDINSKY_FINISH : KANDINSKY_CONTINUE;
   });
   text_to_image(engine_, job("text_to_image", {"a cat", "a dog"}), 2 * kPixels);
-  EXPECT_EQ(steps, (std::vector{0, 1}));
+  EXPECT_EQ(steps, (std::vector{0, 2})) << "a step of both";
 }
 
 TEST_F(EngineTest, AMissingPlaceForTheResultIsToldBeforeTheWork) {
