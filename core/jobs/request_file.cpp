@@ -17,6 +17,7 @@
 #include "jobs/json.h"
 #include "jobs/json_values.h"
 #include "jobs/text.h"
+#include "kandinsky.hpp"
 
 namespace kandinsky::jobs {
 namespace {
