@@ -76,6 +76,10 @@ def path(name: str, value: AnyPath) -> bytes:
     return found
 
 
+def paths(name: str, values: Iterable[AnyPath]) -> list[bytes]:
+    return [path(f"{name}[{i}]", value) for i, value in enumerate(several(name, values, "paths"))]
+
+
 def integer(name: str, value: SupportsIndex, below: int = _INT32) -> int:
     """A whole number in [-below, below), or of 64 bits from 0 on."""
     lowest = 0 if below == _UINT64 else -below

@@ -31,6 +31,7 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "text": _arguments.text,
     "path": _arguments.path,
     "texts": _arguments.texts,
+    "paths": _arguments.paths,
     "seeds": _arguments.seeds,
     "floats": _arrays.floats,
     "images": _images,

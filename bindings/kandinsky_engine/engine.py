@@ -121,14 +121,14 @@ class Engine:
         """Frees the engine; later calls raise InvalidArgumentError. A running job is cancelled."""
         self._raw.close()
 
-    def set_loras(self, loras: Iterable[str]) -> None:
+    def set_loras(self, loras: Iterable[_arguments.AnyPath]) -> None:
         """Merges these LoRA files into the weights from now on, each "FILE" or "FILE:WEIGHT",
         instead of the previous ones.
 
         Only networks whose weights change are loaded again. Raises IncompatibleError for a
         LoRA of another model, with nothing changed, and BusyError during a job.
         """
-        self._raw.set_loras(_arguments.texts("loras", loras))
+        self._raw.set_loras(_arguments.paths("loras", loras))
 
     def unload(self) -> None:
         """Frees all weights; the next job loads what it needs. Raises BusyError during a job."""

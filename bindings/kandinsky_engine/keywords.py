@@ -17,7 +17,7 @@ class _Engine(TypedDict, total=False):
     inpaint_dir: AnyPath | None
     """Inpainting model's folder. Default: the folder there named <model>-inpaint, if there is one,
     for Kandinsky 2.2 found as the prior is; "": none."""
-    companion_dirs: Iterable[str] | None
+    companion_dirs: Iterable[AnyPath] | None
     """Folders in which the prior's and the inpainting model's folder are also looked for, after the
     one that the model is in; a cache of the Hugging Face hub's is one, too."""
     unet: AnyPath | None
@@ -33,7 +33,7 @@ class _Engine(TypedDict, total=False):
     """The prior's text encoder from elsewhere, likewise."""
     image_encoder: AnyPath | None
     """Image encoder from elsewhere, likewise."""
-    loras: Iterable[str] | None
+    loras: Iterable[AnyPath] | None
     """LoRA files to merge into the UNet or the prior at loading, each as FILE or FILE:WEIGHT, such
     as style.safetensors:0.8. Source: diffusers, PEFT."""
     device: str

@@ -62,7 +62,7 @@ class Option:
 
     name: str
     type: str
-    """"flag", "integer", "number", "text", "path", "texts", "seeds", "floats", "images" or
+    """"flag", "integer", "number", "text", "path", "texts", "paths", "seeds", "floats", "images" or
     "conditions"."""
     group: str
     """Heading for a page or a help text, e.g. "Sampling"."""

@@ -266,10 +266,11 @@ void register_engine(py::module_& module) {
       .def("cancel", &PyEngine::cancel)
       .def(
           "set_loras",
-          [](const PyEngine& self, const std::vector<std::string>& loras) {
+          [](const PyEngine& self, const std::vector<py::bytes>& loras) {
             const std::shared_ptr<Engine> engine = self.get();
+            const std::vector<std::string> names(loras.begin(), loras.end());
             const GilRelease release;
-            engine->set_loras(loras);
+            engine->set_loras(names);
           },
           "loras"_a)
       .def("unload",

@@ -26,10 +26,14 @@ void set_floats(Options& options, const std::string& name, const py::object& arr
   options.set(name, floats.data, shape);
 }
 
+std::vector<std::string> strings_of(const std::vector<py::bytes>& values) {
+  return {values.begin(), values.end()};
+}
+
 /// A row of the table of options.
 py::dict describe(const kandinsky_option_info& info) {
-  constexpr std::array kTypes{"flag",  "integer", "number", "text",   "path",
-                              "texts", "seeds",   "floats", "images", "conditions"};
+  constexpr std::array kTypes{"flag",  "integer", "number", "text",       "path", "texts",
+                              "seeds", "floats",  "images", "conditions", "paths"};
   const bool has_range = info.type == KANDINSKY_INTEGER || info.type == KANDINSKY_NUMBER;
   py::list words;
   for (std::size_t i = 0; i < info.word_count; ++i) words.append(info.words[i]);
@@ -73,6 +77,10 @@ void register_options(py::module_& module) {
                           const py::bytes& value) { self.set(name, std::string(value)); })
       .def("set_texts", [](Options& self, const std::string& name,
                            const std::vector<std::string>& values) { self.set(name, values); })
+      .def("set_paths",
+           [](Options& self, const std::string& name, const std::vector<py::bytes>& values) {
+             self.set(name, strings_of(values));
+           })
       .def("set_seeds", [](Options& self, const std::string& name,
                            const std::vector<std::uint64_t>& values) { self.set(name, values); })
       .def("set_floats", &set_floats)

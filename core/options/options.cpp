@@ -42,10 +42,31 @@ constexpr float kLargestLatent = 1e4F;
 }
 
 const char* type_name(OptionType type) {
-  constexpr std::array kNames{"a flag", "an integer",      "a number",        "a text",
-                              "a path", "a list of texts", "a list of seeds", "a list of floats",
-                              "images", "conditions"};
-  return kNames[static_cast<size_t>(type)];
+  switch (type) {
+    case OptionType::kFlag:
+      return "a flag";
+    case OptionType::kInteger:
+      return "an integer";
+    case OptionType::kNumber:
+      return "a number";
+    case OptionType::kText:
+      return "a text";
+    case OptionType::kPath:
+      return "a path";
+    case OptionType::kTexts:
+      return "a list of texts";
+    case OptionType::kSeeds:
+      return "a list of seeds";
+    case OptionType::kFloats:
+      return "a list of floats";
+    case OptionType::kImages:
+      return "images";
+    case OptionType::kConditions:
+      return "conditions";
+    case OptionType::kPaths:
+      return "a list of paths";
+  }
+  return "";
 }
 
 /// Integers are compared as integers: above 2^53 they are not exact as doubles.
@@ -245,7 +266,7 @@ void Options::set_texts(std::string_view name, std::vector<std::string> values) 
   auto& to = field<std::vector<std::string>>(row, "a list of texts");
   check_count(row, values.size());
   for (size_t i = 0; i < values.size(); ++i) {
-    if (find_invalid_utf8(values[i]) != std::string_view::npos)
+    if (row.type == OptionType::kTexts && find_invalid_utf8(values[i]) != std::string_view::npos)
       refuse(fmt::format("{}[{}] is not UTF-8", row.name, i));
     if (!row.words.empty()) values[i] = row.words[find_word(row, values[i])];
   }

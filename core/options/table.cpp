@@ -43,6 +43,8 @@ constexpr double kMost = std::numeric_limits<double>::infinity();
 template <>
 constexpr double kMost<type::Texts> = kMaxBatchSize;
 template <>
+constexpr double kMost<type::Paths> = kMaxBatchSize;
+template <>
 constexpr double kMost<type::Seeds> = kMaxBatchSize;
 template <>
 constexpr double kMost<type::Images> = kMaxBatchSize;
@@ -71,6 +73,8 @@ template <>
 constexpr OptionType kType<type::OptionalPath> = OptionType::kPath;
 template <>
 constexpr OptionType kType<type::Texts> = OptionType::kTexts;
+template <>
+constexpr OptionType kType<type::Paths> = OptionType::kPaths;
 template <>
 constexpr OptionType kType<type::Seeds> = OptionType::kSeeds;
 template <>

@@ -44,6 +44,7 @@ enum class OptionType : int {
   kFloats,
   kImages,
   kConditions,
+  kPaths,
 };
 
 /// The values of all options; an operation uses those of its groups.

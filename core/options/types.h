@@ -118,6 +118,9 @@ struct Numbers {  ///< as text: separated by commas or spaces
 struct Texts {
   using Value = std::vector<std::string>;
 };
+struct Paths {  ///< each as Path
+  using Value = std::vector<std::string>;
+};
 struct Seeds {
   using Value = std::vector<uint64_t>;
 };

@@ -100,7 +100,7 @@ class Option:
 
     @property
     def setter(self) -> str:
-        return SETTER + ("text" if self.kind == "path" else self.kind)
+        return SETTER + {"path": "text", "paths": "texts"}.get(self.kind, self.kind)
 
     def takes(self, setter: str) -> bool:
         return setter in {self.setter, *([SETTER + "integer"] if self.kind == "number" else [])}
@@ -225,10 +225,11 @@ class Caller:
         if kind == "floats":
             channels = 1 if name == "mask" else 4
             return [self.floats, (ctypes.c_int64 * 4)(1, channels, SIDE // 8, SIDE // 8)]
-        if kind == "texts" and text:
+        if kind in {"texts", "paths"} and text:
             return [(ctypes.c_char_p * 1)(text.encode()), ctypes.c_size_t(1)]
         lists = {
             "texts": self.words,
+            "paths": self.words,
             "seeds": self.seed,
             "images": ctypes.byref(self.image),
             "conditions": ctypes.byref(self.condition),

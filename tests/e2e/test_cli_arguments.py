@@ -33,7 +33,7 @@ def flags(operation: str, *groups: str) -> set[str]:
     """Of the options of which one word is one value, or some known names."""
     found = set()
     for option in kandinsky.options(operation):
-        is_list = option.type in ("texts", "seeds", "floats", "images", "conditions")
+        is_list = option.type in ("texts", "paths", "seeds", "floats", "images", "conditions")
         if (not is_list or option.words) and (not groups or option.group in groups):
             found.add(flag(option))
     return found

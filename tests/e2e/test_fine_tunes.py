@@ -1,6 +1,7 @@
 """Components from other folders and files, and LoRA."""
 
 import json
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -176,6 +177,18 @@ class TestLora:
             least = engine.plan_memory(64, 64).least
         streamed = image(model, loras=[str(file)], max_memory=least)
         assert_close(streamed, image(model, loras=[str(file)]))
+
+    def test_a_name_that_is_no_utf8(self, model: Path, tmp_path: Path) -> None:
+        pairs = peft_form(matrices(model / UNET_WEIGHTS))
+        odd = tmp_path / os.fsdecode(b"style \xe9\xff")
+        odd.mkdir()
+        checkpoints.save(odd / "lora.bin", pairs)
+        checkpoints.save(tmp_path / "lora.bin", pairs)
+        expected = image(model, loras=[str(tmp_path / "lora.bin")])
+        assert_close(image(model, loras=[odd / "lora.bin"]), expected)
+        (odd / "lora.bin").rename(odd / os.fsdecode(b"\xff.bin"))
+        with Engine(model, device="cpu", loras=[odd / os.fsdecode(b"\xff.bin:0.5")]) as engine:
+            assert "\ufffd.bin [" in engine.info.changes
 
     def test_of_another_model_names_tensor_and_shapes(self, model: Path, tmp_path: Path) -> None:
         pairs = matrices(model / UNET_WEIGHTS)

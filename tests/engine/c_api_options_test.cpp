@@ -16,7 +16,7 @@ namespace {
 
 using testing::HasSubstr;
 
-constexpr int kTypes = KANDINSKY_CONDITIONS + 1;
+constexpr int kTypes = KANDINSKY_PATHS + 1;
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
 void expect_refused(kandinsky_status status, const std::string& word) {
@@ -40,6 +40,7 @@ kandinsky_status set_as(int type, Options& to, const char* name, const std::stri
     case KANDINSKY_PATH:
       return kandinsky_options_set_text(to.get(), name, text.c_str());
     case KANDINSKY_TEXTS:
+    case KANDINSKY_PATHS:
       return kandinsky_options_set_texts(
           to.get(), name, std::vector<const char*>(count, text.c_str()).data(), count);
     case KANDINSKY_SEEDS:
@@ -62,7 +63,9 @@ bool takes(const kandinsky_option_info& info, int type) {
   return type == static_cast<int>(info.type) ||
          (type == KANDINSKY_INTEGER && info.type == KANDINSKY_NUMBER) ||
          (type == KANDINSKY_TEXT && info.type == KANDINSKY_PATH) ||
-         (type == KANDINSKY_PATH && info.type == KANDINSKY_TEXT);
+         (type == KANDINSKY_PATH && info.type == KANDINSKY_TEXT) ||
+         (type == KANDINSKY_TEXTS && info.type == KANDINSKY_PATHS) ||
+         (type == KANDINSKY_PATHS && info.type == KANDINSKY_TEXTS);
 }
 
 /// The default, or a value of an option that has none.
@@ -107,9 +110,11 @@ void set_wrongly(Options& to, const kandinsky_option_info& info) {
       break;
     case KANDINSKY_PATH:
       break;
-    case KANDINSKY_TEXTS: {
+    case KANDINSKY_TEXTS:
+    case KANDINSKY_PATHS: {
       const char* texts[]{"a dog", "\xff"};
-      refused(kandinsky_options_set_texts(to.get(), info.name, texts, 2));
+      if (info.type == KANDINSKY_TEXTS)
+        refused(kandinsky_options_set_texts(to.get(), info.name, texts, 2));
       texts[1] = nullptr;
       refused(kandinsky_options_set_texts(to.get(), info.name, texts, 2));
       refused(set_as(info.type, to, info.name, valid_text(info), too_many));

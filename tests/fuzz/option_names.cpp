@@ -32,6 +32,7 @@ void set(Options* options, OptionType type, std::string_view name, std::string_v
     case OptionType::kPath:
       return options->set_text(name, text);
     case OptionType::kTexts:
+    case OptionType::kPaths:
       return options->set_texts(name,
                                 std::vector<std::string>(text.size() % 80, std::string(text)));
     case OptionType::kSeeds:

@@ -20,8 +20,8 @@ NAMES = {
 
 
 def flag(option: kandinsky.Option) -> str:
-    """A list of texts, seeds or images is a flag for each: --prompt of prompts."""
-    is_list = option.type in ("texts", "seeds", "images") and not option.words
+    """A list of texts, paths, seeds or images is a flag for each: --prompt of prompts."""
+    is_list = option.type in ("texts", "paths", "seeds", "images") and not option.words
     name = option.name[:-1] if is_list else option.name
     usual = ("--no-" if option.default == "true" else "--") + name.replace("_", "-")
     return NAMES.get(option.name, usual)

@@ -28,6 +28,7 @@ TYPES = {
     "text": "str",
     "path": "AnyPath",
     "texts": "Iterable[str]",
+    "paths": "Iterable[AnyPath]",
     "seeds": "Iterable[SupportsIndex]",
     "floats": "AnyArray",
     "images": "Iterable[AnyArray]",

@@ -279,7 +279,8 @@ typedef enum kandinsky_option_type {
   KANDINSKY_SEEDS = 6,   /* up to 64 */
   KANDINSKY_FLOATS = 7,
   KANDINSKY_IMAGES = 8, /* up to 64 */
-  KANDINSKY_CONDITIONS = 9
+  KANDINSKY_CONDITIONS = 9,
+  KANDINSKY_PATHS = 10 /* up to 64; kandinsky_options_set_texts: each as KANDINSKY_PATH */
 } kandinsky_option_type;
 
 /** The description of an option. All strings are static. */

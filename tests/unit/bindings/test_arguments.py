@@ -76,6 +76,7 @@ WRONG: dict[str, tuple[Any, str]] = {
     "text": (3, "got int"),
     "path": (3, "got int"),
     "texts": ("blue", "got one str"),
+    "paths": ("blue", "got one str"),
     "seeds": (5, "got one int"),
     "floats": ([1.0], "got list"),
     "images": ("image.png", "got one str"),
