@@ -23,6 +23,7 @@
 #include "jobs/digests.h"
 #include "jobs/generate.h"
 #include "jobs/job.h"
+#include "jobs/limits.h"
 #include "jobs/manifest.h"
 #include "jobs/parameters.h"
 #include "jobs/request.h"
