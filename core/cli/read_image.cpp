@@ -15,7 +15,7 @@
 #include <utility>
 #include <vector>
 
-#include "jobs/limits.h"
+#include "base/limits.h"
 
 namespace kandinsky::cli {
 namespace {
@@ -66,9 +66,9 @@ std::vector<std::uint8_t> read_all(int file, const std::string& name,
     size += static_cast<std::size_t>(got);
     bytes.resize(size);
     if (got == 0) return bytes;
-    if (size > jobs::kMaxImageFileBytes) {
+    if (size > limits::kMaxImageFileBytes) {
       refuse(fmt::format("{}: an image file may have {} bytes at most", name,
-                         jobs::kMaxImageFileBytes));
+                         limits::kMaxImageFileBytes));
     }
   }
 }

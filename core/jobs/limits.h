@@ -8,7 +8,6 @@ namespace kandinsky::jobs {
 
 inline constexpr double kMaxWeight = 1e6;
 inline constexpr std::int32_t kMaxThreads = 1024;
-inline constexpr std::uint64_t kMaxImageFileBytes = std::uint64_t{1} << 28U;
 
 /// Values of a request's JSON, including lists and objects, and their nesting depth. The longest
 /// allowed mix has about two hundred, and three.
