@@ -280,10 +280,10 @@ void Worker::run_group(std::span<const Line> lines) {
     } catch (const StatusError&) {
       // There is no plan on an accelerator; the job reports other errors.
     }
-    const Job& first = images.front().request.job;
-    const bool is_mix = !first.mix.empty();
+    const Request& first = images.front().request;
+    const bool is_mix = !first.job.mix.empty();
     // What the prior makes of images is not in the prompt cache.
-    const bool is_cached = !is_mix && first.settings.images("prior_images").empty();
+    const bool is_cached = !is_mix && first.option_images.count("prior_images") == 0;
     if (is_cached && images.size() > 1) encode_texts(model, images);
     const std::size_t most = holds_everything && !is_mix ? threads_ : 1;
     for (auto begin = images.begin(); begin != images.end();) {
