@@ -5,6 +5,7 @@
 #include <event2/bufferevent.h>
 #include <event2/event.h>
 #include <event2/http.h>
+#include <event2/http_struct.h>
 #include <event2/keyvalq_struct.h>
 #include <event2/listener.h>
 #include <fmt/format.h>
@@ -179,6 +180,13 @@ struct HttpServer::State {
         connection,
         [](evhttp_connection* closed, void* of) { static_cast<State*>(of)->free(closed); }, this);
     auto exchange = std::make_shared<LibeventExchange>(request);
+    constexpr int kOtherVersion = 505;
+    // libevent answers in the request's version, whatever that is.
+    if (std::exchange(request->major, 1) != 1) {
+      request->minor = 1;
+      exchange->reply(kOtherVersion, "text/plain", "expected HTTP/1.0 or HTTP/1.1\n");
+      return;
+    }
     handler(exchange);
     if (!exchange->is_answered()) waiting.push_back(std::move(exchange));
   }

@@ -1,7 +1,16 @@
 #include "serve/reply.h"
 
+#include <algorithm>
+#include <cstddef>
 #include <nlohmann/json.hpp>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
 
+#include "base/limits.h"
+#include "base/utf8.h"
 #include "jobs/json.h"
 
 namespace kandinsky::serve {
@@ -13,7 +22,21 @@ std::string dump(const Json& json) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
+std::string one_line(std::string_view text) {
+  const std::vector<char> valid = replace_invalid_utf8(text);
+  const std::vector<char> line = quote_controls({valid.data(), valid.size()});
+  std::size_t end = std::min(line.size(), limits::kMaxMessageBytes);
+  const auto is_inside = [&](std::size_t at) {
+    return at > 0 && at < line.size() && (static_cast<unsigned char>(line[at]) & 0xC0U) == 0x80U;
+  };
+  while (is_inside(end)) --end;
+  return {line.data(), end};
+}
+
 }  // namespace
+
+RequestError::RequestError(int status, std::string_view message, std::string field)
+    : std::runtime_error(one_line(message)), status_(status), field_(std::move(field)) {}
 
 int http_status(kandinsky_status status) {
   constexpr int kFailed = 500;

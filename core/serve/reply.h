@@ -15,9 +15,9 @@ namespace kandinsky::serve {
 /// A request that gets a status other than 200.
 class RequestError : public std::runtime_error {
  public:
-  /// field: the invalid field of the request; empty: none.
-  RequestError(int status, const std::string& message, std::string field = {})
-      : std::runtime_error(message), status_(status), field_(std::move(field)) {}
+  /// message: may quote any bytes of the request; what() is one line of UTF-8. field: the invalid
+  /// field of the request; empty: none.
+  RequestError(int status, std::string_view message, std::string field = {});
   int status() const { return status_; }
   const std::string& field() const { return field_; }
 

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/utf8.h"
 #include "fuzz/fuzz.h"
 #include "options/options.h"
 #include "options/table.h"
@@ -56,6 +57,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const int kind = input.byte() % 16;
   if (kind == 0) {
     const std::string_view name = input.rest();
+    if (kandinsky::find_invalid_utf8(name) != std::string_view::npos) return 0;  // as options do
     fuzz::accepts([&] {
       const auto chosen = tensor::choose_placement(name, "fp32");
       fuzz::require(!chosen.reason.empty() && chosen.placement.dtype == at::kFloat,
