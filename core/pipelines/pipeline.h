@@ -70,7 +70,7 @@ class Pipeline {
   /// Returns that plan without applying it. Throws alike.
   virtual MemorySummary describe_memory(const Job& job, int64_t max_memory) const = 0;
 
-  /// Frees all weights.
+  /// Frees all weights and all cached embeds.
   virtual void unload() = 0;
 };
 

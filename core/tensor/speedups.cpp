@@ -64,7 +64,7 @@ constexpr std::array kSpeedups{
                 "As many images of a batch at once as there are threads, each on one (CPU)",
                 &Speedups::images_at_once},
     SpeedupInfo{"prompt-cache",
-                "Prompt cache: prompts that were encoded lately are not encoded again",
+                "Prompt cache: prompts and images that were encoded lately are not encoded again",
                 &Speedups::prompt_cache},
 };
 

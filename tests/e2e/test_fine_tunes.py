@@ -170,6 +170,27 @@ class TestLora:
             assert stages.count("load") == 2  # the prior
             assert engine.info.changes == ""
 
+    def test_of_the_image_encoder_counts_for_images_that_were_encoded(
+        self, model: Path, tmp_path: Path
+    ) -> None:
+        module = "vision_model.encoder.layers.0.mlp.fc1"
+        tensors = checkpoints.load(model.with_name(PRIOR) / "image_encoder/model.safetensors")
+        outputs, inputs = tensors[f"{module}.weight"].shape
+        pair = (torch.ones(4, inputs), torch.eye(outputs, 4))
+        file = tmp_path / "lora.bin"
+        checkpoints.save(file, peft_form({module: pair}))
+        pixels = np.arange(20 * 20 * 3, dtype=np.uint8).reshape(20, 20, 3)
+        with Engine(model, device="cpu", precision="fp32") as engine:
+
+            def embedding() -> np.ndarray:
+                return engine.encode_images([pixels]).tensor("image_embeds")
+
+            plain = embedding()
+            engine.set_loras([str(file)])
+            assert not np.allclose(embedding(), plain)
+            engine.set_loras([])
+            assert np.array_equal(embedding(), plain)
+
     def test_of_streamed_weights(self, model: Path, tmp_path: Path) -> None:
         file = tmp_path / "lora.bin"
         checkpoints.save(file, peft_form(matrices(model / UNET_WEIGHTS)))

@@ -1,7 +1,6 @@
 #include "pipelines/images/encode_images.h"
 
 #include <ATen/TensorOperators.h>
-#include <ATen/ops/cat.h>
 #include <ATen/ops/empty.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -19,7 +18,6 @@
 #include "io/images/image.h"
 #include "io/json_config.h"
 #include "nn/encoders/clip_vision.h"
-#include "pipelines/monitor.h"
 
 namespace kandinsky::pipelines {
 namespace {
@@ -114,18 +112,9 @@ at::Tensor ImageProcessor::operator()(const io::Image& image) const {
   return pixels;
 }
 
-at::Tensor encode_images(const nn::ClipVisionEncoder& encoder, const ImageProcessor& processor,
-                         const std::vector<io::Image>& images, const Monitor& monitor) {
-  const char* const stage = "image_encoder";
-  const auto steps = static_cast<int>(images.size());
-  std::vector<at::Tensor> rows;
-  monitor.report(stage, 0, steps);
-  // One at a time: rows of a larger batch would be rounded differently.
-  for (const io::Image& image : images) {
-    rows.push_back(encoder(processor(image)).to(at::kCPU, at::kFloat));
-    monitor.report(stage, static_cast<int>(rows.size()), steps);
-  }
-  return at::cat(rows);
+at::Tensor encode_image(const nn::ClipVisionEncoder& encoder, const ImageProcessor& processor,
+                        const io::Image& image) {
+  return encoder(processor(image)).to(at::kCPU, at::kFloat);
 }
 
 }  // namespace kandinsky::pipelines

@@ -4,12 +4,10 @@
 
 #include <array>
 #include <cstdint>
-#include <vector>
 
 #include "io/images/image.h"
 #include "io/json_config.h"
 #include "nn/encoders/clip_vision.h"
-#include "pipelines/monitor.h"
 
 namespace kandinsky::pipelines {
 
@@ -34,8 +32,9 @@ class ImageProcessor {
   std::array<float, 3> std_;
 };
 
-/// Returns image_embeds [B, E], one row for each image, fp32 on the CPU.
-at::Tensor encode_images(const nn::ClipVisionEncoder& encoder, const ImageProcessor& processor,
-                         const std::vector<io::Image>& images, const Monitor& monitor);
+/// Returns the image's image_embeds [1, E], fp32 on the CPU. One image at a time: rows of a larger
+/// batch would be rounded differently.
+at::Tensor encode_image(const nn::ClipVisionEncoder& encoder, const ImageProcessor& processor,
+                        const io::Image& image);
 
 }  // namespace kandinsky::pipelines

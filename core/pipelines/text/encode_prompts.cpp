@@ -192,7 +192,8 @@ PriorKey prior_key(const PromptRequest& request, const Sides& sides, size_t imag
 /// Cached results of earlier runs; null: none. Keys hold no images.
 RecentlyUsed<PriorKey, PriorImages>* known_images(const PromptModels& models,
                                                   const PromptRequest& request) {
-  return models.cache != nullptr && request.prior_images.empty() ? &models.cache->images : nullptr;
+  return models.cache != nullptr && request.prior_images.empty() ? &models.cache->prior_embeds
+                                                                 : nullptr;
 }
 
 /// The runs of the prior for the images of these indices.

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/sha256.h"
 #include "pipelines/text/encode_text.h"
 #include "pipelines/text/recently_used.h"
 #include "pipelines/text/run_prior.h"
@@ -47,21 +48,35 @@ struct PriorImages {
   at::Tensor negative;  ///< [1, E]
 };
 
+/// An image, and the LoRAs of the image encoder.
+struct ImageKey {
+  HexDigest pixels{};  ///< their SHA-256
+  int width = 0;
+  int height = 0;
+  int channels = 0;
+  std::string adapters;
+  bool operator==(const ImageKey&) const = default;
+};
+
 /// Recent encodings, by value: changing other settings of an image does not encode its
-/// prompt again. A full-size text takes half a megabyte.
+/// prompt, or the images that guide it, again. A full-size text takes half a megabyte.
 struct PromptCache {
-  static constexpr size_t kTexts = 64;
-  static constexpr size_t kImages = 256;
+  static constexpr size_t kTexts = 128;  ///< those of a largest batch: 64 prompts and negative ones
+  static constexpr size_t kPriorEmbeds = 256;
+  static constexpr size_t kImageEmbeds = 16;
   RecentlyUsed<TextKey, ReadText<std::vector<PriorText>>> prior_texts{kTexts};
   RecentlyUsed<TextKey, ReadText<DecoderText>> decoder_texts{kTexts};
-  RecentlyUsed<PriorKey, PriorImages> images{kImages};
-  std::string adapters;  ///< of all entries
+  RecentlyUsed<PriorKey, PriorImages> prior_embeds{kPriorEmbeds};
+  RecentlyUsed<ImageKey, at::Tensor> image_embeds{kImageEmbeds};  ///< [1, E]
+  std::string adapters;                                           ///< of the texts and of the prior
 
-  /// Drops entries of other adapters.
+  /// Drops texts and embeddings of the prior that were made with other adapters.
   void keep_for(std::string now) {
     if (now == adapters) return;
-    *this = {};
-    adapters = std::move(now);
+    PromptCache kept;
+    kept.image_embeds = std::move(image_embeds);
+    kept.adapters = std::move(now);
+    *this = std::move(kept);
   }
 };
 

@@ -114,7 +114,7 @@ Kandinsky2Models::Kandinsky2Models(const Kandinsky2Kind& kind_of_model, const io
                            return nn::UNet(nn::UNetConfig::from_json(json), weights);
                          });
   }
-  // Embeds are kept by their callers: what every image needs is worth most.
+  // Embeds are cached: what every image needs is worth most.
   movq.join(residency, "movq");
   unet.join(residency, "unet");
   if (inpaint_unet) inpaint_unet->join(residency, "inpaint unet");

@@ -26,13 +26,13 @@
 #include "pipelines/denoise/run_unet.h"
 #include "pipelines/embeds.h"
 #include "pipelines/families/kandinsky_2/folders.h"
+#include "pipelines/families/kandinsky_2/image_embeds.h"
 #include "pipelines/families/kandinsky_2/kind.h"
 #include "pipelines/families/kandinsky_2/memory.h"
 #include "pipelines/families/kandinsky_2/models.h"
 #include "pipelines/families/kandinsky_2/zero_image_file.h"
 #include "pipelines/family.h"
 #include "pipelines/geometry.h"
-#include "pipelines/images/encode_images.h"
 #include "pipelines/images/mask_blend.h"
 #include "pipelines/job.h"
 #include "pipelines/memory/component.h"
@@ -215,18 +215,18 @@ class Kandinsky2 : public Pipeline {
             .prior = models_.prior,
             .prior_schedule = models_.prior_schedule,
             .decoder = models_.decoder_text ? &*models_.decoder_text : nullptr,
-            .cache = models_.placement.speedups.prompt_cache ? &prompt_cache_ : nullptr};
+            .cache = prompt_cache()};
+  }
+
+  PromptCache* prompt_cache() {
+    return models_.placement.speedups.prompt_cache ? &prompt_cache_ : nullptr;
   }
 
   at::Tensor image_embeds(const std::vector<io::Image>& images, const Monitor& monitor) {
     keeps_image_encoder_ = true;
-    Component<nn::ClipVisionEncoder>& component = *models_.image_encoder;
-    return component.run_finite(monitor, [&](const nn::ClipVisionEncoder& encoder) {
-      const ImageProcessor processor = read_image_processor(models_.prior_dir);
-      at::Tensor embeds = pipelines::encode_images(encoder, processor, images, monitor);
-      check_finite(embeds, "image_encoder", component.placement().dtype);
-      return embeds;
-    });
+    return pipelines::image_embeds(
+        {.encoder = *models_.image_encoder, .prior = models_.prior_dir, .cache = prompt_cache()},
+        images, monitor);
   }
 
   const at::Tensor& zero_image_embeds(const Monitor& monitor) {

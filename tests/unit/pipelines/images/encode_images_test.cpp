@@ -78,9 +78,18 @@ class EncodeImagesTest : public TinyEncodingTest {
     pipeline_->check({.images = &images});
     return pipeline_->encode_images(images, monitor_);
   }
+
+  /// One stage at a time from now on: the empty text, which is encoded after the images, makes room
+  /// for itself.
+  void limit_memory() {
+    const std::vector<io::Image> images{test_image(8, 8, 3)};
+    const Job job{.images = &images};
+    pipeline_->plan_memory(job, pipeline_->describe_memory(job, 0).least, monitor_);
+  }
 };
 
 TEST_F(EncodeImagesTest, RowsAreThoseOfEachImageAlone) {
+  pipeline_ = open({"prompt-cache"});
   const std::vector<io::Image> images{test_image(60, 40, 3), test_image(5, 80, 4),
                                       test_image(1, 1, 1)};
   const Embeds all = embeds_of(images);
@@ -104,15 +113,80 @@ TEST_F(EncodeImagesTest, TheTowerStaysWhileImagesAreEncoded) {
   const std::vector<io::Image> images{test_image(8, 8, 3)};
   (void)embeds_of(images);
   EXPECT_EQ(began("load"), 2);  // the tower, and the text encoder for the empty text
-  (void)embeds_of(images);
+  (void)embeds_of({test_image(9, 8, 3)});
   EXPECT_EQ(began("load"), 0);
   (void)encode(request({"a"}));  // needs the empty image
   EXPECT_EQ(began("image_encoder"), 1);
-  (void)embeds_of(images);
+  (void)embeds_of({test_image(10, 8, 3)});
   EXPECT_EQ(began("load"), 0);
   pipeline_->unload();
   (void)embeds_of(images);
-  EXPECT_EQ(began("load"), 2);  // nothing is kept of the empty text
+  EXPECT_EQ(began("load"), 2);  // nothing is kept of the image and of the empty text
+}
+
+TEST_F(EncodeImagesTest, AnImageIsEncodedOnce) {
+  limit_memory();
+  const Embeds first = embeds_of({test_image(60, 40, 3)});
+  EXPECT_EQ(began("load"), 2);
+  const Embeds again = embeds_of({test_image(60, 40, 3)});
+  EXPECT_EQ(began("load"), 0);
+  EXPECT_EQ(began("image_encoder"), 1);
+  expect_same(again, first);
+  (void)embeds_of({test_image(60, 40, 3), test_image(60, 41, 3)});
+  EXPECT_EQ(began("load"), 1);
+  EXPECT_EQ(began("image_encoder"), 1);
+}
+
+TEST_F(EncodeImagesTest, WithoutTheCacheAnImageIsEncodedEachTime) {
+  pipeline_ = open({"prompt-cache"});
+  limit_memory();
+  (void)embeds_of({test_image(60, 40, 3)});
+  (void)embeds_of({test_image(60, 40, 3)});
+  EXPECT_EQ(began("load"), 2);
+}
+
+TEST_F(EncodeImagesTest, ImagesOfThePriorAreEncodedOnceToo) {
+  limit_memory();
+  const std::vector<io::Image> images{test_image(60, 40, 3)};
+  (void)embeds_of(images);
+  PromptRequest guided = request({"a red circle"});
+  guided.prior_images = images;
+  guided.prior_strength = 1.0;
+  const Embeds embeds = encode(guided).embeds;
+  EXPECT_EQ(stages_.front(), "image_encoder");  // and not its loading
+  pipeline_ = open();
+  expect_same(encode(guided).embeds, embeds);
+  EXPECT_EQ(stages_.front(), "load");
+}
+
+TEST_F(EncodeImagesTest, WhateverAnEmbeddingDependsOnIsEncodedAgain) {
+  const std::unique_ptr<Pipeline> plain = open({"prompt-cache"});
+  io::Image changed = test_image(6, 4, 3);
+  changed.pixels.back() ^= 128;
+  // All but that one have the same bytes.
+  for (const io::Image& image : {test_image(6, 4, 3), test_image(4, 6, 3), test_image(18, 4, 1),
+                                 test_image(6, 3, 4), changed, test_image(6, 4, 3)}) {
+    SCOPED_TRACE(testing::Message() << image.width << ' ' << image.height);
+    expect_same(embeds_of({image}), plain->encode_images({image}, monitor_));
+  }
+}
+
+TEST_F(EncodeImagesTest, KnownImagesCountAsStepsToo) {
+  const std::vector<io::Image> images{test_image(8, 8, 3), test_image(9, 8, 3)};
+  (void)embeds_of({images[1]});
+  std::vector<int> steps;
+  const Monitor counting(cancel_,
+                         [&](const Progress& progress, const at::Tensor&) {
+                           if (std::string_view(progress.stage) == "image_encoder") {
+                             EXPECT_EQ(progress.steps, 2);
+                             steps.push_back(progress.step);
+                           }
+                           return ProgressAction::kContinue;
+                         },
+                         {});
+  (void)pipeline_->encode_images(images, counting);
+  (void)pipeline_->encode_images(images, counting);
+  EXPECT_EQ(steps, (std::vector<int>{0, 1, 2, 0, 1, 2}));
 }
 
 TEST_F(EncodeImagesTest, RefusesWhatIsNoImage) {

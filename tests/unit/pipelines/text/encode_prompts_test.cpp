@@ -101,6 +101,7 @@ TEST_F(EncodePromptsTest, WithoutGuidanceNothingSteersThePrior) {
 }
 
 TEST_F(EncodePromptsTest, RowsAreThoseOfEachPromptAlone) {
+  pipeline_ = open({"prompt-cache"});
   const Texts prompts{"a red circle", "a (red:1.4) circle BREAK on white", "", "[red] BREAK a"};
   const Texts negatives{"bad BREAK ugly", "", "bad", "(bad:2)"};
   for (const NegativeImage negative : {NegativeImage::kZero, NegativeImage::kPrior}) {

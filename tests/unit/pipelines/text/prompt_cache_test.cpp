@@ -73,6 +73,26 @@ TEST_F(PromptCacheTest, APriorThatWasEndedEarlyIsNotKept) {
   EXPECT_FALSE(whole.at("image_embeds").equal(early.at("image_embeds")));
 }
 
+TEST_F(PromptCacheTest, UnloadingForgetsIt) {
+  encode(request({"a red circle"}));
+  pipeline_->unload();
+  encode(request({"a red circle"}));
+  EXPECT_EQ(began("prior"), 1);
+}
+
+TEST(PromptCacheKeys, OtherLorasOfTextsAndPriorLeaveImagesAlone) {
+  PromptCache cache;
+  cache.keep_for("");
+  cache.prior_embeds.put({.prompt = "a"}, {});
+  cache.image_embeds.put({.width = 1}, at::zeros({1, 2}));
+  cache.keep_for("");
+  EXPECT_NE(cache.prior_embeds.find({.prompt = "a"}), nullptr);
+  cache.keep_for("ink");
+  EXPECT_EQ(cache.prior_embeds.find({.prompt = "a"}), nullptr);
+  EXPECT_NE(cache.image_embeds.find({.width = 1}), nullptr);
+  EXPECT_EQ(cache.image_embeds.find({.width = 1, .adapters = "ink"}), nullptr);
+}
+
 TEST(RecentlyUsedTest, KeepsWhatWasUsedLast) {
   RecentlyUsed<int, std::string> memory(2);
   memory.put(1, "one");
