@@ -18,7 +18,7 @@ from kandinsky_ext.errors import UserError
 from kandinsky_ext.get import known
 from kandinsky_ext.loading import Loading, weight_files
 from kandinsky_ext.loras import Loras
-from kandinsky_ext.memory import Embedder, EncodedImages
+from kandinsky_ext.memory import EncodedImages
 
 AUTOMATIC_PRECISION = "auto"
 
@@ -153,7 +153,6 @@ class OpenEngine:
             str(key.model_dir), precision=key.precision, **dict(key.others)
         )
         self._merged: Loras = {}
-        self.embedder = Embedder(self.engine)
         self.encoded = EncodedImages(self.engine)
         self._projection: preview.Projection | None = None
         self.memory = self._plan()
@@ -199,7 +198,6 @@ class OpenEngine:
         except self.package.KandinskyError as error:
             raise UserError(f"Lora: {error}") from error
         self._merged = loras
-        self.embedder.clear()
 
     def _plan(self) -> Any:
         """Plans are for the memory of a CPU, which may be too small for any."""
@@ -210,7 +208,6 @@ class OpenEngine:
         return None
 
     def close(self) -> None:
-        self.embedder.clear()
         self.encoded.clear()
         self.engine.close()
 

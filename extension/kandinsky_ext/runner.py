@@ -9,8 +9,9 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from kandinsky_ext.conditions import Guide
+from kandinsky_ext.conditions import Guide, Row
 from kandinsky_ext.controls import with_label
+from kandinsky_ext.encoding import Pair, encode, groups
 from kandinsky_ext.engine import OpenEngine, taken
 from kandinsky_ext.errors import UserError
 from kandinsky_ext.mixing import Mix
@@ -80,24 +81,25 @@ class Runner:
         An image that was stopped on its way comes as far as it got.
         """
         positive, negative = request.positive_guide(), request.negative_guide()
-        rows = [*positive.rows, *negative.rows]
         options = taken(self._opened.package, "encode_prompts", request.options)
-        groups = self._opened.embedder.calls(rows, options)
+        calls = groups([*positive.rows, *negative.rows])
         prior_steps = options["prior_num_inference_steps"]
-        self._begin(len(groups) * prior_steps + request.steps.running + len(request))
+        self._begin(len(calls) * prior_steps + request.steps.running + len(request))
         self._engine.on_progress = self._while_generating
+        self._engine.on_message = self._watcher.remark
         try:
-            for group in groups:
+            pairs: dict[Row, Pair] = {}
+            for call in calls:
                 if self._watcher.stop_wanted():
                     return None
                 self._spans = {"prior": (self._done, prior_steps)}
-                self._opened.embedder.encode(group, options)
+                pairs |= encode(self._engine, call, options)
+                # Also where the prior did not run, since the engine knew its results.
                 self._done = self._spans["prior"][0] + prior_steps
             if self._watcher.stop_wanted():
                 return None
-            embeds = self._mixed(self._collected(positive, options, 0), positive, request.mix)
-            negative_embeds = self._collected(negative, options, 1)
-            self._opened.embedder.trim(len(rows))
+            embeds = self._mixed(self._collected(positive, pairs, 0), positive, request.mix)
+            negative_embeds = self._collected(negative, pairs, 1)
             return self._denoise(request, embeds, negative_embeds, positive, negative)
         except self._opened.package.KandinskyError as error:
             if self._cancelled:
@@ -147,20 +149,18 @@ class Runner:
             except self._opened.package.KandinskyError as error:
                 self._watcher.remark(f"Preview: not available for this model: {error}")
 
-    def _collected(self, guide: Guide, options: dict[str, Any], side: int) -> Any:
+    def _collected(self, guide: Guide, pairs: dict[Row, Pair], side: int) -> Any:
         """The embeds of a guide's rows, in their order. side: 0 positive, 1 negative."""
-        found = []
-        for row in guide.rows:
-            pair, remarks = self._opened.embedder.row(row, options)
-            found.append(pair[side])
-            for remark in remarks:
-                self._watcher.remark(remark)
-        return self._opened.package.Embeds.concat(found)
+        return self._opened.package.Embeds.concat([pairs[row][side] for row in guide.rows])
 
     def _mixed(self, embeds: Any, guide: Guide, mix: Mix | None) -> Any:
         if mix is None:
             return embeds
-        package, image = self._opened.package, self._opened.embedder.image
+        package = self._opened.package
+
+        def image(pixels: Pixels) -> Any:
+            return self._engine.encode_images([pixels])
+
         first = embeds
         if mix.first is not None:
             firsts = package.Embeds.concat([image(pixels) for pixels in mix.first])
@@ -180,7 +180,6 @@ class Runner:
     ) -> Floats:
         self._spans = {"denoise": (self._done, request.steps.running)}
         end = self._done + request.steps.running
-        self._engine.on_message = self._watcher.remark
         latents: Floats = self._engine.denoise(
             embeds,
             negative_embeds,

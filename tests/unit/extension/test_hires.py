@@ -67,9 +67,11 @@ def test_the_pages_words_for_the_same_sampler_are_known(host):
     assert "Hires sampler" not in processed.infotexts[0]
 
 
-def test_the_same_prompt_is_not_encoded_again(host):
+def test_the_prior_does_not_run_again_for_the_same_prompt(host):
     host.txt2img(prompt="x", enable_hr=True)
-    assert len(host.called("encode_prompts")) == 1
+    assert len(host.called("prior")) == 1
+    host.txt2img(prompt="x", enable_hr=True, hr_prompt="y")
+    assert len(host.called("prior")) == 2
 
 
 def test_a_sampler_of_the_second_pass_that_is_not_there_is_said(host):

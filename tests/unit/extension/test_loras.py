@@ -74,7 +74,7 @@ def test_the_same_set_is_not_merged_again_and_no_tag_takes_it_out(host, ink):
 def test_what_was_encoded_without_it_is_encoded_again(host, ink):
     for prompt in ("x", "x<lora:ink:1>", "x<lora:ink:1>"):
         host.txt2img(prompt=prompt)
-    assert len(host.called("encode_prompts")) == 2
+    assert len(host.called("prior")) == 2
 
 
 def test_a_file_that_was_written_again_is_read_again(host, ink):

@@ -79,7 +79,7 @@ def test_under_a_mask(host):
 def test_in_both_passes_of_hires_fix(host):
     host.txt2img(prompt="x", enable_hr=True, args=mixed(host))
     assert weights(host) == [[0.5, 0.5]] * 2
-    assert len(host.called("encode_images")) == 1
+    assert len(host.called("image_encoder")) == 1
 
 
 def test_each_row_of_a_changing_prompt_is_mixed(host):
@@ -90,8 +90,8 @@ def test_each_row_of_a_changing_prompt_is_mixed(host):
 def test_an_image_is_looked_at_once(host):
     for strength in (0.5, 1.0):
         host.txt2img(prompt="x", args=mixed(host, mix_strength_1=strength))
-    assert len(host.called("encode_images")) == 1
-    assert len(host.called("encode_prompts")) == 1
+    assert len(host.called("image_encoder")) == 1
+    assert len(host.called("prior")) == 1
 
 
 def encoded(image, prefix=""):

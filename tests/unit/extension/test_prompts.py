@@ -51,12 +51,12 @@ def test_each_image_of_a_batch_has_its_own(host):
     assert processed.images[2].tobytes() == alone.images[0].tobytes()
 
 
-def test_a_batch_of_changing_prompts_encodes_each_text_once_a_seed(host):
+def test_a_batch_of_changing_prompts_runs_the_prior_once_for_each_text_and_seed(host):
     host.txt2img(prompt="[a|b]", batch_size=2, n_iter=2, steps=6, seed=5)
     host.txt2img(prompt="[a|b]", batch_size=2, n_iter=2, steps=9, seed=5)
     encoded = [
         (text, seed)
-        for call in host.called("encode_prompts")
+        for call in host.called("prior")
         for text, seed in zip(call["prompts"], call["seeds"], strict=True)
     ]
     assert sorted(encoded) == [(text, seed) for text in "ab" for seed in (5, 6, 7, 8)]
@@ -85,14 +85,14 @@ def test_other_decoder_settings_do_not_run_the_prior_again(host, change):
         change = {"args": host.settings(**dict([change["args"]]))}
     host.txt2img(prompt="x", batch_size=2)
     host.txt2img(**{"prompt": "x", "batch_size": 2, **change})
-    assert len(host.called("encode_prompts")) == 1
+    assert len(host.called("prior")) == 1
 
 
 def test_one_image_of_an_earlier_batch_does_not_run_the_prior_again(host):
     host.txt2img(prompt="x", batch_size=3, seed=5)
     host.txt2img(prompt="x", seed=7)
     host.txt2img(prompt="x", batch_size=2, seed=7)
-    assert [call["seeds"] for call in host.called("encode_prompts")] == [[5, 6, 7], [8]]
+    assert [call["seeds"] for call in host.called("prior")] == [[5, 6, 7], [8]]
 
 
 @pytest.mark.parametrize(

@@ -152,11 +152,26 @@ def test_an_older_hosts_setting_for_brackets(host):
     assert host.called("encode_prompts")[0]["parse_weights"] is False
 
 
-def test_equal_embeddings_are_made_once(host):
+def test_the_prior_runs_once_for_equal_embeddings(host):
     host.txt2img(prompt="x", seed=5, steps=4)
     host.txt2img(prompt="x", seed=5, steps=9, cfg_scale=2.0)
-    assert len(host.called("encode_prompts")) == 1
+    assert len(host.called("prior")) == 1
     assert len(host.called("denoise")) == 2
+
+
+def test_an_image_of_cached_embeddings_is_the_same(host):
+    """Alone and with other neighbours."""
+    fields = {"prompt": ["a", "b", "c"], "negative_prompt": ["", "n", ""], "batch_size": 3}
+    first = host.txt2img(seed=4, **fields).images[1:]
+    fields["prompt"] = ["a", "b", "d"]
+    second = host.txt2img(seed=4, **fields).images[1:]
+    alone = [
+        host.txt2img(prompt=prompt, negative_prompt=negative, seed=seed).images[0]
+        for prompt, negative, seed in (("a", "", 4), ("b", "n", 5), ("c", "", 6))
+    ]
+    assert [call["prompts"] for call in host.called("prior")] == [["b"], ["a", "c"], ["d"]]
+    assert [image.tobytes() for image in second[:2]] == [image.tobytes() for image in first[:2]]
+    assert [image.tobytes() for image in alone] == [image.tobytes() for image in first]
 
 
 @pytest.mark.parametrize(
@@ -166,7 +181,7 @@ def test_equal_embeddings_are_made_once(host):
 def test_other_embeddings_are_made_anew(host, change):
     host.txt2img(prompt="x", seed=5)
     host.txt2img(**{"prompt": "x", "seed": 5, **change})
-    assert len(host.called("encode_prompts")) == 2
+    assert len(host.called("prior")) == 2
 
 
 def test_the_engine_stays_open_and_is_reopened_for_another_precision(host):
@@ -251,10 +266,10 @@ def test_the_engines_remarks_are_shown_once(host):
     assert comments.count("cut after 77 tokens") == 1
 
 
-def test_the_engines_remarks_belong_to_kept_embeddings_too(host):
+def test_the_engines_remarks_belong_to_cached_embeddings_too(host):
     for _ in range(2):
         assert "cut after 77 tokens" in host.txt2img(prompt="word " * 100).comments
-    assert len(host.called("encode_prompts")) == 1
+    assert len(host.called("prior")) == 1
 
 
 def test_a_model_without_previews_generates_all_the_same(host, monkeypatch):
@@ -273,7 +288,8 @@ def test_an_unusable_device_is_said(host):
     assert host.called("open")[0]["device"] == "cpu"
 
 
-def test_progress_counts_every_step_once(host, monkeypatch):
+def spy_on_progress(host, monkeypatch):
+    """The step, the number of steps and the text of each report from now on."""
     seen = []
     state = host.shared.state
     advance = host.ext("host.watcher").HostWatcher.advance
@@ -283,6 +299,11 @@ def test_progress_counts_every_step_once(host, monkeypatch):
         seen.append((state.sampling_step, state.sampling_steps, text))
 
     monkeypatch.setattr(host.ext("host.watcher").HostWatcher, "advance", spy)
+    return seen
+
+
+def test_progress_counts_every_step_once(host, monkeypatch):
+    seen = spy_on_progress(host, monkeypatch)
     host.txt2img(steps=4, batch_size=2, args=(6,))
     done = [step for step, _, _ in seen]
     assert done == sorted(done)
@@ -297,9 +318,19 @@ def test_progress_counts_every_step_once(host, monkeypatch):
         "decoding",
     ):
         assert words in texts
-    seen.clear()
+
+
+def test_steps_of_a_prior_that_does_not_run_are_done_at_once(host, monkeypatch):
     host.txt2img(steps=4, batch_size=2, args=(6,))
-    assert {total for _, total, _ in seen} == {6}, "the prior did not run, but was counted"
+    seen = spy_on_progress(host, monkeypatch)
+    updates = host.shared.total_tqdm.updates
+    host.txt2img(steps=4, batch_size=2, args=(6,))
+    assert not any("prior" in text for _, _, text in seen)
+    done = [step for step, _, _ in seen]
+    assert done == sorted(done)
+    assert set(done) == {0, *range(6, 6 + 4 + 2 + 1)}
+    assert {total for _, total, _ in seen} == {12}
+    assert host.shared.total_tqdm.updates - updates == 12
 
 
 def stop_at(host, monkeypatch, stage, step, flag):
@@ -342,7 +373,7 @@ def test_an_interrupted_prior_is_not_kept(host, monkeypatch):
         stop_at(host, patch, "prior", 5, "interrupted")
         host.txt2img(prompt="x")
     host.txt2img(prompt="x")
-    assert len(host.called("encode_prompts")) == 2
+    assert len(host.called("prior")) == 2
     assert len(host.called("denoise")) == 1
 
 

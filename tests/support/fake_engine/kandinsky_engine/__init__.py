@@ -1,8 +1,11 @@
 """The engine's Python interface without an engine: fast, plain images that depend on all that
 should matter.
 
-Every call is recorded in Engine.calls. Latents hold an image directly: channels 0..2 are its
-colours / 255, one number for 8 x 8 pixels, channel 3 is noise.
+Every call is recorded in Engine.calls. "prior" and "image_encoder" there are the rows and images
+that a call had to compute, because they were not in the engine's cache.
+
+Latents hold an image directly: channels 0..2 are its colours / 255, one number for 8 x 8 pixels,
+channel 3 is noise.
 """
 
 from __future__ import annotations
@@ -280,6 +283,7 @@ class Engine:
         self.on_progress = None
         self.on_message = None
         self.closed = False
+        self._forget()
         self.step_seconds = float(os.environ.get("KANDINSKY_FAKE_STEP_SECONDS", "0"))
         self._record(
             "open",
@@ -304,9 +308,15 @@ class Engine:
             marks.append(f"{_marked(path)}: {weight}")
         loras_line = f"loras: {' + '.join(marks)}\n" if marks else ""
         self.info.changes = self._replaced + loras_line
+        self._forget()
 
     def unload(self):
         self._record("unload")
+        self._forget()
+
+    def _forget(self):
+        self._known_rows = set()
+        self._known_images = set()
 
     def cancel(self):
         self._record("cancel")
@@ -337,14 +347,20 @@ class Engine:
         assert 1 <= len(prompts) <= 64
         assert len(prompts) == len(seeds)
         self._steps("text_encoder", 1)
-        self._steps("prior", prior_num_inference_steps)
+        absent = [None] * len(prompts)
+        prior = (prior_num_inference_steps, float(prior_guidance_scale), parse_weights)
+        given = list(zip(prompts, negative_prompts or absent, seeds, strict=True))
+        keys = {(*row, *prior, negative_image, long_prompts): row for row in given}
+        new = [row for key, row in keys.items() if key not in self._known_rows]
+        if new:
+            self._record("prior", prompts=[row[0] for row in new], seeds=[row[2] for row in new])
+            self._steps("prior", prior_num_inference_steps)
+            self._known_rows |= set(keys)
         long = any(len(text) > 300 for text in prompts)
         if long and not long_prompts and self.on_message is not None:
             self.on_message("The prompt was cut after 77 tokens.")
-        absent = [None] * len(prompts)
-        prior = (prior_num_inference_steps, float(prior_guidance_scale), parse_weights)
         rows, negative_rows = [], []
-        for text, negative, seed in zip(prompts, negative_prompts or absent, seeds, strict=True):
+        for text, negative, seed in given:
             rows.append(_digest(text, negative, seed, *prior)[:3])
             by_prior = negative_image == "prior" and negative is not None
             negative_rows.append(_digest(negative, seed, *prior)[:3] if by_prior else [0, 0, 0])
@@ -357,7 +373,11 @@ class Engine:
         for image in images:
             assert image.dtype == np.uint8
             assert image.ndim == 2 or image.shape[2] in (1, 3, 4)
+        contents = {(image.shape, image.tobytes()) for image in images}
+        if new := contents - self._known_images:
+            self._record("image_encoder", shapes=[shape for shape, _ in new])
         self._steps("image_encoder", 1)
+        self._known_images |= contents
         colours = []
         for image in images:
             deep = image.reshape(*image.shape[:2], -1)[..., :3]
