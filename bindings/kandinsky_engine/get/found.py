@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,6 +20,11 @@ _CACHED = re.compile(r"models--(?:[^-].*?--)?(?P<name>[^/]+)")
 _REVISION = re.compile(r"[0-9a-f]{40}")
 _LARGEST_HEADER = 100 << 20
 """Of a safetensors file, by its own rules."""
+_WEIGHTS = {
+    ".safetensors": ("diffusion_pytorch_model", "model"),
+    ".bin": ("diffusion_pytorch_model", "pytorch_model"),
+}
+"""Names of weight files that the engine looks for in a component's folder, in its order."""
 
 
 def hub_cache(environ: Mapping[str, str] = os.environ) -> Path:
@@ -88,7 +94,9 @@ class PartState:
 
 
 def state(part: Part, folder: Path) -> PartState:
-    """Reads sizes and headers of safetensors files, nothing else."""
+    """Reads sizes and headers of weight files, nothing else. Weights in another form that the
+    engine reads stand for those of the part.
+    """
     states: dict[str, FileState] = {}
     total = 0
     for file in part.files:
@@ -98,12 +106,14 @@ def state(part: Part, folder: Path) -> PartState:
         except OSError:
             # A download may rename them meanwhile.
             parts = [size_of(piece) for piece in pieces(path)]
-            states[file.path] = "partial" if parts else "missing"
-            total += sum(parts)
+            others = weight_files(path.parent) if path.suffix == ".safetensors" else []
+            if others and all(_is_whole(other) for other in others):
+                states[file.path] = "there"
+            else:
+                states[file.path] = "partial" if parts or others else "missing"
+            total += sum(parts) + sum(size_of(other) for other in others)
             continue
-        fits = file.size in (None, size) and (
-            path.suffix != ".safetensors" or safetensors_size(path) == size
-        )
+        fits = file.size in (None, size) and _is_whole(path)
         states[file.path] = "there" if fits else "partial"
         total += size
     needed = [file for file in part.files if not file.is_optional]
@@ -125,6 +135,49 @@ def pieces(path: Path) -> list[Path]:
         return [other for other in path.parent.iterdir() if middle.fullmatch(other.name)]
     except OSError:
         return []
+
+
+def weight_files(folder: Path) -> list[Path]:
+    """Those that the engine reads a component's weights from, empty for none. An index may name
+    some that are missing.
+    """
+    for suffix, stems in _WEIGHTS.items():
+        for variant in ("", ".fp16"):
+            for stem in stems:
+                if (single := folder / f"{stem}{variant}{suffix}").is_file():
+                    return [single]
+            for stem in stems:
+                index = folder / f"{stem}{suffix}.index{variant}.json"
+                if index.is_file():
+                    return _shards(index)
+    return []
+
+
+def _shards(index: Path) -> list[Path]:
+    """The files that an index names, in its own folder."""
+    with suppress(OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        names = json.loads(index.read_bytes())["weight_map"].values()
+        return [index.parent / Path(name).name for name in sorted(set(names))]
+    return []
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether nothing is cut off or replaced, as far as size and header tell."""
+    if path.suffix == ".safetensors":
+        size = size_of(path)
+        return size > 0 and safetensors_size(path) == size
+    return path.suffix != ".bin" or _is_whole_checkpoint(path)
+
+
+def _is_whole_checkpoint(path: Path) -> bool:
+    """Of PyTorch: a zip has its directory at the end; what PyTorch wrote before 1.6 is a pickle,
+    whose beginning does not tell where it ends.
+    """
+    with suppress(OSError):
+        with path.open("rb") as file:
+            start = file.read(2)
+        return zipfile.is_zipfile(path) if start == b"PK" else start == b"\x80\x02"
+    return False
 
 
 def safetensors_size(path: Path) -> int | None:

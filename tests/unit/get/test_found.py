@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
+import zipfile
 from pathlib import Path
 
 import pytest
-from kandinsky_get import found, known
+from kandinsky_get import found, known, words
 
 from .conftest import toy, weights
 
@@ -158,6 +160,84 @@ class TestStates:
         state = found.find(toy(), [tmp_path / "a", tmp_path / "b"])
         assert state.is_whole
         assert state.parts[0].folder == snapshots / REVISIONS[0]
+
+
+class TestWeightsInOtherForms:
+    """Of a folder whose repository the table knows, as people have it who did not download it
+    here."""
+
+    WEIGHTS = "unet/diffusion_pytorch_model.safetensors"
+    TOY = toy(known.File("config.json"), known.File(WEIGHTS), known.File("model_index.json"))
+
+    @pytest.fixture
+    def unet(self, tmp_path):
+        folder = make(tmp_path / "toy")
+        (folder / "config.json").write_text("{}")
+        (folder / "unet").mkdir()
+        return folder / "unet"
+
+    def state(self, unet):
+        part = found.find(self.TOY, [unet.parents[1]]).parts[0]
+        assert part.is_whole == (part.states[self.WEIGHTS] == "there")
+        return part.states[self.WEIGHTS]
+
+    def checkpoint(self, path, *, old=False):
+        """As torch.save writes it, now and before PyTorch 1.6."""
+        if old:
+            path.write_bytes(b"\x80\x02" + b"x" * 500)
+            return
+        with zipfile.ZipFile(path, "w") as file:
+            file.writestr("archive/data.pkl", b"x" * 500)
+
+    @pytest.mark.parametrize("old", [False, True])
+    @pytest.mark.parametrize(
+        "name",
+        ["diffusion_pytorch_model.bin", "pytorch_model.bin", "diffusion_pytorch_model.fp16.bin"],
+    )
+    def test_of_pytorch(self, unet, name, old):
+        self.checkpoint(unet / name, old=old)
+        assert self.state(unet) == "there"
+        assert found.find(self.TOY, [unet.parents[1]]).bytes > 500
+        text = words.here(self.TOY, found.find(self.TOY, [unet.parents[1]]))
+        assert text == "yes"
+
+    @pytest.mark.parametrize(
+        "break_it",
+        [
+            lambda file: file.write_bytes(file.read_bytes()[:-30]),
+            lambda file: file.write_bytes(b"version https://git-lfs.github.com/spec/v1\n"),
+            lambda file: file.write_bytes(b""),
+        ],
+    )
+    def test_of_pytorch_but_broken(self, unet, break_it):
+        file = unet / "diffusion_pytorch_model.bin"
+        self.checkpoint(file)
+        break_it(file)
+        assert self.state(unet) == "partial"
+
+    def test_under_a_name_that_the_engine_does_not_look_for(self, unet):
+        self.checkpoint(unet / "model.bin")
+        assert self.state(unet) == "missing"
+
+    def test_safetensors_come_first(self, unet):
+        self.checkpoint(unet / "diffusion_pytorch_model.bin")
+        (unet / "diffusion_pytorch_model.safetensors").write_bytes(weights(1000)[:-1])
+        assert self.state(unet) == "partial"
+
+    @pytest.mark.parametrize("suffix", [".bin", ".safetensors"])
+    def test_in_several_files(self, unet, suffix):
+        names = [f"diffusion_pytorch_model-{i}-of-2{suffix}" for i in (1, 2)]
+        index = unet / f"diffusion_pytorch_model{suffix}.index.json"
+        index.write_text(json.dumps({"weight_map": dict(zip("ab", names, strict=True))}))
+        assert self.state(unet) == "partial"
+        for name in names:
+            assert self.state(unet) == "partial"
+            self.checkpoint(unet / name)
+            if suffix == ".safetensors":
+                (unet / name).write_bytes(weights(1000))
+        assert self.state(unet) == "there"
+        index.write_text("[]")
+        assert self.state(unet) == "missing"
 
 
 def test_the_demo_model_is_whole():
