@@ -3,12 +3,13 @@
     make bench
     .venv-bench/bin/python tests/bench/bench.py --only unet batch --sizes 512
     .venv-bench/bin/python tests/bench/bench.py --ablate --only unet
+    .venv-bench/bin/python tests/bench/bench.py --family 2.2
     .venv-bench/bin/python tests/bench/bench.py --model build/tiny/tiny-2-1 --sizes 64 --quick
 
 Writes bench.json (every sample) and bench.md (tables with ratios, and the targets) into the output
 folder. A later run replaces the parts that it measures and keeps the others; it is refused if
 machine, model, --without, --precision or --threads are others. Without --model, weights of full
-size are written first (6.6 GB; random numbers, so nothing has to be downloaded).
+size are written first (6.6 GB, for 2.2 9.8 GB; random numbers, so nothing has to be downloaded).
 docs/performance.md tells what each part measures.
 """
 
@@ -22,11 +23,13 @@ from pathlib import Path
 from typing import Any
 
 import ablation
+import families
 import growth
 import machine
 import table
 import whole
-from options import ROOT, parse
+from families import ROOT
+from options import parse
 from protocol import WorkerError
 from runner import Crew, Setup, crew, measure, measure_rates, say
 from samples import Measurements, Part
@@ -35,15 +38,16 @@ from work import COMPETITORS, COMPILED, TUNED, Extent, plan
 FULL_SIZE = ROOT / "build/full-size"
 
 
-def model_folder(given: Path | None) -> tuple[Path, str]:
+def model_folder(options: argparse.Namespace) -> tuple[Path, str]:
     """The decoder's folder, and what to call it."""
-    if given is not None:
-        if not (given / "model_index.json").is_file():
-            raise SystemExit(f"--model: {given} is no model folder")
-        return given.resolve(), f"model {given.name}"
-    maker = ROOT / "tests/tools/make_full_size.py"
-    subprocess.run([sys.executable, maker, FULL_SIZE], check=True)
-    return FULL_SIZE / "kandinsky-2-1", "random weights of full size"
+    made = {FULL_SIZE / family.full_size for family in families.FAMILIES.values()}
+    if options.model is None:
+        maker = ROOT / "tests/tools/make_full_size.py"
+        subprocess.run([sys.executable, maker, FULL_SIZE, "--family", options.family], check=True)
+        model = FULL_SIZE / families.FAMILIES[options.family].full_size
+    else:
+        model = options.model.resolve()
+    return model, "random weights of full size" if model in made else f"model {model.name}"
 
 
 def commit() -> str:
@@ -62,15 +66,14 @@ def engine_options(options: argparse.Namespace) -> dict[str, Any]:
     return engine
 
 
-def earlier(
-    path: Path, machine_now: dict[str, object], model: str, options: str, fresh: bool
-) -> Measurements:
-    """What earlier runs of the same kind measured. options: Part.options of this run."""
-    new = Measurements(machine=machine_now, model=model)
+def earlier(path: Path, new: Measurements, options: str, fresh: bool) -> Measurements:
+    """What earlier runs of the same kind measured; `new` for none. options: Part.options of this
+    run.
+    """
     if fresh or not path.is_file():
         return new
     found = Measurements.load(path)
-    if (found.machine, found.model) != (machine_now, model):
+    if (found.machine, found.model, found.family) != (new.machine, new.model, new.family):
         raise SystemExit(f"{path} is of another machine or model; --fresh or another --output")
     # What was slowed down on purpose, and what was not, would stand in one table.
     for part in found.parts.values():
@@ -103,36 +106,41 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if "bf16" not in machine.quick_types(machine.this_machine()):
         names = [name for name in names if name not in (TUNED, COMPILED)]
         say("this machine does not compute in bf16: diffusers takes part in fp32 only")
+    model, label = model_folder(options)
+    family = families.family_of(model)
+    sizes = options.sizes or family.sizes
     extent = Extent(
-        options.sizes[:1] if options.quick else options.sizes,
+        sizes[:1] if options.quick else sizes,
         options.batches,
         1 if options.quick else options.repeats,
         options.slow_up_to,
     )
-    model, label = model_folder(options.model)
+    output = options.output or family.output
+    groups = options.only or family.groups
     engine = engine_options(options)
     setup = Setup(
         ROOT,
         model,
-        options.output,
+        output,
         options.engine_python,
         Path(sys.executable),
         options.package,
         engine,
         options.threads,
     )
-    options.output.mkdir(parents=True, exist_ok=True)
-    path = options.output / "bench.json"
+    output.mkdir(parents=True, exist_ok=True)
+    path = output / "bench.json"
     told = Part("", "", engine=engine, threads=options.threads).options
-    found = earlier(path, machine.this_machine(), label, told, options.fresh)
+    new = Measurements(machine=machine.this_machine(), model=label, family=family.name)
+    found = earlier(path, new, told, options.fresh)
     measured = False
     try:
         with crew(setup) as team:
             found.rates = measure_rates(team)
             say(f"the machine itself: {table.rates(found)}")
-            parts = run(team, options.only, extent, names)
+            parts = run(team, groups, extent, names)
             if options.ablate is not None:
-                parts = ablation.run(team, options.ablate, options.only, extent)
+                parts = ablation.run(team, options.ablate, groups, extent)
             for part in parts:
                 if not part.results:
                     continue  # nobody could do it: what earlier runs measured stays
@@ -148,7 +156,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("bench: nothing was measured", file=sys.stderr)
         return 1
     text = table.report(found)
-    (options.output / "bench.md").write_text(text, encoding="utf-8")
+    (output / "bench.md").write_text(text, encoding="utf-8")
     print("\n" + text)
     for line in growth.sentences(found):
         print(line)

@@ -1,8 +1,8 @@
 """Measures diffusers for bench.py: the same work as engine_worker.py, with the same weights.
 
-Options: model, prior (folders), dtype ("fp32" or "bf16"), channels_last, compiled (the UNet through
-torch.compile with frozen weights). Each network is measured by itself, as the pipelines call it;
-`memory` runs the pipelines themselves.
+Options: family, model, prior (folders), dtype ("fp32" or "bf16"), channels_last, compiled (the UNet
+through torch.compile with frozen weights). Each network is measured by itself, as the pipelines
+call it; `image` runs the pipelines themselves.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import diffusers
 import torch
@@ -25,6 +25,8 @@ from diffusers import (
     DDIMScheduler,
     KandinskyPipeline,
     KandinskyPriorPipeline,
+    KandinskyV22Pipeline,
+    KandinskyV22PriorPipeline,
     PriorTransformer,
     UnCLIPScheduler,
     UNet2DConditionModel,
@@ -43,6 +45,7 @@ from transformers import (
 OPTIONS: dict[str, Any] = json.loads(sys.argv[1])
 MODEL, PRIOR = Path(OPTIONS["model"]), Path(OPTIONS["prior"])
 DTYPE = {"fp32": torch.float32, "bf16": torch.bfloat16}[OPTIONS["dtype"]]
+HOW = {"torch_dtype": DTYPE}
 PRIOR_STEPS = 25
 TOKENS = 77
 
@@ -53,6 +56,48 @@ def timed(run: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
+class Kandinsky21:
+    """What differs between the families."""
+
+    pipelines = (KandinskyPriorPipeline, KandinskyPipeline)
+    decoder_text: ClassVar[dict[str, Callable[[], Any]]] = {
+        "tokenizer": lambda: XLMRobertaTokenizerFast.from_pretrained(MODEL / "tokenizer"),
+        "text_encoder": lambda: MultilingualCLIP.from_pretrained(MODEL / "text_encoder", **HOW),
+    }
+
+    @staticmethod
+    def conditions(config: Any, rows: int) -> dict[str, Any]:
+        width = config.cross_attention_dim
+        return {
+            "encoder_hidden_states": torch.randn(rows, TOKENS, config.encoder_hid_dim).to(DTYPE),
+            "added_cond_kwargs": {
+                "text_embeds": torch.randn(rows, width).to(DTYPE),
+                "image_embeds": torch.randn(rows, width).to(DTYPE),
+            },
+        }
+
+    @staticmethod
+    def decoder_texts(text: str) -> dict[str, str]:
+        return {"prompt": text}
+
+
+class Kandinsky22:
+    """Its decoder reads no texts."""
+
+    pipelines = (KandinskyV22PriorPipeline, KandinskyV22Pipeline)
+    decoder_text: ClassVar[dict[str, Callable[[], Any]]] = {}
+
+    @staticmethod
+    def conditions(config: Any, rows: int) -> dict[str, Any]:
+        embeds = torch.randn(rows, config.encoder_hid_dim).to(DTYPE)
+        return {"encoder_hidden_states": None, "added_cond_kwargs": {"image_embeds": embeds}}
+
+    @staticmethod
+    def decoder_texts(text: str) -> dict[str, str]:
+        del text
+        return {}
+
+
 class DiffusersWorker:
     def __init__(self) -> None:
         warnings.filterwarnings("ignore")
@@ -60,6 +105,7 @@ class DiffusersWorker:
         transformers.utils.logging.set_verbosity_error()
         self._texts = itertools.count()
         self._loaded: dict[str, Any] = {}
+        self._family = {"2.1": Kandinsky21, "2.2": Kandinsky22}[OPTIONS["family"]]
 
     def versions(self) -> Answer:
         return {
@@ -84,8 +130,7 @@ class DiffusersWorker:
 
     def _networks(self, stage: str) -> dict[str, Callable[[], Any]]:
         text = {
-            "tokenizer": lambda: XLMRobertaTokenizerFast.from_pretrained(MODEL / "tokenizer"),
-            "text_encoder": lambda: MultilingualCLIP.from_pretrained(MODEL / "text_encoder", **HOW),
+            **self._family.decoder_text,
             "prior_tokenizer": lambda: CLIPTokenizer.from_pretrained(PRIOR / "tokenizer"),
             "prior_text_encoder": lambda: CLIPTextModelWithProjection.from_pretrained(
                 PRIOR / "text_encoder", **HOW
@@ -131,13 +176,14 @@ class DiffusersWorker:
         )
 
     def text(self) -> Answer:
-        """A prompt and a negative prompt through both text encoders."""
+        """A prompt and a negative prompt through the text encoders."""
 
         def run() -> None:
-            tokens = self._tokens("tokenizer", 2)
-            self._loaded["text_encoder"](
-                input_ids=tokens.input_ids, attention_mask=tokens.attention_mask
-            )
+            if "text_encoder" in self._loaded:
+                tokens = self._tokens("tokenizer", 2)
+                self._loaded["text_encoder"](
+                    input_ids=tokens.input_ids, attention_mask=tokens.attention_mask
+                )
             self._loaded["prior_text_encoder"](self._tokens("prior_tokenizer", 2).input_ids)
 
         return {"samples": [timed(run)]}
@@ -172,21 +218,10 @@ class DiffusersWorker:
             samples.append(time.perf_counter() - start)
         return {"samples": samples, "times": PRIOR_STEPS}
 
-    @staticmethod
-    def _conditions(config: Any, rows: int) -> dict[str, Any]:
-        width = config.cross_attention_dim
-        return {
-            "encoder_hidden_states": torch.randn(rows, TOKENS, config.encoder_hid_dim).to(DTYPE),
-            "added_cond_kwargs": {
-                "text_embeds": torch.randn(rows, width).to(DTYPE),
-                "image_embeds": torch.randn(rows, width).to(DTYPE),
-            },
-        }
-
     def unet(self, size: int, batch: int, steps: int) -> Answer:
         """Guided steps; the model is asked with both halves at once."""
         unet = self._loaded["unet"]
-        conditions = self._conditions(unet.config, 2 * batch)
+        conditions = self._family.conditions(unet.config, 2 * batch)
         scheduler = DDIMScheduler.from_pretrained(MODEL / "scheduler")
         scheduler.set_timesteps(100)
         latents = torch.randn(batch, 4, size // 8, size // 8).to(DTYPE)
@@ -207,7 +242,7 @@ class DiffusersWorker:
                 UNet2DConditionModel.load_config(MODEL / "unet")
             )
             latents = torch.empty(2 * batch, 4, size // 8, size // 8)
-            conditions = self._conditions(unet.config, 2 * batch)
+            conditions = self._family.conditions(unet.config, 2 * batch)
             unet.to(DTYPE)
             with FlopCounterMode(display=False) as counter:
                 unet(latents.to(DTYPE), torch.tensor(1), **conditions)
@@ -229,8 +264,8 @@ class DiffusersWorker:
         """Both pipelines loaded whole, as people do, and one image generated."""
         if "pipelines" not in self._loaded:
             self._loaded["pipelines"] = [
-                KandinskyPriorPipeline.from_pretrained(PRIOR, **HOW),
-                KandinskyPipeline.from_pretrained(MODEL, **HOW),
+                kind.from_pretrained(folder, **HOW)
+                for kind, folder in zip(self._family.pipelines, (PRIOR, MODEL), strict=True)
             ]
         prior, decoder = self._loaded["pipelines"]
         for pipeline in (prior, decoder):
@@ -243,7 +278,7 @@ class DiffusersWorker:
         def run() -> None:
             embeds = prior(text, num_inference_steps=prior_steps)
             decoder(
-                text,
+                **self._family.decoder_texts(text),
                 image_embeds=embeds.image_embeds,
                 negative_image_embeds=embeds.negative_image_embeds,
                 num_inference_steps=steps,
@@ -252,9 +287,6 @@ class DiffusersWorker:
             )
 
         return {"samples": [timed(run)]}
-
-
-HOW = {"torch_dtype": DTYPE}
 
 
 def main() -> None:

@@ -6,9 +6,12 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from families import FAMILIES, ROOT
 from work import COMPETITORS, GROUPS
 
-ROOT = Path(__file__).resolve().parents[2]
+
+def _joined(values: Sequence[object]) -> str:
+    return ", ".join(map(str, values))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -17,10 +20,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument_group("what is measured").add_argument
     groups = ", ".join(GROUPS)
-    add("--only", nargs="+", choices=GROUPS, default=list(GROUPS), metavar="GROUP",
-        help=f"of {groups}; default: all")  # fmt: skip
-    add("--sizes", nargs="+", type=int, default=[512, 768, 1024], metavar="PIXELS",
-        help="sides of images; all but the first concern UNet and MoVQ only")  # fmt: skip
+    add("--only", nargs="+", choices=GROUPS, metavar="GROUP",
+        help=f"of {groups}; default: all; of 2.2 {_joined(FAMILIES['2.2'].groups)}")  # fmt: skip
+    add("--sizes", nargs="+", type=int, metavar="PIXELS",
+        help="sides of images; all but the first concern UNet, MoVQ and memory only; default: "
+        f"{_joined(FAMILIES['2.1'].sizes)}; of 2.2 {_joined(FAMILIES['2.2'].sizes)}")  # fmt: skip
     add("--batches", nargs="+", type=int, default=[1, 2, 4], metavar="N")
     add("--repeats", type=int, default=3, metavar="N", help="rounds; what is slow runs fewer")
     add("--quick", action="store_true", help="one round, the first size only")
@@ -44,7 +48,9 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument_group("where things are").add_argument
     add("--model", type=Path,
         help="decoder folder, prior beside it; default: random weights of full size")  # fmt: skip
-    add("--output", type=Path, default=ROOT / "build/bench", help="default build/bench")
+    add("--family", choices=FAMILIES, default="2.1",
+        help="of those weights: 2.1 (default) or 2.2")  # fmt: skip
+    add("--output", type=Path, help="default build/bench, of 2.2 build/bench-2.2")
     add("--fresh", action="store_true", help="forgets earlier runs in the output folder")
     add("--package", type=Path, default=ROOT / "build/python",
         help="folder that holds kandinsky_engine; default build/python")  # fmt: skip
@@ -59,7 +65,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     for name, least in (("repeats", 1), ("threads", 0)):
         if getattr(options, name) < least:
             parser.error(f"--{name}: {least} or more is needed, got {getattr(options, name)}")
-    if any(size < 8 or size % 8 for size in options.sizes):
+    if any(size < 8 or size % 8 for size in options.sizes or ()):
         parser.error(f"--sizes: multiples of 8 are needed, got {options.sizes}")
     if any(batch < 1 for batch in options.batches):
         parser.error(f"--batches: 1 or more is needed, got {options.batches}")

@@ -1,10 +1,11 @@
-"""Puts the last bench into the documents: tables between markers, growth, all samples.
+"""Puts the last bench of each family into the documents: tables between markers, all samples; of
+the first family also growth, and the short table of the README.
 
     make bench-docs
-    .venv/bin/python tests/bench/publish.py docs/performance/bench.json
+    .venv/bin/python tests/bench/publish.py docs/performance/bench*.json
 
 Everything between `<!-- bench: NAME -->` and `<!-- /bench -->` is written by this script from
-build/bench/bench.json; numbers are never typed. The second command writes the tables again from
+build/bench*/bench.json; numbers are never typed. The second command writes the tables again from
 the samples that are published, without a new bench.
 """
 
@@ -18,9 +19,10 @@ from pathlib import Path
 
 import growth
 import table
+from families import FAMILIES, ROOT
 from samples import Measurements
 
-ROOT = Path(__file__).resolve().parents[2]
+FIRST = next(iter(FAMILIES))
 END = "<!-- /bench -->"
 
 
@@ -49,39 +51,46 @@ def growth_section(found: Measurements) -> str:
 
 
 def publish(found: Measurements, source: Path, root: Path) -> list[Path]:
-    """Writes all documents; returns them."""
+    """Writes all documents of the family; returns them."""
+    is_first = found.family == FIRST
     page, readme = root / "docs/performance.md", root / "README.md"
-    image, samples = root / "docs/performance/growth.png", root / "docs/performance/bench.json"
-    filled = {
-        "report": table.report(found),
-        "growth": growth_section(found),
-    }
+    kept = root / "docs/performance"
+    samples = kept / ("bench.json" if is_first else f"bench-{found.family}.json")
+    filled = {"report" if is_first else f"report {found.family}": table.report(found)}
+    if is_first:
+        filled["growth"] = growth_section(found)
     text = page.read_text(encoding="utf-8")
     for name, content in filled.items():
         text = fill(text, name, content)
-    short = fill(readme.read_text(encoding="utf-8"), "summary", table.short_table(found))
+    documents = {page: text}
+    if is_first:
+        short = fill(readme.read_text(encoding="utf-8"), "summary", table.short_table(found))
+        documents[readme] = short
     # From the published samples themselves only the words are written again.
     if source.resolve() != samples.resolve():
-        samples.parent.mkdir(exist_ok=True)
-        if growth.sentences(found):
-            growth.draw(found, image)
+        kept.mkdir(exist_ok=True)
+        if is_first and growth.sentences(found):
+            growth.draw(found, kept / "growth.png")
         shutil.copyfile(source, samples)
-    page.write_text(text, encoding="utf-8")
-    readme.write_text(short, encoding="utf-8")
-    return [page, readme, samples]
+    for path, content in documents.items():
+        path.write_text(content, encoding="utf-8")
+    return [*documents, samples]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Puts the last bench into the documents.")
     parser.add_argument(
-        "measurements", type=Path, nargs="?", default=ROOT / "build/bench/bench.json"
+        "measurements", type=Path, nargs="*", help="default: the last bench of each family"
     )
     options = parser.parse_args(arguments)
-    if not options.measurements.is_file():
-        print(f"publish: there is no {options.measurements}; run make bench", file=sys.stderr)
-        return 1
-    for path in publish(Measurements.load(options.measurements), options.measurements, ROOT):
-        print(path)
+    last = [family.output / "bench.json" for family in FAMILIES.values()]
+    given = options.measurements or [path for path in last if path.is_file()]
+    for path in given or last[:1]:
+        if not path.is_file():
+            print(f"publish: there is no {path}; run make bench", file=sys.stderr)
+            return 1
+        for document in publish(Measurements.load(path), path, ROOT):
+            print(document)
     return 0
 
 

@@ -11,6 +11,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from families import family_of
 from machine import quick_types, this_machine
 from protocol import Answer, Worker, WorkerError
 from samples import Part, Result
@@ -59,8 +60,9 @@ class Setup:
             TUNED: {"dtype": "bf16", "channels_last": True},
             COMPILED: {"dtype": "bf16", "channels_last": True, "compiled": True},
         }[competitor]
-        prior = self.model.with_name(f"{self.model.name}-prior")
-        options = {"model": str(self.model), "prior": str(prior), **how}
+        family = family_of(self.model)
+        prior = family.prior_beside(self.model)
+        options = {"family": family.name, "model": str(self.model), "prior": str(prior), **how}
         return self.bench_python, "diffusers_worker.py", options
 
 

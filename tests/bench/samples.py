@@ -78,9 +78,14 @@ class Measurements:
 
     machine: dict[str, Any]
     model: str
+    family: str = "2.1"
     rates: dict[str, float] = field(default_factory=dict)
     versions: dict[str, dict[str, str]] = field(default_factory=dict)
     parts: dict[str, Part] = field(default_factory=dict)
+
+    @property
+    def subject(self) -> str:
+        return f"Kandinsky {self.family}, {self.model}"
 
     def median(self, part: str, competitor: str) -> float | None:
         """None where it was not measured."""

@@ -107,7 +107,7 @@ def target_table(found: Measurements) -> list[str]:
     if not any(part.size == TARGET_SIZE for part in found.parts.values()):
         return []
     rows = []
-    for target in TARGETS:
+    for target in TARGETS[found.family]:
         value = target.value(found)
         bound = "≥" if target.at_least else "≤"
         limit = f"{bound} {target.limit:.3g} {target.unit}".strip()
@@ -182,7 +182,7 @@ def provenance(found: Measurements) -> list[str]:
     if commits := _commits(found):
         used.insert(1 if used and used[0].startswith("kandinsky_engine") else 0, commits)
     where = f"{_dates(found)}, {machine.in_words(found.machine)}"
-    lines = [_joined(found, [where, ", ".join(used), found.model])]
+    lines = [_joined(found, [where, ", ".join(used), found.subject])]
     if found.rates:
         lines.append(f"The machine itself: {rates(found)}.")
     engine = found.versions.get(ENGINE, {})
@@ -248,6 +248,6 @@ def short_table(found: Measurements) -> str:
     used = _versions(found, ("diffusers", "torch"))
     cpu = f"{found.machine['cpu']}, {found.machine['cores']} cores"
     lines.append(
-        _joined(found, [f"Measured {_dates(found)} on {cpu}", ", ".join(used), found.model])
+        _joined(found, [f"Measured {_dates(found)} on {cpu}", ", ".join(used), found.subject])
     )
     return "\n".join(lines) + "\n"

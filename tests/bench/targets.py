@@ -91,28 +91,71 @@ def growth(large: str, small: str, factor: float) -> Value:
     return value
 
 
-TARGETS = (
-    Target("UNet guided step, 512 px / diffusers fp32", 0.20, ratio("unet-512", DIFFUSERS)),
-    Target("UNet guided step, 512 px / bf16 channels-last", 0.70, ratio("unet-512", TUNED)),
-    Target("UNet guided step, 512 px / compiled", 0.85, ratio("unet-512", COMPILED)),
-    Target(
-        "UNet guided step, rate / the machine's best convolution",
-        0.80,
-        efficiency("unet-512"),
-        at_least=True,
-    ),
+def step_targets(size: int) -> tuple[Target, ...]:
+    step, part = f"UNet guided step, {size} px", f"unet-{size}"
+    return (
+        Target(f"{step} / diffusers fp32", 0.20, ratio(part, DIFFUSERS)),
+        Target(f"{step} / bf16 channels-last", 0.70, ratio(part, TUNED)),
+    )
+
+
+EFFICIENCY = Target(
+    "UNet guided step, rate / the machine's best convolution",
+    0.80,
+    efficiency("unet-512"),
+    at_least=True,
+)
+PRIOR = (
     Target(f"prior, {PRIOR_STEPS} guided steps / diffusers fp32", 0.06, ratio("prior", DIFFUSERS)),
     Target(f"prior, {PRIOR_STEPS} guided steps / bf16", 0.22, ratio("prior", TUNED)),
-    Target("MoVQ decode, 512 px / bf16 channels-last", 0.60, ratio("decode-512", TUNED)),
-    Target(f"whole image, 20 steps / diffusers fp32 with {REFERENCE_STEPS} steps", 1 / 18, image),
-    Target("warm start to the first step, texts encoded before", 3.0, absolute("start"), "s"),
-    Target("UNet step, 1024 px / 4 steps of 512 px", 1.2, growth("unet-1024", "unet-512", 4.0)),
-    Target(
-        "MoVQ decode, 1024 px / 4 decodes of 512 px", 1.2, growth("decode-1024", "decode-512", 4.0)
-    ),
-    Target("whole image, 1024 px / 4 of 512 px, of their parts", 1.2, image_growth(1024, 512)),
-    Target("batch of 4 / single ones", 3.8, growth("batch-4", "batch-1", 1.0)),
+)
+MEMORY = (
     Target("peak memory, one stage at a time, 512 px", 3.0, absolute("memory-one-stage"), "GB"),
     Target("peak memory, streamed, 512 px", 1.2, absolute("memory-streamed"), "GB"),
-    Target("peak memory, 1024 px", 4.5, absolute("memory-1024"), "GB"),
 )
+
+
+def resident_targets(size: int, part: str) -> tuple[Target, ...]:
+    memory = f"peak memory, everything resident, {size} px"
+    return (
+        Target(f"{memory} / diffusers fp32", 0.50, ratio(part, DIFFUSERS)),
+        Target(f"{memory} / bf16 channels-last", 0.85, ratio(part, TUNED)),
+    )
+
+
+# By family.
+TARGETS: dict[str, tuple[Target, ...]] = {
+    "2.1": (
+        *step_targets(512),
+        Target("UNet guided step, 512 px / compiled", 0.85, ratio("unet-512", COMPILED)),
+        EFFICIENCY,
+        *PRIOR,
+        Target("MoVQ decode, 512 px / bf16 channels-last", 0.60, ratio("decode-512", TUNED)),
+        Target(
+            f"whole image, 20 steps / diffusers fp32 with {REFERENCE_STEPS} steps", 1 / 18, image
+        ),
+        Target("warm start to the first step, texts encoded before", 3.0, absolute("start"), "s"),
+        Target("UNet step, 1024 px / 4 steps of 512 px", 1.2, growth("unet-1024", "unet-512", 4.0)),
+        Target(
+            "MoVQ decode, 1024 px / 4 decodes of 512 px",
+            1.2,
+            growth("decode-1024", "decode-512", 4.0),
+        ),
+        Target("whole image, 1024 px / 4 of 512 px, of their parts", 1.2, image_growth(1024, 512)),
+        Target("batch of 4 / single ones", 3.8, growth("batch-4", "batch-1", 1.0)),
+        *MEMORY,
+        Target("peak memory, 1024 px", 4.5, absolute("memory-1024"), "GB"),
+    ),
+    "2.2": (
+        *step_targets(512),
+        *step_targets(768),
+        EFFICIENCY,
+        Target(
+            "UNet step, 768 px / 2.25 steps of 512 px", 1.2, growth("unet-768", "unet-512", 2.25)
+        ),
+        *PRIOR,
+        *resident_targets(512, "memory"),
+        *resident_targets(768, "memory-resident-768"),
+        *MEMORY,
+    ),
+}

@@ -25,6 +25,8 @@ def pretended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
     monkeypatch.setattr(bench, "crew", crew)
     monkeypatch.setattr(bench, "measure_rates", lambda _: {})
     monkeypatch.setattr(bench, "model_folder", lambda _: (tmp_path, "model m"))
+    index = tmp_path / "model_index.json"
+    index.write_text('{"_class_name": "KandinskyPipeline"}')
 
     def run(*options: str, commit: str = "abc1234", **seconds: float | None) -> Measurements:
         parts = [
@@ -64,6 +66,14 @@ def test_runs_with_other_options_do_not_mix(pretended: Bench, options: list[str]
     assert set(pretended(*options, text=3.0).parts) == {"text", "prior"}
     with pytest.raises(SystemExit, match="this run is with no options; --fresh or another"):
         pretended(text=1.0)
+
+
+def test_families_do_not_mix(pretended: Bench, tmp_path: Path) -> None:
+    assert pretended(text=1.0).family == "2.1"
+    (tmp_path / "model_index.json").write_text('{"_class_name": "KandinskyV22Pipeline"}')
+    with pytest.raises(SystemExit, match="is of another machine or model; --fresh"):
+        pretended(text=1.0)
+    assert pretended("--fresh", text=1.0).family == "2.2"
 
 
 def test_the_order_of_what_is_left_out_does_not_matter(pretended: Bench) -> None:

@@ -6,6 +6,7 @@ import publish
 import pytest
 from samples import Measurements
 
+PUBLISHED = sorted(path.name for path in (publish.ROOT / "docs/performance").glob("bench*.json"))
 PAGE = "# Title\n<!-- bench: a -->\nold\n<!-- /bench -->\n<!-- bench: b -->\n<!-- /bench -->\nend\n"
 
 
@@ -45,23 +46,45 @@ def test_the_projects_own_documents_have_their_places(
     assert Measurements.load(tmp_path / "docs/performance/bench.json") == found
 
 
+@pytest.mark.parametrize("samples", PUBLISHED)
 def test_the_documents_tell_what_the_last_bench_measured(
-    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, samples: str
 ) -> None:
     names = ("README.md", "docs/performance.md")
     (tmp_path / "docs").mkdir()
     for name in names:
         (tmp_path / name).write_text((root / name).read_text(encoding="utf-8"), encoding="utf-8")
-    source = root / "docs/performance/bench.json"
+    source = root / "docs/performance" / samples
     monkeypatch.setattr(publish.growth, "draw", lambda *_: None)
     publish.publish(Measurements.load(source), source, tmp_path)
-    published = tmp_path / "docs/performance/bench.json"
+    published = tmp_path / "docs/performance" / samples
     assert published.read_bytes() == source.read_bytes()
     # From what is published the same again, and nothing is drawn.
     monkeypatch.setattr(publish.growth, "draw", lambda *_: pytest.fail("drawn"))
     publish.publish(Measurements.load(published), published, tmp_path)
     for name in names:
         assert (tmp_path / name).read_text(encoding="utf-8") == (root / name).read_text("utf-8")
+
+
+def test_another_family_has_a_table_of_its_own(
+    found: Measurements, root: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "docs").mkdir()
+    page = tmp_path / "docs/performance.md"
+    before = (root / "docs/performance.md").read_text(encoding="utf-8")
+    page.write_text(before, encoding="utf-8")
+    found.family = "2.2"
+    source = tmp_path / "bench.json"
+    found.save(source)
+    publish.publish(found, source, tmp_path)
+    kept, _, rest = page.read_text(encoding="utf-8").partition("<!-- bench: report 2.2 -->")
+    assert kept == before.partition("<!-- bench: report 2.2 -->")[0]
+    assert "| title of unet-512 | 4.00 s |" in rest
+    assert "; Kandinsky 2.2, random weights of full size." in rest
+    assert "| UNet guided step, 768 px / diffusers fp32 | ≤ 0.2 | - | not measured |" in rest
+    assert not (tmp_path / "README.md").exists()
+    assert [path.name for path in (tmp_path / "docs/performance").iterdir()] == ["bench-2.2.json"]
+    assert Measurements.load(tmp_path / "docs/performance/bench-2.2.json") == found
 
 
 def test_without_growth_there_is_no_image(found: Measurements) -> None:

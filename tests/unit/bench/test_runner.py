@@ -110,6 +110,17 @@ def test_loading_goes_on_without_who_fails(team: Crew, fails: Fails, what: str) 
     assert [part.name for part in starts] == ["start", "start-from-text"]
 
 
+def test_memory_at_every_size_that_all_can_do(team: Crew) -> None:
+    extent = Extent(sizes=(64, 128, 256), rounds=1, slow_up_to=128)
+    parts = {part.name: part for part in whole.memory(team.setup, extent, ALL)}
+    assert {name: (part.size, set(part.results)) for name, part in parts.items()} == {
+        "memory": (64, set(ALL)),
+        "memory-resident-128": (128, set(ALL)),
+        "memory-one-stage": (64, {ENGINE}),
+        "memory-streamed": (64, {ENGINE}),
+    }
+
+
 def test_what_only_the_engine_does_is_left_out_where_it_fails(team: Crew, fails: Fails) -> None:
     fails[ENGINE] = {"start": "killed", "image": "killed"}
     assert [part.name for part in whole.load(team, EXTENT, ALL)] == ["load"]

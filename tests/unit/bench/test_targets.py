@@ -2,11 +2,12 @@
 
 import pytest
 import targets
-from samples import Measurements
+from samples import Measurements, Part, Result
+from work import ENGINE, TUNED
 
 
 def value(found: Measurements, title: str) -> float | None:
-    (target,) = (target for target in targets.TARGETS if target.title == title)
+    (target,) = (target for target in targets.TARGETS[found.family] if target.title == title)
     return target.value(found)
 
 
@@ -27,6 +28,28 @@ def value(found: Measurements, title: str) -> float | None:
     ],
 )
 def test_values(found: Measurements, title: str, expected: float) -> None:
+    assert value(found, title) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("title", "expected"),
+    [
+        ("UNet guided step, 512 px / diffusers fp32", 0.4),
+        ("UNet guided step, 768 px / bf16 channels-last", 0.45),
+        ("UNet step, 768 px / 2.25 steps of 512 px", 1.0),
+        ("prior, 25 guided steps / bf16", 2.0 / 25),
+        ("peak memory, everything resident, 512 px / diffusers fp32", 0.5),
+        ("peak memory, everything resident, 768 px / bf16 channels-last", 0.9),
+    ],
+)
+def test_values_of_2_2(found: Measurements, title: str, expected: float) -> None:
+    found.family = "2.2"
+    found.parts["unet-768"] = Part(
+        "unet-768", "", results={ENGINE: Result([9.0]), TUNED: Result([20.0])}
+    )
+    found.parts["memory-resident-768"] = Part(
+        "memory-resident-768", "", "GB", results={ENGINE: Result([9.0]), TUNED: Result([10.0])}
+    )
     assert value(found, title) == pytest.approx(expected)
 
 
