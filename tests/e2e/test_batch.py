@@ -19,6 +19,7 @@ import torch
 from PIL import Image
 from support.broken_models import IO
 from support.built import NATIVE_SIZE, PROGRAM, UNET_WEIGHTS, run_program
+from support.small_disk import small_disk
 
 INVALID, CORRUPT = 2, 4
 FEW = {"num_inference_steps": 2, "prior_num_inference_steps": 2}
@@ -443,17 +444,7 @@ class TestFailures:
 
     def test_a_disk_that_is_full(self, model: Path, tmp_path: Path) -> None:
         """The rest, which cannot be saved, is not computed."""
-        disk = tmp_path / "disk"
-        disk.mkdir()
-        mounted = subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", disk],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if mounted.returncode != 0:
-            pytest.skip(f"no small disk can be mounted: {mounted.stderr.strip()}")
-        try:
+        with small_disk(tmp_path / "disk", "64k") as disk:
             jobs = write(tmp_path / "jobs.jsonl", *prompts(40))
             code, said = batch(jobs, model, disk, "--quiet")
             made = images(disk)
@@ -463,8 +454,6 @@ class TestFailures:
                 f"{len(made)} of 40 images are done: stopped after 3 failed images in a row" in said
             )
             assert 0 < len(made) < 10
-        finally:
-            subprocess.run(["umount", disk], check=True)
 
 
 def start(jobs: Path, model: Path, output: Path, *before: str) -> subprocess.Popen[str]:

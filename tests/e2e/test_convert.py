@@ -3,9 +3,14 @@
 The originals are made of the tiny models by the inverse of the mapping, written here on its own.
 """
 
+import fcntl
 import json
+import os
 import re
 import shutil
+import signal
+import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +18,9 @@ import numpy as np
 import pytest
 import torch
 from support import checkpoints
-from support.built import MODEL, PRIOR, copy_models, run_program
+from support.broken_models import IO
+from support.built import MODEL, PRIOR, PROGRAM, copy_models, run_program
+from support.small_disk import small_disk
 
 from kandinsky_engine import Engine
 
@@ -252,6 +259,75 @@ def test_a_folder_in_another_precision(model: Path, tmp_path: Path) -> None:
     )
     assert again.returncode == INVALID_ARGUMENT
     assert "already exists and was not made from these inputs in bf16" in again.stderr
+
+
+def test_too_little_room_is_told_before_anything_is_written(model: Path, tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk", "32m") as disk:
+        result = run_program("convert", model, "--output", disk / "new/model")
+        assert result.returncode == IO
+        assert f"{disk}/new/model: needs 0.1 GB of disk space, 0.0 GB are free" in result.stderr
+        assert list(disk.iterdir()) == []
+        subprocess.run(["mount", "-o", "remount,size=256m", disk], check=True)
+        again = run_program("convert", model, "--output", disk / "new/model")
+        assert again.returncode == 0, again.stderr
+
+
+PIPE = 4096
+LINE = 100
+"""Bytes of a line about a component, at most; two are longer."""
+
+
+def interrupt_in_movq(command: list[str | Path], movq: Path) -> subprocess.CompletedProcess[str]:
+    """Ctrl-C while the second component is written: where that one's line would say that all
+    tensors are, the program waits for room in a pipe that nobody reads.
+    """
+    reading, writing = os.pipe()
+    fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, PIPE)
+    os.write(writing, b" " * (PIPE - LINE))
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=writing)
+    os.close(writing)
+    try:
+        deadline = time.monotonic() + 60
+        while not any(file.stat().st_size for file in movq.glob(".kandinsky-*.part")):
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        # Until the program has taken it.
+        status = Path(f"/proc/{process.pid}/status")
+        while re.search(r"(?m)^ShdPnd:\s*0*[1-9a-f]", status.read_text()):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        time.sleep(0.2)
+        with os.fdopen(reading, "rb") as pipe:
+            said = pipe.read().decode().lstrip(" ")
+        return subprocess.CompletedProcess(command, process.wait(timeout=60), "", said)
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_ctrl_c_leaves_no_half_file_and_the_next_call_resumes(model: Path, tmp_path: Path) -> None:
+    out = tmp_path / "new"
+    command = [PROGRAM, "convert", model, "--output", out, "--precision", "fp32"]
+    stopped = interrupt_in_movq(command, out / "movq")
+    assert stopped.returncode == 130, stopped.stderr
+    assert re.match(r"unet +(\d+)/\1 ", stopped.stderr)
+    assert "stopped" in stopped.stderr.splitlines()[-1]
+    files = sorted(path for path in out.rglob("*") if path.is_file())
+    assert files == [out / "unet" / STEM]
+    written = files[0].stat().st_ino
+
+    resumed = run_program(*command[1:])
+    assert resumed.returncode == 0, resumed.stderr
+    assert f"{out}/unet/{STEM}: is there already" in resumed.stderr
+    assert "movq" not in resumed.stderr.partition("is there already")[0]
+    assert (out / "unet" / STEM).stat().st_ino == written
+    assert (out / "model_index.json").is_file()
+    for path in model.glob("*/*.safetensors"):
+        old, new = (checkpoints.load(folder / path.relative_to(model)) for folder in (model, out))
+        assert old.keys() == new.keys()
+        assert all(torch.equal(tensor, new[name]) for name, tensor in old.items())
 
 
 def test_what_cannot_be_converted(originals: Path, tmp_path: Path) -> None:
