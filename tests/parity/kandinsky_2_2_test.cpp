@@ -7,7 +7,6 @@
 #include "nn/unet/unet.h"
 #include "parity/image_job.h"
 #include "parity/reference.h"
-#include "samplers/sampler.h"
 #include "tensor/device.h"
 
 namespace kandinsky::parity {
@@ -243,41 +242,6 @@ TEST(Kandinsky22Parity, Mixing) {
                                       pipelines::MixMethod::kSum);
     expect_close(kMixing, name, mix.at("image_embeds"), reference.tensor(name + "/image_embeds"));
   }
-}
-
-/// Bounded latents of the decoder, and free ones of the inpainting model, on a model by a formula.
-TEST(Kandinsky22Parity, Trajectories) {
-  const tensor::JobGuard guard;
-  const Reference reference("trajectories.tiny-2-2");
-  int runs = 0;
-  for (const std::string& name : reference.cases()) {
-    const size_t first = name.find('|');
-    const size_t second = name.find('|', first + 1);
-    const std::string sampler = name.substr(first + 1, second - first - 1);
-    const int steps = std::stoi(name.substr(second + 1));
-    const auto schedule = samplers::NoiseSchedule::from_json(
-        open_config("tiny-2-2-" + name.substr(0, first), "scheduler"));
-    const at::Tensor timesteps = reference.tensor(name + "/timesteps");
-    int64_t asked = 0;
-    const samplers::Denoiser denoiser = [&](const at::Tensor& x, double timestep) {
-      EXPECT_EQ(timestep, timesteps[asked++].item<int64_t>()) << name;
-      return samplers::Prediction{.noise_pred = at::tanh(x) * 0.5 + timestep / 2000.0,
-                                  .predicted_variance = {}};
-    };
-    const samplers::StepObserver observer = [](int, const at::Tensor&) { return true; };
-    tensor::NoiseSource generator({static_cast<uint64_t>(steps)});
-    const at::Tensor noise = generator.draw_all({4, 8, 8});
-    const at::Tensor latents = samplers::find_sampler(sampler).sample({.schedule = schedule,
-                                                                       .num_inference_steps = steps,
-                                                                       .noise = noise,
-                                                                       .generator = generator,
-                                                                       .denoiser = denoiser,
-                                                                       .observer = observer});
-    expect_close(sampler == "DDIM" ? kDdim : kSamplers, name, latents,
-                 reference.tensor(name + "/latents"));
-    ++runs;
-  }
-  EXPECT_EQ(runs, 12);
 }
 
 }  // namespace

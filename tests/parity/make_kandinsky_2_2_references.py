@@ -39,7 +39,6 @@ from make_references import (
     PROMPTS,
     REFERENCES,
     Record,
-    analytic_epsilon,
     generator,
     named,
     number,
@@ -314,36 +313,12 @@ def mixing(models: Models) -> Record:
     return record
 
 
-def trajectories(models: Models) -> Record:
-    """Whole loops on a model given by a formula, with and without bounded latents."""
-    record: Record = {}
-    folders = {"decoder": "text", "decoder-inpaint": "inpaint"}
-    for name, decoder in folders.items():
-        ddpm = models.decoders[decoder].scheduler
-        for kind in (DDPMScheduler, DDIMScheduler):
-            scheduler = kind.from_config(ddpm.config)
-            for steps in (1, 5, 50):
-                scheduler.set_timesteps(steps)
-                draw = generator(steps)
-                x = torch.randn(1, 4, 8, 8, generator=draw)
-                for t in scheduler.timesteps:
-                    noise = analytic_epsilon(x, int(t))
-                    x = scheduler.step(noise, t, x, generator=draw).prev_sample
-                sampler = kind.__name__.removesuffix("Scheduler")
-                record |= named(
-                    f"{name}|{sampler}|{steps}",
-                    {"timesteps": scheduler.timesteps.clone(), "latents": x},
-                )
-    return record
-
-
 STAGES: dict[str, Callable[[Models], Record]] = {
     "encoders": encoders,
     "unet": unet,
     "images": images,
     "emb2emb": emb2emb,
     "mixing": mixing,
-    "trajectories": trajectories,
 }
 
 

@@ -17,7 +17,10 @@ from a generator of seed SEED + i, as each image of ours does. <start> is
 The libraries' functions are used as they are. Their noise is replaced: k-diffusion's SDE samplers
 would take increments of one Brownian path. Where a library lacks a sampler's scheduler, its own
 code is given the levels: DDPM a table of them, UniPC its `sigmas`; and DDIM is k-diffusion's Euler,
-which it equals on levels that end at no noise.
+which it equals on levels that end at no noise, or has a table where it bounds clean latents.
+
+The configs of Kandinsky 2.2 have the noise of 2.1's. Of its samplers those are recorded again for
+which they have other rules.
 """
 
 from __future__ import annotations
@@ -47,7 +50,7 @@ from safetensors.torch import save_file
 
 HERE = Path(__file__).resolve().parent
 REFERENCES = HERE / "references"
-CONFIGS = HERE.parent / "support" / "configs" / "tiny-2-1"
+CONFIGS = HERE.parent / "support" / "configs"
 sys.path.insert(0, str(HERE.parent / "support"))
 
 import tiny_model  # noqa: E402  the folder beside this one is no package
@@ -75,6 +78,32 @@ Record = dict[str, torch.Tensor]
 # latents [B, 4, h, w] of variance 1, timestep -> prediction [B, 8, h, w], noise before variance
 Model = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
+
+@dataclass(frozen=True)
+class Rules:
+    """The scheduler configs of a model, below CONFIGS."""
+
+    ddim: str
+    ddpm: str
+
+    def load(self, kind: type, **changes: object) -> diffusers.SchedulerMixin:
+        folder = self.ddpm if kind is DDPMScheduler else self.ddim
+        return kind.from_pretrained(CONFIGS / folder, **changes)
+
+    @property
+    def bounds_ddim(self) -> bool:
+        return bool(self.load(DDIMScheduler).config.clip_sample)
+
+
+def rules_of_2_2(model: str) -> Rules:
+    """One config for both."""
+    scheduler = f"tiny-2-2-{model}/scheduler"
+    return Rules(scheduler, scheduler)
+
+
+RULES_2_1 = Rules("tiny-2-1/scheduler", "tiny-2-1/ddpm_scheduler")
+DECODER_2_2 = rules_of_2_2("decoder")
+INPAINT_2_2 = rules_of_2_2("decoder-inpaint")
 SEED = 20230403
 K_DIFFUSION = {
     "Euler": sampling.sample_euler,
@@ -174,11 +203,7 @@ class Draws:
         return torch.cat([torch.randn(1, 4, 8, 8, generator=g) for g in self.generators])
 
 
-def load_scheduler(kind: type, folder: str, **changes: object) -> diffusers.SchedulerMixin:
-    return kind.from_pretrained(CONFIGS / folder, **changes)
-
-
-ALPHAS_CUMPROD = load_scheduler(DDIMScheduler, "scheduler").alphas_cumprod
+ALPHAS_CUMPROD = RULES_2_1.load(DDIMScheduler).alphas_cumprod
 
 
 def denoiser(model: Model) -> external.DiscreteEpsDDPMDenoiser:
@@ -271,16 +296,30 @@ def run_k_diffusion(
     return latents, clean
 
 
+def on_table(
+    kind: type, case: Case, rules: Rules, model: Model
+) -> tuple[diffusers.SchedulerMixin, torch.Tensor]:
+    """A scheduler that knows the case's levels only, and the model's own timesteps of them."""
+    sigmas = sampler_sigmas(case)[:-1]
+    changes = {} if kind is DDPMScheduler else {"set_alpha_to_one": True}
+    scheduler = rules.load(kind, num_train_timesteps=case.steps, steps_offset=0, **changes)
+    scheduler.alphas_cumprod = (1 / (1 + sigmas**2)).flip(0)
+    scheduler.set_timesteps(case.steps)
+    return scheduler, denoiser(model).sigma_to_t(sigmas)
+
+
 def run_diffusers(
-    case: Case, model: Model, init: torch.Tensor
+    case: Case, model: Model, init: torch.Tensor, rules: Rules
 ) -> tuple[torch.Tensor, list[torch.Tensor]]:
     """DDIM, DDPM and UniPC: their `step`, in the loop of diffusers' pipelines."""
     draws = Draws(case.rows)
     options: dict[str, object] = {}
     if case.sampler == "DDIM":
-        scheduler = load_scheduler(DDIMScheduler, "scheduler")
+        scheduler = rules.load(DDIMScheduler)
         scheduler.set_timesteps(case.steps)
         model_timesteps = scheduler.timesteps
+        if case.scheduler != "Automatic":
+            scheduler, model_timesteps = on_table(DDIMScheduler, case, rules, model)
     elif case.sampler == "UniPC":
         scheduler = UniPCMultistepScheduler(beta_start=0.00085, beta_end=0.012)
         scheduler.set_timesteps(case.steps)
@@ -290,17 +329,11 @@ def run_diffusers(
         model_timesteps = scheduler.timesteps
     else:
         options["generator"] = draws.generators
-        scheduler = load_scheduler(DDPMScheduler, "ddpm_scheduler")
+        scheduler = rules.load(DDPMScheduler)
         scheduler.set_timesteps(case.steps)
         model_timesteps = scheduler.timesteps
         if case.scheduler != "Automatic":
-            sigmas = sampler_sigmas(case)[:-1]
-            model_timesteps = denoiser(model).sigma_to_t(sigmas)
-            scheduler = load_scheduler(
-                DDPMScheduler, "ddpm_scheduler", num_train_timesteps=case.steps
-            )
-            scheduler.alphas_cumprod = (1 / (1 + sigmas**2)).flip(0)
-            scheduler.set_timesteps(case.steps)
+            scheduler, model_timesteps = on_table(DDPMScheduler, case, rules, model)
     timesteps = scheduler.timesteps[case.skipped :]
     if case.sampler == "UniPC":
         scheduler.set_begin_index(case.skipped)
@@ -317,7 +350,7 @@ def run_diffusers(
     clean: list[torch.Tensor] = []
     for t, model_t in zip(timesteps, model_timesteps[case.skipped :], strict=True):
         output = model(x, model_t)
-        if case.sampler != "DDPM":
+        if scheduler.config.get("variance_type") != "learned_range":
             output = output[:, :4]
         if case.sampler == "UniPC":
             x = scheduler.step(output, t, x).prev_sample
@@ -329,14 +362,14 @@ def run_diffusers(
     return x, clean
 
 
-def run(case: Case, model: Model, init: torch.Tensor) -> Record:
+def run(case: Case, model: Model, init: torch.Tensor, rules: Rules = RULES_2_1) -> Record:
     init = init[: case.rows]
     if case.sampler in K_DIFFUSION:
         latents, clean = run_k_diffusion(case, K_DIFFUSION[case.sampler], model, init)
-    elif case.sampler == "DDIM" and case.scheduler != "Automatic":
+    elif case.sampler == "DDIM" and case.scheduler != "Automatic" and not rules.bounds_ddim:
         latents, clean = run_k_diffusion(case, sampling.sample_euler, model, init)
     else:
-        latents, clean = run_diffusers(case, model, init)
+        latents, clean = run_diffusers(case, model, init, rules)
     if len(clean) != case.steps - case.skipped or not latents.isfinite().all():
         raise ValueError(f"{case.name}: {len(clean)} steps, {latents.abs().max()}")
     record = {f"{case.name}/latents": latents}
@@ -354,6 +387,9 @@ def init_latents() -> torch.Tensor:
     return torch.randn(2, 4, 8, 8, generator=torch.Generator().manual_seed(SEED + 100))
 
 
+TIMESTEPS = (1, 2, 3, 10, 20, 30, 50, 64, 100, 150, 999)
+
+
 def levels() -> Record:
     """`sigmas` of every scheduler, and the samplers' own levels."""
     record: Record = {}
@@ -365,9 +401,9 @@ def levels() -> Record:
                 continue  # no formula; levels_test.cpp looks at the table
             sigmas = scheduler_sigmas(scheduler, steps)
             record[f"{scheduler}|{steps}/sigmas"] = sigmas
-    for steps in (1, 2, 3, 10, 20, 30, 50, 64, 100, 150, 999):
-        ddpm = load_scheduler(DDPMScheduler, "ddpm_scheduler")
-        ddim = load_scheduler(DDIMScheduler, "scheduler")
+    for steps in TIMESTEPS:
+        ddpm = RULES_2_1.load(DDPMScheduler)
+        ddim = RULES_2_1.load(DDIMScheduler)
         unipc = UniPCMultistepScheduler(beta_start=0.00085, beta_end=0.012)
         for name, scheduler in {"DDIM": ddim, "DDPM": ddpm, "UniPC": unipc}.items():
             scheduler.set_timesteps(steps)
@@ -384,6 +420,51 @@ def analytic() -> Record:
     for sampler in SAMPLERS:
         for case in analytic_cases(sampler):
             record |= run(case, analytic_model, init)
+    return record
+
+
+def check_noise(rules: Rules) -> None:
+    """That all other samplers find the levels of 2.1."""
+    for kind in (DDIMScheduler, DDPMScheduler):
+        if not torch.equal(rules.load(kind).alphas_cumprod, ALPHAS_CUMPROD):
+            raise ValueError(f"{rules}: the noise is not that of 2.1")
+
+
+def levels_2_2() -> Record:
+    record: Record = {}
+    for steps in TIMESTEPS:
+        for kind in (DDIMScheduler, DDPMScheduler):
+            scheduler = DECODER_2_2.load(kind)
+            scheduler.set_timesteps(steps)
+            name = kind.__name__.removesuffix("Scheduler")
+            record[f"{name}|{steps}/timesteps"] = scheduler.timesteps
+    return record
+
+
+def analytic_2_2() -> Record:
+    """DDIM and DDPM, which bound clean latents."""
+    check_noise(DECODER_2_2)
+    init = init_latents()
+    record: Record = {"shared/init_latents": init}
+    for sampler in ("DDIM", "DDPM"):
+        for case in analytic_cases(sampler):
+            made = run(case, analytic_model, init, DECODER_2_2)
+            clean = made.get(f"{case.name}/clean")
+            if clean is not None and (clean.abs() == 1).float().mean() < 0.01:
+                raise ValueError(f"{case.name}: hardly any clean latents pass 1")
+            record |= made
+    return record
+
+
+def analytic_2_2_inpaint() -> Record:
+    """DDPM without bounds."""
+    check_noise(INPAINT_2_2)
+    if INPAINT_2_2.bounds_ddim:
+        raise ValueError("DDIM is not that of 2.1")
+    init = init_latents()
+    record: Record = {"shared/init_latents": init}
+    for case in analytic_cases("DDPM"):
+        record |= run(case, analytic_model, init, INPAINT_2_2)
     return record
 
 
@@ -426,6 +507,9 @@ FILES: dict[str, Callable[[], Record]] = {
     "sampler_levels.analytic": levels,
     "samplers.analytic": analytic,
     "samplers.tiny-2-1": unet,
+    "sampler_levels_2_2.analytic": levels_2_2,
+    "samplers_2_2.analytic": analytic_2_2,
+    "samplers_2_2_inpaint.analytic": analytic_2_2_inpaint,
 }
 
 

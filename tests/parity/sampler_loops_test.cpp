@@ -41,6 +41,10 @@ NoiseSchedule schedule() {
   return schedule;
 }
 
+NoiseSchedule schedule_2_2(const std::string& model) {
+  return NoiseSchedule::from_json(open_config("tiny-2-2-" + model, "scheduler"));
+}
+
 /// Runs the case as recorded and compares the end and, if recorded, every prediction on the way.
 void expect_recorded(const Reference& reference, const std::string& name,
                      const NoiseSchedule& schedule, const Denoiser& denoiser) {
@@ -81,9 +85,9 @@ void expect_recorded(const Reference& reference, const std::string& name,
 
 class SamplerLoopsParity : public testing::TestWithParam<const samplers::Sampler*> {
  protected:
-  void expect_all_recorded(const Reference& reference, const Denoiser& denoiser) {
+  static void expect_all_recorded(const Reference& reference, const NoiseSchedule& decoder,
+                                  const Denoiser& denoiser) {
     const tensor::JobGuard guard;
-    const NoiseSchedule decoder = schedule();
     int runs = 0;
     for (const std::string& name : reference.cases()) {
       if (Case(name).sampler() != GetParam()->name) continue;
@@ -108,10 +112,24 @@ INSTANTIATE_TEST_SUITE_P(Table, SamplerLoopsParity, testing::ValuesIn(every_samp
                            return name;
                          });
 
+samplers::Prediction analytic_model(const at::Tensor& x, double t) {
+  return {at::tanh(x) * 0.5 + t / 2000.0, at::tanh(x * 0.3)};
+}
+
 TEST_P(SamplerLoopsParity, AnalyticModel) {
-  expect_all_recorded(Reference("samplers.analytic"), [](const at::Tensor& x, double t) {
-    return samplers::Prediction{at::tanh(x) * 0.5 + t / 2000.0, at::tanh(x * 0.3)};
-  });
+  expect_all_recorded(Reference("samplers.analytic"), schedule(), analytic_model);
+}
+
+/// The decoder's config has other rules for DDIM and DDPM, that for inpainting for DDPM; the other
+/// samplers do as with 2.1, and bound nothing.
+TEST_P(SamplerLoopsParity, AnalyticModelWithKandinsky22) {
+  const std::string_view name = GetParam()->name;
+  const bool is_ddpm = name == "DDPM";
+  expect_all_recorded(
+      Reference(is_ddpm || name == "DDIM" ? "samplers_2_2.analytic" : "samplers.analytic"),
+      schedule_2_2("decoder"), analytic_model);
+  expect_all_recorded(Reference(is_ddpm ? "samplers_2_2_inpaint.analytic" : "samplers.analytic"),
+                      schedule_2_2("decoder-inpaint"), analytic_model);
 }
 
 TEST_P(SamplerLoopsParity, TinyUnet) {
@@ -121,7 +139,7 @@ TEST_P(SamplerLoopsParity, TinyUnet) {
   const auto conditioning = unet.condition(reference.tensor("shared/image_embeds"),
                                            reference.tensor("shared/prompt_embeds"),
                                            reference.tensor("shared/text_encoder_hidden_states"));
-  expect_all_recorded(reference, [&](const at::Tensor& x, double t) {
+  expect_all_recorded(reference, schedule(), [&](const at::Tensor& x, double t) {
     const at::Tensor output = unet(x, t, conditioning);
     return samplers::Prediction{output.slice(1, 0, 4), output.slice(1, 4, 8)};
   });
@@ -169,9 +187,7 @@ TEST(SamplerLevelsParity, SigmasOfSchedulersAndSamplers) {
   }
 }
 
-TEST(SamplerLevelsParity, TimestepsOfSamplersThatUseTheTable) {
-  const Reference reference("sampler_levels.analytic");
-  const NoiseSchedule decoder = schedule();
+void expect_timesteps(const Reference& reference, const NoiseSchedule& decoder) {
   int compared = 0;
   for (const std::string& name : reference.cases()) {
     if (!reference.has(name + "/timesteps")) continue;
@@ -185,6 +201,11 @@ TEST(SamplerLevelsParity, TimestepsOfSamplersThatUseTheTable) {
     }
   }
   EXPECT_GT(compared, 1000);
+}
+
+TEST(SamplerLevelsParity, TimestepsOfSamplersThatUseTheTable) {
+  expect_timesteps(Reference("sampler_levels.analytic"), schedule());
+  expect_timesteps(Reference("sampler_levels_2_2.analytic"), schedule_2_2("decoder"));
 }
 
 }  // namespace
