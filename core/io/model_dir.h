@@ -114,7 +114,7 @@ class ModelDir {
 
   /// The model folders beside this one, by their names, then those in other places. A cache of a
   /// model hub's has the snapshots of its repositories. Those that cannot be read are left out.
-  std::vector<ModelDir> neighbours(Span<const std::string> places = {}) const;
+  std::vector<ModelDir> neighbours(Span<const std::string_view> places = {}) const;
 
  private:
   struct Impl;

@@ -104,7 +104,7 @@ std::optional<ModelDir> ModelDir::sibling(std::string_view suffix) const {
   return std::nullopt;
 }
 
-std::vector<ModelDir> ModelDir::neighbours(Span<const std::string> places) const {
+std::vector<ModelDir> ModelDir::neighbours(Span<const std::string_view> places) const {
   std::vector<fs::path> parents;
   std::set<std::string> seen{std::string(path())};
   for (const fs::path& place : places_of(path())) {

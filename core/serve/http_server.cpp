@@ -184,7 +184,7 @@ struct HttpServer::State {
     // libevent answers in the request's version, whatever that is.
     if (std::exchange(request->major, 1) != 1) {
       request->minor = 1;
-      exchange->reply(kOtherVersion, "text/plain", "expected HTTP/1.0 or HTTP/1.1\n");
+      exchange->reply(kOtherVersion, "text/plain", "expected HTTP/1.0 or HTTP/1.1\n", {});
       return;
     }
     handler(exchange);

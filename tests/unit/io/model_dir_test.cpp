@@ -241,8 +241,9 @@ TEST_F(ModelDirTest, NeighboursAreTheModelsBesideIt) {
   EXPECT_EQ(found[0].name(), "a");
   EXPECT_EQ(found[1].name(), "b");
   folder_.write("elsewhere/b/model_index.json", kIndex);
-  const std::vector<std::string> places{folder_.path("elsewhere"), folder_.path("nowhere"),
-                                        folder_.path("")};
+  const std::vector<std::string> named{folder_.path("elsewhere"), folder_.path("nowhere"),
+                                       folder_.path("")};
+  const std::vector<std::string_view> places(named.begin(), named.end());
   ASSERT_EQ(open().neighbours(places).size(), 3U);
   EXPECT_EQ(open().neighbours(places)[2].path(), folder_.path("elsewhere/b"));
 }
@@ -274,7 +275,8 @@ TEST_F(ModelDirTest, NeighboursInACacheAreTheSnapshotsOfItsRepositories) {
   EXPECT_EQ(found[1].path(), named);
   EXPECT_EQ(found[1].name(), "m--prior");
   // Such a cache can also be one of the other places.
-  const std::vector<std::string> places{folder_.path("hub")};
+  const std::string hub = folder_.path("hub");
+  const std::vector<std::string_view> places{hub};
   EXPECT_EQ(open().neighbours(places).size(), 3U);
 }
 

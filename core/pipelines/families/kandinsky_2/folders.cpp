@@ -113,7 +113,8 @@ std::optional<io::ModelDir> find_companion(const Kandinsky2Kind& kind, const io:
   std::string_view name = model.name();
   if (name.ends_with("-inpaint")) name.remove_suffix(std::string_view("-inpaint").size());
   std::optional<io::ModelDir> best;
-  for (const io::ModelDir& folder : model.neighbours(places)) {
+  const std::vector<std::string_view> elsewhere(places.begin(), places.end());
+  for (const io::ModelDir& folder : model.neighbours(elsewhere)) {
     if (kind.role_of(folder) != role) continue;
     const auto nearness = kind.nearness(name, folder.name(), role);
     if (!nearness || (best && *nearness <= *kind.nearness(name, best->name(), role))) continue;
