@@ -1,6 +1,6 @@
 // The functions of fmt that messages need, see fmt.cmake. Here they are inline functions that are
 // used, and so are kept as weak symbols: where two archives with the same fmt meet in one program,
-// either one's will do.
+// either one's will do; those with another layout of std::string have a namespace of their own.
 #define FMT_HEADER_ONLY
 #include <fmt/format.h>
 

@@ -26,3 +26,13 @@ def test_no_string_is_passed_between_the_two(library_path: Path) -> None:
     crossing = {name for name in plain & wanted if name.startswith("kandinsky::")}
     assert len(crossing) > 50
     assert [name for name in sorted(crossing) if "std::__cxx11::" in name] == []
+
+
+def test_each_has_its_own_fmt(library_path: Path) -> None:
+    build = library_path.parent
+    plain = symbols(build / "libkandinsky_fmt.a", "--defined-only")
+    plain |= symbols(build / "core/libkandinsky_plain.a", "--defined-only")
+    torch = symbols(build / "core/libkandinsky_fmt_torch.a", "--defined-only")
+    torch |= symbols(build / "core/libkandinsky_torch.a", "--defined-only")
+    assert any("fmt::kandinsky_torch::" in name for name in torch)
+    assert [name for name in sorted(plain & torch) if "fmt::" in name] == []

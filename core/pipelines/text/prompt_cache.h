@@ -30,9 +30,9 @@ struct TextKey {
 
 /// Everything that one image's image embeddings depend on.
 struct PriorKey {
-  std::string prompt;
-  std::string steered_away;
-  TextOptions options;
+  std::string prompt{};
+  std::string steered_away{};
+  TextOptions options{};
   bool wants_prompt = false;
   bool wants_negative = false;
   PriorNoise noise = PriorNoise::kPrompt;
@@ -54,7 +54,7 @@ struct ImageKey {
   int width = 0;
   int height = 0;
   int channels = 0;
-  std::string adapters;
+  std::string adapters{};
   bool operator==(const ImageKey&) const = default;
 };
 
