@@ -57,9 +57,10 @@ void add_convert(CLI::App& app) {
       "convert",
       "Make a model folder from original checkpoints or from a folder in another precision");
   command
-      ->add_option("IN", options->inputs,
-                   "Original checkpoints of Kandinsky 2.1, folders of them, or model folders in "
-                   "diffusers' layout, which supply what the others lack")
+      ->add_option(
+          "IN", options->inputs,
+          "Original checkpoints of Kandinsky 2.1, folders of them, or its model folders in "
+          "diffusers' layout, which supply what the others lack")
       ->required();
   command
       ->add_option("--output", options->output,

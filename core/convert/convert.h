@@ -24,9 +24,9 @@ using Say = std::function<void(const std::string& remark)>;
 /// input, so that a stopped run can be resumed. A folder gets its
 /// model_index.json when it is complete. Throws Error: kInvalidArgument for inputs of unknown kind
 /// or given twice, and for an output file of another origin; kNotFound, after converting the rest,
-/// with the missing files and their source; kIo if the disk has too little space, before anything
-/// is written; kUnsupported for values beyond the precision's
-/// range; as the readers and writers of the files.
+/// with the missing files and their source; kUnsupported for a folder of Kandinsky 2.2; kIo if the
+/// disk has too little space, before anything is written; kUnsupported for values beyond the
+/// precision's range; as the readers and writers of the files.
 void convert(const ConvertRequest& request, const Report& report, const Say& say);
 
 }  // namespace kandinsky::convert

@@ -107,6 +107,13 @@ class Finder {
   void take_model(const std::string& path) {
     const io::ModelDir model = io::ModelDir::open(path);
     const std::string_view pipeline = model.pipeline_class();
+    if (pipeline.starts_with("KandinskyV22")) {
+      throw Error(
+          ErrorCode::kUnsupported,
+          fmt::format("{}: is a {}; only folders of Kandinsky 2.1 can be converted. Those of "
+                      "2.2 are loaded as they are, in any precision",
+                      path, pipeline));
+    }
     const std::string folder = pipeline.find("Prior") != std::string_view::npos     ? "-prior"
                                : pipeline.find("Inpaint") != std::string_view::npos ? "-inpaint"
                                                                                     : "";

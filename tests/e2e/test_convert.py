@@ -19,7 +19,7 @@ import pytest
 import torch
 from support import checkpoints
 from support.broken_models import IO
-from support.built import MODEL, PRIOR, PROGRAM, copy_models, run_program
+from support.built import MODEL, MODEL_2_2, PRIOR, PRIOR_2_2, PROGRAM, copy_models, run_program
 from support.small_disk import small_disk
 
 from kandinsky_engine import Engine
@@ -351,6 +351,18 @@ def test_what_cannot_be_converted(originals: Path, tmp_path: Path) -> None:
     assert "tensor 'out.0.weight' has values that are not finite, or too large" in result.stderr
     assert not list(out.glob("unet/*.safetensors"))
     assert not list(out.glob("unet/.kandinsky*"))
+
+
+@pytest.mark.parametrize("folder", [MODEL_2_2, PRIOR_2_2])
+def test_folders_of_kandinsky_2_2_are_refused(
+    model: Path, kandinsky_2_2: Path, tmp_path: Path, folder: str
+) -> None:
+    inputs = [model, kandinsky_2_2 / folder]
+    result = run_program("convert", *inputs, "--output", tmp_path / "out")
+    assert result.returncode == UNSUPPORTED
+    assert f"{folder}: is a KandinskyV22P" in result.stderr
+    assert "only folders of Kandinsky 2.1 can be converted" in result.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_projection_without_rows(originals: Path, tmp_path: Path) -> None:
