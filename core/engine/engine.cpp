@@ -113,6 +113,10 @@ bool is_for_a_job_here(uint64_t cancelled_at) {
   return !is_own && (now >> kThreadBits) - (cancelled_at >> kThreadBits) <= kPatienceMs;
 }
 
+void leave_out_unused(PromptRequest& prompts, const DenoiseRequest& request) {
+  if (request.guidance_scale <= 1.0) prompts.wants_negative_embeds = false;
+}
+
 /// Calls a caller's function with the LibTorch state of its thread outside the job.
 template <typename Result, typename... Arguments>
 std::function<Result(Arguments...)> under(const at::ThreadLocalState& state,
@@ -296,8 +300,8 @@ at::Tensor Engine::encode(const uint8_t* images, int64_t batch_size, int64_t wid
   });
 }
 
-void Engine::text_to_image(const PromptRequest& prompts, const DenoiseRequest& request,
-                           uint8_t* images) {
+void Engine::text_to_image(PromptRequest prompts, const DenoiseRequest& request, uint8_t* images) {
+  leave_out_unused(prompts, request);
   run([&](const Monitor& monitor) {
     pipelines::Job job = job_of(request);
     job.prompts = &prompts;
@@ -308,8 +312,9 @@ void Engine::text_to_image(const PromptRequest& prompts, const DenoiseRequest& r
   });
 }
 
-void Engine::image_to_image(const PromptRequest& prompts, const DenoiseRequest& request,
+void Engine::image_to_image(PromptRequest prompts, const DenoiseRequest& request,
                             const SourceRequest& source, uint8_t* images) {
+  leave_out_unused(prompts, request);
   run([&](const Monitor& monitor) {
     const DenoiseRequest whole = pipelines::with_stand_ins(geometry(), source, request);
     pipelines::Job job = job_of(whole);
@@ -371,8 +376,9 @@ pipelines::MemorySummary Engine::describe_memory(int64_t width, int64_t height,
   return pipeline_->describe_memory(job, max_memory_);
 }
 
-void Engine::check(const PromptRequest& prompts, const DenoiseRequest& request,
+void Engine::check(PromptRequest prompts, const DenoiseRequest& request,
                    const SourceRequest* source) {
+  leave_out_unused(prompts, request);
   run([&](const Monitor& monitor) {
     const DenoiseRequest whole =
         source == nullptr ? request : pipelines::with_stand_ins(geometry(), *source, request);

@@ -74,16 +74,16 @@ class Engine {
   /// repeating the border.
   at::Tensor encode(const uint8_t* images, int64_t batch_size, int64_t width, int64_t height,
                     bool tiling);
-  void text_to_image(const PromptRequest& prompts, const DenoiseRequest& request, uint8_t* images);
-  void image_to_image(const PromptRequest& prompts, const DenoiseRequest& request,
+  /// Without guidance, what only negative embeds need is neither asked for nor loaded.
+  void text_to_image(PromptRequest prompts, const DenoiseRequest& request, uint8_t* images);
+  void image_to_image(PromptRequest prompts, const DenoiseRequest& request,
                       const SourceRequest& source, uint8_t* images);
   /// From embeds; from noise without a source.
   void generate(const pipelines::Embeds& embeds, const pipelines::Embeds* negative_embeds,
                 const DenoiseRequest& request, const SourceRequest* source, uint8_t* images);
   /// Throws what text_to_image and, with a source, image_to_image would before their first step,
   /// except for a lack of memory.
-  void check(const PromptRequest& prompts, const DenoiseRequest& request,
-             const SourceRequest* source);
+  void check(PromptRequest prompts, const DenoiseRequest& request, const SourceRequest* source);
   void unload();
 
   /// Merges these LoRAs from now on, each "FILE" or "FILE:WEIGHT", instead of the previous ones.

@@ -72,14 +72,15 @@ class Engine {
     callbacks_->message = std::move(message);
   }
 
-  /// {embeds, negative_embeds}. options: of "encode_prompts".
-  std::pair<Embeds, Embeds> encode_prompts(const Options& options) {
+  /// {embeds, negative_embeds}. options: of "encode_prompts". The negative embeds, which guidance
+  /// alone uses, can be left out with all the work for them; they are empty then.
+  std::pair<Embeds, Embeds> encode_prompts(const Options& options, bool with_negative = true) {
     kandinsky_embeds* embeds = nullptr;
     kandinsky_embeds* negative_embeds = nullptr;
     std::pair<Embeds, Embeds> both;
     run([&] {
-      const kandinsky_status status =
-          kandinsky_encode_prompts(engine_.get(), options.get(), &embeds, &negative_embeds);
+      const kandinsky_status status = kandinsky_encode_prompts(
+          engine_.get(), options.get(), &embeds, with_negative ? &negative_embeds : nullptr);
       both = {Embeds(embeds), Embeds(negative_embeds)};
       return status;
     });

@@ -34,13 +34,17 @@ Embeds load_embeds(const std::string& path, std::size_t batch_size) {
 
 }  // namespace
 
+bool is_guided(const Job& job) { return job.settings.number("guidance_scale") > 1; }
+
 std::pair<Embeds, Embeds> make_embeds(Engine& engine, const Job& job) {
-  if (job.mix.empty()) return engine.encode_prompts(job.settings.options("encode_prompts"));
+  const bool guided = is_guided(job);
+  const Options own = job.settings.options("encode_prompts");
+  if (job.mix.empty()) return engine.encode_prompts(own, guided);
 
   std::optional<Embeds> text;  // for the decoder
   Embeds negative;
   if (job.prompt) {
-    auto [embeds, negative_embeds] = engine.encode_prompts(job.settings.options("encode_prompts"));
+    auto [embeds, negative_embeds] = engine.encode_prompts(own, guided);
     text = std::move(embeds);
     negative = std::move(negative_embeds);
   }
@@ -59,15 +63,14 @@ std::pair<Embeds, Embeds> make_embeds(Engine& engine, const Job& job) {
         items.push_back(load_embeds(item.value, job.seeds.size()));
         break;
       case MixItem::Kind::kText: {
-        auto [embeds, negative_embeds] = engine.encode_prompts(with_text(job, item.value));
+        auto [embeds, negative_embeds] = engine.encode_prompts(with_text(job, item.value), guided);
         if (!negative) negative = std::move(negative_embeds);
         if (!first_text) first_text = items.size();
         items.push_back(std::move(embeds));
       }
     }
   }
-  if (!negative && job.settings.number("guidance_scale") > 1)
-    negative = engine.encode_negative_prompts(with_text(job, ""));
+  if (!negative && guided) negative = engine.encode_negative_prompts(with_text(job, ""));
 
   std::vector<const Embeds*> borrowed;
   for (const Embeds& item : items) borrowed.push_back(&item);

@@ -6,9 +6,11 @@
 
 namespace kandinsky::jobs {
 
+/// Whether the job's denoising uses negative embeds.
+bool is_guided(const Job& job);
+
 /// {embeds, negative embeds} of a job whose lists are filled in: of the mix, or of the prompt
-/// alone. The negative ones are empty if guidance is off and nothing else makes them. Throws
-/// StatusError.
+/// alone. The negative ones are empty if guidance is off. Throws StatusError.
 std::pair<Embeds, Embeds> make_embeds(Engine& engine, const Job& job);
 
 }  // namespace kandinsky::jobs

@@ -24,6 +24,7 @@
 #include "jobs/digests.h"
 #include "jobs/generate.h"
 #include "jobs/job.h"
+#include "jobs/make_embeds.h"
 #include "jobs/manifest.h"
 #include "jobs/parameters.h"
 #include "jobs/request.h"
@@ -315,7 +316,8 @@ std::vector<Worker::Image> Worker::read_images(std::span<const Line> lines) {
 
 void Worker::encode_texts(Model& model, const std::vector<Image>& images) {
   try {
-    model.engine.encode_prompts(together(images).settings.options("encode_prompts"));
+    const Job job = together(images);
+    model.engine.encode_prompts(job.settings.options("encode_prompts"), is_guided(job));
   } catch (const StatusError& error) {
     if (error.status() == KANDINSKY_CANCELLED) throw;
     // Each image's own job reports the error.

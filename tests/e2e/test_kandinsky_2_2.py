@@ -235,6 +235,36 @@ class TestZeroImage:
         with pytest.raises(kandinsky.CorruptFileError, match=ZERO_IMAGE):
             Engine(copies / MODEL_2_2, inpaint_dir="")
 
+    def test_is_not_needed_without_guidance(self, copies: Path, tmp_path: Path) -> None:
+        with Engine(copies / MODEL_2_2, precision="fp32") as engine:
+            expected = text_to_image(engine, guidance_scale=1.0)
+            from_image = image_to_image(engine, guidance_scale=1.0)
+        prior = copies / PRIOR_2_2
+        assert not (prior / ZERO_IMAGE).exists()
+        (prior / "image_encoder/model.safetensors").unlink()
+        with Engine(copies / MODEL_2_2, precision="fp32") as engine:
+            assert np.array_equal(text_to_image(engine, guidance_scale=1.0), expected)
+            assert np.array_equal(image_to_image(engine, guidance_scale=0.5), from_image)
+            with pytest.raises(kandinsky.NotFoundError, match=ZERO_IMAGE):
+                text_to_image(engine, guidance_scale=1.1)
+            # Who asks for both sides gets both.
+            with pytest.raises(kandinsky.NotFoundError, match=ZERO_IMAGE):
+                engine.encode_prompts([PROMPT], seeds=[1], **PRIOR_STEPS)
+        common = ("--model", copies / MODEL_2_2, "--precision", "fp32", "--quiet")
+        few = ("--cfg-scale", "1", "--steps", "2", "--prior-steps", "2")
+        made = run_program(
+            "txt2img", *common, *few, "--prompt", "a", "--output", tmp_path / "a.png"
+        )
+        assert made.returncode == 0, made.stderr
+        mixed = run_program("mix", *common, *few, "--text", "a", "--output", tmp_path / "b.png")
+        assert mixed.returncode == 0, mixed.stderr
+        jobs = tmp_path / "jobs.jsonl"
+        line = {"guidance_scale": 1, "num_inference_steps": 2, "prior_num_inference_steps": 2}
+        jobs.write_text("".join(json.dumps({"prompt": p, **line}) + "\n" for p in "ab"))
+        batch = run_program("batch", jobs, *common, "--output", tmp_path / "made")
+        assert batch.returncode == 0, batch.stderr
+        assert not (prior / ZERO_IMAGE).exists()
+
     def test_is_kept_in_the_cache_where_the_folder_cannot_be_written(
         self, copies: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
