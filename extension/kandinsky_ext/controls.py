@@ -338,7 +338,8 @@ CONTROLS: tuple[Control, ...] = (
         option="hints",
         label="Depth map",
         infotext="Kandinsky hint",
-        info="From any program that makes one. Another size is stretched to the image's.",
+        info="From any program that makes one. Another size is stretched to the image's; in "
+        "img2img, Resize mode decides.",
         group=HINT,
     ),
     Slider(

@@ -21,6 +21,8 @@ NO_CHECKPOINT = (None, "", "None", "none", "Use same checkpoint")
 USE_SAME = {"hr_sampler_name": "Use same sampler", "hr_scheduler": "Use same scheduler"}
 """The page's words for none, which a pasted or API call's image may bring."""
 KEPT_AS = "kandinsky_wishes"
+HOST_FACTOR = 8
+"""Pixels for one number of the host's latents, in which it counts what it cuts off."""
 
 
 @dataclass(frozen=True)
@@ -31,11 +33,19 @@ class Wishes:
     hint: Pixels | None = None
 
     def hint_for(self, p: Any) -> Pixels | None:
-        """What of the hint belongs to the part of its image that p is about."""
+        """What of the hint belongs to the part of its image that p is about, or as much of it as
+        p's resize mode leaves of that image.
+        """
+        if self.hint is None:
+            return None
         box = getattr(p, "paste_to", None)
-        if self.hint is None or box is None:
-            return self.hint
-        return hint.part(self.hint, box, p.init_images[0].size)
+        if box is not None:
+            return hint.part(self.hint, box, p.init_images[0].size)
+        if getattr(p, "is_hr_pass", False):
+            return hint.part(self.hint, *_hires_part(p))
+        return hint.resized(
+            self.hint, (int(p.width), int(p.height)), getattr(p, "resize_mode", None) or 0
+        )
 
 
 def take(p: Any, settings: Settings, *, model: str, takes_hints: bool) -> Wishes:
@@ -92,6 +102,19 @@ def options_of(p: Any) -> AbstractContextManager[None]:
     if p.override_settings_restore_afterwards:
         keys += [key for key in p.override_settings if key not in keys]
     return backend.options_kept(keys)
+
+
+def _hires_part(p: Any) -> tuple[tuple[int, int, int, int], tuple[int, int]]:
+    """Of the first pass's image, made larger: the box that the host keeps of it, and its size."""
+    width, height = p.hr_upscale_to_x, p.hr_upscale_to_y
+    across, down = getattr(p, "truncate_x", 0), getattr(p, "truncate_y", 0)
+    box = (
+        across // 2 * HOST_FACTOR,
+        down // 2 * HOST_FACTOR,
+        width - across * HOST_FACTOR,
+        height - down * HOST_FACTOR,
+    )
+    return box, (width, height)
 
 
 def _mix(p: Any, settings: Settings) -> Mix | None:

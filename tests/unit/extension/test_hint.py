@@ -1,5 +1,7 @@
 """Depth control: the slot for a map, and the models that need one."""
 
+from types import SimpleNamespace
+
 import gradio as gr
 import numpy as np
 import pytest
@@ -61,6 +63,48 @@ def test_where_only_a_part_is_inpainted_it_follows_that_part(host, depth):
     )
     assert host.p.paste_to == (32, 16, 32, 32)
     assert np.array_equal(hints(host)[0], [np.asarray(MAP)[8:24, 16:32]])
+
+
+@pytest.mark.parametrize(
+    ("mode", "expected"),
+    [
+        (0, np.asarray(MAP)),  # "Just resize": the engine stretches it
+        (1, np.asarray(MAP)[:, 8:56]),
+        (2, np.pad(np.asarray(MAP), ((8, 8), (0, 0)), mode="edge")),
+        (3, np.asarray(MAP)),  # latents are stretched, too
+    ],
+)
+def test_in_img2img_it_is_resized_as_the_image_is(host, depth, mode, expected):
+    host.img2img(
+        Image.new("RGB", (128, 96)),
+        resize_mode=mode,
+        width=64,
+        height=64,
+        args=host.settings(model=depth, hint=MAP),
+    )
+    assert np.array_equal(hints(host)[0], [expected])
+
+
+@pytest.mark.parametrize("shape", [(3, 400), (400, 3), (1, 1), (30, 30, 3)])
+@pytest.mark.parametrize("size", [(64, 64), (512, 8), (8, 512)])
+def test_a_map_of_any_shape_can_be_resized(host, shape, size):
+    pixels = np.arange(np.prod(shape)).astype(np.uint8).reshape(shape)
+    filled = host.ext("hint").resized(pixels, size, 2)
+    assert filled.shape[:2] == size[::-1] or shape[0] * size[0] == shape[1] * size[1]
+    assert filled.shape[2:] == shape[2:]
+    cut = host.ext("hint").resized(pixels, size, 1)
+    assert cut.size > 0
+    assert cut.shape[0] == shape[0] or cut.shape[1] == shape[1]
+
+
+def test_hires_fix_cuts_it_as_it_cuts_the_image(host, depth):
+    """Of an image of 128 x 64 that is made 192 x 96 large, 96 x 96 are kept."""
+    p = SimpleNamespace(
+        is_hr_pass=True, hr_upscale_to_x=192, hr_upscale_to_y=96, truncate_x=12, truncate_y=0
+    )
+    pixels = np.arange(64 * 128, dtype=np.uint16).astype(np.uint8).reshape(64, 128)
+    wishes = host.ext("host.wishes").Wishes(hint=pixels)
+    assert np.array_equal(wishes.hint_for(p), pixels[:, 32:96])
 
 
 def test_the_smallest_part_is_a_pixel(host):
