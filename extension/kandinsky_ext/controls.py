@@ -56,7 +56,7 @@ COMPONENTS = Group(
     panel="advanced",
     heading="Components",
     about="Fine-tunes, such as a file in models/Kandinsky/unet.",
-    in_a_row=3,
+    in_a_row=6,
 )
 GROUPS = (PRESET, MODEL, PRIOR, HINT, MIXING, SAMPLING, GUIDANCE, PROMPTS, SPEED, COMPONENTS)
 """In the order in which a panel shows them."""

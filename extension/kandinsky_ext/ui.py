@@ -134,9 +134,14 @@ def _draw_widget(
     elem_id: Callable[[str], str],
     tools: HostTools,
 ) -> None:
-    widget = components[control.field] = _widget(control, elem_id, tools)
-    tools.explain(widget, control.info)
-    if isinstance(control, Choice) and control.source in ON_DISK:
+    if not (isinstance(control, Choice) and control.source in ON_DISK):
+        widget = components[control.field] = _widget(control, elem_id, tools)
+        tools.explain(widget, control.info)
+        return
+    # In a row of their own: where there is little room, they wrap together or not at all.
+    with gr.Row(elem_classes=["kandinsky-field"]):
+        widget = components[control.field] = _widget(control, elem_id, tools)
+        tools.explain(widget, control.info)
         tools.refresh_button(
             widget, lambda: choices(control, tools), elem_id(f"{control.field}_refresh")
         )
@@ -152,7 +157,7 @@ def _widget(control: Control, elem_id: Callable[[str], str], tools: HostTools) -
     if isinstance(control, Switch):
         return gr.Checkbox(elem_classes=["kandinsky-switch"], **shared)
     if isinstance(control, Numbers):
-        return gr.Textbox(**shared)
+        return gr.Textbox(max_lines=1, **shared)
     if isinstance(control, Slider):
         return gr.Slider(
             minimum=control.minimum, maximum=control.maximum, step=control.step, **shared
