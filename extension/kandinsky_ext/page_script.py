@@ -38,10 +38,13 @@ def watch(status_id: str, refresh_id: str, mark: str) -> str:
 
 
 def set_fields(tab: str, offer_id: str) -> str:
-    """Writes the numbers of an offer into the host's width, height and CFG scale."""
+    """Writes the numbers of an offer into the host's width, height and CFG scale, and opens the tab
+    that img2img has for them beside "Resize by".
+    """
     return f"""() => {{
   const root = {_ROOT};
   const {{size, cfg}} = root.querySelector("#" + {json.dumps(offer_id)} + " [data-size]").dataset;
+  root.querySelector("#{tab}_tabs_resize button")?.click();
   const fields = {{width: size, height: size, cfg_scale: cfg}};
   for (const [name, value] of Object.entries(fields)) {{
     for (const input of root.querySelectorAll("#{tab}_" + name + " input")) {{
