@@ -6,8 +6,10 @@ import itertools
 import subprocess
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
+import given
 import numpy as np
 from checklist import Absent, Checks, Context, fail, require, same
 from host import Made, as_text
@@ -139,12 +141,20 @@ def stand_in_has_the_real_signatures(context: Context) -> str:
     return f"{len(ours)} functions, classes and methods"
 
 
-def of_the_command_line(context: Context, *more: str) -> tuple[np.ndarray, str]:
-    """The command line's image for this prompt and seed, and its parameters."""
+SMALL_STEPS = ("--steps", str(STEPS), "--sampler", "Euler a", "--prior-steps", str(STEPS))
+"""What `request` asks for, in the command line's words."""
+
+
+def of_the_command_line(
+    context: Context, *more: str, model: Path | None = None
+) -> tuple[np.ndarray, str]:
+    """The command line's image for this prompt and seed, and its parameters. model: the demo model,
+    or another.
+    """
     file = context.place / "command-line.png"
     subprocess.run(
         [
-            *(str(context.program), "txt2img", "--model", str(context.model)),
+            *(str(context.program), "txt2img", "--model", str(model or context.model)),
             *("--prompt", PROMPT, "--seed", "1", "--width", str(SIZE), "--height", str(SIZE)),
             *("--cfg-scale", "2", "--precision", "fp32", "--device", "cpu", *more),
             *("--output", str(file)),
@@ -161,8 +171,7 @@ def image_of_the_command_line(context: Context) -> str:
     """Text to image gives the command line's image, byte for byte."""
     made = base(context)
     context.keep("txt2img", made.pixels)
-    more = ("--steps", str(STEPS), "--sampler", "Euler a", "--prior-steps", str(STEPS))
-    expected, _ = of_the_command_line(context, *more)
+    expected, _ = of_the_command_line(context, *SMALL_STEPS)
     difference = np.abs(expected.astype(int) - made.pixels).max()
     require(difference == 0, f"they differ by up to {difference} levels of 255")
     return f"{SIZE} x {SIZE}, {STEPS} steps"
@@ -395,6 +404,68 @@ def mixing_with_an_image(context: Context) -> str:
     return "plain base64 and a data URI"
 
 
+@checks.add
+def depth_map(context: Context) -> str:
+    """A model with depth control follows its map as on the command line; no other takes one."""
+    near, far = (given.depth_map(context, SIZE, falling=falling) for falling in (False, True))
+    texts = [as_text(np.asarray(Image.open(file))) for file in (near, far)]
+    with given.depth_model(context) as model:
+        made = [
+            context.host.generate(request(context, model=model.name, hint=text)) for text in texts
+        ]
+        context.keep("depth-map", made[0].pixels)
+        require("Kandinsky hint: " in made[0].infotexts[0], made[0].infotexts[0])
+        more = (*SMALL_STEPS, "--hint", str(near))
+        expected, _ = of_the_command_line(context, *more, model=model)
+        require(np.array_equal(made[0].pixels, expected), "it is not the command line's image")
+        require(distance(made[0].pixels, made[1].pixels) > 0, "the map has no effect")
+        said = context.host.refused("/sdapi/v1/txt2img", request(context, model=model.name))
+        require('"Depth map\\"' in said and "needs one" in said, said)
+    said = context.host.refused("/sdapi/v1/txt2img", request(context, hint=texts[0]))
+    require('"Depth map\\"' in said and "takes none" in said, said)
+    require_base_again(context)
+    return "equal to the command line's; one missing and one too many are named"
+
+
+@checks.add
+def lora_in_the_prompt(context: Context) -> str:
+    """<lora:name:weight> gives the command line's image with this file, if it is one of ours."""
+    with given.lora(context) as file:
+        asked = request(context, prompt=f"{PROMPT} <lora:{given.LORA}:0.8>")
+        made = context.host.generate(asked)
+        context.keep("lora", made.pixels)
+        expected, _ = of_the_command_line(context, *SMALL_STEPS, "--lora", f"{file}:0.8")
+        require(np.array_equal(made.pixels, expected), "it is not the command line's image")
+        require(distance(made.pixels, base(context).pixels) > 1, "the LoRA has no effect")
+        require(f'Kandinsky loras: "{file.name} [' in made.infotexts[0], made.infotexts[0])
+        require_base_again(context)
+    missing = context.host.generate(asked)
+    require(np.array_equal(missing.pixels, base(context).pixels), "a file that is gone has effect")
+    require("Kandinsky loras" not in missing.infotexts[0], missing.infotexts[0])
+    return "equal to the command line's; gone with its tag, and with its file"
+
+
+@checks.add
+def components(context: Context) -> str:
+    """A UNet from models/Kandinsky/unet gives the command line's image with this file."""
+    with given.other_unet(context) as file:
+        made = context.host.generate(request(context, unet=file.name))
+        context.keep("other-unet", made.pixels)
+        expected, _ = of_the_command_line(context, *SMALL_STEPS, "--unet", str(file))
+        require(np.array_equal(made.pixels, expected), "it is not the command line's image")
+        require(distance(made.pixels, base(context).pixels) > 1, "the file has no effect")
+        require(f"Kandinsky unet: {file.name} [" in made.infotexts[0], made.infotexts[0])
+        said = context.host.refused("/sdapi/v1/txt2img", request(context, unet=NOWHERE))
+        require(NOWHERE in said and file.name in said, said)
+    require_base_again(context)
+    return "equal to the command line's; a name that is not there is refused with those that are"
+
+
+def require_base_again(context: Context) -> None:
+    again = context.host.generate(request(context))
+    require(np.array_equal(again.pixels, base(context).pixels), "the next image is another")
+
+
 class _Background:
     """A request that goes on while others are made."""
 
@@ -508,8 +579,7 @@ def interrupt(context: Context) -> str:
     # The steps that are left would take much longer, however busy the machine is.
     require(took < 0.2 * job.seconds_for(900), f"it took {took:.1f} s to stop")
     context.keep("interrupted", made.pixels)
-    again = context.host.generate(request(context))
-    require(np.array_equal(again.pixels, base(context).pixels), "the next image is another")
+    require_base_again(context)
     return f"{took:.2f} s"
 
 
@@ -536,8 +606,7 @@ def bad_input_is_named(context: Context) -> str:
     require("Prior inference steps" in said, said)
     said = context.host.refused("/sdapi/v1/txt2img", request(context, model=NOWHERE))
     require(NOWHERE in said, said)
-    again = context.host.generate(request(context))
-    require(np.array_equal(again.pixels, base(context).pixels), "the next image is another")
+    require_base_again(context)
     return "a number, a model; the next run is whole"
 
 
@@ -557,8 +626,7 @@ def without_kandinsky_the_host_speaks_for_itself(context: Context) -> str:
     """A run of the host's own model, which is not there, fails in the host's words."""
     said = context.host.refused("/sdapi/v1/txt2img", request(context, script=False))
     require("andinsky" not in said, said)
-    again = context.host.generate(request(context))
-    require(np.array_equal(again.pixels, base(context).pixels), "the next image is another")
+    require_base_again(context)
     return said[:120]
 
 

@@ -13,6 +13,7 @@ import httpx
 import numpy as np
 from api_checks import PROMPT, SIZE, STEPS
 from checklist import Context, require
+from host import READY, RESTARTING, HostError
 from PIL import Image
 from playwright.sync_api import Locator, Page, expect, sync_playwright
 
@@ -42,6 +43,21 @@ class Browser:
     def open_tab(self, name: str) -> None:
         label = re.compile(rf"^\s*{name}\s*$", re.IGNORECASE)
         self.page.locator("#tabs button").filter(has_text=label).first.click()
+
+    def reload_ui(self) -> None:
+        """Presses "Reload UI" in the settings and waits until the page is there again. A page that
+        was drawn a moment ago, on a busy machine, may miss a click.
+        """
+        host = self.context.host
+        begun, ready = (host.printed().count(word) for word in (RESTARTING, READY))
+        self.open_tab("Settings")
+        for _ in range(5):
+            self.one("#settings_restart_gradio").click()
+            with suppress(HostError):
+                host.wait_until_said(RESTARTING, begun + 1, timeout=20)
+                break
+        host.wait_until_said(READY, ready + 1, timeout=self.context.boot_timeout)
+        self.open()
 
     def screenshot(self, name: str) -> None:
         self.page.screenshot(path=str(self.context.report / f"{name}.png"))

@@ -222,6 +222,7 @@ def run_all(context: Context, only: list[str], *, page: bool) -> Iterator[Result
         with browser_on(context) as browser:
             if page_wanted[0] is not page_checks.page_opens:
                 browser.open()
+                page_checks.as_requested(browser)
             for check in page_wanted:
                 result = run_check(check, browser)
                 if result.outcome == "failed":

@@ -26,6 +26,8 @@ FLAGS = (
 """Those that a host does not know are ignored, see IGNORE_CMD_ARGS_ERRORS."""
 READY = "Startup time:"
 """In the log. The web API answers earlier, but does not know the scripts' defaults then."""
+RESTARTING = "Restarting UI"
+"""Likewise, once "Reload UI" has been pressed."""
 OURS = "kandinsky"
 
 
@@ -107,18 +109,18 @@ class Host:
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,
             )
-        self.wait_until_ready(timeout)
+        self.wait_until_said(READY, 1, timeout=timeout)
         return time.monotonic() - began
 
-    def wait_until_ready(self, timeout: float, starts: int = 1) -> None:
-        """starts: how often it has said so by then; "Reload UI" makes it say it again."""
+    def wait_until_said(self, word: str, times: int, *, timeout: float) -> None:
+        """Until the word is so often in the log."""
         assert self._process is not None
         end = time.monotonic() + timeout
-        while self.printed().count(READY) < starts:
+        while self.printed().count(word) < times:
             if self._process.poll() is not None:
                 raise HostError(f"it ended with {self._process.returncode}:\n{self.last_lines()}")
             if time.monotonic() > end:
-                raise HostError(f"not ready after {timeout:.0f} s:\n{self.last_lines()}")
+                raise HostError(f"no {word!r} after {timeout:.0f} s:\n{self.last_lines()}")
             time.sleep(0.5)
 
     @property

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import json
 import re
+from typing import Any
 
+import given
 import numpy as np
-from api_checks import PROMPT, SIZE, STEPS, base, of_the_command_line
+from api_checks import PROMPT, SIZE, STEPS, base, of_the_command_line, request
 from browser import ID, Browser
 from checklist import Absent, Checks, require, same
+from host import as_text
 from PIL import Image
-from playwright.sync_api import expect
+from playwright.sync_api import Locator, expect
+
+from kandinsky_ext.controls import OWN
 
 checks = Checks()
 
@@ -51,6 +56,27 @@ def about_prior_steps(browser: Browser) -> str:
 
 
 @checks.add
+def offer_sets_size_and_cfg(browser: Browser) -> str:
+    """What the demo model suits is offered in both tabs, and set once, in img2img also where the
+    image was to be resized by a factor.
+    """
+    for tab in ("img2img", "txt2img"):
+        browser.open_tab(tab)
+        browser.choose_script("Kandinsky", tab)
+        offer = browser.one(f"#script_{tab}_kandinsky_offer")
+        expect(offer).to_contain_text("128 x 128")
+        if tab == "img2img":
+            browser.page.locator("#img2img_tabs_resize button").nth(1).click()
+            expect(browser.one("#img2img_width")).to_be_hidden()
+        browser.one(f"#script_{tab}_kandinsky_offer_set").click()
+        for name, value in {"width": "128", "height": "128", "cfg_scale": "2"}.items():
+            expect(browser.one(f"#{tab}_{name}")).to_be_visible()
+            expect(browser.one(f"#{tab}_{name} input[type=number]")).to_have_value(value)
+        expect(offer).to_be_hidden()
+    return "in both tabs"
+
+
+@checks.add
 def panels_open(browser: Browser) -> str:
     """The advanced panel and the one for other scripts open and show what is in them."""
     for panel, inside in (("advanced", "guidance_rescale"), ("mix", "mix_strength_2")):
@@ -71,13 +97,7 @@ def panels_open(browser: Browser) -> str:
 def generate_gives_the_image(browser: Browser) -> str:
     """Generate gives the web API's image, with its parameters below it."""
     browser.page.evaluate("scrollTo(0, 0)")
-    browser.fill_in()
-    browser.set_number("script_txt2img_kandinsky_prior_steps", STEPS)
-    choose(browser, "precision", "fp32")
-    browser.one("#txt2img_sampling input").click()
-    browser.page.locator("ul.options li").filter(
-        has_text=re.compile(r"^\W*Euler a\W*$")
-    ).first.click()
+    as_requested(browser)
     browser.generate()
     shown = browser.image()
     browser.page.evaluate("scrollTo(0, 0)")
@@ -87,6 +107,18 @@ def generate_gives_the_image(browser: Browser) -> str:
     expected = base(browser.context).pixels
     require(np.array_equal(shown, expected), "it is not the image that the web API gives")
     return "equal"
+
+
+def as_requested(browser: Browser) -> None:
+    """Sets the page to what `request` asks for, as the checks below have it."""
+    browser.choose_script("Kandinsky")
+    browser.fill_in()
+    browser.set_number("script_txt2img_kandinsky_prior_steps", STEPS)
+    choose(browser, "precision", "fp32")
+    browser.one("#txt2img_sampling input").click()
+    browser.page.locator("ul.options li").filter(
+        has_text=re.compile(r"^\W*Euler a\W*$")
+    ).first.click()
 
 
 def choose(browser: Browser, name: str, word: str) -> None:
@@ -129,6 +161,95 @@ def presets_on_the_page(browser: Browser) -> str:
 def parameter(text: str, key: str) -> str:
     found = re.search(rf"(?:^|, ){key}: ([^,]*)", text, re.MULTILINE)
     return found[1].strip() if found else ""
+
+
+def of_the_api(browser: Browser, **values: Any) -> np.ndarray:
+    return browser.context.host.generate(request(browser.context, **values)).pixels
+
+
+@checks.add
+def depth_map_slot(browser: Browser) -> str:
+    """The slot is there for a model with depth control alone, and as long as it holds a map."""
+    panel, slot = browser.one(f"{ID}hint_panel"), browser.one(f"{ID}hint")
+    expect(panel).to_be_hidden()
+    file = given.depth_map(browser.context, SIZE)
+    with given.depth_model(browser.context) as model:
+        try:
+            browser.one(f"{ID}model_refresh").click()
+            choose(browser, "model", model.name)
+            expect(panel).to_be_visible()
+            slot.locator("input[type=file]").set_input_files(str(file))
+            expect(slot.locator("img")).to_be_visible()
+            browser.screenshot("depth-map-slot")
+            browser.fill_in()
+            browser.generate()
+            text = as_text(np.asarray(Image.open(file)))
+            require(
+                np.array_equal(browser.image(), of_the_api(browser, model=model.name, hint=text)),
+                "it is not the image that the web API gives",
+            )
+            require("Kandinsky hint: " in browser.infotext(), browser.infotext())
+            choose(browser, "model", "kandinsky-demo")
+            browser.page.wait_for_timeout(1000)
+            expect(panel).to_be_visible()
+        finally:
+            choose(browser, "model", "kandinsky-demo")
+            remove_image(slot)
+    expect(panel).to_be_hidden()
+    browser.one(f"{ID}model_refresh").click()
+    return "seen, used, hidden again"
+
+
+def remove_image(slot: Locator) -> None:
+    """Each gradio calls the button otherwise."""
+    button = slot.locator("[aria-label=Clear], [aria-label='Remove Image']")
+    if button.count():
+        button.first.click()
+
+
+@checks.add
+def lora_in_the_pages_prompt(browser: Browser) -> str:
+    """<lora:name:weight> works on the page; a name that no file has is told below the image."""
+    with given.lora(browser.context):
+        prompt = f"{PROMPT} <lora:{given.LORA}:0.8>"
+        browser.fill_in()
+        browser.one("#txt2img_prompt textarea").fill(prompt)
+        browser.generate()
+        require(
+            np.array_equal(browser.image(), of_the_api(browser, prompt=prompt)),
+            "it is not the image that the web API gives",
+        )
+        require(f'Kandinsky loras: "{given.LORA}' in browser.infotext(), browser.infotext())
+    browser.generate()
+    require(np.array_equal(browser.image(), base(browser.context).pixels), "the LoRA is still used")
+    expect(browser.one("#tab_txt2img")).to_contain_text(f"Lora not found: {given.LORA}")
+    browser.screenshot("lora-not-found")
+    browser.fill_in()
+    return "used, then named as missing"
+
+
+@checks.add
+def components_under_advanced(browser: Browser) -> str:
+    """A file in models/Kandinsky/unet is listed under Advanced after a refresh, and is used."""
+    browser.open_panel("advanced", "unet")
+    with given.other_unet(browser.context) as file:
+        try:
+            browser.one(f"{ID}unet_refresh").click()
+            choose(browser, "unet", file.name)
+            browser.one(f"{ID}image_encoder").scroll_into_view_if_needed()
+            browser.screenshot("components")
+            browser.fill_in()
+            browser.generate()
+            require(
+                np.array_equal(browser.image(), of_the_api(browser, unet=file.name)),
+                "it is not the image that the web API gives",
+            )
+            require(f"Kandinsky unet: {file.name} [" in browser.infotext(), browser.infotext())
+        finally:
+            choose(browser, "unet", OWN[""])
+    browser.one(f"{ID}unet_refresh").click()
+    browser.one(f"{ID}advanced .label-wrap").click()
+    return "listed and used"
 
 
 @checks.add
@@ -324,13 +445,20 @@ def base_again(browser: Browser) -> None:
     require(np.array_equal(base(context).pixels, before.pixels), "the next image is another")
 
 
-NARROW = 700
 OVERLAPS = """panel => {
   const shown = [...panel.querySelectorAll("label > span, input, button, p")]
     .map(one => [one, one.getBoundingClientRect()])
     // What lies on an image is gradio's.
     .filter(([one, box]) => one.offsetParent && box.width > 0 && !one.closest(".gradio-image"));
   const edge = panel.getBoundingClientRect(), wrong = [];
+  for (const button of panel.querySelectorAll("[id$=_refresh].tool")) {
+    const field = panel.querySelector("#" + button.id.replace(/_refresh$/, "") + " input");
+    if (!button.offsetParent || !field) continue;
+    const a = button.getBoundingClientRect(), b = field.getBoundingClientRect();
+    const isLevel = a.top < b.bottom && b.top < a.bottom;
+    const isNext = a.left >= b.right && a.left < b.right + 60;
+    if (!isLevel || !isNext) wrong.push(button.id + " is not beside its field");
+  }
   const name = one => (one.innerText || one.id || one.outerHTML).slice(0, 60);
   shown.forEach(([one, a], at) => {
     if (a.left < edge.left - 1 || a.right > edge.right + 1) wrong.push(name(one) + " sticks out");
@@ -347,13 +475,14 @@ OVERLAPS = """panel => {
 
 @checks.add
 def looks(browser: Browser) -> str:
-    """Light, dark and narrow: nothing sticks out or overlaps; presets and switch are level."""
+    """Light, dark and narrow: nothing sticks out, overlaps, or is away from its field."""
     usual = browser.page.viewport_size
     try:
         for name, theme, width in (
             ("light", "light", 1400),
             ("dark", "dark", 1400),
             ("narrow", "light", 700),
+            ("phone", "light", 420),
         ):
             browser.page.set_viewport_size({"width": width, "height": 1800})
             browser.open(f"/?__theme={theme}")
@@ -372,22 +501,20 @@ def looks(browser: Browser) -> str:
                 for part in ("preset input", "preset_steps input")
                 if (box := browser.one(f"{ID}{part}").bounding_box())
             ]
-            require(abs(middles[0] - middles[1]) < 4, f"{name}: preset and switch at {middles}")
+            level = abs(middles[0] - middles[1]) < 4
+            require(level or name == "phone", f"{name}: preset and switch at {middles}")
     finally:
         browser.page.set_viewport_size(usual)
         browser.open()
         browser.choose_script("Kandinsky")
-    return f"light, dark, {NARROW} pixels wide"
+    return "light, dark, narrow, as on a phone"
 
 
 @checks.add
 def reload_twice(browser: Browser) -> str:
     """ "Reload UI" in the settings, twice: the script is there and works as before."""
-    for turn in (2, 3):
-        browser.open_tab("Settings")
-        browser.one("#settings_restart_gradio").click()
-        browser.context.host.wait_until_ready(browser.context.boot_timeout, starts=turn)
-        browser.open()
+    for _ in range(2):
+        browser.reload_ui()
     browser.choose_script("Kandinsky")
     expect(browser.one(f"{ID}prior_steps")).to_be_visible()
     browser.screenshot("reloaded")
@@ -401,18 +528,13 @@ def reload_twice(browser: Browser) -> str:
 def russian_page(browser: Browser) -> str:
     """With the host's language set to Russian, labels, tooltips and the status are Russian."""
     context = browser.context
-    starts = context.host.printed().count("Startup time:")
     russian = json.loads((context.extension / "localizations" / "ru_RU.json").read_text("utf-8"))
     for language, label in (
         ("ru_RU", russian["Prior inference steps"]),
         ("None", "Prior inference steps"),
     ):
         context.host.post("/sdapi/v1/options", {"localization": language})
-        browser.open_tab("Settings")
-        browser.one("#settings_restart_gradio").click()
-        starts += 1
-        context.host.wait_until_ready(context.boot_timeout, starts=starts)
-        browser.open()
+        browser.reload_ui()
         browser.choose_script("Kandinsky")
         expect(browser.one(f"{ID}prior_steps")).to_contain_text(label)
         if language == "None":
