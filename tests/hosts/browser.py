@@ -52,7 +52,8 @@ class Browser:
         begun, ready = (host.printed().count(word) for word in (RESTARTING, READY))
         self.open_tab("Settings")
         for _ in range(5):
-            self.one("#settings_restart_gradio").click()
+            # The page it leads to is not there yet.
+            self.one("#settings_restart_gradio").click(no_wait_after=True)
             with suppress(HostError):
                 host.wait_until_said(RESTARTING, begun + 1, timeout=20)
                 break
