@@ -13,7 +13,7 @@ import httpx
 import numpy as np
 from api_checks import PROMPT, SIZE, STEPS
 from checklist import Context, require
-from host import READY, RESTARTING, HostError
+from host import READY, RESTARTING
 from PIL import Image
 from playwright.sync_api import Locator, Page, expect, sync_playwright
 
@@ -45,19 +45,21 @@ class Browser:
         self.page.locator("#tabs button").filter(has_text=label).first.click()
 
     def reload_ui(self) -> None:
-        """Presses "Reload UI" in the settings and waits until the page is there again. A page that
-        was drawn a moment ago, on a busy machine, may miss a click.
-        """
-        host = self.context.host
+        """Presses "Reload UI" in the settings and waits until the page is there again."""
+        host, timeout = self.context.host, self.context.boot_timeout
         begun, ready = (host.printed().count(word) for word in (RESTARTING, READY))
+
+        def pause() -> None:
+            # Not asleep: the page's requests go through this process.
+            self.page.wait_for_timeout(500)
+
         self.open_tab("Settings")
-        for _ in range(5):
-            # The page it leads to is not there yet.
-            self.one("#settings_restart_gradio").click(no_wait_after=True)
-            with suppress(HostError):
-                host.wait_until_said(RESTARTING, begun + 1, timeout=20)
-                break
-        host.wait_until_said(READY, ready + 1, timeout=self.context.boot_timeout)
+        # The page it leads to is not there yet.
+        self.one("#settings_restart_gradio").click(no_wait_after=True)
+        host.wait_until_said(RESTARTING, begun + 1, timeout, pause)
+        # The host's own script would load the page a second time, under our hands.
+        self.page.goto("about:blank")
+        host.wait_until_said(READY, ready + 1, timeout, pause)
         self.open()
 
     def screenshot(self, name: str) -> None:

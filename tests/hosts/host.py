@@ -10,7 +10,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -109,11 +109,17 @@ class Host:
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,
             )
-        self.wait_until_said(READY, 1, timeout=timeout)
+        self.wait_until_said(READY, 1, timeout)
         return time.monotonic() - began
 
-    def wait_until_said(self, word: str, times: int, *, timeout: float) -> None:
-        """Until the word is so often in the log."""
+    def wait_until_said(
+        self,
+        word: str,
+        times: int,
+        timeout: float,
+        pause: Callable[[], None] = lambda: time.sleep(0.5),
+    ) -> None:
+        """Until the word is so often in the log. pause: between two looks at it."""
         assert self._process is not None
         end = time.monotonic() + timeout
         while self.printed().count(word) < times:
@@ -121,7 +127,7 @@ class Host:
                 raise HostError(f"it ended with {self._process.returncode}:\n{self.last_lines()}")
             if time.monotonic() > end:
                 raise HostError(f"no {word!r} after {timeout:.0f} s:\n{self.last_lines()}")
-            time.sleep(0.5)
+            pause()
 
     @property
     def running(self) -> bool:
