@@ -15,7 +15,7 @@
 #include <utility>
 #include <vector>
 
-#include "base/limits.h"
+#include "jobs/limits.h"
 
 namespace kandinsky::cli {
 namespace {
@@ -66,9 +66,9 @@ std::vector<std::uint8_t> read_all(int file, const std::string& name,
     size += static_cast<std::size_t>(got);
     bytes.resize(size);
     if (got == 0) return bytes;
-    if (size > limits::kMaxImageFileBytes) {
+    if (size > jobs::kMaxImageFileBytes) {
       refuse(fmt::format("{}: an image file may have {} bytes at most", name,
-                         limits::kMaxImageFileBytes));
+                         jobs::kMaxImageFileBytes));
     }
   }
 }

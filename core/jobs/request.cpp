@@ -18,7 +18,6 @@
 #include <vector>
 
 #include "base/edit_distance.h"
-#include "base/limits.h"
 #include "jobs/base64.h"
 #include "jobs/files.h"
 #include "jobs/job.h"
@@ -271,7 +270,7 @@ std::string ImageSource::name() const { return path.empty() ? "image" : path; }
 
 std::vector<std::uint8_t> ImageSource::read() const {
   if (!path.empty()) {
-    const std::string bytes = read_file(path, limits::kMaxImageFileBytes);
+    const std::string bytes = read_file(path, kMaxImageFileBytes);
     return {bytes.begin(), bytes.end()};
   }
   const std::string_view text = uri;

@@ -19,11 +19,11 @@
 #include <utility>
 #include <vector>
 
-#include "base/limits.h"
 #include "jobs/canvas.h"
 #include "jobs/digests.h"
 #include "jobs/generate.h"
 #include "jobs/job.h"
+#include "jobs/limits.h"
 #include "jobs/make_embeds.h"
 #include "jobs/manifest.h"
 #include "jobs/parameters.h"
@@ -205,7 +205,7 @@ std::string Worker::canonical_of(const Request& request) {
 std::string Worker::digest_of(const ImageSource& source) {
   if (source.path.empty()) return sha256(source.uri);
   std::string& digest = digests_[source.path];
-  if (digest.empty()) digest = sha256_of_file(source.path, limits::kMaxImageFileBytes);
+  if (digest.empty()) digest = sha256_of_file(source.path, kMaxImageFileBytes);
   return digest;
 }
 
