@@ -27,13 +27,14 @@ double seconds_since(Clock::time_point start) {
 /// that other load on the machine affects both. The first run of each prepares its kernel.
 double gain_of(const Work& wide, const Work& narrow) {
   constexpr int kRounds = 10;
+  constexpr int kFewestRounds = 4;
   constexpr double kEnough = 0.01;  // seconds
   wide();
   narrow();
   double best_wide = std::numeric_limits<double>::max();
   double best_narrow = best_wide;
   const Clock::time_point begin = Clock::now();
-  for (int i = 0; i < kRounds && (i < 2 || seconds_since(begin) < kEnough); ++i) {
+  for (int i = 0; i < kRounds && (i < kFewestRounds || seconds_since(begin) < kEnough); ++i) {
     for (const auto& [work, best] : {std::pair{&wide, &best_wide}, {&narrow, &best_narrow}}) {
       const Clock::time_point start = Clock::now();
       (*work)();
