@@ -67,14 +67,23 @@ def mask_of(box: tuple[int, int, int, int], pixels: np.ndarray) -> np.ndarray:
 
 
 class EngineBackend:
-    """Our engine's Python package. model: the folder that holds the model's folders."""
+    """Our engine's Python package. model: the folder that holds the model's folders; decoder: one
+    of them.
+    """
 
-    def __init__(self, model: Path, precision: str = "fp32", *, int8_weights: bool = False) -> None:
+    def __init__(
+        self,
+        model: Path,
+        precision: str = "fp32",
+        *,
+        int8_weights: bool = False,
+        decoder: str = "kandinsky-demo",
+    ) -> None:
         import kandinsky_engine  # noqa: PLC0415
 
         self._package: Any = kandinsky_engine
         self._engine = kandinsky_engine.Engine(
-            str(model / "kandinsky-demo"),
+            str(model / decoder),
             device="cpu",
             precision=precision,
             int8_weights=int8_weights,
@@ -85,14 +94,22 @@ class EngineBackend:
     def samplers(self) -> list[str]:
         return list(self._package.samplers())
 
-    def generate(self, prompts: Sequence[str], seeds: Sequence[int], how: Settings) -> Images:
+    def generate(
+        self,
+        prompts: Sequence[str],
+        seeds: Sequence[int],
+        how: Settings,
+        hints: Sequence[np.ndarray] | None = None,
+    ) -> Images:
+        """hints: depth maps, for a decoder that takes them."""
         out: Images = []
         for start in range(0, len(prompts), BATCH):
             part = slice(start, start + BATCH)
+            more = {} if hints is None else {"hints": list(hints[part])}
             generated = self._engine.text_to_image(
                 list(prompts[part]), seeds=list(seeds[part]), width=how.width, height=how.height,
                 prior_num_inference_steps=how.prior_steps, prior_guidance_scale=how.prior_guidance,
-                **self._sampling(how),
+                **self._sampling(how), **more,
             )  # fmt: skip
             out.extend(generated)
         return out

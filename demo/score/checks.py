@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import judge
 import numpy as np
 import scenes
-from prompts import Asked, Repair
+from prompts import Asked, Control, Repair
 
 Count = tuple[int, int]  # right, asked
 # Of compositions; by the shorter side: what is longer is a line, how wide a straight one is at most
@@ -169,3 +169,28 @@ def judge_on_drawings(count: int) -> Count:
         size = ((128, 128), (64, 64), (192, 128), (128, 128))[i // 2 % 4]
         values.append(all(judge.verdict(scenes.draw(scene, *size, rng), claims).values()))
     return share(values)
+
+
+# --- depth control ------------------------------------------------------------------------------
+
+
+def overlap(task: Control, pixels: np.ndarray) -> float:
+    """Of what differs from the ground and of what the depth map raises: their common part by their
+    union, from 0 to 1.
+    """
+    ground = judge.ground_of(pixels)
+    contrast = np.sqrt(np.square(pixels - ground[:, None]).sum(-1))
+    seen = contrast > max(judge.CONTRAST, contrast.max() / 2)
+    raised = task.depth > task.depth.max() / 2
+    return float((seen & raised).sum() / max(1, (seen | raised).sum()))
+
+
+def controlled(task: Control, pixels: np.ndarray) -> dict[str, bool]:
+    """Whether the image has the map's shape in its place and the prompt's colours."""
+    points = judge.verdict(pixels, task.asked.claims)
+    return {
+        "in its place (overlap 0.8)": overlap(task, pixels) >= 0.8,
+        "the map's shape": points["count"] and points["shape"],
+        "the prompt's colour": points["color"],
+        "the prompt's ground": points["ground"],
+    }

@@ -120,3 +120,33 @@ def repairs(count: int) -> list[Repair]:
         claims = scenes.Claims(((wanted.noun, wanted.color, None),))
         out.append(Repair(pixels, box, Asked(prompt, claims), there))
     return out
+
+
+@dataclass(frozen=True)
+class Control:
+    """A depth map of a scene, uint8 [128, 128], and a prompt. asked: what has to come of both."""
+
+    scene: scenes.Scene
+    depth: np.ndarray
+    asked: Asked
+
+
+def controls(count: int, *, agreeing: bool) -> list[Control]:
+    """Maps of one thing anywhere. The prompt says a colour, a ground and a shape: the map's, or
+    another one, which the map overrules.
+    """
+    rng = np.random.default_rng((SEED, 40 + agreeing))
+    out: list[Control] = []
+    while len(out) < count:
+        scene = scenes.random_single(rng)
+        (thing,) = scene.things
+        if not scenes.held_out(scene) or scene.ground[0] != scene.ground[1]:
+            continue
+        said = thing.noun if agreeing else scenes.pick(rng, scenes.SHAPES)
+        if not agreeing and said == thing.noun:
+            continue
+        ground = scenes.article(scene.ground[0])
+        prompt = f"{scenes.article(thing.color)} {said} on {ground} background"
+        claims = scenes.Claims(((thing.noun, thing.color, None),), scene.ground)
+        out.append(Control(scene, scenes.depth_map(scene), Asked(prompt, claims)))
+    return out

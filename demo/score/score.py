@@ -41,7 +41,7 @@ class Job:
     backend: Backend
     how: Settings
     fraction: float
-    make: Callable[..., Backend]  # another one, by its precision and how it holds weights
+    make: Callable[..., Any]  # another one, by its precision, how it holds weights, and decoder
     images: Path
 
     def some(self, count: int) -> int:
@@ -238,6 +238,53 @@ def approximations(job: Job) -> dict[str, Any]:
     return out
 
 
+def second_generation(job: Job) -> dict[str, Any]:
+    """Kandinsky 2.2's decoder, with the same prompts and seeds as 2.1's."""
+    job = dataclasses.replace(job, backend=job.make("fp32", decoder="kandinsky-demo-2-2"))
+    half = dataclasses.replace(job.how, width=64, height=64)
+    large = dataclasses.replace(job.how, width=256, height=256)
+    out = {}
+    for name, asked, how, seeds in (
+        ("English", prompts.singles("en", job.some(256)), job.how, 2),
+        ("Russian", prompts.singles("ru", job.some(256)), job.how, 2),
+        ("pairs, English", prompts.pairs("en", job.some(96)), job.how, 2),
+        ("pairs, Russian", prompts.pairs("ru", job.some(48)), job.how, 2),
+        ("64 x 64", prompts.singles("en", job.some(64)), half, 1),
+        ("256 x 256", prompts.singles("en", job.some(64)), large, 1),
+    ):
+        results = job.results(asked, how, seeds)
+        job.show(f"2-2-{name}", results)
+        out[name] = checks.by_point(results)
+    return out
+
+
+def depth(job: Job) -> dict[str, Any]:
+    """Depth control. For comparison, what the same prompts give without a map."""
+    plain = job.make("fp32", decoder="kandinsky-demo-2-2")
+    deep = job.make("fp32", decoder="kandinsky-demo-2-2-depth")
+    out = {}
+    for name, agreeing, backend in (
+        ("the map's shape in the prompt", True, deep),
+        ("another shape in the prompt", False, deep),
+        ("the decoder without a map", True, plain),
+    ):
+        tasks = prompts.controls(job.some(128), agreeing=agreeing)
+        texts, seeds = [t.asked.prompt for t in tasks], list(range(600, 600 + len(tasks)))
+        hints = [np.repeat(t.depth[..., None], 3, axis=2) for t in tasks]
+        more = {"hints": hints} if backend is deep else {}
+        images = backend.generate(texts, seeds, job.how, **more)
+        points = [checks.controlled(*pair) for pair in zip(tasks, images, strict=True)]
+        found = {point: checks.share(p[point] for p in points) for point in points[0]}
+        out[name] = {**found, "everything": checks.share(all(p.values()) for p in points)}
+        near = [checks.overlap(*pair) for pair in zip(tasks, images, strict=True)]
+        out[f"{name}: median overlap"] = f"{np.median(near):.3f}"
+        shown = [p for hint, new in zip(hints, images, strict=True) for p in (hint, new)][:64]
+        job.keep(f"depth, {name}", shown, [t for text in texts for t in ("", text)][:64])
+    return out
+
+
+# Only our engine has all they ask for here.
+ENGINE_ONLY = {"approximations", "2.2", "depth"}
 SECTIONS: dict[str, Callable[[Job], dict[str, Any]]] = {
     "english": english,
     "russian": russian,
@@ -250,6 +297,8 @@ SECTIONS: dict[str, Callable[[Job], dict[str, Any]]] = {
     "samplers": samplers,
     "guidance": guidance,
     "approximations": approximations,
+    "2.2": second_generation,
+    "depth": depth,
 }
 
 
@@ -270,9 +319,9 @@ def main() -> None:
     given = arguments()
     given.output.mkdir(parents=True, exist_ok=True)
 
-    def make(precision: str, *, int8_weights: bool = False) -> Backend:
+    def make(precision: str, **options: Any) -> Backend:
         if given.through == "engine":
-            return EngineBackend(given.model, precision, int8_weights=int8_weights)
+            return EngineBackend(given.model, precision, **options)
         return DiffusersBackend(given.model)
 
     how = Settings(steps=given.steps, guidance=given.guidance, prior_guidance=given.prior_guidance)
@@ -281,7 +330,7 @@ def main() -> None:
     numbers = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     numbers["judge"] = checks.judge_on_drawings(job.some(400))
     for name in given.only:
-        if name == "approximations" and given.through == "diffusers":
+        if name in ENGINE_ONLY and given.through == "diffusers":
             continue
         began = time.monotonic()
         numbers[name] = {"settings": f"{given.through}, {report.settings(how)}"} | SECTIONS[name](

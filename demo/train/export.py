@@ -1,8 +1,10 @@
-"""Writes kandinsky-demo, -prior and -inpaint in diffusers' folder layout, half precision.
+"""Writes kandinsky-demo, -prior and -inpaint in diffusers' folder layout, half precision, and the
+same for Kandinsky 2.2: kandinsky-demo-2-2, -2-2-depth and -2-2-prior.
 
 Takes finished parts where there are some, and the averaged weights of the latest UNet checkpoint
 otherwise, so that a running training can be looked at. The decoders share MoVQ, text encoder and
-tokenizer; each has its own copy, because people move folders about.
+tokenizer; each has its own copy, because people move folders about. Those of 2.2 have links
+instead, to keep the repository small: their MoVQ and their prior are those of 2.1.
 """
 
 from __future__ import annotations
@@ -26,12 +28,24 @@ from diffusers import (
 )
 from diffusers.pipelines.kandinsky.text_encoder import MultilingualCLIP
 from train_unet import averaged
+from train_unet_2_2 import latest
 from train_vision import IMAGE
 from transformers import (
     CLIPImageProcessor,
     CLIPTextModelWithProjection,
     CLIPVisionModelWithProjection,
 )
+
+# The full-size model clips to 1, which its latents hardly exceed; these are wider.
+RANGE = 3.5
+PRIOR_PARTS = {
+    "image_encoder": ["transformers", "CLIPVisionModelWithProjection"],
+    "image_processor": ["transformers", "CLIPImageProcessor"],
+    "prior": ["diffusers", "PriorTransformer"],
+    "scheduler": ["diffusers", "UnCLIPScheduler"],
+    "text_encoder": ["transformers", "CLIPTextModelWithProjection"],
+    "tokenizer": ["transformers", "CLIPTokenizer"],
+}
 
 
 def _write(path: Path, content: Any) -> None:
@@ -84,6 +98,63 @@ def _decoder(
     )
 
 
+def _write_index(folder: Path, pipeline: str, components: dict[str, list[str]]) -> None:
+    index = {"_class_name": pipeline, "_diffusers_version": "0.18.0.dev0"}
+    _write(folder / "model_index.json", index | components)
+
+
+def _decoder_2_2(folder: Path, pipeline: str, unet: UNet2DConditionModel) -> None:
+    _part(unet, folder / "unet")
+    (folder / "movq").symlink_to("../kandinsky-demo/movq", target_is_directory=True)
+    (folder / "scheduler").mkdir()
+    _write(
+        folder / "scheduler/scheduler_config.json",
+        {
+            "_class_name": "DDPMScheduler",
+            "_diffusers_version": "0.17.0.dev0",
+            "num_train_timesteps": 1000,
+            "beta_schedule": "linear",
+            "beta_start": 0.00085,
+            "beta_end": 0.012,
+            "clip_sample": True,
+            "clip_sample_range": RANGE,
+            "set_alpha_to_one": False,
+            "steps_offset": 1,
+            "prediction_type": "epsilon",
+            "thresholding": False,
+        },
+    )
+    _write_index(
+        folder,
+        pipeline,
+        {
+            "movq": ["diffusers", "VQModel"],
+            "scheduler": ["diffusers", "DDPMScheduler"],
+            "unet": ["diffusers", "UNet2DConditionModel"],
+        },
+    )
+
+
+def _prior_2_2(target: Path) -> None:
+    folder = _empty(target / "kandinsky-demo-2-2-prior")
+    for part in PRIOR_PARTS:
+        link = f"../kandinsky-demo-prior/{part}"
+        (folder / part).symlink_to(link, target_is_directory=True)
+    _write_index(folder, "KandinskyV22PriorPipeline", PRIOR_PARTS)
+
+
+def export_2_2(work: Path, target: Path) -> None:
+    """Writes what there is of Kandinsky 2.2's folders, beside those of 2.1 that they link to."""
+    for name, ending, pipeline in (
+        ("decoder_2_2", "", "KandinskyV22Pipeline"),
+        ("depth_2_2", "-depth", "KandinskyV22ControlnetPipeline"),
+    ):
+        unet = latest(work, name)
+        if unet is not None:
+            _decoder_2_2(_empty(target / f"kandinsky-demo-2-2{ending}"), pipeline, unet)
+    _prior_2_2(target)
+
+
 def _empty(folder: Path) -> Path:
     if folder.exists():
         shutil.rmtree(folder)
@@ -92,7 +163,7 @@ def _empty(folder: Path) -> Path:
 
 
 def export(work: Path, target: Path) -> None:
-    """Writes what there is of the three folders under target, replacing what was there."""
+    """Writes what there is of 2.1's folders under target, replacing what was there."""
     if (work / "unet").exists():
         unet = UNet2DConditionModel.from_pretrained(work / "unet")
         text = MultilingualCLIP.from_pretrained(work / "xlmr_final")
@@ -105,6 +176,9 @@ def export(work: Path, target: Path) -> None:
         _decoder(work, folder, "KandinskyInpaintPipeline", unet, text)
     if (work / "prior").exists():
         _prior(work, _empty(target / "kandinsky-demo-prior"))
+
+
+def show_sizes(target: Path) -> None:
     total = 0
     for file in sorted(target.rglob("*.safetensors")):
         total += file.stat().st_size
@@ -130,12 +204,7 @@ def _prior(work: Path, prior: Path) -> None:
         {
             "_class_name": "KandinskyPriorPipeline",
             "_diffusers_version": "0.17.0.dev0",
-            "image_encoder": ["transformers", "CLIPVisionModelWithProjection"],
-            "image_processor": ["transformers", "CLIPImageProcessor"],
-            "prior": ["diffusers", "PriorTransformer"],
-            "scheduler": ["diffusers", "UnCLIPScheduler"],
-            "text_encoder": ["transformers", "CLIPTextModelWithProjection"],
-            "tokenizer": ["transformers", "CLIPTokenizer"],
+            **PRIOR_PARTS,
         },
     )
 
@@ -144,8 +213,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--work", type=Path, default=WORK)
     parser.add_argument("--target", type=Path, default=MODEL)
+    parser.add_argument("--only-2-2", action="store_true", help="leave the folders of 2.1 alone")
     given = parser.parse_args()
-    export(given.work, given.target)
+    if not given.only_2_2:
+        export(given.work, given.target)
+    export_2_2(given.work, given.target)
+    show_sizes(given.target)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ import scenes
 from PIL import Image
 
 _GRID = 32  # templates and things are compared at this size
-_CONTRAST = 55.0  # distance in RGB from which a pixel is not ground
+CONTRAST = 55.0  # distance in RGB from which a pixel is not ground
 _SPECK = 0.0016  # of the image: smaller parts are no things
 
 
@@ -207,7 +207,7 @@ def _thing(pixels: np.ndarray, part: np.ndarray, ground: np.ndarray) -> Seen:
 def look(pixels: np.ndarray) -> Look:
     """Ground and things of a uint8 [H, W, 3] image."""
     ground = ground_of(pixels)
-    mask = np.sqrt(np.square(pixels - ground[:, None]).sum(-1)) > _CONTRAST
+    mask = np.sqrt(np.square(pixels - ground[:, None]).sum(-1)) > CONTRAST
     colors = _nearest_thing_color(pixels)
     found = [
         _thing(pixels, piece, ground)

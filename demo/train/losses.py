@@ -19,6 +19,8 @@ STAGES = (
     "movq_decoder",
     "unet",
     "inpaint",
+    "decoder_2_2",
+    "depth_2_2",
 )
 _PANEL = (420, 240)
 _MARGIN = 34

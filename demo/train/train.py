@@ -26,6 +26,7 @@ class Stage:
 
     result: what it leaves in the work folder. steps: at --scale 1. minutes: that these should take
     on two cores with nothing else to do. shipped: the part of a finished model that does instead.
+    in_2_2: whether Kandinsky 2.2's UNets need it besides a finished model of 2.1.
     """
 
     command: tuple[str, ...]
@@ -33,6 +34,7 @@ class Stage:
     steps: int
     minutes: float
     shipped: str | None = None
+    in_2_2: bool = False
 
 
 STAGES = (
@@ -42,16 +44,26 @@ STAGES = (
     Stage(("train_text.py", "xlmr"), "xlmr", 1200, 6, "kandinsky-demo/text_encoder"),
     Stage(("train_text.py", "clip"), "text", 1200, 6),
     Stage(("train_prior.py",), "prior", 3000, 8),
-    Stage(("pool.py",), "pool/whole", 0, 15),
-    Stage(("guesses.py",), "guesses/whole", 0, 10),
+    Stage(("pool.py",), "pool/whole", 0, 15, in_2_2=True),
+    Stage(("guesses.py",), "guesses/whole", 0, 10, in_2_2=True),
     Stage(("train_unet.py",), "xlmr_final", 8000, 90),
     Stage(("train_movq.py", "decoder"), "movq_final", 6000, 65),
     Stage(("train_inpaint.py",), "inpaint", 2500, 35),
+    Stage(("train_unet_2_2.py", "decoder"), "decoder_2_2", 1500, 20, in_2_2=True),
+    Stage(("train_unet_2_2.py", "depth"), "depth_2_2", 2500, 40, in_2_2=True),
 )
 # Of a finished model, and in the work folder.
 TOKENIZERS = (
     ("kandinsky-demo-prior/tokenizer", "clip_tokenizer"),
     ("kandinsky-demo/tokenizer", "xlmr_tokenizer"),
+)
+PARTS = (
+    ("kandinsky-demo/movq", "movq"),
+    ("kandinsky-demo/unet", "unet"),
+    ("kandinsky-demo/text_encoder", "xlmr_final"),
+    ("kandinsky-demo-prior/image_encoder", "vision"),
+    ("kandinsky-demo-prior/text_encoder", "text"),
+    ("kandinsky-demo-prior/prior", "prior"),
 )
 
 
@@ -62,16 +74,25 @@ def main() -> None:
     parser.add_argument("--scale", type=float, default=1.0, help="multiplies all steps")
     parser.add_argument("--workers", type=int, default=2, help="processes that share the work")
     parser.add_argument("--start", type=Path, help="folder of a model to go on from: demo/model")
+    parser.add_argument(
+        "--only-2-2",
+        type=Path,
+        metavar="MODEL",
+        help="train the UNets of Kandinsky 2.2 alone, anew, from the parts of 2.1 in this folder",
+    )
     given = parser.parse_args()
+    if given.start is not None and given.only_2_2 is not None:
+        parser.error("--start goes on with all parts, --only-2-2 keeps those of 2.1: give one")
     given.work.mkdir(parents=True, exist_ok=True)
-    if given.start is not None:
-        # Both text towers know these pieces by their numbers.
-        for shipped, result in TOKENIZERS:
-            shutil.copytree(given.start / shipped, given.work / result, dirs_exist_ok=True)
-    total = sum(stage.minutes for stage in STAGES) * given.scale
+    # Both text towers know a tokenizer's pieces by their numbers.
+    for source, parts in ((given.start, TOKENIZERS), (given.only_2_2, TOKENIZERS + PARTS)):
+        for shipped, result in parts if source is not None else ():
+            shutil.copytree(source / shipped, given.work / result, dirs_exist_ok=True)
+    stages = [stage for stage in STAGES if stage.in_2_2 or given.only_2_2 is None]
+    total = sum(stage.minutes for stage in stages) * given.scale
     print(f"about {total / 60:.1f} hours in all")
-    for number, stage in enumerate(STAGES, 1):
-        name = f"[{number}/{len(STAGES)}] {' '.join(stage.command)}"
+    for number, stage in enumerate(stages, 1):
+        name = f"[{number}/{len(stages)}] {' '.join(stage.command)}"
         if (given.work / stage.result).exists():
             print(f"{name}: done before")
             continue
@@ -92,6 +113,7 @@ def main() -> None:
         print(f"{name}: {(time.monotonic() - began) / 60:.1f} min")
         print(f"losses: {losses.draw(given.work)}", flush=True)
     export = [sys.executable, str(HERE / "export.py"), "--work", str(given.work)]
+    export += ["--only-2-2"] if given.only_2_2 is not None else []
     subprocess.run([*export, "--target", str(given.model)], check=True)
 
 

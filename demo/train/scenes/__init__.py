@@ -6,6 +6,7 @@ numbers to learn and to count by. Needs numpy and Pillow only. Everything random
 """
 
 from .captions import LANGUAGES, describe, random_description, say
+from .depth import depth_map
 from .draw import coverage, draw
 from .english import article
 from .plans import Mention, Plan, random_plan
@@ -25,6 +26,7 @@ from .world import (
     distinct,
     held_out,
     pair_held_out,
+    pick,
     random_composition,
     random_pair,
     random_scene,
@@ -36,7 +38,8 @@ from .world import (
 __all__ = [
     "ATTRIBUTES", "CELLS", "COLORS", "GROUND_COLORS", "LANGUAGES", "RELATIONS", "SHAPES", "SIZES",
     "THING_COLORS", "Claims", "Line", "Mention", "Plan", "Scene", "Thing", "adjective", "article",
-    "attributes", "coverage", "describe", "distinct", "draw", "held_out", "pair_held_out",
-    "random_composition", "random_description", "random_pair", "random_plan", "random_scene",
-    "random_single", "satisfied", "say", "single_held_out", "stands_out",
+    "attributes", "coverage", "depth_map", "describe", "distinct", "draw", "held_out",
+    "pair_held_out", "pick", "random_composition", "random_description", "random_pair",
+    "random_plan", "random_scene", "random_single", "satisfied", "say", "single_held_out",
+    "stands_out",
 ]  # fmt: skip
