@@ -2,7 +2,7 @@
 
     .venv/bin/python demo/gallery.py                 # docs/gallery/*.webp, all sheets
     .venv/bin/python demo/gallery.py mixing tiling   # some of them
-    .venv/bin/python demo/gallery.py --model models/kandinsky-2-1 --output gallery
+    .venv/bin/python demo/gallery.py --model models/kandinsky-2-1 --output gallery mixing
 
 Needs kandinsky_engine as `make build` leaves it in build/python. docs/gallery.md shows the sheets.
 """
@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from generate import ROOT, contact_sheet
+from generate import PROMPTS, ROOT, contact_sheet, load_font
 from PIL import Image, ImageDraw
 
 if TYPE_CHECKING:
@@ -30,6 +30,10 @@ OTHER = "a blue square on a white background"
 STEPS = 20
 SAMPLER = "DPM++ 2M"
 SIDE = 128  # of an image on a sheet, in pixels, at least
+
+DEMO = "kandinsky-demo"
+DEMO_2_2 = "kandinsky-demo-2-2"
+DEMO_DEPTH = "kandinsky-demo-2-2-depth"
 
 Cell = tuple[str, np.ndarray]
 """A caption and its image, uint8 [H, W, 3]."""
@@ -163,24 +167,81 @@ def tiling(gallery: Gallery) -> Iterator[Cell]:
             yield f"2 x 2, tiling {'on' if on else 'off'}, seed {seed}", tiled
 
 
-SHEETS: dict[str, tuple[Callable[[Gallery], Iterator[Cell]], int]] = {
-    "samplers": (samplers, 6),
-    "schedulers": (schedulers, 7),
-    "image-to-image": (image_to_image, 7),
-    "inpainting": (inpainting, 8),
-    "mixing": (mixing, 5),
-    "variations": (variations, 5),
-    "prompts": (prompts, 5),
-    "guidance": (guidance, 6),
-    "tiling": (tiling, 4),
+def kandinsky_2_2(gallery: Gallery) -> Iterator[Cell]:
+    for seed in (1, 2):
+        for prompt in PROMPTS:
+            yield f"{prompt}, seed {seed}", gallery.text(prompt, seed, guidance_scale=2.0)
+
+
+def depth_maps(size: int) -> Iterator[tuple[str, np.ndarray]]:
+    """Names and maps, [H, W, 3]: shapes that the demo model was trained on, and others."""
+    place = size / 128
+
+    def drawn(draw: Callable[[ImageDraw.ImageDraw], None]) -> np.ndarray:
+        image = Image.new("RGB", (size, size))
+        draw(ImageDraw.Draw(image))
+        return np.asarray(image)
+
+    def ring(pen: ImageDraw.ImageDraw) -> None:
+        pen.ellipse([v * place for v in (10, 60, 62, 112)], fill="#bbb")
+        pen.ellipse([v * place for v in (22, 72, 50, 100)], fill="black")
+
+    def two(pen: ImageDraw.ImageDraw) -> None:
+        pen.ellipse([v * place for v in (8, 40, 58, 90)], fill="#aaa")
+        pen.rectangle([v * place for v in (74, 44, 118, 88)], fill="#888")
+
+    def letter(pen: ImageDraw.ImageDraw) -> None:
+        font = load_font(round(100 * place))
+        pen.text((64 * place, 64 * place), "K", "#ccc", font, "mm", stroke_width=round(3 * place))
+
+    yield "a ring", drawn(ring)
+    yield "two things", drawn(two)
+    yield "a letter", drawn(letter)
+
+
+def depth(gallery: Gallery) -> Iterator[Cell]:
+    for name, pixels in depth_maps(gallery.size):
+        yield f"depth map: {name}", pixels
+        for prompt in (
+            "a red circle on a white background",
+            "жёлтая звезда на синем фоне",
+            "a pink ring on a black background",
+            "a green square and an orange circle",
+        ):
+            yield prompt, gallery.text(prompt, hints=[pixels], guidance_scale=2.0)
+    for end in (0.0, 0.1, 0.2, 0.4, 1.0):
+        image = gallery.text(PROMPT, hints=[pixels], hint_end=end, guidance_scale=2.0)
+        yield f"the letter until {end:.0%} of the steps: a red circle", image
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """What generates a sheet, its columns, and which demo model it is for."""
+
+    cells: Callable[[Gallery], Iterator[Cell]]
+    columns: int
+    model: str = DEMO
+
+
+SHEETS = {
+    "samplers": Sheet(samplers, 6),
+    "schedulers": Sheet(schedulers, 7),
+    "image-to-image": Sheet(image_to_image, 7),
+    "inpainting": Sheet(inpainting, 8),
+    "mixing": Sheet(mixing, 5),
+    "variations": Sheet(variations, 5),
+    "prompts": Sheet(prompts, 5),
+    "guidance": Sheet(guidance, 6),
+    "tiling": Sheet(tiling, 4),
+    "kandinsky-2-2": Sheet(kandinsky_2_2, 8, DEMO_2_2),
+    "depth": Sheet(depth, 5, DEMO_DEPTH),
 }
-"""What generates a sheet, and its columns."""
 
 
 def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Generates the gallery of the documentation.")
     parser.add_argument("sheets", nargs="*", metavar="SHEET", help=f"of: {', '.join(SHEETS)}")
-    parser.add_argument("--model", type=Path, default=ROOT / "demo/model/kandinsky-demo")
+    parser.add_argument("--model", type=Path, help="for all sheets; default: the demo models")
     parser.add_argument("--output", type=Path, default=ROOT / "docs/gallery")
     parser.add_argument("--size", type=int, help="width and height; default: the model's own")
     chosen = parser.parse_args(given)
@@ -197,16 +258,17 @@ def main() -> None:
 
     chosen.output.mkdir(parents=True, exist_ok=True)
     try:
-        with kandinsky.Engine(str(chosen.model)) as engine:
-            gallery = Gallery(engine, kandinsky, chosen.size or engine.info.native_size)
-            for name in chosen.sheets or SHEETS:
-                generate_sheet, columns = SHEETS[name]
-                began = time.monotonic()
-                captions, images = zip(*generate_sheet(gallery), strict=True)
-                sheet = contact_sheet([Image.fromarray(p) for p in images], captions, columns, SIDE)
-                path = chosen.output / f"{name}.webp"
-                sheet.save(path, quality=90)
-                print(f"{path}: {len(images)} images, {time.monotonic() - began:.1f} s")
+        for name in chosen.sheets or SHEETS:
+            sheet = SHEETS[name]
+            model = chosen.model or ROOT / "demo/model" / sheet.model
+            began = time.monotonic()
+            with kandinsky.Engine(str(model)) as engine:
+                gallery = Gallery(engine, kandinsky, chosen.size or engine.info.native_size)
+                captions, images = zip(*sheet.cells(gallery), strict=True)
+            pixels = [Image.fromarray(image) for image in images]
+            path = chosen.output / f"{name}.webp"
+            contact_sheet(pixels, captions, sheet.columns, SIDE).save(path, quality=90)
+            print(f"{path}: {len(images)} images, {time.monotonic() - began:.1f} s")
     except kandinsky.KandinskyError as error:
         sys.exit(f"gallery.py: {error}")
 

@@ -88,7 +88,7 @@ def main(arguments: Sequence[str] | None = None, families: tuple[str, ...] = kno
 
 
 def unknown(name: str) -> str:
-    if name == known.DEMO.name:
+    if any(name == demo.name for demo in known.DEMOS.values()):
         return f'"{name}" {known.DEMO.note}: there is nothing to download'
     names = ", ".join(model.name for model in known.MODELS)
     return f'there is no model "{name}": choose one of {names}'

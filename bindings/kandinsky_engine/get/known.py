@@ -234,16 +234,22 @@ MODELS: tuple[Model, ...] = (
     ),
 )
 
-DEMO = Model(
-    "demo",
-    "Demo model",
-    "kandinsky-2-1",
-    (),
-    note="included in the source, in demo/model",
-    native_size=128,
-    cfg_scale=2.0,
-)
-DEMO_FOLDER = "kandinsky-demo"
+
+def _demo(name: str, title: str, family: str) -> Model:
+    note = "included in the source, in demo/model"
+    return Model(name, title, family, (), note, native_size=128, cfg_scale=2.0)
+
+
+DEMO = _demo("demo", "Demo model", "kandinsky-2-1")
+"""The one that stands in where there is no other."""
+DEMOS = {
+    "kandinsky-demo": DEMO,
+    "kandinsky-demo-2-2": _demo("demo-2.2", "Demo model of 2.2", "kandinsky-2-2"),
+    "kandinsky-demo-2-2-depth": _demo(
+        "demo-2.2-depth", "Demo model of 2.2 controlnet-depth", "kandinsky-2-2"
+    ),
+}
+"""By their folders, the decoders'."""
 
 
 def model(name: str) -> Model | None:
@@ -253,8 +259,8 @@ def model(name: str) -> Model | None:
 
 def of_folder(folder: str) -> Model | None:
     """What a folder of this name most likely is: the model whose first part it is."""
-    if folder == DEMO_FOLDER:
-        return DEMO
+    if folder in DEMOS:
+        return DEMOS[folder]
     return next((model for model in MODELS if model.parts[0].folder == folder), None)
 
 

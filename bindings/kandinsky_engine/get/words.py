@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from .download import Progress
 
 
+_DEMO_SIZES = {"demo": 32, "demo-2.2": 7, "demo-2.2-depth": 8}
+
+
 @dataclass(frozen=True)
 class Row:
     """One model of a list."""
@@ -44,24 +47,22 @@ def rows(places: Sequence[Path], families: tuple[str, ...]) -> list[Row]:
                 tuple(part.folder for part in state.parts if part),
             )
         )
-    demo = known.DEMO
-    shipped = [
-        folder
-        for place in places
-        for name, folder in found.folders(place)
-        if name == known.DEMO_FOLDER
-    ]
-    return [
-        *listed,
-        Row(
-            demo.name,
-            "32 MB",
-            known.LICENCE,
-            "yes" if shipped else "no",
-            f"{demo.title}; {demo.note}",
-            tuple(shipped),
-        ),
-    ]
+    for folder, demo in known.DEMOS.items():
+        shipped = tuple(
+            path for place in places for name, path in found.folders(place) if name == folder
+        )
+        notes = [demo.title, demo.note, known.unusable(demo, families)]
+        listed.append(
+            Row(
+                demo.name,
+                f"{_DEMO_SIZES[demo.name]} MB",
+                known.LICENCE,
+                "yes" if shipped else "no",
+                "; ".join(filter(None, notes)),
+                shipped,
+            )
+        )
+    return listed
 
 
 def here(model: known.Model, state: found.ModelState) -> str:

@@ -61,13 +61,15 @@ def test_listing_contacts_nobody(hub, tmp_path):
         "Kandinsky",
         "2.1",
     ]
-    assert {line.split(" ")[0] for line in lines[1:8]} == {
-        *(model.name for model in known.MODELS),
-        "demo",
+    assert {line.split(" ")[0] for line in lines[1:10]} == {
+        *(model.name for model in (*known.MODELS, *known.DEMOS.values())),
     }
     assert "this version supports only 2.1" in lines[3]
     assert lines[7].split()[:5] == ["demo", "32", "MB", "Apache-2.0", "yes"]
+    assert lines[8].split()[:5] == ["demo-2.2", "7", "MB", "Apache-2.0", "yes"]
+    assert "this version supports only 2.1" in lines[8]
     assert f"demo: {DEMO / 'kandinsky-demo'}" in lines
+    assert f"demo-2.2-depth: {DEMO / 'kandinsky-demo-2-2-depth'}" in lines
     assert hub.requests == []
 
 

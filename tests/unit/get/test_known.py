@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import PurePosixPath
 
@@ -73,6 +74,15 @@ def test_2_1_has_the_files_of_the_demo_model(demo, name, at):
     assert listed <= there
 
 
+def test_demo_models_are_shipped_with_what_is_said_of_them():
+    for folder, demo in known.DEMOS.items():
+        path = ROOT / "demo" / "model" / folder
+        unet = json.loads((path / "unet" / "config.json").read_text())
+        assert 8 * unet["sample_size"] == demo.native_size
+        is_2_2 = json.loads((path / known.INDEX).read_text())["_class_name"].count("V22")
+        assert demo.family == ("kandinsky-2-2" if is_2_2 else "kandinsky-2-1")
+
+
 def test_sizes():
     size, is_exact = known.size(known.model("2.2"))
     assert 12.1e9 < size < 12.2e9
@@ -93,5 +103,6 @@ def test_what_the_engine_cannot_generate_with_is_said():
 def test_what_a_folder_is():
     assert known.of_folder("kandinsky-2-1").name == "2.1"
     assert known.of_folder("kandinsky-demo") is known.DEMO
+    assert known.of_folder("kandinsky-demo-2-2-depth").family == "kandinsky-2-2"
     assert known.of_folder("mine") is None
     assert known.model("2.3") is None
