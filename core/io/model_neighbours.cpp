@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/span.h"
 #include "io/input_file.h"
 #include "io/model_dir.h"
 

@@ -181,7 +181,7 @@ def depth_map_slot(browser: Browser) -> str:
             slot.locator("input[type=file]").set_input_files(str(file))
             expect(slot.locator("img")).to_be_visible()
             browser.screenshot("depth-map-slot")
-            browser.fill_in()
+            as_requested(browser)
             browser.generate()
             text = as_text(np.asarray(Image.open(file)))
             require(
@@ -212,7 +212,7 @@ def lora_in_the_pages_prompt(browser: Browser) -> str:
     """<lora:name:weight> works on the page; a name that no file has is told below the image."""
     with given.lora(browser.context):
         prompt = f"{PROMPT} <lora:{given.LORA}:0.8>"
-        browser.fill_in()
+        as_requested(browser)
         browser.one("#txt2img_prompt textarea").fill(prompt)
         browser.generate()
         require(
@@ -224,7 +224,7 @@ def lora_in_the_pages_prompt(browser: Browser) -> str:
     require(np.array_equal(browser.image(), base(browser.context).pixels), "the LoRA is still used")
     expect(browser.one("#tab_txt2img")).to_contain_text(f"Lora not found: {given.LORA}")
     browser.screenshot("lora-not-found")
-    browser.fill_in()
+    as_requested(browser)
     return "used, then named as missing"
 
 
@@ -238,7 +238,7 @@ def components_under_advanced(browser: Browser) -> str:
             choose(browser, "unet", file.name)
             browser.one(f"{ID}image_encoder").scroll_into_view_if_needed()
             browser.screenshot("components")
-            browser.fill_in()
+            as_requested(browser)
             browser.generate()
             require(
                 np.array_equal(browser.image(), of_the_api(browser, unet=file.name)),

@@ -182,11 +182,13 @@ std::vector<at::Tensor> PriorTransformer::operator()(const std::vector<at::Tenso
   }
   for (size_t i = 0; i < blocks_.size(); ++i) {
     std::vector<Memory> memories;
+    memories.reserve(batch.prompts.size());
     for (const Conditioning& prompt : batch.prompts)
       memories.push_back(prompt.memories.empty() ? Memory{} : prompt.memories[i]);
     apply_to_all(*blocks_[i].get(), tokens, memories, batch.is_joined);
   }
   std::vector<at::Tensor> predicted;
+  predicted.reserve(tokens.size());
   for (const Tokens& of_prompt : tokens)
     predicted.push_back(
         proj_to_clip_embeddings_(norm_out_(of_prompt.x.select(1, of_prompt.x.size(1) - 1))));
