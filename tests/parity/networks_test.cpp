@@ -1,9 +1,12 @@
 #include <gtest/gtest.h>
 
+#include <vector>
+
 #include "nn/movq/movq.h"
 #include "nn/prior/prior_transformer.h"
 #include "nn/unet/unet.h"
 #include "parity/reference.h"
+#include "parity/tolerances.h"
 #include "tensor/bridge.h"
 #include "tensor/device.h"
 

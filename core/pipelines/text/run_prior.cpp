@@ -129,10 +129,12 @@ PriorOutput run_prior(const nn::PriorTransformer& prior, const samplers::UnclipS
     const auto predictor = [&](const at::Tensor& latents, double timestep) {
       monitor.check_cancelled();
       std::vector<at::Tensor> inputs;
+      inputs.reserve(count);
       for (size_t i = 0; i < count; ++i)
         inputs.push_back(input_of(rows[i], latents[static_cast<int64_t>(i)]));
       const std::vector<at::Tensor> outputs = prior(inputs, timestep, batch);
       std::vector<at::Tensor> guided;
+      guided.reserve(count);
       for (size_t i = 0; i < count; ++i)
         guided.push_back(guide(rows[i], latents[static_cast<int64_t>(i)],
                                outputs[i].to(at::kCPU, at::kFloat), request.prior_guidance_scale));

@@ -7,10 +7,13 @@
 #include <optional>
 #include <vector>
 
+#include "io/json_config.h"
 #include "io/model_dir.h"
 #include "nn/prior/prior_transformer.h"
+#include "tensor/device.h"
 #include "tensor/noise.h"
-#include "unit/support.h"
+#include "tensor/speedups.h"
+#include "tensor/weights.h"
 
 namespace kandinsky::nn {
 namespace {

@@ -1,5 +1,11 @@
 #include "pipelines/images/encode_images.h"
 
+#include <memory>
+
+#include "base/progress.h"
+#include "options/requests.h"
+#include "pipelines/job.h"
+#include "pipelines/monitor.h"
 #include "unit/pipelines/tiny_encoding.h"
 
 namespace kandinsky::pipelines {

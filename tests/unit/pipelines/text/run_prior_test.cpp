@@ -10,11 +10,15 @@
 #include <vector>
 
 #include "base/cancel.h"
+#include "base/progress.h"
+#include "io/json_config.h"
 #include "io/model_dir.h"
 #include "nn/prior/prior_transformer.h"
+#include "pipelines/monitor.h"
+#include "tensor/device.h"
 #include "tensor/noise.h"
 #include "tensor/run_context.h"
-#include "unit/support.h"
+#include "tensor/weights.h"
 
 namespace kandinsky::pipelines {
 namespace {

@@ -94,8 +94,8 @@ TEST_F(MemoryNeedsTest, ThePriorRemembersAsManyPromptsAsThereIsRoomFor) {
     return stage("prior", {.prior_rows = 3, .prior_items = items}).at_once_work;
   };
   EXPECT_EQ(more(1), 0);
-  EXPECT_EQ(more(4), 3 * 3 * prior_row_elements_ * 2);
-  EXPECT_EQ(more(64), 7 * 3 * prior_row_elements_ * 2);
+  EXPECT_EQ(more(4), int64_t{3} * 3 * prior_row_elements_ * 2);
+  EXPECT_EQ(more(64), int64_t{7} * 3 * prior_row_elements_ * 2);
 }
 
 }  // namespace
