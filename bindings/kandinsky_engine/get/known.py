@@ -58,6 +58,8 @@ class Model:
     """Pixels a side of the images it was trained on."""
     cfg_scale: float = 4.0
     """What suits it."""
+    megabytes: int = 0
+    """Of a model without parts, which comes with the source."""
 
 
 def _configs(*paths: str) -> tuple[File, ...]:
@@ -235,18 +237,18 @@ MODELS: tuple[Model, ...] = (
 )
 
 
-def _demo(name: str, title: str, family: str) -> Model:
+def _demo(name: str, title: str, family: str, megabytes: int) -> Model:
     note = "included in the source, in demo/model"
-    return Model(name, title, family, (), note, native_size=128, cfg_scale=2.0)
+    return Model(name, title, family, (), note, 128, 2.0, megabytes)
 
 
-DEMO = _demo("demo", "Demo model", "kandinsky-2-1")
+DEMO = _demo("demo", "Demo model", "kandinsky-2-1", 32)
 """The one that stands in where there is no other."""
 DEMOS = {
     "kandinsky-demo": DEMO,
-    "kandinsky-demo-2-2": _demo("demo-2.2", "Demo model of 2.2", "kandinsky-2-2"),
+    "kandinsky-demo-2-2": _demo("demo-2.2", "Demo model of 2.2", "kandinsky-2-2", 7),
     "kandinsky-demo-2-2-depth": _demo(
-        "demo-2.2-depth", "Demo model of 2.2 controlnet-depth", "kandinsky-2-2"
+        "demo-2.2-depth", "Demo model of 2.2 controlnet-depth", "kandinsky-2-2", 8
     ),
 }
 """By their folders, the decoders'."""

@@ -13,9 +13,6 @@ if TYPE_CHECKING:
     from .download import Progress
 
 
-_DEMO_SIZES = {"demo": 32, "demo-2.2": 7, "demo-2.2-depth": 8}
-
-
 @dataclass(frozen=True)
 class Row:
     """One model of a list."""
@@ -55,7 +52,7 @@ def rows(places: Sequence[Path], families: tuple[str, ...]) -> list[Row]:
         listed.append(
             Row(
                 demo.name,
-                f"{_DEMO_SIZES[demo.name]} MB",
+                f"{demo.megabytes} MB",
                 known.LICENCE,
                 "yes" if shipped else "no",
                 "; ".join(filter(None, notes)),
