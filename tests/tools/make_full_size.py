@@ -1,9 +1,11 @@
-"""Writes Kandinsky 2.1 folders of full size with random weights, to measure speed and memory.
+"""Writes Kandinsky folders of full size with random weights, to measure speed and memory.
 
-Fp16 safetensors in diffusers' folder layout: kandinsky-2-1 and kandinsky-2-1-prior (6.6 GB), with
---inpaint also kandinsky-2-1-inpaint (2.5 GB more; what it shares with kandinsky-2-1 is linked).
+Fp16 safetensors in diffusers' folder layout, of a family's decoder and prior (2.1: 6.6 GB, 2.2:
+9.8 GB). Other decoders of the family, for inpainting or with depth maps, take 2.5 GB more each;
+what they share with the first one is linked.
 
     python tests/tools/make_full_size.py build/full-size
+    python tests/tools/make_full_size.py build/full-size --family 2.2 --depth
 
 Names, shapes, configurations and scales are those of tests/support (configs/, tiny_model.py), so
 activations keep a size of about 1 through the whole depth and fp32 can be compared with bf16. The
@@ -22,6 +24,7 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -32,9 +35,33 @@ sys.path.insert(0, str(ROOT / "tests/support"))
 
 import tiny_model  # noqa: E402  the folder beside this one is no package
 
-MODELS = ("kandinsky-2-1", "kandinsky-2-1-prior")
-INPAINT = "kandinsky-2-1-inpaint"
-SHARED = ("text_encoder", "movq")  # what the inpainting folder has in common with the first one
+
+@dataclass(frozen=True)
+class Family:
+    """The folders of a family."""
+
+    decoder: str
+    prior: str
+    inpaint: str
+    shared: tuple[str, ...]  # components that all decoders have in common
+    depth: str = ""
+
+
+FAMILIES = {
+    "2.1": Family(
+        "kandinsky-2-1",
+        "kandinsky-2-1-prior",
+        "kandinsky-2-1-inpaint",
+        ("text_encoder", "movq"),
+    ),
+    "2.2": Family(
+        "kandinsky-2-2-decoder",
+        "kandinsky-2-2-prior",
+        "kandinsky-2-2-decoder-inpaint",
+        ("movq",),
+        "kandinsky-2-2-controlnet-depth",
+    ),
+}
 MADE_BY = "kandinsky-full-size-1"  # in every header: files of another recipe are written again
 BLOCK = 4_194_301  # a prime, so that no row of a matrix starts where another one did
 BYTES_PER_VALUE = 2
@@ -102,11 +129,11 @@ class WeightFile:
         partial.replace(self.path)
 
 
-def link_shared(output: Path) -> None:
-    """Gives the inpainting folder the components that it has in common with kandinsky-2-1."""
-    for component in SHARED:
-        source = WeightFile(output, MODELS[0], component).path
-        target = output / INPAINT / component / source.name
+def link_shared(output: Path, family: Family, model: str) -> None:
+    """Gives another decoder the components that it has in common with the family's first one."""
+    for component in family.shared:
+        source = WeightFile(output, family.decoder, component).path
+        target = output / model / component / source.name
         target.unlink(missing_ok=True)
         try:
             target.hardlink_to(source)
@@ -114,15 +141,21 @@ def link_shared(output: Path) -> None:
             shutil.copyfile(source, target)
 
 
-def make_full_size(output: Path, *, inpaint: bool = False) -> list[Path]:
+def make_full_size(
+    output: Path, family: Family, *, inpaint: bool = False, depth: bool = False
+) -> list[Path]:
     """Writes what is missing below `output`; returns the model folders."""
-    models = [*MODELS, INPAINT] if inpaint else list(MODELS)
+    if depth and not family.depth:
+        raise FullSizeError("--depth: the family has no decoder with depth maps")
+    others = [*([family.inpaint] if inpaint else []), *([family.depth] if depth else [])]
+    models = [family.decoder, family.prior, *others]
     for model in models:
         tiny_model.write_settings(output / model, model)
     files = [
         WeightFile(output, model, component)
         for model in models
         for component in tiny_model.components(model)
+        if model not in others or component not in family.shared
     ]
     missing = [file for file in files if not file.is_complete()]
     needed = sum(file.size for file in missing)
@@ -140,21 +173,28 @@ def make_full_size(output: Path, *, inpaint: bool = False) -> list[Path]:
         file.write(block)
         seconds = time.monotonic() - start
         print(f"{file.path}: {file.size / 1e9:.2f} GB in {seconds:.0f} s", flush=True)
-    if inpaint:
-        link_shared(output)
+    for model in others:
+        link_shared(output, family, model)
     return [output / model for model in models]
 
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
-        description="Writes full-size Kandinsky 2.1 folders with random weights."
+        description="Writes full-size Kandinsky folders with random weights."
     )
     parser.add_argument("output", type=Path, help="folder that receives one folder per model")
-    parser.add_argument("--inpaint", action="store_true", help=f"write {INPAINT} as well")
+    parser.add_argument("--family", choices=FAMILIES, default="2.1", help="default: 2.1")
+    parser.add_argument("--inpaint", action="store_true", help="write the inpainting decoder too")
+    parser.add_argument("--depth", action="store_true", help="and 2.2's decoder with depth maps")
     options = parser.parse_args(arguments)
     try:
         options.output.mkdir(parents=True, exist_ok=True)
-        folders = make_full_size(options.output, inpaint=options.inpaint)
+        folders = make_full_size(
+            options.output,
+            FAMILIES[options.family],
+            inpaint=options.inpaint,
+            depth=options.depth,
+        )
     except (FullSizeError, OSError) as error:
         print(f"make_full_size: {error}", file=sys.stderr)
         return 1

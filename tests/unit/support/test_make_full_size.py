@@ -16,8 +16,19 @@ def maker(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """The tool, set to the tiny models and a block that some of their tensors do not fit."""
     monkeypatch.syspath_prepend(Path(__file__).parents[2] / "tools")
     module = __import__("make_full_size")
-    monkeypatch.setattr(module, "MODELS", ("tiny-2-1", "tiny-2-1-prior"))
-    monkeypatch.setattr(module, "INPAINT", "tiny-2-1-inpaint")
+    tiny = {
+        "2.1": module.Family(
+            "tiny-2-1", "tiny-2-1-prior", "tiny-2-1-inpaint", ("text_encoder", "movq")
+        ),
+        "2.2": module.Family(
+            "tiny-2-2-decoder",
+            "tiny-2-2-prior",
+            "tiny-2-2-decoder-inpaint",
+            ("movq",),
+            "tiny-2-2-controlnet-depth",
+        ),
+    }
+    monkeypatch.setattr(module, "FAMILIES", tiny)
     monkeypatch.setattr(module, "BLOCK", 10_007)
     yield module
     sys.modules.pop("make_full_size", None)
@@ -33,6 +44,13 @@ def maker(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
         ("kandinsky-2-1-prior/text_encoder", 123_650_304),
         ("kandinsky-2-1-prior/image_encoder", 303_966_208),
         ("kandinsky-2-1-inpaint/unet", 1_228_679_048),
+        ("kandinsky-2-2-decoder/unet", 1_253_057_288),
+        ("kandinsky-2-2-decoder/movq", 67_832_495),
+        ("kandinsky-2-2-prior/prior", 1_026_225_920),
+        ("kandinsky-2-2-prior/text_encoder", 694_659_840),
+        ("kandinsky-2-2-prior/image_encoder", 1_844_907_264),
+        ("kandinsky-2-2-decoder-inpaint/unet", 1_253_074_568),
+        ("kandinsky-2-2-controlnet-depth/unet", 1_253_429_212),
     ],
 )
 def test_the_lists_are_of_full_size(component: str, parameters: int) -> None:
@@ -44,7 +62,7 @@ def test_folders_hold_fp16_weights_of_the_right_size_and_spread(
     maker: ModuleType, tmp_path: Path
 ) -> None:
     assert maker.main([str(tmp_path)]) == 0
-    for model in maker.MODELS:
+    for model in ("tiny-2-1", "tiny-2-1-prior"):
         assert (tmp_path / model / "model_index.json").is_file()
         assert (tmp_path / model / "tokenizer/tokenizer_config.json").is_file()
         for component in tiny_model.components(model):
@@ -64,8 +82,9 @@ def test_folders_hold_fp16_weights_of_the_right_size_and_spread(
 def test_the_same_bytes_every_time_and_nothing_written_twice(
     maker: ModuleType, tmp_path: Path
 ) -> None:
-    maker.make_full_size(tmp_path / "a")
-    maker.make_full_size(tmp_path / "b")
+    family = maker.FAMILIES["2.1"]
+    maker.make_full_size(tmp_path / "a", family)
+    maker.make_full_size(tmp_path / "b", family)
     files = sorted((tmp_path / "a").rglob("*.safetensors"))
     assert len(files) == 6
     for file in files:
@@ -76,22 +95,48 @@ def test_the_same_bytes_every_time_and_nothing_written_twice(
     good = {file: file.read_bytes() for file in files}
     cut.write_bytes(good[cut][:-2])
     old.write_bytes(good[old].replace(maker.MADE_BY.encode(), b"another recipe".ljust(21)))
-    maker.make_full_size(tmp_path / "a")
+    maker.make_full_size(tmp_path / "a", family)
     assert whole.stat().st_ino == written[whole]
     assert {file: file.read_bytes() for file in files} == good
     assert not list((tmp_path / "a").rglob("*.partial"))
 
 
-def test_the_inpainting_folder_links_what_it_shares(maker: ModuleType, tmp_path: Path) -> None:
-    maker.make_full_size(tmp_path, inpaint=True)
-    for component in ("movq", "text_encoder"):
-        one, other = (
-            maker.WeightFile(tmp_path, model, component).path
-            for model in ("tiny-2-1", "tiny-2-1-inpaint")
-        )
-        assert one.samefile(other)
-    unet = load_file(maker.WeightFile(tmp_path, "tiny-2-1-inpaint", "unet").path)
-    assert unet["conv_in.weight"].shape[1] == 9
+@pytest.mark.parametrize(
+    ("family", "options", "decoder", "others"),
+    [
+        ("2.1", ["--inpaint"], "tiny-2-1", {"tiny-2-1-inpaint": 9}),
+        (
+            "2.2",
+            ["--inpaint", "--depth"],
+            "tiny-2-2-decoder",
+            {"tiny-2-2-decoder-inpaint": 9, "tiny-2-2-controlnet-depth": 8},
+        ),
+    ],
+)
+def test_other_decoders_link_what_they_share(
+    maker: ModuleType,
+    tmp_path: Path,
+    family: str,
+    options: list[str],
+    decoder: str,
+    others: dict[str, int],
+) -> None:
+    assert maker.main([str(tmp_path), "--family", family, *options]) == 0
+    assert len(list(tmp_path.iterdir())) == 2 + len(others)
+    for other, channels in others.items():
+        for component in maker.FAMILIES[family].shared:
+            one = maker.WeightFile(tmp_path, decoder, component).path
+            assert one.samefile(tmp_path / other / component / one.name)
+        unet = load_file(maker.WeightFile(tmp_path, other, "unet").path)
+        assert unet["conv_in.weight"].shape[1] == channels
+
+
+def test_depth_maps_are_of_one_family_only(
+    maker: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert maker.main([str(tmp_path), "--depth"]) == 1
+    assert "--depth: the family has no" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_full_disk_is_told_before_anything_is_written(
