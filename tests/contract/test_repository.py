@@ -53,6 +53,12 @@ def test_a_big_file_is_seen(tmp_path: Path) -> None:
     assert repository.big_files(tmp_path, names) == ["core/blob.bin"]
 
 
+def test_every_cxx_test_is_built(root: Path, tracked: list[str]) -> None:
+    assert repository.sources_not_built(root, tracked) == []
+    more = [*tracked, "tests/unit/nn/forgotten_test.cpp"]
+    assert repository.sources_not_built(root, more) == ["tests/unit/nn/forgotten_test.cpp"]
+
+
 def test_no_file_names_a_path_of_one_machine(root: Path, tracked: list[str]) -> None:
     assert repository.machine_paths(root, tracked) == []
 

@@ -76,7 +76,7 @@ INSTANTIATE_TEST_SUITE_P(
     Placements, PriorBatchTest,
     testing::Values(Case{"Fp32", {.few_rows = true}}, Case{"Fp32Packed", {}},
                     Case{"Bf16", {.dtype = at::kBFloat16, .few_rows = true}},
-                    Case{"Int8", {.int8_weights = true, .few_rows = true}},
+                    Case{"Int8", {.few_rows = true, .int8_weights = true}},
                     Case{"Streamed", tensor::with_streamed_weights({.few_rows = true})},
                     Case{"WithoutCache",
                          {.speedups = tensor::speedups_without({"prior-kv-cache"}),

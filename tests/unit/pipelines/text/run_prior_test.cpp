@@ -85,8 +85,9 @@ TEST_F(RunPriorTest, ABatchGivesWhatEachItemGivesAlone) {
   for (size_t i = 0; i < kItems; ++i) {
     EXPECT_TRUE(together.image_embeds[i].equal(alone.image_embeds[i])) << i;
     ASSERT_EQ(together.negative_image_embeds[i].defined(), i % 2 == 0);
-    if (i % 2 == 0)
+    if (i % 2 == 0) {
       EXPECT_TRUE(together.negative_image_embeds[i].equal(alone.negative_image_embeds[i])) << i;
+    }
   }
   EXPECT_FALSE(alone.image_embeds[0].equal(alone.image_embeds[1]));
 }
