@@ -67,18 +67,19 @@ int size_of_team(int wanted) {
 
 }  // namespace
 
-TeamGuard::TeamGuard() {
+TeamGuard::TeamGuard(int most_threads) {
   check_address_space();
-  threads_ = size_ = at::get_num_threads();
+  threads_ = at::get_num_threads();
+  size_ = most_threads > 0 ? std::min(threads_, most_threads) : threads_;
   is_dynamic_ = omp_get_dynamic() != 0;
   if (threads_ == 1) return;
   if (omp_in_parallel() != 0) {
     size_ = 1;
-  } else {
+  } else if (size_ > 1) {
     check_not_left_behind();
-    if (threads_ > team.size) try_to_start(threads_ - 1);
+    if (size_ > team.size) try_to_start(size_ - 1);
     omp_set_dynamic(0);
-    size_ = size_of_team(threads_);
+    size_ = size_of_team(size_);
     team = {.size = std::max(team.size, size_), .process = ::getpid()};
   }
   if (size_ < threads_) omp_set_num_threads(size_);
@@ -90,7 +91,7 @@ TeamGuard::~TeamGuard() {
   if (size_ < threads_ && omp_get_max_threads() == size_) omp_set_num_threads(threads_);
 }
 #else  // at::parallel_for is a plain loop
-TeamGuard::TeamGuard() = default;
+TeamGuard::TeamGuard(int /*most_threads*/) {}
 TeamGuard::~TeamGuard() = default;
 #endif
 

@@ -11,9 +11,10 @@ namespace kandinsky::tensor {
 /// region.
 class TeamGuard {
  public:
-  /// Throws Error(kIncompatible) on a thread that had a team before this process was forked, which
+  /// most_threads: of the team; 0: as many as the thread's own setting. Throws
+  /// Error(kIncompatible) on a thread that had a team before this process was forked, which
   /// would hang, and Error(kOutOfMemory) if threads cannot be started.
-  TeamGuard();
+  explicit TeamGuard(int most_threads = 0);
   ~TeamGuard();
   TeamGuard(const TeamGuard&) = delete;
   TeamGuard& operator=(const TeamGuard&) = delete;

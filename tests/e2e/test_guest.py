@@ -91,6 +91,29 @@ class TestTeam:
             torch.set_num_threads(before)
         assert max(np.abs(image - images[0]).max() for image in images) <= 1
 
+    @pytest.mark.parametrize(
+        ("threads", "bound"), [("2", "false"), ("4", "false"), ("8", "false"), ("4", "true")]
+    )
+    def test_images_side_by_side_are_those_alone_and_leave_no_thread(
+        self, model: Path, threads: str, bound: str
+    ) -> None:
+        source = """
+import pathlib, sys
+import numpy as np
+import kandinsky_engine
+def threads():
+    return len(list(pathlib.Path("/proc/self/task").iterdir()))
+few = {"width": 64, "height": 64, "num_inference_steps": 2, "prior_num_inference_steps": 2}
+for precision in ("fp32", "bf16"):
+    with kandinsky_engine.Engine(sys.argv[1], precision=precision) as engine:
+        generate = lambda seeds: engine.text_to_image(["x"] * len(seeds), seeds=seeds, **few)
+        alone = [generate([seed])[0] for seed in (1, 2, 3)]
+        before = threads()
+        assert np.array_equal(generate([1, 2, 3]), alone)
+        assert threads() == before, (before, threads())
+"""
+        run_python(source, model, OMP_NUM_THREADS=threads, OMP_PROC_BIND=bound)
+
     def test_there_is_one_openmp_and_it_is_torchs(self, model: Path) -> None:
         source = """
 import pathlib, sys, torch

@@ -5,6 +5,7 @@
 #include <ATen/Parallel.h>
 #include <gtest/gtest.h>
 
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <mutex>
@@ -47,6 +48,20 @@ RunScope at_once(bool is_allowed) {
   return RunScope([&](RunContext& context) { context.images_at_once = is_allowed; });
 }
 
+TEST(PiecesAtOnce, TakesTheLeastTime) {
+  struct Case {
+    int64_t count;
+    int64_t threads;
+    int64_t at_once;
+  };
+  for (const Case& c :
+       {Case{1, 1, 1}, Case{9, 1, 1}, Case{1, 8, 1}, Case{2, 2, 2}, Case{3, 2, 2}, Case{2, 4, 2},
+        Case{3, 4, 2}, Case{4, 4, 4}, Case{6, 4, 4}, Case{3, 8, 3}, Case{4, 8, 4}, Case{5, 8, 4},
+        Case{8, 8, 8}, Case{1000, 8, 8}, Case{2, 64, 2}}) {
+    EXPECT_EQ(pieces_at_once(c.count, c.threads), c.at_once) << c.count << " on " << c.threads;
+  }
+}
+
 TEST_F(AtOnceTest, GroupsHaveAsManyAsThereAreThreads) {
   const RunScope scope = at_once(true);
   std::atomic<int64_t> sum = 0;
@@ -56,8 +71,59 @@ TEST_F(AtOnceTest, GroupsHaveAsManyAsThereAreThreads) {
   EXPECT_EQ(most_at_once(5), 2);
   EXPECT_EQ(most_at_once(1), 1);
   at::set_num_threads(4);
-  EXPECT_EQ(most_at_once(3), 1) << "a thread would have nothing to do";
-  EXPECT_EQ(groups(3, [](int64_t) {}), (std::vector<int64_t>{1, 2, 3}));
+  EXPECT_EQ(groups(3, [](int64_t) {}), (std::vector<int64_t>{2, 3}));
+}
+
+TEST_F(AtOnceTest, FewerPiecesThanThreadsGetTeams) {
+  const RunScope scope = at_once(true);
+  const JobGuard job;
+  std::atomic<int> checks = 0;
+  const RunScope inner([&](RunContext& context) { context.check = [&] { ++checks; }; });
+  at::set_num_threads(5);
+  std::atomic<int> begun = 0;
+  std::array<at::Tensor, 2> sums;
+  const auto sum = [] { return at::sin(at::arange(1 << 20, at::kFloat)).cumsum(0); };
+  EXPECT_EQ(groups(2,
+                   [&](int64_t i) {
+                     ++begun;
+                     const auto deadline = std::chrono::steady_clock::now() + seconds(30);
+                     while (begun < 2 && std::chrono::steady_clock::now() < deadline)
+                       std::this_thread::yield();
+                     EXPECT_EQ(begun, 2) << "one waited for the other";
+                     EXPECT_EQ(at::get_num_threads(), 2);
+                     EXPECT_FALSE(at::in_parallel_region());
+                     EXPECT_TRUE(c10::InferenceMode::is_enabled());
+                     end_block();
+                     sums[static_cast<size_t>(i)] = sum();
+                   }),
+            std::vector<int64_t>{2});
+  EXPECT_EQ(checks, 2);
+  EXPECT_EQ(at::get_num_threads(), 5);
+  for (const at::Tensor& one : sums) EXPECT_TRUE(one.equal(sum()));
+}
+
+TEST_F(AtOnceTest, AnErrorInATeamEndsTheOthersAndComesOut) {
+  const RunScope scope = at_once(true);
+  at::set_num_threads(4);
+  std::atomic<bool> was_ended = false;
+  const auto run = [&](int64_t failing) {
+    was_ended = false;
+    each_at_once(2, [&](int64_t i) {
+      if (i == failing) throw std::domain_error("mine");
+      const auto deadline = std::chrono::steady_clock::now() + seconds(30);
+      try {
+        while (std::chrono::steady_clock::now() < deadline) end_block();
+      } catch (...) {
+        was_ended = true;
+        throw;
+      }
+    });
+  };
+  for (const int64_t failing : {0, 1}) {
+    EXPECT_THROW(run(failing), std::domain_error);
+    EXPECT_TRUE(was_ended);
+  }
+  EXPECT_EQ(at::get_num_threads(), 4);
 }
 
 TEST_F(AtOnceTest, WithoutMemoryOneFollowsTheOther) {
