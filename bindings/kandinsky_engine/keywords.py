@@ -52,6 +52,14 @@ class _Engine(TypedDict, total=False):
     """Memory limit of a job, libraries included. If the whole model needs more, weights are loaded
     one stage at a time, or read layer by layer. 0: the free memory when the job begins. No effect
     on an accelerator. 0 or more bytes. Default 0."""
+    prepared_weights: AnyPath | None
+    """Folder that keeps weights in the form in which this machine computes with them, so that later
+    starts are faster. It becomes about as large as the loaded model, for each model and precision,
+    and may be deleted at any time. Default: none. No effect on an accelerator, on streamed weights
+    and with LoRAs."""
+    prepared_weights_size: SupportsIndex
+    """Limit of the folder prepared_weights: the files used longest ago are deleted. 0 or more
+    bytes. Default 20000000000."""
     without: Iterable[str] | None
     """Names of speed-ups to disable, for measuring and debugging. "packed-weights",
     "stored-matrices", "fused-operations", "fused-norms", "row-bands", "latent-grid-norms",

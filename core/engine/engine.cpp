@@ -3,6 +3,7 @@
 #include <ATen/ThreadLocalState.h>
 #include <fmt/format.h>
 #include <sys/syscall.h>
+#include <torch/version.h>
 #include <unistd.h>
 
 #include <array>
@@ -37,6 +38,7 @@
 #include "tensor/arena.h"
 #include "tensor/bridge.h"
 #include "tensor/device.h"
+#include "tensor/prepared_weights.h"
 #include "tensor/run_context.h"
 #include "tensor/speedups.h"
 #include "tensor/team.h"
@@ -139,6 +141,17 @@ Engine::Engine(const EngineOptions& options)
   placement_.placement.speedups = tensor::speedups_without(options.without);
   placement_.placement.int8_weights = options.int8_weights;
   placement_.placement.adapters = std::make_shared<tensor::Adapters>();
+  if (!options.prepared_weights.empty()) {
+    if (!tensor::can_prepare_weights()) {
+      throw Error(
+          ErrorCode::kUnsupported,
+          fmt::format("prepared_weights: LibTorch {} cannot store packed ones, 2.6 can; switch the "
+                      "option off",
+                      TORCH_VERSION));
+    }
+    placement_.placement.prepared_weights.emplace(
+        options.prepared_weights, static_cast<uint64_t>(options.prepared_weights_size));
+  }
   if (options.model_dir.empty())
     throw Error(ErrorCode::kInvalidArgument, "no model folder was given");
   std::vector<io::Replacement> replacements;

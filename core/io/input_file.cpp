@@ -2,14 +2,17 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
+#include <ctime>
 #include <memory>
 #include <optional>
 #include <string>
@@ -130,6 +133,28 @@ void InputFile::read(std::uint64_t position, Span<std::byte> to) const {
   // Afterwards, so that changes before and during the reading are detected.
   impl_->check_unchanged();
   if (!to.empty()) impl_->throw_changed("its end is missing");
+}
+
+bool InputFile::is_own() const noexcept {
+  return impl_->opened.st_uid == ::geteuid() && (impl_->opened.st_mode & S_IWOTH) == 0;
+}
+
+void InputFile::touch() const noexcept {
+  // The other time tells of changes.
+  const std::array<struct ::timespec, 2> times{{{0, UTIME_NOW}, {0, UTIME_OMIT}}};
+  ::futimens(impl_->fd, times.data());
+}
+
+std::shared_ptr<const std::byte> InputFile::map() const {
+  const auto length = static_cast<std::size_t>(size());
+  void* const address = ::mmap(nullptr, length, PROT_READ, MAP_SHARED, impl_->fd, 0);
+  if (address == MAP_FAILED) throw_errno(impl_->path, errno);
+  const std::shared_ptr<const std::byte> mapping(
+      static_cast<const std::byte*>(address),
+      [address, length](const std::byte* /*bytes*/) { ::munmap(address, length); });
+  ::madvise(address, length, MADV_WILLNEED);  // only advice
+  impl_->check_unchanged();
+  return mapping;
 }
 
 std::vector<std::byte> InputFile::read_all(std::uint64_t max_bytes) const {

@@ -10,8 +10,7 @@
 
 namespace kandinsky::io {
 
-/// An open file, read in blocks and only while it is unchanged. It is not mapped into memory: if a
-/// mapped file is truncated, the process ends with a bus error. Replacing the file by rename, as
+/// An open file, read in blocks and only while it is unchanged. Replacing the file by rename, as
 /// our own writers do, does not affect it. Cheap to copy; any thread may read.
 class InputFile {
  public:
@@ -26,6 +25,17 @@ class InputFile {
   /// Fills `to` with the bytes from `position` on, which must lie inside size(). Throws Error:
   /// kCorruptFile when the file was changed since it was opened; kIo when reading fails.
   void read(std::uint64_t position, Span<std::byte> to) const;
+
+  /// Whether it belongs to this process's user, and not everybody may write to it.
+  bool is_own() const noexcept;
+
+  /// All of it in the address space, as long as the result lives. Only for own files that are
+  /// always replaced by rename: if a mapped file is truncated, or the disk fails, the process ends
+  /// with a bus error. Throws as read().
+  std::shared_ptr<const std::byte> map() const;
+
+  /// Sets the time of its last use, if that is permitted.
+  void touch() const noexcept;
 
   /// All of it. Throws as read(), and Error(kCorruptFile) for more bytes than that.
   std::vector<std::byte> read_all(std::uint64_t max_bytes) const;

@@ -34,7 +34,7 @@ static_assert(std::endian::native == std::endian::little,
               "the format is little-endian and its data is used in place");
 
 constexpr std::size_t kLengthBytes = 8;
-constexpr std::size_t kDataAlignment = 8;
+constexpr std::size_t kDataAlignment = 64;
 constexpr std::string_view kMetadataKey = "__metadata__";
 
 struct HeaderTensor {
@@ -361,7 +361,8 @@ void write_safetensors(std::string_view path, Span<const TensorOutline> tensors,
   } catch (const nlohmann::json::exception&) {
     refuse("a name or metadata text is not valid UTF-8");
   }
-  text.append((kDataAlignment - text.size() % kDataAlignment) % kDataAlignment, ' ');
+  const std::size_t beyond = (kLengthBytes + text.size()) % kDataAlignment;
+  text.append((kDataAlignment - beyond) % kDataAlignment, ' ');
   const std::uint64_t length = text.size();
   std::array<std::byte, kLengthBytes> prefix{};
   std::memcpy(prefix.data(), &length, kLengthBytes);

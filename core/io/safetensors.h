@@ -35,7 +35,7 @@ struct TensorOutline {
   Span<const std::int64_t> shape;
 };
 
-/// Writes the tensors in the given order, the first at a multiple of 8 bytes, through a temporary
+/// Writes the tensors in the given order, the first at a multiple of 64 bytes, through a temporary
 /// file and a rename. fill(i, write) writes the bytes of tensor i and is called once for each, in
 /// order. Throws Error: kInvalidArgument when names repeat, a name is "__metadata__" or not
 /// UTF-8, or bytes do not match dtype and shape; otherwise as write_file_atomically and as fill.

@@ -51,6 +51,8 @@ TensorFile::TensorFile(InputFile file, Span<const StoredTensor> tensors,
 
 std::string_view TensorFile::path() const noexcept { return impl_->file.path(); }
 
+const InputFile& TensorFile::file() const noexcept { return impl_->file; }
+
 Span<const StoredTensor> TensorFile::tensors() const noexcept { return impl_->tensors; }
 
 const StoredTensor* TensorFile::find(std::string_view name) const noexcept {

@@ -38,6 +38,8 @@ class TensorFile {
 
   std::string_view path() const noexcept;
 
+  const InputFile& file() const noexcept;
+
   Span<const StoredTensor> tensors() const noexcept;
 
   /// The tensor of that name, or null. The pointer is valid as long as the names.

@@ -24,12 +24,12 @@ namespace {
 constexpr std::uint64_t kPieces = 256;
 constexpr std::uint64_t kPieceBytes = 4096;
 
-void add_file(Sha256& hash, std::string_view path) {
+void add_file(Sha256& hash, const TensorFile& weights) {
   std::array<std::byte, kPieceBytes> bytes{};
   const auto piece_of = [&](std::uint64_t size) {
     return Span<std::byte>(bytes).first(std::min(kPieceBytes, size));
   };
-  const InputFile file = InputFile::open(path);
+  const InputFile& file = weights.file();
   hash.add(fmt::format("{} bytes\n", file.size()));
   const Span<std::byte> piece = piece_of(file.size());
   const std::uint64_t last = file.size() - piece.size();
@@ -37,7 +37,6 @@ void add_file(Sha256& hash, std::string_view path) {
     file.read(last / (kPieces - 1) * i + last % (kPieces - 1) * i / (kPieces - 1), piece);
     hash.add(piece.data(), piece.size());
   }
-  const TensorFile weights = open_weight_file(path);
   for (const StoredTensor& tensor : weights.tensors()) {
     const Span<std::byte> beginning = piece_of(tensor.size);
     weights.read(tensor, 0, beginning);
@@ -59,9 +58,15 @@ std::optional<ComponentFiles> weights_of(const ModelDir& folder, std::string_vie
 
 }  // namespace
 
+HexDigest digest_files(Span<const TensorFile> files) {
+  Sha256 hash;
+  for (const TensorFile& file : files) add_file(hash, file);
+  return hash.hex();
+}
+
 HexDigest digest_files(Span<const std::string_view> paths) {
   Sha256 hash;
-  for (const std::string_view path : paths) add_file(hash, path);
+  for (const std::string_view path : paths) add_file(hash, open_weight_file(path));
   return hash.hex();
 }
 
@@ -72,7 +77,7 @@ HexDigest digest_folder(const ModelDir& folder) {
     const std::optional<ComponentFiles> files = weights_of(folder, info.name);
     if (!files) continue;
     hash.add(fmt::format("{}: {} files\n", info.name, files->weights().size()));
-    for (const std::string_view path : files->weights()) add_file(hash, path);
+    for (const std::string_view path : files->weights()) add_file(hash, open_weight_file(path));
     has_weights = true;
   }
   if (!has_weights)

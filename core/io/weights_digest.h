@@ -12,11 +12,15 @@
 #include "base/sha256.h"
 #include "base/span.h"
 #include "io/model_dir.h"
+#include "io/tensor_file.h"
 
 namespace kandinsky::io {
 
 /// The SHA-256 of these weight files, in this order. Throws Error as open_weight_file().
 HexDigest digest_files(Span<const std::string_view> paths);
+
+/// The same of open files.
+HexDigest digest_files(Span<const TensorFile> files);
 
 /// Of a model folder: the names of the components with weights, in name order, each followed by the
 /// files of ModelDir::weights(). Throws Error as open_weight_file(), kCorruptFile

@@ -1,5 +1,11 @@
 #include "tensor/cpu.h"
 
+#include <algorithm>
+#include <array>
+#include <fstream>
+#include <string>
+#include <string_view>
+
 #if defined(__x86_64__) && defined(__GNUC__)
 #include <cpuid.h>
 #elif defined(__aarch64__) && defined(__linux__)
@@ -42,5 +48,19 @@ const Features& features() {
 bool has_bf16_tiles() { return features().bf16_tiles; }
 
 Bf16Support bf16_support() { return features().bf16; }
+
+std::string cpu_description() {
+  // Clock rate, core and its number differ from line to line and from moment to moment.
+  constexpr std::array<std::string_view, 9> kFields{"vendor_id", "cpu family",  "model",
+                                                    "stepping",  "flags",       "Features",
+                                                    "CPU part",  "CPU variant", "CPU implementer"};
+  std::string text;
+  std::ifstream file("/proc/cpuinfo");
+  for (std::string line; std::getline(file, line) && !line.empty();) {  // of the first CPU
+    const std::string_view name = std::string_view(line).substr(0, line.find('\t'));
+    if (std::ranges::find(kFields, name) != kFields.end()) text += line + '\n';
+  }
+  return text;
+}
 
 }  // namespace kandinsky::tensor

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <string>
+
 namespace kandinsky::tensor {
 
 /// Whether this CPU has bf16 tile instructions (AMX), which decide between algorithms: fixed for a
@@ -13,5 +15,9 @@ enum class Bf16Support : int {
 };
 
 Bf16Support bf16_support();
+
+/// The kind of CPU: its model and its features, as the system lists them. Whatever libraries choose
+/// by the CPU is the same where this text is.
+std::string cpu_description();
 
 }  // namespace kandinsky::tensor

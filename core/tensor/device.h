@@ -7,9 +7,11 @@
 #include <c10/core/impl/LocalDispatchKeySet.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
+#include "io/cache_folder.h"
 #include "tensor/rates.h"
 #include "tensor/speedups.h"
 
@@ -33,6 +35,8 @@ struct Placement {
   bool int8_weights = false;
   /// LoRAs to add to weights at loading; null: none.
   std::shared_ptr<Adapters> adapters{};
+  /// Where weights are kept as the kernels use them; none: they are not.
+  std::optional<io::CacheFolder> prepared_weights{};
 };
 
 /// The same with streamed weights, without features that pay only for resident weights, such as

@@ -8,17 +8,26 @@
 
 #include <algorithm>
 #include <array>
+#include <functional>
 #include <map>
+#include <memory>
 #include <set>
+#include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/out_of_memory.h"
+#include "base/sha256.h"
+#include "base/span.h"
 #include "io/tensor_file.h"
+#include "io/weights_digest.h"
 #include "tensor/adapters.h"
 #include "tensor/bridge.h"
 #include "tensor/convert.h"
+#include "tensor/prepared_weights.h"
 #include "tensor/scratch.h"
 
 namespace kandinsky::tensor {
@@ -68,6 +77,7 @@ struct Weights::State {
   std::set<std::string> missing{};
   std::set<std::string> misshapen{};
   std::vector<std::string> ignored_prefixes{};
+  std::shared_ptr<PreparedWeights> kept{};
   Scratch lent{};  ///< for lend()
   size_t bytes_since_trim = 0;
 };
@@ -94,8 +104,10 @@ Weights Weights::open(const io::ComponentFiles& component, Placement placement) 
   return {std::make_shared<State>(State{.files = std::move(files), .placement = placement}), ""};
 }
 
-Weights Weights::anew(Placement placement) const {
-  return {std::make_shared<State>(State{.files = state_->files, .placement = placement}), ""};
+Weights Weights::anew(Placement placement, std::shared_ptr<PreparedWeights> kept) const {
+  State state{.files = state_->files, .placement = placement};
+  state.kept = std::move(kept);
+  return {std::make_shared<State>(std::move(state)), ""};
 }
 
 Weights Weights::scope(std::string_view name) const {
@@ -241,6 +253,20 @@ at::Tensor Weights::lend(std::string_view name, at::IntArrayRef shape) const {
   return get({name}, shape, Keep::kLent);
 }
 
+std::vector<at::Tensor> Weights::prepared(
+    std::string_view name, at::IntArrayRef shape, std::string_view form,
+    const std::function<std::vector<at::Tensor>()>& make) const {
+  if (state_->kept == nullptr || !has_values_) return make();
+  check_address_space();
+  const std::string full = fmt::format("{}{}", prefix_, name);
+  if (find({name}, shape) != nullptr) {
+    if (auto kept = state_->kept->find(full, form)) return *std::move(kept);
+  }
+  std::vector<at::Tensor> made = make();
+  state_->kept->keep(full, form, made);
+  return made;
+}
+
 struct StoredTable::Source {
   io::TensorFile file;
   const io::StoredTensor* stored;
@@ -320,6 +346,10 @@ std::string Weights::adapters() const {
 }
 
 Placement Weights::placement() const { return state_->placement; }
+
+std::string Weights::digest() const {
+  return std::string(view_of(io::digest_files(Span<const io::TensorFile>(state_->files->files))));
+}
 
 const std::string& Weights::folder() const { return state_->files->folder; }
 

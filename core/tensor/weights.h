@@ -4,6 +4,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <functional>
 #include <initializer_list>
 #include <memory>
 #include <set>
@@ -13,6 +14,7 @@
 
 #include "io/model_dir.h"
 #include "tensor/device.h"
+#include "tensor/prepared_weights.h"
 
 namespace kandinsky::tensor {
 
@@ -52,8 +54,9 @@ class Weights {
   /// Error(kCorruptFile) for a bad file or a tensor that two files hold.
   static Weights open(const io::ComponentFiles& files, Placement placement);
 
-  /// The same open files for a network with another placement, with no tensor taken yet.
-  Weights anew(Placement placement) const;
+  /// The same open files for a network with another placement, with no tensor taken yet. kept: for
+  /// prepared(); null: nothing is kept.
+  Weights anew(Placement placement, std::shared_ptr<PreparedWeights> kept = {}) const;
 
   /// The weights below `name`.
   Weights scope(std::string_view name) const;
@@ -77,6 +80,12 @@ class Weights {
   /// the placement's. On the CPU.
   at::Tensor take_stored(std::string_view name, at::IntArrayRef shape) const;
 
+  /// What a layer computes with instead of that tensor: kept by an earlier process, or else the
+  /// result of `make`, which takes or lends the tensor. form: names what is made of it.
+  std::vector<at::Tensor> prepared(std::string_view name, at::IntArrayRef shape,
+                                   std::string_view form,
+                                   const std::function<std::vector<at::Tensor>()>& make) const;
+
   bool has(std::string_view name) const;
 
   /// A matrix with few used rows, which stays in its file.
@@ -93,6 +102,9 @@ class Weights {
   std::string adapters() const;
 
   Placement placement() const;
+
+  /// A hash of the stored weights: see io/weights_digest.h.
+  std::string digest() const;
 
   /// The component's folder, for messages.
   const std::string& folder() const;

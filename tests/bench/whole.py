@@ -41,16 +41,23 @@ def load(team: Crew, extent: Extent, competitors: Sequence[str]) -> Iterator[Par
         return
     size = extent.sizes[0]
     # The first varies most: how the system hands out memory is nearly all of it.
-    for name, title, from_text, most in (
-        ("start", "warm start to the first step, texts encoded before", False, 5),
-        ("start-from-text", "warm start to the first step, from a prompt", True, 2),
+    kept = {"prepared_weights": str(team.setup.output / "prepared")}
+    for name, what, from_text, most, engine in (
+        ("start", "texts encoded before", False, 5, {}),
+        ("start-from-text", "from a prompt", True, 3, {}),
+        ("start-prepared", "texts encoded before, prepared weights", False, 5, kept),
+        ("start-prepared-from-text", "from a prompt, prepared weights", True, 3, kept),
     ):
-        work = Work(name, f"{title}, {size} px", "all", "start", size=size)
+        title = f"warm start to the first step, {what}, {size} px"
+        work = Work(name, title, "all", "start", size=size)
         part = new_part(work)
         result = part.results.setdefault(ENGINE, Result())
         try:
+            if engine:  # the first one writes them
+                with team.setup.worker(ENGINE, **engine) as worker:
+                    worker.ask("start", size=size, from_text=from_text)
             for _ in range(most if extent.rounds > 1 else 1):
-                with team.setup.worker(ENGINE) as worker:
+                with team.setup.worker(ENGINE, **engine) as worker:
                     result.add(worker.ask("start", size=size, from_text=from_text))
                 say(f"{part.title}: {result.median:.2f} s")
         except WorkerError as error:
@@ -87,8 +94,8 @@ def _peak(setup: Setup, competitor: str, size: int, budget: int) -> tuple[int, l
 
 
 def prepare_memory(setup: Setup) -> None:
-    """What a model computes at its first use only is not in the peaks: an embedding of an empty
-    image, which 2.2 keeps beside its prior.
+    """What a model computes at its first use only is not in the peaks: the embedding of an empty
+    image, which is kept beside the prior.
     """
     try:
         with setup.worker(ENGINE) as worker:

@@ -40,7 +40,8 @@ def test_every_piece_of_work_was_measured(output: Path) -> None:
     }
     assert set(seconds) == {
         *("text", "prior", "unet-64", "decode-64", "encode-64"),
-        *("load", "start", "start-from-text", "image"),
+        *("load", "start", "start-from-text", "start-prepared", "start-prepared-from-text"),
+        "image",
     }
     for name, samples in seconds.items():
         assert samples, name

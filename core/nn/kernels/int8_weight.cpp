@@ -11,7 +11,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "nn/kernels/operator.h"
+#include "tensor/operator.h"
 
 namespace kandinsky::nn {
 namespace {
@@ -23,8 +23,8 @@ constexpr int64_t kFewRows = 16;
 constexpr int64_t kRowsAtOnce = 512;
 
 /// LibTorch's product of few rows with an int8 matrix, if it has one.
-const Operator& few_rows_product() {
-  static const Operator product("aten::_weight_int8pack_mm", "", 3);
+const tensor::Operator& few_rows_product() {
+  static const tensor::Operator product("aten::_weight_int8pack_mm", "", 3);
   return product;
 }
 

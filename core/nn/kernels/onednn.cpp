@@ -17,20 +17,20 @@
 #include <vector>
 
 #include "base/out_of_memory.h"
-#include "nn/kernels/operator.h"
 #include "tensor/device.h"
+#include "tensor/operator.h"
 #include "tensor/run_context.h"
 
 namespace kandinsky::nn::onednn {
 namespace {
 
 struct Operators {
-  Operator pack_convolution{"mkldnn::_reorder_convolution_weight", "", 6};
-  Operator convolution{"mkldnn::_convolution_pointwise", "", 10};
-  Operator convolution_add{"mkldnn::_convolution_pointwise", "binary", 13};
-  Operator pack_linear{"mkldnn::_reorder_linear_weight", "", 2};
-  Operator linear{"mkldnn::_linear_pointwise", "", 6};
-  Operator linear_add{"mkldnn::_linear_pointwise", "binary", 5};
+  tensor::Operator pack_convolution{"mkldnn::_reorder_convolution_weight", "", 6};
+  tensor::Operator convolution{"mkldnn::_convolution_pointwise", "", 10};
+  tensor::Operator convolution_add{"mkldnn::_convolution_pointwise", "binary", 13};
+  tensor::Operator pack_linear{"mkldnn::_reorder_linear_weight", "", 2};
+  tensor::Operator linear{"mkldnn::_linear_pointwise", "", 6};
+  tensor::Operator linear_add{"mkldnn::_linear_pointwise", "binary", 5};
 
   bool exist() const {
     return pack_convolution.exists() && convolution.exists() && convolution_add.exists() &&
@@ -120,11 +120,13 @@ at::Tensor pack_convolution(const at::Tensor& weight, const ConvGeometry& geomet
       {weight, padding_of(geometry), both(geometry.stride), both(1), 1, sizes});
 }
 
-PackedKernel::PackedKernel(const at::Tensor& weight, const ConvGeometry& geometry)
+at::Tensor PackedKernel::prepare(const at::Tensor& weight, const ConvGeometry& geometry) {
+  return packs_at_once(weight.scalar_type()) ? pack_convolution(weight, geometry) : weight;
+}
+
+PackedKernel::PackedKernel(const at::Tensor& prepared, const ConvGeometry& geometry)
     : geometry_(geometry), orders_(std::make_unique<Orders>()) {
-  const bool at_once = packs_at_once(weight.scalar_type());
-  orders_->latest_first.push_back(
-      {.weight = at_once ? pack_convolution(weight, geometry) : weight});
+  orders_->latest_first.push_back({.weight = prepared});
 }
 
 at::Tensor PackedKernel::for_maps(const at::Tensor& x) const {

@@ -45,7 +45,11 @@ at::Tensor pack_linear(const at::Tensor& weight);
 class PackedKernel {
  public:
   PackedKernel() = default;
-  PackedKernel(const at::Tensor& weight, const ConvGeometry& geometry);
+  /// prepared: what prepare() returns.
+  PackedKernel(const at::Tensor& prepared, const ConvGeometry& geometry);
+
+  /// weight: [out, in, kernel, kernel] -> the same or packed.
+  static at::Tensor prepare(const at::Tensor& weight, const ConvGeometry& geometry);
 
   /// Whether weights of this type are packed at once, so that the given tensor is not kept.
   static bool packs_at_once(at::ScalarType dtype) { return dtype != at::kFloat; }

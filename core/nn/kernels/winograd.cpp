@@ -1,11 +1,14 @@
 #include "nn/kernels/winograd.h"
 
 #include <ATen/ops/zeros.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "nn/kernels/onednn.h"
@@ -57,14 +60,24 @@ std::optional<Tiling> WinogradConv2d::tiling_for(at::IntArrayRef weight_shape, b
   return tiling_of(weight_shape, is_doubled, placement.small_tiles);
 }
 
-WinogradConv2d::WinogradConv2d(const at::Tensor& weight, const at::Tensor& bias, Tiling tiling)
-    : tiling_(tiling),
-      out_channels_(weight.size(0)),
-      bias_(bias.defined() ? bias.to(at::kFloat).contiguous()
-                           : at::zeros({out_channels_}, at::kFloat)) {
-  for (const at::Tensor& product : kernels::tile_weight(weight.contiguous(), tiling).unbind(0))
-    weights_.push_back(onednn::pack_linear(product));
+std::string WinogradConv2d::form(Tiling tiling) {
+  return fmt::format("{} products of a tile", kernels::tile_products(tiling));
 }
+
+std::vector<at::Tensor> WinogradConv2d::prepare(const at::Tensor& weight, Tiling tiling) {
+  std::vector<at::Tensor> prepared;
+  for (const at::Tensor& product : kernels::tile_weight(weight.contiguous(), tiling).unbind(0))
+    prepared.push_back(onednn::pack_linear(product));
+  return prepared;
+}
+
+WinogradConv2d::WinogradConv2d(std::vector<at::Tensor> prepared, const at::Tensor& bias,
+                               Tiling tiling)
+    : tiling_(tiling),
+      out_channels_(prepared.front().size(0)),
+      weights_(std::move(prepared)),
+      bias_(bias.defined() ? bias.to(at::kFloat).contiguous()
+                           : at::zeros({out_channels_}, at::kFloat)) {}
 
 at::Tensor WinogradConv2d::operator()(const at::Tensor& x, const at::Tensor& residual,
                                       int64_t row_padding, int64_t column_padding) const {

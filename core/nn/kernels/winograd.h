@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "nn/kernels/winograd_kernels.h"
@@ -26,8 +27,14 @@ class WinogradConv2d {
   static std::optional<kernels::Tiling> tiling_of(at::IntArrayRef weight_shape, bool is_doubled,
                                                   bool small_tiles = false);
 
-  /// weight: [out, in, 3, 3]. bias: [out] or undefined.
-  WinogradConv2d(const at::Tensor& weight, const at::Tensor& bias, kernels::Tiling tiling);
+  /// The name of a tiling's prepared weights.
+  static std::string form(kernels::Tiling tiling);
+
+  /// weight: [out, in, 3, 3] -> the weights of the products, packed.
+  static std::vector<at::Tensor> prepare(const at::Tensor& weight, kernels::Tiling tiling);
+
+  /// prepared: what prepare() returns. bias: [out] or undefined.
+  WinogradConv2d(std::vector<at::Tensor> prepared, const at::Tensor& bias, kernels::Tiling tiling);
 
   /// x: [B, in, H, W], channels-last. residual: undefined, or added, of the result's shape.
   /// Paddings: rows and columns of zeros on either side, 0 or 1.

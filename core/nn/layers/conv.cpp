@@ -3,11 +3,14 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/conv2d.h>
 #include <ATen/ops/pad.h>
+#include <fmt/format.h>
 
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <string_view>
 #include <variant>
+#include <vector>
 
 #include "nn/kernels/onednn.h"
 #include "nn/kernels/winograd.h"
@@ -61,29 +64,57 @@ Overloaded(Functions...) -> Overloaded<Functions...>;
 }  // namespace
 
 Conv2d::Conv2d(const tensor::Weights& weights, const ConvShape& shape, Bias bias)
-    : Conv2d(weight_of(weights, shape),
-             bias == Bias::kYes ? weights.take("bias", {shape.out_channels}) : at::Tensor(), shape,
-             weights.placement()) {}
+    : Conv2d(
+          [&](std::string_view form, const Prepare& prepare) {
+            return weights.prepared("weight", weight_shape(shape), form,
+                                    [&] { return prepare(weight_of(weights, shape)); });
+          },
+          bias == Bias::kYes ? weights.take("bias", {shape.out_channels}) : at::Tensor(), shape,
+          weights.placement()) {}
 
 Conv2d::Conv2d(const at::Tensor& weight, const at::Tensor& bias, const ConvShape& shape,
+               const tensor::Placement& placement)
+    : Conv2d([&](std::string_view /*form*/, const Prepare& prepare) { return prepare(weight); },
+             bias, shape, placement) {}
+
+Conv2d::Conv2d(const Prepared& prepared, const at::Tensor& bias, const ConvShape& shape,
                const tensor::Placement& placement)
     : bias_(bias),
       out_channels_(shape.out_channels),
       stride_(shape.stride),
       padding_(shape.padding),
       is_fused_(onednn::can_pack(placement) && placement.speedups.fused_operations),
-      kernel_(choose_kernel(weight, bias, shape, placement)) {}
+      kernel_(choose_kernel(prepared, bias, shape, placement)) {}
 
-Conv2d::Kernel Conv2d::choose_kernel(const at::Tensor& weight, const at::Tensor& bias,
+Conv2d::Kernel Conv2d::choose_kernel(const Prepared& prepared, const at::Tensor& bias,
                                      const ConvShape& shape, const tensor::Placement& placement) {
   if (const auto tiling = tiling_for(shape, placement)) {
-    return WinogradConv2d(weight, bias, *tiling);
+    return WinogradConv2d(prepared(WinogradConv2d::form(*tiling),
+                                   [&](const at::Tensor& weight) {
+                                     return WinogradConv2d::prepare(weight, *tiling);
+                                   }),
+                          bias, *tiling);
   }
+  const auto one = [&](std::string_view form, const auto& prepare) {
+    return prepared(form, [&](const at::Tensor& weight) { return std::vector{prepare(weight)}; })
+        .front();
+  };
   if (!onednn::can_pack(placement)) {
-    return Plain{weight.contiguous(at::MemoryFormat::ChannelsLast)};
+    return Plain{one("channels-last", [](const at::Tensor& weight) {
+      return weight.contiguous(at::MemoryFormat::ChannelsLast);
+    })};
   }
-  if (is_pointwise(shape)) return Pointwise{onednn::pack_linear(weight.flatten(1))};
-  return onednn::PackedKernel(weight, {shape.stride, shape.padding, shape.padding});
+  if (is_pointwise(shape)) {
+    return Pointwise{one(
+        "packed", [](const at::Tensor& weight) { return onednn::pack_linear(weight.flatten(1)); })};
+  }
+  const onednn::ConvGeometry geometry{shape.stride, shape.padding, shape.padding};
+  return onednn::PackedKernel(
+      one(fmt::format("convolution of stride {}, padding {}", shape.stride, shape.padding),
+          [&](const at::Tensor& weight) {
+            return onednn::PackedKernel::prepare(weight, geometry);
+          }),
+      geometry);
 }
 
 at::Tensor Conv2d::operator()(const at::Tensor& x, PaddingMode mode) const {

@@ -3,7 +3,10 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <functional>
+#include <string_view>
 #include <variant>
+#include <vector>
 
 #include "nn/kernels/onednn.h"
 #include "nn/kernels/winograd.h"
@@ -75,8 +78,15 @@ class Conv2d {
     at::Tensor weight;
   };
   using Kernel = std::variant<Plain, Pointwise, onednn::PackedKernel, WinogradConv2d>;
-  static Kernel choose_kernel(const at::Tensor& weight, const at::Tensor& bias,
+
+  using Prepare = std::function<std::vector<at::Tensor>(const at::Tensor& weight)>;
+  /// The result of `prepare` for the layer's weight, maybe of an earlier process.
+  using Prepared =
+      std::function<std::vector<at::Tensor>(std::string_view form, const Prepare& prepare)>;
+  static Kernel choose_kernel(const Prepared& prepared, const at::Tensor& bias,
                               const ConvShape& shape, const tensor::Placement& placement);
+  Conv2d(const Prepared& prepared, const at::Tensor& bias, const ConvShape& shape,
+         const tensor::Placement& placement);
 
   at::Tensor bias_;
   int64_t out_channels_;

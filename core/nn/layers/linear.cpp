@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstdint>
+#include <vector>
 
 #include "nn/kernels/onednn.h"
 #include "nn/kernels/row_products.h"
@@ -22,9 +23,17 @@ Linear::Linear(const tensor::Weights& weights, int64_t in_features, int64_t out_
   if (weights.placement().int8_weights) {
     int8_weight_.emplace(weights.lend("weight", shape));
   } else if (is_stored_) {
-    weight_ = weights.take_stored("weight", shape);
+    weight_ = weights
+                  .prepared("weight", shape, "stored",
+                            [&] { return std::vector{weights.take_stored("weight", shape)}; })
+                  .front();
   } else if (is_packed_) {
-    weight_ = onednn::pack_linear(weights.lend("weight", shape));
+    weight_ =
+        weights
+            .prepared(
+                "weight", shape, "packed",
+                [&] { return std::vector{onednn::pack_linear(weights.lend("weight", shape))}; })
+            .front();
   } else {
     weight_ = weights.take("weight", shape);
   }

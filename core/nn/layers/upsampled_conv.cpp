@@ -41,7 +41,11 @@ UpsampledConv2d::UpsampledConv2d(const tensor::Weights& weights, int64_t in_chan
   const tensor::Placement placement = weights.placement();
   const std::array shape{out_channels, in_channels, int64_t{3}, int64_t{3}};
   if (const auto tiling = WinogradConv2d::tiling_for(shape, true, placement)) {
-    winograd_.emplace(weights.lend("weight", shape), weights.take("bias", {out_channels}), *tiling);
+    winograd_.emplace(
+        weights.prepared(
+            "weight", shape, WinogradConv2d::form(*tiling),
+            [&] { return WinogradConv2d::prepare(weights.lend("weight", shape), *tiling); }),
+        weights.take("bias", {out_channels}), *tiling);
     return;
   }
   if (!placement.speedups.split_upsampling) {

@@ -8,9 +8,11 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
+#include "base/error.h"
 #include "base/memory.h"
 #include "io/model_dir.h"
 #include "nn/kernels/row_products.h"
@@ -20,6 +22,7 @@
 #include "pipelines/memory/residency.h"
 #include "pipelines/monitor.h"
 #include "tensor/device.h"
+#include "tensor/prepared_weights.h"
 #include "tensor/run_context.h"
 #include "tensor/scratch.h"
 #include "tensor/weights.h"
@@ -80,8 +83,14 @@ class Component : public Resident {
         const tensor::RunScope scope([](tensor::RunContext& context) {
           context.filter_scratch = std::make_shared<tensor::Scratch>();
         });
-        network_ = std::make_unique<Network>(build_(weights_.anew(placement)));
+        if (placement.prepared_weights && placement.device.is_cpu() && !streamed &&
+            adapters.empty()) {
+          prepared_ = std::make_shared<tensor::PreparedWeights>(
+              *placement.prepared_weights, file_name(), weights_.digest(), placement);
+        }
+        network_ = std::make_unique<Network>(build_(weights_.anew(placement, prepared_)));
       }
+      if (prepared_ && prepared_->has_news()) write_prepared(monitor);
       is_streamed_ = streamed;
       loaded_layout_ = layout;
       loaded_adapters_ = adapters;
@@ -114,6 +123,13 @@ class Component : public Resident {
     return attempt();
   }
 
+  /// Another network of the same open files, in fp32 on the CPU, that reads its weights layer by
+  /// layer.
+  Network streamed() const { return build_(weights_.anew(tensor::with_streamed_weights({}))); }
+
+  /// A hash of the stored weights.
+  std::string digest() const { return weights_.digest(); }
+
   const tensor::Placement& placement() const { return placement_; }
 
   /// A text that identifies the LoRAs that change its weights.
@@ -124,13 +140,17 @@ class Component : public Resident {
     return is_streamed_ ? Holding::kStreamed : Holding::kWhole;
   }
   int64_t held_bytes(const ComponentMemory& memory) const override {
+    if (prepared_ && prepared_->mapped_bytes() > 0) return 0;  // counts as available
     const int64_t bytes = size_of(memory, holding());
     if (!network_ || loaded_layout_ == Layout::kFull) return bytes;
     return bytes - memory.spread +
            (loaded_layout_ == Layout::kPlain ? memory.low_memory_spread
                                              : memory.small_tiles_spread);
   }
-  void unload() override { network_.reset(); }
+  void unload() override {
+    network_.reset();
+    prepared_.reset();
+  }
 
  private:
   bool is_low_memory() const { return residency_ != nullptr && residency_->is_low_memory(index_); }
@@ -149,6 +169,27 @@ class Component : public Resident {
     const bool has_small_tiles =
         residency_->has_small_tiles(index_) && memory.spread > memory.small_tiles_spread;
     return has_small_tiles ? Layout::kSmallTiles : Layout::kFull;
+  }
+
+  /// "prior_text_encoder"
+  std::string file_name() const {
+    std::string name = residency_ != nullptr ? residency_->name(index_) : "network";
+    std::ranges::replace(name, ' ', '_');
+    return name;
+  }
+
+  void write_prepared(const Monitor& monitor) {
+    const std::string_view folder = placement_.prepared_weights->path();
+    try {
+      const uint64_t bytes = prepared_->write([&] { monitor.check_cancelled(); });
+      monitor.say(fmt::format("{}: prepared weights are kept in {} ({}).", weights_.folder(),
+                              folder, format_bytes(static_cast<int64_t>(bytes))));
+    } catch (const Error& error) {
+      if (error.code() == ErrorCode::kCancelled || error.code() == ErrorCode::kOutOfMemory) throw;
+      monitor.say(
+          fmt::format("{}: prepared weights cannot be kept: {}", weights_.folder(), error.what()));
+    }
+    prepared_.reset();
   }
 
   void use_fp32() {
@@ -176,6 +217,7 @@ class Component : public Resident {
   Build build_;
   tensor::Weights weights_;
   std::vector<tensor::TensorSize> sizes_;
+  std::shared_ptr<tensor::PreparedWeights> prepared_;  ///< the network's weights lie in it
   std::unique_ptr<Network> network_;
   bool is_streamed_ = false;
   Layout loaded_layout_ = Layout::kFull;

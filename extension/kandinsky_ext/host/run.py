@@ -59,6 +59,13 @@ def make_job(p: Any, settings: Settings) -> RunJob:
     return RunJob(opened, settings, model_name=name)
 
 
+def _kept(nbytes: int) -> dict[str, Any]:
+    """The engine's options for weights that it keeps on the disk."""
+    if nbytes == 0:
+        return {}
+    return {"prepared_weights": tools.prepared_folder(), "prepared_weights_size": nbytes}
+
+
 def open_engine(settings: Settings, overrides: Mapping[str, Any]) -> tuple[OpenEngine, str]:
     """The engine for these settings, and the name of its model. overrides: settings of the host's
     that are others for this run.
@@ -75,6 +82,7 @@ def open_engine(settings: Settings, overrides: Mapping[str, Any]) -> tuple[OpenE
             "companion_dirs": models.places(roots),
             "device": device,
             "max_memory": options.max_memory(overrides),
+            **_kept(options.prepared_weights(overrides)),
         },
     )
     try:

@@ -58,6 +58,11 @@ def download_folder() -> Path:
     return Path(paths_internal.models_path) / MODELS_FOLDER
 
 
+def prepared_folder() -> Path:
+    """Where the engine may keep weights in its own form: on the disk that has room for models."""
+    return download_folder() / ".prepared"
+
+
 def may_download() -> bool:
     """Not where the host itself installs nothing, since its page is open to others."""
     return not getattr(shared.cmd_opts, "disable_extension_access", False)

@@ -107,7 +107,8 @@ def test_loading_goes_on_without_who_fails(team: Crew, fails: Fails, what: str) 
     fails[DIFFUSERS] = {what: "killed"}
     part, *starts = whole.load(team, EXTENT, (*ALL, COMPILED))
     assert set(part.results) == {ENGINE, TUNED}
-    assert [part.name for part in starts] == ["start", "start-from-text"]
+    names = ["start", "start-from-text", "start-prepared", "start-prepared-from-text"]
+    assert [part.name for part in starts] == names
 
 
 def test_memory_at_every_size_that_all_can_do(team: Crew) -> None:

@@ -475,6 +475,18 @@ def test_the_memory_limit_of_the_settings_page_reaches_the_engine(host, value, n
     assert host.called("open")[0]["max_memory"] == nbytes
 
 
+@pytest.mark.parametrize(("value", "nbytes"), [(0, 0), (8, 8_000_000_000), ("much", 0)])
+def test_the_space_for_prepared_weights_reaches_the_engine(host, value, nbytes):
+    host.script_callbacks.ui_settings_callback()
+    assert host.shared.opts.data_labels["kandinsky_prepared_weights"].default == 0
+    host.shared.opts.kandinsky_prepared_weights = value
+    host.txt2img()
+    opened = host.called("open")[0]
+    assert opened["prepared_weights_size"] == nbytes
+    folder = Path(opened["prepared_weights"]) if nbytes else None
+    assert folder is None or folder.parts[-2:] == ("Kandinsky", ".prepared")
+
+
 @pytest.mark.parametrize("value", [2, 0])
 def test_the_memory_limit_can_be_overridden_for_one_run(host, value):
     host.script_callbacks.ui_settings_callback()

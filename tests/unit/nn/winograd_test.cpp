@@ -68,7 +68,7 @@ void expect_what_a_convolution_gives(const Case& c, at::ScalarType dtype) {
   // bf16 keeps 8 bits, of the sums and of the products.
   const double tolerance = dtype == at::kFloat ? 1e-5 : 4e-2;
 
-  const WinogradConv2d conv(weight, bias, c.tiling);
+  const WinogradConv2d conv(WinogradConv2d::prepare(weight, c.tiling), bias, c.tiling);
   const at::Tensor expected = plain(x, weight, bias, c.tiling, c.row_padding, c.column_padding);
   const at::Tensor actual = conv(x, {}, c.row_padding, c.column_padding);
   ASSERT_EQ(actual.sizes(), expected.sizes());
@@ -81,7 +81,7 @@ void expect_what_a_convolution_gives(const Case& c, at::ScalarType dtype) {
                            expected + residual.to(at::kDouble)),
             tolerance);
 
-  const WinogradConv2d unbiased(weight, {}, c.tiling);
+  const WinogradConv2d unbiased(WinogradConv2d::prepare(weight, c.tiling), {}, c.tiling);
   EXPECT_LT(relative_error(unbiased(x, {}, c.row_padding, c.column_padding),
                            plain(x, weight, {}, c.tiling, c.row_padding, c.column_padding)),
             tolerance);
@@ -217,7 +217,8 @@ TEST(WinogradConv2d, LayersThatShareScratchKeepTheirWeights) {
   const auto layers_of_all = [&] {
     std::vector<WinogradConv2d> layers;
     for (const at::Tensor& weight : weights)
-      layers.emplace_back(weight, at::Tensor(), Tiling::k2x2);
+      layers.emplace_back(WinogradConv2d::prepare(weight, Tiling::k2x2), at::Tensor(),
+                          Tiling::k2x2);
     return layers;
   };
   const std::vector<WinogradConv2d> alone = layers_of_all();
@@ -241,7 +242,7 @@ TEST(PackedKernel, GivesTheSameForMapsOfAllSizes) {
   ASSERT_TRUE(onednn::can_pack({}));
   const at::Tensor weight = 0.05 * random_tensor(2, {64, 48, 3, 3});
   const onednn::ConvGeometry geometry{.stride = 1, .row_padding = 1, .column_padding = 1};
-  const onednn::PackedKernel kernel(weight, geometry);
+  const onednn::PackedKernel kernel(onednn::PackedKernel::prepare(weight, geometry), geometry);
   for (const int64_t side : {64, 8, 16, 3, 64}) {
     for (const int64_t batch : {2, 1}) {
       const at::Tensor x =
@@ -257,7 +258,9 @@ TEST(PackedKernel, GivesTheSameForMapsOfAllSizes) {
 TEST(PackedKernel, KeepsTheOrdersOfTwoSizesAndInLowMemoryModeOfOne) {
   const tensor::JobGuard guard;
   ASSERT_TRUE(onednn::can_pack({}));
-  const onednn::PackedKernel kernel(random_tensor(2, {64, 48, 3, 3}), {1, 1, 1});
+  const onednn::ConvGeometry geometry{1, 1, 1};
+  const onednn::PackedKernel kernel(
+      onednn::PackedKernel::prepare(random_tensor(2, {64, 48, 3, 3}), geometry), geometry);
   const auto packed = [&](int64_t batch, int64_t side = 8) {
     return kernel.for_maps(
         at::zeros({batch, 48, side, side}).contiguous(at::MemoryFormat::ChannelsLast));

@@ -239,6 +239,8 @@ class Engine:
         inpaint_dir=None,
         companion_dirs=None,
         max_memory=0,
+        prepared_weights=None,
+        prepared_weights_size=0,
         without=(),
         prior_device=None,
         int8_weights=False,
@@ -291,6 +293,8 @@ class Engine:
             device=device,
             precision=precision,
             max_memory=max_memory,
+            prepared_weights=prepared_weights,
+            prepared_weights_size=prepared_weights_size,
             int8_weights=int8_weights,
             **replaced,
         )

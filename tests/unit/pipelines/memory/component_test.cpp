@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "io/cache_folder.h"
+#include "tensor/prepared_weights.h"
 #include "unit/support.h"
 
 namespace kandinsky::pipelines {
@@ -107,6 +109,48 @@ TEST_F(ComponentTest, WhatASparingJobLeftOutIsThereAgainForTheNext) {
   EXPECT_EQ(network.held_bytes(memory), memory.whole - memory.spread + memory.low_memory_spread);
   enter(kWork);
   EXPECT_TRUE(network.get(monitor_).splits);
+}
+
+/// One that keeps a prepared weight.
+struct KeepingNetwork {
+  explicit KeepingNetwork(const tensor::Weights& weights) {
+    weights.prepared("quant_conv.bias", {4}, "plain",
+                     [&] { return std::vector{weights.take("quant_conv.bias", {4})}; });
+  }
+};
+
+TEST_F(ComponentTest, KeepsPreparedWeightsUnlessTheyAreStreamed) {
+  if (!tensor::can_prepare_weights()) GTEST_SKIP() << "this LibTorch cannot store packed tensors";
+  const test::TempFolder folder;
+  const io::ModelDir model = io::ModelDir::open(KANDINSKY_TINY_MODELS_DIR "/tiny-2-1");
+  Residency residency;
+  Component<KeepingNetwork> network(
+      model.weights("movq"),
+      tensor::Placement{.prepared_weights = io::CacheFolder(folder.path(), 1'000'000)},
+      WeightLayout{}, [](const tensor::Weights& weights) { return KeepingNetwork(weights); });
+  network.join(residency, "the movq");
+  const ComponentMemory memory{.name = "the movq", .whole = 1000, .streamed = 100};
+  residency.resize(network.index(), memory);
+  const auto load = [&](int64_t budget) {
+    residency.enter(
+        [&] {
+          return MemoryNeeds{
+              .components = residency.components(),
+              .stages = {{.name = "decoding", .components = {network.index()}, .work = 10}},
+              .base = 0};
+        },
+        budget, monitor_);
+    network.get(monitor_);
+  };
+  load(500);
+  EXPECT_EQ(folder.num_files(), 0U);
+  load(1100);
+  EXPECT_EQ(folder.num_files(), 1U);
+  EXPECT_NE(said_.back().find("prepared weights are kept in"), std::string::npos);
+  EXPECT_EQ(network.held_bytes(memory), 1000);
+  network.unload();
+  load(1100);
+  EXPECT_EQ(network.held_bytes(memory), 0);  // mapped: the system can take it back
 }
 
 TEST_F(ComponentTest, HasSmallTilesWhereTheLargeOnesDoNotFit) {
