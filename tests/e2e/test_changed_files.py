@@ -69,7 +69,9 @@ def outcome(
     """
     folder.mkdir()
     for source in (model, model.with_name(f"{model.name}-prior")):
-        shutil.copytree(source, folder / source.name)
+        # Without what the image encoder computes once.
+        kept = shutil.ignore_patterns("zero_image_embeds.safetensors")
+        shutil.copytree(source, folder / source.name, ignore=kept)
     arguments = [str(folder / model.name), when, change, path, length, max_memory]
     told, messages = json.loads(run_python(SCRIPT, json.dumps(arguments)))
     return told, messages

@@ -25,7 +25,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   fuzz::accepts([&] {
     const auto folder = kandinsky::io::ModelDir::open(prior.path());
     const at::Tensor embeds =
-        pipelines::load_zero_image({.prior = folder, .width = kWidth, .has_image_encoder = false});
+        pipelines::load_zero_image({.prior = folder, .width = kWidth, .encoder = nullptr});
     fuzz::require(
         embeds.sizes() == at::IntArrayRef({1, kWidth}) && embeds.isfinite().all().item<bool>(),
         "it is a row of finite numbers");

@@ -69,8 +69,8 @@ def test_2_1_has_the_files_of_the_demo_model(demo, name, at):
     folder = ROOT / "demo" / "model" / demo
     there = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     listed = {file.path for file in known.model(name).parts[at].files}
-    # tokenizer.json is what other programs read instead.
-    assert there - listed <= {"tokenizer/tokenizer.json"}
+    # tokenizer.json is what other programs read instead; the engine may have made the other one.
+    assert there - listed <= {"tokenizer/tokenizer.json", "zero_image_embeds.safetensors"}
     assert listed <= there
 
 

@@ -91,12 +91,9 @@ void check_inpaint(const Kandinsky2Kind& kind, const io::ModelDir& model,
 }
 
 /// Whether the weights are there that a folder of this role is opened for.
-bool has_weights(const Kandinsky2Kind& kind, const io::ModelDir& folder, std::string_view role) {
+bool has_weights(const io::ModelDir& folder, std::string_view role) {
   std::vector<const char*> components{"unet"};
-  if (role == "prior") {
-    components = {"prior", "text_encoder"};
-    if (!kind.keeps_zero_image) components.push_back("image_encoder");
-  }
+  if (role == "prior") components = {"prior", "text_encoder"};
   try {
     for (const char* const component : components) folder.weights(component);
     return true;
@@ -119,7 +116,7 @@ std::optional<io::ModelDir> find_companion(const Kandinsky2Kind& kind, const io:
     const auto nearness = kind.nearness(name, folder.name(), role);
     if (!nearness || (best && *nearness <= *kind.nearness(name, best->name(), role))) continue;
     // Caches are full of halves that nobody put there to be used.
-    if (folder.is_cached() && !has_weights(kind, folder, role)) continue;
+    if (folder.is_cached() && !has_weights(folder, role)) continue;
     best = folder;
   }
   // Under the same replacements.
@@ -169,8 +166,7 @@ void check_widths(const Kandinsky2Kind& kind, const io::ModelDir& model,
   std::vector<Width> others{{prior, "prior", "embedding_dim", 768},
                             {prior, "text_encoder", "hidden_size", 512},
                             {prior, "text_encoder", "projection_dim", 512}};
-  if (has_image_encoder(kind, prior))
-    others.push_back({prior, "image_encoder", "projection_dim", 512});
+  if (has_image_encoder(prior)) others.push_back({prior, "image_encoder", "projection_dim", 512});
   if (kind.has_decoder_text) others.push_back({model, "text_encoder", "numDims", 768});
   for (const Width& other : others) {
     if (read(other) == expected) continue;
@@ -281,8 +277,7 @@ ImageProcessor read_image_processor(const io::ModelDir& prior) {
           nn::get_size(prior.config("image_encoder"), "image_size")};
 }
 
-bool has_image_encoder(const Kandinsky2Kind& kind, const io::ModelDir& prior) {
-  if (!kind.keeps_zero_image) return true;
+bool has_image_encoder(const io::ModelDir& prior) {
   try {
     prior.weights("image_encoder");
     return true;

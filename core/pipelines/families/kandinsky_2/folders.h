@@ -57,9 +57,9 @@ samplers::NoiseSchedule read_schedule(const io::ModelDir& model);
 /// How a prior folder's image encoder wants its images. Throws Error as its reader.
 ImageProcessor read_image_processor(const io::ModelDir& prior);
 
-/// Whether the prior's folder has its image encoder, where it may be missing; else true. Throws
-/// Error as the weights' reader, but for what is missing.
-bool has_image_encoder(const Kandinsky2Kind& kind, const io::ModelDir& prior);
+/// Whether the prior's folder has its image encoder, which texts alone do not need: see
+/// zero_image_file.h. Throws Error as the weights' reader, but for what is missing.
+bool has_image_encoder(const io::ModelDir& prior);
 
 /// See Family.
 bool check_component(const Kandinsky2Kind& kind, const io::ModelDir& folder,

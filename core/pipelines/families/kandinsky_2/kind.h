@@ -17,8 +17,6 @@ struct Kandinsky2Kind {
   const char* title;              ///< for messages, such as "Kandinsky 2.1"
   int64_t image_tokens;           ///< of the UNet's context, that an image embedding becomes
   bool has_decoder_text = false;  ///< the decoder reads the prompt, too: by MultilingualCLIP
-  bool keeps_zero_image = false;  ///< in a file, see zero_image_file.h; the image encoder may be
-                                  ///< missing then
   UNetRules rules;
   /// See Family.
   const char* (*role_of)(const io::ModelDir& folder);

@@ -95,7 +95,7 @@ Kandinsky2Models::Kandinsky2Models(const Kandinsky2Kind& kind_of_model, const io
   check_widths(kind, model, prior_dir);
   check_text_lengths(kind, model, prior_dir);
   check_vocabulary(prior_dir.config("text_encoder"), prior_tokenizer.vocab_size());
-  if (has_image_encoder(kind, prior_dir)) {
+  if (has_image_encoder(prior_dir)) {
     image_encoder.emplace(component<nn::ClipVisionEncoder>(
         prior_dir, "image_encoder", clip_vision_layout(), exact(placements.prior)));
     // Texts alone need none.

@@ -58,7 +58,7 @@ class Kandinsky2 : public Pipeline {
   Kandinsky2(const Kandinsky2Kind& kind, const io::ModelDir& model, const io::ModelDir& prior,
              const std::optional<io::ModelDir>& inpaint, const Placements& placements)
       : models_(kind, model, prior, inpaint, placements) {
-    if (kind.keeps_zero_image) zero_image_embeds_ = load_zero_image(zero_image_source());
+    zero_image_embeds_ = load_zero_image(zero_image_source());
   }
 
   const Geometry& geometry() const override { return models_.geometry; }
@@ -162,7 +162,6 @@ class Kandinsky2 : public Pipeline {
 
   void unload() override {
     models_.unload();
-    keeps_image_encoder_ = false;
     prompt_cache_ = {};
   }
 
@@ -192,7 +191,7 @@ class Kandinsky2 : public Pipeline {
   ZeroImageSource zero_image_source() const {
     return {.prior = models_.prior_dir,
             .width = models_.unet_config.image_embed_dim(),
-            .has_image_encoder = models_.image_encoder.has_value()};
+            .encoder = models_.image_encoder ? &*models_.image_encoder : nullptr};
   }
 
   void check_guides(const Job& job) const {
@@ -223,7 +222,6 @@ class Kandinsky2 : public Pipeline {
   }
 
   at::Tensor image_embeds(const std::vector<io::Image>& images, const Monitor& monitor) {
-    keeps_image_encoder_ = true;
     return pipelines::image_embeds(
         {.encoder = *models_.image_encoder, .prior = models_.prior_dir, .cache = prompt_cache()},
         images, monitor);
@@ -231,28 +229,11 @@ class Kandinsky2 : public Pipeline {
 
   const at::Tensor& zero_image_embeds(const Monitor& monitor) {
     if (zero_image_embeds_.defined()) return zero_image_embeds_;
-    if (models_.kind.keeps_zero_image) {
-      monitor.report("image_encoder", 0, 1);
-      models_.residency.make_room(models_.image_encoder->index());
-      zero_image_embeds_ = make_zero_image(zero_image_source(), monitor);
-    } else {
-      zero_image_embeds_ = encode_zero_image(monitor);
-    }
+    monitor.report("image_encoder", 0, 1);
+    models_.residency.make_room(models_.image_encoder->index());
+    zero_image_embeds_ = make_zero_image(zero_image_source(), monitor);
     monitor.report("image_encoder", 1, 1);
     return zero_image_embeds_;
-  }
-
-  at::Tensor encode_zero_image(const Monitor& monitor) {
-    Component<nn::ClipVisionEncoder>& component = *models_.image_encoder;
-    at::Tensor embeds = component.run_finite(monitor, [&](const nn::ClipVisionEncoder& encoder) {
-      monitor.report("image_encoder", 0, 1);
-      at::Tensor image_embeds = encoder.zero_embeds().to(at::kCPU, at::kFloat);
-      check_finite(image_embeds, "image_encoder", component.placement().dtype);
-      return image_embeds;
-    });
-    // A constant of the model: the tower is not needed again for it.
-    if (!keeps_image_encoder_) component.unload();
-    return embeds;
   }
 
   template <typename Convert>
@@ -276,8 +257,7 @@ class Kandinsky2 : public Pipeline {
 
   Kandinsky2Models models_;
   PromptCache prompt_cache_;
-  bool keeps_image_encoder_ = false;  ///< images are being encoded
-  at::Tensor zero_image_embeds_;      ///< kept by unload(): few values, from a large network
+  at::Tensor zero_image_embeds_;  ///< kept by unload(): few values, from a large network
 };
 
 }  // namespace

@@ -33,7 +33,7 @@ Family family_of(const char* name) {
               },
           .may_lack =
               [](const io::ModelDir& folder, const io::ComponentInfo& component) {
-                return component.name == "image_encoder" && !has_image_encoder(kKind, folder);
+                return component.name == "image_encoder" && !has_image_encoder(folder);
               },
           .native_size = [](const io::ModelDir& folder) { return native_size(kKind, folder); }};
 }

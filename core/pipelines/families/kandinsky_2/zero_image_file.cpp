@@ -13,29 +13,22 @@
 #include <string_view>
 
 #include "base/error.h"
-#include "base/sha256.h"
 #include "io/model_dir.h"
 #include "io/safetensors.h"
 #include "io/tensor_file.h"
 #include "io/tensor_view.h"
-#include "io/weights_digest.h"
 #include "nn/encoders/clip_vision.h"
 #include "pipelines/check_finite.h"
+#include "pipelines/memory/component.h"
 #include "pipelines/monitor.h"
 #include "tensor/bridge.h"
-#include "tensor/device.h"
 #include "tensor/run_context.h"
-#include "tensor/weights.h"
 
 namespace kandinsky::pipelines {
 namespace {
 
 constexpr std::string_view kTensor = "image_embeds";
 constexpr std::string_view kWeightsKey = "image_encoder";
-
-std::string digest_of_encoder(const io::ModelDir& prior) {
-  return std::string(view_of(io::digest_files(prior.weights("image_encoder").weights())));
-}
 
 std::string place_beside(const io::ModelDir& prior) {
   return fmt::format("{}/{}", prior.path(), kZeroImageFile);
@@ -93,16 +86,12 @@ bool is_there(const std::string& path) {
   return ::stat(path.c_str(), &status) == 0;
 }
 
-at::Tensor encode(const io::ModelDir& prior, const Monitor& monitor) {
+at::Tensor encode(const Component<nn::ClipVisionEncoder>& component, const Monitor& monitor) {
   const tensor::RunScope scope([&](tensor::RunContext& context) {
     context.check = [&monitor] { monitor.check_cancelled(); };
   });
-  const tensor::Placement placement = tensor::with_streamed_weights({});
-  const nn::ClipVisionEncoder encoder(
-      prior.config("image_encoder"),
-      tensor::Weights::open(prior.weights("image_encoder"), placement));
-  at::Tensor embeds = encoder.zero_embeds().contiguous();
-  check_finite(embeds, "image_encoder", placement.dtype);
+  at::Tensor embeds = component.streamed().zero_embeds().contiguous();
+  check_finite(embeds, "image_encoder", at::kFloat);
   return embeds;
 }
 
@@ -110,9 +99,9 @@ at::Tensor encode(const io::ModelDir& prior, const Monitor& monitor) {
 
 at::Tensor load_zero_image(const ZeroImageSource& source) {
   const std::string beside = place_beside(source.prior);
-  if (!source.has_image_encoder)
+  if (source.encoder == nullptr)
     return is_there(beside) ? read(beside, source.width, "") : at::Tensor();
-  const std::string weights = digest_of_encoder(source.prior);
+  const std::string weights = source.encoder->digest();
   for (const std::optional<std::string>& place : {std::optional(beside), place_in_cache(weights)}) {
     if (!place || !is_there(*place)) continue;
     try {
@@ -126,8 +115,8 @@ at::Tensor load_zero_image(const ZeroImageSource& source) {
 }
 
 at::Tensor make_zero_image(const ZeroImageSource& source, const Monitor& monitor) {
-  const at::Tensor embeds = encode(source.prior, monitor);
-  const std::string weights = digest_of_encoder(source.prior);
+  const at::Tensor embeds = encode(*source.encoder, monitor);
+  const std::string weights = source.encoder->digest();
   const std::string beside = place_beside(source.prior);
   try {
     write(beside, embeds, weights);

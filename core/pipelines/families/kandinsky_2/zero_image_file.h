@@ -9,6 +9,8 @@
 #include <cstdint>
 
 #include "io/model_dir.h"
+#include "nn/encoders/clip_vision.h"
+#include "pipelines/memory/component.h"
 #include "pipelines/monitor.h"
 
 namespace kandinsky::pipelines {
@@ -19,8 +21,8 @@ inline constexpr const char* kZeroImageFile = "zero_image_embeds.safetensors";
 /// The embedding's origin.
 struct ZeroImageSource {
   const io::ModelDir& prior;
-  int64_t width = 0;  ///< of image embeddings
-  bool has_image_encoder = false;
+  int64_t width = 0;                                          ///< of image embeddings
+  const Component<nn::ClipVisionEncoder>* encoder = nullptr;  ///< null: missing
 };
 
 /// [1, width], fp32 on the CPU; undefined if there is no file or, if the image encoder exists,
@@ -28,8 +30,8 @@ struct ZeroImageSource {
 /// be computed again.
 at::Tensor load_zero_image(const ZeroImageSource& source);
 
-/// Computes it with the image encoder, read layer by layer, and stores it. Reports through the
-/// monitor if it cannot be stored.
+/// Computes it with the image encoder, which must be there, read layer by layer, and stores it.
+/// Reports through the monitor if it cannot be stored.
 at::Tensor make_zero_image(const ZeroImageSource& source, const Monitor& monitor);
 
 }  // namespace kandinsky::pipelines

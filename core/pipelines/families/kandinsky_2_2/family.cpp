@@ -56,7 +56,6 @@ nn::UNet::Conditioning condition(const nn::UNet& unet, const Embeds& embeds, int
 constexpr Kandinsky2Kind kKind{
     .title = "Kandinsky 2.2",
     .image_tokens = nn::ImageConditioning::kTokens,
-    .keeps_zero_image = true,
     .rules = {.check_embeds = check_embeds,
               .num_tokens = [](const Embeds&, int64_t) { return nn::ImageConditioning::kTokens; },
               .condition = condition,
