@@ -152,8 +152,9 @@ class EngineBackend:
     ) -> Images:
         image = self._engine.encode_images([pixels])
         text, negative = self._engine.encode_prompts(
-            [prompt], seeds=[seed], prior_guidance_scale=how.prior_guidance
-        )
+            [prompt], seeds=[seed],
+            prior_num_inference_steps=how.prior_steps, prior_guidance_scale=how.prior_guidance,
+        )  # fmt: skip
         return [
             self._engine.generate(
                 self._package.Embeds.combine([image, text], [1 - weight, weight]), negative,

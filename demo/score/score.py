@@ -311,6 +311,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--fraction", type=float, default=1.0, help="of the images, for a look")
     parser.add_argument("--steps", type=int, default=PLAIN.steps)
     parser.add_argument("--guidance", type=float, default=PLAIN.guidance)
+    parser.add_argument("--prior-steps", type=int, default=PLAIN.prior_steps)
     parser.add_argument("--prior-guidance", type=float, default=PLAIN.prior_guidance)
     return parser.parse_args()
 
@@ -324,7 +325,12 @@ def main() -> None:
             return EngineBackend(given.model, precision, **options)
         return DiffusersBackend(given.model)
 
-    how = Settings(steps=given.steps, guidance=given.guidance, prior_guidance=given.prior_guidance)
+    how = Settings(
+        steps=given.steps,
+        guidance=given.guidance,
+        prior_steps=given.prior_steps,
+        prior_guidance=given.prior_guidance,
+    )
     job = Job(make("fp32"), how, given.fraction, make, given.output)
     path = given.output / "numbers.json"
     numbers = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
