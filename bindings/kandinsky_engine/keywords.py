@@ -58,8 +58,9 @@ class _Engine(TypedDict, total=False):
     and may be deleted at any time. Default: none. No effect on an accelerator, on streamed weights
     and with LoRAs."""
     prepared_weights_size: SupportsIndex
-    """Limit of the folder prepared_weights: the files used longest ago are deleted. 0 or more
-    bytes. Default 20000000000."""
+    """Limit of the folder prepared_weights: the files used longest ago are deleted, those of the
+    last hour never; what does not fit beside them is not kept. 0 or more bytes. Default
+    20000000000."""
     without: Iterable[str] | None
     """Names of speed-ups to disable, for measuring and debugging. "packed-weights",
     "stored-matrices", "fused-operations", "fused-norms", "row-bands", "latent-grid-norms",

@@ -28,6 +28,10 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view kEnding = ".safetensors";
 constexpr double kGigabyte = 1e9;
+/// What was used since belongs to what is in use: if it does not fit as a whole, deleting one of
+/// its files for another would go on at each start. A process that still writes has touched its
+/// file more recently, too.
+constexpr std::time_t kRecent = 3600;
 
 struct CachedFile {
   fs::path path;
@@ -37,8 +41,6 @@ struct CachedFile {
 
 /// Ours, which also are those that an interrupted process left half written.
 std::vector<CachedFile> files_in(const std::string& folder) {
-  // A process that still writes has touched its file more recently.
-  constexpr std::time_t kAbandonedAfter = 3600;
   std::vector<CachedFile> files;
   std::error_code error;
   for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
@@ -46,7 +48,7 @@ std::vector<CachedFile> files_in(const std::string& folder) {
     struct ::stat status = {};
     if (::lstat(it->path().c_str(), &status) != 0 || !S_ISREG(status.st_mode)) continue;
     const bool is_part = name.starts_with(".kandinsky-") && name.ends_with(".part");
-    if (is_part && status.st_mtim.tv_sec < std::time(nullptr) - kAbandonedAfter) {
+    if (is_part && status.st_mtim.tv_sec < std::time(nullptr) - kRecent) {
       fs::remove(it->path(), error);
     } else if (name.ends_with(kEnding)) {
       files.push_back({.path = it->path(),
@@ -68,16 +70,23 @@ struct CacheFolder::Impl {
   }
 
   void make_room(std::uint64_t bytes) const {
-    if (bytes > most_bytes) {
-      throw Error(ErrorCode::kUnsupported,
-                  fmt::format("{}: {:.1f} GB are more than the {:.1f} GB that may be kept there",
-                              path, static_cast<double>(bytes) / kGigabyte,
-                              static_cast<double>(most_bytes) / kGigabyte));
-    }
     std::vector<CachedFile> files = files_in(path);
     std::ranges::sort(files, {}, &CachedFile::used);
+    const std::time_t recent = std::time(nullptr) - kRecent;
     std::uint64_t total = bytes;
-    for (const CachedFile& file : files) total += file.bytes;
+    std::uint64_t least = bytes;
+    for (const CachedFile& file : files) {
+      total += file.bytes;
+      if (file.used > recent) least += file.bytes;
+    }
+    if (least > most_bytes) {
+      throw Error(ErrorCode::kUnsupported,
+                  fmt::format("{}: {:.1f} GB more, with what was used in the last hour {:.1f} GB, "
+                              "are above the limit of {:.1f} GB",
+                              path, static_cast<double>(bytes) / kGigabyte,
+                              static_cast<double>(least) / kGigabyte,
+                              static_cast<double>(most_bytes) / kGigabyte));
+    }
     std::error_code error;
     for (const CachedFile& file : files) {
       if (total <= most_bytes) break;

@@ -28,8 +28,9 @@ class CacheFolder {
   std::optional<TensorFile> open(std::string_view name) const;
 
   /// Writes a file as write_safetensors does, of about so many bytes; first deletes files that were
-  /// not used for longest, as far as the limit demands. Throws Error: kUnsupported for more than
-  /// the limit, kIo for a disk without that much space; otherwise as write_safetensors.
+  /// not used for longest, and not in the last hour, as far as the limit demands. Throws Error:
+  /// kUnsupported if it does not fit into the limit even so, kIo for a disk without that much
+  /// space; otherwise as write_safetensors.
   void write(std::string_view name, std::uint64_t bytes, Span<const TensorOutline> tensors,
              Span<const MetadataEntry> metadata,
              const std::function<void(std::size_t i, const WriteBytes& write)>& fill) const;

@@ -84,7 +84,7 @@ def test_a_folder_that_cannot_be_written_is_named(generate: Generate, tmp_path: 
 
 def test_a_limit_that_is_too_small_is_named(generate: Generate, tmp_path: Path) -> None:
     _, told = generate(prepared_weights=tmp_path, prepared_weights_size=1000)
-    assert all("may be kept there" in message for message in told)
+    assert all("above the limit" in message for message in told)
     assert not [*tmp_path.iterdir()]
 
 

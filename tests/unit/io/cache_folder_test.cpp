@@ -60,7 +60,7 @@ TEST_F(CacheFolderTest, OpensWhatWasWritten) {
 TEST_F(CacheFolderTest, DeletesWhatWasNotUsedForLongest) {
   for (const char* const name : {"a", "b", "c"}) {
     write(cache(), name);
-    set_age(path_of(name), 1000 - name[0]);
+    set_age(path_of(name), 10'000 - name[0]);
   }
   EXPECT_TRUE(cache().open("a"));  // which is now the last one
   write(cache(3 * kSize + 1000), "d");
@@ -70,9 +70,20 @@ TEST_F(CacheFolderTest, DeletesWhatWasNotUsedForLongest) {
   EXPECT_TRUE(cache().open("d"));
 }
 
+TEST_F(CacheFolderTest, KeepsWhatWasUsedInTheLastHour) {
+  write(cache(), "a");
+  set_age(path_of("a"), 3000);
+  test::expect_error(ErrorCode::kUnsupported, "used in the last hour",
+                     [&] { write(cache(2 * kSize), "b"); });
+  set_age(path_of("a"), 4000);
+  write(cache(2 * kSize), "b");
+  EXPECT_FALSE(cache().open("a"));
+}
+
 TEST_F(CacheFolderTest, RefusesMoreThanTheLimitAndDeletesNothing) {
   write(cache(), "a");
-  test::expect_error(ErrorCode::kUnsupported, "more than the",
+  set_age(path_of("a"), 4000);
+  test::expect_error(ErrorCode::kUnsupported, "above the limit",
                      [&] { write(cache(kSize - 1), "b"); });
   EXPECT_TRUE(cache().open("a"));
 }
@@ -81,7 +92,7 @@ TEST_F(CacheFolderTest, RefusesMoreThanTheDiskHas) {
   const std::uint64_t most = std::uint64_t{1} << 62U;
   write(cache(most), "a");
   test::expect_error(ErrorCode::kIo, "the disk has", [&] {
-    cache(most).write("b", most, {}, {}, [](std::size_t /*i*/, const WriteBytes& /*write*/) {});
+    cache(most).write("b", most / 2, {}, {}, [](std::size_t /*i*/, const WriteBytes& /*write*/) {});
   });
 }
 
