@@ -31,9 +31,9 @@ import whole
 from families import ROOT
 from options import parse
 from protocol import WorkerError
-from runner import Crew, Setup, crew, measure, measure_rates, say
+from runner import Crew, Setup, converted, crew, measure, measure_rates, say
 from samples import Measurements, Part
-from work import COMPETITORS, COMPILED, TUNED, Extent, plan
+from work import COMPETITORS, COMPILED, NEED_BF16, ON_REQUEST, OPENVINOS, Extent, plan
 
 FULL_SIZE = ROOT / "build/full-size"
 
@@ -54,6 +54,19 @@ def commit() -> str:
     """The commit that is checked out, or "" where there is no git."""
     how = ["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"]
     return subprocess.run(how, capture_output=True, text=True, check=False).stdout.strip()
+
+
+def competitors(options: argparse.Namespace, quick_types: Sequence[str]) -> list[str]:
+    """Who takes part on a machine that computes in these types."""
+    wanted = set(options.against or COMPETITORS) - set(() if options.against else ON_REQUEST)
+    if options.compiled:
+        wanted.add(COMPILED)
+    if options.openvino:
+        wanted |= set(OPENVINOS)
+    if "bf16" not in quick_types and wanted & set(NEED_BF16):
+        wanted -= set(NEED_BF16)
+        say("this machine does not compute in bf16: the others take part in fp32 only")
+    return [name for name in COMPETITORS if name in wanted]
 
 
 def engine_options(options: argparse.Namespace) -> dict[str, Any]:
@@ -87,8 +100,10 @@ def earlier(path: Path, new: Measurements, options: str, fresh: bool) -> Measure
 
 
 def run(team: Crew, groups: Sequence[str], extent: Extent, names: Sequence[str]) -> Iterator[Part]:
-    for work in plan(groups, extent):
-        yield measure(work, extent, team, names)
+    works = plan(groups, extent)
+    with converted(team.setup, works, names) as able:
+        for work in works:
+            yield measure(work, extent, team, able)
     if "load" in groups:
         yield from whole.load(team, extent, names)
     if "image" in groups:
@@ -100,12 +115,7 @@ def run(team: Crew, groups: Sequence[str], extent: Extent, names: Sequence[str])
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = parse(arguments)
-    names = options.against or [name for name in COMPETITORS if name != COMPILED]
-    if options.compiled and COMPILED not in names:
-        names.append(COMPILED)
-    if "bf16" not in machine.quick_types(machine.this_machine()):
-        names = [name for name in names if name not in (TUNED, COMPILED)]
-        say("this machine does not compute in bf16: diffusers takes part in fp32 only")
+    names = competitors(options, machine.quick_types(machine.this_machine()))
     model, label = model_folder(options)
     family = families.family_of(model)
     sizes = options.sizes or family.sizes

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from families import FAMILIES, ROOT
-from work import COMPETITORS, GROUPS
+from work import COMPETITORS, GROUPS, ON_REQUEST
 
 
 def _joined(values: Sequence[object]) -> str:
@@ -35,9 +35,11 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument_group("who takes part").add_argument
     names = ", ".join(COMPETITORS)
     add("--against", nargs="+", choices=COMPETITORS, metavar="NAME",
-        help=f"of {names}; default: all but compiled")  # fmt: skip
+        help=f"of {names}; default: all but {_joined(ON_REQUEST)}")  # fmt: skip
     add("--compiled", action="store_true",
         help="and diffusers' UNet through torch.compile (minutes more)")  # fmt: skip
+    add("--openvino", action="store_true",
+        help="and diffusers' UNet through OpenVINO (minutes more; 8 GB of memory)")  # fmt: skip
     add("--slow-up-to", type=int, default=768, metavar="PIXELS",
         help="diffusers in fp32 takes part up to this size (default 768)")  # fmt: skip
     add("--without", action="append", default=[], metavar="SPEEDUP",

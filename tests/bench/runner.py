@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +16,17 @@ from families import family_of
 from machine import quick_types, this_machine
 from protocol import Answer, Worker, WorkerError
 from samples import Part, Result
-from work import COMPILED, DIFFUSERS, ENGINE, TUNED, Extent, Work
+from work import (
+    COMPILED,
+    DIFFUSERS,
+    ENGINE,
+    OPENVINO,
+    OPENVINO_FP32,
+    OPENVINOS,
+    TUNED,
+    Extent,
+    Work,
+)
 
 MACHINE = "machine"
 
@@ -33,6 +44,16 @@ class Setup:
     engine: dict[str, Any] = field(default_factory=dict)
     threads: int = 0
 
+    @property
+    def scratch(self) -> Path:
+        """Files of the workers, about this model."""
+        return self.output / "scratch" / self.model.name
+
+    @property
+    def converted(self) -> Path:
+        """The UNet as OpenVINO reads it."""
+        return self.scratch / "openvino"
+
     def worker(self, competitor: str, **engine: Any) -> Worker:
         """Starts a competitor's process; `engine`: more keywords for ours."""
         python, script, options = self._recipe(competitor, engine)
@@ -46,12 +67,11 @@ class Setup:
         if competitor == MACHINE:
             return self.bench_python, "machine_worker.py", {}
         if competitor == ENGINE:
-            scratch = self.output / "scratch" / self.model.name
-            scratch.mkdir(parents=True, exist_ok=True)
+            self.scratch.mkdir(parents=True, exist_ok=True)
             options = {
                 "package": str(self.package),
                 "model": str(self.model),
-                "scratch": str(scratch),
+                "scratch": str(self.scratch),
                 "engine": {**self.engine, **engine},
             }
             return self.engine_python, "engine_worker.py", options
@@ -59,10 +79,15 @@ class Setup:
             DIFFUSERS: {"dtype": "fp32"},
             TUNED: {"dtype": "bf16", "channels_last": True},
             COMPILED: {"dtype": "bf16", "channels_last": True, "compiled": True},
+            OPENVINO: {"dtype": "fp32", "precision": "bf16"},
+            OPENVINO_FP32: {"dtype": "fp32", "precision": "fp32"},
         }[competitor]
         family = family_of(self.model)
         prior = family.prior_beside(self.model)
         options = {"family": family.name, "model": str(self.model), "prior": str(prior), **how}
+        if competitor in OPENVINOS:
+            options["converted"] = str(self.converted)
+            return self.bench_python, "openvino_worker.py", options
         return self.bench_python, "diffusers_worker.py", options
 
 
@@ -148,6 +173,27 @@ def new_part(work: Work, unit: str = "s") -> Part:
         date=today(),
         load_average=round(os.getloadavg()[0], 2),
     )
+
+
+@contextlib.contextmanager
+def converted(setup: Setup, works: Sequence[Work], names: Sequence[str]) -> Iterator[Sequence[str]]:
+    """Has the UNet converted for OpenVINO if it takes part in any of the works. This needs much
+    memory, so nobody should have loaded anything yet. Yields the names of those who can take part.
+    """
+    wanted = [name for name in names if name in OPENVINOS]
+    sizes = [work.size for work in works if set(wanted) & set(work.competitors)]
+    try:
+        if sizes:
+            say("converting the UNet for OpenVINO")
+            with setup.worker(wanted[0]) as worker:
+                worker.ask("convert", size=sizes[0])
+    except WorkerError as error:
+        say(f"converting the UNet: {error}")
+        names = [name for name in names if name not in OPENVINOS]
+    try:
+        yield names
+    finally:
+        shutil.rmtree(setup.converted, ignore_errors=True)  # as large as the UNet
 
 
 def measure(work: Work, extent: Extent, team: Crew, competitors: Sequence[str]) -> Part:

@@ -178,7 +178,7 @@ def _joined(found: Measurements, facts: Sequence[str]) -> str:
 
 def provenance(found: Measurements) -> list[str]:
     """Date, machine, versions and commits, options, rates and precision."""
-    used = _versions(found, ("kandinsky_engine", "diffusers", "transformers", "torch"))
+    used = _versions(found, ("kandinsky_engine", "diffusers", "transformers", "openvino", "torch"))
     if commits := _commits(found):
         used.insert(1 if used and used[0].startswith("kandinsky_engine") else 0, commits)
     where = f"{_dates(found)}, {machine.in_words(found.machine)}"

@@ -7,7 +7,16 @@ from collections.abc import Iterator, Sequence
 from protocol import WorkerError
 from runner import Crew, Setup, new_part, say
 from samples import Part, Result
-from work import COMPILED, DIFFUSERS, ENGINE, IMAGE_STEPS, PRIOR_STEPS, TUNED, Extent, Work
+from work import (
+    DIFFUSERS,
+    ENGINE,
+    IMAGE_STEPS,
+    OF_UNET_ONLY,
+    PRIOR_STEPS,
+    TUNED,
+    Extent,
+    Work,
+)
 
 GIGABYTE = 10**9
 # Peak memory does not depend on the number of steps.
@@ -26,7 +35,7 @@ def load(team: Crew, extent: Extent, competitors: Sequence[str]) -> Iterator[Par
     work = Work("load", "load, all networks, files cached", "all", "load", {"stage": "all"})
     part = new_part(work)
     team.unload()
-    names = [name for name in competitors if name != COMPILED]
+    names = [name for name in competitors if name not in OF_UNET_ONLY]
     for turn in range(-1, extent.rounds if extent.rounds > 1 else 1):
         for name in list(names):
             answer = team.try_asking(name, part.title, "load", stage="all")

@@ -10,13 +10,21 @@ ENGINE = "engine"
 DIFFUSERS = "diffusers"  # as it comes: fp32
 TUNED = "tuned"  # diffusers in bf16, channels last
 COMPILED = "compiled"  # the same through torch.compile, with frozen weights
+OPENVINO = "openvino"  # diffusers' UNet converted, in bf16
+OPENVINO_FP32 = "openvino-fp32"
 LABELS = {
     ENGINE: "this engine",
     DIFFUSERS: "diffusers, fp32",
     TUNED: "diffusers, bf16, channels-last",
     COMPILED: "diffusers, compiled",
+    OPENVINO: "OpenVINO, bf16",
+    OPENVINO_FP32: "OpenVINO, fp32",
 }
 COMPETITORS = tuple(LABELS)
+OPENVINOS = (OPENVINO, OPENVINO_FP32)
+ON_REQUEST = (COMPILED, *OPENVINOS)  # they take minutes to prepare
+OF_UNET_ONLY = ON_REQUEST
+NEED_BF16 = (TUNED, COMPILED, OPENVINO)
 
 GROUPS = ("text", "prior", "unet", "batch", "steps", "movq", "load", "image", "memory")
 IMAGE_STEPS = 20  # of DPM++ 2M, ours
@@ -74,14 +82,14 @@ def _sized(extent: Extent, stage: str, do: str, title: str) -> Iterator[Work]:
         fields = {"size": size, "batch": 1}
         if do == "unet":
             fields["steps"] = 2 if size == extent.sizes[0] else 1
-        compiled = (COMPILED,) if do == "unet" and size == extent.sizes[0] else ()
+        of_unet = OF_UNET_ONLY if do == "unet" and size == extent.sizes[0] else ()
         yield Work(
             f"{do}-{size}",
             f"{title}, {size} px",
             stage,
             do,
             fields,
-            (ENGINE, *slow, TUNED, *compiled),
+            (ENGINE, *slow, TUNED, *of_unet),
             size=size,
         )
 

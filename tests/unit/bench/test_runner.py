@@ -11,8 +11,18 @@ from typing import Any
 import protocol
 import pytest
 import whole
-from runner import MACHINE, Crew, Setup, crew, measure
-from work import COMPILED, DIFFUSERS, ENGINE, TUNED, Extent, Work
+from runner import MACHINE, Crew, Setup, converted, crew, measure
+from work import (
+    COMPETITORS,
+    DIFFUSERS,
+    ENGINE,
+    OPENVINO,
+    OPENVINO_FP32,
+    OPENVINOS,
+    TUNED,
+    Extent,
+    Work,
+)
 
 WORKER = """
 import json, os, sys
@@ -20,7 +30,8 @@ sys.path.insert(0, {folder!r})
 from protocol import serve
 
 OPTIONS = json.loads(sys.argv[1])
-NAMES = ("load", "unload", "flop", "unet", "text", "start", "image", "versions", "convolution")
+NAMES = ("load", "unload", "flop", "unet", "text", "start", "image", "versions", "convolution",
+         "convert")
 
 def handler(name):
     def answer(**fields):
@@ -105,10 +116,34 @@ def test_with_nobody_left_a_part_is_empty(team: Crew, fails: Fails) -> None:
 @pytest.mark.parametrize("what", ["load", "unload"])
 def test_loading_goes_on_without_who_fails(team: Crew, fails: Fails, what: str) -> None:
     fails[DIFFUSERS] = {what: "killed"}
-    part, *starts = whole.load(team, EXTENT, (*ALL, COMPILED))
+    part, *starts = whole.load(team, EXTENT, COMPETITORS)
     assert set(part.results) == {ENGINE, TUNED}
     names = ["start", "start-from-text", "start-prepared", "start-prepared-from-text"]
     assert [part.name for part in starts] == names
+
+
+def test_the_unet_is_converted_for_openvino_before_and_removed_after(
+    team: Crew, capsys: pytest.CaptureFixture[str]
+) -> None:
+    team.setup.converted.mkdir(parents=True)
+    with converted(team.setup, [TEXT, UNET], (ENGINE, OPENVINO_FP32)) as names:
+        assert names == (ENGINE, OPENVINO_FP32)
+        assert set(measure(UNET, EXTENT, team, names).results) == {*names}
+        assert team.setup.converted.is_dir()
+    assert not team.setup.converted.exists()
+    assert "converting" in capsys.readouterr().out
+    with converted(team.setup, [TEXT], (ENGINE, OPENVINO)):
+        pass
+    with converted(team.setup, [TEXT, UNET], ALL):
+        pass
+    assert "converting" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("how", ["killed", "raises"])
+def test_the_others_go_on_where_converting_fails(team: Crew, fails: Fails, how: str) -> None:
+    fails[OPENVINO] = {"convert": how}
+    with converted(team.setup, [UNET], (*ALL, *OPENVINOS)) as names:
+        assert names == [*ALL]
 
 
 def test_memory_at_every_size_that_all_can_do(team: Crew) -> None:

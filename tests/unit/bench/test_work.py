@@ -1,8 +1,20 @@
 """What a run measures, and what it spares."""
 
 import pytest
+from bench import competitors
 from options import parse
-from work import COMPILED, DIFFUSERS, ENGINE, GROUPS, TUNED, Extent, plan
+from work import (
+    COMPETITORS,
+    COMPILED,
+    DIFFUSERS,
+    ENGINE,
+    GROUPS,
+    OPENVINO,
+    OPENVINO_FP32,
+    TUNED,
+    Extent,
+    plan,
+)
 
 WHOLE = plan(GROUPS, Extent())
 
@@ -35,8 +47,8 @@ def test_slow_competitors_are_spared() -> None:
     by_name = {work.name: work for work in WHOLE}
     assert DIFFUSERS in by_name["unet-768"].competitors
     assert DIFFUSERS not in by_name["unet-1024"].competitors
-    assert COMPILED in by_name["unet-512"].competitors
-    assert COMPILED not in by_name["unet-768"].competitors
+    for name in (COMPILED, OPENVINO, OPENVINO_FP32):
+        assert [work.name for work in WHOLE if name in work.competitors] == ["unet-512"]
     extent = Extent()
     rounds = {
         name: (
@@ -51,6 +63,23 @@ def test_slow_competitors_are_spared() -> None:
     assert extent.is_warmed_up(TUNED, by_name["unet-512"])
     assert not extent.is_warmed_up(DIFFUSERS, by_name["unet-512"])
     assert not Extent(rounds=1).is_warmed_up(TUNED, by_name["unet-512"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "with_bf16", "with_fp32_only"),
+    [
+        ([], [ENGINE, DIFFUSERS, TUNED], [ENGINE, DIFFUSERS]),
+        (["--openvino", "--compiled"], [*COMPETITORS], [ENGINE, DIFFUSERS, OPENVINO_FP32]),
+        (["--against", OPENVINO, ENGINE], [ENGINE, OPENVINO], [ENGINE]),
+        (["--against", ENGINE, "--compiled"], [ENGINE, COMPILED], [ENGINE]),
+    ],
+)
+def test_who_takes_part(
+    arguments: list[str], with_bf16: list[str], with_fp32_only: list[str]
+) -> None:
+    options = parse(arguments)
+    assert competitors(options, ("bf16", "fp32")) == with_bf16
+    assert competitors(options, ("fp32",)) == with_fp32_only
 
 
 @pytest.mark.parametrize(
