@@ -382,6 +382,10 @@ pipelines::MemorySummary Engine::describe_memory(int64_t width, int64_t height,
   request.width = static_cast<int>(width);
   request.height = static_cast<int>(height);
   request.seeds.resize(count);
+  // The plan is the same for any hint, and there is none yet.
+  const auto factor = static_cast<int>(geometry().latent_factor);
+  if (pipeline_->takes_hints())
+    request.hints = {{.width = factor, .height = factor, .channels = 3, .pixels = {}}};
   pipelines::Job job = job_of(request);
   job.prompts = &prompts;
   job.decodes = true;

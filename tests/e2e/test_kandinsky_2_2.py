@@ -178,6 +178,18 @@ class TestMemoryAndSpeed:
             assert "layer by layer" in small.plan_memory(**SIZE).text
             assert close(text_to_image(small), text_to_image(engine))
 
+    def test_a_plan_with_depth_control_needs_no_hint(
+        self, kandinsky_2_2: Path, depth_engine: Engine
+    ) -> None:
+        done = run_program("info", kandinsky_2_2 / DEPTH_2_2, "--max-memory=2GB")
+        assert done.returncode == 0, done.stderr
+        assert "plan" in done.stdout
+        least = depth_engine.plan_memory(**SIZE).least
+        hinted = {"hints": [scene()]}
+        with Engine(kandinsky_2_2 / DEPTH_2_2, precision="fp32", max_memory=least) as small:
+            assert "layer by layer" in small.plan_memory(**SIZE).text
+            assert close(text_to_image(small, **hinted), text_to_image(depth_engine, **hinted))
+
     def test_exact_speed_ups(self, kandinsky_2_2: Path, depth_engine: Engine) -> None:
         names = list(kandinsky.speedups())
         with Engine(kandinsky_2_2 / DEPTH_2_2, precision="fp32", without=names) as plain:
