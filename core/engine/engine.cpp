@@ -145,7 +145,7 @@ Engine::Engine(const EngineOptions& options)
     if (!tensor::can_prepare_weights()) {
       throw Error(
           ErrorCode::kUnsupported,
-          fmt::format("prepared_weights: LibTorch {} cannot store packed ones, 2.6 can; switch the "
+          fmt::format("prepared_weights: LibTorch {} cannot store packed weights, 2.6 can; switch the "
                       "option off",
                       TORCH_VERSION));
     }
