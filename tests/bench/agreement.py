@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-# The most that a prediction may differ from diffusers' in fp32, relative, by precision. Weights in
-# fp16 cost about 0.004, bf16 in every layer 0.02; a wrong graph is off by about 1.
-TOLERANCES = {"fp32": 0.01, "bf16": 0.05}
+# The most that a prediction may differ from diffusers' in fp32, relative, by precision. Constants
+# in fp16 cost about 0.006, bf16 in every layer 0.05; a wrong graph is off by about 1.
+TOLERANCES = {"fp32": 0.01, "bf16": 0.1}
 
 
 class DisagreementError(Exception):

@@ -59,7 +59,7 @@ def flat(sample: torch.Tensor, timestep: Any, conditions: dict[str, Any]) -> dic
 
 
 class CompiledUNet:
-    """Stands in for diffusers' UNet. Compiled for one shape, which is faster than for any."""
+    """Stands in for diffusers' UNet."""
 
     def __init__(self, config: Any) -> None:
         self.config = config
@@ -74,7 +74,9 @@ class CompiledUNet:
         self._compiled, self._shapes = None, {}
         core = ov.Core()
         model = core.read_model(CONVERTED / UNET)
-        model.reshape(shapes)
+        # For one shape. OpenVINO 2026.4.1 crashes at that in fp32: there it is compiled for any.
+        if OPTIONS["precision"] == "bf16":
+            model.reshape(shapes)
         how = {
             "INFERENCE_PRECISION_HINT": HINTS[OPTIONS["precision"]],
             "INFERENCE_NUM_THREADS": torch.get_num_threads(),
