@@ -409,7 +409,7 @@ typedef struct kandinsky_memory_plan {
   uint32_t struct_size;
   int32_t holds_everything; /* 1: no weights are freed or read again during the job */
   uint64_t budget;          /* bytes allowed: max_memory, or the free memory */
-  uint64_t peak;            /* expected peak in bytes */
+  uint64_t peak;            /* expected of the next such job, in bytes */
   uint64_t least;           /* the smallest max_memory that would work */
   const char* text;         /* a description for the user; valid until the engine's next plan */
 } kandinsky_memory_plan;

@@ -18,7 +18,7 @@ namespace kandinsky::pipelines {
 /// A summary of a memory plan.
 struct MemorySummary {
   int64_t budget = 0;  ///< bytes, as are the others
-  int64_t peak = 0;    ///< maximum in memory, including the process itself
+  int64_t peak = 0;    ///< of the next such job, including the process itself
   int64_t least = 0;   ///< the smallest budget with which the job would run
   bool holds_everything = false;
   std::string text;

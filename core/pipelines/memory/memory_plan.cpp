@@ -92,6 +92,12 @@ int64_t MemoryPlan::peak() const {
   return most;
 }
 
+int64_t MemoryPlan::peak_of_job() const {
+  int64_t most = 0;
+  for (const StagePlan& stage : stages) most = std::max(most, stage.peak_of_job);
+  return most;
+}
+
 int64_t least_budget(const MemoryNeeds& needs) {
   int64_t least = needs.base;
   for (const StageMemory& stage : needs.stages) least = std::max(least, least_of(needs, stage));
@@ -126,9 +132,13 @@ MemoryPlan plan_memory(const MemoryNeeds& needs, int64_t budget) {
     for (size_t i = 0; i < is_streamed.size(); ++i)
       is_streamed[i] = is_streamed[i] || stage.holdings[i] == Holding::kStreamed;
   }
+  std::vector<bool> is_there;
+  for (const ComponentMemory& component : needs.components) is_there.push_back(component.is_loaded);
   for (size_t i = 0; i < plan.stages.size(); ++i) {
     StagePlan& stage = plan.stages[i];
     int64_t room = budget - stage.peak;
+    int64_t missing = 0;
+    for (const size_t index : needs.stages[i].components) is_there[index] = true;
     const auto keep_what_fits = [&](bool of_the_job) {
       for (size_t index = 0; index < needs.components.size(); ++index) {
         const int64_t size = needs.components[index].whole;
@@ -138,6 +148,7 @@ MemoryPlan plan_memory(const MemoryNeeds& needs, int64_t budget) {
         }
         stage.holdings[index] = Holding::kWhole;
         room -= size;
+        if (!is_there[index]) missing += size;
       }
     };
     keep_what_fits(true);
@@ -147,6 +158,7 @@ MemoryPlan plan_memory(const MemoryNeeds& needs, int64_t budget) {
     }
     // Weights of an earlier job may stay, but are not part of this one's needs.
     stage.peak = budget - room;
+    stage.peak_of_job = stage.peak - missing;
     keep_what_fits(false);
     for (const size_t index : used)
       plan.holds_everything = plan.holds_everything && stage.holdings[index] == Holding::kWhole;

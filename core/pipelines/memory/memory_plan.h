@@ -21,6 +21,7 @@ struct ComponentMemory {
   int64_t spread = 0;
   int64_t small_tiles_spread = 0;
   int64_t low_memory_spread = 0;
+  bool is_loaded = false;  ///< whole, by an earlier job
 };
 
 enum class Holding : int {
@@ -52,6 +53,8 @@ struct StagePlan {
   bool has_small_tiles = false;   ///< see Placement::small_tiles
   bool is_at_once = false;        ///< runs several images at once
   int64_t peak = 0;               ///< maximum bytes in memory, including `base`
+  /// The same while this job runs: weights that only a later stage loads are not there yet.
+  int64_t peak_of_job = 0;
 };
 
 struct MemoryPlan {
@@ -59,7 +62,8 @@ struct MemoryPlan {
   std::vector<StagePlan> stages;
   bool holds_everything = false;  ///< no component of the job is freed or streamed
 
-  int64_t peak() const;
+  int64_t peak() const;         ///< of any job
+  int64_t peak_of_job() const;  ///< of this one
 };
 
 struct MemoryNeeds {

@@ -34,7 +34,9 @@ int64_t Residency::free_memory(const MemoryNeeds& needs) const {
   return std::max<int64_t>(bytes, 0);
 }
 
-MemoryPlan Residency::plan(const MemoryNeeds& needs, int64_t max_memory) const {
+MemoryPlan Residency::plan(MemoryNeeds needs, int64_t max_memory) const {
+  for (size_t i = 0; i < needs.components.size(); ++i)
+    needs.components[i].is_loaded = residents_[i]->holding() == Holding::kWhole;
   return pipelines::plan_memory(needs, max_memory > 0 ? max_memory : free_memory(needs));
 }
 

@@ -44,7 +44,7 @@ class Residency {
 
   /// The plan for these needs. max_memory: bytes; 0: the free memory, less a reserve.
   /// Throws Error(kOutOfMemory) as plan_memory.
-  MemoryPlan plan(const MemoryNeeds& needs, int64_t max_memory) const;
+  MemoryPlan plan(MemoryNeeds needs, int64_t max_memory) const;
 
   /// Applies that plan until the next one, and reports it if not everything stays loaded and
   /// a stage of it was not reported before.

@@ -27,39 +27,39 @@ namespace {
 
 constexpr int64_t kMegabyte = 1'000'000;
 
-// Measured: the peak of a process (VmHWM) less what it held once the stage's weights were loaded,
-// with the full-size model's random weights in bf16, at 512 and 1024 pixels, on an AMD Zen 4 with 2
-// threads, as multiples of one map of the outermost level; rounded up. Other types are assumed
-// to scale with their size. "Fixed" does not grow with the image; most of it are holes
-// in the heap.
+// Measured: the peak of a process (VmHWM) less its weights, with full-size models' random weights
+// in bf16, at 512, 768 and 1024 pixels, on an AMD Zen 4 with 2 threads; rounded up. Maps are
+// multiples of one map of the outermost level, and scale with the type. "Fixed" does not grow with
+// the image.
 
 /// The libraries, the tokenizers' tables, and the C library, in the command line's process. A
 /// host's own memory is added.
-constexpr int64_t kBase = 220 * kMegabyte;
+constexpr int64_t kBase = 200 * kMegabyte;
 
 /// The text encoders, the image encoder and the prior: a few hundred rows, and the tensors that are
 /// converted and packed at loading.
-constexpr int64_t kRowsWork = 150 * kMegabyte;
+constexpr int64_t kRowsWork = 100 * kMegabyte;
 /// Rows of the prior included in this: a prompt, its unconditional text, and a negative.
 constexpr int64_t kPriorRows = 3;
 
-/// A block of WinogradConv2d: 256 tiles of its widest layer's channels, and their
-/// products, in fp32.
-constexpr int64_t kWinogradScratch = 100 * kMegabyte;
+/// A UNet with WinogradConv2d, from its first step until it is freed, for each byte of an element.
+/// A block of the widest layer, its tiles and their products, is a part of it. Half with small
+/// tiles.
+constexpr int64_t kWinogradScratch = 70 * kMegabyte;
 
 /// The UNet, for a pair of samples and their rows of kTokens.
 constexpr int64_t kGuidingRows = 2;
 constexpr int64_t kTokens = 10 + text::kDefaultMaxLength;
-constexpr int64_t kUNetFixed = 170 * kMegabyte;
+constexpr int64_t kUNetFixed = 20 * kMegabyte;
 constexpr int64_t kUNetMaps = 31;
-constexpr int64_t kUNetLowMemoryFixed = 110 * kMegabyte;
+constexpr int64_t kUNetLowMemoryFixed = 20 * kMegabyte;
 constexpr int64_t kUNetLowMemoryMaps = 28;
 
 /// MoVQ's decoder; its encoder takes less. Maps as a whole: without bands of rows.
-constexpr int64_t kMovqFixed = 150 * kMegabyte;
-constexpr int64_t kMovqLowMemoryFixed = 100 * kMegabyte;
+constexpr int64_t kMovqFixed = 80 * kMegabyte;
+constexpr int64_t kMovqLowMemoryFixed = 80 * kMegabyte;
 constexpr double kMovqMaps = 3.2;
-constexpr int64_t kMovqWholeFixed = 550 * kMegabyte;
+constexpr int64_t kMovqWholeFixed = 650 * kMegabyte;
 constexpr double kMovqWholeMaps = 6.4;
 
 /// Another image at the same time, besides its maps.
@@ -187,11 +187,17 @@ MemoryNeeds memory_needs(const std::vector<ComponentMemory>& components,
                          const ModelIndices& indices, const ModelSizes& sizes,
                          const JobOutline& job) {
   MemoryNeeds needs{.components = components, .stages = {}, .base = kBase};
+  const int64_t unet_element = element_size(sizes.unet_placement);
+  const int64_t scratch = components[indices.unet].spread > 0 ? kWinogradScratch * unet_element : 0;
+  ComponentMemory& unet = needs.components[indices.unet];
+  unet.whole += scratch;
+  unet.spread += scratch;
+  if (unet.small_tiles_spread > 0) unet.small_tiles_spread += scratch / 2;
   const auto small_tiles_work = [&](const std::vector<size_t>& used,
                                     int64_t work) -> std::optional<int64_t> {
     int64_t saved = 0;
     for (const size_t index : used)
-      saved += components[index].spread - components[index].small_tiles_spread;
+      saved += needs.components[index].spread - needs.components[index].small_tiles_spread;
     if (saved == 0) return {};
     return work - saved;
   };
@@ -206,10 +212,7 @@ MemoryNeeds memory_needs(const std::vector<ComponentMemory>& components,
   };
   // A network in low-memory mode is loaded without speed-ups that take more memory.
   const auto freed = [&](size_t index) {
-    return components[index].spread - components[index].low_memory_spread;
-  };
-  const auto scratch = [&](size_t index) {
-    return components[index].spread > 0 ? kWinogradScratch : 0;
+    return needs.components[index].spread - needs.components[index].low_memory_spread;
   };
   if (!indices.text_encoders.empty() && (job.encodes_texts || job.encodes_images))
     add("text encoders", indices.text_encoders, kRowsWork, kRowsWork);
@@ -230,16 +233,15 @@ MemoryNeeds memory_needs(const std::vector<ComponentMemory>& components,
   const auto [height, width] = has_size ? sizes.geometry.latent_size(job.width, job.height)
                                         : std::pair<int64_t, int64_t>(0, 0);
   if (job.denoises) {
-    const int64_t map = 2 * sizes.unet.block_out_channels.front() * height * width *
-                        element_size(sizes.unet_placement);
+    const int64_t map = 2 * sizes.unet.block_out_channels.front() * height * width * unet_element;
     // Kept features enter the outermost level with the width of the next one.
     const auto& widths = sizes.unet.block_out_channels;
     const int64_t kept = job.kept_features * map * widths[widths.size() > 1 ? 1 : 0] / widths[0] +
                          more_rows(sizes, job);
-    add("denoising", {indices.unet}, kUNetFixed + scratch(indices.unet) + kUNetMaps * map + kept,
+    add("denoising", {indices.unet}, kUNetFixed + kUNetMaps * map + kept,
         kUNetLowMemoryFixed + kUNetLowMemoryMaps * map + kept - freed(indices.unet),
         (sizes.images_at_once - 1) *
-            (kAnotherFixed + scratch(indices.unet) + kUNetMaps * map + pair_of_rows(sizes, job)));
+            (kAnotherFixed + scratch + kUNetMaps * map + pair_of_rows(sizes, job)));
     // A step takes 1.5 times as long without Winograd; loading all others takes as long as one
     // step.
     needs.stages.back().repeats = true;
@@ -250,15 +252,15 @@ MemoryNeeds memory_needs(const std::vector<ComponentMemory>& components,
     const tensor::Placement& placement = sizes.movq_placement;
     const bool has_bands = placement.speedups.row_bands && placement.speedups.fused_norms &&
                            placement.dtype != at::kHalf;
-    const auto maps =
-        static_cast<int64_t>((has_bands ? kMovqMaps : kMovqWholeMaps) *
-                             static_cast<double>(sizes.movq.block_out_channels.front() * pixels *
-                                                 element_size(placement)));
+    const int64_t element = element_size(placement);
+    const auto maps = static_cast<int64_t>(
+        (has_bands ? kMovqMaps : kMovqWholeMaps) *
+        static_cast<double>(sizes.movq.block_out_channels.front() * pixels * element));
     const int64_t images = kBytesPerPixel * pixels * job.batch_size;
     add(job.decodes ? "decoding" : "encoding", {indices.movq},
-        (has_bands ? kMovqFixed : kMovqWholeFixed) + scratch(indices.movq) + images + maps,
+        (has_bands ? kMovqFixed : kMovqWholeFixed) + images + maps,
         kMovqLowMemoryFixed + images + maps - freed(indices.movq),
-        (sizes.images_at_once - 1) * (kAnotherFixed + scratch(indices.movq) + maps));
+        (sizes.images_at_once - 1) * (kMovqFixed + maps));
   }
   return needs;
 }

@@ -154,7 +154,7 @@ class Kandinsky2 : public Pipeline {
     const MemoryNeeds needs = memory_needs(outline_of(job));
     const MemoryPlan plan = models_.residency.plan(needs, max_memory);
     return {.budget = plan.budget,
-            .peak = plan.peak(),
+            .peak = plan.peak_of_job(),
             .least = least_budget(needs),
             .holds_everything = plan.holds_everything,
             .text = describe(plan, needs)};

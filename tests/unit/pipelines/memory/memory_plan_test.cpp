@@ -96,6 +96,23 @@ TEST(MemoryPlan, FreesWhatDoesNotFitBesideAStage) {
   EXPECT_FALSE(plan.stages[3].is_low_memory) << "alone there is room for full speed";
 }
 
+TEST(MemoryPlan, TheFirstJobDoesNotYetHoldWhatItsLaterStagesLoad) {
+  const MemoryPlan first = plan_memory(needs(), kAll + 900);
+  EXPECT_EQ(first.stages[0].peak_of_job, 300 + 850 + 100);
+  EXPECT_EQ(first.stages[1].peak_of_job, 300 + 850 + 2040 + 100);
+  EXPECT_EQ(first.stages[2].peak_of_job, 300 + 850 + 2040 + 2460 + 300);
+  EXPECT_EQ(first.peak_of_job(), first.peak());
+  MemoryNeeds warm = needs();
+  for (ComponentMemory& component : warm.components) component.is_loaded = true;
+  for (const StagePlan& stage : plan_memory(warm, kAll + 900).stages)
+    EXPECT_EQ(stage.peak_of_job, stage.peak);
+  // 2460 MB fit beside either of movq, which denoising does not need yet, or the texts.
+  const int64_t budget = 300 + 2460 + 300 + 850;
+  const MemoryPlan tight = plan_memory(needs(), budget);
+  EXPECT_EQ(tight.stages[2].peak, 300 + 2460 + 300 + 140);
+  EXPECT_EQ(tight.stages[2].peak_of_job, 300 + 2460 + 300);
+}
+
 TEST(MemoryPlan, HoldsOneStageAtATime) {
   const MemoryPlan plan = plan_memory(needs(), 300 + 2460 + 300);
   EXPECT_EQ(holding(plan, 2, kUNet), Holding::kWhole);

@@ -104,6 +104,17 @@ TEST_F(ResidencyTest, ALargerImageNeedsAnotherPlan) {
   EXPECT_EQ(held(), (std::vector{kWhole, kWhole, kFreed}));
 }
 
+TEST_F(ResidencyTest, APlanKnowsWhatIsLoaded) {
+  const auto peak = [this] {
+    return residency_.plan(needs(), 1300 * kMegabyte).stages[0].peak_of_job;
+  };
+  EXPECT_EQ(peak(), 500 * kMegabyte);
+  use(1);
+  EXPECT_EQ(peak(), 900 * kMegabyte);
+  use(0);
+  EXPECT_EQ(peak(), 900 * kMegabyte);
+}
+
 TEST_F(ResidencyTest, SaysAPlanOnce) {
   enter(500);
   enter(500);

@@ -1,0 +1,81 @@
+"""Planned peak memory beside the measured one.
+
+The networks are tiny, except for a MoVQ of full size: decoding takes nearly all of the memory, and
+much more than the program itself. `make bench` compares whole models of full size.
+"""
+
+import math
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support import built, tiny_model
+
+FULL_SIZE = "kandinsky-2-1"
+ON_TWO_THREADS = {**os.environ, "OMP_NUM_THREADS": "2"}
+PLAN = """
+import sys
+sys.path.insert(0, sys.argv[1])
+import kandinsky_engine
+with kandinsky_engine.Engine(sys.argv[2], max_memory=50 * 10**9) as engine:
+    size, images = map(int, sys.argv[3:])
+    print(engine.plan_memory(width=size, height=size, batch_size=images).peak)
+"""
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    model = built.make_models(tmp_path_factory.mktemp("models"))
+    shutil.rmtree(model / "movq")
+    shutil.copytree(tiny_model.CONFIGS / FULL_SIZE / "movq", model / "movq")
+    random = np.random.default_rng(1)
+    tensors = {
+        name: random.standard_normal(shape, np.float32) / math.sqrt(math.prod(shape[1:]))
+        for name, shape in tiny_model.tensor_list(FULL_SIZE, "movq")
+    }
+    tiny_model.write_component(model / "movq", tensors, tiny_model.Layout(dtype="fp16"))
+    return model
+
+
+def peak_of(*arguments: str | Path) -> int:
+    """The most bytes that the command line held at once."""
+    process = subprocess.Popen(
+        [built.PROGRAM, *arguments],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env=ON_TWO_THREADS,
+    )
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0
+    return usage.ru_maxrss * 1024
+
+
+def planned_peak(model: Path, size: int, images: int) -> int:
+    done = subprocess.run(
+        [sys.executable, "-c", PLAN, built.PYTHON_DIR, model, str(size), str(images)],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=ON_TWO_THREADS,
+    )
+    return int(done.stdout)
+
+
+@pytest.mark.parametrize(("size", "images"), [(512, 1), (512, 2), (768, 1)])
+def test_a_planned_peak_is_the_measured_one(
+    model: Path, tmp_path: Path, size: int, images: int
+) -> None:
+    limit = ("--max-memory", "50GB")
+    side = ("--width", f"{size}", "--height", f"{size}")
+    batch = ("--batch-size", f"{images}", "--seed", "1")
+    # The embedding of an empty image, which a model's first image computes, is not planned.
+    tiny = ("--width", "64", "--height", "64", "--steps", "1", "--prior-steps", "2")
+    peak_of("txt2img", "--model", model, "--prompt=x", *tiny, "--output", f"{tmp_path}/first/")
+    steps = ("--steps", "1", "--prior-steps", "2", "--output", f"{tmp_path}/out/")
+    measured = peak_of("txt2img", "--model", model, "--prompt=x", *side, *batch, *limit, *steps)
+    assert planned_peak(model, size, images) == pytest.approx(measured, rel=0.05)
