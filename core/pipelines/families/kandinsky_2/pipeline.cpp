@@ -1,8 +1,9 @@
 #include "pipelines/families/kandinsky_2/pipeline.h"
 
-#include <ATen/ops/cat.h>
+#include <ATen/ops/empty.h>
 #include <fmt/format.h>
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -126,15 +127,23 @@ class Kandinsky2 : public Pipeline {
   }
 
   at::Tensor decode(const at::Tensor& latents, bool tiling, const Monitor& monitor) override {
-    return by_row("decode", latents, monitor, [&](const nn::Movq& movq, const at::Tensor& row) {
-      return movq.decode(row, padding_mode_of(tiling));
-    });
+    const int64_t factor = geometry().latent_factor;
+    const std::array shape{latents.size(0), int64_t{3}, factor * latents.size(2),
+                           factor * latents.size(3)};
+    return by_row("decode", latents, shape, monitor,
+                  [&](const nn::Movq& movq, const at::Tensor& row) {
+                    return movq.decode(row, padding_mode_of(tiling));
+                  });
   }
 
   at::Tensor encode(const at::Tensor& pixels, bool tiling, const Monitor& monitor) override {
-    return by_row("encode", pixels, monitor, [&](const nn::Movq& movq, const at::Tensor& row) {
-      return movq.encode(row, padding_mode_of(tiling));
-    });
+    const int64_t factor = geometry().latent_factor;
+    const std::array shape{pixels.size(0), geometry().latent_channels, pixels.size(2) / factor,
+                           pixels.size(3) / factor};
+    return by_row("encode", pixels, shape, monitor,
+                  [&](const nn::Movq& movq, const at::Tensor& row) {
+                    return movq.encode(row, padding_mode_of(tiling));
+                  });
   }
 
   void plan_memory(const Job& job, int64_t max_memory, const Monitor& monitor) override {
@@ -236,22 +245,24 @@ class Kandinsky2 : public Pipeline {
     return zero_image_embeds_;
   }
 
+  /// shape: of the result. It is allocated before the maps of the rows: single results between them
+  /// would leave holes that the next maps do not fit into.
   template <typename Convert>
-  at::Tensor by_row(const char* stage, const at::Tensor& batch, const Monitor& monitor,
-                    const Convert& convert) {
+  at::Tensor by_row(const char* stage, const at::Tensor& batch, at::IntArrayRef shape,
+                    const Monitor& monitor, const Convert& convert) {
     return models_.movq.run_finite(monitor, [&](const nn::Movq& movq) {
       const auto steps = static_cast<int>(batch.size(0));
-      std::vector<at::Tensor> rows(static_cast<size_t>(steps));
+      const at::Tensor rows = at::empty(shape, at::kFloat);
       monitor.report(stage, 0, steps);
       tensor::each_at_once(
           steps,
           [&](int64_t i) {
-            at::Tensor& row = rows[static_cast<size_t>(i)];
-            row = convert(movq, batch.slice(0, i, i + 1)).to(at::kCPU, at::kFloat);
+            const at::Tensor row = rows.narrow(0, i, 1);
+            row.copy_(convert(movq, batch.slice(0, i, i + 1)));
             check_finite(row, stage, models_.movq.placement().dtype);
           },
           [&](int64_t done) { monitor.report(stage, static_cast<int>(done), steps); });
-      return at::cat(rows);
+      return rows;
     });
   }
 
