@@ -150,13 +150,18 @@ class EngineWorker:
         self._engine.encode(images)
         return {"samples": [time.perf_counter() - start]}
 
-    def image(self, size: int, steps: int, prior_steps: int) -> Answer:
+    def plan(self, size: int, batch: int) -> Answer:
+        """The peak memory that the engine expects of `image`."""
+        plan = self._engine.plan_memory(width=size, height=size, batch_size=batch)
+        return {"planned": plan.peak}
+
+    def image(self, size: int, steps: int, prior_steps: int, batch: int = 1) -> Answer:
         """From texts to pixels."""
         with StageClock(self._engine) as clock:
             self._engine.text_to_image(
-                [self._new_text()],
-                [self._new_text()],
-                seeds=[next(self._texts)],
+                [self._new_text() for _ in range(batch)],
+                [self._new_text() for _ in range(batch)],
+                seeds=[next(self._texts) for _ in range(batch)],
                 width=size,
                 height=size,
                 sampler=SAMPLER,
@@ -193,7 +198,18 @@ class EngineWorker:
 
 def main() -> None:
     worker = EngineWorker()
-    names = ("versions", "speedups", "load", "unload", "text", "prior", "unet", "steps", "decode")
+    names = (
+        "versions",
+        "speedups",
+        "load",
+        "unload",
+        "text",
+        "prior",
+        "unet",
+        "steps",
+        "decode",
+        "plan",
+    )
     serve({name: getattr(worker, name) for name in (*names, "encode", "image", "start")})
 
 

@@ -87,8 +87,15 @@ class Worker:
 
     def peak_memory(self) -> int:
         """The most bytes that were resident at once, files in memory included (VmHWM)."""
+        return self._memory("VmHWM")
+
+    def memory(self) -> int:
+        """Of those, what is resident now (VmRSS)."""
+        return self._memory("VmRSS")
+
+    def _memory(self, name: str) -> int:
         status = Path(f"/proc/{self._process.pid}/status").read_text(encoding="ascii")
-        return peak_of_status(status)
+        return bytes_of_status(status, name)
 
     def stop(self) -> None:
         for stream in (self._process.stdin, self._process.stdout):
@@ -109,9 +116,9 @@ class Worker:
         self.stop()
 
 
-def peak_of_status(status: str) -> int:
-    """VmHWM of /proc/<pid>/status, in bytes."""
+def bytes_of_status(status: str, name: str) -> int:
+    """A line of /proc/<pid>/status, such as VmHWM."""
     for line in status.splitlines():
-        if line.startswith("VmHWM:"):
+        if line.startswith(f"{name}:"):
             return int(line.split()[1]) * 1024
-    raise WorkerError("/proc tells no VmHWM: peak memory can be measured on Linux only")
+    raise WorkerError(f"/proc tells no {name}: memory can be measured on Linux only")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import machine
 from samples import Measurements, Part, Result
-from targets import TARGETS, image_of_parts
+from targets import TARGETS, image_of_parts, planned_share
 from work import (
     COMPETITORS,
     DIFFUSERS,
@@ -119,6 +119,19 @@ def target_table(found: Measurements) -> list[str]:
     return _markdown(["target", "limit", "this run", ""], rows)
 
 
+def plan_table(found: Measurements) -> list[str]:
+    """The peaks that the engine planned, and what they were."""
+    rows = []
+    for part in found.parts.values():
+        if share := planned_share(part):
+            measured = part.results[ENGINE].median
+            peaks = [in_unit(value, part.unit) for value in (share * measured, measured)]
+            rows.append([part.title, *peaks, f"{share:.3f}"])
+    return (
+        _markdown(["our engine", "planned", "measured", "planned / measured"], rows) if rows else []
+    )
+
+
 def ablation_table(found: Measurements) -> list[str]:
     """What each speed-up is worth: time without it over time with all."""
     rows = []
@@ -196,6 +209,7 @@ def report(found: Measurements) -> str:
     sections: list[tuple[str, Callable[[Measurements], list[str]]]] = [
         ("", provenance),
         ("", full_table),
+        ("Memory, planned", plan_table),
         ("Targets", target_table),
         ("Each speed-up left out", ablation_table),
     ]

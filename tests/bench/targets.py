@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from samples import Measurements
+from samples import Measurements, Part
 from work import COMPILED, DIFFUSERS, ENGINE, IMAGE_STEPS, PRIOR_STEPS, REFERENCE_STEPS, TUNED
 
 Value = Callable[[Measurements], float | None]
@@ -77,6 +77,13 @@ def image_growth(large: int, small: int) -> Value:
     return value
 
 
+def planned_share(part: Part) -> float | None:
+    """The peak memory that our engine planned, over the measured one."""
+    ours = part.results.get(ENGINE)
+    planned = ours.more.get("planned") if ours else None
+    return planned[-1] / ours.median if ours and planned else None
+
+
 def absolute(part: str) -> Value:
     return lambda found: found.median(part, ENGINE)
 
@@ -123,6 +130,17 @@ def resident_targets(size: int, part: str) -> tuple[Target, ...]:
     )
 
 
+def off_plan(found: Measurements) -> float | None:
+    """The largest deviation of a planned peak from the measured one, relative."""
+    shares = [
+        abs(share - 1) for share in (planned_share(part) for part in found.parts.values()) if share
+    ]
+    return max(shares, default=None)
+
+
+PLANNED = Target("peak memory, planned / measured, farthest from 1", 0.05, off_plan)
+
+
 # By family.
 TARGETS: dict[str, tuple[Target, ...]] = {
     "2.1": (
@@ -144,6 +162,7 @@ TARGETS: dict[str, tuple[Target, ...]] = {
         Target("whole image, 1024 px / 4 of 512 px, of their parts", 1.2, image_growth(1024, 512)),
         Target("batch of 4 / single ones", 3.8, growth("batch-4", "batch-1", 1.0)),
         *MEMORY,
+        PLANNED,
         Target("peak memory, 1024 px", 4.5, absolute("memory-1024"), "GB"),
     ),
     "2.2": (
@@ -157,5 +176,6 @@ TARGETS: dict[str, tuple[Target, ...]] = {
         *resident_targets(512, "memory"),
         *resident_targets(768, "memory-resident-768"),
         *MEMORY,
+        PLANNED,
     ),
 }

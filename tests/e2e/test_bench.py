@@ -69,7 +69,7 @@ def test_kandinsky_2_2(tmp_path: Path) -> None:
     samples = {
         name: part["results"]["engine"]["samples"] for name, part in content["parts"].items()
     }
-    memory = ("memory", "memory-one-stage", "memory-streamed")
+    memory = ("memory", "memory-batch-4", "memory-one-stage", "memory-streamed")
     assert set(samples) == {"text", "prior", "unet-64", *memory}
     for name in ("text", "prior", "unet-64"):
         assert all(0 < sample < 60 for sample in samples[name]), name

@@ -31,7 +31,7 @@ from protocol import serve
 
 OPTIONS = json.loads(sys.argv[1])
 NAMES = ("load", "unload", "flop", "unet", "text", "start", "image", "versions", "convolution",
-         "convert")
+         "convert", "plan")
 
 def handler(name):
     def answer(**fields):
@@ -39,7 +39,7 @@ def handler(name):
             os._exit(137)
         if OPTIONS["fails"].get(name) == "raises":
             raise MemoryError("too large")
-        return {{"samples": [1.0], "flop": 5.0, "rate": 7.0}}
+        return {{"samples": [1.0], "flop": 5.0, "rate": 7.0, "planned": 2e9}}
     return answer
 
 serve({{name: handler(name) for name in NAMES}})
@@ -152,9 +152,13 @@ def test_memory_at_every_size_that_all_can_do(team: Crew) -> None:
     assert {name: (part.size, set(part.results)) for name, part in parts.items()} == {
         "memory": (64, set(ALL)),
         "memory-resident-128": (128, set(ALL)),
+        "memory-batch-4": (64, {ENGINE}),
         "memory-one-stage": (64, {ENGINE}),
         "memory-streamed": (64, {ENGINE}),
     }
+    for part in parts.values():
+        # Of a process that is smaller than the command line's.
+        assert 1.8 < part.results[ENGINE].more["planned"][0] < 2
 
 
 def test_what_only_the_engine_does_is_left_out_where_it_fails(team: Crew, fails: Fails) -> None:

@@ -50,6 +50,13 @@ def test_targets_are_met_or_missed_or_not_measured(found: Measurements) -> None:
     assert row(text, "UNet guided step, 512 px / compiled")[3] == "not measured"
 
 
+def test_planned_memory_stands_beside_the_measured(found: Measurements) -> None:
+    assert "Memory, planned" not in table.report(found)
+    found.parts["memory"].results["engine"].more["planned"] = [7.35]
+    text = table.report(found).split("### Memory, planned")[1]
+    assert row(text, "title of memory")[1:] == ["7.35 GB", "7.00 GB", "1.050"]
+
+
 def test_a_model_of_small_images_has_no_targets(found: Measurements) -> None:
     for part in found.parts.values():
         part.size = 64

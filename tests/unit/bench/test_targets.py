@@ -62,6 +62,17 @@ def test_what_was_not_measured_has_no_value(found: Measurements) -> None:
     assert value(found, "UNet guided step, rate / the machine's best convolution") is None
 
 
+def test_planned_peaks_are_as_near_as_the_farthest(found: Measurements) -> None:
+    title = "peak memory, planned / measured, farthest from 1"
+    assert value(found, title) is None
+    found.parts["memory"].results[ENGINE].more["planned"] = [7.14]
+    assert value(found, title) == pytest.approx(0.02)
+    found.parts["memory-streamed"] = Part(
+        "memory-streamed", "", "GB", results={ENGINE: Result([1.0], more={"planned": [0.94]})}
+    )
+    assert value(found, title) == pytest.approx(0.06)
+
+
 def test_a_limit_is_from_above_or_from_below() -> None:
     ratio = targets.Target("", 0.5, lambda _: None)
     share = targets.Target("", 0.5, lambda _: None, at_least=True)
