@@ -8,11 +8,13 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 import httpx
 import numpy as np
-from api_checks import PROMPT, SIZE, STEPS
-from checklist import Context, require
+from asking import PROMPT, SIZE, STEPS, of_the_api
+from checking import Context, require
 from host import READY, RESTARTING
 from PIL import Image
 from playwright.sync_api import Locator, Page, expect, sync_playwright
@@ -74,13 +76,34 @@ class Browser:
         box.fill(str(value))
         box.press("Tab")
 
-    def choose_script(self, name: str, tab: str = "txt2img") -> None:
-        box = self.one(f"#tab_{tab} #script_list input")
+    def set_control(self, name: str, value: float) -> None:
+        """A number of ours in txt2img."""
+        self.set_number(f"{ID[1:]}{name}", value)
+
+    def pick(self, dropdown: str, word: str) -> None:
+        box = self.one(f"{dropdown} input")
         box.click()
         self.page.locator("ul.options li, ul.options [role=option]").filter(
-            has_text=re.compile(rf"^\W*{re.escape(name)}\W*$")
+            has_text=re.compile(rf"^\W*{re.escape(word)}\W*$")
         ).first.click()
-        expect(box).to_have_value(name)
+        expect(box).to_have_value(word)
+
+    def choose(self, name: str, word: str) -> None:
+        """In a dropdown of ours in txt2img."""
+        self.pick(f"{ID}{name}", word)
+
+    def choose_script(self, name: str, tab: str = "txt2img") -> None:
+        self.pick(f"#tab_{tab} #script_list", name)
+
+    def put_image(self, slot: str, file: Path) -> None:
+        self.one(f"{slot} input[type=file]").set_input_files(str(file))
+        expect(self.one(f"{slot} img")).to_be_visible()
+
+    def remove_image(self, slot: str) -> None:
+        """Each gradio calls the button otherwise."""
+        button = self.page.locator(f"{slot} :is([aria-label=Clear], [aria-label='Remove Image'])")
+        if button.count():
+            button.first.click()
 
     def open_panel(self, name: str, inside: str) -> None:
         """Unless it is open already, with the control of that name in it."""
@@ -88,12 +111,21 @@ class Browser:
             self.one(f"{ID}{name} .label-wrap").click()
         expect(self.one(f"{ID}{inside}")).to_be_visible()
 
-    def fill_in(self, **numbers: float) -> None:
-        self.one("#txt2img_prompt textarea").fill(PROMPT)
+    def fill_in(self, prompt: str = PROMPT, tab: str = "txt2img", **numbers: float) -> None:
+        """The host's own fields."""
+        self.one(f"#{tab}_prompt textarea").fill(prompt)
         given = {"width": SIZE, "height": SIZE, "steps": STEPS, "cfg_scale": 2, **numbers}
         for name, value in given.items():
-            self.set_number(f"txt2img_{name}", value)
-        self.one("#txt2img_seed input").fill("1")
+            self.set_number(f"{tab}_{name}", value)
+        self.one(f"#{tab}_seed input").fill("1")
+
+    def as_requested(self, prompt: str = PROMPT) -> None:
+        """Sets the page to what `asking.request` asks for."""
+        self.choose_script("Kandinsky")
+        self.fill_in(prompt)
+        self.set_control("prior_steps", STEPS)
+        self.choose("precision", "fp32")
+        self.pick("#txt2img_sampling", "Euler a")
 
     def paste(self, text: str) -> None:
         self.one("#txt2img_prompt textarea").fill(text)
@@ -133,6 +165,11 @@ class Browser:
         answer.raise_for_status()
         with Image.open(io.BytesIO(answer.content)) as image:
             return np.asarray(image.convert("RGB"))
+
+    def require_image_of_the_api(self, **values: Any) -> None:
+        """The image shown is that of a request with these values."""
+        same = np.array_equal(self.image(), of_the_api(self.context, **values))
+        require(same, "it is not the image that the web API gives")
 
     def infotext(self) -> str:
         return self.one("#html_info_txt2img").inner_text()

@@ -31,11 +31,10 @@ ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(ROOT / "tests"), str(ROOT / "extension")]
 
-import api_checks  # noqa: E402  after the path
-import page_checks  # noqa: E402
-import readme_images  # noqa: E402
+import readme_images  # noqa: E402  after the path
 from browser import browser_on  # noqa: E402
-from checklist import Checks, Context, Result, require, run_check  # noqa: E402
+from checking import Checks, Context, Result, require, run_check  # noqa: E402
+from checklist import BY_API, ON_PAGE  # noqa: E402
 from host import OURS, Host, HostError  # noqa: E402
 from playwright.sync_api import Error as PlaywrightError  # noqa: E402
 from support import built  # noqa: E402
@@ -85,7 +84,7 @@ def arguments_of(words: list[str] | None) -> argparse.Namespace:
         metavar="NAME",
         nargs="+",
         default=[],
-        help="only these: functions of api_checks.py, page_checks.py",
+        help="only these: functions in the files of checks/",
     )
     parser.add_argument(
         "--readme-images",
@@ -214,15 +213,15 @@ def run_all(context: Context, only: list[str], *, page: bool) -> Iterator[Result
     context.state = context.host.get("/kandinsky-probe/state")
     context.state["memory"] = context.host.get("/kandinsky-probe/memory")
     context.versions = context.host.get("/kandinsky-probe/versions")
-    for check in api_checks.checks.all:
+    for check in BY_API:
         if wanted(check.__name__):
             yield run_check(check, context)
-    page_wanted = [check for check in page_checks.checks.all if wanted(check.__name__)]
+    page_wanted = [check for check in ON_PAGE if wanted(check.__name__)]
     if page and page_wanted:
         with browser_on(context) as browser:
-            if page_wanted[0] is not page_checks.page_opens:
+            if page_wanted[0] is not ON_PAGE[0]:
                 browser.open()
-                page_checks.as_requested(browser)
+                browser.as_requested()
             for check in page_wanted:
                 result = run_check(check, browser)
                 if result.outcome == "failed":

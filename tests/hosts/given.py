@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from checklist import Context
+from checking import Context
 from PIL import Image
 from support import built, checkpoints
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from api_checks import PROMPT, request
+from asking import of_the_api
 from browser import ID, Browser
 from PIL import Image
 from playwright.sync_api import expect
@@ -22,9 +22,8 @@ def make(browser: Browser, folder: Path) -> None:
     """Writes <scene>.webp for each."""
     folder.mkdir(parents=True, exist_ok=True)
     context = browser.context
-    made = context.host.generate(request(context, prompt=PROMPT, steps=STEPS, seed=3))
     source = context.place / "circle.png"
-    Image.fromarray(made.pixels).save(source)
+    Image.fromarray(of_the_api(context, steps=STEPS, seed=3)).save(source)
     for scene in (text_to_image, mixing, inpainting):
         _write(browser, folder / f"{scene.__name__.replace('_', '-')}.webp", scene, source)
 
@@ -40,10 +39,9 @@ def text_to_image(browser: Browser, _source: Path) -> str:
 def mixing(browser: Browser, source: Path) -> str:
     _fill_in(browser, "txt2img", "a triangle")
     browser.open_panel("mix", "mix_strength_2")
-    browser.one(f"{ID}mix_image_2 input[type=file]").set_input_files(str(source))
-    expect(browser.one(f"{ID}mix_image_2 img")).to_be_visible()
-    browser.set_number("script_txt2img_kandinsky_mix_strength_1", 0)
-    browser.set_number("script_txt2img_kandinsky_mix_strength_2", 1)
+    browser.put_image(f"{ID}mix_image_2", source)
+    browser.set_control("mix_strength_1", 0)
+    browser.set_control("mix_strength_2", 1)
     browser.generate()
     return "txt2img"
 
@@ -60,19 +58,14 @@ def inpainting(browser: Browser, source: Path) -> str:
     file = browser.context.place / "mask.png"
     Image.fromarray(mask).save(file)
     for name, path in (("base", source), ("mask", file)):
-        browser.one(f"#img_inpaint_{name} input[type=file]").set_input_files(str(path))
-        expect(browser.one(f"#img_inpaint_{name} img")).to_be_visible()
+        browser.put_image(f"#img_inpaint_{name}", path)
     _fill_in(browser, "img2img", "a blue star on a white background")
     browser.generate("img2img")
     return "img2img"
 
 
 def _fill_in(browser: Browser, tab: str, prompt: str) -> None:
-    browser.one(f"#{tab}_prompt textarea").fill(prompt)
-    numbers = {"width": 128, "height": 128, "steps": STEPS, "cfg_scale": 2}
-    for name, value in numbers.items():
-        browser.set_number(f"{tab}_{name}", value)
-    browser.one(f"#{tab}_seed input").fill("1")
+    browser.fill_in(prompt, tab, steps=STEPS)
     offer = browser.one(f"#script_{tab}_kandinsky_offer_set")
     if offer.is_visible():
         offer.click()

@@ -1,0 +1,103 @@
+"""How the page looks: light, dark, narrow, as on a phone, and in Russian."""
+
+from __future__ import annotations
+
+import json
+
+from browser import ID, Browser
+from checking import Checks, require, same
+from playwright.sync_api import expect
+
+by_api, on_page = Checks(), Checks()
+
+
+OVERLAPS = """panel => {
+  const shown = [...panel.querySelectorAll("label > span, input, button, p")]
+    .map(one => [one, one.getBoundingClientRect()])
+    // What lies on an image is gradio's.
+    .filter(([one, box]) => one.offsetParent && box.width > 0 && !one.closest(".gradio-image"));
+  const edge = panel.getBoundingClientRect(), wrong = [];
+  for (const button of panel.querySelectorAll("[id$=_refresh].tool")) {
+    const field = panel.querySelector("#" + button.id.replace(/_refresh$/, "") + " input");
+    if (!button.offsetParent || !field) continue;
+    const a = button.getBoundingClientRect(), b = field.getBoundingClientRect();
+    const isLevel = a.top < b.bottom && b.top < a.bottom;
+    const isNext = a.left >= b.right && a.left < b.right + 60;
+    if (!isLevel || !isNext) wrong.push(button.id + " is not beside its field");
+  }
+  const name = one => (one.innerText || one.id || one.outerHTML).slice(0, 60);
+  shown.forEach(([one, a], at) => {
+    if (a.left < edge.left - 1 || a.right > edge.right + 1) wrong.push(name(one) + " sticks out");
+    for (const [other, b] of shown.slice(at + 1)) {
+      if (one.contains(other) || other.contains(one)) continue;
+      const width = Math.min(a.right, b.right) - Math.max(a.left, b.left);
+      const height = Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top);
+      if (width > 2 && height > 2) wrong.push(name(one) + " overlaps " + name(other));
+    }
+  });
+  return wrong;
+}"""
+
+
+@on_page.add
+def looks(browser: Browser) -> str:
+    """Light, dark and narrow: nothing sticks out, overlaps, or is away from its field."""
+    usual = browser.page.viewport_size
+    try:
+        for name, theme, width in (
+            ("light", "light", 1400),
+            ("dark", "dark", 1400),
+            ("narrow", "light", 700),
+            ("phone", "light", 420),
+        ):
+            browser.page.set_viewport_size({"width": width, "height": 1800})
+            browser.open(f"/?__theme={theme}")
+            browser.choose_script("Kandinsky")
+            browser.open_panel("mix", "mix_strength_2")
+            browser.open_panel("advanced", "guidance_rescale")
+            panel = browser.one("#tab_txt2img .kandinsky-panel")
+            panel.scroll_into_view_if_needed()
+            browser.page.wait_for_timeout(500)
+            panel.screenshot(path=str(browser.context.report / f"looks-{name}.png"))
+            browser.context.kept.append(f"looks-{name}.png")
+            wrong = panel.evaluate(OVERLAPS)
+            require(not wrong, f"{name}: {'; '.join(wrong)}")
+            middles = [
+                box["y"] + box["height"] / 2
+                for part in ("preset input", "preset_steps input")
+                if (box := browser.one(f"{ID}{part}").bounding_box())
+            ]
+            level = abs(middles[0] - middles[1]) < 4
+            require(level or name == "phone", f"{name}: preset and switch at {middles}")
+    finally:
+        browser.page.set_viewport_size(usual)
+        browser.open()
+        browser.choose_script("Kandinsky")
+    return "light, dark, narrow, as on a phone"
+
+
+@on_page.add
+def russian_page(browser: Browser) -> str:
+    """With the host's language set to Russian, labels, tooltips and the status are Russian."""
+    context = browser.context
+    russian = json.loads((context.extension / "localizations" / "ru_RU.json").read_text("utf-8"))
+    for language, label in (
+        ("ru_RU", russian["Prior inference steps"]),
+        ("None", "Prior inference steps"),
+    ):
+        context.host.post("/sdapi/v1/options", {"localization": language})
+        browser.reload_ui()
+        browser.choose_script("Kandinsky")
+        expect(browser.one(f"{ID}prior_steps")).to_contain_text(label)
+        if language == "None":
+            break
+        expect(browser.one(f"{ID}status")).to_contain_text("загружен")
+        tooltip = browser.one(f"{ID}prior_steps").get_attribute("title")
+        same(tooltip, russian[context.control("prior_steps").info], "tooltip")
+        browser.one(f"{ID}advanced .label-wrap").click()
+        browser.page.wait_for_timeout(500)
+        browser.one(f"{ID}guidance_rescale").scroll_into_view_if_needed()
+        browser.screenshot("russian")
+        wrong = browser.one("#tab_txt2img .kandinsky-panel").evaluate(OVERLAPS)
+        require(not wrong, "; ".join(wrong))
+    return "labels, a tooltip, the status; and English again"

@@ -1,0 +1,85 @@
+"""What stays: settings, memory after unloading, and the page after "Reload UI"."""
+
+from __future__ import annotations
+
+from asking import base, request, require_base_again
+from browser import ID, Browser
+from checking import Checks, Context, require, same
+from playwright.sync_api import expect
+
+by_api, on_page = Checks(), Checks()
+
+
+@by_api.add
+def settings_of_the_extension(context: Context) -> str:
+    """The extension's setting can be set; some hosts do not tell those of extensions."""
+    context.host.post("/sdapi/v1/options", {"kandinsky_max_memory": 3})
+    try:
+        kept = context.host.get("/kandinsky-probe/state")["options"]
+        same(kept["kandinsky_max_memory"], "3", "the setting")
+    finally:
+        context.host.post("/sdapi/v1/options", {"kandinsky_max_memory": 0})
+    return "set"
+
+
+@by_api.add
+def memory_after_unloading(context: Context) -> str:
+    """Unloading gives back what a run has taken, to within 60 MB."""
+    # What the first run adds for good is not meant.
+    base(context)
+    context.host.post("/kandinsky/v1/unload")
+    seen = [context.host.get("/kandinsky-probe/memory")]
+    context.host.generate(request(context, width=512, height=512))
+    seen.append(context.host.get("/kandinsky-probe/memory"))
+    context.host.post("/kandinsky/v1/unload")
+    seen.append(context.host.get("/kandinsky-probe/memory"))
+    before, used, after = (one["resident"] for one in seen)
+    said = ", ".join(f"{value / 1e6:.0f} MB" for value in (before, used, after))
+    require(after - before < 60e6, f"before, with the model, after: {said}")
+    require(used - after > 60e6, f"nothing was given back: {said}")
+    first, files = (
+        (seen[-1][part] - context.state["memory"][part]) / 1e6 for part in ("resident", "files")
+    )
+    return (
+        f"before, with the model, after: {said}; since the start {first:.0f} MB more, {files:.0f} "
+        "of them of files"
+    )
+
+
+@on_page.add
+def unload_button(browser: Browser) -> str:
+    """The engine can be unloaded, and comes back with the next run."""
+    status = browser.one(f"{ID}status")
+    browser.fill_in()
+    browser.generate()
+    expect(status).to_contain_text("kandinsky-demo")
+    expect(status).to_contain_text("MB")
+    browser.one(f"{ID}unload").click()
+    expect(status).to_contain_text("Kandinsky is unloaded.")
+    browser.one(f"{ID}unload").click()
+    expect(status).to_contain_text("Kandinsky was not loaded.")
+    require_base_again(browser.context)
+    return "said what was loaded, unloaded, generated again"
+
+
+@on_page.add
+def reload_twice(browser: Browser) -> str:
+    """ "Reload UI" in the settings, twice: the script is there and works as before."""
+    for _ in range(2):
+        browser.reload_ui()
+    browser.choose_script("Kandinsky")
+    expect(browser.one(f"{ID}prior_steps")).to_be_visible()
+    browser.screenshot("reloaded")
+    require_base_again(browser.context)
+    listed = browser.context.host.get("/sdapi/v1/scripts")["txt2img"]
+    same(listed.count("kandinsky"), 1, "entries")
+    return "twice"
+
+
+@on_page.add
+def page_has_no_errors(browser: Browser) -> str:
+    """The browser's console has no error that is the extension's."""
+    ours = [error for error in browser.errors if "kandinsky" in error.lower()]
+    require(not ours, "; ".join(ours))
+    others = f"; {len(browser.errors)} of the host's own" if browser.errors else ""
+    return f"none{others}"
