@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
-from typing import TYPE_CHECKING, SupportsIndex
+from typing import TYPE_CHECKING, Literal, SupportsIndex, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -170,25 +170,49 @@ class Engine:
             _arguments.integer("width", width), _arguments.integer("height", height)
         )
 
+    @overload
     def encode_prompts(
         self,
         prompts: Iterable[str],
         negative_prompts: Iterable[str] | None = None,
         *,
         seeds: Iterable[SupportsIndex],
+        with_negative: Literal[True] = True,
         **options: Unpack[EncodePromptsOptions],
-    ) -> tuple[Embeds, Embeds]:
+    ) -> tuple[Embeds, Embeds]: ...
+
+    @overload
+    def encode_prompts(
+        self,
+        prompts: Iterable[str],
+        negative_prompts: Iterable[str] | None = None,
+        *,
+        seeds: Iterable[SupportsIndex],
+        with_negative: bool,
+        **options: Unpack[EncodePromptsOptions],
+    ) -> tuple[Embeds, Embeds | None]: ...
+
+    def encode_prompts(
+        self,
+        prompts: Iterable[str],
+        negative_prompts: Iterable[str] | None = None,
+        *,
+        seeds: Iterable[SupportsIndex],
+        with_negative: bool = True,
+        **options: Unpack[EncodePromptsOptions],
+    ) -> tuple[Embeds, Embeds | None]:
         """Encodes texts and samples the prior: (embeds, negative embeds), one row per prompt.
 
-        seeds: 0 to 2^64 - 1; row i depends only on seeds[i]. More keywords: EncodePromptsOptions.
-        Source: diffusers, KandinskyPriorPipeline.
+        seeds: 0 to 2^64 - 1; row i depends only on seeds[i]. with_negative: whether to make the
+        negative embeds, which only guidance uses; else they are None. More keywords:
+        EncodePromptsOptions. Source: diffusers, KandinskyPriorPipeline.
         """
         raw = make_options(
             "encode_prompts",
             {"prompts": prompts, "negative_prompts": negative_prompts, "seeds": seeds, **options},
         )
-        embeds, negative_embeds = self._raw.encode_prompts(raw, *self._reports)
-        return Embeds(embeds), Embeds(negative_embeds)
+        embeds, negative_embeds = self._raw.encode_prompts(raw, bool(with_negative), *self._reports)
+        return Embeds(embeds), None if negative_embeds is None else Embeds(negative_embeds)
 
     def encode_images(self, images: Iterable[_arrays.AnyArray]) -> Embeds:
         """Embeds of images instead of texts, one row each, with the text part of an empty text.

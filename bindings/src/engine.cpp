@@ -146,13 +146,15 @@ const Embeds& embeds_or_none(const SharedEmbeds& embeds) {
   return embeds ? *embeds : kNone;
 }
 
+/// Without the negative embeds: none in their place.
 std::pair<SharedEmbeds, SharedEmbeds> encode_prompts(PyEngine& self, const Options& options,
-                                                     const py::object& progress,
+                                                     bool with_negative, const py::object& progress,
                                                      const py::object& message) {
   return self.run(progress, message, [&](Engine& engine) {
-    auto [embeds, negative_embeds] = engine.encode_prompts(options);
-    return std::pair(std::make_shared<Embeds>(std::move(embeds)),
-                     std::make_shared<Embeds>(std::move(negative_embeds)));
+    auto [embeds, negative_embeds] = engine.encode_prompts(options, with_negative);
+    return std::pair(
+        std::make_shared<Embeds>(std::move(embeds)),
+        with_negative ? std::make_shared<Embeds>(std::move(negative_embeds)) : nullptr);
   });
 }
 
@@ -287,7 +289,8 @@ void register_engine(py::module_& module) {
             return self.get()->latent_size(width, height);
           },
           "width"_a, "height"_a)
-      .def("encode_prompts", &encode_prompts, "options"_a, "progress"_a, "message"_a)
+      .def("encode_prompts", &encode_prompts, "options"_a, "with_negative"_a, "progress"_a,
+           "message"_a)
       .def("encode_images", &encode_images, "images"_a, "progress"_a, "message"_a)
       .def("denoise", &denoise, py::arg("embeds").none(false), "negative_embeds"_a, "options"_a,
            "batch_size"_a, "width"_a, "height"_a, "progress"_a, "message"_a)

@@ -11,6 +11,7 @@ ROWS_AT_ONCE = 64
 """The engine's largest batch."""
 
 Pair = tuple[Any, Any]
+"""Positive and negative embeds; without guidance no negative ones."""
 
 
 def groups(rows: Iterable[Row]) -> list[list[Row]]:
@@ -27,15 +28,19 @@ def groups(rows: Iterable[Row]) -> list[list[Row]]:
     return found
 
 
-def encode(engine: Any, group: list[Row], options: dict[str, Any]) -> dict[Row, Pair]:
-    """The positive and negative embeds of each row of such a group."""
+def encode(
+    engine: Any, group: list[Row], options: dict[str, Any], *, guided: bool
+) -> dict[Row, Pair]:
+    """The embeds of each row of such a group."""
     absent = group[0].negative_prompt is None
     sides = engine.encode_prompts(
         [row.text for row in group],
         None if absent else [row.negative_prompt for row in group],
         seeds=[row.seed for row in group],
+        with_negative=guided,
         **options,
     )
     return {
-        row: (sides[0].select([place]), sides[1].select([place])) for place, row in enumerate(group)
+        row: (sides[0].select([place]), sides[1].select([place]) if guided else None)
+        for place, row in enumerate(group)
     }

@@ -92,7 +92,10 @@ class Request:
     def positive_guide(self) -> Guide:
         return positive_guide(self.positives, self.negatives, self.seeds)
 
-    def negative_guide(self) -> Guide:
+    def negative_guide(self) -> Guide | None:
+        """None without guidance, which alone uses that side."""
+        if self.options["guidance_scale"] <= 1:
+            return None
         return negative_guide(self.positives, self.negatives, self.seeds)
 
 

@@ -82,7 +82,7 @@ class Runner:
         """
         positive, negative = request.positive_guide(), request.negative_guide()
         options = taken(self._opened.package, "encode_prompts", request.options)
-        calls = groups([*positive.rows, *negative.rows])
+        calls = groups([*positive.rows, *(negative.rows if negative else ())])
         prior_steps = options["prior_num_inference_steps"]
         self._begin(len(calls) * prior_steps + request.steps.running + len(request))
         self._engine.on_progress = self._while_generating
@@ -93,13 +93,13 @@ class Runner:
                 if self._watcher.stop_wanted():
                     return None
                 self._spans = {"prior": (self._done, prior_steps)}
-                pairs |= encode(self._engine, call, options)
+                pairs |= encode(self._engine, call, options, guided=negative is not None)
                 # Also where the prior did not run, since the engine knew its results.
                 self._done = self._spans["prior"][0] + prior_steps
             if self._watcher.stop_wanted():
                 return None
             embeds = self._mixed(self._collected(positive, pairs, 0), positive, request.mix)
-            negative_embeds = self._collected(negative, pairs, 1)
+            negative_embeds = self._collected(negative, pairs, 1) if negative else None
             return self._denoise(request, embeds, negative_embeds, positive, negative)
         except self._opened.package.KandinskyError as error:
             if self._cancelled:
@@ -176,7 +176,7 @@ class Runner:
         embeds: Any,
         negative_embeds: Any,
         positive: Guide,
-        negative: Guide,
+        negative: Guide | None,
     ) -> Floats:
         self._spans = {"denoise": (self._done, request.steps.running)}
         end = self._done + request.steps.running
@@ -191,8 +191,8 @@ class Runner:
         self._done = end
         return latents
 
-    def _conditions(self, guide: Guide) -> list[Any] | None:
-        if guide.conditions is None:
+    def _conditions(self, guide: Guide | None) -> list[Any] | None:
+        if guide is None or guide.conditions is None:
             return None
         return [self._opened.package.Condition(*values) for values in guide.conditions]
 

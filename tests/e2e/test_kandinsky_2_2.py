@@ -251,6 +251,9 @@ class TestZeroImage:
         with Engine(copies / MODEL_2_2, precision="fp32") as engine:
             expected = text_to_image(engine, guidance_scale=1.0)
             from_image = image_to_image(engine, guidance_scale=1.0)
+            image_embeds = engine.encode_prompts(
+                [PROMPT], seeds=[1], with_negative=False, **PRIOR_STEPS
+            )[0].tensor("image_embeds")
         prior = copies / PRIOR_2_2
         assert not (prior / ZERO_IMAGE).exists()
         (prior / "image_encoder/model.safetensors").unlink()
@@ -262,6 +265,11 @@ class TestZeroImage:
             # Who asks for both sides gets both.
             with pytest.raises(kandinsky.NotFoundError, match=ZERO_IMAGE):
                 engine.encode_prompts([PROMPT], seeds=[1], **PRIOR_STEPS)
+            embeds, negative = engine.encode_prompts(
+                [PROMPT], seeds=[1], with_negative=False, **PRIOR_STEPS
+            )
+            assert negative is None
+            assert np.array_equal(embeds.tensor("image_embeds"), image_embeds)
         common = ("--model", copies / MODEL_2_2, "--precision", "fp32", "--quiet")
         few = ("--cfg-scale", "1", "--steps", "2", "--prior-steps", "2")
         made = run_program(

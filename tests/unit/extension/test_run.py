@@ -75,6 +75,7 @@ def test_host_numbers_reach_the_engine(host):
         "prompts": ["p"],
         "negative_prompts": ["n"],
         "seeds": [1],
+        "with_negative": True,
         "prior_num_inference_steps": 13,
         "prior_guidance_scale": 2.5,
         "negative_image": "zero",
@@ -89,6 +90,23 @@ def test_host_numbers_reach_the_engine(host):
 def test_an_empty_negative_prompt_is_absent(host):
     host.txt2img(negative_prompt="")
     assert host.called("encode_prompts")[0]["negative_prompts"] is None
+
+
+@pytest.mark.parametrize("cfg_scale", [1, 0.5])
+def test_without_guidance_nothing_is_made_for_the_negative_side(host, cfg_scale):
+    """With it, the second negative prompt would need a row of its own."""
+    host.txt2img(prompt="x", negative_prompt="[n:m:2]", cfg_scale=cfg_scale, steps=4)
+    (encode,), (denoise,) = host.called("encode_prompts"), host.called("denoise")
+    assert (encode["prompts"], encode["negative_prompts"]) == (["x"], ["n"])
+    assert not encode["with_negative"]
+    assert denoise["negative_embeds"] is denoise["negative_conditions"] is None
+
+
+def test_guidance_in_a_later_run_makes_the_negative_side(host):
+    for cfg_scale in (1, 1.5):
+        host.txt2img(prompt="x", negative_prompt="n", cfg_scale=cfg_scale)
+    assert [call["with_negative"] for call in host.called("encode_prompts")] == [False, True]
+    assert host.called("denoise")[1]["negative_embeds"] is not None
 
 
 def test_prompts_of_their_own_for_each_image(host):

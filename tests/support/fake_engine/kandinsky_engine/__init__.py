@@ -331,6 +331,7 @@ class Engine:
         negative_prompts=None,
         *,
         seeds,
+        with_negative=True,
         prior_num_inference_steps=25,
         prior_guidance_scale=4.0,
         negative_image="zero",
@@ -342,6 +343,7 @@ class Engine:
             prompts=list(prompts),
             negative_prompts=None if negative_prompts is None else list(negative_prompts),
             seeds=list(seeds),
+            with_negative=with_negative,
             prior_num_inference_steps=prior_num_inference_steps,
             prior_guidance_scale=prior_guidance_scale,
             negative_image=negative_image,
@@ -370,7 +372,7 @@ class Engine:
             negative_rows.append(_digest(negative, seed, *prior)[:3] if by_prior else [0, 0, 0])
         texts = [_digest(text, parse_weights, long_prompts)[:3] for text in prompts]
         negative_texts = [_digest(text or "")[:3] for text in negative_prompts or absent]
-        return Embeds(rows, texts), Embeds(negative_rows, negative_texts)
+        return Embeds(rows, texts), Embeds(negative_rows, negative_texts) if with_negative else None
 
     def encode_images(self, images):
         self._record("encode_images", shapes=[image.shape for image in images])
@@ -449,6 +451,7 @@ class Engine:
         for array in (noise, init_latents, mask):
             assert array is None or (array.flags.c_contiguous and array.dtype == np.float32)
         assert mask is None or mask.shape == (batch, 1, *shape[2:])
+        assert negative_embeds is not None or guidance_scale <= 1
         assert sampler in SAMPLERS
         assert scheduler in SCHEDULERS
         running = steps if init_latents is None else min(int(steps * strength), steps)
