@@ -6,10 +6,13 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from modules import images, shared
+from PIL import Image
 
 from kandinsky_ext import hint, mixing
 from kandinsky_ext.controls import Settings
+from kandinsky_ext.errors import UserError
 from kandinsky_ext.host import backend, forge, image_inputs
 from kandinsky_ext.mixing import Mix, Pixels
 
@@ -21,6 +24,12 @@ NO_CHECKPOINT = (None, "", "None", "none", "Use same checkpoint")
 USE_SAME = {"hr_sampler_name": "Use same sampler", "hr_scheduler": "Use same scheduler"}
 """The page's words for none, which a pasted or API call's image may bring."""
 KEPT_AS = "kandinsky_wishes"
+TRANSPARENT = "#ffffff"
+"""What the engine takes for what is transparent in a hint."""
+KEEPING_SHAPE = (1, 2)
+"""The host's resize modes "Crop and resize", "Resize and fill". In the others a hint is stretched,
+which the engine does as the host does.
+"""
 HOST_FACTOR = 8
 """Pixels for one number of the host's latents, in which it counts what it cuts off."""
 
@@ -43,9 +52,9 @@ class Wishes:
             return hint.part(self.hint, box, p.init_images[0].size)
         if getattr(p, "is_hr_pass", False):
             return hint.part(self.hint, *_hires_part(p))
-        return hint.resized(
-            self.hint, (int(p.width), int(p.height)), getattr(p, "resize_mode", None) or 0
-        )
+        if getattr(p, "resize_mode", None) in KEEPING_SHAPE:
+            return _resized(self.hint, p)
+        return self.hint
 
 
 def take(p: Any, settings: Settings, *, model: str, takes_hints: bool) -> Wishes:
@@ -102,6 +111,23 @@ def options_of(p: Any) -> AbstractContextManager[None]:
     if p.override_settings_restore_afterwards:
         keys += [key for key in p.override_settings if key not in keys]
     return backend.options_kept(keys)
+
+
+def _resized(pixels: Pixels, p: Any) -> Pixels:
+    """A hint as the host resizes the image that it belongs to, but never by an upscaler: those are
+    for photographs.
+    """
+    image = images.flatten(Image.fromarray(pixels), TRANSPARENT)
+    try:
+        made = images.resize_image(
+            p.resize_mode, image, int(p.width), int(p.height), upscaler_name="None"
+        )
+    except ValueError as error:
+        raise UserError(
+            f'"{hint.LABEL}": {image.width} x {image.height} pixels cannot be resized to '
+            f"{p.width} x {p.height} in this resize mode: {error}"
+        ) from error
+    return np.asarray(made.convert("RGB"))
 
 
 def _hires_part(p: Any) -> tuple[tuple[int, int, int, int], tuple[int, int]]:

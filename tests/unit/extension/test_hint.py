@@ -13,6 +13,7 @@ from .test_ui import draw, find
 
 MAP = Image.fromarray(np.arange(64 * 48, dtype=np.uint16).astype(np.uint8).reshape(48, 64))
 OTHER = Image.new("L", (64, 48), 9)
+COLOURED = Image.merge("RGB", [MAP, OTHER, MAP.transpose(Image.Transpose.ROTATE_180)])
 
 
 @pytest.fixture
@@ -65,36 +66,47 @@ def test_where_only_a_part_is_inpainted_it_follows_that_part(host, depth):
     assert np.array_equal(hints(host)[0], [np.asarray(MAP)[8:24, 16:32]])
 
 
-@pytest.mark.parametrize(
-    ("mode", "expected"),
-    [
-        (0, np.asarray(MAP)),  # "Just resize": the engine stretches it
-        (1, np.asarray(MAP)[:, 8:56]),
-        (2, np.pad(np.asarray(MAP), ((8, 8), (0, 0)), mode="edge")),
-        (3, np.asarray(MAP)),  # latents are stretched, too
-    ],
-)
-def test_in_img2img_it_is_resized_as_the_image_is(host, depth, mode, expected):
-    host.img2img(
-        Image.new("RGB", (128, 96)),
-        resize_mode=mode,
-        width=64,
-        height=64,
-        args=host.settings(model=depth, hint=MAP),
-    )
-    assert np.array_equal(hints(host)[0], [expected])
+@pytest.mark.parametrize("mode", [1, 2])
+@pytest.mark.parametrize("source", [MAP, COLOURED, Image.new("L", (65, 7), 9)])
+def test_in_img2img_it_is_resized_as_the_host_resizes_the_image(
+    host, depth, monkeypatch, mode, source
+):
+    """The host's own arithmetic, to the byte; but a host's upscalers are for photographs."""
+    upscalers = []
+    resize_image = host.images.resize_image
+
+    def watched(*args, upscaler_name=None):
+        upscalers.append(upscaler_name)
+        return resize_image(*args)
+
+    monkeypatch.setattr(host.images, "resize_image", watched)
+    args = host.settings(model=depth, hint=source)
+    host.img2img(Image.new("RGB", (128, 96)), resize_mode=mode, width=64, height=48, args=args)
+    host.img2img(source, resize_mode=mode, width=64, height=48, args=args)
+    expected = np.asarray(resize_image(mode, source.convert("RGB"), 64, 48))
+    assert all(np.array_equal(one, [expected]) for one in hints(host))
+    assert upscalers == [None, "None"] * 2
 
 
-@pytest.mark.parametrize("shape", [(3, 400), (400, 3), (1, 1), (30, 30, 3)])
-@pytest.mark.parametrize("size", [(64, 64), (512, 8), (8, 512)])
-def test_a_map_of_any_shape_can_be_resized(host, shape, size):
-    pixels = np.arange(np.prod(shape)).astype(np.uint8).reshape(shape)
-    filled = host.ext("hint").resized(pixels, size, 2)
-    assert filled.shape[:2] == size[::-1] or shape[0] * size[0] == shape[1] * size[1]
-    assert filled.shape[2:] == shape[2:]
-    cut = host.ext("hint").resized(pixels, size, 1)
-    assert cut.size > 0
-    assert cut.shape[0] == shape[0] or cut.shape[1] == shape[1]
+@pytest.mark.parametrize("mode", [0, 3])
+def test_where_an_image_is_stretched_so_is_the_map_by_the_engine(host, depth, mode):
+    args = host.settings(model=depth, hint=MAP)
+    host.img2img(Image.new("RGB", (128, 96)), resize_mode=mode, width=64, height=64, args=args)
+    assert np.array_equal(hints(host)[0], [np.asarray(MAP)])
+
+
+def test_what_is_transparent_of_a_resized_map_is_white_as_for_the_engine(host, depth):
+    clear = Image.new("RGBA", (96, 96), (0, 0, 0, 0))
+    args = host.settings(model=depth, hint=clear)
+    host.img2img(Image.new("RGB", (96, 96)), resize_mode=1, width=64, height=64, args=args)
+    assert (hints(host)[0][0] == 255).all()
+
+
+def test_a_map_that_cannot_be_resized_is_named(host, depth):
+    """Of 400 x 3 pixels nothing is left that would fit in."""
+    args = host.settings(model=depth, hint=Image.new("L", (3, 400)))
+    with pytest.raises(host.ext("errors").UserError, match='"Depth map": 3 x 400 pixels cannot'):
+        host.img2img(Image.new("RGB", (64, 64)), resize_mode=2, width=512, height=8, args=args)
 
 
 def test_hires_fix_cuts_it_as_it_cuts_the_image(host, depth):
