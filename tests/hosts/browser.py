@@ -17,6 +17,7 @@ from asking import PROMPT, SIZE, STEPS, of_the_api
 from checking import Context, require
 from host import READY, RESTARTING
 from PIL import Image
+from playwright.sync_api import Error as PlaywrightError
 from playwright.sync_api import Locator, Page, expect, sync_playwright
 
 FLAGS = (
@@ -80,13 +81,19 @@ class Browser:
         """A number of ours in txt2img."""
         self.set_number(f"{ID[1:]}{name}", value)
 
-    def pick(self, dropdown: str, word: str) -> None:
+    def pick(self, dropdown: str, word: str, tries: int = 8) -> None:
         box = self.one(f"{dropdown} input")
-        box.click()
-        self.page.locator("ul.options li, ul.options [role=option]").filter(
+        option = self.page.locator("ul.options li, ul.options [role=option]").filter(
             has_text=re.compile(rf"^\W*{re.escape(word)}\W*$")
-        ).first.click()
-        expect(box).to_have_value(word)
+        )
+        for _ in range(tries):
+            box.click()
+            # A list that is open does not change when its words are read anew.
+            with suppress(PlaywrightError):
+                option.first.click(timeout=3000)
+                break
+            box.press("Tab")
+        expect(box).to_have_value(word, timeout=5000)
 
     def choose(self, name: str, word: str) -> None:
         """In a dropdown of ours in txt2img."""

@@ -17,6 +17,8 @@ from support import built, checkpoints
 UNET = "other-unet.safetensors"
 LORA = "red-and-blue"
 DEPTH_MODEL = built.DEPTH_2_2
+ZERO_IMAGE = "zero_image_embeds"
+"""In the name of the file that stands for an image encoder, where only an empty image is seen."""
 _PROJECTIONS = re.compile(r"\.to_(q|k|v|out\.0)\.weight$")
 
 
@@ -34,14 +36,18 @@ def place(context: Context, name: str) -> Iterator[Path]:
 
 
 @contextmanager
-def depth_model(context: Context) -> Iterator[Path]:
-    """The tiny model with depth control, and the prior that it needs."""
+def depth_model(context: Context, *, can_see: bool = True) -> Iterator[Path]:
+    """The tiny model with depth control, and the prior that it needs; can_see: with its image
+    encoder.
+    """
     with place(context, DEPTH_MODEL) as target, place(context, built.PRIOR_2_2) as prior:
         made = context.place / "made"
         if not made.exists():
             built.make_kandinsky_2_2(made)
         # The prior first: without it a model cannot be opened.
         shutil.copytree(made / built.PRIOR_2_2, prior)
+        if not can_see:
+            (prior / "image_encoder" / "model.safetensors").unlink()
         shutil.copytree(made / DEPTH_MODEL, target)
         yield target
 

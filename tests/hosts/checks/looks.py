@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 from browser import ID, Browser
 from checking import Checks, require, same
@@ -91,7 +92,10 @@ def russian_page(browser: Browser) -> str:
         expect(browser.one(f"{ID}prior_steps")).to_contain_text(label)
         if language == "None":
             break
-        expect(browser.one(f"{ID}status")).to_contain_text("загружен")
+        status = browser.one(f"{ID}status")
+        expect(status).to_contain_text("загружен")
+        english = re.findall("[a-z]{3,}", status.inner_text().replace("kandinsky-demo", ""))
+        require(not english, f"the status says in English: {english}")
         tooltip = browser.one(f"{ID}prior_steps").get_attribute("title")
         same(tooltip, russian[context.control("prior_steps").info], "tooltip")
         browser.one(f"{ID}advanced .label-wrap").click()

@@ -50,6 +50,44 @@ def depth_map(context: Context) -> str:
 
 
 @by_api.add
+def depth_map_is_cut_with_the_image(context: Context) -> str:
+    """ "Crop and resize" keeps the same part of a wide image and of its map."""
+    wide = np.asarray(Image.open(given.depth_map(context, 192)))[:SIZE]
+    middle = wide[:, 32:160]
+    with given.depth_model(context) as model:
+        made = [
+            context.host.generate(
+                request(
+                    context,
+                    model=model.name,
+                    hint=as_text(pixels),
+                    init_images=[as_text(pixels)],
+                    resize_mode=mode,
+                ),
+                "img2img",
+            ).pixels
+            for pixels, mode in ((wide, 1), (middle, 0), (wide, 0))
+        ]
+    require(np.array_equal(made[0], made[1]), "it is another image than of what is kept of both")
+    require(not np.array_equal(made[0], made[2]), "the resize mode has no effect")
+    require_base_again(context)
+    return "equal to the image of what is kept of both"
+
+
+@by_api.add
+def no_guidance_needs_no_negative_side(context: Context) -> str:
+    """At CFG scale 1 a model generates whose prior cannot embed the image for a negative prompt."""
+    hint = as_text(np.asarray(Image.open(given.depth_map(context, SIZE))))
+    with given.depth_model(context, can_see=False) as model:
+        asked = request(context, model=model.name, hint=hint, negative_prompt="blue")
+        context.host.generate({**asked, "cfg_scale": 1})
+        said = context.host.refused("/sdapi/v1/txt2img", asked)
+        require(given.ZERO_IMAGE in said, said)
+    require_base_again(context)
+    return "generates at 1; at 2 the file that is missing is named"
+
+
+@by_api.add
 def lora_in_the_prompt(context: Context) -> str:
     """<lora:name:weight> gives the command line's image with this file, if it is one of ours."""
     with given.lora(context) as file:
