@@ -9,6 +9,7 @@ from typing import Any
 
 from kandinsky_ext import engine
 from kandinsky_ext.get import download, hub, known, words
+from kandinsky_ext.phrases import marked
 
 RUNNING = "kandinsky-running"
 """A class in the status while it changes; the page's script looks for it."""
@@ -69,7 +70,8 @@ class Downloads:
         progress, name = current.progress(), current.model.name
         if progress.state == "done":
             return _line(
-                f"{name} is in {current.folder}. The refresh button beside the model shows it."
+                f"{name} is downloaded to {current.folder}. The refresh button beside the model "
+                "shows it."
             )
         if progress.state == "paused":
             return _line(f"{name} is paused. Download resumes it.")
@@ -78,7 +80,7 @@ class Downloads:
         if not progress.is_running:
             return ""
         of = f' value="{progress.done}" max="{progress.total}"' if progress.total else ""
-        text = html.escape(f"{name}: {words.progress(progress)}")
+        text = marked(f"{name}: {words.progress(progress)}")
         return f'<div class="{RUNNING}"><progress{of} style="width: 100%"></progress>{text}</div>'
 
 
@@ -86,12 +88,12 @@ downloads = Downloads()
 
 
 def table(places: Sequence[Path]) -> str:
-    """The known models, and where they are. What is to be translated is an element of its own."""
+    """The known models, and where they are."""
     head = "".join(f"<th>{word}</th>" for word in ("Model", "Size", "Licence", "Here"))
     lines = "".join(
         f"<tr><td><b>{html.escape(row.name)}</b><span>{html.escape(row.what)}</span>"
         f"{''.join(f'<span>{html.escape(str(folder))}</span>' for folder in row.folders)}</td>"
-        f"{''.join(f'<td>{html.escape(word)}</td>' for word in (row.size, row.licence, row.here))}"
+        f"{''.join(f'<td>{marked(word)}</td>' for word in (row.size, row.licence, row.here))}"
         "</tr>"
         for row in words.rows(places, engine.families())
     )
@@ -99,4 +101,4 @@ def table(places: Sequence[Path]) -> str:
 
 
 def _line(text: str) -> str:
-    return f"<div>{html.escape(text)}</div>"
+    return f"<div>{marked(text)}</div>"

@@ -11,6 +11,7 @@ import gradio as gr
 from kandinsky_ext import page_script
 from kandinsky_ext.downloads import RUNNING, downloads, table
 from kandinsky_ext.get import known
+from kandinsky_ext.phrases import marked
 
 TITLE = "Get models"
 
@@ -50,10 +51,11 @@ def build(elem_id: Callable[[str], str], tools: HostTools) -> None:
 
     def start(name: str) -> tuple[str, str]:
         if not tools.may_download():
-            return shown(
+            said = (
                 "This page is open to others, so models can be downloaded only on the command "
                 "line: python -m kandinsky_engine get"
             )
+            return shown(marked(said))
         return shown(downloads.start(str(name), tools.download_folder()))
 
     watch = page_script.watch(elem_id("get_status"), elem_id("get_refresh"), RUNNING)

@@ -70,21 +70,21 @@ class Progress:
     def take(self, line: str) -> None:
         """Reads "[40/210] Building ..." of Ninja, or "[ 19%] Building ..." of Make."""
         if found := re.match(r"\[(\d+)/(\d+)\]", line):
-            self._done, self._total, self._unit = int(found[1]), int(found[2]), "files"
+            self._done, self._total, self._unit = int(found[1]), int(found[2]), ""
         elif found := re.match(r"\[ *(\d+)%\]", line):
-            self._done, self._total, self._unit = int(found[1]), 100, "percent"
+            self._done, self._total, self._unit = int(found[1]), 100, ""
 
     def count_bytes(self, done: int, total: int) -> None:
-        self._done, self._total, self._unit = done >> 20, total >> 20, "MB"
+        self._done, self._total, self._unit = done >> 20, total >> 20, " MB"
 
     def report(self) -> None:
         text = self._what
         if self._total:
-            text += f": {self._done} of {self._total} {self._unit}"
+            text += f": {self._done} / {self._total}{self._unit}"
             passed = time.monotonic() - self._started
             if 0 < self._done < self._total and passed > REPORT_SECONDS:
                 left = passed / self._done * (self._total - self._done)
-                text += f", about {minutes(left)} left"
+                text += f", time left: about {minutes(left)}"
         with suppress(OSError):  # nobody reads it any more
             print(f"Kandinsky: {text}", file=self._stream, flush=True)
         self._lock.seek(0)

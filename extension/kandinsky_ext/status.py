@@ -10,6 +10,7 @@ from kandinsky_ext import engine, models
 from kandinsky_ext.controls import LABELS
 from kandinsky_ext.engine import OpenEngine, keeper
 from kandinsky_ext.loading import size
+from kandinsky_ext.phrases import marked
 
 CHANGES = {"loras": "Lora", **LABELS}
 """What the page calls an engine's options that change a model's weights."""
@@ -54,16 +55,13 @@ def model_name(opened: OpenEngine, tools: HostTools) -> str:
 
 
 def line(tools: HostTools, *said: str) -> str:
-    """The status line. said: what has just happened.
-
-    What the page can translate is an element of its own.
-    """
+    """The status line. said: what has just happened."""
     wrong = problem(tools)
     building = engine.building() if wrong is not None else None
     if building is not None:
         return _line("busy", ["<b>The engine is being built</b>"], [building])
     if wrong is not None:
-        return _line("wrong", [f"<b>{html.escape(wrong)}</b>"], [*said])
+        return _line("wrong", [f"<b>{marked(wrong)}</b>"], [*said])
     opened = keeper.opened()
     if opened is None:
         return _line("off", ["<b>Not loaded</b>"], [*said, "The next image loads the model first."])
@@ -75,19 +73,19 @@ def line(tools: HostTools, *said: str) -> str:
         f"<span>{html.escape(info.precision)}</span>",
     ]
     facts += [
-        f"<span><span>{html.escape(CHANGES[option])}:</span> {html.escape(what)}</span>"
+        f"<span><span>{html.escape(CHANGES[option])}</span>: {html.escape(what)}</span>"
         for option, what in opened.changes().items()
     ]
+    remarks = [*said, f"{info.precision}: {info.reason}."]
     if opened.memory is not None:
-        facts.append(
-            f'<span title="{html.escape(opened.memory.text)}"><span>memory:</span> '
-            f"{size(opened.memory.peak)}</span>"
-        )
-    return _line("on", facts, [*said, f"{info.precision}: {info.reason}."])
+        facts.append(f"<span><span>memory:</span> {size(opened.memory.peak)}</span>")
+        how, _, _ = opened.memory.text.partition(",")
+        remarks.append(f"{size(opened.memory.peak)}: {how}.")
+    return _line("on", facts, remarks)
 
 
 def _line(state: str, facts: list[str], remarks: list[str]) -> str:
-    below = "".join(f"<span>{html.escape(remark)}</span>" for remark in remarks if remark)
+    below = "".join(f"<span>{marked(remark)}</span>" for remark in remarks if remark)
     return (
         f'<div class="kandinsky-status kandinsky-{state}">'
         f'<p class="kandinsky-facts">{"".join(facts)}</p>'

@@ -337,7 +337,7 @@ def test_the_status_follows_runs(open_page):
     expect(status).to_contain_text("Not loaded")
     generate(page)
     expect(status).to_contain_text("loaded")
-    expect(status).to_contain_text("fp32: a fake.")
+    expect(status).to_contain_text("fp32: precision fp32 was asked for.")
 
 
 def test_a_model_is_downloaded_and_then_chosen(open_page, hub):
@@ -349,7 +349,7 @@ def test_a_model_is_downloaded_and_then_chosen(open_page, hub):
     status = page.locator(f"{ID}get_status").first
     page.locator(f"{ID}get_download").click()
     # Nobody presses refresh: the page polls.
-    expect(status).to_contain_text(" left", timeout=60_000)
+    expect(status).to_contain_text("time left: ", timeout=60_000)
     keep(page, "downloading")
     page.locator(f"{ID}get_pause").click()
     expect(status).to_contain_text("2.1 is paused", timeout=60_000)

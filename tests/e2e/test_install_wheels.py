@@ -325,7 +325,7 @@ def test_a_download_says_how_far_it_is_and_leaves_nothing_when_it_is_killed(plac
     behave("slow")
     process = place.start(KANDINSKY_WHEELS=index.address)
     for line in process.stdout:
-        if re.match(r"Kandinsky: taking kandinsky_engine-.*: 1 of 3 MB", line):
+        if re.match(r"Kandinsky: taking kandinsky_engine-.*: 1 / 3 MB", line):
             break
     else:
         pytest.fail("no progress was said")

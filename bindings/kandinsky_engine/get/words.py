@@ -68,7 +68,7 @@ def here(model: known.Model, state: found.ModelState) -> str:
         return "yes"
     if not state.has_some:
         return "no"
-    return f"partly: {gigabytes(state.bytes)} of {gigabytes(known.size(model)[0])}"
+    return f"partly: {gigabytes(state.bytes)} / {gigabytes(known.size(model)[0])}"
 
 
 def progress(progress: Progress) -> str:
@@ -77,11 +77,11 @@ def progress(progress: Progress) -> str:
         return progress.message
     if progress.state == "checking" or not progress.total:
         return f"checking {progress.file}"
-    words = f"{gigabytes(progress.done)} of {gigabytes(progress.total)}"
+    words = f"{gigabytes(progress.done)} / {gigabytes(progress.total)}"
     if progress.speed > 0:
         words += f", {progress.speed / 1e6:.1f} MB/s"
     if progress.seconds_left is not None:
-        words += f", {duration(progress.seconds_left)} left"
+        words += f", time left: {duration(progress.seconds_left)}"
     return words
 
 

@@ -30,7 +30,7 @@ def test_a_file_takes_the_place_of_the_models_own(host, add):
     assert opened(host) == [None, str(file)]
     assert re.search(r"Kandinsky unet: mine\.ckpt \[[0-9a-f]{8}\]", processed.infotexts[0])
     line = host.ext("status").line(host.ext("host.tools"))
-    assert "<span><span>UNet:</span> mine.ckpt [" in line
+    assert "<span><span>UNet</span>: mine.ckpt [" in line
 
 
 @pytest.mark.parametrize("option", ["unet", "movq", "prior_model", "prior_text_encoder"])

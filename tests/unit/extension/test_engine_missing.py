@@ -36,12 +36,12 @@ def test_an_engine_that_is_being_built(bare_host, tmp_path, monkeypatch):
     folder.parent.mkdir()
     monkeypatch.setattr(bare_host.ext("engine"), "engine_folder", lambda: folder)
     lock = folder.parent / "lock"
-    lock.write_text("building: 40 of 210 files, about 3 min left")
+    lock.write_text("compiling: 40 / 210, time left: about 3 min")
     assert "not built for torch" in status(bare_host), "nobody holds it"
     with lock.open() as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         assert status(bare_host) == (
-            "The engine is being builtbuilding: 40 of 210 files, about 3 min left"
+            "The engine is being builtcompiling: 40 / 210, time left: about 3 min"
         )
 
 

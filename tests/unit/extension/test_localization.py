@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
+import sys
+from pathlib import Path
 
 import gradio as gr
 import pytest
@@ -11,8 +14,10 @@ import pytest
 from .conftest import ROOT
 
 FILES = sorted((ROOT / "localizations").glob("*.json"))
-NAMES = re.compile(r"fp32|bf16|fp16|CPU|toy|[\d.]+ [GM]B|refresh|fp32: a fake\.|\d+( x \d+)?|[.:]?")
+NAMES = re.compile(r"fp32:?|bf16|fp16|CPU|toy|[\d.]+ [GM]B:?|refresh|\d+( x \d+)?|[.:]?")
 """Names, and what the stand-ins say."""
+CORE = ROOT / "core"
+LITERAL = re.compile(r'"((?:[^"\\]|\\.)*)"')
 
 
 def texts_of(block):
@@ -41,6 +46,7 @@ def shown(host):
     offers, tools = host.ext("offers"), host.ext("host.tools")
     for offer in (offers.demo_line(), offers.offer("toy", [], tools.model_roots())[0]):
         found.update(re.findall(r">([^<>]+)<", offer))
+    found.update(host.ext("phrases").ALL)
     for _ in range(2):
         line = host.ext("ui").unloaded_line(host.ext("host.tools"))
         found.update(re.findall(r"<span>([^<>]+)<", line))
@@ -63,3 +69,57 @@ def test_a_language_has_every_text_of_the_page_and_no_others(host, file):
     assert texts - set(known) == set()
     assert set(known) - texts == set()
     assert all(re.search("[А-Яа-я]", value) for value in known.values())
+
+
+def left_in_english(host, text):
+    """Of a text, what the page cannot translate; numbers and names of types are none."""
+    rest = html.unescape(re.sub(r"<span>[^<]*</span>", "", host.ext("phrases").marked(text)))
+    rest = re.sub(r"fp32|[\d.]+ (GB|MB|min|s)\b", "", rest)
+    return re.findall(r"[A-Za-z]{2,}", rest)
+
+
+def of_the_source(path, statement):
+    """What statements of a C++ source have in quotes, with a number for each value in them."""
+    source = (CORE / path).read_text("utf-8")
+    texts = ["".join(LITERAL.findall(one)) for one in re.findall(statement, source, re.DOTALL)]
+    return [re.sub(r"\{[^{}]*\}", "1.5", text) for text in texts]
+
+
+def test_each_reason_for_a_precision_can_be_translated(host):
+    reasons = of_the_source("tensor/device.cpp", r"return \{\s*\{.*?\};")
+    assert len(reasons) == 6
+    assert "precision fp32 was asked for" in reasons
+    assert [left_in_english(host, f"fp32: {reason}.") for reason in reasons] == [[]] * 6
+
+
+def test_each_kind_of_memory_plan_can_be_translated(host):
+    (kinds,) = re.findall(
+        r"const char\* const how =(.*?);",
+        (CORE / "pipelines/memory/memory_plan.cpp").read_text("utf-8"),
+        re.DOTALL,
+    )
+    assert set(LITERAL.findall(kinds)) == set(host.ext("phrases").MEMORY)
+
+
+def test_what_an_installer_says_can_be_translated(host):
+    begun = re.findall(r"progress\.begin\(f?\"([a-z ]+)", (ROOT / "install.py").read_text("utf-8"))
+    assert len(begun) == 4
+    for what in (*begun, "beginning"):
+        assert left_in_english(host, f"{what.strip()}: 40 / 210, time left: about 3 min") == []
+
+
+def test_problems_can_be_translated(bare_host, tmp_path, monkeypatch):
+    """But for paths and commands."""
+    status, tools = bare_host.ext("status"), bare_host.ext("host.tools")
+    monkeypatch.setattr(bare_host.ext("engine"), "ROOT", Path("/1"))
+    monkeypatch.setattr(sys, "executable", "/2")
+    problem = status.problem(tools)
+    assert set(left_in_english(bare_host, problem)) <= {"cpu", "cp", "install", "py"}
+    monkeypatch.setattr(bare_host.ext("engine"), "problem", lambda: None)
+    monkeypatch.setattr(tools, "model_roots", lambda: [Path("/3")])
+    assert left_in_english(bare_host, status.problem(tools)) == []
+
+
+def test_phrases_are_found_in_whole_words_alone(host):
+    marked = host.ext("phrases").marked
+    assert marked("aboutness: <1> about 2") == "aboutness: &lt;1&gt; <span>about</span> 2"

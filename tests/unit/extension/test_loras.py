@@ -161,7 +161,7 @@ def test_img2img_merges_them_too(host, ink):
 def test_the_status_names_them(host, ink):
     host.txt2img(prompt="x<lora:ink:0.8>")
     line = host.ext("status").line(host.ext("host.tools"))
-    assert "<span><span>Lora:</span> ink.safetensors [" in line
+    assert "<span><span>Lora</span>: ink.safetensors [" in line
 
 
 def test_a_lora_of_the_settings_page_is_the_hosts_own(host):

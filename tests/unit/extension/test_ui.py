@@ -135,7 +135,11 @@ def test_the_status_line_says_what_is_loaded_and_why(host):
     assert "<b>Not loaded</b>" in status_line(host)
     host.txt2img()
     line = status_line(host)
-    for words in ("<b>toy</b>", "<span>CPU</span>", "<span>fp32</span>", "543 MB", "fp32: a fake."):
+    for words in (
+        *("<b>toy</b>", "<span>CPU</span>", "<span>fp32</span>", "543 MB"),
+        "fp32: <span>precision fp32 was asked for</span>.",
+        "543 MB: <span>everything stays loaded</span>.",
+    ):
         assert words in line
     host.ext("engine").keeper.unload()
     assert "<b>Not loaded</b>" in status_line(host)

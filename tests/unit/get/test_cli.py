@@ -154,7 +154,7 @@ def test_ctrl_c_pauses_and_the_bar_is_drawn(hub, tmp_path):
         os.close(theirs)
         seen = ""
         # The files before the slow one have 5.8 MB.
-        while not re.search(r" [6-9]\.\d MB of 18.3 MB", seen):
+        while not re.search(r" [6-9]\.\d MB / 18.3 MB", seen):
             seen += os.read(mine, 1000).decode()
         child.send_signal(signal.SIGINT)
         assert child.wait(60) == 130
@@ -163,7 +163,7 @@ def test_ctrl_c_pauses_and_the_bar_is_drawn(hub, tmp_path):
         seen += os.read(mine, 1000).decode()
     os.close(mine)
     assert "2.1: [" in seen
-    assert " left" in seen
+    assert "time left: " in seen
     assert "2.1 is paused. The same command resumes it." in seen
     done = run(hub, "2.1", "--yes", cwd=tmp_path)
     assert done.returncode == 0
@@ -182,8 +182,8 @@ def test_words_of_a_download():
         return words.progress(Progress(state, "a/b", done, total, speed, left, message))
 
     assert said("checking") == "checking a/b"
-    assert said(done=10**9, total=5 * 10**9) == "1.0 GB of 5.0 GB"
+    assert said(done=10**9, total=5 * 10**9) == "1.0 GB / 5.0 GB"
     assert said(done=10**9, total=5 * 10**9, speed=2e7, left=200) == (
-        "1.0 GB of 5.0 GB, 20.0 MB/s, 3 min 20 s left"
+        "1.0 GB / 5.0 GB, 20.0 MB/s, time left: 3 min 20 s"
     )
     assert said(message="no.") == "no."
