@@ -10,7 +10,7 @@ from typing import Any
 from modules import processing, shared
 
 from kandinsky_ext import controls
-from kandinsky_ext.host import answers, axes, backend, run, wishes
+from kandinsky_ext.host import answers, axes, backend, others, run, wishes
 from kandinsky_ext.host.job import RunJob
 from kandinsky_ext.host.keeping import keeping
 
@@ -81,6 +81,7 @@ def setup(p: Any, enabled: bool, given: Any) -> None:
     job: RunJob | FailedJob
     settings = None
     try:
+        others.check(p)
         settings = _settings(p) if given is None else controls.read_given(given)
         job = run.make_job(p, settings)
     except Exception as error:  # whatever it is, see FailedJob

@@ -14,7 +14,7 @@ from kandinsky_ext.conditions import Steps
 from kandinsky_ext.controls import Settings
 from kandinsky_ext.engine import OpenEngine
 from kandinsky_ext.geometry import Floats, fit, host_size, to_array
-from kandinsky_ext.host import ignored, networks, prompts, tools, wishes
+from kandinsky_ext.host import ignored, networks, others, prompts, tools, wishes
 from kandinsky_ext.host.watcher import HostWatcher
 from kandinsky_ext.host.wishes import Wishes
 from kandinsky_ext.request import Start
@@ -89,9 +89,9 @@ class RunJob:
         if p is None:
             return
         infotext.write_emphasis(p.extra_generation_params, prompts.emphasis())
-        remark = ignored.remark(p)
-        if remark is not None:
-            p.comment(remark)
+        for remark in (ignored.remark(p), others.remark(p)):
+            if remark is not None:
+                p.comment(remark)
 
     def sample(self, p: Any, x: torch.Tensor, conditioning: Any, unconditional: Any) -> Any:
         """See `facade.Job`. `p` may be another than the run's: a detailer works through ours."""

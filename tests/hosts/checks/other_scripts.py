@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from asking import SIZE, STEPS, base, of_the_api, other_script, request
+from asking import SIZE, STEPS, base, of_the_api, other_script, request, require_base_again
 from browser import Browser
 from checking import Absent, Checks, Context, require
 from host import as_text
@@ -23,15 +23,18 @@ def under_other_scripts(context: Context) -> str:
     return "equal"
 
 
+def arguments_of(context: Context, title: str) -> list[dict[str, Any]]:
+    """What a script of the host takes, with its defaults."""
+    for described in context.host.get("/sdapi/v1/script-info"):
+        if described["name"] == title.lower():
+            return described["args"]
+    raise Absent(f"this host has no {title}")
+
+
 def plot_request(context: Context, **wanted: Any) -> dict[str, Any]:
     """A request for the host's plot, by the labels of its controls with _ for a blank."""
-    described = next(
-        (i for i in context.host.get("/sdapi/v1/script-info") if i["name"] == "x/y/z plot"), None
-    )
-    if described is None:
-        raise Absent("this host has no X/Y/Z plot")
     values = []
-    for argument in described["args"]:
+    for argument in arguments_of(context, "X/Y/Z plot"):
         label = argument["label"] or ""
         value = wanted.get(label.replace(" ", "_"), argument["value"])
         choices = argument.get("choices")
@@ -81,6 +84,28 @@ def own_axis_of_the_plot(context: Context) -> str:
         )
     require(not np.array_equal(base(context).pixels, alone), "the axis changes nothing")
     return "2 cells equal"
+
+
+@by_api.add
+def a_script_that_needs_the_hosts_network_is_refused(context: Context) -> str:
+    """ "img2img alternative test" is refused in words, and the next run is whole."""
+    title = "img2img alternative test"
+    body = request(
+        context,
+        script=False,
+        script_name=title,
+        # Some hosts tell of an empty text as of none.
+        script_args=[
+            "" if argument["value"] is None else argument["value"]
+            for argument in arguments_of(context, title)
+        ],
+        init_images=[as_text(base(context).pixels)],
+        alwayson_scripts=other_script(),
+    )
+    said = context.host.refused("/sdapi/v1/img2img", body)
+    require("runs the network of a Stable Diffusion model itself" in said, said)
+    require_base_again(context)
+    return "named, with what to do"
 
 
 @by_api.add

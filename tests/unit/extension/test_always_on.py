@@ -1,6 +1,7 @@
 """The panel for other scripts: in force for all that one of them does, and gone afterwards."""
 
 import copy
+from types import SimpleNamespace
 
 import gradio as gr
 import numpy as np
@@ -56,6 +57,29 @@ def test_without_any_script(host, other):
 def test_settings_that_do_nothing_are_named(host, other):
     comments = other(override_settings={"rho": 3.0}).comments
     assert comments == "Settings: Kandinsky ignores rho.\n"
+
+
+def titled(name):
+    return SimpleNamespace(title=lambda: name)
+
+
+def test_a_script_that_runs_the_hosts_network_itself_is_refused(host):
+    alternative = titled("img2img alternative test")
+
+    def before(place):
+        """The host sets both before it calls the first hook."""
+        runner = type("Chosen", (host.scripts.Runner,), {"selectable_scripts": [alternative]})
+        values = {"scripts": runner([Hooks(host.img2img_twin, (True,))]), "script_args": (place,)}
+        kind = host.processing.StableDiffusionProcessingImg2Img
+        return kind(init_images=[RED], prompt="x", **values)
+
+    state = host.snapshot()
+    with pytest.raises(host.ext("errors").UserError, match="runs the network of a"):
+        host.processing.generate(None, before(1))
+    assert host.called("denoise") == []
+    assert host.snapshot() == state
+    host.processing.generate(None, before(0))
+    assert len(host.called("denoise")) == 1
 
 
 def test_off_it_changes_nothing(host, other):

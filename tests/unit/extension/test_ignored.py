@@ -1,5 +1,7 @@
 """Settings of the host that do nothing here, and the one remark that names them."""
 
+from types import SimpleNamespace
+
 import pytest
 from PIL import Image
 
@@ -40,6 +42,28 @@ def test_one_remark_names_them_all(host):
     host.shared.opts.rho = 3.0
     comments = host.txt2img(batch_size=2, n_iter=2, s_churn=0.5).comments
     assert comments == "Settings: Kandinsky ignores Clip skip, rho, sigma churn.\n"
+
+
+@pytest.mark.parametrize(
+    ("title", "arguments", "is_named"),
+    [
+        ("ControlNet", (SimpleNamespace(enabled=False), SimpleNamespace(enabled=True)), True),
+        ("ControlNet", ({"enabled": True, "module": "canny"},), True),
+        ("ControlNet", (SimpleNamespace(enabled=False), {"enabled": False}, "x"), False),
+        ("FreeU Integrated (SD 1.x, SD 2.x, SDXL)", (True, 1.1), True),
+        ("FreeU Integrated (SD 1.x, SD 2.x, SDXL)", (False, True), False),
+        ("ADetailer", (True, False), False),
+    ],
+)
+def test_extensions_that_change_a_network_are_named_where_they_are_on(
+    host, title, arguments, is_named
+):
+    script = SimpleNamespace(title=lambda: title, args_from=1, args_to=1 + len(arguments))
+    runner = host.scripts.Runner()
+    runner.alwayson_scripts = [script]
+    processed = host.txt2img(scripts=runner, script_args=(0, *arguments, True))
+    expected = f"Extensions: Kandinsky ignores {title}.\n" if is_named else ""
+    assert processed.comments == expected
 
 
 @pytest.mark.parametrize(

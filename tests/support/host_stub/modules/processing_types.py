@@ -51,7 +51,7 @@ class StableDiffusionProcessing:
         self.extra_network_data = None
         self.outpath_samples = self.outpath_grids = None
         self.overlay_images = self.mask_for_overlay = self.paste_to = None
-        self.scripts = None
+        self.scripts = self.script_args = None
         self.comments = {}
         self.params_txt = None
         self.defaults()
