@@ -464,7 +464,20 @@ def read(values: Sequence[Any]) -> Settings:
     Missing values take their default, so that callers written for fewer controls keep working;
     superfluous ones are ignored. Raises UserError naming the control whose value is not allowed.
     """
+    if _are_of_another_extension(values):
+        raise UserError(
+            "these look like the arguments of another extension for Kandinsky, which begin with an "
+            f"image. Here they are, in this order: {', '.join(BY_FIELD)}"
+        )
     return read_named(dict(zip((row.field for row in CONTROLS), values, strict=False)))
+
+
+def _are_of_another_extension(values: Sequence[Any]) -> bool:
+    """An image, steps and CFG scale of the prior, a version, two strengths, low memory."""
+    image, *rest = values or (0,)
+    return (image is None or isinstance(image, (str, dict))) and (
+        [type(value) in (int, float) for value in rest] == [True, True, False, True, True, False]
+    )
 
 
 def read_named(given: Mapping[str, Any]) -> Settings:

@@ -138,6 +138,15 @@ def test_a_mistake_in_img2img_is_answered_with_its_name(host, client, mistake, s
     assert reason in answer.json()["detail"]
 
 
+@pytest.mark.parametrize("image", [None, "iVBORw0KGgo=", {"image": "x"}])
+def test_the_arguments_of_another_extension_are_refused_with_ours(host, client, image):
+    body = {**asked(host), "script_args": [image, 25, 4.0, "2.1", 0.5, 0.5, False]}
+    answer = client.post("/sdapi/v1/txt2img", json=body)
+    assert answer.status_code == 422
+    assert "another extension" in answer.json()["detail"]
+    assert "in this order: prior_steps, prior_cfg_scale, model" in answer.json()["detail"]
+
+
 def test_what_is_no_mistake_of_the_callers_is_500(host, client, capfd, monkeypatch):
     def fail(*_args, **_kwargs):
         raise ValueError("operands could not be broadcast")
