@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from asking import base, request, require_base_again
 from browser import ID, Browser
 from checking import Checks, Context, require, same
@@ -64,16 +66,25 @@ def unload_button(browser: Browser) -> str:
 
 @on_page.add
 def reload_twice(browser: Browser) -> str:
-    """ "Reload UI" in the settings, twice: the script is there and works as before."""
-    for _ in range(2):
+    """ "Reload UI" in the settings, twice: the script is there and works as before, with what the
+    host keeps as a default of its fields.
+    """
+    file = browser.context.place / "data" / "ui-config.json"
+    steps = browser.context.control("prior_steps")
+    key = f"customscript/kandinsky.py/txt2img/{steps.label}/value"
+    for value in (steps.default + 7, steps.default):
+        kept = json.loads(file.read_text("utf-8"))
+        require(key in kept, f"the host keeps no {key}")
+        file.write_text(json.dumps({**kept, key: value}, indent=4), "utf-8")
         browser.reload_ui()
-    browser.choose_script("Kandinsky")
-    expect(browser.one(f"{ID}prior_steps")).to_be_visible()
+        browser.choose_script("Kandinsky")
+        expect(browser.one(f"{ID}prior_steps")).to_be_visible()
+        expect(browser.one(f"{ID}prior_steps input[type=number]")).to_have_value(str(value))
     browser.screenshot("reloaded")
     require_base_again(browser.context)
     listed = browser.context.host.get("/sdapi/v1/scripts")["txt2img"]
     same(listed.count("kandinsky"), 1, "entries")
-    return "twice"
+    return "twice, with a default of another value between"
 
 
 @on_page.add
