@@ -53,8 +53,7 @@ def pasting_restores_everything(browser: Browser) -> str:
 def sending_keeps_script_and_settings(browser: Browser) -> str:
     """ "Send to img2img" and "Send to inpaint" take the script with all its controls along."""
     there = "#script_img2img_kandinsky_"
-    browser.set_control("prior_steps", STEPS)
-    browser.fill_in()
+    browser.as_requested()
     browser.generate()
     given = {"prior_cfg_scale": "3", "guidance_end": "0.6", "mix_strength_2": "-0.5"}
     browser.open_panel("mix", "mix_strength_2")

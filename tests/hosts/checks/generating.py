@@ -194,7 +194,7 @@ def generate_gives_the_image(browser: Browser) -> str:
 def presets_on_the_page(browser: Browser) -> str:
     """A preset gives the command line's image for it: with its sampler and steps, or the page's."""
     usual = browser.context.control("prior_steps").default
-    browser.fill_in()
+    browser.as_requested()
     browser.set_control("prior_steps", usual)
     browser.choose("preset", "Fast")
     switch = browser.one(f"{ID}preset_steps input")
@@ -229,8 +229,7 @@ def upscale_button(browser: Browser) -> str:
     button = browser.one("#txt2img_upscale")
     if not button.count():
         raise Absent("this host has no such button")
-    browser.set_control("prior_steps", STEPS)
-    browser.fill_in()
+    browser.as_requested()
     browser.generate()
     # The button is for the image that is open. Not every host opens one by itself.
     if not browser.page.locator("#txt2img_gallery .preview").count():

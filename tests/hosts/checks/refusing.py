@@ -57,10 +57,10 @@ def bad_input_is_shown(browser: Browser) -> str:
     """A model that is not there is named under the empty gallery, or, by a host that keeps all
     errors from its page, on the console.
     """
+    browser.as_requested()
     box = browser.one(f"{ID}model input")
     box.fill("no such model")
     box.press("Enter")
-    browser.fill_in()
     browser.generate()
     try:
         if browser.context.kind == "reForge":

@@ -151,6 +151,7 @@ def skip(context: Context) -> str:
 @on_page.add
 def preview_and_interrupt(browser: Browser) -> str:
     """A long run shows a preview; Interrupt, pressed twice, ends it in the middle."""
+    browser.as_requested()
     browser.fill_in(steps=150, batch_count=2)
     browser.one("#txt2img_generate").click()
     expect(browser.one("#txt2img_results .livePreview img")).to_be_visible(timeout=60_000)
@@ -177,6 +178,7 @@ def interrupt_after_this_image(browser: Browser) -> str:
     if usual is None:
         raise Absent("this host interrupts in the middle only")
     host.post("/sdapi/v1/options", {"interrupt_after_current": True})
+    browser.as_requested()
     browser.fill_in(steps=60, batch_count=6)
     browser.one("#txt2img_generate").click()
     expect(browser.one("#txt2img_results .livePreview img")).to_be_visible(timeout=60_000)

@@ -52,7 +52,7 @@ def memory_after_unloading(context: Context) -> str:
 def unload_button(browser: Browser) -> str:
     """The engine can be unloaded, and comes back with the next run."""
     status = browser.one(f"{ID}status")
-    browser.fill_in()
+    browser.as_requested()
     browser.generate()
     expect(status).to_contain_text("kandinsky-demo")
     expect(status).to_contain_text("MB")

@@ -124,6 +124,7 @@ def components(context: Context) -> str:
 @on_page.add
 def depth_map_slot(browser: Browser) -> str:
     """The slot is there for a model with depth control alone, and as long as it holds a map."""
+    browser.as_requested()
     panel, slot = browser.one(f"{ID}hint_panel"), f"{ID}hint"
     expect(panel).to_be_hidden()
     file = given.depth_map(browser.context, SIZE)
@@ -134,7 +135,6 @@ def depth_map_slot(browser: Browser) -> str:
             expect(panel).to_be_visible()
             browser.put_image(slot, file)
             browser.screenshot("depth-map-slot")
-            browser.as_requested()
             browser.generate()
             text = as_text(np.asarray(Image.open(file)))
             browser.require_image_of_the_api(model=model.name, hint=text)
@@ -170,6 +170,7 @@ def lora_in_the_pages_prompt(browser: Browser) -> str:
 @on_page.add
 def components_under_advanced(browser: Browser) -> str:
     """A file in models/Kandinsky/unet is listed under Advanced after a refresh, and is used."""
+    browser.as_requested()
     browser.open_panel("advanced", "unet")
     with given.other_unet(browser.context) as file:
         try:
@@ -177,7 +178,6 @@ def components_under_advanced(browser: Browser) -> str:
             browser.choose("unet", file.name)
             browser.one(f"{ID}image_encoder").scroll_into_view_if_needed()
             browser.screenshot("components")
-            browser.as_requested()
             browser.generate()
             browser.require_image_of_the_api(unet=file.name)
             require(f"Kandinsky unet: {file.name} [" in browser.infotext(), browser.infotext())
