@@ -127,7 +127,8 @@ class Browser:
         self.one(f"#{tab}_seed input").fill("1")
 
     def as_requested(self, prompt: str = PROMPT) -> None:
-        """Sets the page to what `asking.request` asks for."""
+        """Sets txt2img to what `asking.request` asks for."""
+        self.open_tab("txt2img")
         self.choose_script("Kandinsky")
         self.fill_in(prompt)
         self.set_control("prior_steps", STEPS)
