@@ -355,7 +355,7 @@ def test_a_model_is_downloaded_and_then_chosen(open_page, hub):
     expect(status).to_contain_text("2.1 is paused", timeout=60_000)
     hub.twists.clear()
     page.locator(f"{ID}get_download").click()
-    expect(status).to_contain_text("2.1 is in ", timeout=60_000)
+    expect(status).to_contain_text("2.1 is downloaded to ", timeout=60_000)
     expect(page.locator(f"{ID}get_table tr").nth(1).locator("td").last).to_have_text("yes")
     keep(page, "downloaded")
     page.locator(f"{ID}model_refresh").click()
