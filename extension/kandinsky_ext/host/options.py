@@ -11,8 +11,12 @@ from typing import Any
 import gradio as gr
 from modules import script_callbacks, shared
 
+from kandinsky_ext.engine import AUTOMATIC_PRECISION
+
 FOLDERS = "kandinsky_folders"
 MAX_MEMORY = "kandinsky_max_memory"
+PRECISION = "kandinsky_precision"
+WITHOUT = "kandinsky_without"
 PREPARED = "kandinsky_prepared_weights"
 IDLE_MINUTES = "kandinsky_idle_minutes"
 MOVE_HOSTS = "kandinsky_move_sd"
@@ -43,6 +47,22 @@ SETTINGS = (
         "",
         "More folders with Kandinsky models",
         "Separated by commas. Each contains models or is a model; models/Kandinsky comes first.",
+        gr.Textbox,
+    ),
+    Setting(
+        PRECISION,
+        AUTOMATIC_PRECISION,
+        "Precision of Kandinsky where the script says Automatic",
+        "auto: chosen for the device, on a CPU as measured.",
+        gr.Dropdown,
+        {"choices": [AUTOMATIC_PRECISION, "fp32", "bf16", "fp16"]},
+    ),
+    Setting(
+        WITHOUT,
+        "",
+        "Speed-ups that Kandinsky leaves out",
+        "Separated by commas, such as winograd; to find a fault. All are listed in docs/options.md."
+        " The script's presets choose between speed and quality.",
         gr.Textbox,
     ),
     Setting(
@@ -101,8 +121,26 @@ def _add() -> None:
 
 def folders() -> list[Path]:
     """More folders with models."""
-    words = str(getattr(shared.opts, FOLDERS, "") or "").split(",")
-    return [Path(word.strip()).expanduser() for word in words if word.strip()]
+    return [Path(word).expanduser() for word in _words(FOLDERS, {})]
+
+
+def precision(wanted: str, overrides: Mapping[str, Any]) -> str:
+    """What a run computes in, whose script wants this. overrides: as for max_memory."""
+    if wanted != AUTOMATIC_PRECISION:
+        return wanted
+    set_here = getattr(shared.opts, PRECISION, AUTOMATIC_PRECISION)
+    return str(overrides.get(PRECISION, set_here) or AUTOMATIC_PRECISION)
+
+
+def without(overrides: Mapping[str, Any]) -> tuple[str, ...]:
+    """Speed-ups to leave out."""
+    return tuple(_words(WITHOUT, overrides))
+
+
+def _words(key: str, overrides: Mapping[str, Any]) -> list[str]:
+    """Of a setting with commas."""
+    text = overrides.get(key, getattr(shared.opts, key, ""))
+    return [word.strip() for word in str(text or "").split(",") if word.strip()]
 
 
 def moves_hosts_model() -> bool:

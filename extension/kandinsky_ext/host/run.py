@@ -81,6 +81,8 @@ def open_engine(settings: Settings, overrides: Mapping[str, Any]) -> tuple[OpenE
             **parts,
             "companion_dirs": models.places(roots),
             "device": device,
+            "precision": options.precision(settings.precision, overrides),
+            "without": options.without(overrides),
             "max_memory": options.max_memory(overrides),
             **_kept(options.prepared_weights(overrides)),
         },

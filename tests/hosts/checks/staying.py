@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import given
+import numpy as np
 from asking import base, request, require_base_again
 from browser import ID, Browser
 from checking import Checks, Context, require, same
@@ -22,6 +24,28 @@ def settings_of_the_extension(context: Context) -> str:
     finally:
         context.host.post("/sdapi/v1/options", {"kandinsky_max_memory": 0})
     return "set"
+
+
+@by_api.add
+def loading_what_was_prepared(context: Context) -> str:
+    """With disk space for it, the first load keeps its weights, and the next one uses them."""
+
+    def load() -> dict[str, int]:
+        context.host.post("/kandinsky/v1/unload")
+        made = context.host.generate(request(context))
+        require(np.array_equal(made.pixels, base(context).pixels), "it is another image")
+        return {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
+
+    with given.place(context, ".prepared") as folder:
+        context.host.post("/sdapi/v1/options", {"kandinsky_prepared_weights": 1})
+        try:
+            kept = load()
+            require(any(name.startswith("unet-") for name in kept), f"kept were {sorted(kept)}")
+            require(load() == kept, "the second load has written files")
+        finally:
+            context.host.post("/sdapi/v1/options", {"kandinsky_prepared_weights": 0})
+            context.host.post("/kandinsky/v1/unload")
+    return f"{len(kept)} files, the same image"
 
 
 @by_api.add

@@ -493,6 +493,25 @@ def test_the_memory_limit_of_the_settings_page_reaches_the_engine(host, value, n
     assert host.called("open")[0]["max_memory"] == nbytes
 
 
+@pytest.mark.parametrize(
+    ("setting", "field", "opened"),
+    [("auto", "auto", "auto"), ("fp32", "auto", "fp32"), ("fp32", "bf16", "bf16")],
+)
+def test_the_precision_of_the_settings_page_is_what_automatic_means(host, setting, field, opened):
+    host.script_callbacks.ui_settings_callback()
+    assert host.shared.opts.data_labels["kandinsky_precision"].default == "auto"
+    host.shared.opts.kandinsky_precision = setting
+    host.txt2img(args=host.settings(precision=field))
+    assert host.called("open")[0]["precision"] == opened
+
+
+def test_speed_ups_of_the_settings_page_are_left_out(host):
+    host.script_callbacks.ui_settings_callback()
+    host.shared.opts.kandinsky_without = " winograd, prompt-cache,"
+    host.txt2img()
+    assert [*host.called("open")[0]["without"]] == ["winograd", "prompt-cache"]
+
+
 @pytest.mark.parametrize(("value", "nbytes"), [(0, 0), (8, 8_000_000_000), ("much", 0)])
 def test_the_space_for_prepared_weights_reaches_the_engine(host, value, nbytes):
     host.script_callbacks.ui_settings_callback()

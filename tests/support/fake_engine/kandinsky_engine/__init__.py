@@ -293,6 +293,7 @@ class Engine:
             device=device,
             precision=precision,
             max_memory=max_memory,
+            without=without,
             prepared_weights=prepared_weights,
             prepared_weights_size=prepared_weights_size,
             int8_weights=int8_weights,
