@@ -64,8 +64,9 @@ class _Engine(TypedDict, total=False):
     without: Iterable[str] | None
     """Names of speed-ups to disable, for measuring and debugging. "packed-weights",
     "stored-matrices", "fused-operations", "fused-norms", "row-bands", "latent-grid-norms",
-    "winograd", "split-upsampling", "batched-attention", "skipped-padding", "prior-kv-cache",
-    "prior-batches", "context-kv-cache", "shared-start", "images-at-once", "prompt-cache"."""
+    "winograd", "split-upsampling", "batched-attention", "tiled-attention", "skipped-padding",
+    "prior-kv-cache", "prior-batches", "context-kv-cache", "shared-start", "images-at-once",
+    "prompt-cache"."""
 
 
 class _EncodePromptsTextToImageImageToImage(TypedDict, total=False):

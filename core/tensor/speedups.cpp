@@ -41,6 +41,10 @@ constexpr std::array kSpeedups{
     SpeedupInfo{"batched-attention",
                 "Attention by matrix products instead of the fused kernel (bf16, CPUs without AMX)",
                 &Speedups::batched_attention},
+    SpeedupInfo{"tiled-attention",
+                "Attention in tiles that stay in the caches (bf16, CPUs with AVX512-BF16 and "
+                "without AMX)",
+                &Speedups::tiled_attention},
     SpeedupInfo{"skipped-padding",
                 "Padding behind a text is left out in the prior, and encoded once by the decoder's "
                 "text encoder",

@@ -19,6 +19,7 @@ struct Speedups {
   bool winograd = true;
   bool split_upsampling = true;
   bool batched_attention = true;
+  bool tiled_attention = true;
   bool skipped_padding = true;
   bool prior_kv_cache = true;
   bool prior_batches = true;

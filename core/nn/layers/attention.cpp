@@ -2,6 +2,7 @@
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/bmm.h>
+#include <ATen/ops/cat.h>
 #include <ATen/ops/scaled_dot_product_attention.h>
 #include <ATen/ops/softmax.h>
 #include <c10/util/Optional.h>
@@ -9,7 +10,9 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <vector>
 
+#include "nn/kernels/tiled_attention.h"
 #include "tensor/arena.h"
 #include "tensor/cpu.h"
 #include "tensor/device.h"
@@ -64,6 +67,7 @@ at::Tensor by_products(const at::Tensor& q, const at::Tensor& k, const at::Tenso
 }  // namespace
 
 AttentionKernel attention_kernel(const tensor::Placement& placement) {
+  if (kernels::has_tiled_attention(placement)) return AttentionKernel::kTiled;
   const bool is_batched = placement.speedups.batched_attention && placement.device.is_cpu() &&
                           placement.dtype == at::kBFloat16 && !tensor::has_bf16_tiles();
   return is_batched ? AttentionKernel::kBatched : AttentionKernel::kFused;
@@ -71,12 +75,15 @@ AttentionKernel attention_kernel(const tensor::Placement& placement) {
 
 at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, int64_t heads,
                      AttentionKernel kernel, const AttentionOptions& options) {
+  const bool is_masked = options.mask.defined() || options.masking != Masking::kNone;
+  if (kernel == AttentionKernel::kTiled && !is_masked)
+    return kernels::tiled_attention(q, {k}, {v}, heads);
   const at::Tensor queries = split_heads(q, heads);
   const at::Tensor keys = split_heads(k, heads);
   const at::Tensor values = split_heads(v, heads);
   const bool is_batched =
       (kernel == AttentionKernel::kBatched || (q.is_cpu() && q.size(1) < kFewestQueries)) &&
-      !options.mask.defined() && options.masking == Masking::kNone;
+      !is_masked;
   c10::optional<at::Tensor> mask;  // torch 2.1 has its own optional, later versions use std's
   if (options.mask.defined()) mask = options.mask;
   const at::Tensor mixed =
@@ -84,6 +91,13 @@ at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor&
                  : at::scaled_dot_product_attention(queries, keys, values, mask, /*dropout_p=*/0.0,
                                                     options.masking == Masking::kCausal);
   return mixed.transpose(1, 2).reshape({q.size(0), q.size(1), q.size(2)});
+}
+
+at::Tensor attention_of_parts(const at::Tensor& q, const std::vector<at::Tensor>& keys,
+                              const std::vector<at::Tensor>& values, int64_t heads,
+                              AttentionKernel kernel) {
+  if (kernel == AttentionKernel::kTiled) return kernels::tiled_attention(q, keys, values, heads);
+  return attention(q, at::cat(keys, 1), at::cat(values, 1), heads, kernel);
 }
 
 }  // namespace kandinsky::nn

@@ -3,6 +3,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <vector>
 
 #include "tensor/device.h"
 
@@ -16,11 +17,12 @@ enum class Masking { kNone, kCausal };
 /// How attention is computed. The results are equal up to rounding.
 enum class AttentionKernel {
   kFused,    ///< LibTorch's scaled_dot_product_attention
-  kBatched,  ///< matrix products of a slice of the queries at a time; with a mask, the same
+  kBatched,  ///< matrix products of a slice of the queries at a time; with a mask, the first
+  kTiled,    ///< kernels::tiled_attention; with a mask, the first
 };
 
-/// The faster method for a placement: on CPUs without AMX, LibTorch's fused kernel multiplies bf16
-/// only at fp32's rate, unlike matrix products.
+/// The fastest method for a placement: on CPUs without AMX, LibTorch's fused kernel multiplies bf16
+/// only at fp32's rate, unlike the others.
 AttentionKernel attention_kernel(const tensor::Placement& placement);
 
 struct AttentionOptions {
@@ -33,5 +35,10 @@ struct AttentionOptions {
 /// q: [B, T, heads * size], k and v: [B, S, heads * size]. Returns [B, T, heads * size].
 at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, int64_t heads,
                      AttentionKernel kernel, const AttentionOptions& options = {});
+
+/// The same, without a mask, of keys and values in parts that follow one another along S.
+at::Tensor attention_of_parts(const at::Tensor& q, const std::vector<at::Tensor>& keys,
+                              const std::vector<at::Tensor>& values, int64_t heads,
+                              AttentionKernel kernel);
 
 }  // namespace kandinsky::nn

@@ -2,7 +2,6 @@
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/avg_pool2d.h>
-#include <ATen/ops/cat.h>
 
 #include <cstdint>
 #include <vector>
@@ -103,9 +102,8 @@ AddedKvAttention::Context AddedKvAttention::project(const at::Tensor& encoder_hi
 
 at::Tensor AddedKvAttention::operator()(const at::Tensor& x, const Context& context) const {
   const at::Tensor tokens = map_to_tokens(group_norm_(x));
-  const at::Tensor key = at::cat({context.key, to_k_(tokens)}, 1);
-  const at::Tensor value = at::cat({context.value, to_v_(tokens)}, 1);
-  const at::Tensor mixed = attention(to_q_(tokens), key, value, heads_, kernel_);
+  const at::Tensor mixed = attention_of_parts(to_q_(tokens), {context.key, to_k_(tokens)},
+                                              {context.value, to_v_(tokens)}, heads_, kernel_);
   return tokens_to_map(to_out_.add_to(map_to_tokens(x), mixed), x.size(2), x.size(3));
 }
 
