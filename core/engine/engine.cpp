@@ -145,9 +145,10 @@ Engine::Engine(const EngineOptions& options)
     if (!tensor::can_prepare_weights()) {
       throw Error(
           ErrorCode::kUnsupported,
-          fmt::format("prepared_weights: LibTorch {} cannot store packed weights, 2.6 can; switch the "
-                      "option off",
-                      TORCH_VERSION));
+          fmt::format(
+              "prepared_weights: LibTorch {} cannot store packed weights, 2.6 can; switch the "
+              "option off",
+              TORCH_VERSION));
     }
     placement_.placement.prepared_weights.emplace(
         options.prepared_weights, static_cast<uint64_t>(options.prepared_weights_size));

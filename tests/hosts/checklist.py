@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from checks import (
+from host_checks import (
     carrying,
     entry,
     generating,

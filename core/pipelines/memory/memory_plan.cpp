@@ -232,6 +232,7 @@ ComponentMemory measure_component(std::string name, const std::vector<tensor::Te
   int64_t spread = 0;
   int64_t small_tiles_spread = 0;
   int64_t low_memory_spread = 0;
+  bool has_winograd = false;
   for (const tensor::TensorSize& tensor : tensors) {
     const bool is_unloaded = std::ranges::any_of(layout.unloaded, [&](const std::string& prefix) {
       return tensor.name.starts_with(prefix);
@@ -249,6 +250,7 @@ ComponentMemory measure_component(std::string name, const std::vector<tensor::Te
       const auto tiling = form.winograd
                               ? nn::WinogradConv2d::tiling_of(tensor.shape, is_doubled, small_tiles)
                               : std::nullopt;
+      has_winograd = has_winograd || tiling;
       if (tiling) return bytes * (nn::kernels::tile_products(*tiling) - 9) / 9;
       return is_doubled && form.splits ? more : 0;
     };
@@ -272,7 +274,8 @@ ComponentMemory measure_component(std::string name, const std::vector<tensor::Te
           .streamed = layers.empty() ? whole : std::min(whole, kept + layer),
           .spread = spread,
           .small_tiles_spread = small_tiles_spread,
-          .low_memory_spread = low_memory_spread};
+          .low_memory_spread = low_memory_spread,
+          .has_winograd = has_winograd};
 }
 
 }  // namespace kandinsky::pipelines

@@ -21,7 +21,8 @@ struct ComponentMemory {
   int64_t spread = 0;
   int64_t small_tiles_spread = 0;
   int64_t low_memory_spread = 0;
-  bool is_loaded = false;  ///< whole, by an earlier job
+  bool has_winograd = false;  ///< some convolutions are packed for Winograd's method
+  bool is_loaded = false;     ///< whole, by an earlier job
 };
 
 enum class Holding : int {

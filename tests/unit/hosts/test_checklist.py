@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import checklist
-import checks
+import host_checks
 
-FOLDER = Path(checks.__path__[0])
+FOLDER = Path(host_checks.__path__[0])
 
 
 def test_no_subject_is_left_out():

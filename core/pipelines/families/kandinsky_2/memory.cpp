@@ -188,7 +188,8 @@ MemoryNeeds memory_needs(const std::vector<ComponentMemory>& components,
                          const JobOutline& job) {
   MemoryNeeds needs{.components = components, .stages = {}, .base = kBase};
   const int64_t unet_element = element_size(sizes.unet_placement);
-  const int64_t scratch = components[indices.unet].spread > 0 ? kWinogradScratch * unet_element : 0;
+  const int64_t scratch =
+      components[indices.unet].has_winograd ? kWinogradScratch * unet_element : 0;
   ComponentMemory& unet = needs.components[indices.unet];
   unet.whole += scratch;
   unet.spread += scratch;

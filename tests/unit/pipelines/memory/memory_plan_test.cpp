@@ -276,6 +276,8 @@ TEST(MeasureComponent, CountsTheSumsOfWinogradsFilteringUnlessStreamed) {
   EXPECT_EQ(component.spread, 27 * kOne);
   EXPECT_EQ(component.small_tiles_spread, 7 * kOne) << "16 for the second, the last as before";
   EXPECT_EQ(component.low_memory_spread, 0);
+  EXPECT_TRUE(component.has_winograd);
+  EXPECT_FALSE(measure_component("m", tensors, layout, {.splits = true}).has_winograd);
 
   layout.keeps_splits = true;
   EXPECT_EQ(measure_component("m", tensors, layout, form).low_memory_spread, 7 * kOne)
