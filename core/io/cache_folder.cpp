@@ -18,6 +18,7 @@
 
 #include "base/error.h"
 #include "base/span.h"
+#include "io/atomic_file.h"
 #include "io/safetensors.h"
 #include "io/tensor_file.h"
 
@@ -110,7 +111,7 @@ std::string_view CacheFolder::path() const noexcept { return impl_->path; }
 
 std::optional<TensorFile> CacheFolder::open(std::string_view name) const {
   try {
-    const SafetensorsFile file = SafetensorsFile::open(impl_->path_of(name));
+    SafetensorsFile file = SafetensorsFile::open(impl_->path_of(name));
     if (!file.file().is_own()) return std::nullopt;
     file.file().touch();
     return file;

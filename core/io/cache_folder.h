@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "base/span.h"
+#include "io/atomic_file.h"
 #include "io/safetensors.h"
 #include "io/tensor_file.h"
 

@@ -69,9 +69,9 @@ def outcome(
     """
     folder.mkdir()
     for source in (model, model.with_name(f"{model.name}-prior")):
-        # Without what the image encoder computes once.
-        kept = shutil.ignore_patterns("zero_image_embeds.safetensors")
-        shutil.copytree(source, folder / source.name, ignore=kept)
+        shutil.copytree(source, folder / source.name)
+    if "image_encoder" in path:  # which is used once, for what is kept in this file
+        (folder / f"{model.name}-prior/zero_image_embeds.safetensors").unlink(missing_ok=True)
     arguments = [str(folder / model.name), when, change, path, length, max_memory]
     told, messages = json.loads(run_python(SCRIPT, json.dumps(arguments)))
     return told, messages

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstddef>
 #else
 #define KANDINSKY_HAS_BF16_DOTS 0
 #include <stdexcept>
@@ -47,6 +48,8 @@ KANDINSKY_BF16_DOTS_INLINE __m512 power_of_two(__m512 x) {
   const __m512 rest = _mm512_sub_ps(x, whole);
   __m512 power = _mm512_set1_ps(5.51716637e-2F);
   power = _mm512_fmadd_ps(power, rest, _mm512_set1_ps(0.242611122F));
+  // Near ln 2, as this short a series needs it.
+  // NOLINTNEXTLINE(modernize-use-std-numbers)
   power = _mm512_fmadd_ps(power, rest, _mm512_set1_ps(0.693260986F));
   power = _mm512_fmadd_ps(power, rest, _mm512_set1_ps(0.999928074F));
   return _mm512_scalef_ps(power, whole);
@@ -204,13 +207,13 @@ KANDINSKY_BF16_DOTS_INLINE void mix(const QueryGroup& group, const PackedHead& h
 /// A matrix of words as rows in registers, transposed.
 KANDINSKY_BF16_DOTS_INLINE void transpose(__m512i (&rows)[kVector]) {
   __m512i twos[kVector];
-  for (int i = 0; i < 8; ++i) {
+  for (size_t i = 0; i < 8; ++i) {
     twos[2 * i] = _mm512_unpacklo_epi32(rows[2 * i], rows[2 * i + 1]);
     twos[2 * i + 1] = _mm512_unpackhi_epi32(rows[2 * i], rows[2 * i + 1]);
   }
   // Of rows 4i to 4i + 3, the columns j, j + 4, j + 8 and j + 12.
   __m512i fours[kVector];
-  for (int i = 0; i < 4; ++i) {
+  for (size_t i = 0; i < 4; ++i) {
     fours[4 * i] = _mm512_unpacklo_epi64(twos[4 * i], twos[4 * i + 2]);
     fours[4 * i + 1] = _mm512_unpackhi_epi64(twos[4 * i], twos[4 * i + 2]);
     fours[4 * i + 2] = _mm512_unpacklo_epi64(twos[4 * i + 1], twos[4 * i + 3]);
@@ -264,8 +267,8 @@ KANDINSKY_BF16_DOTS void pack_values(const HeadRows& from, int64_t size, int64_t
                                      PanelRow* to) {
   alignas(64) static constexpr std::array<uint16_t, 64> kOrder = [] {
     std::array<uint16_t, 64> order{};
-    for (uint16_t i = 0; i < 32; ++i) {
-      order[2 * i] = i;
+    for (size_t i = 0; i < 32; ++i) {
+      order[2 * i] = static_cast<uint16_t>(i);
       order[2 * i + 1] = static_cast<uint16_t>(32 + i);
     }
     return order;
