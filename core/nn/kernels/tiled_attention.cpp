@@ -95,8 +95,8 @@ class QueryBlock {
                           tiles::kRows, size_,
                           queries_[static_cast<size_t>(i * query_rows())].words);
     }
-    std::fill(mixed_.begin(), mixed_.end(), PanelRow{});
-    std::fill(sums_.begin(), sums_.end(), tiles::Vector{});
+    std::ranges::fill(mixed_, PanelRow{});
+    std::ranges::fill(sums_, tiles::Vector{});
     for (int64_t key = 0; key < packed.count; key += tiles::kKeys) {
       for (int64_t i = 0; i < groups; ++i) tiles::attend(group(i), packed, key, scale, tile_);
     }

@@ -5,10 +5,12 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstdint>
 #include <vector>
 
 #include "nn/layers/attention.h"
 #include "tensor/cpu.h"
+#include "tensor/device.h"
 #include "tensor/noise.h"
 
 namespace kandinsky::nn {
@@ -25,7 +27,8 @@ at::Tensor formula(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v
         .reshape({x.size(0), x.size(1), heads, x.size(2) / heads})
         .transpose(1, 2);
   };
-  const double size = static_cast<double>(q.size(2) / heads);
+  const int64_t head_size = q.size(2) / heads;
+  const auto size = static_cast<double>(head_size);
   const at::Tensor scores = at::matmul(of_heads(q), of_heads(k).transpose(2, 3)) / std::sqrt(size);
   return at::matmul(at::softmax(scores, -1), of_heads(v)).transpose(1, 2).reshape(q.sizes());
 }

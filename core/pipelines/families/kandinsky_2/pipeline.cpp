@@ -252,7 +252,7 @@ class Kandinsky2 : public Pipeline {
                     const Monitor& monitor, const Convert& convert) {
     return models_.movq.run_finite(monitor, [&](const nn::Movq& movq) {
       const auto steps = static_cast<int>(batch.size(0));
-      const at::Tensor rows = at::empty(shape, at::kFloat);
+      at::Tensor rows = at::empty(shape, at::kFloat);
       monitor.report(stage, 0, steps);
       tensor::each_at_once(
           steps,

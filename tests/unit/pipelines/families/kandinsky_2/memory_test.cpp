@@ -8,6 +8,7 @@
 
 #include "io/json_config.h"
 #include "nn/prior/prior_transformer.h"
+#include "pipelines/memory/memory_plan.h"
 
 namespace kandinsky::pipelines {
 namespace {
