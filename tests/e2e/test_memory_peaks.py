@@ -16,6 +16,9 @@ import pytest
 from support import built, tiny_model
 
 FULL_SIZE = "kandinsky-2-1"
+# What libraries keep differs between kinds of CPU: the first case takes 962 MB on one with
+# avx512_bf16 and 1034 MB on another.
+LIBRARIES = 75e6
 ON_TWO_THREADS = {**os.environ, "OMP_NUM_THREADS": "2"}
 PLAN = """
 import sys
@@ -78,4 +81,4 @@ def test_a_planned_peak_is_the_measured_one(
     peak_of("txt2img", "--model", model, "--prompt=x", *tiny, "--output", f"{tmp_path}/first/")
     steps = ("--steps", "1", "--prior-steps", "2", "--output", f"{tmp_path}/out/")
     measured = peak_of("txt2img", "--model", model, "--prompt=x", *side, *batch, *limit, *steps)
-    assert planned_peak(model, size, images) == pytest.approx(measured, rel=0.05)
+    assert planned_peak(model, size, images) == pytest.approx(measured, rel=0.05, abs=LIBRARIES)
