@@ -16,7 +16,7 @@ class Int8Weight {
 
  private:
   at::Tensor rows_;    ///< int8 [out, in]
-  at::Tensor scales_;  ///< [out], in the weight's type
+  at::Tensor scales_;  ///< fp32 [out]
 };
 
 }  // namespace kandinsky::nn

@@ -47,11 +47,18 @@ KANDINSKY_AVX2_INLINE __m256 load(const BFloat* from) {
   return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(bits), 16));
 }
 
+KANDINSKY_AVX2_INLINE __m256 load(const int8_t* from) {
+  return _mm256_cvtepi32_ps(
+      _mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(from))));
+}
+
 KANDINSKY_AVX2_INLINE float to_float(float x) { return x; }
 KANDINSKY_AVX2_INLINE float to_float(Half x) { return _cvtsh_ss(x.bits); }
 KANDINSKY_AVX2_INLINE float to_float(BFloat x) {
   return std::bit_cast<float>(static_cast<uint32_t>(x.bits) << 16U);
 }
+
+KANDINSKY_AVX2_INLINE float to_float(int8_t x) { return x; }
 
 KANDINSKY_AVX2_INLINE float sum_of(__m256 x) {
   const __m128 four = _mm_add_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));
@@ -64,10 +71,21 @@ template <typename Number>
 struct Operands {
   const float* rows;
   const Number* weight;
-  const float* bias;  ///< or null
+  const float* scales;  ///< of the matrix's rows, or null
+  const float* bias;    ///< or null
   float* result;
   int64_t width;
   int64_t outputs;
+
+  /// The same rows with the matrix's from `first`.
+  Operands from(int64_t first) const {
+    Operands part = *this;
+    part.weight += first * width;
+    part.result += first;
+    if (part.scales != nullptr) part.scales += first;
+    if (part.bias != nullptr) part.bias += first;
+    return part;
+  }
 };
 
 /// kRows rows with kOutputs rows of the matrix, which begin at the operands'.
@@ -92,28 +110,20 @@ KANDINSKY_AVX2_INLINE void multiply(const Operands<Number>& operands) {
       float sum = sum_of(sums[r][o]);
       for (int64_t k = even; k < width; ++k)
         sum += operands.rows[r * width + k] * to_float(operands.weight[o * width + k]);
-      operands.result[r * operands.outputs + o] =
-          operands.bias != nullptr ? sum + operands.bias[o] : sum;
+      if (operands.scales != nullptr) sum *= operands.scales[o];
+      if (operands.bias != nullptr) sum += operands.bias[o];
+      operands.result[r * operands.outputs + o] = sum;
     }
   }
 }
 
 /// kRows rows with rows of the matrix from `begin` to `end`.
 template <int kRows, int kOutputs, typename Number>
-KANDINSKY_AVX2 void multiply_all(Operands<Number> operands, int64_t count) {
-  const auto advance = [&operands](int64_t by) {
-    operands.weight += by * operands.width;
-    operands.result += by;
-    if (operands.bias != nullptr) operands.bias += by;
-  };
-  for (; count >= kOutputs; count -= kOutputs) {
-    multiply<kRows, kOutputs>(operands);
-    advance(kOutputs);
-  }
-  for (; count > 0; --count) {
-    multiply<kRows, 1>(operands);
-    advance(1);
-  }
+KANDINSKY_AVX2 void multiply_all(const Operands<Number>& operands, int64_t count) {
+  int64_t first = 0;
+  for (; first + kOutputs <= count; first += kOutputs)
+    multiply<kRows, kOutputs>(operands.from(first));
+  for (; first < count; ++first) multiply<kRows, 1>(operands.from(first));
 }
 
 /// Maximum rows at a time: their sums and those of kOutputs fill the registers.
@@ -151,18 +161,20 @@ constexpr int64_t kRowsWithWidened = 3;
 
 /// All rows with `count` rows of the matrix.
 template <typename Number>
-void multiply_part(int64_t rows, Operands<Number> operands, int64_t count) {
+void multiply_part(int64_t rows, const Operands<Number>& operands, int64_t count) {
   if (rows <= kMostRows) return multiply_rows(rows, operands, count);
   const int64_t at_once = std::max<int64_t>(4, kWidenedNumbers / operands.width / 4 * 4);
   std::vector<float> widened(static_cast<size_t>(std::min(at_once, count) * operands.width));
   for (int64_t first = 0; first < count; first += at_once) {
     const int64_t outputs = std::min(at_once, count - first);
-    widen(operands.weight + first * operands.width, outputs * operands.width, widened.data());
+    const Operands<Number> rest = operands.from(first);
+    widen(rest.weight, outputs * operands.width, widened.data());
     for (int64_t row = 0; row < rows; row += kRowsWithWidened) {
       const Operands<float> part{.rows = operands.rows + row * operands.width,
                                  .weight = widened.data(),
-                                 .bias = operands.bias != nullptr ? operands.bias + first : nullptr,
-                                 .result = operands.result + row * operands.outputs + first,
+                                 .scales = rest.scales,
+                                 .bias = rest.bias,
+                                 .result = rest.result + row * operands.outputs,
                                  .width = operands.width,
                                  .outputs = operands.outputs};
       multiply_rows(std::min(kRowsWithWidened, rows - row), part, outputs);
@@ -170,37 +182,39 @@ void multiply_part(int64_t rows, Operands<Number> operands, int64_t count) {
   }
 }
 
+const float* numbers_of(const at::Tensor& tensor) {
+  return tensor.defined() ? tensor.const_data_ptr<float>() : nullptr;
+}
+
 template <typename Number>
 void multiply_whole(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
-                    const at::Tensor& result) {
+                    const at::Tensor& scales, const at::Tensor& result) {
   const int64_t width = weight.size(1);
   const int64_t outputs = weight.size(0);
   const Operands<Number> whole{.rows = x.const_data_ptr<float>(),
                                .weight = static_cast<const Number*>(weight.const_data_ptr()),
-                               .bias = bias.defined() ? bias.const_data_ptr<float>() : nullptr,
+                               .scales = numbers_of(scales),
+                               .bias = numbers_of(bias),
                                .result = result.mutable_data_ptr<float>(),
                                .width = width,
                                .outputs = outputs};
   // A thread's rows of the matrix follow one another in memory.
   constexpr int64_t kFewestOutputs = 64;
   at::parallel_for(0, outputs, kFewestOutputs, [&](int64_t begin, int64_t end) {
-    Operands<Number> part = whole;
-    part.weight += begin * width;
-    part.result += begin;
-    if (part.bias != nullptr) part.bias += begin;
-    multiply_part(x.size(0), part, end - begin);
+    multiply_part(x.size(0), whole.from(begin), end - begin);
   });
 }
 
-bool cpu_has_them() {
+}  // namespace
+
+bool has_row_products() {
   static const bool has = __builtin_cpu_supports("avx2") != 0 &&
                           __builtin_cpu_supports("fma") != 0 && __builtin_cpu_supports("f16c") != 0;
   return has;
 }
 
-}  // namespace
-
-at::Tensor row_products(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
+at::Tensor row_products(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
+                        const at::Tensor& scales) {
   TORCH_INTERNAL_ASSERT(x.scalar_type() == at::kFloat && x.size(-1) == weight.size(1) &&
                         weight.is_contiguous());
   std::vector<int64_t> shape = x.sizes().vec();
@@ -209,37 +223,36 @@ at::Tensor row_products(const at::Tensor& x, const at::Tensor& weight, const at:
   const at::Tensor result = at::empty({rows.size(0), weight.size(0)}, rows.options());
   switch (weight.scalar_type()) {
     case at::kHalf:
-      multiply_whole<Half>(rows, weight, bias, result);
+      multiply_whole<Half>(rows, weight, bias, scales, result);
       break;
     case at::kBFloat16:
-      multiply_whole<BFloat>(rows, weight, bias, result);
+      multiply_whole<BFloat>(rows, weight, bias, scales, result);
+      break;
+    case at::kChar:
+      multiply_whole<int8_t>(rows, weight, bias, scales, result);
       break;
     default:
       TORCH_INTERNAL_ASSERT(weight.scalar_type() == at::kFloat);
-      multiply_whole<float>(rows, weight, bias, result);
+      multiply_whole<float>(rows, weight, bias, scales, result);
   }
   return result.view(shape);
 }
 
 #else
 
-namespace {
-
-bool cpu_has_them() { return false; }
-
-}  // namespace
+bool has_row_products() { return false; }
 
 at::Tensor row_products(const at::Tensor& /*x*/, const at::Tensor& /*weight*/,
-                        const at::Tensor& /*bias*/) {
+                        const at::Tensor& /*bias*/, const at::Tensor& /*scales*/) {
   TORCH_INTERNAL_ASSERT(false, "has_row_products() says no");
   return {};
 }
 
 #endif
 
-bool has_row_products(const tensor::Placement& placement) {
+bool keeps_stored_matrices(const tensor::Placement& placement) {
   return placement.few_rows && !placement.int8_weights && placement.speedups.stored_matrices &&
-         placement.device.is_cpu() && placement.dtype == at::kFloat && cpu_has_them();
+         placement.device.is_cpu() && placement.dtype == at::kFloat && has_row_products();
 }
 
 }  // namespace kandinsky::nn::kernels

@@ -1,6 +1,6 @@
-/// Products of few rows with a matrix in its file's type, in fp32: its elements are
-/// widened in registers. Loading it is only reading; and with few rows
-/// a product is bound by the matrix's memory bandwidth, which in fp16 is half of fp32's.
+/// Products of few rows with a matrix in a smaller type, in fp32: its elements are widened in
+/// registers. A product of few rows is bound by reading the matrix, which takes half the time in
+/// fp16, and a quarter in int8. One in its file's type is loaded by reading alone.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -9,12 +9,16 @@
 
 namespace kandinsky::nn::kernels {
 
-/// Whether layers of this placement use these products: in fp32, on a CPU with AVX2, FMA and F16C.
-bool has_row_products(const tensor::Placement& placement);
+/// On CPUs with AVX2, FMA and F16C.
+bool has_row_products();
 
-/// x W^T + bias over the last dimension. x: fp32. weight: [out, in], fp32, fp16 or bf16,
-/// contiguous. bias: fp32 [out] or undefined. Each element is summed in a fixed order,
-/// independent of other rows and threads.
-at::Tensor row_products(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias);
+/// Whether layers of this placement keep their matrices in the file's type for these products.
+bool keeps_stored_matrices(const tensor::Placement& placement);
+
+/// x W^T + bias over the last dimension. x: fp32. weight: [out, in], fp32, fp16, bf16 or int8,
+/// contiguous. bias: fp32 [out] or undefined. scales: fp32 [out], factors of the matrix's rows;
+/// undefined: 1. Each element is summed in a fixed order, independent of other rows and threads.
+at::Tensor row_products(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
+                        const at::Tensor& scales = {});
 
 }  // namespace kandinsky::nn::kernels

@@ -15,7 +15,7 @@
 namespace kandinsky::nn {
 Linear::Linear(const tensor::Weights& weights, int64_t in_features, int64_t out_features, Bias bias)
     : bias_(bias == Bias::kYes ? weights.take("bias", {out_features}) : at::Tensor()),
-      is_stored_(kernels::has_row_products(weights.placement())),
+      is_stored_(kernels::keeps_stored_matrices(weights.placement())),
       is_packed_(!is_stored_ && !weights.placement().int8_weights &&
                  onednn::can_pack(weights.placement())),
       is_fused_(is_packed_ && weights.placement().speedups.fused_operations) {

@@ -209,7 +209,7 @@ class Component : public Resident {
                return nn::WinogradConv2d::tiling_for(size.shape, false, placement_).has_value();
              }),
          .int8_weights = placement_.int8_weights,
-         .stored_matrices = nn::kernels::has_row_products(placement_)});
+         .stored_matrices = nn::kernels::keeps_stored_matrices(placement_)});
   }
 
   tensor::Placement placement_;

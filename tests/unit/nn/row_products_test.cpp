@@ -25,11 +25,13 @@ class RowProductsTest : public testing::Test {
 #if defined(__x86_64__)
     if (__builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("fma") != 0 &&
         __builtin_cpu_supports("f16c") != 0) {
-      ASSERT_TRUE(kernels::has_row_products(placement));
+      ASSERT_TRUE(kernels::keeps_stored_matrices(placement));
+      ASSERT_TRUE(kernels::has_row_products());
       return;
     }
 #endif
-    ASSERT_FALSE(kernels::has_row_products(placement));
+    ASSERT_FALSE(kernels::has_row_products());
+    ASSERT_FALSE(kernels::keeps_stored_matrices(placement));
     GTEST_SKIP() << "this CPU has not AVX2, FMA and F16C";
   }
   const tensor::JobGuard guard_;
@@ -53,6 +55,24 @@ TEST_F(RowProductsTest, AreThoseOfTheWidenedMatrixForAllTypesAndSizes) {
         EXPECT_TRUE(kernels::row_products(x, weight, {})
                         .equal(kernels::row_products(x, weight, at::zeros({outputs}))));
       }
+    }
+  }
+}
+
+TEST_F(RowProductsTest, HaveScalesOfTheMatrixsRows) {
+  for (const int64_t rows : {1, 2, 3, 4, 5, 6, 7, 23}) {
+    for (const auto& [outputs, width] : {std::pair{1, 3}, {9, 8}, {70, 77}, {131, 2048}}) {
+      SCOPED_TRACE(testing::Message() << rows << " x " << width << " x " << outputs);
+      const at::Tensor x = random_tensor(1, {rows, width});
+      const at::Tensor weight =
+          (random_tensor(2, {outputs, width}) * 50).clamp(-127, 127).to(at::kChar);
+      const at::Tensor bias = random_tensor(3, {outputs});
+      const at::Tensor scales = random_tensor(4, {outputs});
+      const at::Tensor exact =
+          at::linear(x.to(at::kDouble), weight.to(at::kDouble)) * scales + bias;
+      const at::Tensor products = kernels::row_products(x, weight, bias, scales);
+      EXPECT_LT((products - exact).abs().max().item<double>(),
+                1e-6 * exact.abs().max().item<double>());
     }
   }
 }
