@@ -102,8 +102,9 @@ bool are_threads_bound() {
 
 }  // namespace
 
-int64_t pieces_at_once(int64_t count, int64_t threads) {
-  if (count >= 2 * threads) return threads;  // no thread ever waits
+int64_t pieces_at_once(int64_t count, int64_t threads, int64_t most) {
+  most = std::clamp<int64_t>(most, 1, threads);
+  if (most == threads && count >= 2 * threads) return threads;  // no thread ever waits
   const auto time = [](int64_t team) {
     return kSerialShare + (1.0 - kSerialShare) / static_cast<double>(team);
   };
@@ -112,7 +113,7 @@ int64_t pieces_at_once(int64_t count, int64_t threads) {
   for (int64_t n = 1; n <= count; ++n) {
     double& least_of_all = least[static_cast<size_t>(n)];
     least_of_all = std::numeric_limits<double>::infinity();
-    for (int64_t group = 1; group <= std::min(n, threads); ++group) {
+    for (int64_t group = 1; group <= std::min(n, most); ++group) {
       const double total = time(threads / group) + least[static_cast<size_t>(n - group)];
       if (total > least_of_all) continue;
       least_of_all = total;
@@ -122,11 +123,11 @@ int64_t pieces_at_once(int64_t count, int64_t threads) {
   return best;
 }
 
-int64_t most_at_once([[maybe_unused]] int64_t count) {
+int64_t most_at_once([[maybe_unused]] int64_t count, [[maybe_unused]] int64_t most) {
 #ifdef INTRA_OP_PARALLEL
   const int64_t threads = at::in_parallel_region() ? 1 : at::get_num_threads();
-  if (are_threads_bound()) return count < threads ? 1 : threads;
-  return pieces_at_once(count, threads);
+  if (are_threads_bound()) return std::min(count, most) < threads ? 1 : threads;
+  return pieces_at_once(count, threads, most);
 #else  // at::parallel_for is a plain loop
   return 1;
 #endif
@@ -135,7 +136,7 @@ int64_t most_at_once([[maybe_unused]] int64_t count) {
 void each_at_once(int64_t count, const std::function<void(int64_t)>& piece,
                   const std::function<void(int64_t)>& done) {
   for (int64_t first = 0; first < count;) {
-    const int64_t last = first + (run_context().images_at_once ? most_at_once(count - first) : 1);
+    const int64_t last = first + most_at_once(count - first, run_context().images_at_once);
     if (last - first == 1) {
       piece(first);
     } else {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 
@@ -18,8 +19,8 @@ struct RunContext {
   /// library keeps it in holes that the maps of the next block do not fit into: decoding an
   /// image then takes twice the memory and a tenth less time.
   bool low_memory = false;
-  /// There is enough memory to run several images at once.
-  bool images_at_once = false;
+  /// There is enough memory to run so many images at once.
+  int64_t images_at_once = 1;
   /// Scratch for Winograd layers to transform weights before packing, one after another. With
   /// separate memory for each, loading a UNet would need a fifth more pages. May be null.
   std::shared_ptr<Scratch> filter_scratch;

@@ -65,7 +65,7 @@ constexpr std::array kSpeedups{
         "Conditional and unconditional pass share the UNet's layers before the conditioning enters",
         &Speedups::shared_start},
     SpeedupInfo{"images-at-once",
-                "As many images of a batch at once as there are threads, each on one (CPU)",
+                "Images of a batch at once, each on its share of the threads (CPU)",
                 &Speedups::images_at_once},
     SpeedupInfo{"prompt-cache",
                 "Prompt cache: prompts and images that were encoded lately are not encoded again",

@@ -108,7 +108,7 @@ class Component : public Resident {
       const tensor::RunScope scope([&](tensor::RunContext& context) {
         context.check = [&monitor] { monitor.check_cancelled(); };
         context.low_memory = is_low_memory();
-        context.images_at_once = residency_ != nullptr && residency_->is_at_once(index_);
+        context.images_at_once = residency_ != nullptr ? residency_->at_once(index_) : 1;
       });
       return run(get(monitor));
     };

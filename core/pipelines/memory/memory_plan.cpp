@@ -69,10 +69,12 @@ bool streams(const StagePlan& stage) {
   return std::ranges::find(stage.holdings, Holding::kStreamed) != stage.holdings.end();
 }
 
-/// Only if nothing is freed for it and no streamed weights would be read by each thread.
-bool can_work_at_once(const StageMemory& stage, const StagePlan& plan, int64_t room) {
-  return stage.at_once_work > 0 && stage.at_once_work <= room && !plan.is_low_memory &&
-         (stage.at_once_shares_reads || !streams(plan));
+/// How many more than one fit at once: only if nothing is freed for them and no streamed weights
+/// would be read by each thread.
+int64_t more_at_once(const StageMemory& stage, const StagePlan& plan, int64_t room) {
+  if (plan.is_low_memory || (streams(plan) && !stage.at_once_shares_reads)) return 0;
+  const int64_t most = stage.most_at_once - 1;
+  return stage.another_work > 0 ? std::min(most, room / stage.another_work) : most;
 }
 
 bool is_in(const std::vector<size_t>& indices, size_t index) {
@@ -152,10 +154,9 @@ MemoryPlan plan_memory(const MemoryNeeds& needs, int64_t budget) {
       }
     };
     keep_what_fits(true);
-    if (can_work_at_once(needs.stages[i], stage, room)) {
-      stage.is_at_once = true;
-      room -= needs.stages[i].at_once_work;
-    }
+    const int64_t more = more_at_once(needs.stages[i], stage, room);
+    stage.at_once = 1 + more;
+    room -= more * needs.stages[i].another_work;
     // Weights of an earlier job may stay, but are not part of this one's needs.
     stage.peak = budget - room;
     stage.peak_of_job = stage.peak - missing;

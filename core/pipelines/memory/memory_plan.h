@@ -43,7 +43,8 @@ struct StageMemory {
   bool repeats = false;
   /// The same as `work`, less the weights that small tiles save; empty if none.
   std::optional<int64_t> small_tiles_work{};
-  int64_t at_once_work = 0;  ///< in addition to `work`, for several images at once
+  int64_t most_at_once = 1;  ///< images, or prompts, that it would run at once
+  int64_t another_work = 0;  ///< in addition to `work`, for each of them but the first
   /// Whether these read streamed weights once for all, and not each on a thread of its own.
   bool at_once_shares_reads = false;
 };
@@ -52,7 +53,7 @@ struct StagePlan {
   std::vector<Holding> holdings;  ///< of each component, while this stage runs
   bool is_low_memory = false;     ///< runs in low-memory mode
   bool has_small_tiles = false;   ///< see Placement::small_tiles
-  bool is_at_once = false;        ///< runs several images at once
+  int64_t at_once = 1;            ///< images that may run at once
   int64_t peak = 0;               ///< maximum bytes in memory, including `base`
   /// The same while this job runs: weights that only a later stage loads are not there yet.
   int64_t peak_of_job = 0;

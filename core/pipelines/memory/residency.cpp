@@ -102,9 +102,9 @@ bool Residency::has_small_tiles(size_t index) const {
   return stage != nullptr && stage->has_small_tiles;
 }
 
-bool Residency::is_at_once(size_t index) const {
+int64_t Residency::at_once(size_t index) const {
   const StagePlan* stage = stage_of(index);
-  return stage != nullptr && stage->is_at_once;
+  return stage != nullptr ? stage->at_once : 1;
 }
 
 }  // namespace kandinsky::pipelines

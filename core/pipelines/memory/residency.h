@@ -60,8 +60,8 @@ class Residency {
   /// Whether it uses small tiles.
   bool has_small_tiles(size_t index) const;
 
-  /// Whether it may run several images at once.
-  bool is_at_once(size_t index) const;
+  /// How many images it may run at once.
+  int64_t at_once(size_t index) const;
 
  private:
   int64_t free_memory(const MemoryNeeds& needs) const;

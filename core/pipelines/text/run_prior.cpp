@@ -90,8 +90,10 @@ at::Tensor guide(const Rows& rows, const at::Tensor& latents, const at::Tensor& 
 /// How many items run at once: their KV caches need memory.
 size_t items_at_once(const nn::PriorTransformer& prior) {
   const tensor::Placement& placement = prior.placement();
-  const bool has_memory = !placement.device.is_cpu() || tensor::run_context().images_at_once;
-  return placement.speedups.prior_batches && has_memory ? kMostPriorItems : 1;
+  if (!placement.speedups.prior_batches) return 1;
+  if (!placement.device.is_cpu()) return kMostPriorItems;
+  return std::min<size_t>(kMostPriorItems,
+                          static_cast<size_t>(tensor::run_context().images_at_once));
 }
 
 }  // namespace

@@ -27,7 +27,7 @@ class AtOnceTest : public testing::Test {
   AtOnceTest() { at::set_num_threads(2); }
   void SetUp() override {
 #ifdef KANDINSKY_OPENMP
-    ASSERT_EQ(most_at_once(2), 2) << "the build has OpenMP, but at_once.cpp does not use it";
+    ASSERT_EQ(most_at_once(2, 2), 2) << "the build has OpenMP, but at_once.cpp does not use it";
 #else
     GTEST_SKIP() << "built without LibTorch's OpenMP: our own loops use one thread";
 #endif
@@ -44,8 +44,8 @@ class AtOnceTest : public testing::Test {
   const int threads_ = at::get_num_threads();
 };
 
-RunScope at_once(bool is_allowed) {
-  return RunScope([&](RunContext& context) { context.images_at_once = is_allowed; });
+RunScope at_once(int64_t most) {
+  return RunScope([&](RunContext& context) { context.images_at_once = most; });
 }
 
 TEST(PiecesAtOnce, TakesTheLeastTime) {
@@ -53,29 +53,35 @@ TEST(PiecesAtOnce, TakesTheLeastTime) {
     int64_t count;
     int64_t threads;
     int64_t at_once;
+    int64_t most = 1000;
   };
   for (const Case& c :
-       {Case{1, 1, 1}, Case{9, 1, 1}, Case{1, 8, 1}, Case{2, 2, 2}, Case{3, 2, 2}, Case{2, 4, 2},
-        Case{3, 4, 2}, Case{4, 4, 4}, Case{6, 4, 4}, Case{3, 8, 3}, Case{4, 8, 4}, Case{5, 8, 4},
-        Case{8, 8, 8}, Case{1000, 8, 8}, Case{2, 64, 2}}) {
-    EXPECT_EQ(pieces_at_once(c.count, c.threads), c.at_once) << c.count << " on " << c.threads;
+       {Case{1, 1, 1},    Case{9, 1, 1},    Case{1, 8, 1},    Case{2, 2, 2},    Case{3, 2, 2},
+        Case{2, 4, 2},    Case{3, 4, 2},    Case{4, 4, 4},    Case{6, 4, 4},    Case{3, 8, 3},
+        Case{4, 8, 4},    Case{5, 8, 4},    Case{8, 8, 8},    Case{1000, 8, 8}, Case{2, 64, 2},
+        Case{8, 8, 1, 1}, Case{8, 8, 4, 7}, Case{8, 8, 2, 3}, Case{3, 8, 2, 2}, Case{1000, 8, 4, 6},
+        Case{3, 2, 1, 0}}) {
+    EXPECT_EQ(pieces_at_once(c.count, c.threads, c.most), c.at_once)
+        << c.count << " on " << c.threads << ", " << c.most << " at most";
   }
 }
 
 TEST_F(AtOnceTest, GroupsHaveAsManyAsThereAreThreads) {
-  const RunScope scope = at_once(true);
+  const RunScope scope = at_once(8);
   std::atomic<int64_t> sum = 0;
   EXPECT_EQ(groups(5, [&](int64_t i) { sum += 1 + i; }), (std::vector<int64_t>{2, 4, 5}));
   EXPECT_EQ(sum, 15);
   EXPECT_EQ(groups(0, [](int64_t) { FAIL(); }), std::vector<int64_t>());
-  EXPECT_EQ(most_at_once(5), 2);
-  EXPECT_EQ(most_at_once(1), 1);
+  EXPECT_EQ(most_at_once(5, 8), 2);
+  EXPECT_EQ(most_at_once(1, 8), 1);
   at::set_num_threads(4);
   EXPECT_EQ(groups(3, [](int64_t) {}), (std::vector<int64_t>{2, 3}));
+  const RunScope less_memory = at_once(3);
+  EXPECT_EQ(groups(4, [](int64_t) {}), (std::vector<int64_t>{2, 4}));
 }
 
 TEST_F(AtOnceTest, FewerPiecesThanThreadsGetTeams) {
-  const RunScope scope = at_once(true);
+  const RunScope scope = at_once(8);
   const JobGuard job;
   std::atomic<int> checks = 0;
   const RunScope inner([&](RunContext& context) { context.check = [&] { ++checks; }; });
@@ -103,7 +109,7 @@ TEST_F(AtOnceTest, FewerPiecesThanThreadsGetTeams) {
 }
 
 TEST_F(AtOnceTest, AnErrorInATeamEndsTheOthersAndComesOut) {
-  const RunScope scope = at_once(true);
+  const RunScope scope = at_once(8);
   at::set_num_threads(4);
   std::atomic<bool> was_ended = false;
   const auto run = [&](int64_t failing) {
@@ -131,15 +137,15 @@ TEST_F(AtOnceTest, WithoutMemoryOneFollowsTheOther) {
   const auto piece = [&](int64_t i) { order.push_back(i); };
   EXPECT_EQ(groups(3, piece), (std::vector<int64_t>{1, 2, 3}));
   {
-    const RunScope outer = at_once(true);
-    const RunScope scope = at_once(false);
+    const RunScope outer = at_once(8);
+    const RunScope scope = at_once(1);
     EXPECT_EQ(groups(2, piece), (std::vector<int64_t>{1, 2}));
   }
   EXPECT_EQ(order, (std::vector<int64_t>{0, 1, 2, 0, 1}));
 }
 
 TEST_F(AtOnceTest, TheyRunAtTheSameTimeAndHaveOneThreadEach) {
-  const RunScope scope = at_once(true);
+  const RunScope scope = at_once(8);
   std::mutex mutex;
   std::set<std::thread::id> threads;
   std::atomic<int> begun = 0;
@@ -149,7 +155,7 @@ TEST_F(AtOnceTest, TheyRunAtTheSameTimeAndHaveOneThreadEach) {
     while (begun < 2 && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
     EXPECT_EQ(begun, 2) << "one waited for the other";
     EXPECT_TRUE(at::in_parallel_region());
-    EXPECT_EQ(most_at_once(8), 1);
+    EXPECT_EQ(most_at_once(8, 8), 1);
     const std::lock_guard lock(mutex);
     threads.insert(std::this_thread::get_id());
   });
@@ -157,7 +163,7 @@ TEST_F(AtOnceTest, TheyRunAtTheSameTimeAndHaveOneThreadEach) {
 }
 
 TEST_F(AtOnceTest, TheThreadsRunUnderTheCallersContextAndState) {
-  const RunScope scope = at_once(true);
+  const RunScope scope = at_once(8);
   const JobGuard job;
   std::atomic<int> checks = 0;
   const RunScope inner([&](RunContext& context) {
@@ -181,7 +187,7 @@ TEST_F(AtOnceTest, TheThreadsRunUnderTheCallersContextAndState) {
 }
 
 TEST_F(AtOnceTest, TheFirstErrorEndsTheOthersAndComesOut) {
-  const RunScope scope = at_once(true);
+  const RunScope scope = at_once(8);
   std::atomic<bool> was_ended = false;
   std::atomic<bool> has_thrown = false;
   const auto run = [&] {

@@ -18,19 +18,19 @@ TEST(RunContext, IsEmptyOutsideOfScopes) {
   EXPECT_EQ(run_context().filter_scratch, nullptr);
   EXPECT_FALSE(run_context().check);
   EXPECT_FALSE(run_context().low_memory);
-  EXPECT_FALSE(run_context().images_at_once);
+  EXPECT_EQ(run_context().images_at_once, 1);
 }
 
 TEST(RunContext, AScopeChangesWhatItNamesAndPutsItBack) {
   const RunScope outer([](RunContext& context) { context.low_memory = true; });
   {
-    const RunScope inner([](RunContext& context) { context.images_at_once = true; });
+    const RunScope inner([](RunContext& context) { context.images_at_once = 4; });
     EXPECT_TRUE(run_context().low_memory);
-    EXPECT_TRUE(run_context().images_at_once);
+    EXPECT_EQ(run_context().images_at_once, 4);
     std::thread([] { EXPECT_FALSE(run_context().low_memory); }).join();
   }
   EXPECT_TRUE(run_context().low_memory);
-  EXPECT_FALSE(run_context().images_at_once);
+  EXPECT_EQ(run_context().images_at_once, 1);
 }
 
 TEST(RunContext, AChangeThatFailsChangesNothing) {

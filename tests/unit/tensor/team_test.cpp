@@ -33,7 +33,7 @@ class TeamTest : public testing::Test {
 
   /// Twice, each time on one of two threads of a parallel region.
   static void in_a_region(const std::function<void()>& body) {
-    const RunScope scope([](RunContext& context) { context.images_at_once = true; });
+    const RunScope scope([](RunContext& context) { context.images_at_once = 2; });
     each_at_once(2, [&](int64_t) {
       EXPECT_TRUE(at::in_parallel_region());
       body();

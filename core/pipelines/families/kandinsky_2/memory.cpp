@@ -203,13 +203,14 @@ MemoryNeeds memory_needs(const std::vector<ComponentMemory>& components,
     return work - saved;
   };
   const auto add = [&](const char* name, const std::vector<size_t>& used, int64_t work,
-                       int64_t least_work, int64_t at_once_work = 0) {
+                       int64_t least_work, int64_t most_at_once = 1, int64_t another_work = 0) {
     needs.stages.push_back({.name = name,
                             .components = used,
                             .work = work,
                             .least_work = std::min(work, least_work),
                             .small_tiles_work = small_tiles_work(used, work),
-                            .at_once_work = at_once_work});
+                            .most_at_once = most_at_once,
+                            .another_work = another_work});
   };
   // A network in low-memory mode is loaded without speed-ups that take more memory.
   const auto freed = [&](size_t index) {
@@ -223,8 +224,8 @@ MemoryNeeds memory_needs(const std::vector<ComponentMemory>& components,
     const int64_t at_once = sizes.prior_placement.speedups.prior_batches
                                 ? std::min<int64_t>(job.prior_items, kMostPriorItems)
                                 : 1;
-    add("prior", {indices.prior}, kRowsWork + more, kRowsWork + more,
-        (at_once - 1) * job.prior_rows * row);
+    add("prior", {indices.prior}, kRowsWork + more, kRowsWork + more, at_once,
+        job.prior_rows * row);
     needs.stages.back().at_once_shares_reads = true;
   }
   if (indices.image_encoder && (job.encodes_images || job.needs_zero_image))
@@ -241,8 +242,7 @@ MemoryNeeds memory_needs(const std::vector<ComponentMemory>& components,
                          more_rows(sizes, job);
     add("denoising", {indices.unet}, kUNetFixed + kUNetMaps * map + kept,
         kUNetLowMemoryFixed + kUNetLowMemoryMaps * map + kept - freed(indices.unet),
-        (sizes.images_at_once - 1) *
-            (kAnotherFixed + scratch + kUNetMaps * map + pair_of_rows(sizes, job)));
+        sizes.images_at_once, kAnotherFixed + scratch + kUNetMaps * map + pair_of_rows(sizes, job));
     // A step takes 1.5 times as long without Winograd; loading all others takes as long as one
     // step.
     needs.stages.back().repeats = true;
@@ -260,8 +260,8 @@ MemoryNeeds memory_needs(const std::vector<ComponentMemory>& components,
     const int64_t images = kBytesPerPixel * pixels * job.batch_size;
     add(job.decodes ? "decoding" : "encoding", {indices.movq},
         (has_bands ? kMovqFixed : kMovqWholeFixed) + images + maps,
-        kMovqLowMemoryFixed + images + maps - freed(indices.movq),
-        (sizes.images_at_once - 1) * (kMovqFixed + maps));
+        kMovqLowMemoryFixed + images + maps - freed(indices.movq), sizes.images_at_once,
+        kMovqFixed + maps);
   }
   return needs;
 }

@@ -64,7 +64,7 @@ struct ModelSizes {
   Geometry geometry;
   int64_t prior_row_elements = 0;  ///< of the prior's KV cache for each row's text
   int64_t image_tokens = 0;        ///< see Kandinsky2Kind
-  int64_t images_at_once = 1;      ///< if there is room
+  int64_t images_at_once = 1;      ///< would be fastest
   tensor::Placement prior_placement;
   tensor::Placement unet_placement;
   tensor::Placement movq_placement;

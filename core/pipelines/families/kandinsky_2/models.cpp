@@ -135,7 +135,7 @@ ModelLimits Kandinsky2Models::limits() const {
 MemoryNeeds Kandinsky2Models::memory_needs(const JobOutline& job) const {
   const Component<nn::UNet>& needed = takes_inpaint_unet(job.shows_mask) ? *inpaint_unet : unet;
   const int64_t at_once =
-      placement.speedups.images_at_once ? tensor::most_at_once(job.batch_size) : 1;
+      placement.speedups.images_at_once ? tensor::most_at_once(job.batch_size, job.batch_size) : 1;
   std::vector<size_t> text_encoders;
   // Images need no texts where the decoder reads none.
   if (job.encodes_texts || decoder_text) text_encoders.push_back(prior_text_encoder.index());

@@ -152,7 +152,8 @@ TEST(MemoryPlan, KeepsEveryStageWithinAnyBudget) {
   needed.stages[2].work = 1000;
   needed.stages[2].repeats = true;
   needed.stages[2].small_tiles_work = 600;
-  needed.stages[2].at_once_work = 200;
+  needed.stages[2].most_at_once = 4;
+  needed.stages[2].another_work = 70;
   for (int64_t budget = least_budget(needed); budget < kAll + 4000; budget += 7) {
     const MemoryPlan plan = plan_memory(needed, budget);
     for (size_t i = 0; i < plan.stages.size(); ++i) {
@@ -162,7 +163,9 @@ TEST(MemoryPlan, KeepsEveryStageWithinAnyBudget) {
       int64_t bytes = needed.base + (planned.is_low_memory     ? stage.least_work
                                      : planned.has_small_tiles ? *stage.small_tiles_work
                                                                : stage.work);
-      if (planned.is_at_once) bytes += stage.at_once_work;
+      ASSERT_GE(planned.at_once, 1) << stage.name;
+      ASSERT_LE(planned.at_once, stage.most_at_once) << stage.name;
+      bytes += (planned.at_once - 1) * stage.another_work;
       for (size_t c = 0; c < plan.stages[i].holdings.size(); ++c)
         bytes += size_of(needed.components[c], plan.stages[i].holdings[c]);
       ASSERT_LE(bytes, budget) << stage.name;
@@ -182,26 +185,29 @@ TEST(MemoryPlan, StreamsOnlyAsManyComponentsAsItMust) {
             (std::vector{Holding::kStreamed, Holding::kStreamed}));
 }
 
-TEST(MemoryPlan, WorksOnImagesAtOnceWhereThereIsRoomBesideAllElse) {
+TEST(MemoryPlan, WorksOnAsManyImagesAtOnceAsThereIsRoomForBesideAllElse) {
   MemoryNeeds batch = needs();
-  batch.stages[2].at_once_work = 500;
-  const auto is_at_once = [&](int64_t budget) {
-    return plan_memory(batch, budget).stages[2].is_at_once;
+  batch.stages[2].most_at_once = 4;
+  batch.stages[2].another_work = 500;
+  const auto at_once = [&](int64_t more) {
+    return plan_memory(batch, kAll + 300 + more).stages[2].at_once;
   };
-  EXPECT_FALSE(plan_memory(needs(), kAll + 4000).stages[2].is_at_once);
-  EXPECT_FALSE(is_at_once(kAll + 300 + 499));
-  const MemoryPlan plan = plan_memory(batch, kAll + 300 + 500);
-  EXPECT_TRUE(plan.stages[2].is_at_once);
-  EXPECT_EQ(plan.stages[2].peak, kAll + 300 + 500);
+  EXPECT_EQ(plan_memory(needs(), kAll + 4000).stages[2].at_once, 1);
+  EXPECT_EQ(at_once(499), 1);
+  EXPECT_EQ(at_once(500), 2);
+  EXPECT_EQ(at_once(1499), 3);
+  EXPECT_EQ(at_once(1500), 4);
+  EXPECT_EQ(at_once(9000), 4);
+  EXPECT_EQ(plan_memory(batch, kAll + 300 + 1499).stages[2].peak, kAll + 300 + 1000);
   EXPECT_EQ(least_budget(batch), least_budget(needs()));
   // Room that a streamed network leaves is not for more of its reading.
   const MemoryPlan streamed = plan_memory(batch, 300 + 2460 + 299);
   EXPECT_EQ(holding(streamed, 2, kUNet), Holding::kStreamed);
-  EXPECT_FALSE(streamed.stages[2].is_at_once);
+  EXPECT_EQ(streamed.stages[2].at_once, 1);
   // Unless it is read once for all.
   batch.stages[2].at_once_shares_reads = true;
-  batch.stages[2].at_once_work = 250;
-  EXPECT_TRUE(plan_memory(batch, 300 + 2460 + 299).stages[2].is_at_once);
+  batch.stages[2].another_work = 250;
+  EXPECT_EQ(plan_memory(batch, 300 + 2460 + 299).stages[2].at_once, 4);
 }
 
 TEST(MemoryPlan, IsToldInWords) {

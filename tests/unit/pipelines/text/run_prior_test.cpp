@@ -52,7 +52,7 @@ class RunPriorTest : public testing::Test {
     }
   }
 
-  PriorOutput run(bool at_once, const std::function<bool(int)>& progress = {}) {
+  PriorOutput run(int64_t at_once, const std::function<bool(int)>& progress = {}) {
     const tensor::RunScope scope(
         [&](tensor::RunContext& context) { context.images_at_once = at_once; });
     const auto report = [&](const Progress& now, const at::Tensor& /*latents*/) {
@@ -76,12 +76,16 @@ class RunPriorTest : public testing::Test {
 };
 
 TEST_F(RunPriorTest, ABatchGivesWhatEachItemGivesAlone) {
-  const PriorOutput alone = run(false);
+  const PriorOutput alone = run(1);
   EXPECT_EQ(done_.size(), 1 + kSteps * kItems);
   done_.clear();
-  const PriorOutput together = run(true);
+  const PriorOutput together = run(100);
   EXPECT_EQ(done_, (std::vector<int>{0, 8, 16, 24, 25, 26, 27}));
   EXPECT_TRUE(together.is_whole);
+  done_.clear();
+  EXPECT_TRUE(at::equal(run(5).image_embeds.back(), alone.image_embeds.back()));
+  EXPECT_EQ(done_, (std::vector<int>{0, 5, 10, 15, 19, 23, 27}))
+      << "as many as there is memory for";
   for (size_t i = 0; i < kItems; ++i) {
     EXPECT_TRUE(together.image_embeds[i].equal(alone.image_embeds[i])) << i;
     ASSERT_EQ(together.negative_image_embeds[i].defined(), i % 2 == 0);
@@ -93,7 +97,7 @@ TEST_F(RunPriorTest, ABatchGivesWhatEachItemGivesAlone) {
 }
 
 TEST_F(RunPriorTest, ABatchCanBeStopped) {
-  const PriorOutput stopped = run(true, [](int step) { return step < 16; });
+  const PriorOutput stopped = run(100, [](int step) { return step < 16; });
   EXPECT_FALSE(stopped.is_whole);
   EXPECT_EQ(stopped.image_embeds.size(), kItems);
 }

@@ -93,14 +93,15 @@ TEST_F(MemoryNeedsTest, RowsAreNoMoreThanAreKept) {
 
 TEST_F(MemoryNeedsTest, EachFurtherImageAtOnceHasMapsOfItsOwn) {
   for (const char* const name : {"denoising", "decoding"}) {
-    EXPECT_EQ(stage(name, {.batch_size = 8}).at_once_work, 0) << name;
-    const int64_t another = stage(name, {.batch_size = 8}, 2).at_once_work;
+    EXPECT_EQ(stage(name, {.batch_size = 8}).most_at_once, 1) << name;
+    const int64_t another = stage(name, {.batch_size = 8}, 2).another_work;
     EXPECT_GT(another, 150'000'000) << name;
     EXPECT_LT(another - work(name, {}), 60'000'000) << name;
-    EXPECT_EQ(stage(name, {.batch_size = 8}, 4).at_once_work, 3 * another) << name;
+    EXPECT_EQ(stage(name, {.batch_size = 8}, 4).another_work, another) << name;
+    EXPECT_EQ(stage(name, {.batch_size = 8}, 4).most_at_once, 4) << name;
     EXPECT_EQ(stage(name, {.batch_size = 8}, 2).work, work(name, {.batch_size = 8})) << name;
   }
-  EXPECT_EQ(stage("prior", {.batch_size = 8}, 4).at_once_work, 0);
+  EXPECT_EQ(stage("prior", {.batch_size = 8}, 4).most_at_once, 1);
 }
 
 TEST_F(MemoryNeedsTest, ThePriorRemembersAsManyPromptsAsThereIsRoomFor) {
@@ -108,12 +109,13 @@ TEST_F(MemoryNeedsTest, ThePriorRemembersAsManyPromptsAsThereIsRoomFor) {
   const int64_t one = work("prior", {});
   EXPECT_EQ(work("prior", {.batch_size = 64, .rows = 64, .negative_rows = 64}), one);
   EXPECT_EQ(work("prior", {.prior_rows = 10}) - one, 7 * prior_row_elements_ * 2);
-  const auto more = [&](int64_t items) {
-    return stage("prior", {.prior_rows = 3, .prior_items = items}).at_once_work;
+  const auto of_items = [&](int64_t items) {
+    return stage("prior", {.prior_rows = 3, .prior_items = items});
   };
-  EXPECT_EQ(more(1), 0);
-  EXPECT_EQ(more(4), int64_t{3} * 3 * prior_row_elements_ * 2);
-  EXPECT_EQ(more(64), int64_t{7} * 3 * prior_row_elements_ * 2);
+  EXPECT_EQ(of_items(1).most_at_once, 1);
+  EXPECT_EQ(of_items(4).most_at_once, 4);
+  EXPECT_EQ(of_items(64).most_at_once, 8);
+  EXPECT_EQ(of_items(64).another_work, int64_t{3} * prior_row_elements_ * 2);
 }
 
 }  // namespace
