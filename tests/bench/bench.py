@@ -19,6 +19,7 @@ import argparse
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ from options import parse
 from protocol import WorkerError
 from runner import Crew, Setup, converted, crew, measure, measure_rates, say
 from samples import Measurements, Part
-from work import COMPETITORS, COMPILED, NEED_BF16, ON_REQUEST, OPENVINOS, Extent, plan
+from work import COMPETITORS, COMPILED, ON_REQUEST, OPENVINO, OPENVINOS, Extent, plan
 
 FULL_SIZE = ROOT / "build/full-size"
 
@@ -56,16 +57,16 @@ def commit() -> str:
     return subprocess.run(how, capture_output=True, text=True, check=False).stdout.strip()
 
 
-def competitors(options: argparse.Namespace, quick_types: Sequence[str]) -> list[str]:
-    """Who takes part on a machine that computes in these types."""
+def competitors(options: argparse.Namespace, faster_type: str) -> list[str]:
+    """Who takes part on a machine that is faster in this type."""
     wanted = set(options.against or COMPETITORS) - set(() if options.against else ON_REQUEST)
     if options.compiled:
         wanted.add(COMPILED)
     if options.openvino:
         wanted |= set(OPENVINOS)
-    if "bf16" not in quick_types and wanted & set(NEED_BF16):
-        wanted -= set(NEED_BF16)
-        say("this machine does not compute in bf16: the others take part in fp32 only")
+    if faster_type != "bf16":
+        say("this machine is not faster in bf16: the others take part in fp32")
+        wanted.discard(OPENVINO)
     return [name for name in COMPETITORS if name in wanted]
 
 
@@ -115,7 +116,6 @@ def run(team: Crew, groups: Sequence[str], extent: Extent, names: Sequence[str])
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = parse(arguments)
-    names = competitors(options, machine.quick_types(machine.this_machine()))
     model, label = model_folder(options)
     family = families.family_of(model)
     sizes = options.sizes or family.sizes
@@ -148,6 +148,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with crew(setup) as team:
             found.rates = measure_rates(team)
             say(f"the machine itself: {table.rates(found)}")
+            team.setup = replace(setup, faster_type=found.faster_type)
+            names = competitors(options, found.faster_type)
             parts = run(team, groups, extent, names)
             if options.ablate is not None:
                 parts = ablation.run(team, options.ablate, groups, extent)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from samples import Measurements, Part
-from work import COMPETITORS, ENGINE, LABELS
+from work import COMPETITORS, ENGINE, label
 
 Points = list[tuple[float, float]]
 
@@ -104,8 +104,9 @@ def draw(found: Measurements, path: Path) -> None:
             measured = points(found, axis, name)
             if measured:
                 # One colour for each competitor, also where others are missing.
-                color = f"C{list(LABELS).index(name)}"
-                panel.plot(*zip(*measured, strict=True), "o-", color=color, label=LABELS[name])
+                color = f"C{COMPETITORS.index(name)}"
+                told = label(name, found.faster_type)
+                panel.plot(*zip(*measured, strict=True), "o-", color=color, label=told)
         x0, y0 = ours[0]
         panel.plot(
             [x0, ours[-1][0]], [y0, y0 * ours[-1][0] / x0], "k:", linewidth=1, label="linear"

@@ -33,7 +33,7 @@ def describe(cpuinfo: str, meminfo: str, cores: int) -> dict[str, Any]:
 
 
 def quick_types(machine: dict[str, Any]) -> tuple[str, ...]:
-    """In which it computes, the quickest first. Others are emulated, a hundred times as slowly."""
+    """In which it has instructions. Others are emulated, a hundred times as slowly."""
     return ("bf16", "fp32") if any("bf16" in flag for flag in machine["flags"]) else ("fp32",)
 
 

@@ -1,5 +1,6 @@
 """Puts the last bench of each family into the documents: tables between markers, all samples; of
-the first family also growth, and the short table of the README.
+the first family also growth, and the short table of the README. A machine that is faster in fp32
+has a table of its own.
 
     make bench-docs
     .venv/bin/python tests/bench/publish.py docs/performance/bench*.json
@@ -51,12 +52,14 @@ def growth_section(found: Measurements) -> str:
 
 
 def publish(found: Measurements, source: Path, root: Path) -> list[Path]:
-    """Writes all documents of the family; returns them."""
-    is_first = found.family == FIRST
+    """Writes all documents of the family and the machine's faster type; returns them."""
+    kind = [found.family] if found.family != FIRST else []
+    kind += ["fp32"] if found.faster_type == "fp32" else []
+    is_first = not kind
     page, readme = root / "docs/performance.md", root / "README.md"
     kept = root / "docs/performance"
-    samples = kept / ("bench.json" if is_first else f"bench-{found.family}.json")
-    filled = {"report" if is_first else f"report {found.family}": table.report(found)}
+    samples = kept / f"{'-'.join(['bench', *kind])}.json"
+    filled = {" ".join(["report", *kind]): table.report(found)}
     if is_first:
         filled["growth"] = growth_section(found)
     text = page.read_text(encoding="utf-8")

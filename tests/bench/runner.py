@@ -43,6 +43,7 @@ class Setup:
     package: Path
     engine: dict[str, Any] = field(default_factory=dict)
     threads: int = 0
+    faster_type: str = "bf16"  # of the machine, see Measurements
 
     @property
     def scratch(self) -> Path:
@@ -77,8 +78,8 @@ class Setup:
             return self.engine_python, "engine_worker.py", options
         how = {
             DIFFUSERS: {"dtype": "fp32"},
-            TUNED: {"dtype": "bf16", "channels_last": True},
-            COMPILED: {"dtype": "bf16", "channels_last": True, "compiled": True},
+            TUNED: {"dtype": self.faster_type, "channels_last": True},
+            COMPILED: {"dtype": self.faster_type, "channels_last": True, "compiled": True},
             OPENVINO: {"dtype": "fp32", "precision": "bf16"},
             OPENVINO_FP32: {"dtype": "fp32", "precision": "fp32"},
         }[competitor]
@@ -206,9 +207,8 @@ def measure(work: Work, extent: Extent, team: Crew, competitors: Sequence[str]) 
     present = team.prepare(work.stage, wanted)
     rounds = {name: extent.rounds_of(name, work) for name in present}
     best_rate = 0.0
-    dtype = quick_types(this_machine())[0]
     if work.do == "unet" and work.batch == 1:
-        best_rate = team.worker(MACHINE).ask("convolution", dtype=dtype)["rate"]
+        best_rate = team.worker(MACHINE).ask("convolution", dtype=team.setup.faster_type)["rate"]
         for name in (TUNED, DIFFUSERS):
             if name not in present:
                 continue
@@ -234,7 +234,7 @@ def measure(work: Work, extent: Extent, team: Crew, competitors: Sequence[str]) 
             result.add(answer)
             say(f"{work.title}: {name} {result.median:.3f} s ({turn + 1} of {rounds[name]})")
     if best_rate:
-        again = team.worker(MACHINE).ask("convolution", dtype=dtype)["rate"]
+        again = team.worker(MACHINE).ask("convolution", dtype=team.setup.faster_type)["rate"]
         part.rate = max(best_rate, again)
     return part
 

@@ -87,6 +87,12 @@ class Measurements:
     def subject(self) -> str:
         return f"Kandinsky {self.family}, {self.model}"
 
+    @property
+    def faster_type(self) -> str:
+        """In which this machine's best convolution is faster: "bf16" or "fp32"."""
+        bf16, fp32 = (self.rates.get(f"convolution {dtype}", 0.0) for dtype in ("bf16", "fp32"))
+        return "bf16" if bf16 >= fp32 else "fp32"
+
     def median(self, part: str, competitor: str) -> float | None:
         """None where it was not measured."""
         results = self.parts[part].results if part in self.parts else {}

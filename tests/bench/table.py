@@ -6,15 +6,15 @@ from collections.abc import Callable, Iterator, Sequence
 
 import machine
 from samples import Measurements, Part, Result
-from targets import TARGETS, image_of_parts, planned_share
+from targets import image_of_parts, planned_share, targets_of
 from work import (
     COMPETITORS,
     DIFFUSERS,
     ENGINE,
     IMAGE_STEPS,
-    LABELS,
     REFERENCE_STEPS,
     TUNED,
+    label,
 )
 
 NOTHING = "-"
@@ -89,7 +89,8 @@ def full_table(found: Measurements) -> list[str]:
     names = present_competitors(found)
     head = ["work"]
     for name in names:
-        head += [LABELS[name]] if name == ENGINE else [LABELS[name], "ours / it"]
+        told = label(name, found.faster_type)
+        head += [told] if name == ENGINE else [told, "ours / it"]
     rows = [
         [part.title, *_cells(part, names)]
         for part in found.parts.values()
@@ -107,7 +108,7 @@ def target_table(found: Measurements) -> list[str]:
     if not any(part.size == TARGET_SIZE for part in found.parts.values()):
         return []
     rows = []
-    for target in TARGETS[found.family]:
+    for target in targets_of(found):
         value = target.value(found)
         bound = "≥" if target.at_least else "≤"
         limit = f"{bound} {target.limit:.3g} {target.unit}".strip()
@@ -229,7 +230,11 @@ def _more_steps(found: Measurements, names: Sequence[str]) -> str:
     """The whole image with diffusers' default number of steps, on both sides."""
     size = found.parts["image"].size if "image" in found.parts else 0
     images = {name: image_of_parts(found, name, size, REFERENCE_STEPS) for name in names}
-    sums = [f"{in_unit(s, 's')} in {LABELS[name]}" for name, s in images.items() if s]
+    sums = [
+        f"{in_unit(seconds, 's')} in {label(name, found.faster_type)}"
+        for name, seconds in images.items()
+        if seconds
+    ]
     if len(sums) < 2:
         return ""
     return (
@@ -244,7 +249,9 @@ def short_table(found: Measurements) -> str:
     measured, without commits."""
     names = [name for name in (ENGINE, DIFFUSERS, TUNED) if name in present_competitors(found)]
     precision = found.versions.get(ENGINE, {}).get("precision")
-    labels = {**LABELS, **({ENGINE: f"{LABELS[ENGINE]}, {precision}"} if precision else {})}
+    labels = {name: label(name, found.faster_type) for name in names}
+    if precision:
+        labels[ENGINE] += f", {precision}"
 
     def rows(parts: Sequence[str]) -> Iterator[list[str]]:
         for part in (found.parts[name] for name in parts if name in found.parts):

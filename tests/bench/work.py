@@ -8,14 +8,14 @@ from typing import Any
 
 ENGINE = "engine"
 DIFFUSERS = "diffusers"  # as it comes: fp32
-TUNED = "tuned"  # diffusers in bf16, channels last
+TUNED = "tuned"  # diffusers in the machine's faster type, channels last
 COMPILED = "compiled"  # the same through torch.compile, with frozen weights
 OPENVINO = "openvino"  # diffusers' UNet converted, in bf16
 OPENVINO_FP32 = "openvino-fp32"
 LABELS = {
     ENGINE: "this engine",
     DIFFUSERS: "diffusers, fp32",
-    TUNED: "diffusers, bf16, channels-last",
+    TUNED: "diffusers, {type}, channels-last",
     COMPILED: "diffusers, compiled",
     OPENVINO: "OpenVINO, bf16",
     OPENVINO_FP32: "OpenVINO, fp32",
@@ -24,7 +24,12 @@ COMPETITORS = tuple(LABELS)
 OPENVINOS = (OPENVINO, OPENVINO_FP32)
 ON_REQUEST = (COMPILED, *OPENVINOS)  # they take minutes to prepare
 OF_UNET_ONLY = ON_REQUEST
-NEED_BF16 = (TUNED, COMPILED, OPENVINO)
+
+
+def label(competitor: str, faster_type: str) -> str:
+    """For tables. faster_type: see Measurements."""
+    return LABELS[competitor].format(type=faster_type)
+
 
 GROUPS = ("text", "prior", "unet", "batch", "steps", "movq", "load", "image", "memory")
 IMAGE_STEPS = 20  # of DPM++ 2M, ours

@@ -7,7 +7,7 @@ from work import ENGINE, TUNED
 
 
 def value(found: Measurements, title: str) -> float | None:
-    (target,) = (target for target in targets.TARGETS[found.family] if target.title == title)
+    (target,) = (target for target in targets.targets_of(found) if target.title == title)
     return target.value(found)
 
 
@@ -15,10 +15,10 @@ def value(found: Measurements, title: str) -> float | None:
     ("title", "expected"),
     [
         ("UNet guided step, 512 px / diffusers fp32", 0.4),
-        ("UNet guided step, 512 px / bf16 channels-last", 0.8),
+        ("UNet guided step, 512 px / diffusers channels-last", 0.8),
         ("UNet guided step, rate / the machine's best convolution", 0.8),
         ("prior, 25 guided steps / diffusers fp32", 2.0 / 50),
-        ("MoVQ decode, 512 px / bf16 channels-last", 0.5),
+        ("MoVQ decode, 512 px / diffusers channels-last", 0.5),
         # 0.7 + 50 + 100 x 10 + 12 seconds of theirs
         ("whole image, 20 steps / diffusers fp32 with 100 steps", 50 / 1062.7),
         ("UNet step, 1024 px / 4 steps of 512 px", 1.25),
@@ -35,11 +35,11 @@ def test_values(found: Measurements, title: str, expected: float) -> None:
     ("title", "expected"),
     [
         ("UNet guided step, 512 px / diffusers fp32", 0.4),
-        ("UNet guided step, 768 px / bf16 channels-last", 0.45),
+        ("UNet guided step, 768 px / diffusers channels-last", 0.45),
         ("UNet step, 768 px / 2.25 steps of 512 px", 1.0),
-        ("prior, 25 guided steps / bf16", 2.0 / 25),
+        ("prior, 25 guided steps / diffusers channels-last", 2.0 / 25),
         ("peak memory, everything resident, 512 px / diffusers fp32", 0.5),
-        ("peak memory, everything resident, 768 px / bf16 channels-last", 0.9),
+        ("peak memory, everything resident, 768 px / diffusers channels-last", 0.9),
     ],
 )
 def test_values_of_2_2(found: Measurements, title: str, expected: float) -> None:
@@ -51,6 +51,14 @@ def test_values_of_2_2(found: Measurements, title: str, expected: float) -> None
         "memory-resident-768", "", "GB", results={ENGINE: Result([9.0]), TUNED: Result([10.0])}
     )
     assert value(found, title) == pytest.approx(expected)
+
+
+def test_a_machine_that_is_faster_in_fp32_has_its_own(found: Measurements) -> None:
+    found.rates = {"convolution bf16": 1.6e11, "convolution fp32": 2.6e11}
+    assert [target.limit for target in targets.targets_of(found)] == [0.33, 0.45, 0.5]
+    assert value(found, "UNet guided step, 512 px / diffusers fp32") == pytest.approx(0.4)
+    found.rates["convolution bf16"] = 4e11
+    assert len(targets.targets_of(found)) > 10
 
 
 def test_what_was_not_measured_has_no_value(found: Measurements) -> None:
