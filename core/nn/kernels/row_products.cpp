@@ -1,6 +1,7 @@
 #include "nn/kernels/row_products.h"
 
 #include <ATen/Parallel.h>
+#include <ATen/Version.h>
 #include <ATen/ops/empty.h>
 
 #include <cstddef>
@@ -15,7 +16,7 @@
 #endif
 
 #include <algorithm>
-#include <bit>
+#include <array>
 #include <cstdint>
 #include <vector>
 
@@ -25,9 +26,6 @@ namespace kandinsky::nn::kernels {
 
 namespace {
 
-#define KANDINSKY_AVX2 __attribute__((target("avx2,fma,f16c")))
-#define KANDINSKY_AVX2_INLINE __attribute__((target("avx2,fma,f16c"), always_inline)) inline
-
 /// 16-bit floats in memory format.
 struct Half {
   uint16_t bits;
@@ -35,36 +33,6 @@ struct Half {
 struct BFloat {
   uint16_t bits;
 };
-
-constexpr int64_t kLanes = 8;
-
-KANDINSKY_AVX2_INLINE __m256 load(const float* from) { return _mm256_loadu_ps(from); }
-KANDINSKY_AVX2_INLINE __m256 load(const Half* from) {
-  return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from)));
-}
-KANDINSKY_AVX2_INLINE __m256 load(const BFloat* from) {
-  const __m128i bits = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
-  return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(bits), 16));
-}
-
-KANDINSKY_AVX2_INLINE __m256 load(const int8_t* from) {
-  return _mm256_cvtepi32_ps(
-      _mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(from))));
-}
-
-KANDINSKY_AVX2_INLINE float to_float(float x) { return x; }
-KANDINSKY_AVX2_INLINE float to_float(Half x) { return _cvtsh_ss(x.bits); }
-KANDINSKY_AVX2_INLINE float to_float(BFloat x) {
-  return std::bit_cast<float>(static_cast<uint32_t>(x.bits) << 16U);
-}
-
-KANDINSKY_AVX2_INLINE float to_float(int8_t x) { return x; }
-
-KANDINSKY_AVX2_INLINE float sum_of(__m256 x) {
-  const __m128 four = _mm_add_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));
-  const __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
-  return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
-}
 
 /// Operands and result of a product. Rows are `width` elements apart, rows of the result `outputs`.
 template <typename Number>
@@ -88,99 +56,100 @@ struct Operands {
   }
 };
 
-/// kRows rows with kOutputs rows of the matrix, which begin at the operands'.
-template <int kRows, int kOutputs, typename Number>
-KANDINSKY_AVX2_INLINE void multiply(const Operands<Number>& operands) {
-  const int64_t width = operands.width;
-  const int64_t even = width - width % kLanes;
-  __m256 sums[kRows][kOutputs];
-  for (int r = 0; r < kRows; ++r) {
-    for (int o = 0; o < kOutputs; ++o) sums[r][o] = _mm256_setzero_ps();
-  }
-  for (int64_t k = 0; k < even; k += kLanes) {
-    __m256 numbers[kOutputs];
-    for (int o = 0; o < kOutputs; ++o) numbers[o] = load(operands.weight + o * width + k);
-    for (int r = 0; r < kRows; ++r) {
-      const __m256 row = load(operands.rows + r * width + k);
-      for (int o = 0; o < kOutputs; ++o) sums[r][o] = _mm256_fmadd_ps(row, numbers[o], sums[r][o]);
-    }
-  }
-  for (int r = 0; r < kRows; ++r) {
-    for (int o = 0; o < kOutputs; ++o) {
-      float sum = sum_of(sums[r][o]);
-      for (int64_t k = even; k < width; ++k)
-        sum += operands.rows[r * width + k] * to_float(operands.weight[o * width + k]);
-      if (operands.scales != nullptr) sum *= operands.scales[o];
-      if (operands.bias != nullptr) sum += operands.bias[o];
-      operands.result[r * operands.outputs + o] = sum;
-    }
-  }
-}
-
-/// kRows rows with rows of the matrix from `begin` to `end`.
-template <int kRows, int kOutputs, typename Number>
-KANDINSKY_AVX2 void multiply_all(const Operands<Number>& operands, int64_t count) {
-  int64_t first = 0;
-  for (; first + kOutputs <= count; first += kOutputs)
-    multiply<kRows, kOutputs>(operands.from(first));
-  for (; first < count; ++first) multiply<kRows, 1>(operands.from(first));
-}
-
-/// Maximum rows at a time: their sums and those of kOutputs fill the registers.
-constexpr int64_t kMostRows = 6;
-
-template <typename Number>
-void multiply_rows(int64_t rows, const Operands<Number>& operands, int64_t count) {
-  switch (rows) {
-    case 1:
-      return multiply_all<1, 8>(operands, count);
-    case 2:
-      return multiply_all<2, 4>(operands, count);
-    case 3:
-      return multiply_all<3, 4>(operands, count);
-    case 4:
-      return multiply_all<4, 2>(operands, count);
-    case 5:
-      return multiply_all<5, 2>(operands, count);
-    default:
-      return multiply_all<6, 2>(operands, count);
-  }
-}
-
-template <typename Number>
-KANDINSKY_AVX2 void widen(const Number* from, int64_t count, float* to) {
-  int64_t i = 0;
-  for (; i + kLanes <= count; i += kLanes) _mm256_storeu_ps(to + i, load(from + i));
-  for (; i < count; ++i) to[i] = to_float(from[i]);
-}
-
 /// Rows of the matrix that are widened once for all rows of x: they fit into a core's own cache.
 constexpr int64_t kWidenedNumbers = int64_t{1} << 16;
-/// Rows of x with these: few enough for the innermost cache.
+/// Maximum rows at a time: their sums and those of some rows of the matrix fill the registers.
+constexpr int64_t kMostRows = 6;
+
+namespace avx2 {
+
+#define KANDINSKY_ROW_LOOP __attribute__((target("avx2,fma,f16c")))
+#define KANDINSKY_ROW_INLINE __attribute__((target("avx2,fma,f16c"), always_inline)) inline
+
+using Vector = __m256;
+
+KANDINSKY_ROW_INLINE Vector load(const float* from) { return _mm256_loadu_ps(from); }
+KANDINSKY_ROW_INLINE Vector load(const Half* from) {
+  return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from)));
+}
+KANDINSKY_ROW_INLINE Vector load(const BFloat* from) {
+  const __m128i bits = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
+  return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(bits), 16));
+}
+KANDINSKY_ROW_INLINE Vector load(const int8_t* from) {
+  return _mm256_cvtepi32_ps(
+      _mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(from))));
+}
+KANDINSKY_ROW_INLINE void save(float* to, Vector x) { _mm256_storeu_ps(to, x); }
+KANDINSKY_ROW_INLINE Vector zero() { return _mm256_setzero_ps(); }
+KANDINSKY_ROW_INLINE Vector multiply_add(Vector a, Vector b, Vector sum) {
+  return _mm256_fmadd_ps(a, b, sum);
+}
+KANDINSKY_ROW_INLINE float sum_of(Vector x) {
+  const __m128 four = _mm_add_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));
+  const __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+  return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
+}
+
+/// Rows of the matrix for 1 to kMostRows rows of x: as many as 16 registers hold the sums of.
+constexpr std::array kOutputs{8, 4, 4, 2, 2, 2};
+/// Rows of x with widened ones: few enough for the innermost cache.
 constexpr int64_t kRowsWithWidened = 3;
 
-/// All rows with `count` rows of the matrix.
-template <typename Number>
-void multiply_part(int64_t rows, const Operands<Number>& operands, int64_t count) {
-  if (rows <= kMostRows) return multiply_rows(rows, operands, count);
-  const int64_t at_once = std::max<int64_t>(4, kWidenedNumbers / operands.width / 4 * 4);
-  std::vector<float> widened(static_cast<size_t>(std::min(at_once, count) * operands.width));
-  for (int64_t first = 0; first < count; first += at_once) {
-    const int64_t outputs = std::min(at_once, count - first);
-    const Operands<Number> rest = operands.from(first);
-    widen(rest.weight, outputs * operands.width, widened.data());
-    for (int64_t row = 0; row < rows; row += kRowsWithWidened) {
-      const Operands<float> part{.rows = operands.rows + row * operands.width,
-                                 .weight = widened.data(),
-                                 .scales = rest.scales,
-                                 .bias = rest.bias,
-                                 .result = rest.result + row * operands.outputs,
-                                 .width = operands.width,
-                                 .outputs = operands.outputs};
-      multiply_rows(std::min(kRowsWithWidened, rows - row), part, outputs);
-    }
-  }
+#include "nn/kernels/row_loops.inc"
+
+#undef KANDINSKY_ROW_LOOP
+#undef KANDINSKY_ROW_INLINE
+
+}  // namespace avx2
+
+// GCC 12 takes the undefined registers that its own AVX-512 functions begin with for a mistake.
+#if !defined(__clang__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
+
+namespace avx512 {
+
+#define KANDINSKY_ROW_LOOP __attribute__((target("avx512f,fma,f16c")))
+#define KANDINSKY_ROW_INLINE __attribute__((target("avx512f,fma,f16c"), always_inline)) inline
+
+using Vector = __m512;
+
+KANDINSKY_ROW_INLINE Vector load(const float* from) { return _mm512_loadu_ps(from); }
+KANDINSKY_ROW_INLINE Vector load(const Half* from) {
+  return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(from)));
 }
+KANDINSKY_ROW_INLINE Vector load(const BFloat* from) {
+  const __m256i bits = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from));
+  return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(bits), 16));
+}
+KANDINSKY_ROW_INLINE Vector load(const int8_t* from) {
+  return _mm512_cvtepi32_ps(
+      _mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from))));
+}
+KANDINSKY_ROW_INLINE void save(float* to, Vector x) { _mm512_storeu_ps(to, x); }
+KANDINSKY_ROW_INLINE Vector zero() { return _mm512_setzero_ps(); }
+KANDINSKY_ROW_INLINE Vector multiply_add(Vector a, Vector b, Vector sum) {
+  return _mm512_fmadd_ps(a, b, sum);
+}
+KANDINSKY_ROW_INLINE float sum_of(Vector x) { return _mm512_reduce_add_ps(x); }
+
+/// The same for 32 registers.
+constexpr std::array kOutputs{8, 8, 6, 4, 4, 4};
+/// More, since these vectors wait for the next cache otherwise.
+constexpr int64_t kRowsWithWidened = 6;
+
+#include "nn/kernels/row_loops.inc"
+
+#undef KANDINSKY_ROW_LOOP
+#undef KANDINSKY_ROW_INLINE
+
+}  // namespace avx512
+
+#if !defined(__clang__)
+#pragma GCC diagnostic pop
+#endif
 
 const float* numbers_of(const at::Tensor& tensor) {
   return tensor.defined() ? tensor.const_data_ptr<float>() : nullptr;
@@ -188,7 +157,7 @@ const float* numbers_of(const at::Tensor& tensor) {
 
 template <typename Number>
 void multiply_whole(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
-                    const at::Tensor& scales, const at::Tensor& result) {
+                    const at::Tensor& scales, RowVectors vectors, const at::Tensor& result) {
   const int64_t width = weight.size(1);
   const int64_t outputs = weight.size(0);
   const Operands<Number> whole{.rows = x.const_data_ptr<float>(),
@@ -201,7 +170,12 @@ void multiply_whole(const at::Tensor& x, const at::Tensor& weight, const at::Ten
   // A thread's rows of the matrix follow one another in memory.
   constexpr int64_t kFewestOutputs = 64;
   at::parallel_for(0, outputs, kFewestOutputs, [&](int64_t begin, int64_t end) {
-    multiply_part(x.size(0), whole.from(begin), end - begin);
+    const Operands<Number> part = whole.from(begin);
+    if (vectors == RowVectors::kAvx512) {
+      avx512::multiply_part(x.size(0), part, end - begin);
+    } else {
+      avx2::multiply_part(x.size(0), part, end - begin);
+    }
   });
 }
 
@@ -213,8 +187,13 @@ bool has_row_products() {
   return has;
 }
 
+RowVectors widest_row_vectors() {
+  static const bool has_avx512 = at::get_cpu_capability() == "AVX512";
+  return has_avx512 ? RowVectors::kAvx512 : RowVectors::kAvx2;
+}
+
 at::Tensor row_products(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
-                        const at::Tensor& scales) {
+                        const at::Tensor& scales, RowVectors vectors) {
   TORCH_INTERNAL_ASSERT(x.scalar_type() == at::kFloat && x.size(-1) == weight.size(1) &&
                         weight.is_contiguous());
   std::vector<int64_t> shape = x.sizes().vec();
@@ -223,17 +202,17 @@ at::Tensor row_products(const at::Tensor& x, const at::Tensor& weight, const at:
   const at::Tensor result = at::empty({rows.size(0), weight.size(0)}, rows.options());
   switch (weight.scalar_type()) {
     case at::kHalf:
-      multiply_whole<Half>(rows, weight, bias, scales, result);
+      multiply_whole<Half>(rows, weight, bias, scales, vectors, result);
       break;
     case at::kBFloat16:
-      multiply_whole<BFloat>(rows, weight, bias, scales, result);
+      multiply_whole<BFloat>(rows, weight, bias, scales, vectors, result);
       break;
     case at::kChar:
-      multiply_whole<int8_t>(rows, weight, bias, scales, result);
+      multiply_whole<int8_t>(rows, weight, bias, scales, vectors, result);
       break;
     default:
       TORCH_INTERNAL_ASSERT(weight.scalar_type() == at::kFloat);
-      multiply_whole<float>(rows, weight, bias, scales, result);
+      multiply_whole<float>(rows, weight, bias, scales, vectors, result);
   }
   return result.view(shape);
 }
@@ -242,8 +221,11 @@ at::Tensor row_products(const at::Tensor& x, const at::Tensor& weight, const at:
 
 bool has_row_products() { return false; }
 
+RowVectors widest_row_vectors() { return RowVectors::kAvx2; }
+
 at::Tensor row_products(const at::Tensor& /*x*/, const at::Tensor& /*weight*/,
-                        const at::Tensor& /*bias*/, const at::Tensor& /*scales*/) {
+                        const at::Tensor& /*bias*/, const at::Tensor& /*scales*/,
+                        RowVectors /*vectors*/) {
   TORCH_INTERNAL_ASSERT(false, "has_row_products() says no");
   return {};
 }

@@ -15,10 +15,15 @@ bool has_row_products();
 /// Whether layers of this placement keep their matrices in the file's type for these products.
 bool keeps_stored_matrices(const tensor::Placement& placement);
 
+/// Those that LibTorch uses, too; a test chooses others.
+enum class RowVectors { kAvx2, kAvx512 };
+RowVectors widest_row_vectors();
+
 /// x W^T + bias over the last dimension. x: fp32. weight: [out, in], fp32, fp16, bf16 or int8,
 /// contiguous. bias: fp32 [out] or undefined. scales: fp32 [out], factors of the matrix's rows;
-/// undefined: 1. Each element is summed in a fixed order, independent of other rows and threads.
+/// undefined: 1. Each element is summed in a fixed order, independent of other rows and threads,
+/// but not of the vectors.
 at::Tensor row_products(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
-                        const at::Tensor& scales = {});
+                        const at::Tensor& scales = {}, RowVectors vectors = widest_row_vectors());
 
 }  // namespace kandinsky::nn::kernels

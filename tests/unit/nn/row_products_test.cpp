@@ -59,6 +59,21 @@ TEST_F(RowProductsTest, AreThoseOfTheWidenedMatrixForAllTypesAndSizes) {
   }
 }
 
+TEST_F(RowProductsTest, AreTheSameWithNarrowerVectorsButForTheirLastBits) {
+  for (const int64_t rows : {1, 2, 3, 4, 5, 6, 23}) {
+    const at::Tensor x = random_tensor(1, {rows, 777});
+    for (const at::ScalarType type : {at::kFloat, at::kHalf, at::kBFloat16, at::kChar}) {
+      const at::Tensor weight = (random_tensor(2, {131, 777}) * 30).to(type);
+      const at::Tensor exact = at::linear(x.to(at::kDouble), weight.to(at::kDouble));
+      const at::Tensor narrow =
+          kernels::row_products(x, weight, {}, {}, kernels::RowVectors::kAvx2);
+      EXPECT_LT((narrow - exact).abs().max().item<double>(),
+                1e-6 * exact.abs().max().item<double>())
+          << rows << " " << c10::toString(type);
+    }
+  }
+}
+
 TEST_F(RowProductsTest, HaveScalesOfTheMatrixsRows) {
   for (const int64_t rows : {1, 2, 3, 4, 5, 6, 7, 23}) {
     for (const auto& [outputs, width] : {std::pair{1, 3}, {9, 8}, {70, 77}, {131, 2048}}) {
@@ -78,17 +93,26 @@ TEST_F(RowProductsTest, HaveScalesOfTheMatrixsRows) {
 }
 
 TEST_F(RowProductsTest, OfARowAreTheSameWhateverIsMultipliedWithIt) {
-  const at::Tensor x = random_tensor(1, {2, 20, 520});
-  const at::Tensor weight = random_tensor(2, {301, 520}).to(at::kHalf);
-  const at::Tensor all = kernels::row_products(x, weight, {});
-  ASSERT_EQ(all.sizes(), at::IntArrayRef({2, 20, 301}));
   const int threads = at::get_num_threads();
-  for (const int count : {1, 3}) {
-    at::set_num_threads(count);
-    for (const int64_t row : {0, 7, 19})
-      EXPECT_TRUE(kernels::row_products(x[1][row], weight, {}).equal(all[1][row])) << row;
+  for (const kernels::RowVectors vectors :
+       {kernels::RowVectors::kAvx2, kernels::widest_row_vectors()}) {
+    for (const int64_t width : {520, 2048, 533}) {
+      const at::Tensor x = random_tensor(1, {2, 20, width});
+      const at::Tensor weight = random_tensor(2, {301, width}).to(at::kHalf);
+      const at::Tensor all = kernels::row_products(x, weight, {}, {}, vectors);
+      ASSERT_EQ(all.sizes(), at::IntArrayRef({2, 20, 301}));
+      for (const int count : {1, 3}) {
+        at::set_num_threads(count);
+        for (const int64_t rows : {1, 2, 3, 4, 5, 6}) {
+          const at::Tensor some = x[1].slice(0, 7, 7 + rows);
+          EXPECT_TRUE(kernels::row_products(some, weight, {}, {}, vectors)
+                          .equal(all[1].slice(0, 7, 7 + rows)))
+              << rows << " rows of " << width;
+        }
+      }
+      at::set_num_threads(threads);
+    }
   }
-  at::set_num_threads(threads);
 }
 
 TEST_F(RowProductsTest, TakeTheWeightsOfALayerAsTheFileHasThem) {
