@@ -251,8 +251,8 @@ class Download:
         free = shutil.disk_usage(self.folder).free
         if missing and wanted + DISK_MARGIN > free:
             raise HubError(
-                f"{self.folder} has {gigabytes(free)} free, and {gigabytes(wanted + DISK_MARGIN)} "
-                "are needed: free disk space, or choose another folder"
+                f"{self.folder}: {gigabytes(free)} are free, {gigabytes(wanted + DISK_MARGIN)} are "
+                "needed: free disk space, or choose another folder"
             )
 
     def _fetch(self, job: _Job) -> None:
@@ -300,8 +300,8 @@ class Download:
                             chunk = self._hub.read(answer, min(CHUNK, size - have), job.what)
                             if not chunk:
                                 raise PassingError(
-                                    f"{job.what}: the connection broke off after {have} of "
-                                    f"{size} bytes"
+                                    f"{job.what}: the connection broke off, bytes received: "
+                                    f"{have} / {size}"
                                 )
                             file.write(chunk)
                             digest.update(chunk)

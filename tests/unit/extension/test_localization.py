@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import html
+import itertools
 import json
 import re
 import sys
@@ -18,6 +20,7 @@ NAMES = re.compile(r"fp32:?|bf16|fp16|CPU|toy|[\d.]+ [GM]B:?|refresh|\d+( x \d+)
 """Names, and what the stand-ins say."""
 CORE = ROOT / "core"
 LITERAL = re.compile(r'"((?:[^"\\]|\\.)*)"')
+GET = ROOT / "bindings" / "kandinsky_engine" / "get"
 
 
 def texts_of(block):
@@ -123,3 +126,46 @@ def test_problems_can_be_translated(bare_host, tmp_path, monkeypatch):
 def test_phrases_are_found_in_whole_words_alone(host):
     marked = host.ext("phrases").marked
     assert marked("aboutness: <1> about 2") == "aboutness: &lt;1&gt; <span>about</span> 2"
+
+
+def texts_in(node):
+    """What an expression of Python has in quotes, with a number for each value."""
+    match node:
+        case ast.Constant(value=str(text)):
+            yield text
+        case ast.JoinedStr():
+            yield from map("".join, itertools.product(*map(texts_in, node.values)))
+        case ast.FormattedValue(value=ast.IfExp()):
+            yield from texts_in(node.value)
+        case ast.FormattedValue():
+            yield "1.5"
+        case _:
+            for part in ast.iter_child_nodes(node):
+                yield from texts_in(part)
+
+
+
+def told(path):
+    """What a part of kandinsky_engine.get says of what went wrong."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        match node:
+            case ast.Call(func=ast.Name(id="HubError" | "NotThereError" | "PassingError")):
+                yield from texts_in(node.args[0])
+            case ast.Call(func=ast.Attribute(attr="_end")):
+                yield from texts_in(node.args[1])
+            case ast.Assign(targets=[ast.Name(id="said" | "todo") | ast.Attribute(attr="_message")]):
+                yield from texts_in(node.value)
+            case ast.FunctionDef(name="_disk_error"):
+                yield from (text for part in node.body for text in texts_in(part))
+
+
+def test_what_ends_a_download_can_be_translated(host):
+    """But for addresses, and what the server or the system says."""
+    texts = [text for name in ("hub", "download") for text in told(GET / f"{name}.py")]
+    english = {text for text in texts if left_in_english(host, text)}
+    assert english == {"Retry-After", "Content-Range"}
+    marked = "".join(map(host.ext("phrases").marked, texts))
+    unused = [
+        phrase for phrase in host.ext("phrases").FAILURES if f">{html.escape(phrase)}<" not in marked
+    ]
+    assert unused == []

@@ -312,7 +312,7 @@ def test_a_full_disk_is_seen_before(server, tmp_path, monkeypatch):
     monkeypatch.setattr(download_module.shutil, "disk_usage", lambda _: usage)
     progress = get(server, tmp_path)
     assert progress.state == "failed"
-    assert "has 0.1 MB free, and 268.6 MB are needed" in progress.message
+    assert "0.1 MB are free, 268.6 MB are needed" in progress.message
     assert server.asked() == []
 
 
