@@ -36,6 +36,8 @@ from browser import browser_on  # noqa: E402
 from checking import Checks, Context, Result, require, run_check  # noqa: E402
 from checklist import BY_API, ON_PAGE  # noqa: E402
 from host import OURS, Host, HostError  # noqa: E402
+from host_checks.generating import image_of_the_command_line  # noqa: E402
+from host_checks.other_scripts import run_inside_a_run  # noqa: E402
 from playwright.sync_api import Error as PlaywrightError  # noqa: E402
 from support import built  # noqa: E402
 
@@ -84,7 +86,7 @@ def arguments_of(words: list[str] | None) -> argparse.Namespace:
         metavar="NAME",
         nargs="+",
         default=[],
-        help="only these: functions in the files of checks/",
+        help="only these: functions in the files of host_checks/",
     )
     parser.add_argument(
         "--readme-images",
@@ -173,6 +175,23 @@ def disabled_extension_is_not_there(context: Context) -> str:
 
 
 @life.add
+def works_without_a_page(context: Context) -> str:
+    """Started for programs alone, the host gives the command line's image, and runs inside a run
+    what they give alone.
+    """
+    # Without a name such a host listens to all the world.
+    seconds = context.host.start(
+        context.boot_timeout, flags=("--nowebui", "--server-name=127.0.0.1")
+    )
+    context.base = None
+    try:
+        said = [check(context) for check in (image_of_the_command_line, run_inside_a_run)]
+    finally:
+        context.host.stop()
+    return f"started in {seconds:.0f} s; {'; '.join(said)}"
+
+
+@life.add
 def starts_without_a_checkpoint(context: Context) -> str:
     """The host starts with the extension, and no complaint in its log is about it."""
     seconds = context.host.start(context.boot_timeout)
@@ -233,8 +252,9 @@ def run_all(context: Context, only: list[str], *, page: bool) -> Iterator[Result
         yield run_check(state_at_the_end, context)
     yield run_check(ends_when_asked, context)
     shutil.copyfile(context.host.log, context.report / "host.log")
-    if wanted(disabled_extension_is_not_there.__name__):
-        yield run_check(disabled_extension_is_not_there, context)
+    for check in (works_without_a_page, disabled_extension_is_not_there):
+        if wanted(check.__name__):
+            yield run_check(check, context)
 
 
 def make_readme_images(context: Context, folder: Path) -> None:

@@ -88,11 +88,14 @@ class Host:
         limits = httpx.Limits(max_keepalive_connections=0)
         self._client = httpx.Client(base_url=self.url, timeout=600, trust_env=False, limits=limits)
 
-    def start(self, timeout: float, *, disabled: tuple[str, ...] = ()) -> float:
+    def start(
+        self, timeout: float, *, disabled: tuple[str, ...] = (), flags: tuple[str, ...] = ()
+    ) -> float:
         """Returns the seconds it took. The log is begun anew.
 
-        disabled: extensions to switch off, from now on. Some hosts take a file of settings without
-        a mark of theirs for an old one, so this needs that the host has run before.
+        flags: more words for its command line. disabled: extensions to switch off, from now on.
+        Some hosts take a file of settings without a mark of theirs for an old one, so this needs
+        that the host has run before.
         """
         if disabled:
             known = json.loads(self._settings.read_text("utf-8")) if self._settings.exists() else {}
@@ -101,7 +104,7 @@ class Host:
         began = time.monotonic()
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
-                self._command,
+                [*self._command, *flags],
                 cwd=self.folder,
                 env=self._environment,
                 stdout=log,

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from asking import SIZE, STEPS, base, of_the_api, other_script, request, require_base_again
 from browser import Browser
-from checking import Absent, Checks, Context, require
+from checking import Absent, Checks, Context, require, same
 from host import as_text
 
 by_api, on_page = Checks(), Checks()
@@ -106,6 +106,34 @@ def a_script_that_needs_the_hosts_network_is_refused(context: Context) -> str:
     require("runs the network of a Stable Diffusion model itself" in said, said)
     require_base_again(context)
     return "named, with what to do"
+
+
+@by_api.add
+def what_has_no_effect_is_named(context: Context) -> str:
+    """An extension that is on and changes Stable Diffusion's network, and settings of its sampling,
+    are named below the image, which is as without them.
+    """
+
+    def remarks(arguments: list[Any], **settings: Any) -> list[str]:
+        made = context.host.generate(
+            request(
+                context,
+                alwayson_scripts={"ControlNet of the probe": {"args": arguments}},
+                override_settings=settings,
+            )
+        )
+        require(np.array_equal(made.pixels, base(context).pixels), "it is another image")
+        told: list[str] = context.host.get("/kandinsky-probe/remarks")
+        return [one for one in told if "Kandinsky ignores" in one]
+
+    same(remarks([None]), [], "remarks without any")
+    same(remarks([{"enabled": False}]), [], "remarks with a unit that is off")
+    expected = ["Extensions: Kandinsky ignores ControlNet of the probe."]
+    for arguments in ([True], [{"enabled": True}]):
+        same(remarks(arguments), expected, f"remarks with {arguments}")
+    found = remarks([None], CLIP_stop_at_last_layers=2)
+    same(found, ["Settings: Kandinsky ignores Clip skip."], "remarks with a setting")
+    return "an extension by its switch and by its unit, a setting; none where they are off"
 
 
 @by_api.add

@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 import itertools
+import re
 import threading
 import time
 from typing import Any
 
 import numpy as np
-from asking import of_the_api, request, require_base_again
+from asking import of_the_api, other_script, request, require_base_again
 from browser import Browser
 from checking import Absent, Checks, Context, fail, require
 from host import Made
 from playwright.sync_api import expect
 
 by_api, on_page = Checks(), Checks()
+
+TWO_PASSES: dict[str, Any] = {
+    "n_iter": 2,
+    "enable_hr": True,
+    "hr_scale": 2,
+    "hr_upscaler": "None",
+    "hr_second_pass_steps": 20,
+    "denoising_strength": 0.6,
+    "hr_cfg": 2,
+    "hr_additional_modules": ["Use same choices"],
+}
+"""Two batches with hires. fix."""
 
 
 class _Background:
@@ -92,19 +105,8 @@ def progress_and_preview(context: Context) -> str:
 
 @by_api.add
 def progress_never_goes_back(context: Context) -> str:
-    """Two batches with hires. fix, whose passes have other numbers of steps."""
-    job = _Background(
-        context,
-        n_iter=2,
-        steps=60,
-        enable_hr=True,
-        hr_scale=2,
-        hr_upscaler="None",
-        hr_second_pass_steps=20,
-        denoising_strength=0.6,
-        hr_cfg=2,
-        hr_additional_modules=["Use same choices"],
-    )
+    """Not in two batches with hires. fix either, whose passes have other numbers of steps."""
+    job = _Background(context, **TWO_PASSES, steps=60)
     seen = []
     while job.running:
         seen.append(job.progress()["progress"])
@@ -146,6 +148,34 @@ def skip(context: Context) -> str:
     first = of_the_api(context, steps=60)
     require(not any(np.array_equal(image, first) for image in made.images), "nothing was skipped")
     return f"{len(made.images)} images"
+
+
+@by_api.add
+def console_stays_quiet(context: Context) -> str:
+    """A run writes one line of ours at most, and what is refused leaves no trace that names our
+    files.
+    """
+    host, wrong = context.host, {"prior_steps": 5000}
+    host.post("/kandinsky/v1/unload")
+    told = {}
+    for what, make in {
+        "a run that loads the model": lambda: host.generate(request(context)),
+        "two batches with hires. fix": lambda: host.generate(request(context, **TWO_PASSES)),
+        "under another script": lambda: host.generate(
+            request(context, script=False, alwayson_scripts=other_script())
+        ),
+        "a value that is refused": lambda: host.refused(
+            "/sdapi/v1/txt2img", request(context, **wrong)
+        ),
+    }.items():
+        before = len(host.printed())
+        make()
+        lines = re.split("[\n\r]", host.printed()[before:])
+        told[what] = [line for line in lines if "andinsky" in line]
+        require(len(told[what]) < 2, f"{what}: {told[what]}")
+        files = [line for line in told[what] if "kandinsky_ext" in line or "kandinsky.py" in line]
+        require(not files, f"{what}: {files}")
+    return "; ".join(f"{what}: {len(lines)}" for what, lines in told.items())
 
 
 @on_page.add

@@ -3,6 +3,7 @@
 GET  /kandinsky-probe/state    what a run replaces, and the options
 GET  /kandinsky-probe/memory   what the process holds, in bytes
 GET  /kandinsky-probe/too-much what torch says to an allocation of 25 TB
+GET  /kandinsky-probe/remarks  what the last run was told below its images
 POST /kandinsky-probe/objects  for each dotted name: whether it is there, and its signature
 """
 
@@ -14,11 +15,13 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import gradio as gr
 import torch
 from fastapi import Body
-from modules import devices, script_callbacks, sd_models, sd_samplers, shared
+from modules import devices, script_callbacks, scripts, sd_models, sd_samplers, shared
 
 PACKAGES = ("torch", "gradio", "numpy", "Pillow", "pydantic")
+_remarks: list[str] = []
 
 
 def _name(value: Any) -> str:
@@ -56,6 +59,26 @@ def too_much() -> str:
     except RuntimeError as error:
         return str(error)
     return ""
+
+
+class ProbeControlNet(scripts.Script):
+    """By its title one of those that change a network. Its argument: a unit, or a switch."""
+
+    def title(self) -> str:
+        return "ControlNet of the probe"
+
+    def show(self, is_img2img: bool) -> Any:
+        return scripts.AlwaysVisible
+
+    def ui(self, is_img2img: bool) -> list[Any]:
+        return [gr.JSON(value=None, visible=False, label="Unit")]
+
+    def postprocess(self, p: Any, *_: Any) -> None:
+        _remarks[:] = p.comments
+
+
+def remarks() -> list[str]:
+    return _remarks
 
 
 def versions() -> dict[str, str]:
@@ -103,6 +126,7 @@ def _add_routes(_demo: Any, app: Any) -> None:
     app.add_api_route("/kandinsky-probe/state", state, methods=["GET"])
     app.add_api_route("/kandinsky-probe/memory", memory, methods=["GET"])
     app.add_api_route("/kandinsky-probe/too-much", too_much, methods=["GET"])
+    app.add_api_route("/kandinsky-probe/remarks", remarks, methods=["GET"])
     app.add_api_route("/kandinsky-probe/versions", versions, methods=["GET"])
     app.add_api_route("/kandinsky-probe/objects", objects, methods=["POST"])
 
