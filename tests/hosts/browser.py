@@ -164,15 +164,22 @@ class Browser:
     def generate(self, tab: str = "txt2img") -> None:
         self.whole_run(self.one(f"#{tab}_generate"), tab)
 
-    def image(self) -> np.ndarray:
-        """The image that the gallery shows."""
-        shown = self.one("#txt2img_gallery img")
+    def file(self, tab: str = "txt2img") -> Image.Image:
+        """The file of the image that a tab's gallery shows."""
+        shown = self.one(f"#{tab}_gallery img")
         expect(shown).to_be_visible(timeout=60_000)
+        # For some moments it has none.
+        expect(shown).to_have_attribute("src", re.compile("."))
         source = shown.get_attribute("src") or ""
         answer = httpx.get(httpx.URL(self.context.host.url).join(source), trust_env=False)
         answer.raise_for_status()
-        with Image.open(io.BytesIO(answer.content)) as image:
-            return np.asarray(image.convert("RGB"))
+        image = Image.open(io.BytesIO(answer.content))
+        image.load()
+        return image
+
+    def image(self, tab: str = "txt2img") -> np.ndarray:
+        """The image that the gallery shows."""
+        return np.asarray(self.file(tab).convert("RGB"))
 
     def require_image_of_the_api(self, **values: Any) -> None:
         """The image shown is that of a request with these values."""

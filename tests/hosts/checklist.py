@@ -9,6 +9,7 @@ from host_checks import (
     inside,
     looks,
     other_scripts,
+    painting,
     refusing,
     running,
     staying,
@@ -16,7 +17,8 @@ from host_checks import (
 )
 
 SUBJECTS = (
-    *(entry, inside, generating, other_scripts, weights, running, carrying, refusing),
+    *(entry, inside, generating, other_scripts, painting, weights, running),
+    *(carrying, refusing),
     # These load the page anew, or look back at what has been done to it.
     *(looks, staying),
 )

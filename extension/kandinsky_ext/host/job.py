@@ -89,7 +89,7 @@ class RunJob:
         if p is None:
             return
         infotext.write_emphasis(p.extra_generation_params, prompts.emphasis())
-        for remark in (ignored.remark(p), others.remark(p)):
+        for remark in (ignored.remark(p), others.remark(p), others.soft_inpainting_remark(p)):
             if remark is not None:
                 p.comment(remark)
 

@@ -15,6 +15,9 @@ CHANGING_NETWORKS = (
 )
 """How the titles of those begin that change it for a run, as a host's own or as extensions."""
 
+SOFT_INPAINTING = "soft inpainting"
+"""A host's own. It hooks into the steps of its samplers, and blends once more at the end."""
+
 
 def check(p: Any) -> None:
     """Raises UserError if the script that is chosen cannot work with Kandinsky."""
@@ -30,6 +33,18 @@ def remark(p: Any) -> str | None:
     """Names those that are on for this run and have no effect on it."""
     found = [title for title, arguments in _always_on(p) if _changes(title) and _is_on(arguments)]
     return f"Extensions: Kandinsky ignores {', '.join(found)}." if found else None
+
+
+def soft_inpainting_remark(p: Any) -> str | None:
+    """What of soft inpainting has no effect on a run that inpaints, where it is on."""
+    if getattr(p, "image_mask", None) is None or not any(
+        title.lower() == SOFT_INPAINTING and _is_on(arguments) for title, arguments in _always_on(p)
+    ):
+        return None
+    return (
+        "Soft inpainting: Kandinsky's steps blend by the mask alone. Schedule bias, Preservation "
+        "strength and Transition contrast boost have no effect on them."
+    )
 
 
 def _chosen(p: Any) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from asking import PROMPT, SIZE, STEPS
 from browser import ID, Browser
-from checking import Checks
+from checking import Checks, same
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 from playwright.sync_api import expect
 
 by_api, on_page = Checks(), Checks()
@@ -79,3 +80,62 @@ def sending_keeps_script_and_settings(browser: Browser) -> str:
         browser.set_control(name, usual)
     browser.one(f"{ID}mix .label-wrap").click()
     return "script, 4 controls and an image, to both"
+
+
+def written(image: Image.Image) -> PngInfo:
+    """What a file of the image needs to have its parameters again."""
+    info = PngInfo()
+    for key, text in image.info.items():
+        info.add_text(key, str(text))
+    return info
+
+
+@on_page.add
+def extras_and_back(browser: Browser) -> str:
+    """An image of ours, made larger in the extras tab, keeps its parameters, and is sent on; from
+    "PNG Info" it takes the script and its controls along.
+    """
+    there, page = "#script_img2img_kandinsky_", browser.page
+    given = {"prior_cfg_scale": "3", "guidance_end": "0.6"}
+    browser.as_requested()
+    browser.open_panel("advanced", "guidance_end")
+    for name, value in given.items():
+        browser.set_control(name, float(value))
+    browser.generate()
+    text = browser.file().info["parameters"]
+    browser.one("#txt2img_send_to_extras").click()
+    expect(browser.one("#extras_image img")).to_be_visible()
+    browser.pick("#extras_upscaler_1", "Lanczos")
+    browser.set_number("extras_upscaling_resize", 2)
+    browser.one("#extras_generate").click()
+    expect(browser.one("#extras_gallery img")).to_be_visible()
+    browser.screenshot("extras")
+    larger = browser.file("extras")
+    same(larger.size, (2 * SIZE, 2 * SIZE), "the size")
+    same(larger.info.get("parameters"), text, "its parameters")
+
+    browser.open_tab("img2img")
+    browser.choose_script("None", "img2img")
+    for button, slot in (("img2img", "#img2img_image img"), ("inpaint", "#img2maskimg canvas")):
+        browser.open_tab("Extras")
+        browser.one(f"#extras_send_to_{button}").click()
+        expect(browser.one(slot)).to_be_visible()
+    file = browser.context.place / "larger.png"
+    larger.save(file, pnginfo=written(larger))
+    for button in ("img2img", "inpaint"):
+        browser.open_tab("img2img")
+        browser.choose_script("Kandinsky", "img2img")
+        browser.set_number(f"{there[1:]}prior_cfg_scale", 7)
+        browser.choose_script("None", "img2img")
+        browser.open_tab("PNG Info")
+        browser.put_image("#pnginfo_image", file)
+        page.locator("#tab_pnginfo button").filter(has_text=f"Send to {button}").click()
+        expect(browser.one("#tab_img2img #script_list input")).to_have_value("Kandinsky")
+        for name, value in {**given, "prior_steps": str(STEPS)}.items():
+            expect(browser.one(f"{there}{name} input[type=number]")).to_have_value(value)
+        expect(browser.one(f"{there}guidance_end")).to_be_visible()
+        browser.screenshot(f"png-info-to-{button}")
+    browser.open_tab("txt2img")
+    for name, usual in {"prior_cfg_scale": 4, "guidance_end": 1}.items():
+        browser.set_control(name, usual)
+    return "parameters whole; script and 3 controls to both, from PNG Info"

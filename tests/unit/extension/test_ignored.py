@@ -67,6 +67,26 @@ def test_extensions_that_change_a_network_are_named_where_they_are_on(
 
 
 @pytest.mark.parametrize(
+    ("is_on", "is_masked", "is_named"),
+    [(True, True, True), (True, False, False), (False, True, False)],
+)
+def test_what_of_soft_inpainting_does_nothing_is_named(host, is_on, is_masked, is_named):
+    script = SimpleNamespace(title=lambda: "Soft Inpainting", args_from=1, args_to=3)
+    runner = host.scripts.Runner()
+    runner.alwayson_scripts = [script]
+    mask = Image.new("L", (128, 128), 255) if is_masked else None
+    processed = host.img2img(
+        Image.new("RGB", (128, 128)),
+        image_mask=mask,
+        scripts=runner,
+        script_args=(0, is_on, 1.0, True),
+    )
+    assert (
+        "Soft inpainting: Kandinsky's steps blend by the mask" in processed.comments
+    ) == is_named
+
+
+@pytest.mark.parametrize(
     ("key", "img2img", "hires"),
     [
         ("token_merging_ratio_img2img", True, False),
