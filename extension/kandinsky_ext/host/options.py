@@ -20,6 +20,11 @@ WITHOUT = "kandinsky_without"
 PREPARED = "kandinsky_prepared_weights"
 IDLE_MINUTES = "kandinsky_idle_minutes"
 MOVE_HOSTS = "kandinsky_move_sd"
+PREVIEWS = "kandinsky_previews_explanation"
+ABOUT_PREVIEWS = (
+    "Previews: Settings > Live previews holds for Kandinsky, too, except for Live preview method: "
+    "Kandinsky has one of its own."
+)
 KEEP = -1
 """Minutes that never end."""
 SECTION = ("kandinsky", "Kandinsky")
@@ -117,6 +122,9 @@ def _add() -> None:
             section=SECTION,
         )
         shared.opts.add_option(setting.key, info.html(f"<span class='info'>{setting.about}</span>"))
+    previews = shared.OptionHTML(ABOUT_PREVIEWS)
+    previews.section = SECTION
+    shared.opts.add_option(PREVIEWS, previews)
 
 
 def folders() -> list[Path]:

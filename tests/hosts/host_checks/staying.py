@@ -73,6 +73,22 @@ def memory_after_unloading(context: Context) -> str:
 
 
 @on_page.add
+def settings_page(browser: Browser) -> str:
+    """The host's settings have a section of ours, with a sentence for each line of it."""
+    browser.open_tab("Settings")
+    browser.page.locator("#settings > .tab-nav button").filter(has_text="Kandinsky").click()
+    lines = browser.page.locator("#column_settings_kandinsky [id^=setting_kandinsky_]")
+    expect(lines.first).to_be_visible()
+    browser.page.evaluate("scrollTo(0, 0)")
+    browser.screenshot("settings")
+    texts = lines.all_inner_texts()
+    short = [text for text in texts if len(text.split()) < 12]
+    require(len(texts) > 7 and not short, f"of {len(texts)} lines, without a sentence: {short}")
+    require("Live previews" in texts[-1], f"of previews it says {texts[-1]!r}")
+    return f"{len(texts)} lines"
+
+
+@on_page.add
 def unload_button(browser: Browser) -> str:
     """The engine can be unloaded, and comes back with the next run."""
     status = browser.one(f"{ID}status")

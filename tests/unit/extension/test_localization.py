@@ -58,7 +58,9 @@ def shown(host):
             found.update(row.shown(choice) for choice in row.choices)
     host.script_callbacks.ui_settings_callback()
     for key, option in host.shared.opts.data_labels.items():
-        if key.startswith("kandinsky_"):
+        if isinstance(option, host.shared.OptionHTML):
+            found.add(option.default)
+        elif key.startswith("kandinsky_"):
             about = re.findall(r"<span class='info'>([^<>]+)</span>", option.comment_after)
             assert len(about) == 1, f"{key} has no sentence"
             found.update([option.label, *about])
@@ -144,7 +146,6 @@ def texts_in(node):
                 yield from texts_in(part)
 
 
-
 def told(path):
     """What a part of kandinsky_engine.get says of what went wrong."""
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
@@ -153,7 +154,9 @@ def told(path):
                 yield from texts_in(node.args[0])
             case ast.Call(func=ast.Attribute(attr="_end")):
                 yield from texts_in(node.args[1])
-            case ast.Assign(targets=[ast.Name(id="said" | "todo") | ast.Attribute(attr="_message")]):
+            case ast.Assign(
+                targets=[ast.Name(id="said" | "todo") | ast.Attribute(attr="_message")]
+            ):
                 yield from texts_in(node.value)
             case ast.FunctionDef(name="_disk_error"):
                 yield from (text for part in node.body for text in texts_in(part))
@@ -166,6 +169,8 @@ def test_what_ends_a_download_can_be_translated(host):
     assert english == {"Retry-After", "Content-Range"}
     marked = "".join(map(host.ext("phrases").marked, texts))
     unused = [
-        phrase for phrase in host.ext("phrases").FAILURES if f">{html.escape(phrase)}<" not in marked
+        phrase
+        for phrase in host.ext("phrases").FAILURES
+        if f">{html.escape(phrase)}<" not in marked
     ]
     assert unused == []

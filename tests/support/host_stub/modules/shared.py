@@ -21,6 +21,12 @@ class OptionInfo:
         return self
 
 
+class OptionHTML(OptionInfo):
+    def __init__(self, text):
+        super().__init__(text)
+        self.do_not_save = True
+
+
 class Options:
     """Values that were set are in `data`; the others come from `data_labels`.
 
