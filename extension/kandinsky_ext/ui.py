@@ -160,7 +160,11 @@ def _widget(control: Control, elem_id: Callable[[str], str], tools: HostTools) -
         return gr.Textbox(max_lines=1, **shared)
     if isinstance(control, Slider):
         return gr.Slider(
-            minimum=control.minimum, maximum=control.maximum, step=control.step, **shared
+            minimum=control.minimum,
+            maximum=control.maximum,
+            step=control.step,
+            elem_classes=["kandinsky-slider"],
+            **shared,
         )
     assert isinstance(control, Choice)
     return gr.Dropdown(

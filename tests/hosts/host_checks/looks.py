@@ -27,6 +27,11 @@ OVERLAPS = """panel => {
     const isNext = a.left >= b.right && a.left < b.right + 60;
     if (!isLevel || !isNext) wrong.push(button.id + " is not beside its field");
   }
+  for (const label of panel.querySelectorAll(".kandinsky-slider label > span")) {
+    const line = parseFloat(getComputedStyle(label).lineHeight);
+    const lines = label.getBoundingClientRect().height / line;
+    if (label.offsetParent && lines > 1.9) wrong.push(label.innerText + " is broken into lines");
+  }
   const name = one => (one.innerText || one.id || one.outerHTML).slice(0, 60);
   shown.forEach(([one, a], at) => {
     if (a.left < edge.left - 1 || a.right > edge.right + 1) wrong.push(name(one) + " sticks out");
