@@ -59,7 +59,8 @@ SETTINGS = (
         AUTOMATIC_PRECISION,
         "Precision of Kandinsky where the script says Automatic",
         "auto: chosen for the device, on a CPU as measured.",
-        gr.Dropdown,
+        # Of a dropdown, some hosts do not show the sentence.
+        gr.Radio,
         {"choices": [AUTOMATIC_PRECISION, "fp32", "bf16", "fp16"]},
     ),
     Setting(
