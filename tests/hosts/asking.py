@@ -91,3 +91,9 @@ def of_the_command_line(
 def require_base_again(context: Context) -> None:
     again = of_the_api(context)
     require(np.array_equal(again, base(context).pixels), "the next image is another")
+
+
+def upscaler(context: Context) -> str:
+    """One that needs no file. A host may fetch others from the net."""
+    listed = [one["name"] for one in context.host.get("/sdapi/v1/upscalers")]
+    return next((name for name in ("Lanczos", "Bicubic", "Nearest") if name in listed), "None")

@@ -82,6 +82,15 @@ def arguments_of(words: list[str] | None) -> argparse.Namespace:
         "taken out, to see the checks fail",
     )
     parser.add_argument(
+        "--beside",
+        metavar="FOLDER",
+        type=Path,
+        action="append",
+        default=[],
+        help="an extension of others to be there, too, with what it needs installed, such as "
+        "sd-webui-controlnet",
+    )
+    parser.add_argument(
         "--only",
         metavar="NAME",
         nargs="+",
@@ -315,7 +324,11 @@ def main(words: list[str] | None = None) -> int:
             folder,
             python,
             place,
-            {OURS: extension, "kandinsky-probe": HERE / "probe"},
+            {
+                OURS: extension,
+                "kandinsky-probe": HERE / "probe",
+                **{folder.resolve().name: folder.resolve() for folder in given.beside},
+            },
             engine,
             given.flag,
         )

@@ -15,6 +15,7 @@ from asking import (
     of_the_api,
     of_the_command_line,
     request,
+    upscaler,
 )
 from browser import ID, Browser
 from checking import Absent, Checks, Context, require, same
@@ -129,31 +130,28 @@ def inpaint_only_masked(context: Context) -> str:
 def hires_fix(context: Context) -> str:
     """A second pass with a pixel and with a latent upscaler."""
     plain = base(context).pixels
-    listed = [upscaler["name"] for upscaler in context.host.get("/sdapi/v1/upscalers")]
-    # A host may fetch others from the net.
-    pixels = next((name for name in ("Lanczos", "Bicubic", "Nearest") if name in listed), "None")
     # Not every host has one for latents.
     latent = [mode["name"] for mode in context.host.get("/sdapi/v1/latent-upscale-modes")][:1]
-    upscalers = [pixels, *latent]
-    for upscaler in upscalers:
+    upscalers = [upscaler(context), *latent]
+    for name in upscalers:
         made = context.host.generate(
             request(
                 context,
                 enable_hr=True,
                 hr_scale=2,
-                hr_upscaler=upscaler,
+                hr_upscaler=name,
                 hr_second_pass_steps=6,
                 denoising_strength=0.6,
                 hr_cfg=2,
                 hr_additional_modules=["Use same choices"],
             )
         )
-        context.keep(f"hires-{upscaler}", made.pixels)
-        same(made.pixels.shape, (2 * SIZE, 2 * SIZE, 3), f"the size with {upscaler}")
+        context.keep(f"hires-{name}", made.pixels)
+        same(made.pixels.shape, (2 * SIZE, 2 * SIZE, 3), f"the size with {name}")
         require("Hires upscale: 2" in made.infotexts[0], "no hires pass in the infotext")
         small = np.asarray(Image.fromarray(made.pixels).resize((SIZE, SIZE), Image.Resampling.BOX))
         away = distance(small, plain)
-        require(0 < away < 60, f"{upscaler}: {away:.1f} away from the image without it")
+        require(0 < away < 60, f"{name}: {away:.1f} away from the image without it")
     return f"{' and '.join(upscalers)}, twice the size"
 
 

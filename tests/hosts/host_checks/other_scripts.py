@@ -131,9 +131,29 @@ def what_has_no_effect_is_named(context: Context) -> str:
     expected = ["Extensions: Kandinsky ignores ControlNet of the probe."]
     for arguments in ([True], [{"enabled": True}]):
         same(remarks(arguments), expected, f"remarks with {arguments}")
-    found = remarks([None], CLIP_stop_at_last_layers=2)
-    same(found, ["Settings: Kandinsky ignores Clip skip."], "remarks with a setting")
+    found = remarks([None], eta_ancestral=0.5)
+    name = "Eta for k-diffusion samplers"
+    same(found, [f"Settings: Kandinsky ignores {name}."], "remarks with a setting")
     return "an extension by its switch and by its unit, a setting; none where they are off"
+
+
+@by_api.add
+def beside_controlnet(context: Context) -> str:
+    """The real ControlNet, see --beside: on, it is named and leaves the image and the host as they
+    are.
+    """
+    title = "controlnet"
+    if title not in context.host.get("/sdapi/v1/scripts")["txt2img"]:
+        raise Absent("it is not there")
+    unit = {"enabled": True, "module": "none", "image": as_text(base(context).pixels)}
+    body = request(context, alwayson_scripts={title: {"args": [unit]}})
+    made = context.host.generate(body)
+    context.keep("beside-controlnet", made.images[0])
+    require(np.array_equal(made.images[0], base(context).pixels), "it is another image")
+    told = context.host.get("/kandinsky-probe/remarks")
+    require("Extensions: Kandinsky ignores ControlNet." in told, f"remarks: {told}")
+    require_base_again(context)
+    return f"named; {len(made.images)} images"
 
 
 @by_api.add

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from asking import PROMPT, SIZE, base, distance, request
 from browser import Browser
-from checking import Checks, Context, require
+from checking import Absent, Checks, Context, require
 from host import as_text
 from host_checks.other_scripts import arguments_of
 from PIL import Image, ImageDraw, ImageFilter
@@ -124,6 +124,8 @@ def paint(browser: Browser, place: int, slot: str, **numbers: float) -> np.ndarr
     browser.screenshot(f"painted-{place}")
     browser.generate("img2img")
     browser.screenshot(f"painted-{place}-made")
+    if page.get_by_text("KeyError: 'checkpoint_info'").count():
+        raise Absent("without a checkpoint this host's page makes no images from images")
     return browser.image("img2img")
 
 
