@@ -12,7 +12,7 @@ from playwright.sync_api import expect
 
 by_api, on_page = Checks(), Checks()
 
-
+OFFLINE = "HF_HUB_OFFLINE is set, so nothing is downloaded: unset it first"
 OVERLAPS = """panel => {
   const shown = [...panel.querySelectorAll("label > span, input, button, p")]
     .map(one => [one, one.getBoundingClientRect()])
@@ -85,7 +85,9 @@ def looks(browser: Browser) -> str:
 
 @on_page.add
 def russian_page(browser: Browser) -> str:
-    """With the host's language set to Russian, labels, tooltips and the status are Russian."""
+    """With the host's language set to Russian, labels, tooltips, the status and what keeps a model
+    from being downloaded are Russian.
+    """
     context = browser.context
     # The status has most to say with an engine.
     of_the_api(context)
@@ -106,10 +108,17 @@ def russian_page(browser: Browser) -> str:
         require(not english, f"the status says in English: {english}")
         tooltip = browser.one(f"{ID}prior_steps").get_attribute("title")
         same(tooltip, russian[context.control("prior_steps").info], "tooltip")
+        browser.one(f"{ID}get .label-wrap").click()
+        browser.one(f"{ID}get_download").click()
+        # The host was started so that nothing is downloaded.
+        expect(browser.one(f"{ID}get_status")).to_contain_text(russian[OFFLINE])
+        browser.one(f"{ID}get").scroll_into_view_if_needed()
+        browser.screenshot("russian-get-models")
+        browser.one(f"{ID}get .label-wrap").click()
         browser.one(f"{ID}advanced .label-wrap").click()
         browser.page.wait_for_timeout(500)
         browser.one(f"{ID}guidance_rescale").scroll_into_view_if_needed()
         browser.screenshot("russian")
         wrong = browser.one("#tab_txt2img .kandinsky-panel").evaluate(OVERLAPS)
         require(not wrong, "; ".join(wrong))
-    return "labels, a tooltip, the status; and English again"
+    return "labels, a tooltip, the status, an error of a download; and English again"
