@@ -161,6 +161,8 @@ MemoryPlan plan_memory(const MemoryNeeds& needs, int64_t budget) {
     stage.peak = budget - room;
     stage.peak_of_job = stage.peak - missing;
     keep_what_fits(false);
+    for (size_t index = 0; index < needs.components.size(); ++index)
+      is_there[index] = is_there[index] && stage.holdings[index] == Holding::kWhole;
     for (const size_t index : used)
       plan.holds_everything = plan.holds_everything && stage.holdings[index] == Holding::kWhole;
   }

@@ -111,6 +111,12 @@ TEST(MemoryPlan, TheFirstJobDoesNotYetHoldWhatItsLaterStagesLoad) {
   const MemoryPlan tight = plan_memory(needs(), budget);
   EXPECT_EQ(tight.stages[2].peak, 300 + 2460 + 300 + 140);
   EXPECT_EQ(tight.stages[2].peak_of_job, 300 + 2460 + 300);
+  // The prior's stage has room for movq and the UNet beside it, and frees the texts.
+  const MemoryPlan freeing = plan_memory(needs(), 300 + 2040 + 100 + 2460 + 140);
+  EXPECT_EQ(holding(freeing, 1, kTexts), Holding::kFreed);
+  EXPECT_EQ(holding(freeing, 2, kTexts), Holding::kWhole);
+  EXPECT_EQ(freeing.stages[2].peak, 300 + 2460 + 300 + 140 + 850);
+  EXPECT_EQ(freeing.stages[2].peak_of_job, 300 + 2460 + 300);
 }
 
 TEST(MemoryPlan, HoldsOneStageAtATime) {
