@@ -32,9 +32,9 @@ constexpr int64_t kMegabyte = 1'000'000;
 // multiples of one map of the outermost level, and scale with the type. "Fixed" does not grow with
 // the image.
 
-/// The libraries, the tokenizers' tables, and the C library, in the command line's process; some
-/// tens of megabytes more or less by the kind of CPU. A host's own memory is added.
-constexpr int64_t kBase = 210 * kMegabyte;
+/// The libraries, the tokenizers' tables, and the C library, in the command line's process. A
+/// host's own memory is added.
+constexpr int64_t kBase = 200 * kMegabyte;
 
 /// The text encoders, the image encoder and the prior: a few hundred rows, and the tensors that are
 /// converted and packed at loading.
