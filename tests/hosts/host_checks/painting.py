@@ -62,7 +62,7 @@ def soft_inpainting(context: Context) -> str:
     soft = made(*usual[1:4])
     require(named(), "nothing is said of what has no effect")
     context.keep("soft-inpainting", soft)
-    if context.kind == "Forge" and np.array_equal(soft, base(context).pixels):
+    if context.kind in ("Forge", "reForge") and np.array_equal(soft, base(context).pixels):
         raise Absent("on few cores this host's script inpaints nothing, with any model")
     require(np.array_equal(soft, made(4, 3, 16)), "what is said to have no effect has some")
     require(distance(soft, hard) > 1, "it has no effect")
@@ -70,6 +70,7 @@ def soft_inpainting(context: Context) -> str:
     away = np.abs(soft.astype(int) - base(context).pixels).mean(axis=2)
     parts = [away[(low <= opacity) & (opacity <= high)].mean() for low, high in OPACITIES]
     require(parts[0] < 5, f"where there is no mask, the mean change is {parts[0]:.1f}")
+    require(parts[-1] > 5, f"where the mask is whole, the mean change is {parts[-1]:.1f}")
     require(parts == sorted(parts), f"mean changes, from no mask to a whole one: {parts}")
     return "mean changes, from no mask to a whole one: " + ", ".join(f"{v:.1f}" for v in parts)
 
