@@ -20,6 +20,8 @@ by_api, on_page = Checks(), Checks()
 COLOUR = (40, 40, 160)
 """Of what is painted on, which no brush has at first."""
 SOFT = "Soft Inpainting"
+MIDDLE = np.s_[56:72, 48:80]
+"""What is painted over for certain."""
 OPACITIES = ((0, 0.02), (0.02, 0.3), (0.3, 0.7), (0.7, 1))
 
 
@@ -100,7 +102,9 @@ def tints(pixels: np.ndarray) -> np.ndarray:
 
 
 def paint(browser: Browser, place: int, slot: str, **numbers: float) -> np.ndarray:
-    """In img2img's tab at this place: strokes over the middle of one colour; then Generate."""
+    """In img2img's tab at this place: strokes over the middle of one colour; then Generate. Returns
+    how far each pixel of the image is away from that colour.
+    """
     page = browser.page
     browser.open_tab("img2img")
     browser.choose_script("Kandinsky", "img2img")
@@ -129,15 +133,14 @@ def paint(browser: Browser, place: int, slot: str, **numbers: float) -> np.ndarr
     browser.screenshot(f"painted-{place}-made")
     if page.get_by_text("KeyError: 'checkpoint_info'").count():
         raise Absent("without a checkpoint this host's page makes no images from images")
-    return browser.image("img2img")
+    return np.abs(browser.image("img2img").astype(int) - COLOUR).mean(axis=2)
 
 
 @on_page.add
 def sketch(browser: Browser) -> str:
     """What is painted on an image is generated from, too."""
-    made = paint(browser, 1, "#img2img_sketch", denoising_strength=0)
-    away = np.abs(made.astype(int) - COLOUR).mean(axis=2)
-    middle, top = away[56:72, 48:80].mean(), away[:32].mean()
+    away = paint(browser, 1, "#img2img_sketch", denoising_strength=0)
+    middle, top = away[MIDDLE].mean(), away[:32].mean()
     require(top < 12, f"where nothing is painted it is {top:.1f} away from the source")
     require(middle > 40, f"where it is painted it is {middle:.1f} away from the source")
     return f"{middle:.0f} away from the source where it is painted, {top:.0f} elsewhere"
@@ -146,10 +149,9 @@ def sketch(browser: Browser) -> str:
 @on_page.add
 def mask_by_hand(browser: Browser) -> str:
     """What is painted over is inpainted, and no other pixel changes."""
-    made = paint(browser, 2, "#img2maskimg", denoising_strength=0.9)
-    away = np.abs(made.astype(int) - COLOUR).mean(axis=2)
+    away = paint(browser, 2, "#img2maskimg", denoising_strength=0.9)
     require(away[:16].max() == 0, f"outside the mask it changed by up to {away[:16].max()}")
-    middle = away[56:72, 48:80].mean()
+    middle = away[MIDDLE].mean()
     require(middle > 5, f"inside the mask the mean change is {middle:.1f}")
     return f"mean change inside {middle:.1f}, outside 0"
 
@@ -157,9 +159,8 @@ def mask_by_hand(browser: Browser) -> str:
 @on_page.add
 def inpaint_sketch(browser: Browser) -> str:
     """What is painted is inpainted from its colours, and no other pixel changes."""
-    made = paint(browser, 3, "#inpaint_sketch", denoising_strength=0.1)
-    away = np.abs(made.astype(int) - COLOUR).mean(axis=2)
+    away = paint(browser, 3, "#inpaint_sketch", denoising_strength=0.1)
     require(away[:16].max() == 0, f"outside the mask it changed by up to {away[:16].max()}")
-    middle = away[56:72, 48:80].mean()
+    middle = away[MIDDLE].mean()
     require(middle > 40, f"where it is painted it is {middle:.1f} away from the source")
     return f"{middle:.0f} away from the source where it is painted, 0 elsewhere"
