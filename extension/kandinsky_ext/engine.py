@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from kandinsky_ext import preview
 from kandinsky_ext.engine_folder import PACKAGE, ROOT, engine_folder, python_tag, torch_version
+from kandinsky_ext.engine_thread import EngineThread
 from kandinsky_ext.errors import UserError
 from kandinsky_ext.get import known
 from kandinsky_ext.loading import Loading, weight_files
@@ -149,8 +150,10 @@ class OpenEngine:
     def __init__(self, package: ModuleType, key: EngineKey) -> None:
         self.package = package
         self.key = key
-        self.engine = package.Engine(
-            str(key.model_dir), precision=key.precision, **dict(key.others)
+        self.engine = EngineThread(
+            lambda: package.Engine(
+                str(key.model_dir), precision=key.precision, **dict(key.others)
+            )
         )
         self._merged: Loras = {}
         self.encoded = EncodedImages(self.engine)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+import torch
 from modules import (
     call_queue,
     devices,
@@ -27,6 +29,9 @@ from kandinsky_ext import get
 from kandinsky_ext.engine_folder import ROOT
 from kandinsky_ext.host import options
 
+DEFAULT_ONEDNN_PLACES = 1024
+"""Of its cache of primitives; source: oneDNN, "Primitive Cache"."""
+MOST_ONEDNN_PLACES = 10_000
 MODELS_FOLDER = "Kandinsky"
 DEMO_FOLDER = ROOT / "demo" / "model"
 
@@ -142,12 +147,33 @@ def note(text: str) -> None:
 
 
 def free_memory() -> None:
-    """Collects garbage, empties the accelerator's cache, and gives what C libraries have freed back
-    to the system, which glibc else keeps: as much as the weights of a small model.
+    """Collects garbage, empties the caches of oneDNN and the accelerator, and gives what C
+    libraries have freed back to the system, which glibc else keeps: as much as the weights of a
+    small model.
     """
     gc.collect()
     devices.torch_gc()
+    _empty_onednn_cache()
     if sys.platform == "linux":
         trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
         if trim is not None:
             trim(0)
+
+
+def _empty_onednn_cache() -> None:
+    """oneDNN keeps what it has prepared for the shapes used last, 0.3 MB for one of a matrix
+    product, and torch has no call that frees it. So small shapes take all places, which is a
+    matter of 0.1 s. What the host needs again is prepared again, in a few milliseconds.
+    """
+    if not torch.backends.mkldnn.is_available():
+        return
+    for size in range(1, _onednn_places() + 1):
+        torch.empty(size).to_mkldnn()
+
+
+def _onednn_places() -> int:
+    """How many shapes oneDNN keeps."""
+    try:
+        return max(0, min(int(os.environ["ONEDNN_PRIMITIVE_CACHE_CAPACITY"]), MOST_ONEDNN_PLACES))
+    except (KeyError, ValueError):
+        return DEFAULT_ONEDNN_PLACES
