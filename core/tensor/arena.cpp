@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/memory.h"
 #include "tensor/run_context.h"
 
 namespace kandinsky::tensor {
@@ -41,6 +42,12 @@ class Arena {
   void keep(Block block) {
     const std::lock_guard lock(mutex_);
     blocks_.emplace(block.bytes, std::move(block));
+  }
+
+  void free_unused() {
+    std::multimap<size_t, Block> unused;  // freed after the lock
+    const std::lock_guard lock(mutex_);
+    unused.swap(blocks_);
   }
 
  private:
@@ -93,6 +100,11 @@ at::Tensor recycled(at::IntArrayRef shape, const at::TensorOptions& options,
       .context(loan.release(), &Loan::end)
       .options(options)
       .make_tensor();
+}
+
+void free_recycled() {
+  if (const std::shared_ptr<Arena>& arena = run_context().arena) arena->free_unused();
+  trim_heap();
 }
 
 }  // namespace kandinsky::tensor

@@ -18,4 +18,9 @@ std::shared_ptr<Arena> make_arena();
 at::Tensor recycled(at::IntArrayRef shape, const at::TensorOptions& options,
                     at::MemoryFormat format = at::MemoryFormat::Contiguous);
 
+/// Gives the unused memory of this thread's RunContext::arena back to the system: between like
+/// pieces of work, whose first tensors are smaller than the last ones of the piece before and would
+/// take memory beside theirs.
+void free_recycled();
+
 }  // namespace kandinsky::tensor

@@ -16,7 +16,6 @@ import pytest
 from support import built, tiny_model
 
 FULL_SIZE = "kandinsky-2-1"
-ON_TWO_THREADS = {**os.environ, "OMP_NUM_THREADS": "2"}
 PLAN = """
 import sys
 sys.path.insert(0, sys.argv[1])
@@ -46,7 +45,11 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return model
 
 
-def peak_of(*arguments: str | Path) -> int:
+def on_threads(count: int) -> dict[str, str]:
+    return {**os.environ, "OMP_NUM_THREADS": f"{count}"}
+
+
+def peak_of(threads: int, *arguments: str | Path) -> int:
     """The most bytes that the command line held at once."""
     # A small process starts it: Linux counts what its parent held before as its own.
     done = subprocess.run(
@@ -54,32 +57,42 @@ def peak_of(*arguments: str | Path) -> int:
         capture_output=True,
         text=True,
         check=True,
-        env=ON_TWO_THREADS,
+        env=on_threads(threads),
     )
     return int(done.stdout) * 1024
 
 
-def planned_peak(model: Path, size: int, images: int) -> int:
+def planned_peak(threads: int, model: Path, size: int, images: int) -> int:
     done = subprocess.run(
         [sys.executable, "-c", PLAN, built.PYTHON_DIR, model, str(size), str(images)],
         capture_output=True,
         text=True,
         check=True,
-        env=ON_TWO_THREADS,
+        env=on_threads(threads),
     )
     return int(done.stdout)
 
 
-@pytest.mark.parametrize(("size", "images"), [(512, 1), (512, 2), (768, 1)])
+@pytest.mark.parametrize(
+    ("threads", "size", "images"),
+    [
+        (2, 512, 1),
+        (2, 768, 1),
+        (2, 512, 2),  # both at once
+        (1, 512, 3),  # one after another
+    ],
+)
 def test_a_planned_peak_is_the_measured_one(
-    model: Path, tmp_path: Path, size: int, images: int
+    model: Path, tmp_path: Path, threads: int, size: int, images: int
 ) -> None:
     limit = ("--max-memory", "50GB")
     side = ("--width", f"{size}", "--height", f"{size}")
     batch = ("--batch-size", f"{images}", "--seed", "1")
     # The embedding of an empty image, which a model's first image computes, is not planned.
     tiny = ("--width", "64", "--height", "64", "--steps", "1", "--prior-steps", "2")
-    peak_of("txt2img", "--model", model, "--prompt=x", *tiny, "--output", f"{tmp_path}/first/")
+    first = f"{tmp_path}/first/"
+    peak_of(threads, "txt2img", "--model", model, "--prompt=x", *tiny, "--output", first)
     steps = ("--steps", "1", "--prior-steps", "2", "--output", f"{tmp_path}/out/")
-    measured = peak_of("txt2img", "--model", model, "--prompt=x", *side, *batch, *limit, *steps)
-    assert planned_peak(model, size, images) == pytest.approx(measured, rel=0.05)
+    command = ("txt2img", "--model", model, "--prompt=x", *side, *batch, *limit, *steps)
+    measured = peak_of(threads, *command)
+    assert planned_peak(threads, model, size, images) == pytest.approx(measured, rel=0.05)

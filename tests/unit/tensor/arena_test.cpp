@@ -3,7 +3,10 @@
 
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
+#include <cstdint>
+#include <fstream>
 #include <thread>
 
 #include "tensor/run_context.h"
@@ -42,6 +45,22 @@ TEST(Arena, TakesTheMemoryOfATensorThatIsGone) {
   const at::Tensor part = first.narrow(0, 8, 8);
   first.reset();
   EXPECT_NE(recycled({1 << 20}, kFloats).data_ptr(), memory) << "a part of it is";
+}
+
+TEST(Arena, FreesOnlyWhatIsUnused) {
+  constexpr int64_t kBytes = int64_t{1} << 27U;
+  const auto resident = [] {
+    int64_t pages = 0;
+    std::ifstream("/proc/self/statm").ignore(64, ' ') >> pages;
+    return pages * ::sysconf(_SC_PAGESIZE);
+  };
+  const ArenaScope scope;
+  const at::Tensor used = recycled({1 << 20}, kFloats).fill_(3);
+  recycled({kBytes}, at::kByte).fill_(1);
+  const int64_t kept = resident();
+  free_recycled();
+  EXPECT_LT(resident(), kept - kBytes * 9 / 10);
+  EXPECT_TRUE(used.eq(3).all().item<bool>());
 }
 
 TEST(Arena, TakesTheSmallestBlockThatIsLargeEnough) {

@@ -44,6 +44,7 @@
 #include "pipelines/text/prompt_cache.h"
 #include "samplers/noise_schedule.h"
 #include "samplers/unclip.h"
+#include "tensor/arena.h"
 #include "tensor/at_once.h"
 #include "tensor/device.h"
 
@@ -261,7 +262,10 @@ class Kandinsky2 : public Pipeline {
             row.copy_(convert(movq, batch.slice(0, i, i + 1)));
             check_finite(row, stage, models_.movq.placement().dtype);
           },
-          [&](int64_t done) { monitor.report(stage, static_cast<int>(done), steps); });
+          [&](int64_t done) {
+            tensor::free_recycled();
+            monitor.report(stage, static_cast<int>(done), steps);
+          });
       return rows;
     });
   }
