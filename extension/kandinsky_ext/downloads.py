@@ -91,7 +91,7 @@ def table(places: Sequence[Path]) -> str:
     """The known models, and where they are."""
     head = "".join(f"<th>{word}</th>" for word in ("Model", "Size", "Licence", "Here"))
     lines = "".join(
-        f"<tr><td><b>{html.escape(row.name)}</b><span>{html.escape(row.what)}</span>"
+        f"<tr><td><b>{html.escape(row.name)}</b><span>{marked(row.what)}</span>"
         f"{''.join(f'<span>{html.escape(str(folder))}</span>' for folder in row.folders)}</td>"
         f"{''.join(f'<td>{marked(word)}</td>' for word in (row.size, row.licence, row.here))}"
         "</tr>"

@@ -44,6 +44,12 @@ PROBLEMS = (
 )
 BUILDING = ("beginning", "configuring", "compiling", "trying the engine", "taking")
 """What an installer says it is at, see install.py."""
+MODELS = (
+    *("Demo model", "Demo model of", "Image encoder of", "inpainting", "works beside"),
+    *("needs the prior of", "for mixing images with", "included in the source, in"),
+    "this version supports only",
+)
+"""Of the known models, in kandinsky_engine.get."""
 DOWNLOADS = (
     "time left:",
     "about",
@@ -113,7 +119,7 @@ FAILURES = (
     "This is a bug:",
 )
 """Why nothing, or no more, is downloaded, in kandinsky_engine.get."""
-ALL = (*PRECISION, *MEMORY, *PROBLEMS, *BUILDING, *DOWNLOADS, *FAILURES)
+ALL = (*PRECISION, *MEMORY, *PROBLEMS, *BUILDING, *MODELS, *DOWNLOADS, *FAILURES)
 _FOUND = re.compile(
     r"(?<!\w)(" + "|".join(map(re.escape, sorted(ALL, key=len, reverse=True))) + r")(?!\w)"
 )

@@ -85,8 +85,8 @@ def looks(browser: Browser) -> str:
 
 @on_page.add
 def russian_page(browser: Browser) -> str:
-    """With the host's language set to Russian, labels, tooltips, the status and what keeps a model
-    from being downloaded are Russian.
+    """With the host's language set to Russian, labels, tooltips, the status, the notes about models
+    and what keeps one from being downloaded are Russian.
     """
     context = browser.context
     # The status has most to say with an engine.
@@ -109,6 +109,8 @@ def russian_page(browser: Browser) -> str:
         tooltip = browser.one(f"{ID}prior_steps").get_attribute("title")
         same(tooltip, russian[context.control("prior_steps").info], "tooltip")
         browser.one(f"{ID}get .label-wrap").click()
+        for note in ("works beside", "Image encoder of"):
+            expect(browser.one(f"{ID}get_table")).to_contain_text(russian[note])
         browser.one(f"{ID}get_download").click()
         # The host was started so that nothing is downloaded.
         expect(browser.one(f"{ID}get_status")).to_contain_text(russian[OFFLINE])
@@ -121,4 +123,4 @@ def russian_page(browser: Browser) -> str:
         browser.screenshot("russian")
         wrong = browser.one("#tab_txt2img .kandinsky-panel").evaluate(OVERLAPS)
         require(not wrong, "; ".join(wrong))
-    return "labels, a tooltip, the status, an error of a download; and English again"
+    return "labels, a tooltip, the status, notes, an error of a download; and English again"

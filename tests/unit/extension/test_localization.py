@@ -113,6 +113,22 @@ def test_what_an_installer_says_can_be_translated(host):
         assert left_in_english(host, f"{what.strip()}: 40 / 210, time left: about 3 min") == []
 
 
+def test_what_is_said_of_known_models_can_be_translated(host):
+    """But for names and folders."""
+    words = host.ext("get").words
+    texts = []
+    for families in (("kandinsky-2-1",), ("kandinsky-2-1", "kandinsky-2-2")):
+        texts += [row.what for row in words.rows([], families)]
+    english = {word for text in texts for word in left_in_english(host, text)}
+    assert english == {"Kandinsky", "controlnet", "depth", "demo", "model"}
+    phrases = host.ext("phrases")
+    marked = "".join(map(phrases.marked, texts))
+    assert [one for one in phrases.MODELS if f">{html.escape(one)}<" not in marked] == []
+    # As the page shows them.
+    table = html.unescape(host.ext("downloads").table([]))
+    assert "<span>Kandinsky 2.1 <span>inpainting</span>; <span>works beside</span> 2.1" in table
+
+
 def test_problems_can_be_translated(bare_host, tmp_path, monkeypatch):
     """But for paths and commands."""
     status, tools = bare_host.ext("status"), bare_host.ext("host.tools")
