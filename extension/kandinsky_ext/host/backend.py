@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import torch
-from modules import devices, sd_models, sd_samplers, sd_vae, shared
+from modules import devices, extra_networks, sd_models, sd_samplers, sd_vae, shared
 
 from kandinsky_ext.host import beside, forge
 from kandinsky_ext.host.facade import Facade, Job, Sampler
@@ -85,6 +85,9 @@ def _put_on(facade: Facade, undo: ExitStack) -> None:
     # Hosts that look at the result take a true one for a VAE that was loaded.
     _replace(sd_vae, "reload_vae_weights", lambda *_a, **_k: None, undo)
     _replace(sd_samplers, "create_sampler", create_sampler, undo)
+    # Not by the field of the processing object: a run inside a run has one of its own.
+    for name in ("activate", "deactivate"):
+        _replace(extra_networks, name, lambda *_a, **_k: None, undo)
     if model_hijack is not None:
         # Tiling is the engine's to do. The host would change the layers of a model that is not
         # there.

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from modules import extra_networks, processing, sd_models, sd_vae_approx, shared
+from modules import processing, sd_models, sd_vae_approx, shared
 
 MODEL_KEY = "Model"
 """The host's own. Ours, which tells the same, is another."""
@@ -132,8 +132,6 @@ def replacements(facade: Any) -> list[Replacement]:
         (sd_models, "apply_alpha_schedule_override", nothing),
         (sd_models, "select_checkpoint", _selected_if_any(sd_models.select_checkpoint)),
         (sd_vae_approx, "model", approximate_decoder),
-        # One host does so for hires. fix even where the run says that it wants none.
-        (extra_networks, "activate", nothing),
     ]
     return [entry for entry in found if hasattr(entry[0], entry[1])]
 

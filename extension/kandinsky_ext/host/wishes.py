@@ -75,7 +75,6 @@ def take(p: Any, settings: Settings, *, model: str, takes_hints: bool) -> Wishes
 def switch_off(p: Any) -> None:
     """Switches off what would reach for Stable Diffusion's parts."""
     p.do_not_reload_embeddings = True
-    p.disable_extra_networks = True
     for field, name in (("refiner_checkpoint", "Refiner"), ("hr_checkpoint_name", "Hires")):
         if getattr(p, field, None) not in NO_CHECKPOINT:
             setattr(p, field, None)

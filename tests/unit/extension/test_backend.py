@@ -100,15 +100,14 @@ def test_a_run_inside_a_run_uses_the_same_backend(host):
                 width=64,
                 height=64,
                 seed=77,
-                prompt="detail",
-                disable_extra_networks=True,
-                do_not_reload_embeddings=True,
+                prompt="detail<hypernet:ink:0.8>",
             )
             inner.extend(host.processing.process_images(nested).images)
             nested.close()
 
     before = host.snapshot()
     processed = host.txt2img(batch_size=2, scripts=host.scripts.Runner([Detailer()]))
+    assert host.called("encode_prompts")[-1]["prompts"] == ["detail"]
     assert host.scripts.swallowed == []
     assert [image.size for image in inner] == [(64, 64)] * 2
     assert processed.images[1].size == (128, 128)

@@ -176,8 +176,6 @@ def test_a_run_with_another_run_inside(host):
                 sampler_name="Euler",
                 init_images=[image.crop((0, 0, 64, 64))],
                 image_mask=Image.new("L", (64, 64), 255),
-                disable_extra_networks=True,
-                do_not_reload_embeddings=True,
             )
             inner.extend(host.processing.process_images(nested).images)
             nested.close()

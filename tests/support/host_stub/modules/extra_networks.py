@@ -18,3 +18,7 @@ def parse_prompts(prompts):
 
 def activate(p, extra_network_data):
     raise AssertionError("Stable Diffusion's extra networks were activated")
+
+
+def deactivate(p, extra_network_data):
+    raise AssertionError("Stable Diffusion's extra networks were deactivated")

@@ -10,6 +10,7 @@ from PIL import Image
 
 from modules import (
     devices,
+    extra_networks,
     images,
     infotext_utils,
     loop,
@@ -140,7 +141,8 @@ def _process_images_inner(p):
             p.make_rng((channels, p.height // 8, p.width // 8))
             p.call("before_process_batch")
             p.parse_extra_network_prompts()
-            assert p.disable_extra_networks
+            if not p.disable_extra_networks:
+                extra_networks.activate(p, p.extra_network_data)
             p.call("process_batch")
             p.setup_conds()
             if n == 0:
@@ -183,6 +185,8 @@ def _process_images_inner(p):
                 index_of_first_image = 1
             if opts.grid_save and p.outpath_grids:
                 images.save_image(grid, p.outpath_grids, "grid", p.all_seeds[0], info=text)
+    if not p.disable_extra_networks and p.extra_network_data:
+        extra_networks.deactivate(p, p.extra_network_data)
     processed = Processed(p, outputs, infotexts, index_of_first_image)
     p.call("postprocess", processed)
     return processed
