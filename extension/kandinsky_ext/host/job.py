@@ -14,7 +14,7 @@ from kandinsky_ext.conditions import Steps
 from kandinsky_ext.controls import Settings
 from kandinsky_ext.engine import OpenEngine
 from kandinsky_ext.geometry import Floats, fit, host_size, to_array
-from kandinsky_ext.host import ignored, networks, others, prompts, tools, wishes
+from kandinsky_ext.host import ignored, inside, networks, others, prompts, tools, wishes
 from kandinsky_ext.host.watcher import HostWatcher
 from kandinsky_ext.host.wishes import Wishes
 from kandinsky_ext.request import Start
@@ -33,6 +33,8 @@ class RunJob:
         self._factor = int(opened.engine.info.latent_factor)
         self._p: Any = None
         """The processing object at work: the one prepared last, or generated."""
+        self._prepared: Any = None
+        """The one prepared last; any other runs inside its run."""
         self._to_start: Any = None
         """One that is prepared and that the host has not started with."""
         self._wishes = Wishes()
@@ -52,7 +54,7 @@ class RunJob:
         for remark in (device_remark, size_remark):
             if remark is not None:
                 p.comment(remark)
-        self._p = self._to_start = p
+        self._p = self._prepared = self._to_start = p
         p.steps = self._settings.fixed_steps() or p.steps
         self._wishes = wishes.take(
             p, self._settings, model=self.model_name, takes_hints=info.takes_hints
@@ -206,28 +208,29 @@ class RunJob:
         """Latents of the engine's size, or None if it was stopped before there was anything."""
         self._watcher.p = self._p = p
         self._wishes = wishes.of(p) or self._wishes
-        chosen = self._sampler(p)
-        networks.merge(p, self._opened)
-        hint = self._wishes.hint_for(p)
-        asked = request.make(
-            p,
-            self._settings,
-            positives=prompts.positive(conditioning, steps),
-            negatives=prompts.negative(p, unconditional, steps),
-            width=size[0],
-            height=size[1],
-            sampler=chosen.sampler,
-            scheduler=chosen.scheduler,
-            steps=steps,
-            tiling=self._tiling(),
-            parse_weights=prompts.emphasis() not in ("None", "Ignore"),
-            noise=self._noise(p, noise, size),
-            start=start,
-            mix=self._wishes.mix,
-            hints=None if hint is None else [hint],
-        )
-        self._size = size
-        latents = self._runner.generate(asked)
+        with inside.told(self._prepared, p):
+            chosen = self._sampler(p)
+            networks.merge(p, self._opened)
+            hint = self._wishes.hint_for(p)
+            asked = request.make(
+                p,
+                self._settings,
+                positives=prompts.positive(conditioning, steps),
+                negatives=prompts.negative(p, unconditional, steps),
+                width=size[0],
+                height=size[1],
+                sampler=chosen.sampler,
+                scheduler=chosen.scheduler,
+                steps=steps,
+                tiling=self._tiling(),
+                parse_weights=prompts.emphasis() not in ("None", "Ignore"),
+                noise=self._noise(p, noise, size),
+                start=start,
+                mix=self._wishes.mix,
+                hints=None if hint is None else [hint],
+            )
+            self._size = size
+            latents = self._runner.generate(asked)
         self._nothing_generated = latents is None
         return latents
 

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from PIL import Image
 
 
 class RealModel:
@@ -112,6 +113,35 @@ def test_a_run_inside_a_run_uses_the_same_backend(host):
     assert [image.size for image in inner] == [(64, 64)] * 2
     assert processed.images[1].size == (128, 128)
     assert host.snapshot() == before
+
+
+def test_what_is_said_of_a_run_inside_is_said_of_the_run(host):
+    """The host shows the remarks of the run alone, and only a trace of what a script raises."""
+
+    class Detailer:
+        def __init__(self, **values):
+            self.values = values
+
+        def postprocess_image(self, p, image):
+            nested = host.processing.StableDiffusionProcessingImg2Img(
+                init_images=[Image.new("RGB", (128, 128))], denoising_strength=0.5, **self.values
+            )
+            host.processing.process_images(nested)
+            nested.close()
+
+    def comments(**values):
+        runner = host.scripts.Runner([Detailer(**values)])
+        return host.txt2img(scripts=runner).comments
+
+    assert comments(prompt="detail") == ""
+    assert comments(prompt="detail<hypernet:ink:0.8>") == (
+        "Prompt: Kandinsky ignores <hypernet:...>.\n"
+    )
+    assert host.scripts.swallowed == []
+    said = comments(sampler_name="LCM")
+    assert said.startswith("Kandinsky, in a run inside this one: ")
+    assert "LCM" in said
+    assert host.scripts.swallowed == ["postprocess_image"]
 
 
 def test_the_script_inside_its_own_run_takes_over_for_its_length(host):
