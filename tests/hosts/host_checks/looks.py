@@ -32,6 +32,25 @@ OVERLAPS = """panel => {
     const lines = label.getBoundingClientRect().height / line;
     if (label.offsetParent && lines > 2.5) wrong.push(label.innerText + " has three lines");
   }
+  for (const cell of panel.querySelectorAll(".kandinsky-models td:not(:first-child)")) {
+    const text = document.createRange();
+    text.selectNodeContents(cell);
+    const line = parseFloat(getComputedStyle(cell).lineHeight);
+    const isBroken = text.getBoundingClientRect().height > 1.5 * line;
+    if (cell.offsetParent && isBroken) wrong.push(cell.innerText + " has two lines");
+  }
+  const field = panel.querySelector(".kandinsky-get input");
+  const buttons = [...panel.querySelectorAll(".kandinsky-get > button")];
+  buttons.map(one => one.getBoundingClientRect()).forEach((a, at, all) => {
+    if (!buttons[at].offsetParent) return;
+    const b = field.getBoundingClientRect(), c = all[at + 1];
+    const isBeside = a.left >= b.right && a.top < b.bottom && b.top < a.bottom;
+    // As on a phone, not all have room there.
+    const isBelow = edge.width < 500 && a.top >= b.bottom && a.top < b.bottom + 60;
+    if (!isBeside && !isBelow) wrong.push(buttons[at].innerText + " is away from its field");
+    if (c && c.top === a.top && c.left < a.right + 4)
+      wrong.push(buttons[at].innerText + " touches the next button");
+  });
   const name = one => (one.innerText || one.id || one.outerHTML).slice(0, 60);
   shown.forEach(([one, a], at) => {
     if (a.left < edge.left - 1 || a.right > edge.right + 1) wrong.push(name(one) + " sticks out");
@@ -48,7 +67,9 @@ OVERLAPS = """panel => {
 
 @on_page.add
 def looks(browser: Browser) -> str:
-    """Light, dark and narrow: nothing sticks out, overlaps, or is away from its field."""
+    """Light, dark and narrow: nothing sticks out, overlaps, or is away from its field; in Get
+    models no size is broken and no button touches another.
+    """
     usual = browser.page.viewport_size
     try:
         for name, theme, width in (
@@ -62,12 +83,16 @@ def looks(browser: Browser) -> str:
             browser.choose_script("Kandinsky")
             browser.open_panel("mix", "mix_strength_2")
             browser.open_panel("advanced", "guidance_rescale")
+            browser.open_panel("get", "get_model")
             panel = browser.one("#tab_txt2img .kandinsky-panel")
             panel.scroll_into_view_if_needed()
             browser.page.wait_for_timeout(500)
             panel.screenshot(path=str(browser.context.report / f"looks-{name}.png"))
             browser.context.kept.append(f"looks-{name}.png")
-            wrong = panel.evaluate(OVERLAPS)
+            getting = browser.one(f"{ID}get")
+            getting.screenshot(path=str(browser.context.report / f"looks-get-{name}.png"))
+            browser.context.kept.append(f"looks-get-{name}.png")
+            wrong = [*panel.evaluate(OVERLAPS), *getting.evaluate(OVERLAPS)]
             require(not wrong, f"{name}: {'; '.join(wrong)}")
             middles = [
                 box["y"] + box["height"] / 2
