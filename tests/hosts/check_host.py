@@ -91,6 +91,13 @@ def arguments_of(words: list[str] | None) -> argparse.Namespace:
         "sd-webui-controlnet",
     )
     parser.add_argument(
+        "--detector",
+        metavar="FILE",
+        type=Path,
+        help="for an ADetailer beside: a detection model, such as one of ultralytics, that finds "
+        "a plain shape on a plain ground",
+    )
+    parser.add_argument(
         "--only",
         metavar="NAME",
         nargs="+",
@@ -311,7 +318,8 @@ def main(words: list[str] | None = None) -> int:
     extension = given.extension.resolve()
     report = given.report or ROOT / "build" / "host-reports" / folder.name
     report.mkdir(parents=True, exist_ok=True)
-    for missing in (folder / "launch.py", python, built.PROGRAM):
+    needed = (folder / "launch.py", python, built.PROGRAM)
+    for missing in (*needed, *([given.detector] if given.detector else [])):
         if not missing.exists():
             sys.exit(f"there is no {missing}")
     engine = engine_for(python, given.engine, extension)
@@ -332,6 +340,8 @@ def main(words: list[str] | None = None) -> int:
             engine,
             given.flag,
         )
+        if given.detector:
+            host.add_model("adetailer", given.detector)
         context = Context(
             host=host,
             kind=kind_of(folder),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from host_checks import (
+    beside,
     carrying,
     entry,
     generating,
@@ -17,7 +18,7 @@ from host_checks import (
 )
 
 SUBJECTS = (
-    *(entry, inside, generating, other_scripts, painting, weights, running),
+    *(entry, inside, generating, other_scripts, beside, painting, weights, running),
     *(carrying, refusing),
     # These load the page anew, or look back at what has been done to it.
     *(looks, staying),

@@ -23,9 +23,11 @@ _PROJECTIONS = re.compile(r"\.to_(q|k|v|out\.0)\.weight$")
 
 
 @contextmanager
-def place(context: Context, name: str) -> Iterator[Path]:
-    """One below the host's models/Kandinsky; what the check puts there is gone afterwards."""
-    target = context.place / "data" / "models" / "Kandinsky" / name
+def place(context: Context, name: str, folder: str = "Kandinsky") -> Iterator[Path]:
+    """One below the host's models/Kandinsky, or another folder for models; what the check puts
+    there is gone afterwards.
+    """
+    target = context.place / "data" / "models" / folder / name
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
         yield target
@@ -64,9 +66,10 @@ def other_unet(context: Context) -> Iterator[Path]:
 
 
 @contextmanager
-def lora(context: Context) -> Iterator[Path]:
-    """A LoRA for the demo model's UNet."""
-    with place(context, f"lora/{LORA}.safetensors") as file:
+def lora(context: Context, *, hosts: bool = False) -> Iterator[Path]:
+    """A LoRA for the demo model's UNet; hosts: where the host looks for such files, too."""
+    folder = "Lora" if hosts else "Kandinsky/lora"
+    with place(context, f"{LORA}.safetensors", folder) as file:
         random = torch.Generator().manual_seed(7)
         tensors = {}
         for name, weight in checkpoints.load(context.model / built.UNET_WEIGHTS).items():

@@ -6,6 +6,7 @@ import base64
 import io
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -58,6 +59,7 @@ class Host:
         (data / "tmp").mkdir()
         for name, target in extensions.items():
             (data / "extensions" / name).symlink_to(target)
+        self._models = data / "models"
         self._settings = data / "config.json"
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
@@ -76,6 +78,10 @@ class Host:
             "COMMANDLINE_ARGS": "",
             "GRADIO_ANALYTICS_ENABLED": "False",
             "HF_HUB_OFFLINE": "1",
+            # For a detector beside: it fetches and installs nothing, and keeps its settings here.
+            "YOLO_OFFLINE": "true",
+            "YOLO_AUTOINSTALL": "false",
+            "YOLO_CONFIG_DIR": str(place),
             "NO_PROXY": "127.0.0.1",
             "CUDA_VISIBLE_DEVICES": "",
             # Else the host opens a browser of its own.
@@ -87,6 +93,12 @@ class Host:
         # Hosts close a connection after an error; one that is kept would then be used in vain.
         limits = httpx.Limits(max_keepalive_connections=0)
         self._client = httpx.Client(base_url=self.url, timeout=600, trust_env=False, limits=limits)
+
+    def add_model(self, kind: str, file: Path) -> None:
+        """Gives it a copy of the file, in its folder of models of that kind, before it starts."""
+        folder = self._models / kind
+        folder.mkdir(exist_ok=True)
+        shutil.copy(file, folder)
 
     def start(
         self, timeout: float, *, disabled: tuple[str, ...] = (), flags: tuple[str, ...] = ()

@@ -138,25 +138,6 @@ def what_has_no_effect_is_named(context: Context) -> str:
 
 
 @by_api.add
-def beside_controlnet(context: Context) -> str:
-    """The real ControlNet, see --beside: on, it is named and leaves the image and the host as they
-    are.
-    """
-    title = "controlnet"
-    if title not in context.host.get("/sdapi/v1/scripts")["txt2img"]:
-        raise Absent("it is not there")
-    unit = {"enabled": True, "module": "none", "image": as_text(base(context).pixels)}
-    body = request(context, alwayson_scripts={title: {"args": [unit]}})
-    made = context.host.generate(body)
-    context.keep("beside-controlnet", made.images[0])
-    require(np.array_equal(made.images[0], base(context).pixels), "it is another image")
-    told = context.host.get("/kandinsky-probe/remarks")
-    require("Extensions: Kandinsky ignores ControlNet." in told, f"remarks: {told}")
-    require_base_again(context)
-    return f"named; {len(made.images)} images"
-
-
-@by_api.add
 def run_inside_a_run(context: Context) -> str:
     """A detailer's own img2img, in a batch too, gives what the same request gives alone."""
     detail = {"prompt": "a blue square", "denoising_strength": 0.5, "seed": 1}

@@ -11,6 +11,7 @@ from asking import (
     SMALL_STEPS,
     base,
     distance,
+    of_the_api,
     of_the_command_line,
     request,
     require_base_again,
@@ -105,6 +106,32 @@ def lora_in_the_prompt(context: Context) -> str:
     require(np.array_equal(missing.pixels, base(context).pixels), "a file that is gone has effect")
     require("Kandinsky loras" not in missing.infotexts[0], missing.infotexts[0])
     return "equal to the command line's; gone with its tag, and with its file"
+
+
+@by_api.add
+def lora_inside_a_run(context: Context) -> str:
+    """A LoRA that a detailer's prompt names is merged for its part alone, and the host, which finds
+    the file, too, does not try to.
+    """
+    printed = len(context.host.printed())
+    with given.lora(context, hosts=True):
+        detail = {
+            "prompt": f"a blue square <lora:{given.LORA}:0.8>",
+            "denoising_strength": 0.5,
+            "seed": 1,
+        }
+        made = of_the_api(context, alwayson_scripts={"Probe detailer": {"args": [detail]}})
+        alone = request(context, init_images=[as_text(base(context).pixels)], **detail)
+        expected = context.host.generate(alone, "img2img").pixels
+        require(np.array_equal(made, expected), "it is another image than alone")
+        without = {**alone, "prompt": "a blue square"}
+        plain = context.host.generate(without, "img2img").pixels
+        require(distance(made, plain) > 1, "the LoRA has no effect")
+        require_base_again(context)
+    lines = context.host.printed()[printed:].splitlines()
+    named = [line for line in lines if given.LORA in line]
+    require(not named, f"the console says {named}")
+    return "equal to the same request alone; nothing on the console"
 
 
 @by_api.add
