@@ -19,15 +19,19 @@ FIELDS = ("s_min_uncond", "s_churn", "s_tmin", "s_tmax", "s_noise")
 OF_IMG2IMG = ("token_merging_ratio_img2img",)
 OF_HIRES = ("token_merging_ratio_hr",)
 OF_BOTH = ("img2img_extra_noise",)
+OF_THE_MODEL = {"sd_model_checkpoint": "Checkpoint", "sd_vae": "VAE"}
+"""Named where a run inside a run asks for them: a whole run chooses its model in our script."""
 ETA = "Eta"
 
 
-def remark(p: Any) -> str | None:
+def remark(p: Any, *, is_inside: bool = False) -> str | None:
     """Names, as the settings page does, what is set for this run and has no effect on it.
 
-    For a time when the host's options are those of the run.
+    For a time when the host's options are those of the run. is_inside: it is inside another.
     """
     names = [_label(key) for key in _set(p)]
+    if is_inside:
+        names += [name for key, name in OF_THE_MODEL.items() if key in p.override_settings]
     etas = [shared.opts.get_default(key) for key in ("eta_ddim", "eta_ancestral")]
     # Only a caller gives one for whatever the sampler. Many give a default one.
     if getattr(p, "eta", None) not in (None, *etas):

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from kandinsky_ext.controls import TITLE
+from kandinsky_ext.host import ignored
 
 
 @contextmanager
@@ -19,11 +20,14 @@ def told(run: Any, p: Any) -> Iterator[None]:
     if run is None or run is p:
         yield
         return
+    remark = ignored.remark(p, is_inside=True)
+    if remark is not None:
+        p.comment(remark)
     try:
         yield
     except Exception as error:
         run.comment(f"{TITLE}, in a run inside this one: {error}")
         raise
     finally:
-        for remark in p.comments:
-            run.comment(remark)
+        for line in p.comments:
+            run.comment(line)

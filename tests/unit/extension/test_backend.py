@@ -142,6 +142,10 @@ def test_what_is_said_of_a_run_inside_is_said_of_the_run(host):
     assert said.startswith("Kandinsky, in a run inside this one: ")
     assert "LCM" in said
     assert host.scripts.swallowed == ["postprocess_image"]
+    # The host itself leaves a setting overridden that nobody had set.
+    assert comments(override_settings={"sd_vae": "other.pt", "CLIP_stop_at_last_layers": 2}) == (
+        "Settings: Kandinsky ignores Clip skip, VAE.\n"
+    )
 
 
 def test_the_script_inside_its_own_run_takes_over_for_its_length(host):
