@@ -151,9 +151,7 @@ class OpenEngine:
         self.package = package
         self.key = key
         self.engine = EngineThread(
-            lambda: package.Engine(
-                str(key.model_dir), precision=key.precision, **dict(key.others)
-            )
+            lambda: package.Engine(str(key.model_dir), precision=key.precision, **dict(key.others))
         )
         self._merged: Loras = {}
         self.encoded = EncodedImages(self.engine)

@@ -75,7 +75,7 @@ class EngineThread:
         def answer() -> None:
             try:
                 answered.set_result(function(*args))
-            except BaseException as error:  # noqa: BLE001  raised where the engine called
+            except BaseException as error:
                 answered.set_exception(error)
 
         assert self._asked is not None

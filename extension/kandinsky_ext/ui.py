@@ -18,8 +18,8 @@ from kandinsky_ext.engine import keeper
 from kandinsky_ext.rows import Choice, Control, Group, Image, Numbers, Panel, Slider, Switch
 
 ADVANCED = "Advanced"
-WHAT_STAYS = "torch keeps its compiled kernels, some 70 to 110 MB, until the host ends."
-"""Measured, see docs/hosts.md; they are the host's, too, and no call of torch's frees them."""
+WHAT_STAYS = "The parts of torch that were used, some 40 to 80 MB, stay until the host ends."
+"""Measured, see docs/hosts.md."""
 KINDS = (Image, Slider, Choice, Numbers, Switch)
 """In the order in which a group shows them."""
 ON_DISK = ("models", *parts.FOLDERS.values())

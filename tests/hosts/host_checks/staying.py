@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import given
 import numpy as np
@@ -50,26 +51,29 @@ def loading_what_was_prepared(context: Context) -> str:
 
 @by_api.add
 def memory_after_unloading(context: Context) -> str:
-    """Unloading gives back what a run has taken, to within 60 MB."""
-    # What the first run adds for good is not meant.
-    base(context)
+    """Unloading gives back what this and all runs before have taken, to within 60 MB besides pages
+    of files, which the system takes back when it needs to.
+    """
     context.host.post("/kandinsky/v1/unload")
     seen = [context.host.get("/kandinsky-probe/memory")]
     context.host.generate(request(context, width=512, height=512))
     seen.append(context.host.get("/kandinsky-probe/memory"))
-    context.host.post("/kandinsky/v1/unload")
+    for _ in range(2):  # some hosts let go of what a request held only after its answer
+        time.sleep(1)
+        context.host.post("/kandinsky/v1/unload")
     seen.append(context.host.get("/kandinsky-probe/memory"))
     before, used, after = (one["resident"] for one in seen)
     said = ", ".join(f"{value / 1e6:.0f} MB" for value in (before, used, after))
-    require(after - before < 60e6, f"before, with the model, after: {said}")
-    require(used - after > 60e6, f"nothing was given back: {said}")
-    first, files = (
+    require(used - after > 60e6, f"nothing was given back; before, with the model, after: {said}")
+    more, files = (
         (seen[-1][part] - context.state["memory"][part]) / 1e6 for part in ("resident", "files")
     )
-    return (
-        f"before, with the model, after: {said}; since the start {first:.0f} MB more, {files:.0f} "
+    told = (
+        f"before, with the model, after: {said}; since the start {more:.0f} MB more, {files:.0f} "
         "of them of files"
     )
+    require(more - files < 60, told)
+    return told
 
 
 @on_page.add

@@ -199,7 +199,7 @@ def test_unload_closes_the_engine_under_the_hosts_lock(host, monkeypatch):
     monkeypatch.setattr(host.devices, "torch_gc", lambda: collected.append(True))
     line = unload()
     assert "Kandinsky is unloaded." in line
-    assert "torch keeps its compiled kernels" in line
+    assert "stay until the host ends" in line
     assert locked == [True]
     assert collected == [True]
     host.txt2img()
