@@ -18,7 +18,7 @@ from kandinsky_ext.engine import keeper
 from kandinsky_ext.rows import Choice, Control, Group, Image, Numbers, Panel, Slider, Switch
 
 ADVANCED = "Advanced"
-WHAT_STAYS = "The parts of torch that were used, some 40 to 80 MB, stay until the host ends."
+WHAT_STAYS = "Some 40 to 80 MB of torch stay until the host ends."
 """Measured, see docs/hosts.md."""
 KINDS = (Image, Slider, Choice, Numbers, Switch)
 """In the order in which a group shows them."""

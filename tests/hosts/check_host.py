@@ -353,6 +353,8 @@ def main(words: list[str] | None = None) -> int:
             report=report,
             controls=CONTROLS,
             boot_timeout=given.boot_timeout,
+            detector=given.detector,
+            are_others_beside=bool(given.beside),
         )
         try:
             if given.readme_images:

@@ -50,6 +50,9 @@ class Context:
     report: Path
     controls: tuple[Any, ...]
     boot_timeout: float
+    detector: Path | None = None
+    """See check_host's --detector."""
+    are_others_beside: bool = False
     base: Made | None = None
     kept: list[str] = field(default_factory=list)
     state: dict[str, Any] = field(default_factory=dict)

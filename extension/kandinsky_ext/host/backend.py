@@ -9,9 +9,9 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import torch
-from modules import devices, extra_networks, sd_models, sd_samplers, sd_vae, shared
+from modules import devices, extra_networks, processing, sd_models, sd_samplers, sd_vae, shared
 
-from kandinsky_ext.host import beside, forge
+from kandinsky_ext.host import beside, forge, inside
 from kandinsky_ext.host.facade import Facade, Job, Sampler
 
 try:
@@ -85,6 +85,8 @@ def _put_on(facade: Facade, undo: ExitStack) -> None:
     # Hosts that look at the result take a true one for a VAE that was loaded.
     _replace(sd_vae, "reload_vae_weights", lambda *_a, **_k: None, undo)
     _replace(sd_samplers, "create_sampler", create_sampler, undo)
+    inner = processing.process_images_inner
+    _replace(processing, "process_images_inner", inside.noticed(inner), undo)
     # Not by the field of the processing object: a run inside a run has one of its own.
     for name in ("activate", "deactivate"):
         _replace(extra_networks, name, lambda *_a, **_k: None, undo)

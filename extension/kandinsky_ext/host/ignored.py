@@ -21,6 +21,7 @@ OF_HIRES = ("token_merging_ratio_hr",)
 OF_BOTH = ("img2img_extra_noise",)
 OF_THE_MODEL = {"sd_model_checkpoint": "Checkpoint", "sd_vae": "VAE"}
 """Named where a run inside a run asks for them: a whole run chooses its model in our script."""
+NO_MODEL = (None, "", "None", "Automatic")
 ETA = "Eta"
 
 
@@ -31,7 +32,8 @@ def remark(p: Any, *, is_inside: bool = False) -> str | None:
     """
     names = [_label(key) for key in _set(p)]
     if is_inside:
-        names += [name for key, name in OF_THE_MODEL.items() if key in p.override_settings]
+        asked = p.override_settings or {}
+        names += [name for key, name in OF_THE_MODEL.items() if asked.get(key) not in NO_MODEL]
     etas = [shared.opts.get_default(key) for key in ("eta_ddim", "eta_ancestral")]
     # Only a caller gives one for whatever the sampler. Many give a default one.
     if getattr(p, "eta", None) not in (None, *etas):

@@ -2,22 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import functools
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from kandinsky_ext.controls import TITLE
 from kandinsky_ext.host import ignored
 
+_runs: list[Any] = []
+"""The processing objects that the host's loop works on now, the outermost first."""
+
+
+def noticed(loop: Callable[..., Any]) -> Callable[..., Any]:
+    """The host's loop, which then is known to work on its processing object."""
+
+    @functools.wraps(loop)
+    def working(p: Any, *args: Any, **kwargs: Any) -> Any:
+        _runs.append(p)
+        try:
+            return loop(p, *args, **kwargs)
+        finally:
+            _runs.pop()
+
+    return working
+
 
 @contextmanager
-def told(run: Any, p: Any) -> Iterator[None]:
-    """Within, what is remarked on p is said of the run, too, and so is why p cannot be done: of
-    what is inside a run the host shows no remarks, and of an error only a trace on its console.
-
-    run: the processing object that p may run inside of, or None.
+def told(p: Any) -> Iterator[None]:
+    """Within, what is remarked on p is said of the run that p is inside of, too, and so is why p
+    cannot be done: of what is inside a run the host shows no remarks, and of an error only a trace
+    on its console.
     """
-    if run is None or run is p:
+    run = _runs[0] if _runs else p
+    if run is p:
         yield
         return
     remark = ignored.remark(p, is_inside=True)

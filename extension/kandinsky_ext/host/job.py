@@ -33,8 +33,6 @@ class RunJob:
         self._factor = int(opened.engine.info.latent_factor)
         self._p: Any = None
         """The processing object at work: the one prepared last, or generated."""
-        self._prepared: Any = None
-        """The one prepared last; any other runs inside its run."""
         self._to_start: Any = None
         """One that is prepared and that the host has not started with."""
         self._wishes = Wishes()
@@ -54,7 +52,7 @@ class RunJob:
         for remark in (device_remark, size_remark):
             if remark is not None:
                 p.comment(remark)
-        self._p = self._prepared = self._to_start = p
+        self._p = self._to_start = p
         p.steps = self._settings.fixed_steps() or p.steps
         self._wishes = wishes.take(
             p, self._settings, model=self.model_name, takes_hints=info.takes_hints
@@ -208,7 +206,7 @@ class RunJob:
         """Latents of the engine's size, or None if it was stopped before there was anything."""
         self._watcher.p = self._p = p
         self._wishes = wishes.of(p) or self._wishes
-        with inside.told(self._prepared, p):
+        with inside.told(p):
             chosen = self._sampler(p)
             networks.merge(p, self._opened)
             hint = self._wishes.hint_for(p)

@@ -8,7 +8,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -162,13 +162,14 @@ def free_memory() -> None:
 
 def _empty_onednn_cache() -> None:
     """oneDNN keeps what it has prepared for the shapes used last, 0.3 MB for one of a matrix
-    product, and torch has no call that frees it. So small shapes take all places, which is a
-    matter of 0.1 s. What the host needs again is prepared again, in a few milliseconds.
+    product, and torch has no call that frees it. So small shapes take all places, in 0.1 s and with
+    15 MB. What the host needs again is prepared again, in a few milliseconds.
     """
     if not torch.backends.mkldnn.is_available():
         return
-    for size in range(1, _onednn_places() + 1):
-        torch.empty(size).to_mkldnn()
+    with suppress(RuntimeError):  # a mode or a default of the host's may forbid it
+        for size in range(1, _onednn_places() + 1):
+            torch.empty(size, dtype=torch.float32, device="cpu").to_mkldnn()
 
 
 def _onednn_places() -> int:

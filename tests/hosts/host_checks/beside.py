@@ -50,11 +50,11 @@ def detector(context: Context) -> str:
     """The model that ADetailer finds things with."""
     if not is_there(context, ADETAILER):
         raise Absent("it is not there")
-    listed = context.host.get("/adetailer/v1/ad_model")["ad_model"]
-    files: list[str] = [name for name in listed if name.endswith(".pt")]
-    if not files:
+    if context.detector is None:
         raise Absent("it has no model to detect with, see --detector")
-    return files[0]
+    listed = context.host.get("/adetailer/v1/ad_model")["ad_model"]
+    require(context.detector.name in listed, f"it lists {listed}")
+    return context.detector.name
 
 
 def detailed(context: Context, **values: Any) -> dict[str, Any]:
@@ -160,14 +160,16 @@ def adetailer_on_the_page(browser: Browser) -> str:
     browser.as_requested()
     switch = browser.one(f"{part}main_accordion .label-wrap")
     switch.click()
-    browser.pick(f"{part}model", model)
-    browser.one(f"{part}prompt textarea").fill(DETAIL)
-    browser.one(f"{part}inpainting_accordion .label-wrap").click()
-    browser.set_number(f"{part[1:]}denoising_strength", STRENGTH)
-    browser.generate()
-    browser.screenshot("adetailer")
-    shown, text = browser.image(), browser.infotext()
-    switch.click()
+    try:
+        browser.pick(f"{part}model", model)
+        browser.one(f"{part}prompt textarea").fill(DETAIL)
+        browser.one(f"{part}inpainting_accordion .label-wrap").click()
+        browser.set_number(f"{part[1:]}denoising_strength", STRENGTH)
+        browser.generate()
+        browser.screenshot("adetailer")
+        shown, text = browser.image(), browser.infotext()
+    finally:
+        switch.click()  # off again, for the checks behind this one
     require(f"ADetailer model: {model}" in text, f"the parameters are {text!r}")
     require(np.array_equal(shown, expected), "it is another image")
     return require_green_there_alone(shown, base(context).pixels)

@@ -52,7 +52,7 @@ def loading_what_was_prepared(context: Context) -> str:
 @by_api.add
 def memory_after_unloading(context: Context) -> str:
     """Unloading gives back what this and all runs before have taken, to within 60 MB besides pages
-    of files, which the system takes back when it needs to.
+    of files, which the system takes back when it needs to. Others beside hold memory of their own.
     """
     context.host.post("/kandinsky/v1/unload")
     seen = [context.host.get("/kandinsky-probe/memory")]
@@ -72,7 +72,7 @@ def memory_after_unloading(context: Context) -> str:
         f"before, with the model, after: {said}; since the start {more:.0f} MB more, {files:.0f} "
         "of them of files"
     )
-    require(more - files < 60, told)
+    require(more - files < 60 or context.are_others_beside, told)
     return told
 
 

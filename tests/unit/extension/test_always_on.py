@@ -185,6 +185,25 @@ def test_a_run_inside_a_run_changes_nothing(host, other):
     assert host.snapshot() == before
 
 
+def test_what_is_said_of_a_run_inside_that_has_the_switch_too_is_said_of_the_run(host, other):
+    class Detailer:
+        def postprocess_image(self, p, image):
+            inner = host.processing.StableDiffusionProcessingImg2Img(
+                init_images=[image], width=128, height=128, prompt="detail<hypernet:ink:0.8>"
+            )
+            hooks = Hooks(host.img2img_twin, (True,))
+            inner.scripts = host.scripts.Runner([hooks])
+            hooks.setup(inner)
+            host.processing.process_images(inner)
+            inner.close()
+
+    processed = other(
+        prompt="x", n_iter=2, hooks=[Detailer()], override_settings={"sd_vae": "own.pt"}
+    )
+    # Not of its second batch that the VAE was asked for by a run inside.
+    assert processed.comments == "Prompt: Kandinsky ignores <hypernet:...>.\n"
+
+
 @pytest.mark.parametrize("img2img", [False, True])
 def test_a_model_that_is_not_there_stops_the_run(host, other, img2img):
     before = host.snapshot()

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import gc
+import os
 import sys
 import threading
+import weakref
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -21,7 +25,8 @@ class Engine:
     def __init__(self):
         self.threads = [here()]
         self.on_progress = self.on_message = None
-        self.closed = False
+        self.closed = 0
+        self.cancelled = 0
 
     def job(self, steps, *, fails=False):
         self.threads.append(here())
@@ -30,9 +35,12 @@ class Engine:
             raise ValueError("the job failed")
         return answers
 
+    def cancel(self):
+        self.cancelled += 1
+
     def close(self):
         self.threads.append(here())
-        self.closed = True
+        self.closed += 1
 
 
 @pytest.fixture
@@ -103,8 +111,109 @@ def test_the_thread_ends_with_the_engine():
     engine = EngineThread(Engine)
     assert threading.active_count() == before + 1
     engine.close()
-    assert engine.closed
+    assert engine.closed == 1
     assert threading.active_count() == before
+
+
+def test_what_is_called_after_closing_is_the_engines_to_answer():
+    engine = EngineThread(Engine)
+    engine.close()
+    engine.close()
+    assert engine.closed == 2
+    assert engine.job(1) == []
+
+
+def test_a_callback_may_close_the_engine():
+    engine = EngineThread(Engine)
+    engine.on_progress = lambda _step: engine.close()
+    assert engine.job(1) == [None]
+    assert engine.closed == 1
+
+
+def test_an_interrupt_cancels_the_job_and_waits_for_its_end(engine, monkeypatch):
+    reached = []
+
+    def progress(step):
+        reached.append(step)
+        return step
+
+    engine.on_progress = progress
+    asked = engine._wait_for.__globals__["SimpleQueue"]
+
+    class Interrupted(asked):
+        def get(self):
+            if reached == [0] and not engine.cancelled:
+                raise KeyboardInterrupt
+            return super().get()
+
+    monkeypatch.setitem(engine._wait_for.__globals__, "SimpleQueue", Interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        engine.job(3)
+    assert engine.cancelled == 1
+    assert reached == [0, 1, 2]
+    monkeypatch.undo()
+    assert engine.job(1) == [0]
+
+
+def test_a_call_beside_a_job_is_the_engines_to_answer(engine):
+    """On the thread that calls; of two jobs it refuses one."""
+    seen = []
+
+    def progress(_step):
+        engine.on_progress = None
+        other = threading.Thread(target=lambda: seen.append(engine.job(0)))
+        other.start()
+        other.join()
+        return True
+
+    engine.on_progress = progress
+    assert engine.job(1) == [True]
+    assert seen == [[]]
+
+
+def test_a_forked_child_is_answered(engine):
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if engine.job(0) == [] and engine.close() is None else 1)
+    assert os.waitpid(child, 0)[1] == 0
+
+
+def test_an_error_holds_nothing_of_the_caller(engine):
+    class Held:
+        pass
+
+    def fail():
+        held = Held()
+        engine.on_progress = lambda _step: 1 / 0
+        with suppress(ZeroDivisionError):
+            engine.job(1)
+            raise AssertionError("it did not fail")
+        engine.on_progress = None
+        with suppress(ValueError):
+            engine.job(0, fails=True)
+            raise AssertionError("it did not fail")
+        return weakref.ref(held)
+
+    gc.disable()
+    try:
+        assert fail()() is None
+    finally:
+        gc.enable()
+
+
+def test_the_thread_ends_with_an_engine_that_nobody_closed():
+    engine = EngineThread(Engine)
+    thread = engine._thread
+    del engine
+    gc.collect()
+    thread.join(10)
+    assert not thread.is_alive()
+
+
+def test_callbacks_can_be_read(engine):
+    assert engine.on_progress is None
+    engine.on_progress = print
+    assert engine.on_progress is print
 
 
 def test_an_engine_that_does_not_open_leaves_no_thread():

@@ -97,7 +97,7 @@ def process_images(p):
             opts.set(key, value, is_api=True, run_callbacks=False)
         sd_models.apply_token_merging(p.sd_model, 0)
         sd_samplers.fix_p_invalid_sampler_and_scheduler(p)
-        return _process_images_inner(p)
+        return process_images_inner(p)
     finally:
         sd_models.apply_token_merging(p.sd_model, 0)
         if p.override_settings_restore_afterwards:
@@ -105,7 +105,7 @@ def process_images(p):
                 setattr(opts, key, value)
 
 
-def _process_images_inner(p):
+def process_images_inner(p):
     if hasattr(shared.sd_model, "fix_dimensions"):
         p.width, p.height = shared.sd_model.fix_dimensions(p.width, p.height)
     shared.sd_model.sd_checkpoint_info.name_for_extra  # noqa: B018  fails with no model
