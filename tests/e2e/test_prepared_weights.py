@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from support.built import NATIVE_SIZE, PROGRAM
 
 from kandinsky_engine import Engine
@@ -22,12 +23,17 @@ Generate = Callable[..., tuple[bytes, list[str]]]
 
 
 @pytest.fixture(params=["fp32", "bf16"])
-def generate(model: Path, request: pytest.FixtureRequest) -> Generate:
+def precision(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def generate(model: Path, precision: str) -> Generate:
     """The image of a new engine with these options, and what was said."""
 
     def generate(**options: Any) -> tuple[bytes, list[str]]:
         messages: list[str] = []
-        with Engine(model, precision=request.param, **options) as engine:
+        with Engine(model, precision=precision, **options) as engine:
             engine.on_message = messages.append
             images = engine.text_to_image(["a red circle"], seeds=[1], **FEW)
         return np.asarray(images).tobytes(), messages
@@ -44,13 +50,16 @@ def changed(folder: Path) -> dict[str, int]:
 
 
 def test_an_image_is_the_same_and_the_second_start_writes_nothing(
-    generate: Generate, tmp_path: Path
+    generate: Generate, precision: str, tmp_path: Path
 ) -> None:
     folder = tmp_path / "below" / "prepared"
     plain, _ = generate()
     first, told = generate(prepared_weights=folder)
     assert first == plain
-    networks = ["movq", "prior", "prior_text_encoder", "text_encoder", "unet"]
+    networks = ["movq", "unet"]
+    # A CPU that cannot pack matrices in bf16 has nothing to prepare for the other networks.
+    if precision == "fp32" or torch.ops.mkldnn._is_mkldnn_bf16_supported():
+        networks = sorted([*networks, "prior", "prior_text_encoder", "text_encoder"])
     assert names(folder) == networks
     assert sum("prepared weights are kept in" in message for message in told) == len(networks)
     before = changed(folder)

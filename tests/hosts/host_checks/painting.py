@@ -4,6 +4,7 @@ inpainting, colour correction.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,10 @@ from PIL import Image, ImageDraw, ImageFilter
 from playwright.sync_api import expect
 
 by_api, on_page = Checks(), Checks()
+NO_CHECKPOINT = re.compile(
+    "KeyError: 'checkpoint_info'|AttributeError: 'NoneType' object has no attribute 'filename'"
+)
+"""On Forge Neo's page for img2img without a checkpoint; the second once its plot has run."""
 
 COLOUR = (40, 40, 160)
 """Of what is painted on, which no brush has at first."""
@@ -131,7 +136,7 @@ def paint(browser: Browser, place: int, slot: str, **numbers: float) -> np.ndarr
     browser.screenshot(f"painted-{place}")
     browser.generate("img2img")
     browser.screenshot(f"painted-{place}-made")
-    if page.get_by_text("KeyError: 'checkpoint_info'").count():
+    if page.get_by_text(NO_CHECKPOINT).count():
         raise Absent("without a checkpoint this host's page makes no images from images")
     return np.abs(browser.image("img2img").astype(int) - COLOUR).mean(axis=2)
 

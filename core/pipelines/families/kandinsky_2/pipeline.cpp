@@ -263,7 +263,7 @@ class Kandinsky2 : public Pipeline {
             check_finite(row, stage, models_.movq.placement().dtype);
           },
           [&](int64_t done) {
-            if (done < steps) tensor::free_recycled();
+            tensor::free_recycled();
             monitor.report(stage, static_cast<int>(done), steps);
           });
       return rows;
