@@ -39,6 +39,7 @@ for size in map(int, sizes):
         prompts=["a star"], seeds=[1], width=size, height=size, num_inference_steps=2
     )
 used = resident()
+torch.set_default_dtype(torch.float64)  # as a host or another extension may
 keeper.unload()
 tools.free_memory()
 print(used - before, resident() - before)
