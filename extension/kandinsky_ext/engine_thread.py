@@ -20,19 +20,6 @@ def _work(calls: SimpleQueue[Work | None]) -> None:
         del call  # it holds what the caller holds
 
 
-class _Callback:
-    """A callback of the engine, which comes to the thread that waits for the engine."""
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self._name = name
-
-    def __get__(self, engine: EngineThread | None, owner: type) -> Any:
-        return self if engine is None else engine.callbacks.get(self._name)
-
-    def __set__(self, engine: EngineThread, function: Callable[..., Any] | None) -> None:
-        engine.set_callback(self._name, function)
-
-
 class EngineThread:
     """An engine whose calls run on one thread, which ends when it is closed.
 
@@ -41,12 +28,8 @@ class EngineThread:
     prepare would stay when the engine is unloaded.
     """
 
-    on_progress = _Callback()
-    on_message = _Callback()
-
     def __init__(self, open_engine: Callable[[], Any]) -> None:
         """Raises what open_engine raises."""
-        self.callbacks: dict[str, Callable[..., Any] | None] = {}
         self._engine: Any = None
         self._process = os.getpid()
         self._is_at_work = threading.Lock()
@@ -82,10 +65,14 @@ class EngineThread:
         finally:
             self._end_thread()
 
-    def set_callback(self, name: str, function: Callable[..., Any] | None) -> None:
-        """Has the engine call this function, on the thread that waits, or none."""
-        self.callbacks[name] = function
-        setattr(self._engine, name, function and partial(self._ask, function))
+    def call_back(
+        self,
+        on_progress: Callable[[Any], Any] | None = None,
+        on_message: Callable[[str], None] | None = None,
+    ) -> None:
+        """Has the engine call these from now on, on the thread that waits for it, and no others."""
+        self._engine.on_progress = on_progress and partial(self._ask, on_progress)
+        self._engine.on_message = on_message and partial(self._ask, on_message)
 
     def _end_thread(self) -> None:
         self._end()

@@ -85,8 +85,7 @@ class Runner:
         calls = groups([*positive.rows, *(negative.rows if negative else ())])
         prior_steps = options["prior_num_inference_steps"]
         self._begin(len(calls) * prior_steps + request.steps.running + len(request))
-        self._engine.on_progress = self._while_generating
-        self._engine.on_message = self._watcher.remark
+        self._engine.call_back(self._while_generating, self._watcher.remark)
         try:
             pairs: dict[Row, Pair] = {}
             for call in calls:
@@ -110,8 +109,7 @@ class Runner:
             raise
         finally:
             self._opened.loading.end()
-            self._engine.on_progress = None
-            self._engine.on_message = None
+            self._engine.call_back()
 
     def decode(self, latents: Floats, *, width: int, height: int, tiling: bool) -> Pixels:
         """Latents [B, 4, h, w] to images [B, height, width, 3]. Goes on when a stop is wanted."""
@@ -239,9 +237,9 @@ class Runner:
             self._watcher.advance(self._done, STAGE_TEXTS.get(progress.stage, progress.stage))
             return self._continue
 
-        self._engine.on_progress = report
+        self._engine.call_back(report)
         try:
             yield
         finally:
             self._opened.loading.end()
-            self._engine.on_progress = None
+            self._engine.call_back()

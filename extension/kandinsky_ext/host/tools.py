@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import gc
-import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -29,9 +28,8 @@ from kandinsky_ext import get
 from kandinsky_ext.engine_folder import ROOT
 from kandinsky_ext.host import options
 
-DEFAULT_ONEDNN_PLACES = 1024
-"""Of its cache of primitives; source: oneDNN, "Primitive Cache"."""
-MOST_ONEDNN_PLACES = 10_000
+ONEDNN_PLACES = 1024
+"""Of its cache, by default; source: oneDNN, "Primitive Cache"."""
 MODELS_FOLDER = "Kandinsky"
 DEMO_FOLDER = ROOT / "demo" / "model"
 
@@ -168,13 +166,5 @@ def _empty_onednn_cache() -> None:
     if not torch.backends.mkldnn.is_available():
         return
     with suppress(RuntimeError):  # a mode or a default of the host's may forbid it
-        for size in range(1, _onednn_places() + 1):
+        for size in range(1, ONEDNN_PLACES + 1):
             torch.empty(size, dtype=torch.float32, device="cpu").to_mkldnn()
-
-
-def _onednn_places() -> int:
-    """How many shapes oneDNN keeps."""
-    try:
-        return max(0, min(int(os.environ["ONEDNN_PRIMITIVE_CACHE_CAPACITY"]), MOST_ONEDNN_PLACES))
-    except (KeyError, ValueError):
-        return DEFAULT_ONEDNN_PLACES

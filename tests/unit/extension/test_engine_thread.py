@@ -72,10 +72,10 @@ def test_callbacks_come_to_the_thread_that_waits(engine):
         seen.append(here())
         return step * 10
 
-    engine.on_progress = progress
+    engine.call_back(progress)
     assert engine.job(3) == [0, 10, 20]
     assert seen == [here()] * 3
-    engine.on_progress = None
+    engine.call_back()
     assert engine.job(3) == []
 
 
@@ -86,23 +86,23 @@ def test_errors_of_the_engine_and_of_callbacks_reach_the_caller(engine):
     def progress(_step):
         raise RuntimeError("the callback failed")
 
-    engine.on_progress = progress
+    engine.call_back(progress)
     with pytest.raises(RuntimeError, match="the callback failed"):
         engine.job(1)
-    engine.on_progress = None
+    engine.call_back()
     assert engine.job(1) == []
 
 
 def test_a_callback_may_call_the_engine(engine):
     """Which says itself which calls it takes meanwhile."""
-    engine.on_progress = lambda _step: engine.threads[0]
+    engine.call_back(lambda _step: engine.threads[0])
     assert engine.job(1) == [engine.threads[0]]
 
     def inner(_step):
-        engine.on_progress = None
+        engine.call_back()
         return engine.job(1)
 
-    engine.on_progress = inner
+    engine.call_back(inner)
     assert engine.job(1) == [[]]
 
 
@@ -125,7 +125,7 @@ def test_what_is_called_after_closing_is_the_engines_to_answer():
 
 def test_a_callback_may_close_the_engine():
     engine = EngineThread(Engine)
-    engine.on_progress = lambda _step: engine.close()
+    engine.call_back(lambda _step: engine.close())
     assert engine.job(1) == [None]
     assert engine.closed == 1
 
@@ -137,7 +137,7 @@ def test_an_interrupt_cancels_the_job_and_waits_for_its_end(engine, monkeypatch)
         reached.append(step)
         return step
 
-    engine.on_progress = progress
+    engine.call_back(progress)
     asked = engine._wait_for.__globals__["SimpleQueue"]
 
     class Interrupted(asked):
@@ -160,13 +160,13 @@ def test_a_call_beside_a_job_is_the_engines_to_answer(engine):
     seen = []
 
     def progress(_step):
-        engine.on_progress = None
+        engine.call_back()
         other = threading.Thread(target=lambda: seen.append(engine.job(0)))
         other.start()
         other.join()
         return True
 
-    engine.on_progress = progress
+    engine.call_back(progress)
     assert engine.job(1) == [True]
     assert seen == [[]]
 
@@ -184,11 +184,11 @@ def test_an_error_holds_nothing_of_the_caller(engine):
 
     def fail():
         held = Held()
-        engine.on_progress = lambda _step: 1 / 0
+        engine.call_back(lambda _step: 1 / 0)
         with suppress(ZeroDivisionError):
             engine.job(1)
             raise AssertionError("it did not fail")
-        engine.on_progress = None
+        engine.call_back()
         with suppress(ValueError):
             engine.job(0, fails=True)
             raise AssertionError("it did not fail")
@@ -208,12 +208,6 @@ def test_the_thread_ends_with_an_engine_that_nobody_closed():
     gc.collect()
     thread.join(10)
     assert not thread.is_alive()
-
-
-def test_callbacks_can_be_read(engine):
-    assert engine.on_progress is None
-    engine.on_progress = print
-    assert engine.on_progress is print
 
 
 def test_an_engine_that_does_not_open_leaves_no_thread():
