@@ -23,37 +23,47 @@ double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-/// The speed of `narrow` relative to `wide`: the fastest run of each, alternating, so
-/// that other load on the machine affects both. The first run of each prepares its kernel.
-double gain_of(const Work& wide, const Work& narrow) {
+/// Seconds of the fastest run of a work.
+struct Times {
+  double fp32 = std::numeric_limits<double>::max();
+  double bf16 = std::numeric_limits<double>::max();
+};
+
+/// The fastest run of each, alternating, so that other load on the machine affects both. The first
+/// run of each prepares its kernel.
+Times times_of(const Work& fp32, const Work& bf16) {
   constexpr int kRounds = 10;
   constexpr int kFewestRounds = 4;
   constexpr double kEnough = 0.01;  // seconds
-  wide();
-  narrow();
-  double best_wide = std::numeric_limits<double>::max();
-  double best_narrow = best_wide;
+  Times times;
+  fp32();
+  bf16();
   const Clock::time_point begin = Clock::now();
   for (int i = 0; i < kRounds && (i < kFewestRounds || seconds_since(begin) < kEnough); ++i) {
-    for (const auto& [work, best] : {std::pair{&wide, &best_wide}, {&narrow, &best_narrow}}) {
+    for (const auto& [work, best] : {std::pair{&fp32, &times.fp32}, {&bf16, &times.bf16}}) {
       const Clock::time_point start = Clock::now();
       (*work)();
       *best = std::min(*best, seconds_since(start));
     }
   }
-  return best_wide / best_narrow;
+  return times;
 }
 
-/// The gain at the size of a network's layer; or at a hundredth of it, if that shows that the type
-/// is emulated in software, which would take seconds.
+/// The gain at the size of a network's layer; or at 1/64 of it, if that shows that the layer would
+/// take long, because LibTorch emulates the type. The gain of a small layer tells nothing else:
+/// starting a kernel with AMX takes longer than such a layer in fp32.
 double gain_at_size(const std::function<Work(at::ScalarType dtype, int64_t channels)>& work_of) {
-  constexpr double kImitated = 0.5;
-  double gain = 0.0;
-  for (const int64_t channels : {32, 256}) {
-    gain = gain_of(work_of(at::kFloat, channels), work_of(at::kBFloat16, channels));
-    if (gain < kImitated) break;
-  }
-  return gain;
+  constexpr int64_t kChannels = 256;
+  constexpr int64_t kFewChannels = 32;
+  constexpr double kLong = 0.1;  // seconds
+  const auto times_at = [&work_of](int64_t channels) {
+    return times_of(work_of(at::kFloat, channels), work_of(at::kBFloat16, channels));
+  };
+  const Times small = times_at(kFewChannels);
+  constexpr int64_t kFactor = kChannels * kChannels / (kFewChannels * kFewChannels);
+  const bool is_emulated = small.bf16 > small.fp32 && kFactor * small.bf16 > kLong;
+  const Times times = is_emulated ? small : times_at(kChannels);
+  return times.fp32 / times.bf16;
 }
 
 Work convolution(at::ScalarType dtype, int64_t channels) {
