@@ -1,5 +1,6 @@
 #include "tensor/packed_tensor.h"
 
+#include <ATen/ops/equal.h>
 #include <c10/core/DeviceType.h>
 #include <c10/core/Layout.h>
 #include <c10/util/Exception.h>
@@ -53,6 +54,11 @@ Span<const std::byte> bytes_of_packed(const at::Tensor& packed) {
 }
 
 at::Tensor layout_of_packed(const at::Tensor& packed) { return operators().layout({packed}); }
+
+bool have_same_order(const at::Tensor& one, const at::Tensor& other) {
+  return one.is_mkldnn() && other.is_mkldnn() && operators().layout.exists() &&
+         at::equal(layout_of_packed(one), layout_of_packed(other));
+}
 
 at::Tensor packed_in_place(const std::byte* bytes, at::IntArrayRef sizes, at::ScalarType dtype,
                            Span<const std::byte> layout) {

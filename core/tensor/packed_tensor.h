@@ -18,6 +18,9 @@ Span<const std::byte> bytes_of_packed(const at::Tensor& packed);
 /// oneDNN's description of their order, as uint8 [n]: valid for this release of LibTorch.
 at::Tensor layout_of_packed(const at::Tensor& packed);
 
+/// Whether two tensors of one shape are packed in the same order. False if LibTorch cannot tell.
+bool have_same_order(const at::Tensor& one, const at::Tensor& other);
+
 /// A packed tensor of bytes in the caller's memory, which must outlive it. layout: from
 /// layout_of_packed.
 at::Tensor packed_in_place(const std::byte* bytes, at::IntArrayRef sizes, at::ScalarType dtype,

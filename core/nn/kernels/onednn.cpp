@@ -1,5 +1,6 @@
 #include "nn/kernels/onednn.h"
 
+#include <ATen/Parallel.h>
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/arange.h>
 #include <ATen/ops/conv2d.h>
@@ -16,9 +17,12 @@
 #include <mutex>
 #include <vector>
 
+#include "base/memory.h"
 #include "base/out_of_memory.h"
+#include "tensor/cpu.h"
 #include "tensor/device.h"
 #include "tensor/operator.h"
+#include "tensor/packed_tensor.h"
 #include "tensor/run_context.h"
 
 namespace kandinsky::nn::onednn {
@@ -120,33 +124,53 @@ at::Tensor pack_convolution(const at::Tensor& weight, const ConvGeometry& geomet
       {weight, padding_of(geometry), both(geometry.stride), both(1), 1, sizes});
 }
 
+PackedKernel::PackedKernel(const at::Tensor& prepared, const ConvGeometry& geometry)
+    : geometry_(geometry), layouts_(std::make_unique<Layouts>()) {
+  layouts_->latest_first.push_back({.weight = prepared, .uses = {}});
+}
+
+bool PackedKernel::packs_at_once(at::ScalarType dtype) {
+  return dtype != at::kFloat && !tensor::has_bf16_tiles();
+}
+
 at::Tensor PackedKernel::prepare(const at::Tensor& weight, const ConvGeometry& geometry) {
   return packs_at_once(weight.scalar_type()) ? pack_convolution(weight, geometry) : weight;
 }
 
-PackedKernel::PackedKernel(const at::Tensor& prepared, const ConvGeometry& geometry)
-    : geometry_(geometry), orders_(std::make_unique<Orders>()) {
-  orders_->latest_first.push_back({.weight = prepared});
+at::Tensor PackedKernel::for_maps(const at::Tensor& x) const {
+  std::vector<Layout>& layouts = layouts_->latest_first;
+  if (packs_at_once(x.scalar_type())) return layouts.front().weight;
+  const Use use{.batch = x.size(0), .width = x.size(3), .threads = at::get_num_threads()};
+  const std::lock_guard lock(layouts_->mutex);
+  const auto known = std::ranges::find_if(layouts, [&use](const Layout& layout) {
+    return std::ranges::find(layout.uses, use) != layout.uses.end();
+  });
+  if (known != layouts.end()) {
+    std::rotate(layouts.begin(), known, known + 1);
+  } else {
+    add(use, x.sizes());
+  }
+  return layouts.front().weight;
 }
 
-at::Tensor PackedKernel::for_maps(const at::Tensor& x) const {
-  std::vector<Order>& orders = orders_->latest_first;
-  if (packs_at_once(x.scalar_type())) return orders.front().weight;
-  const std::array<int64_t, 2> wanted{x.size(0), x.size(3)};
-  const std::lock_guard lock(orders_->mutex);
-  const auto known = std::ranges::find(orders, wanted, &Order::batch_and_width);
-  if (known != orders.end()) {
-    std::rotate(orders.begin(), known, known + 1);
-    return orders.front().weight;
-  }
-  const at::Tensor latest = orders.front().weight;
-  const Order order{.weight = pack_convolution(latest.is_mkldnn() ? latest.to_dense() : latest,
-                                               geometry_, x.sizes()),
-                    .batch_and_width = wanted};
-  const size_t kept = latest.is_mkldnn() && !tensor::run_context().low_memory ? 1 : 0;
-  orders.resize(std::min(orders.size(), kept));
-  orders.insert(orders.begin(), order);
-  return order.weight;
+void PackedKernel::add(const Use& use, at::IntArrayRef map_sizes) const {
+  std::vector<Layout>& layouts = layouts_->latest_first;
+  const at::Tensor latest = layouts.front().weight;
+  const at::Tensor packed =
+      pack_convolution(latest.is_mkldnn() ? latest.to_dense() : latest, geometry_, map_sizes);
+  const auto same = std::ranges::find_if(layouts, [&packed](const Layout& layout) {
+    return tensor::have_same_order(layout.weight, packed);
+  });
+  const Layout layout = same != layouts.end() ? *same : Layout{.weight = packed, .uses = {}};
+  if (same != layouts.end()) layouts.erase(same);
+  layouts.insert(layouts.begin(), layout)->uses.push_back(use);
+  for (Layout& other : layouts)
+    std::erase_if(other.uses, [&use](const Use& old) { return old.width != use.width; });
+  std::erase_if(layouts, [](const Layout& other) { return other.uses.empty(); });
+  const size_t most = tensor::run_context().low_memory ? 1 : 2;
+  layouts.resize(std::min(layouts.size(), most));
+  // What this step has freed lies between the packed weights of its layers.
+  trim_heap();
 }
 
 at::Tensor pack_linear(const at::Tensor& weight) {

@@ -4,7 +4,6 @@
 
 #include <ATen/core/Tensor.h>
 
-#include <array>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -37,11 +36,12 @@ at::Tensor pack_convolution(const at::Tensor& weight, const ConvGeometry& geomet
                             at::IntArrayRef map_sizes = {});
 at::Tensor pack_linear(const at::Tensor& weight);
 
-/// A convolution's weights in oneDNN's layout, which depends on the maps' size.
-/// oneDNN reorders weights in another layout in every call, which may take ten times as long as the
-/// convolution itself. In bf16 this was seen only with small maps, so they are packed at once; fp32
-/// ones at the first map of a size. The layouts of the last two sizes are kept, since a step
-/// may have pairs of conditions and single ones; in low-memory mode only one.
+/// A convolution's weights in oneDNN's layout, which depends on the maps' size and number and on
+/// the number of threads. oneDNN reorders weights in another layout in every call, which may take
+/// ten times as long as the convolution itself. In bf16 without AMX this was seen only with small
+/// maps, so these are packed at once; others at the first maps of a kind. For maps of the same
+/// width two layouts are kept, since a step may have pairs of conditions and single ones; in
+/// low-memory mode only one.
 class PackedKernel {
  public:
   PackedKernel() = default;
@@ -52,22 +52,33 @@ class PackedKernel {
   static at::Tensor prepare(const at::Tensor& weight, const ConvGeometry& geometry);
 
   /// Whether weights of this type are packed at once, so that the given tensor is not kept.
-  static bool packs_at_once(at::ScalarType dtype) { return dtype != at::kFloat; }
+  static bool packs_at_once(at::ScalarType dtype);
 
   /// From any thread.
   at::Tensor for_maps(const at::Tensor& x) const;
 
  private:
-  struct Order {
+  /// What the layout depends on. Bands of a map differ only in height.
+  struct Use {
+    int64_t batch = 0;
+    int64_t width = 0;
+    int64_t threads = 0;
+    bool operator==(const Use&) const = default;
+  };
+  struct Layout {
     at::Tensor weight;
-    std::array<int64_t, 2> batch_and_width{};  ///< bands of a map differ only in height
+    std::vector<Use> uses;
   };
-  struct Orders {
+  struct Layouts {
     std::mutex mutex;
-    std::vector<Order> latest_first;
+    std::vector<Layout> latest_first;
   };
+
+  /// Packs the weight for one more use, as the latest layout.
+  void add(const Use& use, at::IntArrayRef map_sizes) const;
+
   ConvGeometry geometry_;
-  std::unique_ptr<Orders> orders_;
+  std::unique_ptr<Layouts> layouts_;
 };
 
 /// x and addend: channels-last, as is the result. bias: [out] or undefined.

@@ -236,53 +236,5 @@ TEST(WinogradConv2d, LayersThatShareScratchKeepTheirWeights) {
     EXPECT_TRUE(at::equal(together[i](x, {}, 1, 1), alone[i](x, {}, 1, 1))) << sizes[i];
 }
 
-/// Weights are packed anew for maps of another size.
-TEST(PackedKernel, GivesTheSameForMapsOfAllSizes) {
-  const tensor::JobGuard guard;
-  ASSERT_TRUE(onednn::can_pack({}));
-  const at::Tensor weight = 0.05 * random_tensor(2, {64, 48, 3, 3});
-  const onednn::ConvGeometry geometry{.stride = 1, .row_padding = 1, .column_padding = 1};
-  const onednn::PackedKernel kernel(onednn::PackedKernel::prepare(weight, geometry), geometry);
-  for (const int64_t side : {64, 8, 16, 3, 64}) {
-    for (const int64_t batch : {2, 1}) {
-      const at::Tensor x =
-          random_tensor(1, {batch, 48, side, side}).contiguous(at::MemoryFormat::ChannelsLast);
-      const at::Tensor actual = onednn::convolution(x, kernel.for_maps(x), {}, geometry);
-      EXPECT_LT(relative_error(actual, plain(x, weight, {}, Tiling::k2x2, 1, 1)), 1e-5)
-          << side << " " << batch;
-    }
-  }
-}
-
-/// Conditions that come in pairs and singly take turns.
-TEST(PackedKernel, KeepsTheOrdersOfTwoSizesAndInLowMemoryModeOfOne) {
-  const tensor::JobGuard guard;
-  ASSERT_TRUE(onednn::can_pack({}));
-  const onednn::ConvGeometry geometry{1, 1, 1};
-  const onednn::PackedKernel kernel(
-      onednn::PackedKernel::prepare(random_tensor(2, {64, 48, 3, 3}), geometry), geometry);
-  const auto packed = [&](int64_t batch, int64_t side = 8) {
-    return kernel.for_maps(
-        at::zeros({batch, 48, side, side}).contiguous(at::MemoryFormat::ChannelsLast));
-  };
-  const auto is_same = [](const at::Tensor& one, const at::Tensor& other) {
-    return one.unsafeGetTensorImpl() == other.unsafeGetTensorImpl();
-  };
-  const at::Tensor single = packed(1);
-  const at::Tensor pair = packed(2);
-  for (int step = 0; step < 2; ++step) {
-    EXPECT_TRUE(is_same(packed(1), single));
-    EXPECT_TRUE(is_same(packed(2), pair));
-  }
-  packed(1, 16);
-  EXPECT_TRUE(is_same(packed(2), pair)) << "used last";
-  EXPECT_FALSE(is_same(packed(1), single)) << "a third one";
-  const tensor::RunScope scope([](tensor::RunContext& context) { context.low_memory = true; });
-  const at::Tensor only = packed(4);
-  EXPECT_TRUE(is_same(packed(4), only));
-  packed(2);
-  EXPECT_FALSE(is_same(packed(4), only));
-}
-
 }  // namespace
 }  // namespace kandinsky::nn
