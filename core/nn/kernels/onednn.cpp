@@ -5,6 +5,7 @@
 #include <ATen/ops/arange.h>
 #include <ATen/ops/conv2d.h>
 #include <ATen/ops/cos.h>
+#include <ATen/ops/empty.h>
 #include <ATen/ops/gelu.h>
 #include <ATen/ops/linear.h>
 
@@ -156,17 +157,28 @@ at::Tensor PackedKernel::for_maps(const at::Tensor& x) const {
 void PackedKernel::add(const Use& use, at::IntArrayRef map_sizes) const {
   std::vector<Layout>& layouts = layouts_->latest_first;
   const at::Tensor latest = layouts.front().weight;
-  const at::Tensor packed =
-      pack_convolution(latest.is_mkldnn() ? latest.to_dense() : latest, geometry_, map_sizes);
-  const auto same = std::ranges::find_if(layouts, [&packed](const Layout& layout) {
-    return tensor::have_same_order(layout.weight, packed);
-  });
-  const Layout layout = same != layouts.end() ? *same : Layout{.weight = packed, .uses = {}};
-  if (same != layouts.end()) layouts.erase(same);
-  layouts.insert(layouts.begin(), layout)->uses.push_back(use);
-  for (Layout& other : layouts)
-    std::erase_if(other.uses, [&use](const Use& old) { return old.width != use.width; });
-  std::erase_if(layouts, [](const Layout& other) { return other.uses.empty(); });
+  Layout layout;
+  if (latest.is_mkldnn()) {
+    // Any numbers show the order, and packing them takes a fraction of unpacking the weight.
+    const auto plain = at::TensorOptions().dtype(latest.scalar_type());
+    const at::Tensor any = pack_convolution(at::empty(latest.sizes(), plain), geometry_, map_sizes);
+    const auto same = std::ranges::find_if(layouts, [&any](const Layout& known) {
+      return tensor::have_same_order(known.weight, any);
+    });
+    if (same != layouts.end()) {
+      layout = *same;
+      layouts.erase(same);
+    }
+  }
+  if (!layout.weight.defined()) {
+    layout.weight =
+        pack_convolution(latest.is_mkldnn() ? latest.to_dense() : latest, geometry_, map_sizes);
+  }
+  layout.uses.push_back(use);
+  layouts.insert(layouts.begin(), layout);
+  for (Layout& known : layouts)
+    std::erase_if(known.uses, [&use](const Use& old) { return old.width != use.width; });
+  std::erase_if(layouts, [](const Layout& known) { return known.uses.empty(); });
   const size_t most = tensor::run_context().low_memory ? 1 : 2;
   layouts.resize(std::min(layouts.size(), most));
   // What this step has freed lies between the packed weights of its layers.

@@ -1,12 +1,11 @@
 /// Convolutions' weights are packed anew for other maps and threads, and kept for as few as needed.
-#include "nn/kernels/onednn.h"
-
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
 #include <cstdint>
 #include <string>
 
+#include "nn/kernels/onednn.h"
 #include "tensor/device.h"
 #include "tensor/noise.h"
 #include "tensor/packed_tensor.h"
@@ -21,8 +20,7 @@ constexpr ConvGeometry kGeometry{.stride = 1, .row_padding = 1, .column_padding 
 class PackedKernelTest : public testing::TestWithParam<at::ScalarType> {
  protected:
   void SetUp() override {
-    if (!can_pack({.dtype = GetParam()}))
-      GTEST_SKIP() << "LibTorch does not pack bf16 on this CPU";
+    if (!can_pack({.dtype = GetParam()})) GTEST_SKIP() << "LibTorch does not pack bf16 on this CPU";
   }
 
   static at::Tensor random_tensor(uint64_t seed, at::IntArrayRef shape) {
@@ -96,8 +94,8 @@ TEST_P(PackedKernelTest, FreesTheLayoutsOfMapsOfAnotherWidth) {
   EXPECT_EQ(narrow.use_count(), is_same(narrow, wide) ? wide.use_count() : 1);
 }
 
-/// oneDNN plans for the threads that it gets: this layer is one of those that show it, with AVX2 and
-/// with AMX.
+/// oneDNN plans for the threads that it gets: this layer is one of those that show it, with AVX2
+/// and with AMX.
 TEST_P(PackedKernelTest, HasTheLayoutOfEachNumberOfThreads) {
   const at::Tensor x = map(1, 384, 32, 32);
   const at::Tensor weight = random_tensor(2, {384, 384, 3, 3});
@@ -112,9 +110,7 @@ TEST_P(PackedKernelTest, HasTheLayoutOfEachNumberOfThreads) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Types, PackedKernelTest, testing::Values(at::kFloat, at::kBFloat16),
-                         [](const auto& test) {
-                           return std::string(at::toString(test.param));
-                         });
+                         [](const auto& test) { return std::string(at::toString(test.param)); });
 
 }  // namespace
 }  // namespace kandinsky::nn::onednn
