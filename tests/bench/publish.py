@@ -1,6 +1,6 @@
 """Puts the last bench of each family into the documents: tables between markers, all samples; of
-the first family also growth, and the short table of the README. A machine that is faster in fp32
-has a table of its own.
+the first family also growth, and the short table of the README. A machine that is faster in fp32,
+or has AMX, has a table of its own.
 
     make bench-docs
     .venv/bin/python tests/bench/publish.py docs/performance/bench*.json
@@ -51,10 +51,19 @@ def growth_section(found: Measurements) -> str:
     return "\n".join([*lines, "", "![Cost by pixels, images and steps](performance/growth.png)"])
 
 
+def kind_of(found: Measurements) -> list[str]:
+    """What its table is called after; nothing for the first one."""
+    kind = [found.family] if found.family != FIRST else []
+    if found.faster_type == "fp32":
+        kind.append("fp32")
+    elif "amx_bf16" in found.machine["flags"]:
+        kind.append("amx")
+    return kind
+
+
 def publish(found: Measurements, source: Path, root: Path) -> list[Path]:
     """Writes all documents of the family and the machine's faster type; returns them."""
-    kind = [found.family] if found.family != FIRST else []
-    kind += ["fp32"] if found.faster_type == "fp32" else []
+    kind = kind_of(found)
     is_first = not kind
     page, readme = root / "docs/performance.md", root / "README.md"
     kept = root / "docs/performance"

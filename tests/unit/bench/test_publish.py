@@ -87,20 +87,36 @@ def test_another_family_has_a_table_of_its_own(
     assert Measurements.load(tmp_path / "docs/performance/bench-2.2.json") == found
 
 
-def test_a_machine_that_is_faster_in_fp32_has_a_table_of_its_own(
-    found: Measurements, root: Path, tmp_path: Path
-) -> None:
+def published_elsewhere(found: Measurements, root: Path, tmp_path: Path, name: str) -> str:
+    """The section that the measurements go to, with samples of their own and nothing else."""
     (tmp_path / "docs").mkdir()
     page = tmp_path / "docs/performance.md"
     page.write_text((root / "docs/performance.md").read_text(encoding="utf-8"), encoding="utf-8")
-    found.rates = {"convolution bf16": 1.6e11, "convolution fp32": 2.6e11}
     source = tmp_path / "bench.json"
     found.save(source)
     publish.publish(found, source, tmp_path)
-    _, _, rest = page.read_text(encoding="utf-8").partition("<!-- bench: report fp32 -->")
-    assert "diffusers, fp32, channels-last" in rest
-    assert "| UNet guided step, 512 px / compiled | ≤ 0.45 | - | not measured |" in rest
-    assert [path.name for path in (tmp_path / "docs/performance").iterdir()] == ["bench-fp32.json"]
+    samples = [path.name for path in (tmp_path / "docs/performance").iterdir()]
+    assert samples == [f"bench-{name}.json"]
+    return page.read_text(encoding="utf-8").partition(f"<!-- bench: report {name} -->")[2]
+
+
+def test_a_machine_that_is_faster_in_fp32_has_a_table_of_its_own(
+    found: Measurements, root: Path, tmp_path: Path
+) -> None:
+    found.rates = {"convolution bf16": 1.6e11, "convolution fp32": 2.6e11}
+    found.machine["flags"] = ["avx512_bf16", "amx_bf16"]
+    section = published_elsewhere(found, root, tmp_path, "fp32")
+    assert "diffusers, fp32, channels-last" in section
+    assert "| UNet guided step, 512 px / compiled | ≤ 0.45 | - | not measured |" in section
+
+
+def test_a_machine_with_amx_has_a_table_of_its_own(
+    found: Measurements, root: Path, tmp_path: Path
+) -> None:
+    found.machine["flags"] = ["avx512_bf16", "amx_bf16"]
+    section = published_elsewhere(found, root, tmp_path, "amx")
+    assert "avx512_bf16, amx_bf16; kandinsky_engine" in section
+    assert "| UNet guided step, 512 px / compiled | ≤ 0.85 |" in section
 
 
 def test_without_growth_there_is_no_image(found: Measurements) -> None:
