@@ -20,14 +20,27 @@ struct Features {
   Bf16Support bf16 = Bf16Support::kSome;
 };
 
+#if defined(__x86_64__) && defined(__GNUC__)
+/// Whether the system keeps the tiles' state: Linux before 5.16 does not, and then they cannot be
+/// used.
+bool system_has_tiles() {
+  constexpr unsigned kHasXgetbv = 1U << 27U;  // leaf 1, ecx
+  constexpr unsigned kTileState = 3U << 17U;  // configuration and data
+  unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
+  if (__get_cpuid(1, &eax, &ebx, &ecx, &edx) == 0 || (ecx & kHasXgetbv) == 0) return false;
+  __asm__("xgetbv" : "=a"(eax), "=d"(edx) : "c"(0));
+  return (eax & kTileState) == kTileState;
+}
+#endif
+
 Features ask_cpu() {
   Features features;
 #if defined(__x86_64__) && defined(__GNUC__)
   constexpr unsigned kAmxBf16 = 1U << 22U;    // leaf 7, subleaf 0, edx
   constexpr unsigned kAvx512Bf16 = 1U << 5U;  // leaf 7, subleaf 1, eax
   unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
-  features.bf16_tiles =
-      __get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) != 0 && (edx & kAmxBf16) != 0;
+  features.bf16_tiles = __get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) != 0 &&
+                        (edx & kAmxBf16) != 0 && system_has_tiles();
   const bool has_vectors =
       __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) != 0 && (eax & kAvx512Bf16) != 0;
   if (!features.bf16_tiles && !has_vectors) features.bf16 = Bf16Support::kNone;

@@ -4,8 +4,8 @@
 
 namespace kandinsky::tensor {
 
-/// Whether this CPU has bf16 tile instructions (AMX), which decide between algorithms: fixed for a
-/// machine, independent of its load.
+/// Whether this CPU and the system have bf16 tile instructions (AMX), which decide between
+/// algorithms: fixed for a machine, independent of its load.
 bool has_bf16_tiles();
 
 /// This CPU's support for bf16.
