@@ -18,8 +18,8 @@ class WinogradConv2d {
  public:
   /// The tiling of a convolution with a stride and a padding of 1 and weights of this shape, maybe
   /// of a doubled map: none if it cannot be tiled, LibTorch cannot pack the weights, or the CPU
-  /// has a faster way. Not chosen by timing: then the image of a seed would depend on the machine's
-  /// load.
+  /// gains too little by it. Not chosen by timing: then the image of a seed would depend on the
+  /// machine's load.
   static std::optional<kernels::Tiling> tiling_for(at::IntArrayRef weight_shape, bool is_doubled,
                                                    const tensor::Placement& placement);
 
