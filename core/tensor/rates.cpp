@@ -23,19 +23,14 @@ double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-/// Seconds of the fastest run of a work.
-struct Times {
-  double fp32 = std::numeric_limits<double>::max();
-  double bf16 = std::numeric_limits<double>::max();
-};
-
 /// The fastest run of each, alternating, so that other load on the machine affects both. The first
 /// run of each prepares its kernel.
-Times times_of(const Work& fp32, const Work& bf16) {
+LayerTimes times_of(const Work& fp32, const Work& bf16) {
   constexpr int kRounds = 10;
   constexpr int kFewestRounds = 4;
   constexpr double kEnough = 0.01;  // seconds
-  Times times;
+  constexpr double kMost = std::numeric_limits<double>::max();
+  LayerTimes times{.fp32 = kMost, .bf16 = kMost};
   fp32();
   bf16();
   const Clock::time_point begin = Clock::now();
@@ -49,20 +44,17 @@ Times times_of(const Work& fp32, const Work& bf16) {
   return times;
 }
 
-/// The gain at the size of a network's layer; or at 1/64 of it, if that shows that the layer would
-/// take long, because LibTorch emulates the type. The gain of a small layer tells nothing else:
-/// starting a kernel with AMX takes longer than such a layer in fp32.
+constexpr int64_t kChannels = 256;
+constexpr int64_t kFewChannels = 32;
+
+/// The gain at the size of a network's layer; or at 1/64 of it, if that shows that bf16 is
+/// emulated.
 double gain_at_size(const std::function<Work(at::ScalarType dtype, int64_t channels)>& work_of) {
-  constexpr int64_t kChannels = 256;
-  constexpr int64_t kFewChannels = 32;
-  constexpr double kLong = 0.1;  // seconds
   const auto times_at = [&work_of](int64_t channels) {
     return times_of(work_of(at::kFloat, channels), work_of(at::kBFloat16, channels));
   };
-  const Times small = times_at(kFewChannels);
-  constexpr int64_t kFactor = kChannels * kChannels / (kFewChannels * kFewChannels);
-  const bool is_emulated = small.bf16 > small.fp32 && kFactor * small.bf16 > kLong;
-  const Times times = is_emulated ? small : times_at(kChannels);
+  const LayerTimes small = times_at(kFewChannels);
+  const LayerTimes times = shows_emulation(small) ? small : times_at(kChannels);
   return times.fp32 / times.bf16;
 }
 
@@ -82,6 +74,12 @@ Work matmul(at::ScalarType dtype, int64_t channels) {
 }
 
 }  // namespace
+
+bool shows_emulation(const LayerTimes& small) {
+  constexpr double kLong = 0.1;  // seconds
+  constexpr int64_t kFactor = kChannels * kChannels / (kFewChannels * kFewChannels);
+  return small.bf16 > small.fp32 && kFactor * small.bf16 > kLong;
+}
 
 Bf16Gain measure_bf16_gain() {
   static const Bf16Gain gain = [] {

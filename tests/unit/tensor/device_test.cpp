@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "tensor/cpu.h"
+#include "tensor/rates.h"
 
 namespace kandinsky::tensor {
 namespace {
@@ -52,6 +53,15 @@ TEST(DeviceTest, DoesNotMeasureWhereTheCpuHasNoBf16) {
   if (!is_measured) {
     EXPECT_EQ(chosen.placement.dtype, at::kFloat);
   }
+}
+
+TEST(DeviceTest, ASmallLayerShowsEmulationOnlyIfALayerOfFullSizeWouldTakeLong) {
+  // Measured: with AMX, with vectors, and without instructions in LibTorch 2.13.
+  EXPECT_FALSE(shows_emulation({.fp32 = 32e-6, .bf16 = 57e-6}));
+  EXPECT_FALSE(shows_emulation({.fp32 = 36e-6, .bf16 = 95e-6}));
+  EXPECT_FALSE(shows_emulation({.fp32 = 37e-6, .bf16 = 190e-6}));
+  EXPECT_FALSE(shows_emulation({.fp32 = 9e-3, .bf16 = 6e-3})) << "a slow machine";
+  EXPECT_TRUE(shows_emulation({.fp32 = 40e-6, .bf16 = 16e-3})) << "a second at full size";
 }
 
 /// Tiles are three times as fast as fp32 or more: no other load hides that. A small layer would,
