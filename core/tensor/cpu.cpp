@@ -17,6 +17,7 @@ namespace {
 
 struct Features {
   bool bf16_tiles = false;
+  bool avx_vnni = false;
   Bf16Support bf16 = Bf16Support::kSome;
 };
 
@@ -37,13 +38,14 @@ Features ask_cpu() {
   Features features;
 #if defined(__x86_64__) && defined(__GNUC__)
   constexpr unsigned kAmxBf16 = 1U << 22U;    // leaf 7, subleaf 0, edx
-  constexpr unsigned kAvx512Bf16 = 1U << 5U;  // leaf 7, subleaf 1, eax
+  constexpr unsigned kAvxVnni = 1U << 4U;     // leaf 7, subleaf 1, eax
+  constexpr unsigned kAvx512Bf16 = 1U << 5U;  // the same
   unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
   features.bf16_tiles = __get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) != 0 &&
                         (edx & kAmxBf16) != 0 && system_has_tiles();
-  const bool has_vectors =
-      __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) != 0 && (eax & kAvx512Bf16) != 0;
-  if (!features.bf16_tiles && !has_vectors) features.bf16 = Bf16Support::kNone;
+  if (__get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) == 0) eax = 0;
+  features.avx_vnni = (eax & kAvxVnni) != 0;
+  if (!features.bf16_tiles && (eax & kAvx512Bf16) == 0) features.bf16 = Bf16Support::kNone;
 #elif defined(__aarch64__) && defined(__linux__)
   constexpr unsigned long kBf16 = 1UL << 14U;  // HWCAP2_BF16
   if ((getauxval(AT_HWCAP2) & kBf16) == 0) features.bf16 = Bf16Support::kNone;
@@ -59,6 +61,8 @@ const Features& features() {
 }  // namespace
 
 bool has_bf16_tiles() { return features().bf16_tiles; }
+
+bool has_avx_vnni() { return features().avx_vnni; }
 
 Bf16Support bf16_support() { return features().bf16; }
 

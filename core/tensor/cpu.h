@@ -8,6 +8,9 @@ namespace kandinsky::tensor {
 /// algorithms: fixed for a machine, independent of its load.
 bool has_bf16_tiles();
 
+/// Whether this CPU has the integer products of AVX-VNNI.
+bool has_avx_vnni();
+
 /// This CPU's support for bf16.
 enum class Bf16Support : int {
   kNone,  ///< no instructions: emulated, and several times slower than fp32

@@ -7,28 +7,28 @@
 #include <ATen/ops/linear.h>
 #include <ATen/ops/round.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 
-#include "nn/kernels/row_products.h"
+#include "nn/kernels/int8_products.h"
 
 namespace kandinsky::nn {
 namespace {
 
 constexpr double kLargest = 127.0;
-/// In bf16, with more rows than this, a product with the widened matrix is faster than one in fp32.
-constexpr int64_t kFewRows = 16;
-constexpr int64_t kRowsAtOnce = 512;
+/// In fp32 they stay in the caches.
+constexpr int64_t kNumbersAtOnce = int64_t{1} << 18;
 
 }  // namespace
 
 Int8Weight::Int8Weight(const at::Tensor& weight)
     : rows_(at::empty(weight.sizes(), weight.options().dtype(at::kChar))),
       scales_(at::empty({weight.size(0)}, weight.options().dtype(at::kFloat))) {
-  // In parts: whole, the largest matrices would need 300 MB of fp32.
-  const auto parts = weight.split(kRowsAtOnce);
-  const auto rows = rows_.split(kRowsAtOnce);
-  const auto scales = scales_.split(kRowsAtOnce);
+  const int64_t at_once = std::max<int64_t>(1, kNumbersAtOnce / weight.size(1));
+  const auto parts = weight.split(at_once);
+  const auto rows = rows_.split(at_once);
+  const auto scales = scales_.split(at_once);
   for (size_t i = 0; i < parts.size(); ++i) {
     const at::Tensor exact = parts[i].to(at::kFloat);
     // A row of zeros has no maximum and can have any scale.
@@ -38,11 +38,10 @@ Int8Weight::Int8Weight(const at::Tensor& weight)
 }
 
 at::Tensor Int8Weight::linear(const at::Tensor& x, const at::Tensor& bias) const {
-  const bool is_fp32 = x.scalar_type() == at::kFloat;
-  const bool has_few_rows = is_fp32 || x.numel() <= kFewRows * x.size(-1);
-  if (x.is_cpu() && has_few_rows && kernels::has_row_products()) {
+  if (const auto& dots = kernels::integer_dots(); x.is_cpu() && !dots.empty()) {
     const at::Tensor bias_fp32 = bias.defined() ? bias.to(at::kFloat) : bias;
-    return kernels::row_products(x.to(at::kFloat), rows_, bias_fp32, scales_).to(x.scalar_type());
+    return kernels::int8_products(x.to(at::kFloat), rows_, scales_, bias_fp32, dots.back())
+        .to(x.scalar_type());
   }
   const at::Tensor products =
       at::linear(x, rows_.to(x.scalar_type())) * scales_.to(x.scalar_type());

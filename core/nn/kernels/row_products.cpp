@@ -39,8 +39,7 @@ template <typename Number>
 struct Operands {
   const float* rows;
   const Number* weight;
-  const float* scales;  ///< of the matrix's rows, or null
-  const float* bias;    ///< or null
+  const float* bias;  ///< or null
   float* result;
   int64_t width;
   int64_t outputs;
@@ -50,7 +49,6 @@ struct Operands {
     Operands part = *this;
     part.weight += first * width;
     part.result += first;
-    if (part.scales != nullptr) part.scales += first;
     if (part.bias != nullptr) part.bias += first;
     return part;
   }
@@ -75,10 +73,6 @@ KANDINSKY_ROW_INLINE Vector load(const Half* from) {
 KANDINSKY_ROW_INLINE Vector load(const BFloat* from) {
   const __m128i bits = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
   return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(bits), 16));
-}
-KANDINSKY_ROW_INLINE Vector load(const int8_t* from) {
-  return _mm256_cvtepi32_ps(
-      _mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(from))));
 }
 KANDINSKY_ROW_INLINE void save(float* to, Vector x) { _mm256_storeu_ps(to, x); }
 KANDINSKY_ROW_INLINE Vector zero() { return _mm256_setzero_ps(); }
@@ -124,10 +118,6 @@ KANDINSKY_ROW_INLINE Vector load(const BFloat* from) {
   const __m256i bits = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from));
   return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(bits), 16));
 }
-KANDINSKY_ROW_INLINE Vector load(const int8_t* from) {
-  return _mm512_cvtepi32_ps(
-      _mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from))));
-}
 KANDINSKY_ROW_INLINE void save(float* to, Vector x) { _mm512_storeu_ps(to, x); }
 KANDINSKY_ROW_INLINE Vector zero() { return _mm512_setzero_ps(); }
 KANDINSKY_ROW_INLINE Vector multiply_add(Vector a, Vector b, Vector sum) {
@@ -151,19 +141,14 @@ constexpr int64_t kRowsWithWidened = 6;
 #pragma GCC diagnostic pop
 #endif
 
-const float* numbers_of(const at::Tensor& tensor) {
-  return tensor.defined() ? tensor.const_data_ptr<float>() : nullptr;
-}
-
 template <typename Number>
 void multiply_whole(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
-                    const at::Tensor& scales, RowVectors vectors, const at::Tensor& result) {
+                    RowVectors vectors, const at::Tensor& result) {
   const int64_t width = weight.size(1);
   const int64_t outputs = weight.size(0);
   const Operands<Number> whole{.rows = x.const_data_ptr<float>(),
                                .weight = static_cast<const Number*>(weight.const_data_ptr()),
-                               .scales = numbers_of(scales),
-                               .bias = numbers_of(bias),
+                               .bias = bias.defined() ? bias.const_data_ptr<float>() : nullptr,
                                .result = result.mutable_data_ptr<float>(),
                                .width = width,
                                .outputs = outputs};
@@ -193,7 +178,7 @@ RowVectors widest_row_vectors() {
 }
 
 at::Tensor row_products(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
-                        const at::Tensor& scales, RowVectors vectors) {
+                        RowVectors vectors) {
   TORCH_INTERNAL_ASSERT(x.scalar_type() == at::kFloat && x.size(-1) == weight.size(1) &&
                         weight.is_contiguous());
   std::vector<int64_t> shape = x.sizes().vec();
@@ -202,17 +187,14 @@ at::Tensor row_products(const at::Tensor& x, const at::Tensor& weight, const at:
   const at::Tensor result = at::empty({rows.size(0), weight.size(0)}, rows.options());
   switch (weight.scalar_type()) {
     case at::kHalf:
-      multiply_whole<Half>(rows, weight, bias, scales, vectors, result);
+      multiply_whole<Half>(rows, weight, bias, vectors, result);
       break;
     case at::kBFloat16:
-      multiply_whole<BFloat>(rows, weight, bias, scales, vectors, result);
-      break;
-    case at::kChar:
-      multiply_whole<int8_t>(rows, weight, bias, scales, vectors, result);
+      multiply_whole<BFloat>(rows, weight, bias, vectors, result);
       break;
     default:
       TORCH_INTERNAL_ASSERT(weight.scalar_type() == at::kFloat);
-      multiply_whole<float>(rows, weight, bias, scales, vectors, result);
+      multiply_whole<float>(rows, weight, bias, vectors, result);
   }
   return result.view(shape);
 }
@@ -224,8 +206,7 @@ bool has_row_products() { return false; }
 RowVectors widest_row_vectors() { return RowVectors::kAvx2; }
 
 at::Tensor row_products(const at::Tensor& /*x*/, const at::Tensor& /*weight*/,
-                        const at::Tensor& /*bias*/, const at::Tensor& /*scales*/,
-                        RowVectors /*vectors*/) {
+                        const at::Tensor& /*bias*/, RowVectors /*vectors*/) {
   TORCH_INTERNAL_ASSERT(false, "has_row_products() says no");
   return {};
 }

@@ -1,6 +1,6 @@
 /// Products of few rows with a matrix in a smaller type, in fp32: its elements are widened in
 /// registers. A product of few rows is bound by reading the matrix, which takes half the time in
-/// fp16, and a quarter in int8. One in its file's type is loaded by reading alone.
+/// fp16. One in its file's type is loaded by reading alone.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -19,11 +19,10 @@ bool keeps_stored_matrices(const tensor::Placement& placement);
 enum class RowVectors { kAvx2, kAvx512 };
 RowVectors widest_row_vectors();
 
-/// x W^T + bias over the last dimension. x: fp32. weight: [out, in], fp32, fp16, bf16 or int8,
-/// contiguous. bias: fp32 [out] or undefined. scales: fp32 [out], factors of the matrix's rows;
-/// undefined: 1. Each element is summed in a fixed order, independent of other rows and threads,
-/// but not of the vectors.
+/// x W^T + bias over the last dimension. x: fp32. weight: [out, in], fp32, fp16 or bf16,
+/// contiguous. bias: fp32 [out] or undefined. Each element is summed in a fixed order, independent
+/// of other rows and threads, but not of the vectors.
 at::Tensor row_products(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
-                        const at::Tensor& scales = {}, RowVectors vectors = widest_row_vectors());
+                        RowVectors vectors = widest_row_vectors());
 
 }  // namespace kandinsky::nn::kernels
