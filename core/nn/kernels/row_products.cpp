@@ -35,7 +35,8 @@ struct BFloat {
 };
 
 /// Operands and result of a product. Rows are `width` elements apart, rows of the result `outputs`.
-template <typename Number>
+/// kIsCached: whether the matrix is in the core's own cache.
+template <typename Number, bool kIsCached = false>
 struct Operands {
   const float* rows;
   const Number* weight;
