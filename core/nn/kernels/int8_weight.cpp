@@ -10,6 +10,8 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
+#include <vector>
 
 #include "nn/kernels/int8_products.h"
 
@@ -35,6 +37,18 @@ Int8Weight::Int8Weight(const at::Tensor& weight)
     scales[i].copy_(at::amax(at::abs(exact), 1).clamp_min(1e-30) / kLargest);
     rows[i].copy_(at::round(exact / scales[i].unsqueeze(1)).clamp(-kLargest, kLargest));
   }
+}
+
+Int8Weight::Int8Weight(const tensor::Weights& weights, at::IntArrayRef shape) {
+  std::optional<Int8Weight> made;
+  const auto rounded = [&]() -> const Int8Weight& {
+    if (!made) made.emplace(weights.lend("weight", shape));
+    return *made;
+  };
+  rows_ =
+      weights.prepared("weight", shape, "int8", [&] { return std::vector{rounded().rows_}; })[0];
+  scales_ = weights.prepared("weight", shape, "int8 scales",
+                             [&] { return std::vector{rounded().scales_}; })[0];
 }
 
 at::Tensor Int8Weight::linear(const at::Tensor& x, const at::Tensor& bias) const {

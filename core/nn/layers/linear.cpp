@@ -21,7 +21,7 @@ Linear::Linear(const tensor::Weights& weights, int64_t in_features, int64_t out_
       is_fused_(is_packed_ && weights.placement().speedups.fused_operations) {
   const std::array<int64_t, 2> shape{out_features, in_features};
   if (weights.placement().int8_weights) {
-    int8_weight_.emplace(weights.lend("weight", shape));
+    int8_weight_.emplace(weights, shape);
   } else if (is_stored_) {
     weight_ = weights
                   .prepared("weight", shape, "stored",

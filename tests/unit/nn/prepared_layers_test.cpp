@@ -28,6 +28,7 @@ struct Case {
   std::vector<int64_t> input;
   std::function<at::Tensor(const tensor::Weights& weights, const at::Tensor& x)> run;
   bool few_rows = false;
+  bool int8_weights = false;
 };
 
 at::Tensor channels_last(const at::Tensor& x) {
@@ -48,6 +49,12 @@ std::vector<Case> cases() {
        {77, 133},
        {5, 133},
        [](const auto& weights, const at::Tensor& x) { return Linear(weights, 133, 77)(x); },
+       true},
+      {"int8",
+       {77, 133},
+       {5, 133},
+       [](const auto& weights, const at::Tensor& x) { return Linear(weights, 133, 77)(x); },
+       true,
        true},
       {"winograd",
        {128, 96, 3, 3},
@@ -93,7 +100,8 @@ TEST_P(PreparedLayersTest, SameBits) {
   const test::StoredWeights stored(
       {{"weight", tensor::NoiseSource({1}).draw(0, layer.weight).to(at::kHalf)},
        {"bias", tensor::NoiseSource({2}).draw(0, {layer.weight[0]}).to(at::kHalf)}});
-  const tensor::Placement placement{.dtype = dtype, .few_rows = layer.few_rows};
+  const tensor::Placement placement{
+      .dtype = dtype, .few_rows = layer.few_rows, .int8_weights = layer.int8_weights};
   const at::Tensor x = tensor::NoiseSource({3}).draw(0, layer.input).to(dtype);
   const tensor::Weights weights = stored.open(placement);
   const at::Tensor plain = layer.run(weights.anew(placement), x);
