@@ -53,6 +53,8 @@ for what in "$@"; do
       run build-asan-plain fuzz ctest --quiet --output-on-failure --tests-regex '^fuzz\.'
       ;;
     address)
+      # GCC before 12.4 misaligns vectors of 64 bytes in the frames that this check makes (its bug 110027).
+      ASAN_OPTIONS=${ASAN_OPTIONS/use_after_return=1/use_after_return=0}
       build asan
       run build-asan tiny_models ctest --quiet --output-on-failure --tests-regex '^tiny_models$'
       run_programs build-asan '*'

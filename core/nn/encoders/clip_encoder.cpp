@@ -48,7 +48,9 @@ ClipEncoder::ClipEncoder(const tensor::Weights& weights, const ClipEncoderConfig
     layers_.emplace_back(weights.scope("layers", i), make_layer);
 }
 
-at::Tensor ClipEncoder::operator()(at::Tensor x) const {
+at::Tensor ClipEncoder::operator()(const at::Tensor& embeddings) const {
+  // Each layer adds to the sum, which would be rounded to 16 bits each time.
+  at::Tensor x = embeddings.to(at::kFloat);
   for (const Unit<Layer>& unit : layers_) {
     const std::shared_ptr<const Layer> kept = unit.get();
     const Layer& layer = *kept;
@@ -58,7 +60,7 @@ at::Tensor ClipEncoder::operator()(at::Tensor x) const {
                      AttentionKernel::kFused, {.masking = masking_}));
     x = layer.fc2.add_to(x, layer.fc1.activated(layer.layer_norm2(x), hidden_act_));
   }
-  return x;
+  return x.to(embeddings.scalar_type());
 }
 
 }  // namespace kandinsky::nn

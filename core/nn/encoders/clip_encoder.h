@@ -32,8 +32,9 @@ class ClipEncoder {
  public:
   ClipEncoder(const tensor::Weights& weights, const ClipEncoderConfig& config, Masking masking);
 
-  /// x: [B, T, hidden_size]; the result has the same shape and is not normalised.
-  at::Tensor operator()(at::Tensor x) const;
+  /// embeddings: [B, T, hidden_size]; the result has the same shape and is not normalised. What the
+  /// layers add to is in fp32.
+  at::Tensor operator()(const at::Tensor& embeddings) const;
 
  private:
   struct Layer {

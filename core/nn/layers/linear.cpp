@@ -52,8 +52,9 @@ at::Tensor Linear::activated(const at::Tensor& x, Activation activation) const {
 }
 
 at::Tensor Linear::add_to(const at::Tensor& residual, const at::Tensor& x) const {
-  return is_fused_ ? onednn::linear(x, weight_, bias_, {.addend = residual})
-                   : residual + (*this)(x);
+  return is_fused_ && residual.scalar_type() == x.scalar_type()
+             ? onednn::linear(x, weight_, bias_, {.addend = residual})
+             : residual + (*this)(x);
 }
 
 }  // namespace kandinsky::nn

@@ -48,7 +48,9 @@ LayerNorm::LayerNorm(const tensor::Weights& weights, int64_t features, double ep
       eps_(eps) {}
 
 at::Tensor LayerNorm::operator()(const at::Tensor& x) const {
-  return at::layer_norm(x, {weight_.size(0)}, weight_, bias_, eps_);
+  const at::ScalarType type = x.scalar_type();
+  return at::layer_norm(x, {weight_.size(0)}, weight_.to(type), bias_.to(type), eps_)
+      .to(weight_.scalar_type());
 }
 
 GroupNorm::GroupNorm(const tensor::Weights& weights, int64_t channels, int64_t groups, double eps)

@@ -11,7 +11,8 @@
 
 namespace kandinsky::nn {
 
-/// Tensors: "weight", "bias" [features]. Statistics over the last dimension, in fp32.
+/// Tensors: "weight", "bias" [features]. Statistics over the last dimension, in fp32. x may be in
+/// fp32; the result is in the weights' type.
 class LayerNorm {
  public:
   LayerNorm(const tensor::Weights& weights, int64_t features, double eps);

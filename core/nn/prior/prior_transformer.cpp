@@ -151,7 +151,8 @@ PriorTransformer::Batch PriorTransformer::condition(const std::vector<Texts>& pr
   std::vector<Tokens> tokens;
   for (const Conditioning& prompt : batch.prompts) {
     const int64_t length = prompt.tokens.size(1);
-    tokens.push_back({prompt.tokens, prompt.key_mask.slice(2, 0, length).slice(3, 0, length)});
+    tokens.push_back(
+        {prompt.tokens.to(at::kFloat), prompt.key_mask.slice(2, 0, length).slice(3, 0, length)});
   }
   std::optional<bool> is_joined;
   for (const Unit<Block>& block : blocks_) {
@@ -178,7 +179,8 @@ std::vector<at::Tensor> PriorTransformer::operator()(const std::vector<at::Tenso
                    positional_embedding_.slice(1, num_embeddings_ + kTextEmbeddings);
     const bool remembers_text = !prompt.memories.empty();
     if (!remembers_text) x = at::cat({prompt.tokens, x}, 1);
-    tokens.push_back({x, prompt.key_mask.slice(2, remembers_text ? prompt.tokens.size(1) : 0)});
+    tokens.push_back(
+        {x.to(at::kFloat), prompt.key_mask.slice(2, remembers_text ? prompt.tokens.size(1) : 0)});
   }
   for (size_t i = 0; i < blocks_.size(); ++i) {
     std::vector<Memory> memories;

@@ -76,7 +76,7 @@ class PriorTransformer {
   };
   /// One prompt's tokens on their way through the blocks.
   struct Tokens {
-    at::Tensor x;         ///< [B, T, inner]
+    at::Tensor x;         ///< [B, T, inner], fp32: what the blocks add to
     at::Tensor key_mask;  ///< [B, 1, T, S]: they attend to the cached ones and themselves
   };
   Conditioning embed(const Texts& texts) const;
