@@ -5,8 +5,7 @@
 #include <ATen/ops/empty.h>
 #include <c10/util/Exception.h>
 
-#if defined(__x86_64__) && ((defined(__clang__) && __clang_major__ >= 12) || \
-                            (!defined(__clang__) && defined(__GNUC__) && __GNUC__ >= 11))
+#if defined(__x86_64__) && defined(__GNUC__)
 #define KANDINSKY_HAS_INT8_LOOPS 1
 #include <immintrin.h>
 #else
@@ -16,7 +15,6 @@
 #include <algorithm>
 #include <array>
 #include <bit>
-#include <cfloat>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -193,7 +191,9 @@ class RoundedRows {
     for (int64_t i = 0; i < width; ++i)
       largest_bits = std::max(largest_bits, std::bit_cast<int32_t>(from[i]) & 0x7FFFFFFF);
     const float largest = std::bit_cast<float>(largest_bits);
-    const bool has_numbers = largest >= FLT_MIN;
+    // Of smaller ones the factor might be infinite.
+    constexpr float kSmallest = 1e-34F;
+    const bool has_numbers = largest >= kSmallest;
     const float factor = has_numbers ? static_cast<float>(kLargest) / largest : 0.0F;
     // The sum's last bits are the rounded number.
     constexpr float kRounds = 0x1.8p23F;

@@ -132,7 +132,7 @@ TEST_F(Int8ProductsTest, OfARowThatIsNotFiniteAreNotFinite) {
 
 TEST_F(Int8ProductsTest, OfZerosAndOfTheSmallestNumbersAreTheBias) {
   const at::Tensor bias = random_tensor(3, {9});
-  for (const double number : {0.0, 1e-40}) {
+  for (const double number : {0.0, 1e-40, 1e-36}) {
     const at::Tensor x = at::full({2, 70}, number);
     EXPECT_TRUE(kernels::int8_products(x, random_matrix(9, 70), at::ones({9}), bias,
                                        kernels::integer_dots().back())

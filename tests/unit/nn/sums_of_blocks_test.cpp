@@ -10,6 +10,7 @@
 #include "io/json_config.h"
 #include "nn/encoders/clip_encoder.h"
 #include "nn/prior/prior_transformer.h"
+#include "tensor/device.h"
 #include "unit/nn/stored_weights.h"
 
 namespace kandinsky::nn {
