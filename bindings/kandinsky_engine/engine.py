@@ -55,6 +55,8 @@ class EngineInfo:
     as "unet: file.safetensors [1a2b3c4d]", with a short hash of the file."""
     takes_hints: bool
     """The model needs hints, such as depth maps."""
+    own_sampler: str
+    """What the sampler "Automatic" is: that of diffusers' pipeline."""
 
 
 @dataclass(frozen=True)

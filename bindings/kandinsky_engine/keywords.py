@@ -113,9 +113,10 @@ class _DenoiseDecodeEncodeTextToImageImageToImageGenerate(TypedDict, total=False
 
 class _DenoiseTextToImageImageToImageGenerate(TypedDict, total=False):
     sampler: str
-    """Sampling algorithm, in upper or lower case. "DDIM", "DDPM", "Euler", "Euler a", "Heun",
-    "LMS", "DPM2", "DPM2 a", "DPM++ 2S a", "DPM++ 2M", "DPM++ SDE", "DPM++ 2M SDE", "DPM++ 3M SDE",
-    "UniPC". Default "DDIM"."""
+    """Sampling algorithm, in upper or lower case. Automatic: that of the model's
+    scheduler_config.json, DDIM for Kandinsky 2.1 and DDPM for 2.2. "Automatic", "DDIM", "DDPM",
+    "Euler", "Euler a", "Heun", "LMS", "DPM2", "DPM2 a", "DPM++ 2S a", "DPM++ 2M", "DPM++ SDE",
+    "DPM++ 2M SDE", "DPM++ 3M SDE", "UniPC". Default "Automatic"."""
     scheduler: str
     """Spacing of the sampler's noise levels, in upper or lower case. "Automatic", "Uniform",
     "Karras", "Exponential", "Polyexponential", "SGM Uniform", "Beta", "KL Optimal", "Align Your

@@ -39,7 +39,7 @@ class Folder:
 
 
 def samplers() -> dict[str, str]:
-    """Names of all samplers, as in hosts, with a description of each; the default first."""
+    """Names of all samplers, as in hosts, with a description of each."""
     return core.samplers()
 
 

@@ -129,7 +129,7 @@ py::dict info(const PyEngine& self) {
                   "latent_channels"_a = info.latent_channels,
                   "latent_factor"_a = info.latent_factor, "size_multiple"_a = info.size_multiple,
                   "inpaint_dir"_a = to_path(info.inpaint_dir), "changes"_a = to_text(info.changes),
-                  "takes_hints"_a = info.takes_hints != 0);
+                  "takes_hints"_a = info.takes_hints != 0, "own_sampler"_a = info.own_sampler);
 }
 
 py::dict plan_memory(const PyEngine& self, std::int32_t width, std::int32_t height,

@@ -114,7 +114,8 @@ kandinsky_status kandinsky_engine_get_info(const kandinsky_engine* engine,
                 .size_multiple = static_cast<int32_t>(geometry.size_multiple),
                 .inpaint_dir = engine->inpaint_dir.c_str(),
                 .changes = engine->changes.c_str(),
-                .takes_hints = of.takes_hints() ? 1 : 0},
+                .takes_hints = of.takes_hints() ? 1 : 0,
+                .own_sampler = of.own_sampler()},
                info, "kandinsky_engine_info");
   });
 }

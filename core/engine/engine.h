@@ -57,6 +57,7 @@ class Engine {
   const pipelines::Geometry& geometry() const { return pipeline_->geometry(); }
   std::string_view prior_path() const { return pipeline_->prior_path(); }
   std::string_view inpaint_path() const { return pipeline_->inpaint_path(); }
+  const char* own_sampler() const { return pipeline_->own_sampler(); }
   bool takes_hints() const { return pipeline_->takes_hints(); }
   const tensor::ChosenPlacement& placement() const { return placement_; }
 

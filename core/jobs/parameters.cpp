@@ -40,10 +40,11 @@ class Line {
 };
 
 /// In Automatic1111's order.
-void add_sampling(Line& line, const Job& job, std::size_t i, const std::string& model) {
+void add_sampling(Line& line, const Job& job, std::size_t i, const std::string& model,
+                  const kandinsky_engine_info& info) {
   const Settings& settings = job.settings;
   line.add("Steps", settings.text("num_inference_steps"));
-  line.add("Sampler", settings.text("sampler"));
+  line.add("Sampler", sampler_of(settings, info));
   line.add("Schedule type", settings.text("scheduler"));
   line.add("CFG scale", settings.text("guidance_scale"));
   line.add("Seed", job.seeds[i]);
@@ -149,13 +150,17 @@ std::string json_string(std::string_view text) {
   return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
+std::string sampler_of(const Settings& settings, const kandinsky_engine_info& info) {
+  return settings.is_changed("sampler") ? settings.text("sampler") : info.own_sampler;
+}
+
 std::string parameters_text(const Job& job, std::size_t i, const std::string& model,
                             const kandinsky_engine_info& info) {
   std::string text = main_text(job);
   if (job.negative_prompt) text += "\nNegative prompt: " + *job.negative_prompt;
   text += '\n';
   Line line;
-  add_sampling(line, job, i, model);
+  add_sampling(line, job, i, model, info);
   if (!job.images.empty()) line.add("Denoising strength", job.settings.text("strength"));
   if (!job.masks.empty()) add_mask(line, job.settings, info);
   add_prompts(line, job);

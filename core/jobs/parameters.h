@@ -15,6 +15,9 @@ namespace kandinsky::jobs {
 std::string parameters_text(const Job& job, std::size_t i, const std::string& model,
                             const kandinsky_engine_info& info);
 
+/// The sampler's name: by default the model's own.
+std::string sampler_of(const Settings& settings, const kandinsky_engine_info& info);
+
 /// `text` as a JSON string, in quotes.
 std::string json_string(std::string_view text);
 

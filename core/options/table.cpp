@@ -166,7 +166,11 @@ std::optional<std::string> as_text(const OptionField& field,
 }
 
 const std::vector<std::string>& sampler_names() {
-  static const std::vector<std::string> names = names_in(samplers::samplers());
+  static const std::vector<std::string> names = [] {
+    std::vector<std::string> all = names_in(samplers::samplers());
+    all.insert(all.begin(), kOwnSampler);
+    return all;
+  }();
   return names;
 }
 

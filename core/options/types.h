@@ -75,6 +75,9 @@ inline constexpr std::array kWords<ResizeMode>{"stretch", "crop", "fill"};
 
 namespace options {
 
+/// The model's own sampler.
+inline constexpr const char* kOwnSampler = "Automatic";
+
 /// The names of a table that is an option's range; the first is the default.
 const std::vector<std::string>& sampler_names();
 const std::vector<std::string>& scheduler_names();

@@ -34,6 +34,8 @@ class Pipeline {
   virtual std::string_view prior_path() const = 0;
   /// The folder of the inpainting model; empty if there is none.
   virtual std::string_view inpaint_path() const = 0;
+  /// The sampler that is meant by options::kOwnSampler.
+  virtual const char* own_sampler() const = 0;
   /// Whether the model needs hints.
   virtual bool takes_hints() const = 0;
 

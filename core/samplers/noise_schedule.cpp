@@ -67,7 +67,10 @@ NoiseSchedule NoiseSchedule::from_json(const io::JsonConfig& json) {
                               json.source(), schedule.clip_sample_range));
     }
   }
-  if (is_ddpm) schedule.ddpm = DdpmConfig::from_json(json);
+  if (is_ddpm) {
+    schedule.own_sampler = "DDPM";
+    schedule.ddpm = DdpmConfig::from_json(json);
+  }
   return schedule;
 }
 

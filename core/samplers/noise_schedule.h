@@ -19,6 +19,8 @@ struct NoiseSchedule {
   float final_alpha_cumprod = 1.0F;
   /// DDIM clips the predicted clean latents to this. 0: no clipping.
   double clip_sample_range = 0.0;
+  /// The sampler of diffusers' pipeline: DDPM if the config is a DDPMScheduler's.
+  const char* own_sampler = "DDIM";
   /// Settings of the sampler DDPM besides the table: from the config if it is DDPM's own.
   DdpmConfig ddpm;
 

@@ -83,7 +83,7 @@ struct Sampler {
                    std::string_view scheduler = "Automatic", Span<const double> sigmas = {}) const;
 };
 
-/// The table of all samplers; the first one is the default.
+/// The table of all samplers.
 Span<const Sampler> samplers();
 
 /// The sampler of that name, in any case. Throws Error(kInvalidArgument) listing the known ones.

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "jobs/base64.h"
+#include "jobs/parameters.h"
 #include "jobs/settings.h"
 #include "kandinsky.hpp"
 #include "serve/reply.h"
@@ -59,7 +60,7 @@ Json info_of(const Task& task, const Generator& generator) {
           {"subseed_strength", settings.number("variation_strength")},
           {"width", has_images ? task.images().front().width : 0},
           {"height", has_images ? task.images().front().height : 0},
-          {"sampler_name", settings.text("sampler")},
+          {"sampler_name", jobs::sampler_of(settings, generator.info())},
           {"cfg_scale", settings.number("guidance_scale")},
           {"steps", settings.number("num_inference_steps")},
           {"batch_size", order.batch_size},

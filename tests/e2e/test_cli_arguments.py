@@ -78,7 +78,7 @@ def test_help_names_every_option_and_an_example(command: str) -> None:
         ("--cfg-rescale", "0", "(0 to 1)"),
         ("--strength", "0.75", "(0 to 1)"),
         ("--resize", "stretch", "One of: stretch, crop, fill"),
-        ("--sampler", "DDIM", "One of: DDIM"),
+        ("--sampler", "Automatic", "One of: Automatic, DDIM"),
         ("--seed-resize", "", "(1x1 to 16384x16384)"),
         ("--max-memory", "", "Such as 3GB"),
         ("--threads", "", "(1 to 1024)"),

@@ -81,6 +81,29 @@ class TestModes:
         assert np.array_equal(images[1], text_to_image(engine, (2,))[0])
         assert not np.array_equal(images[0], images[1])
 
+    def test_the_sampler_is_by_default_that_of_diffusers(self, engine: Engine) -> None:
+        assert engine.info.own_sampler == "DDPM"
+        images = {
+            given: text_to_image(engine, **options).tobytes()
+            for given, options in {
+                "nothing": {},
+                "automatic": {"sampler": "automatic"},
+                "DDPM": {"sampler": "DDPM"},
+                "DDIM": {"sampler": "DDIM"},
+            }.items()
+        }
+        assert images["nothing"] == images["automatic"] == images["DDPM"] != images["DDIM"]
+
+    def test_its_parameters_name_the_sampler(self, kandinsky_2_2: Path, tmp_path: Path) -> None:
+        few = ("--cfg-scale", "1", "--steps", "2", "--prior-steps", "2", "--quiet")
+        done = run_program(
+            *("txt2img", "--model", kandinsky_2_2 / MODEL_2_2, "--prompt", "a"),
+            *(*few, "--output", tmp_path / "a.png"),
+        )
+        assert done.returncode == 0, done.stderr
+        with Image.open(tmp_path / "a.png") as image:
+            assert "Sampler: DDPM," in image.info["parameters"]
+
     def test_image_to_image(self, engine: Engine) -> None:
         images = image_to_image(engine, (1, 2), images=[scene(), 255 - scene()], strength=0.7)
         alone = image_to_image(engine, (2,), images=[255 - scene()], strength=0.7)

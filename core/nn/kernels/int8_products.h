@@ -19,7 +19,8 @@ const std::vector<IntegerDots>& integer_dots();
 /// contiguous. scales: fp32 [out], factors of the matrix's rows. bias: fp32 [out] or undefined.
 /// Each row of x is rounded to 16 bits, by 1/65534 of its largest element at most, and the sums
 /// are exact: a row of the result depends on nothing but its row of x, not even on `dots`. A row
-/// with a number that is not finite has none that is, and one of numbers below 1e-34 counts as zeros.
+/// with a number that is not finite has none that is, and one of numbers below 1e-34 counts as
+/// zeros.
 at::Tensor int8_products(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& scales,
                          const at::Tensor& bias, IntegerDots dots);
 

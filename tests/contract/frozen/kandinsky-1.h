@@ -127,7 +127,7 @@ KANDINSKY_API const char* kandinsky_torch_version(void);
 
 /* ---- What the library offers ---- */
 
-/** Number of samplers; their names as in hosts, e.g. "Euler a", the default first; a one-line
+/** Number of samplers; their names as in hosts, e.g. "Euler a"; a one-line
  * description of each. NULL for an index out of range. Static. */
 KANDINSKY_API size_t kandinsky_sampler_count(void);
 KANDINSKY_API const char* kandinsky_sampler_name(size_t index);
@@ -389,6 +389,7 @@ typedef struct kandinsky_engine_info {
                           for each option, such as "unet: file.safetensors [1a2b3c4d]\n", with a
                           short hash of the file. Valid until the LoRAs are set again */
   int32_t takes_hints; /* 1: the model needs hints, such as depth maps */
+  const char* own_sampler; /* what the sampler "Automatic" is; static */
 } kandinsky_engine_info;
 
 KANDINSKY_INIT(kandinsky_engine_info)

@@ -69,6 +69,8 @@ class Kandinsky2 : public Pipeline {
     return models_.inpaint_dir ? models_.inpaint_dir->path() : std::string_view();
   }
 
+  const char* own_sampler() const override { return models_.schedule.own_sampler; }
+
   bool takes_hints() const override { return models_.limits().takes_hints; }
 
   void check(const Job& job) const override {
@@ -82,7 +84,7 @@ class Kandinsky2 : public Pipeline {
             kZeroImageFile));
     }
     if (job.images != nullptr) check_image_encoder("images to mix need it");
-    if (job.denoise != nullptr) check_request(*job.denoise, models_.limits());
+    if (job.denoise != nullptr) check_request(with_sampler(*job.denoise), models_.limits());
     if (job.denoise != nullptr && job.prompts != nullptr) {
       const auto rows = static_cast<int64_t>(job.prompts->prompts.size());
       check_rows("embeds", rows, job.denoise->conditions);
@@ -104,7 +106,8 @@ class Kandinsky2 : public Pipeline {
   }
 
   at::Tensor denoise(const Embeds& embeds, const Embeds* negative_embeds,
-                     const DenoiseRequest& request, const Monitor& monitor) override {
+                     const DenoiseRequest& asked, const Monitor& monitor) override {
+    const DenoiseRequest request = with_sampler(asked);
     if (!is_guided(request)) negative_embeds = nullptr;
     if (request.num_running_steps() == 0) return request.init_latents;
     const bool is_shown = shows_mask(request.mask.defined(), request.mask_method,
@@ -176,6 +179,11 @@ class Kandinsky2 : public Pipeline {
   }
 
  private:
+  DenoiseRequest with_sampler(DenoiseRequest request) const {
+    if (request.sampler == options::kOwnSampler) request.sampler = own_sampler();
+    return request;
+  }
+
   /// Plans are for CPU memory; an accelerator's allocator reports its own shortage.
   bool has_plans() const { return models_.placement.device.is_cpu(); }
 

@@ -73,6 +73,7 @@ class Info:
     inpaint_dir: str = ""
     changes: str = ""
     takes_hints: bool = False
+    own_sampler: str = "DDIM"
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ namespace {
 
 DenoiseRequest request_of(int steps, size_t batch_size = 1) {
   DenoiseRequest request;
+  request.sampler = "DDIM";
   request.forecast = true;
   request.num_inference_steps = steps;
   request.seeds.resize(batch_size);

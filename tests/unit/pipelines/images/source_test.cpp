@@ -25,6 +25,7 @@ class FakePipeline : public Pipeline {
   const Geometry& geometry() const override { return geometry_; }
   std::string_view prior_path() const override { return {}; }
   std::string_view inpaint_path() const override { return {}; }
+  const char* own_sampler() const override { return "DDIM"; }
   bool takes_hints() const override { return false; }
   EncodedPrompts encode_prompts(const PromptRequest&, const Monitor&) override { return {}; }
   Embeds encode_images(const std::vector<io::Image>&, const Monitor&) override { return {}; }
