@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "jobs/job.h"
+#include "jobs/settings.h"
 
 namespace kandinsky::jobs {
 

@@ -300,7 +300,7 @@ class TestChecks:
         jobs = write(
             tmp_path / "jobs.jsonl",
             {"prompt": "x", "seed": 1, "guidance_scale": 4},
-            {"seed": 1, "prompt": "x", "sampler": "ddim"},
+            {"seed": 1, "prompt": "x", "sampler": "automatic"},
         )
         code, said = batch(jobs, model, tmp_path / "out")
         assert code == 0

@@ -171,6 +171,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   info.device = "cpu";
   info.precision = "fp32";
   info.inpaint_dir = "";
+  info.own_sampler = "DDIM";
   info.changes = "prior_model: own.safetensors [1a2b3c4d]\n";
 
   const std::string text = jobs::parameters_text(job, 0, model, info);
@@ -184,7 +185,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   expect("Steps", job.settings.text("num_inference_steps"));
   expect("Seed", std::to_string(job.seeds[0]));
   expect("Size", std::to_string(job.size.width) + "x" + std::to_string(job.size.height));
-  expect("Sampler", job.settings.text("sampler"));
+  expect("Sampler", jobs::sampler_of(job.settings, info));
   expect("Model", model);
   expect("Kandinsky prior model", "own.safetensors [1a2b3c4d]");
   expect("Kandinsky precision", info.precision);

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "nn/kernels/int8_products.h"
+#include "tensor/weights.h"
 
 namespace kandinsky::nn {
 namespace {
