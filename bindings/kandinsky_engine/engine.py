@@ -56,7 +56,7 @@ class EngineInfo:
     takes_hints: bool
     """The model needs hints, such as depth maps."""
     own_sampler: str
-    """What the sampler "Automatic" is: that of diffusers' pipeline."""
+    """What the sampler "Automatic" is: that of the model's scheduler_config.json."""
 
 
 @dataclass(frozen=True)

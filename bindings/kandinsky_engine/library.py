@@ -39,7 +39,8 @@ class Folder:
 
 
 def samplers() -> dict[str, str]:
-    """Names of all samplers, as in hosts, with a description of each."""
+    """Names of all samplers, as in hosts, with a description of each. By default the model's own is
+    used: `EngineInfo.own_sampler`."""
     return core.samplers()
 
 

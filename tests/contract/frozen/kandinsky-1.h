@@ -127,8 +127,9 @@ KANDINSKY_API const char* kandinsky_torch_version(void);
 
 /* ---- What the library offers ---- */
 
-/** Number of samplers; their names as in hosts, e.g. "Euler a"; a one-line
- * description of each. NULL for an index out of range. Static. */
+/** Number of samplers; their names as in hosts, e.g. "Euler a"; a one-line description of each. The
+ * option "sampler" is "Automatic" by default, which an engine's info names. NULL for an index out
+ * of range. Static. */
 KANDINSKY_API size_t kandinsky_sampler_count(void);
 KANDINSKY_API const char* kandinsky_sampler_name(size_t index);
 KANDINSKY_API const char* kandinsky_sampler_description(size_t index);

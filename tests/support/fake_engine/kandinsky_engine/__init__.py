@@ -400,7 +400,7 @@ class Engine:
         width,
         height,
         seeds,
-        sampler="DDIM",
+        sampler="Automatic",
         scheduler="Automatic",
         num_inference_steps=50,
         guidance_scale=4.0,
