@@ -32,8 +32,7 @@ constexpr std::array kSpeedups{
                 &Speedups::latent_grid_norms},
     SpeedupInfo{
         "winograd",
-        "3x3 convolutions with a quarter to a half of their products (CPU, needs packed-weights; "
-        "not in bf16 on CPUs with AMX)",
+        "3x3 convolutions with a quarter to a half of their products (CPU, needs packed-weights)",
         &Speedups::winograd},
     SpeedupInfo{"split-upsampling",
                 "Doubling and a 3x3 convolution as four 2x2 convolutions of the small map",

@@ -14,7 +14,6 @@
 #include "nn/kernels/onednn.h"
 #include "nn/kernels/winograd_kernels.h"
 #include "tensor/arena.h"
-#include "tensor/cpu.h"
 #include "tensor/device.h"
 
 namespace kandinsky::nn {
@@ -54,9 +53,7 @@ std::optional<Tiling> WinogradConv2d::tiling_of(at::IntArrayRef weight_shape, bo
 
 std::optional<Tiling> WinogradConv2d::tiling_for(at::IntArrayRef weight_shape, bool is_doubled,
                                                  const tensor::Placement& placement) {
-  // AMX multiplies bf16 so fast that a step would gain a tenth, for 1.1 GB more and slower starts.
-  const bool has_tiles = placement.dtype == at::kBFloat16 && tensor::has_bf16_tiles();
-  if (!placement.speedups.winograd || has_tiles || !onednn::can_pack(placement)) return {};
+  if (!placement.speedups.winograd || !onednn::can_pack(placement)) return {};
   return tiling_of(weight_shape, is_doubled, placement.small_tiles);
 }
 

@@ -61,10 +61,6 @@ constexpr int64_t kMovqLowMemoryFixed = 80 * kMegabyte;
 constexpr double kMovqMaps = 3.2;
 constexpr int64_t kMovqWholeFixed = 650 * kMegabyte;
 constexpr double kMovqWholeMaps = 6.4;
-/// MoVQ without WinogradConv2d, in bf16 on an Intel Xeon with AMX: its convolutions allocate their
-/// results in the heap, which keeps some of the first image's blocks beside those of the next.
-constexpr int64_t kMovqPlainFixed = 45 * kMegabyte;
-constexpr int64_t kMovqPlainTurns = 60 * kMegabyte;
 
 /// Another image at the same time, besides its maps.
 constexpr int64_t kAnotherFixed = 50 * kMegabyte;
@@ -262,12 +258,10 @@ MemoryNeeds memory_needs(const std::vector<ComponentMemory>& components,
         (has_bands ? kMovqMaps : kMovqWholeMaps) *
         static_cast<double>(sizes.movq.block_out_channels.front() * pixels * element));
     const int64_t images = kBytesPerPixel * pixels * job.batch_size;
-    const bool is_plain = has_bands && !components[indices.movq].has_winograd;
-    const int64_t fixed = is_plain ? kMovqPlainFixed : has_bands ? kMovqFixed : kMovqWholeFixed;
-    const int64_t turns = is_plain && job.batch_size > sizes.images_at_once ? kMovqPlainTurns : 0;
-    add(job.decodes ? "decoding" : "encoding", {indices.movq}, fixed + turns + images + maps,
+    const int64_t fixed = has_bands ? kMovqFixed : kMovqWholeFixed;
+    add(job.decodes ? "decoding" : "encoding", {indices.movq}, fixed + images + maps,
         kMovqLowMemoryFixed + images + maps - freed(indices.movq), sizes.images_at_once,
-        (is_plain ? kMovqPlainFixed : kMovqFixed) + maps);
+        kMovqFixed + maps);
   }
   return needs;
 }
