@@ -85,11 +85,7 @@ Placement with_streamed_weights(Placement placement) {
 }
 
 ChosenPlacement choose_cpu_precision(at::Device device, const Bf16Gain& gain) {
-  // A CPU that emulates bf16 is several times slower with it, a CPU with instructions about
-  // twice as fast. The threshold is as far from both, since on a busy machine the measurement
-  // varies, and with the type the image of a seed.
-  constexpr double kWorthwhile = 0.7;
-  const bool is_bf16 = std::min(gain.convolution, gain.matmul) >= kWorthwhile;
+  const bool is_bf16 = std::min(gain.convolution, gain.matmul) >= kWorthwhileBf16Gain;
   return {
       {device, is_bf16 ? at::kBFloat16 : at::kFloat},
       fmt::format("measured here, bf16 is {:.1f} times as fast as fp32 in convolutions and {:.1f} "

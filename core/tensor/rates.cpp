@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <functional>
 #include <limits>
+#include <thread>
 #include <utility>
 
 #include "tensor/device.h"
@@ -48,15 +49,21 @@ LayerTimes times_of(const Work& fp32, const Work& bf16) {
 constexpr int64_t kChannels = 256;
 constexpr int64_t kFewChannels = 32;
 
+double gain_of(const LayerTimes& times) { return times.fp32 / times.bf16; }
+
 /// The gain at the size of a network's layer; or at 1/64 of it, if that shows that bf16 is
 /// emulated.
-double gain_at_size(const std::function<Work(at::ScalarType dtype, int64_t channels)>& work_of) {
-  const auto times_at = [&work_of](int64_t channels) {
-    return times_of(work_of(at::kFloat, channels), work_of(at::kBFloat16, channels));
+double gain_at_size(const std::function<Work(at::ScalarType dtype, int64_t channels)>& work_of,
+                    int attempts) {
+  const auto times_at = [&work_of, attempts](int64_t channels, const auto& speaks_against) {
+    const Work fp32 = work_of(at::kFloat, channels);
+    const Work bf16 = work_of(at::kBFloat16, channels);
+    return confirmed_times([&] { return times_of(fp32, bf16); }, speaks_against, attempts);
   };
-  const LayerTimes small = times_at(kFewChannels);
-  const LayerTimes times = shows_emulation(small) ? small : times_at(kChannels);
-  return times.fp32 / times.bf16;
+  const LayerTimes small = times_at(kFewChannels, shows_emulation);
+  if (shows_emulation(small)) return gain_of(small);
+  return gain_of(times_at(
+      kChannels, [](const LayerTimes& times) { return gain_of(times) < kWorthwhileBf16Gain; }));
 }
 
 Work convolution(at::ScalarType dtype, int64_t channels) {
@@ -82,11 +89,28 @@ bool shows_emulation(const LayerTimes& small) {
   return small.bf16 > small.fp32 && kFactor * small.bf16 > kLong;
 }
 
+LayerTimes confirmed_times(const std::function<LayerTimes()>& measure,
+                           const std::function<bool(const LayerTimes&)>& speaks_against,
+                           int attempts) {
+  constexpr std::chrono::milliseconds kPause{20};
+  LayerTimes times = measure();
+  for (int i = 1; i < attempts && speaks_against(times); ++i) {
+    std::this_thread::sleep_for(kPause);
+    const LayerTimes again = measure();
+    times = {.fp32 = std::min(times.fp32, again.fp32), .bf16 = std::min(times.bf16, again.bf16)};
+  }
+  return times;
+}
+
 Bf16Gain measure_bf16_gain() {
   static const Bf16Gain gain = [] {
+    constexpr int kAttempts = 10;
     const TeamGuard team;
     const JobGuard guard;
-    return Bf16Gain{.convolution = gain_at_size(convolution), .matmul = gain_at_size(matmul)};
+    const double convolution_gain = gain_at_size(convolution, kAttempts);
+    // One of them is enough to decide against bf16.
+    const int attempts = convolution_gain < kWorthwhileBf16Gain ? 1 : kAttempts;
+    return Bf16Gain{.convolution = convolution_gain, .matmul = gain_at_size(matmul, attempts)};
   }();
   return gain;
 }

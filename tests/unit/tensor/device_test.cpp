@@ -64,8 +64,24 @@ TEST(DeviceTest, ASmallLayerShowsEmulationOnlyIfALayerOfFullSizeWouldTakeLong) {
   EXPECT_TRUE(shows_emulation({.fp32 = 40e-6, .bf16 = 16e-3})) << "a second at full size";
 }
 
-/// Tiles are three times as fast as fp32 or more: no other load hides that. A small layer would,
-/// whose kernel takes longer to start.
+TEST(DeviceTest, TimesThatSpeakAgainstBf16AreTakenAgain) {
+  const LayerTimes usual{.fp32 = 32e-6, .bf16 = 57e-6};
+  const LayerTimes disturbed{.fp32 = 30e-6, .bf16 = 16e-3};
+  int count = 0;
+  const auto calls_until = [&](int disturbed_calls) {
+    count = 0;
+    const LayerTimes times = confirmed_times(
+        [&] { return ++count <= disturbed_calls ? disturbed : usual; }, shows_emulation, 4);
+    EXPECT_EQ(shows_emulation(times), disturbed_calls >= 4);
+    EXPECT_EQ(times.fp32, disturbed_calls > 0 ? disturbed.fp32 : usual.fp32) << "the shortest";
+    return count;
+  };
+  EXPECT_EQ(calls_until(0), 1);
+  EXPECT_EQ(calls_until(2), 3);
+  EXPECT_EQ(calls_until(9), 4);
+}
+
+/// Tiles are three times as fast as fp32 or more, and other load hides that for moments only.
 TEST(DeviceTest, ChoosesBf16WhereTheCpuHasTiles) {
   if (!has_bf16_tiles()) GTEST_SKIP() << "this CPU has no AMX";
   const ChosenPlacement chosen = choose_placement("cpu", "auto");
