@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from kandinsky_ext.controls import BY_FIELD, HOST_CHOICE, Settings
 from kandinsky_ext.errors import UserError
 
-DEFAULT_SAMPLER = "DDIM"
 DEFAULT_SCHEDULER = "Automatic"
 SAMPLER_PREFIX = "Kandinsky "
 """Images say whose a sampler is that the host lacks."""
@@ -26,7 +25,7 @@ SAMPLERS_INSTEAD = {
     # Both extrapolate from up to four earlier steps.
     "PLMS": "LMS",
 }
-"""What is nearest to samplers of hosts that the engine lacks; for others, DDIM."""
+"""What is nearest to samplers of hosts that the engine lacks; for others, the model's own."""
 SAMPLERS_REFUSED = {
     "LCM": "It needs a model distilled for it; with Kandinsky it gives no clear image."
 }
@@ -49,15 +48,16 @@ def choose(
     host_scheduler: str | None,
     settings: Settings,
     *,
+    own_sampler: str,
     samplers: Sequence[str],
     schedulers: Sequence[str],
 ) -> Chosen:
     """What our own controls say, or else the host's fields.
 
     Older hosts have no field for the schedule and append it to the sampler: "DPM++ 2M Karras". A
-    name of the host's that the engine lacks is replaced by the nearest one, with a remark, or
-    refused where none is near; one in our own controls raises UserError with the names that there
-    are.
+    name of the host's that the engine lacks is replaced by the nearest one, or by own_sampler, with
+    a remark, or refused where it needs another model; one in our own controls raises UserError with
+    the names that there are. own_sampler: the model's, `EngineInfo.own_sampler`.
     """
     sampler_name, scheduler_name = _split(host_sampler, samplers, schedulers)
     if (host_scheduler or DEFAULT_SCHEDULER) != DEFAULT_SCHEDULER or scheduler_name is None:
@@ -68,7 +68,7 @@ def choose(
         if sampler is None:
             if (reason := _of(SAMPLERS_REFUSED, sampler_name)) is not None:
                 raise UserError(f'Sampler: Kandinsky has no "{host_sampler}". {reason}')
-            sampler = _find(_of(SAMPLERS_INSTEAD, sampler_name) or DEFAULT_SAMPLER, samplers)
+            sampler = _find(_of(SAMPLERS_INSTEAD, sampler_name) or own_sampler, samplers)
             sampler = sampler or samplers[0]
             replaced.append(f"sampler {sampler_name}")
             remarks.append(_remark("Sampler", host_sampler, sampler, samplers))

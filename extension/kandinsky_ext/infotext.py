@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Container, Iterable, Mapping, MutableMapping, Sequence
 from typing import Any
 
-from kandinsky_ext.choose_sampler import DEFAULT_SAMPLER, SAMPLER_PREFIX, Chosen
+from kandinsky_ext.choose_sampler import SAMPLER_PREFIX, Chosen
 from kandinsky_ext.components import bare
 from kandinsky_ext.controls import (
     ALWAYS_ON_TITLE,
@@ -26,6 +26,8 @@ SCRIPT_KEY = "Script"
 SENT = "Kandinsky sent"
 ALWAYS_ON_KEY = ALWAYS_ON_TITLE
 SAMPLER_KEY = "Sampler"
+SHOWN_SAMPLER = "DDIM"
+"""In the host's field, where ours has one that the host lacks."""
 SCHEDULER_KEY = "Schedule type"
 EMPHASIS_KEY = "Emphasis"
 MODEL_HASH_KEY = "Kandinsky model hash"
@@ -221,7 +223,8 @@ def on_pasted(
     host_samplers: Container[str],
     shown_scheduler: Callable[[Mapping[str, Any]], str] | None,
 ) -> None:
-    """Gives the host's sampler field a name that it knows, whichever host generated the image.
+    """Gives the host's sampler field a name that it knows, whichever host generated the image, and
+    ours the sampler that the host lacks.
 
     shown_scheduler tells what the host's field for the schedule will show, if there is one.
     """
@@ -236,9 +239,10 @@ def on_pasted(
         return
     sampler = sampler.removeprefix(SAMPLER_PREFIX).removesuffix(f" {scheduler}")
     name = _host_name(sampler, scheduler, host_samplers)
-    if name is None and DEFAULT_SAMPLER in host_samplers:
-        # Ours to choose. The host would show its first one, and no schedule that suits that one.
-        name = DEFAULT_SAMPLER
+    if name is None:
+        parameters.setdefault(KEYS["sampler"], sampler)
+        # The host would show its first one, and no schedule that suits that one.
+        name = SHOWN_SAMPLER if SHOWN_SAMPLER in host_samplers else None
     parameters[SAMPLER_KEY] = name or sampler
     if shown_scheduler is not None:
         _keep_hires_scheduler(parameters, shown_scheduler(parameters))

@@ -144,7 +144,12 @@ def test_a_preset_is_of_controls(ext, name):
 
 def chosen_with(ext, settings):
     return ext.choose_sampler.choose(
-        "DDIM", "Automatic", settings, samplers=SAMPLERS, schedulers=SCHEDULERS
+        "DDIM",
+        "Automatic",
+        settings,
+        own_sampler="DDIM",
+        samplers=SAMPLERS,
+        schedulers=SCHEDULERS,
     )
 
 

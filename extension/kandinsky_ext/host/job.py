@@ -264,6 +264,7 @@ class RunJob:
             sampler,
             scheduler,
             self._settings,
+            own_sampler=self._opened.engine.info.own_sampler,
             samplers=list(package.samplers()),
             schedulers=list(package.schedulers()),
         )

@@ -3,8 +3,9 @@
 import runpy
 
 import pytest
+from PIL import Image
 
-from .conftest import FAKE_ENGINE
+from .conftest import FAKE_ENGINE, make_model
 
 # A contract test compares these with the library's.
 TABLES = runpy.run_path(str(FAKE_ENGINE / "kandinsky_engine" / "__init__.py"))
@@ -53,6 +54,17 @@ def test_a_sampler_that_is_not_there_is_replaced_and_said(host, sampler, used):
     assert remark in processed.comments
     assert f"Sampler: {used}, " in processed.infotexts[0]
     assert f"Kandinsky replaced: sampler {sampler}" in processed.infotexts[0]
+
+
+def test_of_a_sampler_that_is_near_to_none_the_model_s_own_is_used(host):
+    make_model(host.toy.parent / "depth", role="hint")
+    host.sd_samplers.all_samplers.append(host.sd_samplers.SamplerData("IPNDM"))
+    hint = Image.new("RGB", (64, 64))
+    processed = host.txt2img(sampler_name="IPNDM", args=host.settings(model="depth", hint=hint))
+    params, _ = host.paste(host.script, processed.infotexts[0])
+    assert params["Sampler"] == "DDIM", "a name that the host's own field knows"
+    assert params["Kandinsky sampler"] == "DDPM"
+    assert host.called("denoise")[0]["sampler"] == "DDPM"
 
 
 @pytest.mark.parametrize("name", ["LCM", "LCM Karras", "lcm"])

@@ -267,6 +267,7 @@ class Engine:
             precision="fp32" if precision == "auto" else precision,
             inpaint_dir=str(beside) if inpaint_dir is None and beside.is_dir() else "",
             takes_hints=role == "hint",
+            own_sampler="DDPM" if role == "hint" else "DDIM",  # of Kandinsky 2.2
         )
         self._replaced = ""
         replaced = {
