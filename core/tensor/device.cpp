@@ -7,11 +7,15 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstddef>
 #include <optional>
+#include <string>
+#include <string_view>
 #include <system_error>
 
 #include "base/error.h"
 #include "tensor/cpu.h"
+#include "tensor/rates.h"
 
 namespace kandinsky::tensor {
 namespace {
