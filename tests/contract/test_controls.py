@@ -314,6 +314,9 @@ def test_switches_take_what_callers_write(ext, given, value):
     assert row.check(given) is value
 
 
-def test_what_is_taken_without_a_choice_is_the_engines_own() -> None:
+def test_the_default_scheduler_is_the_engines_first() -> None:
     assert next(iter(kandinsky.schedulers())) == MODULES.choose_sampler.DEFAULT_SCHEDULER
+
+
+def test_the_engine_has_the_sampler_that_the_hosts_field_shows_for_one_it_lacks() -> None:
     assert MODULES.infotext.SHOWN_SAMPLER in kandinsky.samplers()

@@ -73,36 +73,32 @@ def planned_peak(threads: int, model: Path, size: int, images: int) -> int:
     return int(done.stdout)
 
 
-def measured_peak(threads: int, model: Path, folder: Path, size: int, images: int) -> int:
-    limit = ("--max-memory", "50GB")
-    side = ("--width", f"{size}", "--height", f"{size}")
-    batch = ("--batch-size", f"{images}", "--seed", "1")
-    # The embedding of an empty image, which a model's first image computes, is not planned.
-    tiny = ("--width", "64", "--height", "64", "--steps", "1", "--prior-steps", "2")
-    first = f"{folder}/first/"
-    peak_of(threads, "txt2img", "--model", model, "--prompt=x", *tiny, "--output", first)
-    steps = ("--steps", "1", "--prior-steps", "2", "--output", f"{folder}/out/")
-    command = ("txt2img", "--model", model, "--prompt=x", *side, *batch, *limit, *steps)
-    return peak_of(threads, *command)
-
-
 @pytest.mark.parametrize(
     ("threads", "size", "images"),
     [
         (2, 512, 1),
         (2, 768, 1),
+        (2, 512, 2),  # both at once
         (1, 512, 3),  # one after another
     ],
 )
 def test_a_planned_peak_is_the_measured_one(
     model: Path, tmp_path: Path, threads: int, size: int, images: int
 ) -> None:
-    measured = measured_peak(threads, model, tmp_path, size, images)
-    assert planned_peak(threads, model, size, images) == pytest.approx(measured, rel=0.05)
-
-
-def test_images_at_once_reach_their_planned_peak_at_most(model: Path, tmp_path: Path) -> None:
-    # Each image has a peak of its own, and whether they coincide is up to the system.
-    measured = measured_peak(2, model, tmp_path, 512, 2)
-    assert measured <= planned_peak(2, model, 512, 2) * 1.05
-    assert measured >= planned_peak(1, model, 512, 2) * 0.95
+    limit = ("--max-memory", "50GB")
+    side = ("--width", f"{size}", "--height", f"{size}")
+    batch = ("--batch-size", f"{images}", "--seed", "1")
+    # The embedding of an empty image, which a model's first image computes, is not planned.
+    tiny = ("--width", "64", "--height", "64", "--steps", "1", "--prior-steps", "2")
+    first = f"{tmp_path}/first/"
+    peak_of(threads, "txt2img", "--model", model, "--prompt=x", *tiny, "--output", first)
+    steps = ("--steps", "1", "--prior-steps", "2", "--output", f"{tmp_path}/out/")
+    command = ("txt2img", "--model", model, "--prompt=x", *side, *batch, *limit, *steps)
+    planned = planned_peak(threads, model, size, images)
+    measured = 0
+    # Images at once have peaks of their own, which do not coincide in every run.
+    for _ in range(5 if images > 1 and threads > 1 else 1):
+        measured = max(measured, peak_of(threads, *command))
+        if planned <= measured * 1.05:
+            break
+    assert planned == pytest.approx(measured, rel=0.05)

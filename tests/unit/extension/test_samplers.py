@@ -56,7 +56,7 @@ def test_a_sampler_that_is_not_there_is_replaced_and_said(host, sampler, used):
     assert f"Kandinsky replaced: sampler {sampler}" in processed.infotexts[0]
 
 
-def test_of_a_sampler_that_is_near_to_none_the_model_s_own_is_used(host):
+def test_the_models_own_replaces_a_sampler_that_none_is_near_to(host):
     make_model(host.toy.parent / "depth", role="hint")
     host.sd_samplers.all_samplers.append(host.sd_samplers.SamplerData("IPNDM"))
     hint = Image.new("RGB", (64, 64))
