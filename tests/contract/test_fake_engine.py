@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 REAL = ROOT / "bindings" / "kandinsky_engine"
-FAKE = ROOT / "tests" / "support" / "fake_engine" / "kandinsky_engine" / "__init__.py"
+FAKE = ROOT / "tests" / "support" / "fake_engine" / "kandinsky_engine"
 
 
 def top_level(kind, *files):
@@ -19,9 +19,10 @@ def top_level(kind, *files):
     return {node.name: node for tree in trees for node in tree.body if isinstance(node, kind)}
 
 
-real, fake = (top_level(ast.ClassDef, *files) for files in (sorted(REAL.glob("*.py")), [FAKE]))
-real_functions = top_level(ast.FunctionDef, *sorted(REAL.glob("*.py")))
-fake_functions = top_level(ast.FunctionDef, FAKE)
+real_files, fake_files = (sorted(folder.glob("*.py")) for folder in (REAL, FAKE))
+real, fake = (top_level(ast.ClassDef, *files) for files in (real_files, fake_files))
+real_functions = top_level(ast.FunctionDef, *real_files)
+fake_functions = top_level(ast.FunctionDef, *fake_files)
 
 
 def methods(node):
@@ -99,7 +100,7 @@ def test_the_tables_have_the_real_names(kind, library):
     count, name = (getattr(library, f"kandinsky_{kind}_{what}") for what in ("count", "name"))
     name.argtypes, name.restype = [ctypes.c_size_t], ctypes.c_char_p
     names = [name(index).decode() for index in range(count())]
-    assert list(runpy.run_path(str(FAKE))[f"{kind.upper()}S"]) == names
+    assert list(runpy.run_path(str(FAKE / "tables.py"))[f"{kind.upper()}S"]) == names
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,7 @@ FAKE_ENGINE = Path(__file__).parents[1] / "support" / "fake_engine" / "kandinsky
 
 @pytest.mark.parametrize("sampler", kandinsky.samplers())
 def test_automatic_is_the_schedule_that_the_fake_engine_says(engine: Engine, sampler: str) -> None:
-    own = runpy.run_path(str(FAKE_ENGINE / "__init__.py"))["SAMPLERS"][sampler]
+    own = runpy.run_path(str(FAKE_ENGINE / "tables.py"))["SAMPLERS"][sampler]
 
     def latents(scheduler: str) -> bytes:
         return denoise(engine, sampler=sampler, scheduler=scheduler).tobytes()

@@ -8,7 +8,7 @@ from PIL import Image
 from .conftest import FAKE_ENGINE, make_model
 
 # A contract test compares these with the library's.
-TABLES = runpy.run_path(str(FAKE_ENGINE / "kandinsky_engine" / "__init__.py"))
+TABLES = runpy.run_path(str(FAKE_ENGINE / "kandinsky_engine" / "tables.py"))
 SAMPLERS, SCHEDULERS = (list(TABLES[name]) for name in ("SAMPLERS", "SCHEDULERS"))
 
 
