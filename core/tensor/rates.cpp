@@ -54,11 +54,11 @@ double gain_of(const LayerTimes& times) { return times.fp32 / times.bf16; }
 /// The gain at the size of a network's layer; or at 1/64 of it, if that shows that bf16 is
 /// emulated.
 double gain_at_size(const std::function<Work(at::ScalarType dtype, int64_t channels)>& work_of,
-                    int attempts) {
-  const auto times_at = [&work_of, attempts](int64_t channels, const auto& speaks_against) {
+                    std::chrono::milliseconds limit) {
+  const auto times_at = [&work_of, limit](int64_t channels, const auto& speaks_against) {
     const Work fp32 = work_of(at::kFloat, channels);
     const Work bf16 = work_of(at::kBFloat16, channels);
-    return confirmed_times([&] { return times_of(fp32, bf16); }, speaks_against, attempts);
+    return confirmed_times([&] { return times_of(fp32, bf16); }, speaks_against, limit);
   };
   const LayerTimes small = times_at(kFewChannels, shows_emulation);
   if (shows_emulation(small)) return gain_of(small);
@@ -91,10 +91,11 @@ bool shows_emulation(const LayerTimes& small) {
 
 LayerTimes confirmed_times(const std::function<LayerTimes()>& measure,
                            const std::function<bool(const LayerTimes&)>& speaks_against,
-                           int attempts) {
+                           std::chrono::milliseconds limit) {
   constexpr std::chrono::milliseconds kPause{20};
+  const Clock::time_point begin = Clock::now();
   LayerTimes times = measure();
-  for (int i = 1; i < attempts && speaks_against(times); ++i) {
+  while (speaks_against(times) && Clock::now() - begin < limit) {
     std::this_thread::sleep_for(kPause);
     const LayerTimes again = measure();
     times = {.fp32 = std::min(times.fp32, again.fp32), .bf16 = std::min(times.bf16, again.bf16)};
@@ -104,13 +105,13 @@ LayerTimes confirmed_times(const std::function<LayerTimes()>& measure,
 
 Bf16Gain measure_bf16_gain() {
   static const Bf16Gain gain = [] {
-    constexpr int kAttempts = 10;
+    constexpr std::chrono::milliseconds kLimit{400};
     const TeamGuard team;
     const JobGuard guard;
-    const double convolution_gain = gain_at_size(convolution, kAttempts);
+    const double convolution_gain = gain_at_size(convolution, kLimit);
     // One of them is enough to decide against bf16.
-    const int attempts = convolution_gain < kWorthwhileBf16Gain ? 1 : kAttempts;
-    return Bf16Gain{.convolution = convolution_gain, .matmul = gain_at_size(matmul, attempts)};
+    const auto limit = convolution_gain < kWorthwhileBf16Gain ? kLimit.zero() : kLimit;
+    return Bf16Gain{.convolution = convolution_gain, .matmul = gain_at_size(matmul, limit)};
   }();
   return gain;
 }

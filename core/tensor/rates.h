@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <functional>
 
 namespace kandinsky::tensor {
@@ -21,12 +22,12 @@ struct LayerTimes {
 /// than such a layer in fp32.
 bool shows_emulation(const LayerTimes& small);
 
-/// The times of the first measurement that does not speak against bf16, or the shortest of all
-/// `attempts`. One alone may be wrong: all threads of a layer wait for the slowest, and another
-/// program may have its processor.
+/// The times of the first measurement that does not speak against bf16, or the shortest of those
+/// that were begun within `limit`. One alone may be wrong: all threads of a layer wait for the
+/// slowest, and another program may have its processor.
 LayerTimes confirmed_times(const std::function<LayerTimes()>& measure,
                            const std::function<bool(const LayerTimes&)>& speaks_against,
-                           int attempts);
+                           std::chrono::milliseconds limit);
 
 /// The least gain with which bf16 is chosen. A CPU that emulates bf16 is several times slower with
 /// it, a CPU with instructions about twice as fast. The threshold is as far from both, since on a
@@ -34,7 +35,8 @@ LayerTimes confirmed_times(const std::function<LayerTimes()>& measure,
 inline constexpr double kWorthwhileBf16Gain = 0.7;
 
 /// Times a convolution and a matrix product of a network's size in both types. Takes a tenth of a
-/// second, or half a second if bf16 seems not to be worthwhile; once per process.
+/// second, or half a second if bf16 seems not to be worthwhile, and longer where it is emulated;
+/// once per process.
 Bf16Gain measure_bf16_gain();
 
 }  // namespace kandinsky::tensor

@@ -4,6 +4,7 @@
 #include <ATen/autocast_mode.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <fstream>
 #include <iterator>
 
@@ -65,20 +66,26 @@ TEST(DeviceTest, ASmallLayerShowsEmulationOnlyIfALayerOfFullSizeWouldTakeLong) {
 }
 
 TEST(DeviceTest, TimesThatSpeakAgainstBf16AreTakenAgain) {
+  using namespace std::chrono_literals;
   const LayerTimes usual{.fp32 = 32e-6, .bf16 = 57e-6};
   const LayerTimes disturbed{.fp32 = 30e-6, .bf16 = 16e-3};
   int count = 0;
-  const auto calls_until = [&](int disturbed_calls) {
+  const auto times_after = [&](int disturbed_calls, std::chrono::milliseconds limit) {
     count = 0;
-    const LayerTimes times = confirmed_times(
-        [&] { return ++count <= disturbed_calls ? disturbed : usual; }, shows_emulation, 4);
-    EXPECT_EQ(shows_emulation(times), disturbed_calls >= 4);
-    EXPECT_EQ(times.fp32, disturbed_calls > 0 ? disturbed.fp32 : usual.fp32) << "the shortest";
-    return count;
+    return confirmed_times([&] { return ++count <= disturbed_calls ? disturbed : usual; },
+                           shows_emulation, limit);
   };
-  EXPECT_EQ(calls_until(0), 1);
-  EXPECT_EQ(calls_until(2), 3);
-  EXPECT_EQ(calls_until(9), 4);
+  EXPECT_EQ(times_after(0, 1h).bf16, usual.bf16);
+  EXPECT_EQ(count, 1);
+  const LayerTimes times = times_after(2, 1h);
+  EXPECT_EQ(times.bf16, usual.bf16);
+  EXPECT_EQ(times.fp32, disturbed.fp32) << "the shortest of each";
+  EXPECT_EQ(count, 3);
+  EXPECT_EQ(times_after(1000, 200ms).bf16, disturbed.bf16);
+  EXPECT_GT(count, 1);
+  EXPECT_LT(count, 12) << "within the limit, with pauses";
+  EXPECT_EQ(times_after(1000, 0ms).bf16, disturbed.bf16);
+  EXPECT_EQ(count, 1);
 }
 
 /// Tiles are three times as fast as fp32 or more, and other load hides that for moments only.
