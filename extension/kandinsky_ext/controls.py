@@ -73,6 +73,10 @@ class Settings(SimpleNamespace):
         """The number of steps that the noise levels name; 0 where they name none."""
         return len(self.sigmas.split(",")) if self.sigmas else 0
 
+    def but(self, **changed: Any) -> Settings:
+        """The same with other values for these fields."""
+        return Settings(**{**vars(self), **changed})
+
 
 CONTROLS: tuple[Control, ...] = (
     Slider(

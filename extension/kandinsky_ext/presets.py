@@ -27,4 +27,4 @@ def applied(settings: Settings, p: Any, presets: Presets) -> Settings:
             changed[row.field] = BY_FIELD[row.field].check(values[row.option])
     if settings.preset_steps and "num_inference_steps" in values:
         p.steps = values["num_inference_steps"]
-    return Settings(**{**vars(settings), **changed})
+    return settings.but(**changed)

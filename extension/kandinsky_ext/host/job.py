@@ -11,7 +11,7 @@ from modules import rng, sd_samplers, sd_samplers_common, shared
 from kandinsky_ext import choose_sampler, infotext, model_hash, request
 from kandinsky_ext.choose_sampler import Chosen
 from kandinsky_ext.conditions import Steps
-from kandinsky_ext.controls import Settings
+from kandinsky_ext.controls import HOST_CHOICE, Settings
 from kandinsky_ext.engine import OpenEngine
 from kandinsky_ext.geometry import Floats, fit, host_size, to_array
 from kandinsky_ext.host import ignored, inside, networks, others, prompts, tools, wishes
@@ -241,7 +241,7 @@ class RunJob:
         """What p's fields, or those of its hires pass, and our own controls say; written into p's
         parameters.
         """
-        first = self._chosen(p.sampler_name, getattr(p, "scheduler", None))
+        first = self._chosen(p.sampler_name, getattr(p, "scheduler", None), self._settings)
         if not _is_hr_pass(p):
             chosen = first
             infotext.write_sampler(p.extra_generation_params, chosen, tools.sampler_names())
@@ -253,17 +253,23 @@ class RunJob:
         return chosen
 
     def _chosen_for_hires(self, p: Any) -> Chosen:
+        """What the hires fields name, and where they say "same", what the first pass took."""
+        sampler = getattr(p, "hr_sampler_name", None)
+        scheduler = getattr(p, "hr_scheduler", None)
+        settings = self._settings.but(
+            sampler=HOST_CHOICE if sampler else self._settings.sampler,
+            scheduler=HOST_CHOICE if scheduler else self._settings.scheduler,
+        )
         return self._chosen(
-            getattr(p, "hr_sampler_name", None) or p.sampler_name,
-            getattr(p, "hr_scheduler", None) or getattr(p, "scheduler", None),
+            sampler or p.sampler_name, scheduler or getattr(p, "scheduler", None), settings
         )
 
-    def _chosen(self, sampler: str | None, scheduler: str | None) -> Chosen:
+    def _chosen(self, sampler: str | None, scheduler: str | None, settings: Settings) -> Chosen:
         package = self._opened.package
         return choose_sampler.choose(
             sampler,
             scheduler,
-            self._settings,
+            settings,
             own_sampler=self._opened.engine.info.own_sampler,
             samplers=list(package.samplers()),
             schedulers=list(package.schedulers()),

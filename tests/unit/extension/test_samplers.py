@@ -239,3 +239,26 @@ def test_a_pasted_hires_pass_is_generated_with_the_same_levels(host, sampler, hi
             fields = host.infotext_utils.sampling_fields(params)
             host.txt2img(args=values, enable_hr=True, **fields)
             assert asked(host) == expected, (scheduler, hires_scheduler)
+
+
+def test_hires_fields_count_for_their_pass_also_beside_our_own_controls(host):
+    first = host.txt2img(
+        enable_hr=True,
+        args=host.settings(sampler="DDPM", scheduler="Karras"),
+        hr_sampler_name="Euler",
+        hr_scheduler="Exponential",
+    )
+    expected = asked(host)
+    levels = host.engine.levels
+    assert expected == [
+        ("DDPM", levels("DDPM", "Karras")),
+        ("Euler", levels("Euler", "Exponential")),
+    ]
+    params, values = host.paste(host.script, first.infotexts[0])
+    host.txt2img(args=values, enable_hr=True, **host.infotext_utils.sampling_fields(params))
+    assert asked(host) == expected
+
+
+def test_our_own_controls_count_for_a_hires_pass_with_the_same_sampler(host):
+    host.txt2img(enable_hr=True, args=host.settings(sampler="DDPM", scheduler="Karras"))
+    assert asked(host) == [("DDPM", host.engine.levels("DDPM", "Karras"))] * 2
