@@ -3,6 +3,9 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
 
 #include "jobs/text.h"
 #include "kandinsky.hpp"
@@ -17,6 +20,14 @@ using Json = nlohmann::ordered_json;
 
 std::string title(const Generator& generator) {
   return fmt::format("{} [{}]", generator.model(), generator.hash());
+}
+
+/// With "Automatic", the model's own, which is no algorithm of its own.
+std::vector<std::string> samplers_in_requests() {
+  for (const kandinsky_option_info& info : option_infos("generate")) {
+    if (std::string_view(info.name) == "sampler") return {info.words, info.words + info.word_count};
+  }
+  return {};
 }
 
 }  // namespace
@@ -51,7 +62,7 @@ void handle_set_options(Server& server, const Call& call) {
 
 void handle_samplers(Server&, const Call& call) {
   Json list = Json::array();
-  for (const std::string& name : sampler_names()) {
+  for (const std::string& name : samplers_in_requests()) {
     list.push_back({{"name", name}, {"aliases", {jobs::lower(name)}}, {"options", Json::object()}});
   }
   reply_json(*call.exchange, list);

@@ -158,7 +158,8 @@ def test_a_mistake_about_images(server: Server, fields: dict[str, Any], named: s
 
 def test_lists(server: Server) -> None:
     names = [sampler["name"] for sampler in server.get("/sdapi/v1/samplers").json]
-    assert names == list(kandinsky.samplers())
+    assert names == ["Automatic", *kandinsky.samplers()]
+    assert txt2img(server, sampler_name=names[0]).status == 200
     labels = [scheduler["label"] for scheduler in server.get("/sdapi/v1/schedulers").json]
     assert labels == list(kandinsky.schedulers())
     (model,) = server.get("/sdapi/v1/sd-models").json
