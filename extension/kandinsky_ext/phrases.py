@@ -45,8 +45,8 @@ PROBLEMS = (
 BUILDING = ("beginning", "configuring", "compiling", "trying the engine", "taking")
 """What an installer says it is at, see install.py."""
 MODELS = (
-    *("Demo model", "Demo model of", "Image encoder of", "inpainting", "works beside"),
-    *("needs the prior of", "for mixing images with", "included in the source, in"),
+    *("Demo model", "Demo model of", "inpainting", "works beside"),
+    *("needs the prior of", "included in the source, in"),
     "this version supports only",
 )
 """Of the known models, in kandinsky_engine.get."""

@@ -16,6 +16,7 @@ from support.generation import FEW, SIZE, generate
 
 import kandinsky_engine as kandinsky
 from kandinsky_engine import Engine
+from kandinsky_engine.get import known
 
 ROOT = Path(__file__).parents[2]
 
@@ -27,7 +28,7 @@ class TestWhatThereIs:
         assert kandinsky.__version__.count(".") == 2
         assert kandinsky.torch_version == torch.__version__.partition("+")[0]
         assert "DDIM" in kandinsky.samplers()
-        assert "kandinsky-2-1" in kandinsky.families()
+        assert set(kandinsky.families()) == set(known.FAMILIES)
 
     def test_folder(self, model: Path) -> None:
         folder = kandinsky.describe_folder(model)

@@ -134,7 +134,6 @@ def _decoder_2_2(name: str, revision: str, size: int, sha256: str) -> Part:
     )
 
 
-_PRIOR_2_2_REVISION = "9fc51ad5732afc5d031724219d22e6c42179c5a8"
 _PRIOR_2_2 = Part(
     "kandinsky-community/kandinsky-2-2-prior",
     (
@@ -149,6 +148,12 @@ _PRIOR_2_2 = Part(
             2_778_702_976,
             "6eaafeea664d7ab87df17274d6114dfdf092c587c7cd56c13cf84aacdebc0332",
         ),
+        # The engine needs it for the first prompt, and for mixing images.
+        File(
+            _VISION,
+            3_689_912_664,
+            "657723e09f46a7c3957df651601029f66b1748afb12b419816330f16ed45d64d",
+        ),
         File(
             _PRIOR,
             4_104_940_968,
@@ -156,19 +161,7 @@ _PRIOR_2_2 = Part(
         ),
         File(INDEX),
     ),
-    _PRIOR_2_2_REVISION,
-)
-_VISION_2_2 = Part(
-    "kandinsky-community/kandinsky-2-2-prior",
-    (
-        File("image_encoder/config.json"),
-        File(
-            _VISION,
-            3_689_912_664,
-            "657723e09f46a7c3957df651601029f66b1748afb12b419816330f16ed45d64d",
-        ),
-    ),
-    _PRIOR_2_2_REVISION,
+    "9fc51ad5732afc5d031724219d22e6c42179c5a8",
 )
 
 MODELS: tuple[Model, ...] = (
@@ -193,7 +186,6 @@ MODELS: tuple[Model, ...] = (
             ),
             _PRIOR_2_2,
         ),
-        native_size=512,
     ),
     Model(
         "2.2-inpaint",
@@ -208,7 +200,6 @@ MODELS: tuple[Model, ...] = (
             ),
         ),
         note="needs the prior of 2.2",
-        native_size=512,
     ),
     Model(
         "2.2-depth",
@@ -224,15 +215,6 @@ MODELS: tuple[Model, ...] = (
             ),
         ),
         note="needs the prior of 2.2",
-        native_size=512,
-    ),
-    Model(
-        "2.2-image-encoder",
-        "Image encoder of Kandinsky 2.2",
-        "kandinsky-2-2",
-        (_VISION_2_2,),
-        note="for mixing images with 2.2",
-        native_size=512,
     ),
 )
 
@@ -286,5 +268,5 @@ def _family_number(family: str) -> str:
     return family.removeprefix("kandinsky-").replace("-", ".")
 
 
-FAMILIES = ("kandinsky-2-1",)
+FAMILIES = ("kandinsky-2-1", "kandinsky-2-2")
 """What the engine generates with, where it cannot be asked."""

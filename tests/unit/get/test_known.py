@@ -85,7 +85,7 @@ def test_demo_models_are_shipped_with_what_is_said_of_them():
 
 def test_sizes():
     size, is_exact = known.size(known.model("2.2"))
-    assert 12.1e9 < size < 12.2e9
+    assert 15.8e9 < size < 15.9e9
     assert is_exact
     size, is_exact = known.size(known.model("2.1"))
     assert 13.2e9 < size < 13.3e9
