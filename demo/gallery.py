@@ -2,7 +2,7 @@
 
     .venv/bin/python demo/gallery.py                 # docs/gallery/*.webp, all sheets
     .venv/bin/python demo/gallery.py mixing tiling   # some of them
-    .venv/bin/python demo/gallery.py --model models/kandinsky-2-1 --output gallery mixing
+    .venv/bin/python demo/gallery.py --model models/Kandinsky/kandinsky-2-1 --output gallery mixing
 
 Needs kandinsky_engine as `make build` leaves it in build/python. docs/gallery.md shows the sheets.
 """

@@ -2,7 +2,7 @@
 
     import kandinsky_engine as kandinsky
 
-    with kandinsky.Engine("models/kandinsky-2-1") as engine:
+    with kandinsky.Engine("models/Kandinsky/kandinsky-2-1") as engine:
         images = engine.text_to_image(["a red circle"], seeds=[1], width=512, height=512)
     kandinsky.save_image("circle.png", images[0])
 

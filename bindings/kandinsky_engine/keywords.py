@@ -15,24 +15,24 @@ from kandinsky_engine.conditions import Condition
 
 class _Engine(TypedDict, total=False):
     inpaint_dir: AnyPath | None
-    """Inpainting model's folder. Default: the folder there named <model>-inpaint, if there is one,
-    for Kandinsky 2.2 found as the prior is; "": none."""
+    """Inpainting model's folder. Default: <model>-inpaint in the same places, if there is one; for
+    Kandinsky 2.2 found as the prior is; "": none."""
     companion_dirs: Iterable[AnyPath] | None
-    """Folders in which the prior's and the inpainting model's folder are also looked for, after the
-    one that the model is in; a cache of the Hugging Face hub's is one, too."""
+    """More folders in which to look for the prior and the inpainting model, after the model's own;
+    each may be a cache of the Hugging Face hub."""
     unet: AnyPath | None
-    """UNet from elsewhere: a component's folder, a model folder that has one, or a weight file with
-    diffusers' tensor names for the model's own config."""
+    """UNet to use instead of the model's own: a component's folder, a model folder that has one, or
+    a weight file with diffusers' tensor names for the model's own config."""
     movq: AnyPath | None
-    """MoVQ from elsewhere, likewise."""
+    """MoVQ to use instead of the model's own; values as for the UNet."""
     text_encoder: AnyPath | None
-    """The decoder's text encoder from elsewhere, likewise."""
+    """The decoder's text encoder to use instead of the model's own; values as for the UNet."""
     prior_model: AnyPath | None
-    """The prior's network from elsewhere, likewise."""
+    """The prior's network to use instead of the model's own; values as for the UNet."""
     prior_text_encoder: AnyPath | None
-    """The prior's text encoder from elsewhere, likewise."""
+    """The prior's text encoder to use instead of the model's own; values as for the UNet."""
     image_encoder: AnyPath | None
-    """Image encoder from elsewhere, likewise."""
+    """Image encoder to use instead of the model's own; values as for the UNet."""
     loras: Iterable[AnyPath] | None
     """LoRA files to merge into the UNet or the prior at loading, each as FILE or FILE:WEIGHT, such
     as style.safetensors:0.8. Source: diffusers, PEFT."""
@@ -58,9 +58,9 @@ class _Engine(TypedDict, total=False):
     and may be deleted at any time. Default: none. No effect on an accelerator, on streamed weights
     and with LoRAs."""
     prepared_weights_size: SupportsIndex
-    """Limit of the folder prepared_weights: the files used longest ago are deleted, those of the
-    last hour never; what does not fit beside them is not kept. 0 or more bytes. Default
-    20000000000."""
+    """Limit of the folder of prepared weights, 20 GB by default: the files used longest ago are
+    deleted, those used in the last hour never; what does not fit beside them is not kept. 0 or more
+    bytes. Default 20000000000."""
     without: Iterable[str] | None
     """Names of speed-ups to disable, for measuring and debugging. "packed-weights",
     "stored-matrices", "fused-operations", "fused-norms", "row-bands", "latent-grid-norms",
@@ -101,14 +101,13 @@ class _EncodePromptsTextToImageImageToImage(TypedDict, total=False):
 class _EncodePromptsDenoiseTextToImageImageToImageGenerate(TypedDict, total=False):
     preset: str
     """Values for options that are not given: exact changes nothing, balanced, fast and draft are
-    ever faster and less exact; see docs/presets.md. "exact", "balanced", "fast", "draft". Default
-    "exact"."""
+    each faster and less exact than the one before; see docs/presets.md. "exact", "balanced",
+    "fast", "draft". Default "exact"."""
 
 
 class _DenoiseDecodeEncodeTextToImageImageToImageGenerate(TypedDict, total=False):
     tiling: bool
-    """Seamlessly tileable images; width and height must be multiples of size_multiple (64). Default
-    False."""
+    """Seamlessly tileable images; width and height must be multiples of 64. Default False."""
 
 
 class _DenoiseTextToImageImageToImageGenerate(TypedDict, total=False):

@@ -289,7 +289,7 @@ void add_batch(CLI::App& app) {
       "Paths of saved images are printed to standard output, everything else to standard error.\n"
       "Ctrl-C stops at the next step and keeps finished images.\n\n"
       "Example:\n"
-      "  kandinsky batch jobs.jsonl --model models/kandinsky-2-1 --output images/",
+      "  kandinsky batch jobs.jsonl --model models/Kandinsky/kandinsky-2-1 --output images/",
       [options] { run_batch(*options); });
   OptionGroup group(command, "Batch");
   require(group.file("JOBS", options->file, "FILE.jsonl|.csv|.txt", "File of requests"));

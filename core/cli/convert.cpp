@@ -83,8 +83,8 @@ void add_convert(CLI::App& app) {
       "missing input, the same command resumes. CLIP's encoders are in none of the original\n"
       "files: also give a folder of the prior.\n\n"
       "Examples:\n"
-      "  kandinsky convert 2_1/ models/kandinsky-2-1-prior --output models/my-kandinsky\n"
-      "  kandinsky convert models/kandinsky-2-1 --output models/small --precision bf16");
+      "  kandinsky convert 2_1/ models/Kandinsky/kandinsky-2-1-prior --output models/my-kandinsky\n"
+      "  kandinsky convert models/Kandinsky/kandinsky-2-1 --output models/small --precision bf16");
   command->callback([options] { run(*options); });
 }
 

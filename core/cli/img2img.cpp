@@ -12,7 +12,7 @@ void add_img2img(CLI::App& app) {
   CLI::App& command = add_command(
       app, "img2img", "Generate images from an image and a text",
       generation_footer(
-          "  kandinsky img2img --model models/kandinsky-2-1 --image sketch.jpg --strength 0.6 \\\n"
+          "  kandinsky img2img --model models/Kandinsky/kandinsky-2-1 --image sketch.jpg --strength 0.6 \\\n"
           "      --prompt \"a lighthouse, oil painting\" --output lighthouse.png"),
       [job] { generate(*job); });
   require(add_model_options(command, *job));

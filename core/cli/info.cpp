@@ -185,8 +185,8 @@ void add_info(CLI::App& app) {
   command->footer(
       "\"checked\" covers a component's config, its tokenizer and the names and shapes of its "
       "weights, but not\ntheir values. With exit code 4 the message names the corrupt file.\n\n"
-      "Examples:\n  kandinsky info models/kandinsky-2-1\n"
-      "  kandinsky info models/kandinsky-2-1 --max-memory 3GB --size 768x768");
+      "Examples:\n  kandinsky info models/Kandinsky/kandinsky-2-1\n"
+      "  kandinsky info models/Kandinsky/kandinsky-2-1 --max-memory 3GB --size 768x768");
   command->callback([options, dir] {
     options->settings.set("model_dir", unmarked(*dir));
     const Folder folder(unmarked(*dir));

@@ -13,7 +13,7 @@ void add_inpaint(CLI::App& app) {
   CLI::App& command = add_command(
       app, "inpaint", "Inpaint the masked part of an image",
       generation_footer(
-          "  kandinsky inpaint --model models/kandinsky-2-1 --image cat.png --mask hat.png \\\n"
+          "  kandinsky inpaint --model models/Kandinsky/kandinsky-2-1 --image cat.png --mask hat.png \\\n"
           "      --prompt \"a cat with a red hat\" --output cat-with-hat.png"),
       [job] { generate(*job); });
   require(add_model_options(command, *job));

@@ -90,7 +90,7 @@ int run(int argc, char** argv) {
   app.footer(
       "`kandinsky COMMAND --help` lists a command's options.\n\n"
       "Example:\n"
-      "  kandinsky txt2img --model models/kandinsky-2-1 --prompt \"a red circle\" --output "
+      "  kandinsky txt2img --model models/Kandinsky/kandinsky-2-1 --prompt \"a red circle\" --output "
       "circle.png\n\n"
       "Exit codes:\n"
       "  0    done\n"

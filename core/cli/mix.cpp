@@ -113,7 +113,7 @@ void add_mix(CLI::App& app) {
   add_noise_options(*command, *job);
   add_output_options(*command, *job);
   command->footer(generation_footer(
-      "  kandinsky mix --model models/kandinsky-2-1 --text \"a cat\" --weight 0.3 \\\n"
+      "  kandinsky mix --model models/Kandinsky/kandinsky-2-1 --text \"a cat\" --weight 0.3 \\\n"
       "      --image night.jpg --weight 0.7 --output cat-at-night.png"));
   command->callback([job, command, options] {
     job->mix = read_items(*command, options);

@@ -102,7 +102,7 @@ void add_serve(CLI::App& app) {
       "Prints its address when it is ready. It has the web API of Automatic1111 (/sdapi/v1),\n"
       "OpenAI's image API (/v1/images), one of its own (/kandinsky/v1/jobs) and a test page at /.\n"
       "SIGTERM and Ctrl-C shut it down: the running job has --grace seconds to finish.\n\n"
-      "Example:\n  kandinsky serve --model models/kandinsky-2-1 --port 7861",
+      "Example:\n  kandinsky serve --model models/Kandinsky/kandinsky-2-1 --port 7861",
       [options] { serve(*options); });
   require(add_model_options(command, *options));
   OptionGroup group(command, "Server");

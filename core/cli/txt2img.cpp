@@ -12,7 +12,7 @@ void add_txt2img(CLI::App& app) {
   CLI::App& command =
       add_command(app, "txt2img", "Generate images from a text",
                   generation_footer(
-                      "  kandinsky txt2img --model models/kandinsky-2-1 --prompt \"a red circle on "
+                      "  kandinsky txt2img --model models/Kandinsky/kandinsky-2-1 --prompt \"a red circle on "
                       "a white background\" \\\n"
                       "      --steps 50 --cfg-scale 4 --seed 1 --output circle.png"),
                   [job] { generate(*job); });

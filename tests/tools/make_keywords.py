@@ -154,6 +154,9 @@ def document() -> str:
         "# Options\n\n"
         "All options of the engine, by their names in C, C++ and Python; "
         "`kandinsky txt2img --help` lists the command line's flags.\n"
+        "Defaults are those of C, C++ and Python. On the command line, in files of requests and in "
+        "the server the default width and height are the model's training size or the start "
+        "image's, and the strength of inpainting is 1.\n"
         "Made from `core/options/options.def` by `tests/tools/make_keywords.py`.\n"
     )
     for group, options in groups.items():

@@ -35,7 +35,7 @@ struct PromptModels {
   PromptCache* cache = nullptr;          ///< null: no cache
 };
 
-/// The image embedding [1, E] of an empty image, fp32 on the CPU; called if needed.
+/// The image embedding [1, E] of the zero image, fp32 on the CPU; called if needed.
 using ZeroImageEmbeds = std::function<at::Tensor()>;
 
 /// Texts -> the text encoders -> prior -> embeds; a side that is not requested stays empty, and no

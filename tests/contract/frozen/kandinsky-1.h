@@ -30,12 +30,15 @@
  *     threads: LibTorch's operators would hang, so jobs return KANDINSKY_INCOMPATIBLE. A new thread
  *     can, and so can a newly started process ("spawn").
  *
- * A whole image, without error checks
+ * A whole image
  *     kandinsky_options* model = NULL;
  *     kandinsky_options_new("engine", &model);
- *     kandinsky_options_set_text(model, "model_dir", "models/kandinsky-2-1");
+ *     kandinsky_options_set_text(model, "model_dir", "models/Kandinsky/kandinsky-2-1");
  *     kandinsky_engine* engine = NULL;
- *     if (kandinsky_engine_open(model, &engine) != KANDINSKY_OK) puts(kandinsky_last_error());
+ *     if (kandinsky_engine_open(model, &engine) != KANDINSKY_OK) {
+ *       puts(kandinsky_last_error());
+ *       return 1;
+ *     }
  *
  *     const char* prompt = "a red circle on a white background";
  *     uint64_t seed = 1;
@@ -43,7 +46,7 @@
  *     kandinsky_options_new("text_to_image", &options);
  *     kandinsky_options_set_texts(options, "prompts", &prompt, 1);
  *     kandinsky_options_set_seeds(options, "seeds", &seed, 1);
- *     kandinsky_options_set_number(options, "guidance_scale", 7.5);
+ *     kandinsky_options_set_number(options, "guidance_scale", 4.0);
  *     static uint8_t pixels[512 * 512 * 3];
  *     if (kandinsky_text_to_image(engine, options, pixels, sizeof pixels) != KANDINSKY_OK ||
  *         kandinsky_image_save("circle.png", pixels, 512, 512, NULL) != KANDINSKY_OK)
@@ -128,8 +131,8 @@ KANDINSKY_API const char* kandinsky_torch_version(void);
 /* ---- What the library offers ---- */
 
 /** Number of samplers; their names as in hosts, e.g. "Euler a"; a one-line description of each. The
- * option "sampler" is "Automatic" by default, which an engine's info names. NULL for an index out
- * of range. Static. */
+ * option "sampler" is "Automatic" by default: the one that kandinsky_engine_info's own_sampler
+ * names. NULL for an index out of range. Static. */
 KANDINSKY_API size_t kandinsky_sampler_count(void);
 KANDINSKY_API const char* kandinsky_sampler_name(size_t index);
 KANDINSKY_API const char* kandinsky_sampler_description(size_t index);

@@ -134,7 +134,7 @@ at::Tensor make_zero_image(const ZeroImageSource& source, const Monitor& monitor
     }
   }
   monitor.say(
-      fmt::format("The embedding of an empty image can be kept neither as {} nor "
+      fmt::format("The embedding of the zero image can be kept neither as {} nor "
                   "elsewhere ({}): each start computes it anew.",
                   beside, problem));
   return embeds;

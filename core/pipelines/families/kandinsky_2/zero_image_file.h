@@ -1,4 +1,4 @@
-/// The image embedding of an empty image, used without a negative prompt. It is a
+/// The image embedding of the zero image, used without a negative prompt. It is a
 /// constant of the model: a few values from the largest tower. So it is computed once, in fp32, and
 /// stored in a file in the prior's folder or, if that is read-only, in the user's cache
 /// folder.
