@@ -42,11 +42,19 @@ MIXING = Group(panel="mixing")
 HINT = Group(
     panel="hint", heading="Depth control", about="The image follows a depth map: near is bright."
 )
-SAMPLING = Group(panel="advanced", heading="Sampling", about="Choices that the fields above lack.")
+SAMPLING = Group(
+    panel="advanced",
+    heading="Sampling",
+    about="Samplers, schedules and noise levels that the web UI does not offer.",
+)
 GUIDANCE = Group(
     panel="advanced", heading="Guidance", about="How and when the CFG scale is applied."
 )
-PROMPTS = Group(panel="advanced", heading="Prompts and masks", about="How they are used.")
+PROMPTS = Group(
+    panel="advanced",
+    heading="Prompts and masks",
+    about="Negative prompts, long prompts, inpainting.",
+)
 SPEED = Group(
     panel="advanced",
     heading="Speed and memory",
@@ -156,8 +164,8 @@ CONTROLS: tuple[Control, ...] = (
         label="Negative prompt affects",
         infotext="Kandinsky negative image",
         default="zero",
-        info="Text only: does not change colours. Text and image: also the image embedding, as in "
-        "diffusers; this may tint the image.",
+        info="Text only: the negative prompt does not tint the image. Text and image: the negative "
+        "image embedding comes from it, too, as in diffusers.",
         choices=("zero", "prior"),
         words={"zero": "Text only", "prior": "Text and image"},
         group=PROMPTS,
@@ -245,7 +253,7 @@ CONTROLS: tuple[Control, ...] = (
         minimum=-2.0,
         maximum=2.0,
         step=0.05,
-        info="Below 0: away from it.",
+        info="Below 0: the image moves away from it.",
         group=MIXING,
     ),
     Slider(
@@ -256,7 +264,7 @@ CONTROLS: tuple[Control, ...] = (
         minimum=-2.0,
         maximum=2.0,
         step=0.05,
-        info="Below 0: away from it.",
+        info="Below 0: the image moves away from it.",
         group=MIXING,
     ),
     Choice(
@@ -287,7 +295,8 @@ CONTROLS: tuple[Control, ...] = (
         minimum=1,
         maximum=10,
         step=1,
-        info="Faster: the UNet's inner levels run only in every Nth step. 1: off.",
+        info="Faster: most of the network runs only in every Nth step. 2: the image differs "
+        "slightly. 1: off.",
         group=SPEED,
     ),
     Switch(
@@ -295,7 +304,7 @@ CONTROLS: tuple[Control, ...] = (
         option="int8_weights",
         label="8-bit prior and text encoder",
         infotext="Kandinsky int8 weights",
-        info="Half the memory for these two.",
+        info="Half the memory for these two; the image differs slightly.",
         group=SPEED,
     ),
     Switch(
@@ -325,14 +334,14 @@ CONTROLS: tuple[Control, ...] = (
         label="Preset",
         infotext="Kandinsky preset",
         default=EXACT,
-        info="Values for controls that you did not change, from the exact image to a quick draft.",
+        info="Faster settings for controls that you have not changed. Check the box below as well.",
         choices=(EXACT, "balanced", "fast", "draft"),
         words={EXACT: "Exact", "balanced": "Balanced", "fast": "Fast", "draft": "Draft"},
         group=PRESET,
     ),
     Switch(
         field="preset_steps",
-        label="With its sampler and steps",
+        label="Preset also sets sampler and steps",
         infotext="Kandinsky preset steps",
         info="Recommended. Replaces Sampling method, Schedule type and Sampling steps.",
         group=PRESET,
@@ -447,7 +456,8 @@ CONTROLS: tuple[Control, ...] = (
         option="sigmas",
         label="Noise levels",
         infotext="Kandinsky sigmas",
-        info="Falling, such as 14.6, 6.5, 2.7, 0.5: instead of a schedule, and as many steps.",
+        info="Instead of a schedule and a number of steps: falling numbers, one for each step, "
+        "such as 14.6, 6.5, 2.7, 0.5.",
         group=SAMPLING,
     ),
 )

@@ -67,7 +67,7 @@ SETTINGS = (
         WITHOUT,
         "",
         "Speed-ups that Kandinsky leaves out",
-        "Separated by commas, such as winograd; to find a fault. All are listed in docs/options.md."
+        "Separated by commas, such as winograd; to find a fault. docs/options.md lists all of them."
         " The script's presets choose between speed and quality.",
         gr.Textbox,
     ),

@@ -63,7 +63,7 @@ def test_the_switch_of_the_presets_stands_beside_them(host):
             if above is None:
                 break
         rows[component.label] = above
-    assert rows["With its sampler and steps"] is rows["Preset"] is not None
+    assert rows["Preset also sets sampler and steps"] is rows["Preset"] is not None
     assert rows["Read long prompts whole"] is not rows["Inpaint with"]
 
 
