@@ -4,7 +4,7 @@
         bindings/wheel/make_wheel.py [--output dist]
 
 The wheel's version names the torch that it was built for, which is the one that it needs:
-kandinsky_engine-1.0.0+torch2.6-cp312-cp312-manylinux_2_34_x86_64.whl. auditwheel checks that it
+kandinsky_engine-X.Y.Z+torch2.6-cp312-cp312-manylinux_2_34_x86_64.whl. auditwheel checks that it
 needs no library but torch's and the system's, and names the oldest system that it can run on. It is
 then installed into a new environment with torch and no compiler, where it has to generate an image,
 which stays in build/wheel/.

@@ -88,7 +88,7 @@ def test_a_planned_peak_is_the_measured_one(
     limit = ("--max-memory", "50GB")
     side = ("--width", f"{size}", "--height", f"{size}")
     batch = ("--batch-size", f"{images}", "--seed", "1")
-    # The embedding of an empty image, which a model's first image computes, is not planned.
+    # The embedding of the zero image, which a model's first image computes, is not planned.
     tiny = ("--width", "64", "--height", "64", "--steps", "1", "--prior-steps", "2")
     first = f"{tmp_path}/first/"
     peak_of(threads, "txt2img", "--model", model, "--prompt=x", *tiny, "--output", first)

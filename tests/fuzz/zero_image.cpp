@@ -1,4 +1,4 @@
-/// The file that keeps the embedding of an empty image. The input is its header; two bytes say how
+/// The file that keeps the embedding of the zero image. The input is its header; two bytes say how
 /// much data follows it.
 #include <ATen/ops/isfinite.h>
 

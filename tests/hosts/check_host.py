@@ -87,7 +87,7 @@ def arguments_of(words: list[str] | None) -> argparse.Namespace:
         type=Path,
         action="append",
         default=[],
-        help="an extension of others to be there, too, with what it needs installed, such as "
+        help="another extension to install as well, with what it needs installed, such as "
         "sd-webui-controlnet",
     )
     parser.add_argument(
@@ -116,7 +116,7 @@ def arguments_of(words: list[str] | None) -> argparse.Namespace:
         metavar="WORD",
         action="append",
         default=[],
-        help="one more word for the host's command line, such as --flag=--medvram",
+        help="an extra argument for the host's command line, such as --flag=--medvram",
     )
     parser.add_argument(
         "--boot-timeout", metavar="SECONDS", type=float, default=300, help="default: 300"

@@ -18,7 +18,7 @@ UNET = "other-unet.safetensors"
 LORA = "red-and-blue"
 DEPTH_MODEL = built.DEPTH_2_2
 ZERO_IMAGE = "zero_image_embeds"
-"""In the name of the file that stands for an image encoder, where only an empty image is seen."""
+"""In the name of the file that stands for an image encoder, where only the zero image is seen."""
 _PROJECTIONS = re.compile(r"\.to_(q|k|v|out\.0)\.weight$")
 
 

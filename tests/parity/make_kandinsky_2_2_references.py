@@ -305,7 +305,7 @@ def mixing(models: Models) -> Record:
                 "weights": torch.tensor(weights, dtype=torch.float64),
                 "num_inference_steps": number(5),
                 "image_embeds": output.image_embeds,
-                # The negative's call finds the generator run on, but is the empty image without
+                # The negative's call finds the generator run on, but is the zero image without
                 # one.
                 "negative_image_embeds": output.negative_image_embeds,
             },

@@ -79,7 +79,7 @@ def depth_map_is_cut_with_the_image(context: Context) -> str:
 def no_guidance_needs_no_negative_side(context: Context) -> str:
     """At CFG scale 1 a model generates whose prior cannot embed the image for a negative prompt."""
     hint = as_text(np.asarray(Image.open(given.depth_map(context, SIZE))))
-    # An engine that is open may have seen an empty image.
+    # An engine that is open may have seen the zero image.
     context.host.post("/kandinsky/v1/unload")
     with given.depth_model(context, can_see=False) as model:
         asked = request(context, model=model.name, hint=hint, negative_prompt="blue")

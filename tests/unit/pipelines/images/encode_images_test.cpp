@@ -121,7 +121,7 @@ TEST_F(EncodeImagesTest, TheTowerStaysWhileImagesAreEncoded) {
   EXPECT_EQ(began("load"), 2);  // the tower, and the text encoder for the empty text
   (void)embeds_of({test_image(9, 8, 3)});
   EXPECT_EQ(began("load"), 0);
-  (void)encode(request({"a"}));  // whose empty image needs it once, but not loaded
+  (void)encode(request({"a"}));  // whose zero image needs it once, but not loaded
   (void)began("load");
   (void)embeds_of({test_image(10, 8, 3)});
   EXPECT_EQ(began("load"), 0);
