@@ -79,21 +79,28 @@ class Component : public Resident {
         placement.speedups.winograd = false;
         if (!layout_.keeps_splits) placement.speedups.split_upsampling = false;
       }
+      // A load that fails must not leave it to the next one, which may be with LoRAs.
+      std::shared_ptr<tensor::PreparedWeights> prepared;
       {
         const tensor::RunScope scope([](tensor::RunContext& context) {
           context.filter_scratch = std::make_shared<tensor::Scratch>();
         });
         if (placement.prepared_weights && placement.device.is_cpu() && !streamed &&
             adapters.empty()) {
-          prepared_ = std::make_shared<tensor::PreparedWeights>(
+          prepared = std::make_shared<tensor::PreparedWeights>(
               *placement.prepared_weights, file_name(), weights_.digest(), placement);
         }
-        network_ = std::make_unique<Network>(build_(weights_.anew(placement, prepared_)));
+        network_ = std::make_unique<Network>(build_(weights_.anew(placement, prepared)));
       }
-      if (prepared_ && prepared_->has_news()) write_prepared(monitor);
+      // Before the writing: a cancel ends it, and the network stays.
       is_streamed_ = streamed;
       loaded_layout_ = layout;
       loaded_adapters_ = adapters;
+      if (prepared && prepared->has_news()) {
+        write_prepared(*prepared, monitor);
+      } else {
+        prepared_ = std::move(prepared);
+      }
       trim_heap();
       monitor.report("load", 1, 1);
     }
@@ -178,10 +185,10 @@ class Component : public Resident {
     return name;
   }
 
-  void write_prepared(const Monitor& monitor) {
+  void write_prepared(tensor::PreparedWeights& prepared, const Monitor& monitor) {
     const std::string_view folder = placement_.prepared_weights->path();
     try {
-      const uint64_t bytes = prepared_->write([&] { monitor.check_cancelled(); });
+      const uint64_t bytes = prepared.write([&] { monitor.check_cancelled(); });
       monitor.say(fmt::format("{}: prepared weights are kept in {} ({}).", weights_.folder(),
                               folder, format_bytes(static_cast<int64_t>(bytes))));
     } catch (const Error& error) {
@@ -189,7 +196,6 @@ class Component : public Resident {
       monitor.say(
           fmt::format("{}: prepared weights cannot be kept: {}", weights_.folder(), error.what()));
     }
-    prepared_.reset();
   }
 
   void use_fp32() {

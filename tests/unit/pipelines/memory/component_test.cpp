@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <functional>
+#include <new>
 #include <string>
 #include <vector>
 
@@ -119,38 +121,68 @@ struct KeepingNetwork {
   }
 };
 
-TEST_F(ComponentTest, KeepsPreparedWeightsUnlessTheyAreStreamed) {
-  if (!tensor::can_prepare_weights()) GTEST_SKIP() << "this LibTorch cannot store packed tensors";
-  const test::TempFolder folder;
-  const io::ModelDir model = io::ModelDir::open(KANDINSKY_TINY_MODELS_DIR "/tiny-2-1");
-  Residency residency;
-  Component<KeepingNetwork> network(
-      model.weights("movq"),
-      tensor::Placement{.prepared_weights = io::CacheFolder(folder.path(), 1'000'000)},
-      WeightLayout{}, [](const tensor::Weights& weights) { return KeepingNetwork(weights); });
-  network.join(residency, "the movq");
-  const ComponentMemory memory{.name = "the movq", .whole = 1000, .streamed = 100};
-  residency.resize(network.index(), memory);
-  const auto load = [&](int64_t budget) {
-    residency.enter(
+class PreparedComponentTest : public ComponentTest {
+ protected:
+  void SetUp() override {
+    if (!tensor::can_prepare_weights()) GTEST_SKIP() << "this LibTorch cannot store packed tensors";
+    network_.join(residency_, "the movq");
+    residency_.resize(network_.index(), memory_);
+  }
+
+  /// Streamed with a budget below 1010.
+  void load(int64_t budget) {
+    residency_.enter(
         [&] {
           return MemoryNeeds{
-              .components = residency.components(),
-              .stages = {{.name = "decoding", .components = {network.index()}, .work = 10}},
+              .components = residency_.components(),
+              .stages = {{.name = "decoding", .components = {network_.index()}, .work = 10}},
               .base = 0};
         },
         budget, monitor_);
-    network.get(monitor_);
-  };
+    network_.get(monitor_);
+  }
+
+  const ComponentMemory memory_{.name = "the movq", .whole = 1000, .streamed = 100};
+  test::TempFolder folder_;
+  Residency residency_;
+  std::function<void()> after_building_ = [] {};
+  Component<KeepingNetwork> network_{
+      io::ModelDir::open(KANDINSKY_TINY_MODELS_DIR "/tiny-2-1").weights("movq"),
+      tensor::Placement{.prepared_weights = io::CacheFolder(folder_.path(), 1'000'000)},
+      WeightLayout{}, [this](const tensor::Weights& weights) {
+        KeepingNetwork network(weights);
+        after_building_();
+        return network;
+      }};
+};
+
+TEST_F(PreparedComponentTest, KeepsThemUnlessTheyAreStreamed) {
   load(500);
-  EXPECT_EQ(folder.num_files(), 0U);
+  EXPECT_EQ(folder_.num_files(), 0U);
   load(1100);
-  EXPECT_EQ(folder.num_files(), 1U);
+  EXPECT_EQ(folder_.num_files(), 1U);
   EXPECT_NE(said_.back().find("prepared weights are kept in"), std::string::npos);
-  EXPECT_EQ(network.held_bytes(memory), 1000);
-  network.unload();
+  EXPECT_EQ(network_.held_bytes(memory_), 1000);
+  network_.unload();
   load(1100);
-  EXPECT_EQ(network.held_bytes(memory), 0);  // mapped: the system can take it back
+  EXPECT_EQ(network_.held_bytes(memory_), 0);  // mapped: the system can take it back
+}
+
+TEST_F(PreparedComponentTest, ALoadThatFailsLeavesNoneToTheNextOne) {
+  after_building_ = [] { throw std::bad_alloc(); };
+  EXPECT_THROW(load(1100), std::bad_alloc);
+  after_building_ = [] {};
+  load(500);
+  EXPECT_EQ(folder_.num_files(), 0U);
+}
+
+TEST_F(PreparedComponentTest, ACancelWhileTheyAreWrittenLeavesTheNetworkLoaded) {
+  load(500);
+  ASSERT_EQ(network_.holding(), Holding::kStreamed);
+  after_building_ = [this] { cancel_.request(); };
+  test::expect_error(ErrorCode::kCancelled, "stopped", [&] { load(1100); });
+  EXPECT_EQ(folder_.num_files(), 0U);
+  EXPECT_EQ(network_.holding(), Holding::kWhole);
 }
 
 TEST_F(ComponentTest, HasSmallTilesWhereTheLargeOnesDoNotFit) {
