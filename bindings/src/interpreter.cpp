@@ -27,9 +27,9 @@ std::atomic<int> computing{0};  ///< calls without the GIL
 std::atomic<int> calling{0};    ///< callbacks of them, with it
 std::vector<RunningJob*> jobs;  ///< each computes or is in a callback
 thread_local int calling_here = 0;
-std::atomic<bool> ending{false};
+std::thread::id last_thread;      ///< that ends the interpreter, and may work until then
+std::atomic<bool> ending{false};  ///< read without the GIL; `last_thread` is set before
 bool ended = false;
-std::thread::id last_thread;  ///< that ends the interpreter, and may work until then
 
 [[noreturn]] void sleep_for_ever() {
   for (;;) std::this_thread::sleep_for(std::chrono::hours(1));
@@ -57,8 +57,8 @@ void take_gil(PyThreadState* state) {
 /// Before the interpreter ends, with the GIL held. Jobs that compute end at their next step; other
 /// calls and callbacks may wait for what never comes, a pipe's other end or this thread.
 void end_jobs() {
-  ending = true;
   last_thread = std::this_thread::get_id();
+  ending = true;
   for (const RunningJob* job : jobs) job->cancel();
   const auto start = steady_clock::now();
   const auto is_patient = [start] { return steady_clock::now() - start < kPatience; };
