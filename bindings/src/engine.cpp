@@ -73,7 +73,10 @@ class PyEngine {
       if (::getpid() != process_) engine->unload();
       throw StatusError(KANDINSKY_BUSY, "the engine is running another job");
     }
-    const RunningJob running([&engine = *engine] { engine.cancel(); });
+    // After close(), the engine is freed before the GIL is there to end this entry.
+    const RunningJob running([job_engine = std::weak_ptr(engine)] {
+      if (const std::shared_ptr<Engine> alive = job_engine.lock()) alive->cancel();
+    });
     progress_ = &progress;
     message_ = &message;
     const std::unique_ptr<PyEngine, EndOfJob> end(this);

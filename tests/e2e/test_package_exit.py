@@ -139,6 +139,35 @@ def test_other_ways_to_end(model: Path, end: str, code: int) -> None:
     run_python(PRELUDE + ENDINGS["a job runs"] + end, model, code=code)
 
 
+def test_an_engine_that_is_freed_as_the_end_begins(model: Path) -> None:
+    """Closed in its job, whose thread has freed it and waits for the GIL."""
+    source = """
+import ctypes, fcntl
+sys.setswitchinterval(60)  # only waiting and calls without it give the GIL away
+engine = kandinsky.Engine(MODEL, precision="fp32")
+names = os.listdir("/proc/self/fd")
+paths = {int(name): os.path.realpath(f"/proc/self/fd/{name}") for name in names}
+weights = [fd for fd, path in paths.items() if path.endswith(".safetensors")]
+assert weights
+library = ctypes.PyDLL(None)  # whose calls keep it
+closed = threading.Event()
+def close(progress):
+    engine.close()
+    closed.set()
+engine.on_progress = close
+start(lambda: generate(engine))
+closed.wait()
+while any(library.fcntl(fd, fcntl.F_GETFD) >= 0 for fd in weights):
+    pass
+for _ in range(10**6):  # the rest of the engine follows its files
+    pass
+sys.exit(3)
+"""
+    # Freed memory is overwritten at once.
+    overwritten = {"MALLOC_PERTURB_": "165", "GLIBC_TUNABLES": "glibc.malloc.tcache_count=0"}
+    run_python(PRELUDE + source, model, code=3, timeout=60, **overwritten)
+
+
 INTERRUPTED = """
 engine = kandinsky.Engine(MODEL, precision="fp32")
 expected = generate(engine, steps=2)
