@@ -12,12 +12,12 @@
 #include <limits>
 #include <mutex>
 #include <optional>
-#include <system_error>
 #include <thread>
 #include <vector>
 
 #include "base/error.h"
 #include "tensor/run_context.h"
+#include "tensor/start_threads.h"
 #include "tensor/team.h"
 
 #ifdef _OPENMP
@@ -33,17 +33,19 @@ class Group {
   explicit Group(const std::function<void(int64_t)>& piece)
       : piece_(piece), context_(run_context()) {}
 
-  /// threads: of a team for these pieces alone; 0: of the thread's own.
+  /// Does not throw: see rethrow(). threads: of a team for these pieces alone; 0: of the thread's
+  /// own.
   void run(int64_t begin, int64_t end, int threads = 0) {
-    const at::ThreadLocalStateGuard same_state(state_);
-    const RunScope same_context([&](RunContext& own) {
-      own = context_;
-      own.check = [&] {
-        if (has_failed_) throw Error(ErrorCode::kCancelled, "another one of the group has failed");
-        if (context_.check) context_.check();
-      };
-    });
     try {
+      const at::ThreadLocalStateGuard same_state(state_);
+      const RunScope same_context([&](RunContext& own) {
+        own = context_;
+        own.check = [&] {
+          if (has_failed_)
+            throw Error(ErrorCode::kCancelled, "another one of the group has failed");
+          if (context_.check) context_.check();
+        };
+      });
       std::optional<TeamGuard> team;
       if (threads > 0) team.emplace(threads);
       for (int64_t i = begin; i < end; ++i) piece_(i);
@@ -76,16 +78,10 @@ void run_on_threads(int64_t first, int64_t last, Group& group) {
 /// Each piece on a team of its own. OpenMP gives one to each thread that it did not start itself;
 /// LibTorch's loops do not run in nested teams.
 void run_in_teams(int64_t first, int64_t last, int threads, Group& group) {
-  std::vector<std::thread> others;
-  others.reserve(static_cast<size_t>(last - first));
-  int64_t begun = first + 1;
-  try {
-    for (; begun < last; ++begun)
-      others.emplace_back([&group, i = begun, threads] { group.run(i, i + 1, threads); });
-  } catch (const std::system_error&) {
-    // The system starts no more threads: this one does the rest.
-  }
+  std::vector<std::thread> others = start_threads(
+      last - first - 1, [&](int64_t i) { group.run(first + 1 + i, first + 2 + i, threads); });
   group.run(first, first + 1, threads);
+  const int64_t begun = first + 1 + static_cast<int64_t>(others.size());
   for (std::thread& other : others) other.join();
   if (begun < last) group.run(begun, last);
 }

@@ -4,13 +4,15 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstddef>
+#include <cstdint>
 #include <latch>
-#include <system_error>
 #include <thread>
 #include <vector>
 
 #include "base/error.h"
 #include "base/out_of_memory.h"
+#include "tensor/start_threads.h"
 
 #ifdef _OPENMP
 #include <omp.h>
@@ -39,18 +41,11 @@ void check_not_left_behind() {
 
 /// OpenMP ends the process if it cannot start a thread, so this is tested first.
 void try_to_start(int threads) {
-  std::vector<std::thread> started;
-  started.reserve(static_cast<size_t>(threads));
   std::latch all(1);
-  bool failed = false;
-  try {
-    for (int i = 0; i < threads; ++i) started.emplace_back([&all] { all.wait(); });
-  } catch (const std::system_error&) {
-    failed = true;
-  }
+  std::vector<std::thread> started = start_threads(threads, [&all](int64_t) { all.wait(); });
   all.count_down();
   for (std::thread& thread : started) thread.join();
-  if (!failed) return;
+  if (started.size() == static_cast<size_t>(threads)) return;
   throw Error(ErrorCode::kOutOfMemory,
               "the system starts no more threads: memory or the number of processes is limited");
 }

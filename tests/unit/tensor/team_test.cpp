@@ -9,14 +9,20 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cerrno>
+#include <cstdint>
 #include <functional>
+#include <new>
+#include <system_error>
 #include <thread>
+#include <utility>
 
 #include "base/error.h"
 #include "nn/kernels/onednn.h"
 #include "tensor/at_once.h"
 #include "tensor/device.h"
 #include "tensor/run_context.h"
+#include "tensor/start_threads.h"
 
 namespace kandinsky::tensor {
 namespace {
@@ -43,6 +49,35 @@ class TeamTest : public testing::Test {
  private:
   const int threads_ = at::get_num_threads();
 };
+
+/// Counts where it runs. Each thread has a copy, for which there may be no memory.
+class Body {
+ public:
+  Body(std::function<void()> at_copy, std::atomic<int64_t>& sum)
+      : at_copy_(std::move(at_copy)), sum_(sum) {}
+  Body(const Body& other) : at_copy_(other.at_copy_), sum_(other.sum_) { at_copy_(); }
+  Body(Body&&) = default;
+  void operator()(int64_t i) const { sum_ += 1 + i; }
+
+ private:
+  std::function<void()> at_copy_;
+  std::atomic<int64_t>& sum_;
+};
+
+TEST(StartThreads, StartsAsManyAsItCan) {
+  const auto sum_of = [](const std::function<void()>& at_third_copy) {
+    int copies = 0;
+    std::atomic<int64_t> sum = 0;
+    const auto at_copy = [&] {
+      if (++copies > 2) at_third_copy();
+    };
+    for (std::thread& thread : start_threads(4, Body(at_copy, sum))) thread.join();
+    return sum.load();
+  };
+  EXPECT_EQ(sum_of([] { throw std::bad_alloc(); }), 1 + 2);
+  EXPECT_EQ(sum_of([] { throw std::system_error(EAGAIN, std::system_category()); }), 1 + 2);
+  EXPECT_EQ(sum_of([] {}), 1 + 2 + 3 + 4);
+}
 
 TEST_F(TeamTest, LeavesWhatIsThere) {
   {
