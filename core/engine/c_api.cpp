@@ -1,8 +1,10 @@
 /// kandinsky.h over engine::Engine.
 #include <algorithm>
+#include <atomic>
 #include <cstdint>
 #include <cstring>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -52,12 +54,17 @@ struct kandinsky_engine {
         device(kandinsky::tensor::device_name(engine.placement().placement.device)),
         prior_dir(engine.prior_path()),
         inpaint_dir(engine.inpaint_path()),
-        changes(engine.describe_changes()) {}
+        changes(keep(engine.describe_changes())) {}
+
+  /// The text, for as long as the engine: others may be reading it while the LoRAs are set again.
+  const char* keep(std::string text) { return kept.insert(std::move(text)).first->c_str(); }
+
   Engine engine;
   std::string device;
   std::string prior_dir;
   std::string inpaint_dir;
-  std::string changes;
+  std::set<std::string> kept;
+  std::atomic<const char*> changes;
   std::string memory_plan;  ///< the text of the last plan
 };
 
@@ -113,7 +120,7 @@ kandinsky_status kandinsky_engine_get_info(const kandinsky_engine* engine,
                 .latent_factor = static_cast<int32_t>(geometry.latent_factor),
                 .size_multiple = static_cast<int32_t>(geometry.size_multiple),
                 .inpaint_dir = engine->inpaint_dir.c_str(),
-                .changes = engine->changes.c_str(),
+                .changes = engine->changes,
                 .takes_hints = of.takes_hints() ? 1 : 0,
                 .own_sampler = of.own_sampler()},
                info, "kandinsky_engine_info");
@@ -153,7 +160,7 @@ kandinsky_status kandinsky_engine_set_loras(kandinsky_engine* engine, const char
     if (count > 0) required(loras, "loras");
     for (size_t i = 0; i < count; ++i) names.emplace_back(&required(loras[i], "loras"));
     of.set_loras(names);
-    engine->changes = of.describe_changes();
+    engine->changes = engine->keep(of.describe_changes());
   });
 }
 

@@ -2,13 +2,22 @@
 /// sanitize).
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <array>
 #include <atomic>
 #include <chrono>
+#include <cstdint>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
+#include "base/span.h"
 #include "engine/jobs.h"
+#include "io/safetensors.h"
+#include "io/tensor_file.h"
+#include "io/tensor_view.h"
+#include "unit/support.h"
 
 namespace kandinsky {
 namespace {
@@ -20,6 +29,31 @@ Pixels generate(Engine& engine, const std::string& prompt) {
 }
 
 Engine open() { return Engine(test::model_options()); }
+
+/// A LoRA of rank 1 for a weight of the tiny model.
+std::string write_lora(const test::TempFolder& folder) {
+  const io::TensorFile unet =
+      io::open_weight_file(test::kModel + "/unet/diffusion_pytorch_model.safetensors");
+  constexpr std::string_view kWeight = ".to_q.weight";
+  const auto weight = std::ranges::find_if(unet.tensors(), [&](const io::StoredTensor& stored) {
+    return stored.name.ends_with(kWeight);
+  });
+  const std::string module(weight->name.substr(0, weight->name.rfind('.')));
+  const std::string down = module + ".lora_A.weight";
+  const std::string up = module + ".lora_B.weight";
+  const std::array<int64_t, 2> down_shape{1, weight->shape[1]};
+  const std::array<int64_t, 2> up_shape{weight->shape[0], 1};
+  const std::vector<float> ones(static_cast<size_t>(std::max(down_shape[1], up_shape[0])), 1.0F);
+  const auto first = [&](int64_t count) {
+    return std::as_bytes(Span<const float>(ones).first(static_cast<size_t>(count)));
+  };
+  const std::array<io::TensorView, 2> tensors{{
+      {.name = down, .dtype = io::DType::kF32, .shape = down_shape, .bytes = first(down_shape[1])},
+      {.name = up, .dtype = io::DType::kF32, .shape = up_shape, .bytes = first(up_shape[0])},
+  }};
+  io::write_safetensors(folder.path("lora.safetensors"), tensors);
+  return folder.path("lora.safetensors");
+}
 
 TEST(CApiThreads, EnginesWorkAtTheSameTime) {
   const std::vector<std::string> prompts = {"a cat", "a dog", "a red circle"};
@@ -79,6 +113,32 @@ TEST(CApiThreads, OneEngineTakesCallsFromAll) {
   // A cancel that came after the last job waits a second for another thread's next one.
   std::this_thread::sleep_for(std::chrono::milliseconds(1100));
   EXPECT_EQ(generate(engine, "a cat"), expected);
+}
+
+TEST(CApiThreads, WhatIsChangedIsReadWhileItIsSetAgain) {
+  const test::TempFolder folder;
+  const std::string lora = write_lora(folder);
+  Engine engine = open();
+  engine.set_loras({lora});
+  const char* const first = engine.info().changes;
+  const std::string expected = first;
+  ASSERT_TRUE(expected.starts_with("loras: lora.safetensors ["));
+  std::atomic<int> wrong{0};
+  std::atomic<bool> done{false};
+  std::thread reader([&] {
+    while (!done) {
+      const std::string changes = engine.info().changes;
+      if (!changes.empty() && changes != expected) ++wrong;
+    }
+  });
+  for (int i = 0; i < 20; ++i) {
+    engine.set_loras({});
+    EXPECT_EQ(first, expected);
+    engine.set_loras({lora});
+  }
+  done = true;
+  reader.join();
+  EXPECT_EQ(wrong, 0);
 }
 
 }  // namespace
