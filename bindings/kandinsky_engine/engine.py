@@ -127,8 +127,9 @@ class Engine:
         """Merges these LoRA files into the weights from now on, each "FILE" or "FILE:WEIGHT",
         instead of the previous ones.
 
-        Only networks whose weights change are loaded again. Raises IncompatibleError for a
-        LoRA of another model, with nothing changed, and BusyError during a job.
+        Only networks whose weights change are loaded again, also for a file that was written again
+        since. Raises IncompatibleError for a LoRA of another model, with nothing changed, and
+        BusyError during a job.
         """
         self._raw.set_loras(_arguments.paths("loras", loras))
 

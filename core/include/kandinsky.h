@@ -431,8 +431,9 @@ KANDINSKY_API kandinsky_status kandinsky_engine_plan_memory(kandinsky_engine* en
 
 /** Merges these LoRA files into the weights from the next job on, each "FILE" or "FILE:WEIGHT",
  * instead of the previous ones; a count of 0 removes all. Only networks whose weights change are
- * loaded again. With nothing changed: INCOMPATIBLE for a LoRA of another model, with tensor and
- * shapes, and errors of opening a file. BUSY while a job runs. */
+ * loaded again, also for a file that was written again since. With nothing changed: INCOMPATIBLE
+ * for a LoRA of another model, with tensor and shapes, and errors of opening a file. BUSY while a
+ * job runs. */
 KANDINSKY_API kandinsky_status kandinsky_engine_set_loras(kandinsky_engine* engine,
                                                           const char* const* loras, size_t count);
 

@@ -118,6 +118,13 @@ std::uint64_t InputFile::size() const noexcept {
   return static_cast<std::uint64_t>(impl_->opened.st_size);
 }
 
+InputFile::State InputFile::state() const noexcept {
+  const Status& opened = impl_->opened;
+  return {static_cast<std::uint64_t>(opened.st_dev), static_cast<std::uint64_t>(opened.st_ino),
+          size(), static_cast<std::uint64_t>(opened.st_mtim.tv_sec),
+          static_cast<std::uint64_t>(opened.st_mtim.tv_nsec)};
+}
+
 void InputFile::read(std::uint64_t position, Span<std::byte> to) const {
   // Linux reads at most 2 GB at a time.
   constexpr std::size_t kChunk = std::size_t{1} << 30U;

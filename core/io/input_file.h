@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -21,6 +22,11 @@ class InputFile {
   std::string_view path() const noexcept;
   /// In bytes, when it was opened.
   std::uint64_t size() const noexcept;
+
+  /// Device, inode, size, and the time of the last write in seconds and nanoseconds, when it was
+  /// opened: others for a file that is written again, in place or by rename.
+  using State = std::array<std::uint64_t, 5>;
+  State state() const noexcept;
 
   /// Fills `to` with the bytes from `position` on, which must lie inside size(). Throws Error:
   /// kCorruptFile when the file was changed since it was opened; kIo when reading fails.

@@ -10,6 +10,7 @@
 #include <charconv>
 #include <cmath>
 #include <optional>
+#include <utility>
 
 #include "base/error.h"
 #include "io/input_file.h"
@@ -165,6 +166,8 @@ AdapterFile AdapterFile::open(const std::string& path) {
   }
   if (adapter.pairs_.empty()) fail(ErrorCode::kUnsupported, "not a LoRA: it holds no tensors");
   const Scale scale = read_scale(adapter.file_);
+  adapter.key_ = fmt::format("{}, alpha {}{}", fmt::join(adapter.file_.file().state(), " "),
+                             scale.alpha, scale.by_root ? " by root" : "");
   for (auto& [weight, pair] : adapter.pairs_) {
     if (pair.down == nullptr || pair.up == nullptr)
       fail(ErrorCode::kCorruptFile, fmt::format("the {} matrix for '{}' is missing",
@@ -226,14 +229,10 @@ void Adapters::check_fits(const AdapterFile& file) const {
 void Adapters::choose(const std::vector<AdapterChoice>& choices) {
   std::vector<Chosen> chosen;
   for (const AdapterChoice& choice : choices) {
-    const auto open = std::ranges::find_if(
-        chosen_, [&](const Chosen& other) { return other.file->path() == choice.path; });
-    Chosen next{.file = open == chosen_.end()
-                            ? std::make_shared<const AdapterFile>(AdapterFile::open(choice.path))
-                            : open->file,
-                .weight = choice.weight};
-    check_fits(*next.file);
-    chosen.push_back(std::move(next));
+    // Also one that is open: it may have been written again.
+    AdapterFile file = AdapterFile::open(choice.path);
+    check_fits(file);
+    chosen.push_back({.file = std::move(file), .weight = choice.weight});
   }
   chosen_ = std::move(chosen);
 }
@@ -241,9 +240,9 @@ void Adapters::choose(const std::vector<AdapterChoice>& choices) {
 at::Tensor Adapters::delta(std::string_view name) const {
   at::Tensor sum;
   for (const Chosen& chosen : chosen_) {
-    const auto found = chosen.file->pairs().find(name);
-    if (found == chosen.file->pairs().end() || chosen.weight == 0) continue;
-    const at::Tensor delta = chosen.file->delta(found->second).mul_(chosen.weight);
+    const auto found = chosen.file.pairs().find(name);
+    if (found == chosen.file.pairs().end() || chosen.weight == 0) continue;
+    const at::Tensor delta = chosen.file.delta(found->second).mul_(chosen.weight);
     sum = sum.defined() ? sum.add_(delta) : delta;
   }
   return sum;
@@ -252,9 +251,9 @@ at::Tensor Adapters::delta(std::string_view name) const {
 std::string Adapters::key_for(const HasWeight& has) const {
   std::string key;
   for (const Chosen& chosen : chosen_) {
-    for (const auto& [weight, pair] : chosen.file->pairs()) {
+    for (const auto& [weight, pair] : chosen.file.pairs()) {
       if (!has(weight)) continue;
-      key += fmt::format("{}:{}\n", chosen.file->path(), chosen.weight);
+      key += fmt::format("{} times {}\n", chosen.file.key(), chosen.weight);
       break;
     }
   }

@@ -5,7 +5,6 @@
 
 #include <functional>
 #include <map>
-#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -42,6 +41,9 @@ class AdapterFile {
   static AdapterFile open(const std::string& path);
 
   const std::string& path() const { return path_; }
+  /// A text that identifies what the matrices are made of: the state of the file, and the settings
+  /// beside it.
+  const std::string& key() const { return key_; }
   const std::map<std::string, AdapterPair, std::less<>>& pairs() const { return pairs_; }
 
   /// scale * up * down as an fp32 CPU tensor [outputs, inputs]. Throws as TensorFile::read.
@@ -52,6 +54,7 @@ class AdapterFile {
       : path_(std::move(path)), file_(std::move(file)) {}
 
   std::string path_;
+  std::string key_;
   io::TensorFile file_;
   std::map<std::string, AdapterPair, std::less<>> pairs_;
 };
@@ -63,21 +66,21 @@ class Adapters {
   /// Registers a weight of a network. folder: of its component, for messages.
   void know(std::string_view name, Span<const int64_t> shape, std::string_view folder);
 
-  /// Replaces the LoRAs; open files are reused. Throws Error: as AdapterFile::open;
-  /// kIncompatible, with nothing changed, for one that does not fit the networks, with tensor and
-  /// shapes.
+  /// Replaces the LoRAs. Throws Error, with nothing changed: as AdapterFile::open; kIncompatible
+  /// for one that does not fit the networks, with tensor and shapes.
   void choose(const std::vector<AdapterChoice>& choices);
 
   /// The matrix to add to the weight of that name, fp32 [outputs, inputs]; undefined: none.
   at::Tensor delta(std::string_view name) const;
 
-  /// A text that identifies the LoRAs that change one of a network's weights.
+  /// A text that identifies the LoRAs that change one of a network's weights, as they are in their
+  /// files.
   using HasWeight = std::function<bool(std::string_view name)>;
   std::string key_for(const HasWeight& has) const;
 
  private:
   struct Chosen {
-    std::shared_ptr<const AdapterFile> file;
+    AdapterFile file;
     double weight = 1.0;
   };
   struct Known {

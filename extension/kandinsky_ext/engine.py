@@ -189,11 +189,6 @@ class OpenEngine:
         """
         if loras == self._merged:
             return
-        if any(self._merged.get(text, written) != written for text, written in loras.items()):
-            # The engine does not look whether a file that it knows was written again.
-            self.engine.set_loras([])
-            self.engine.unload()
-            self._merged = {}
         try:
             self.engine.set_loras(list(loras))
         except self.package.KandinskyError as error:

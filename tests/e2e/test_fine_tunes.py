@@ -170,6 +170,44 @@ class TestLora:
             assert stages.count("load") == 2  # the prior
             assert engine.info.changes == ""
 
+    def test_is_read_again_once_it_was_written_again(self, model: Path, tmp_path: Path) -> None:
+        pairs = matrices(model / UNET_WEIGHTS)
+        opposite = {name: (down, -up) for name, (down, up) in pairs.items()}
+        files = {"one.bin": pairs, "other.bin": opposite}
+        for name, content in files.items():
+            checkpoints.save(tmp_path / name, peft_form(content))
+        one, other = (str(tmp_path / name) for name in files)
+        used = tmp_path / "used.bin"
+        settings = tmp_path / "adapter_config.json"
+
+        def write(content: str, time: int) -> None:
+            used.write_bytes(Path(content).read_bytes())  # in place
+            os.utime(used, (time, time))
+
+        stages: list[str] = []
+        write(one, 1)
+        with Engine(model, device="cpu", precision="fp32", loras=[used]) as engine:
+            engine.on_progress = lambda progress: stages.append(progress.stage)
+            first = generate(engine)
+            changes = engine.info.changes
+            write(other, 2)
+            engine.set_loras([used])
+            np.testing.assert_array_equal(generate(engine), image(model, loras=[other]))
+            assert engine.info.changes != changes
+            write(one, 3)
+            engine.set_loras([f"{used}:0.5"])
+            half = generate(engine)
+            np.testing.assert_array_equal(half, image(model, loras=[f"{one}:0.5"]))
+            engine.set_loras([used])
+            np.testing.assert_array_equal(generate(engine), first)
+            settings.write_text(json.dumps({"lora_alpha": 2}))  # of rank 4
+            engine.set_loras([used])
+            np.testing.assert_array_equal(generate(engine), half)
+            stages.clear()
+            engine.set_loras([used])
+            generate(engine)
+            assert "load" not in stages
+
     def test_of_the_image_encoder_counts_for_images_that_were_encoded(
         self, model: Path, tmp_path: Path
     ) -> None:

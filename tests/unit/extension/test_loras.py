@@ -82,8 +82,7 @@ def test_a_file_that_was_written_again_is_read_again(host, ink):
     lora(ink.parent, content=b"others")
     os.utime(ink, ns=(1, ink.stat().st_mtime_ns + 10**9))
     host.txt2img(prompt="x<lora:ink:1>")
-    assert merged(host) == [[f"{ink}:1.0"], [], [f"{ink}:1.0"]]
-    assert len(host.called("unload")) == 1
+    assert merged(host) == [[f"{ink}:1.0"]] * 2
 
 
 def test_a_file_is_found_by_its_name_in_any_folder_or_by_its_trainers_name(host):

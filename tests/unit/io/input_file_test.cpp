@@ -73,6 +73,20 @@ TEST(InputFile, SaysWhenItHasChangedAtAnyLength) {
   }
 }
 
+TEST(InputFile, HasAnotherStateOnceItIsWrittenAgain) {
+  const test::TempFolder folder;
+  const std::string path = folder.write("a", "hello");
+  const std::filesystem::file_time_type not_now{};
+  std::filesystem::last_write_time(path, not_now);
+  const InputFile first = InputFile::open(path);
+  EXPECT_EQ(InputFile::open(path).state(), first.state());
+  folder.write("a", "other");  // in place
+  EXPECT_NE(InputFile::open(path).state(), first.state());
+  std::filesystem::last_write_time(folder.write("b", "other"), not_now);
+  std::filesystem::rename(folder.path("b"), path);
+  EXPECT_NE(InputFile::open(path).state(), first.state());
+}
+
 TEST(InputFile, RefusesMoreBytesThanAllowed) {
   const test::TempFolder folder;
   const InputFile file = InputFile::open(folder.write("a", std::string(101, 'x')));
