@@ -58,14 +58,14 @@ std::string plain_format(std::string format) {
 }
 
 template <typename Number>
-void bind_buffer(py::module_& module, const char* name) {
-  py::class_<Buffer<Number>>(module, name, py::buffer_protocol(), py::module_local(),
-                             "A block of numbers; numpy.asarray() wraps it.")
-      .def_buffer([](Buffer<Number>& buffer) {
-        return py::buffer_info(buffer.data.data(), sizeof(Number),
+void bind_block(py::module_& module, const char* name) {
+  py::class_<Block<Number>>(module, name, py::buffer_protocol(), py::module_local(),
+                            "A block of numbers; numpy.asarray() wraps it.")
+      .def_buffer([](Block<Number>& block) {
+        return py::buffer_info(block.data.get(), sizeof(Number),
                                py::format_descriptor<Number>::format(),
-                               static_cast<py::ssize_t>(buffer.shape.size()), buffer.shape,
-                               py::detail::c_strides(buffer.shape, sizeof(Number)));
+                               static_cast<py::ssize_t>(block.shape.size()), block.shape,
+                               py::detail::c_strides(block.shape, sizeof(Number)));
       });
 }
 
@@ -99,8 +99,8 @@ template Buffer<std::uint8_t> read_array<std::uint8_t>(const py::object&, const 
                                                        const std::vector<Shape>&);
 
 void register_buffers(py::module_& module) {
-  bind_buffer<float>(module, "FloatBuffer");
-  bind_buffer<std::uint8_t>(module, "ByteBuffer");
+  bind_block<float>(module, "FloatBuffer");
+  bind_block<std::uint8_t>(module, "ByteBuffer");
 }
 
 }  // namespace kandinsky::bindings

@@ -3,6 +3,7 @@
 #include <pybind11/pybind11.h>
 
 #include <cstdint>
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -10,10 +11,17 @@ namespace kandinsky::bindings {
 
 using Shape = std::vector<pybind11::ssize_t>;
 
-/// An owned block of numbers that numpy can wrap.
+/// The numbers of an array.
 template <typename Number>
 struct Buffer {
   std::vector<Number> data;
+  Shape shape;
+};
+
+/// Numbers that numpy can wrap, and what owns them.
+template <typename Number>
+struct Block {
+  std::shared_ptr<Number[]> data;
   Shape shape;
 };
 
@@ -31,8 +39,13 @@ extern template Buffer<std::uint8_t> read_array<std::uint8_t>(const pybind11::ob
 
 /// As a Python object that numpy.asarray() takes without a copy.
 template <typename Number>
+pybind11::object to_python(std::shared_ptr<Number[]> data, Shape shape) {
+  return pybind11::cast(Block<Number>{std::move(data), std::move(shape)});
+}
+template <typename Number>
 pybind11::object to_python(std::vector<Number> data, Shape shape) {
-  return pybind11::cast(Buffer<Number>{std::move(data), std::move(shape)});
+  const auto owner = std::make_shared<std::vector<Number>>(std::move(data));
+  return to_python(std::shared_ptr<Number[]>(owner, owner->data()), std::move(shape));
 }
 
 }  // namespace kandinsky::bindings

@@ -175,9 +175,10 @@ py::object result_of(PyEngine& self, const Shape& shape, const py::object& progr
                      const py::object& message, const Job& job) {
   std::size_t size = 1;
   for (const py::ssize_t side : shape) size *= static_cast<std::size_t>(side);
-  std::vector<Number> result = self.run(progress, message, [&](Engine& engine) {
-    std::vector<Number> numbers(size);
-    job(engine, numbers.data(), numbers.size());
+  std::shared_ptr<Number[]> result = self.run(progress, message, [&](Engine& engine) {
+    // Without values: they would use the memory before the engine can refuse the job for its size.
+    std::shared_ptr<Number[]> numbers = std::make_unique_for_overwrite<Number[]>(size);
+    job(engine, numbers.get(), size);
     return numbers;
   });
   return to_python(std::move(result), shape);

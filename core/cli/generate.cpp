@@ -75,18 +75,16 @@ void say_size(const GenerateJob& job, Session& session) {
   }
 }
 
-void save_images(const GenerateJob& job, OutputPlace& output,
-                 const std::vector<std::uint8_t>& images, const kandinsky_engine_info& info) {
-  const std::uint8_t* pixels = images.data();
+void save_images(const GenerateJob& job, OutputPlace& output, const jobs::Result& result,
+                 const kandinsky_engine_info& info) {
   for (std::size_t i = 0; i < job.seeds.size(); ++i) {
     NewFile file = output.next_file(job.seeds[i]);
     const std::string text =
         output.keeps_parameters()
             ? jobs::parameters_text(job, i, jobs::folder_name(job.settings.text("model_dir")), info)
             : std::string();
-    save_image(file.path(), pixels, job.size.width, job.size.height, text);
+    save_image(file.path(), result.image(i), job.size.width, job.size.height, text);
     file.keep();
-    pixels += images.size() / job.seeds.size();
     print(file.path() + "\n");
   }
 }
@@ -129,7 +127,7 @@ void generate(GenerateJob job) {
     result.embeds.save(job.save_embeds);
     print(job.save_embeds + "\n");
   }
-  if (output) save_images(job, *output, result.images, info);
+  if (output) save_images(job, *output, result, info);
 }
 
 }  // namespace kandinsky::cli

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -41,25 +42,30 @@ Options task_options(const Job& job, const char* operation) {
 }
 
 Result generate(Engine& engine, const Job& job, bool wants_images, bool wants_embeds) {
-  std::vector<std::uint8_t> images(wants_images ? job.seeds.size() * 3 *
-                                                      static_cast<std::size_t>(job.size.width) *
-                                                      static_cast<std::size_t>(job.size.height)
-                                                : 0);
+  Result result;
+  std::size_t size = 0;
+  if (wants_images) {
+    result.image_bytes = std::size_t{3} * static_cast<std::size_t>(job.size.width) *
+                         static_cast<std::size_t>(job.size.height);
+    size = job.seeds.size() * result.image_bytes;
+    // Without values: they would use the memory before the engine can refuse the job for its size.
+    result.images = std::make_unique_for_overwrite<std::uint8_t[]>(size);
+  }
+  std::uint8_t* const images = result.images.get();
   if (job.mix.empty() && !wants_embeds) {
     // The whole task at once: it checks all settings before the first step of the prior.
     if (job.images.empty()) {
-      engine.text_to_image(task_options(job, "text_to_image"), images.data(), images.size());
+      engine.text_to_image(task_options(job, "text_to_image"), images, size);
     } else {
-      engine.image_to_image(task_options(job, "image_to_image"), images.data(), images.size());
+      engine.image_to_image(task_options(job, "image_to_image"), images, size);
     }
-    return {Embeds(), std::move(images)};
+    return result;
   }
   auto [embeds, negative_embeds] = make_embeds(engine, job);
-  if (wants_images) {
-    engine.generate(embeds, negative_embeds, task_options(job, "generate"), images.data(),
-                    images.size());
-  }
-  return {std::move(embeds), std::move(images)};
+  if (wants_images)
+    engine.generate(embeds, negative_embeds, task_options(job, "generate"), images, size);
+  result.embeds = std::move(embeds);
+  return result;
 }
 
 std::string folder_name(const std::string& dir) {

@@ -1,8 +1,9 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
-#include <vector>
 
 #include "jobs/job.h"
 
@@ -19,8 +20,11 @@ Options task_options(const Job& job, const char* operation);
 
 /// The embeds of the images, if requested, and their pixels.
 struct Result {
+  const std::uint8_t* image(std::size_t index) const { return images.get() + index * image_bytes; }
+
   Embeds embeds;
-  std::vector<std::uint8_t> images;  ///< [one for each seed, height, width, 3]
+  std::unique_ptr<std::uint8_t[]> images;  ///< [one for each seed, height, width, 3], if wanted
+  std::size_t image_bytes = 0;             ///< of each
 };
 
 /// Generates the images of a job whose lists and size are set; without `wants_images` only its

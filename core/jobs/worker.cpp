@@ -342,11 +342,8 @@ void Worker::generate(Model& model, std::span<Image> images) {
     return;
   }
   const std::chrono::duration<double> seconds = Clock::now() - start;
-  const std::size_t size = result.images.size() / images.size();
-  for (std::size_t i = 0; i < images.size(); ++i) {
-    save(model, images[i], result.images.data() + i * size,
-         seconds.count() / static_cast<double>(images.size()));
-  }
+  for (std::size_t i = 0; i < images.size(); ++i)
+    save(model, images[i], result.image(i), seconds.count() / static_cast<double>(images.size()));
 }
 
 void Worker::save(Model& model, const Image& image, const std::uint8_t* pixels, double seconds) {

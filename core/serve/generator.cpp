@@ -189,15 +189,14 @@ void Generator::generate(Task& task) {
       if (task.wish == Wish::kNone) continue;
     }
     ++batch;
-    const std::size_t size = result.images.size() / job.seeds.size();
-    for (std::size_t i = 0; size > 0 && i < job.seeds.size(); ++i) {
+    for (std::size_t i = 0; result.images && i < job.seeds.size(); ++i) {
       const std::string parameters = jobs::parameters_text(job, i, model_, info_);
       const bool keeps_them = order.format == "png";
       task.add_image(
           {.seed = job.seeds[i],
            .variation_seed = job.variation_seeds.empty() ? 0 : job.variation_seeds[i],
-           .bytes = encode_image(order.format, result.images.data() + i * size, job.size.width,
-                                 job.size.height, keeps_them ? parameters : std::string()),
+           .bytes = encode_image(order.format, result.image(i), job.size.width, job.size.height,
+                                 keeps_them ? parameters : std::string()),
            .parameters = parameters,
            .width = job.size.width,
            .height = job.size.height});

@@ -1,8 +1,9 @@
-"""The command line under `ulimit -v`: whatever fails first, it is told as memory that ran out."""
+"""The command line with too little memory: whatever fails first, it says that memory ran out."""
 
 import re
 import resource
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -37,3 +38,27 @@ def test_too_little_memory_is_told(model: Path, tmp_path: Path, limit: int) -> N
     if done.returncode != 0:
         assert list(tmp_path.iterdir()) == []
         assert re.search("memory|address space", done.stderr.splitlines()[-1])
+
+
+def test_images_that_are_refused_have_used_no_memory(model: Path, tmp_path: Path) -> None:
+    source = """
+import resource, subprocess, sys
+code = subprocess.run(sys.argv[1:], check=False).returncode
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024)
+sys.exit(code)
+"""
+    side, count = 8192, 8  # 1.6 GB
+    done = subprocess.run(
+        [
+            *(sys.executable, "-c", source, PROGRAM, "txt2img", "--model", model, "--prompt=x"),
+            *(f"--width={side}", f"--height={side}", f"--batch-size={count}", "--max-memory=1GB"),
+            *("--output", f"{tmp_path}/out/"),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == OUT_OF_MEMORY, done.stderr
+    assert "this needs" in done.stderr
+    assert int(done.stdout) < side * side * 3 * count

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from support.built import NATIVE_SIZE
+from support.children import run_python
 from support.generation import FEW, LONG, SIZE, generate
 
 import kandinsky_engine as kandinsky
@@ -258,6 +259,28 @@ class TestMemory:
         for seed in range(20):
             generate(engine, seeds=[seed])
         assert resident_mb() - before < 10
+
+    def test_images_that_are_refused_have_used_none(self, model: Path) -> None:
+        source = """
+import sys
+import kandinsky_engine as kandinsky
+
+def peak():
+    with open("/proc/self/status", encoding="ascii") as lines:
+        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))
+
+side, count = 8192, 8  # 1.6 GB
+engine = kandinsky.Engine(sys.argv[1], max_memory=10**9)
+before = peak()
+try:
+    engine.text_to_image(["x"] * count, seeds=[1] * count, width=side, height=side)
+except kandinsky.OutOfMemoryError as error:
+    assert "this needs" in str(error), error
+else:
+    sys.exit("not refused")
+assert peak() - before < side * side * 3 * count / 2
+"""
+        run_python(source, model)
 
     def test_twenty_failures(self, engine: Engine) -> None:
         def fail(progress: Progress) -> None:
