@@ -8,7 +8,9 @@ from contextlib import contextmanager
 
 from modules import sd_models
 
-from kandinsky_ext.host import forge, options
+from kandinsky_ext import ui
+from kandinsky_ext.engine import keeper
+from kandinsky_ext.host import forge, options, tools
 
 MANAGERS = ("backend.memory_management", "ldm_patched.modules.model_management")
 """Where hosts that move models by themselves, when they need them, keep what they have loaded."""
@@ -18,7 +20,7 @@ MANAGERS = ("backend.memory_management", "ldm_patched.modules.model_management")
 def making_room() -> Iterator[None]:
     """Within, the host's model is in RAM, if the settings want it so. Nothing where there is none.
 
-    To be entered before the facade stands in its place.
+    Afterwards the accelerator is free for it. To be entered before the facade stands in its place.
     """
     model = sd_models.model_data.sd_model
     if not options.moves_hosts_model() or model is None:
@@ -28,11 +30,22 @@ def making_room() -> Iterator[None]:
         # It comes back when the host runs it.
         for manager in (sys.modules[name] for name in MANAGERS if name in sys.modules):
             manager.unload_all_models()
-        yield
+        try:
+            yield
+        finally:
+            _leave_accelerator()
         return
     # By name: the hosts above do without.
     getattr(sd_models, "send_model_to_cpu")(model)  # noqa: B009
     try:
         yield
     finally:
+        _leave_accelerator()
         getattr(sd_models, "send_model_to_device")(model)  # noqa: B009
+
+
+def _leave_accelerator() -> None:
+    """Closes an engine that computes there: it may hold all of its memory."""
+    opened = keeper.opened()
+    if opened is not None and opened.engine.info.device != "cpu":
+        ui.unload_engine(tools)

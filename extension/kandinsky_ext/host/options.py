@@ -102,7 +102,8 @@ SETTINGS = (
         MOVE_HOSTS,
         False,
         "Move the Stable Diffusion model to RAM while Kandinsky generates",
-        "For a GPU that cannot hold both. Moving it back takes some seconds after each run.",
+        "For a GPU that cannot hold both. After each run Kandinsky is unloaded from the GPU and "
+        "the model is moved back, which takes some seconds; the next run loads Kandinsky again.",
         gr.Checkbox,
     ),
 )

@@ -1,9 +1,11 @@
 """The host's own model makes room for ours, where the settings want it."""
 
 import sys
+from contextlib import suppress
 from types import SimpleNamespace
 
 import pytest
+import torch
 
 
 @pytest.fixture
@@ -38,6 +40,31 @@ def test_it_is_in_ram_during_a_run_and_back_afterwards(host, loaded):
     assert host.sd_models.model_data.sd_model is loaded
 
 
+def places_at_closing(host, model, monkeypatch):
+    """Where it was each time that an engine was closed."""
+    seen = []
+    monkeypatch.setattr(host.engine.Engine, "close", lambda _engine: seen.append(model.place))
+    return seen
+
+
+@pytest.mark.parametrize("steps", [4, 1000])
+def test_it_comes_back_to_a_gpu_that_kandinsky_has_left(host, loaded, monkeypatch, steps):
+    host.shared.opts.kandinsky_move_sd = True
+    monkeypatch.setattr(host.devices, "device", torch.device("cuda"))
+    closed = places_at_closing(host, loaded, monkeypatch)
+    with suppress(host.engine.InvalidArgumentError):
+        host.txt2img(steps=steps)
+    assert closed == ["cpu"]
+    assert loaded.place == "device"
+
+
+def test_on_a_cpu_kandinsky_stays_loaded(host, loaded, monkeypatch):
+    host.shared.opts.kandinsky_move_sd = True
+    closed = places_at_closing(host, loaded, monkeypatch)
+    host.txt2img()
+    assert closed == []
+
+
 def test_it_is_back_after_a_run_that_failed(host, loaded, monkeypatch):
     host.shared.opts.kandinsky_move_sd = True
 
@@ -65,5 +92,8 @@ def test_a_host_that_moves_models_itself_is_asked_to(forge, loaded, monkeypatch)
     monkeypatch.setitem(sys.modules, "backend.memory_management", manager)
     forge.shared.opts.kandinsky_move_sd = True
     loaded.get_prompt_lengths_on_ui = None
+    monkeypatch.setattr(forge.devices, "device", torch.device("cuda"))
+    closed = places_at_closing(forge, loaded, monkeypatch)
     assert places_during(forge, loaded) == ["device", "device"]
     assert asked == [True]
+    assert len(closed) == 1, "the host moves it back when it needs it"
