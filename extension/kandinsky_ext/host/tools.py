@@ -44,7 +44,7 @@ def model_roots() -> list[Path]:
     return [
         *own_roots(),
         hosts / "Diffusers",
-        hosts.absolute().parents[1] / "kubin" / "models",
+        hosts.absolute().parent.parent / "kubin" / "models",
         get.found.hub_cache(),
         DEMO_FOLDER,
     ]

@@ -100,6 +100,11 @@ def test_the_hosts_folders(bare_host, tmp_path):
     assert tools.model_roots()[0] == tmp_path / "mine"
 
 
+def test_the_hosts_folder_may_lie_at_the_top(bare_host):
+    bare_host.paths_internal.models_path = "/models"
+    assert Path("/kubin/models") in bare_host.ext("host.tools").model_roots()
+
+
 def test_the_flag(bare_host):
     parser = argparse.ArgumentParser()
     runpy.run_path(str(Path(__file__).parents[3] / "preload.py"))["preload"](parser)
