@@ -53,7 +53,7 @@ def model_roots() -> list[Path]:
 def own_roots() -> list[Path]:
     """Those of them that are for Kandinsky alone."""
     given = getattr(shared.cmd_opts, "kandinsky_dir", None)
-    return [*([Path(given)] if given else []), download_folder(), *options.folders()]
+    return [*([Path(given).expanduser()] if given else []), download_folder(), *options.folders()]
 
 
 def download_folder() -> Path:

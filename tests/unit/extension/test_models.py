@@ -98,6 +98,8 @@ def test_the_hosts_folders(bare_host, tmp_path):
     ]
     bare_host.shared.cmd_opts.kandinsky_dir = str(tmp_path / "mine")
     assert tools.model_roots()[0] == tmp_path / "mine"
+    bare_host.shared.cmd_opts.kandinsky_dir = "~/mine"
+    assert tools.model_roots()[0] == Path.home() / "mine"
 
 
 def test_the_hosts_folder_may_lie_at_the_top(bare_host):
