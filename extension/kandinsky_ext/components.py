@@ -6,9 +6,9 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from kandinsky_ext import get
 from kandinsky_ext.controls import BY_FIELD, COMPONENTS, CONTROLS, Settings
 from kandinsky_ext.errors import UserError
-from kandinsky_ext.get import known
 from kandinsky_ext.rows import Choice
 
 FOLDERS = {
@@ -29,10 +29,10 @@ def find(folder: str, roots: Sequence[Path]) -> dict[str, Path]:
     """
     found: dict[str, Path] = {}
     for root in roots:
-        if (root / known.INDEX).is_file() or not (root / folder).is_dir():
+        if get.found.is_file(root / get.known.INDEX):
             continue
-        for path in sorted((root / folder).iterdir()):
-            if path.suffix.lower() in SUFFIXES or (path / CONFIG).is_file():
+        for path in get.found.entries(root / folder):
+            if path.suffix.lower() in SUFFIXES or get.found.is_file(path / CONFIG):
                 found.setdefault(path.name, path)
     return found
 

@@ -55,7 +55,7 @@ def places(roots: Sequence[Path]) -> tuple[str, ...]:
     """Where companions of a model lie, such as its prior: in a root, or beside one that is a model
     itself.
     """
-    folders = [root.parent if (root / get.known.INDEX).is_file() else root for root in roots]
+    folders = [root.parent if get.found.is_file(root / get.known.INDEX) else root for root in roots]
     return tuple(str(folder) for folder in dict.fromkeys(folders) if _is_utf8(folder))
 
 

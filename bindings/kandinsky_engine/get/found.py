@@ -42,11 +42,11 @@ def folders(root: Path) -> Iterator[tuple[str, Path]]:
     """The model folders of a root, with their names: the root itself, those in it, and the
     snapshots of a cache of the hub's. Those of diffusers' other users are such caches, too.
     """
-    if (root / INDEX).is_file():
+    if is_file(root / INDEX):
         yield root.name, root
     for child in children(root):
         cached = _CACHED.fullmatch(child.name)
-        if (child / INDEX).is_file():
+        if is_file(child / INDEX):
             yield child.name, child
         elif cached is not None:
             snapshot = _snapshot(child)
@@ -56,15 +56,29 @@ def folders(root: Path) -> Iterator[tuple[str, Path]]:
 
 def children(folder: Path) -> list[Path]:
     """The folders in a folder, by name; none where it cannot be read."""
+    return [path for path in entries(folder) if is_dir(path)]
+
+
+def entries(folder: Path) -> list[Path]:
+    """What is in a folder, by name; none where it cannot be read."""
     try:
-        return sorted((path for path in folder.iterdir() if path.is_dir()), key=lambda p: p.name)
+        return sorted(folder.iterdir(), key=lambda path: path.name)
     except OSError:
         return []
 
 
+# Path's own functions raise PermissionError where nobody may look, as in ext4's lost+found.
+def is_file(path: Path) -> bool:
+    return os.path.isfile(path)  # noqa: PTH113
+
+
+def is_dir(path: Path) -> bool:
+    return os.path.isdir(path)  # noqa: PTH112
+
+
 def _snapshot(repository: Path) -> Path | None:
     """The one that the main branch names, if it is here; else the newest."""
-    snapshots = [path for path in children(repository / "snapshots") if (path / INDEX).is_file()]
+    snapshots = [path for path in children(repository / "snapshots") if is_file(path / INDEX)]
     try:
         main = (repository / "refs" / "main").read_text(encoding="ascii").strip()
     except (OSError, ValueError):
@@ -131,10 +145,7 @@ def size_of(path: Path) -> int:
 def pieces(path: Path) -> list[Path]:
     """What unfinished downloads of a file have left."""
     middle = re.compile(re.escape(path.name) + r"\.[0-9a-f]{12}" + re.escape(PART_SUFFIX))
-    try:
-        return [other for other in path.parent.iterdir() if middle.fullmatch(other.name)]
-    except OSError:
-        return []
+    return [other for other in entries(path.parent) if middle.fullmatch(other.name)]
 
 
 def weight_files(folder: Path) -> list[Path]:
@@ -144,11 +155,11 @@ def weight_files(folder: Path) -> list[Path]:
     for suffix, stems in _WEIGHTS.items():
         for variant in ("", ".fp16"):
             for stem in stems:
-                if (single := folder / f"{stem}{variant}{suffix}").is_file():
+                if is_file(single := folder / f"{stem}{variant}{suffix}"):
                     return [single]
             for stem in stems:
                 index = folder / f"{stem}{suffix}.index{variant}.json"
-                if index.is_file():
+                if is_file(index):
                     return _shards(index)
     return []
 
@@ -220,7 +231,7 @@ def find(model: Model, roots: Sequence[Path]) -> ModelState:
     for part in model.parts:
         # A folder that a download has begun has no index yet.
         places = [folder for name, folder in named if name == part.folder]
-        places += [root / part.folder for root in roots if (root / part.folder).is_dir()]
+        places += [root / part.folder for root in roots if is_dir(root / part.folder)]
         seen = [state(part, folder) for folder in dict.fromkeys(places)]
         seen = [one for one in seen if one.has_some]
         found.append(max(seen, key=lambda one: (one.is_whole, one.bytes), default=None))

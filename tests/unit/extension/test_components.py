@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from support.unreadable import forbid
 
 from .conftest import make_model
 from .test_ui import draw, find
@@ -74,6 +75,16 @@ def test_what_is_listed(host, add, tmp_path):
     shown = [choice[0] if isinstance(choice, tuple) else choice for choice in shown]
     assert shown == ["The model's own", *found]
     assert find(page, "_unet_refresh").elem_id == "script_txt2img_kandinsky_unet_refresh"
+
+
+def test_what_nobody_may_look_into_hides_nothing_else(host, add, monkeypatch, tmp_path):
+    file, theirs = add("unet/mine.ckpt"), tmp_path / "theirs"
+    add("unet/lost+found/config.json")
+    add("unet/mine.ckpt", root=theirs)
+    forbid(monkeypatch, file.parent / "lost+found", theirs)
+    found = host.ext("components").find("unet", [theirs, host.models / "Kandinsky"])
+    assert found == {"mine.ckpt": file}
+    assert host.ext("models").places([theirs]) == (str(theirs),)
 
 
 @pytest.mark.parametrize("name", ["gone.ckpt", "../unet/mine.ckpt", "/mine.ckpt"])

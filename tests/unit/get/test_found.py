@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from kandinsky_get import found, known, words
+from support.unreadable import forbid
 
 from .conftest import toy, weights
 
@@ -52,6 +53,17 @@ def test_plain_folders_and_the_root_itself(tmp_path):
     assert names(tmp_path / "root" / "a") == ["a"]
     assert names(tmp_path / "nowhere") == []
     assert names(tmp_path / "root" / "file") == []
+
+
+def test_what_nobody_may_look_into_hides_nothing_else(tmp_path, monkeypatch):
+    root, theirs = tmp_path / "root", make(tmp_path / "theirs" / "model").parent
+    make(root / "a")
+    make(root / "lost+found")
+    (root / "link").symlink_to(theirs / "model")
+    forbid(monkeypatch, root / "lost+found", theirs)
+    assert names(root) == ["a"]
+    assert names(theirs) == names(theirs / "model") == []
+    assert not found.find(toy(), [root, theirs]).has_some
 
 
 def test_a_cache_in_the_hubs_layout(tmp_path):
