@@ -97,6 +97,22 @@ def test_each_reason_for_a_precision_can_be_translated(host):
     assert [left_in_english(host, f"fp32: {reason}.") for reason in reasons] == [[]] * 6
 
 
+def test_a_measured_ratio_reads_right_below_one_too(host):
+    """The reason is the same where bf16 is slower, and no verb may say that it is faster."""
+    known = json.loads((ROOT / "localizations" / "ru_RU.json").read_text("utf-8"))
+    (reason,) = [
+        text
+        for text in of_the_source("tensor/device.cpp", r"return \{\s*\{.*?\};")
+        if "measured" in text
+    ]
+    marked = host.ext("phrases").marked(reason.replace("1.5", "0.5"))
+    shown = re.sub("<span>([^<]*)</span>", lambda found: known[found[1]], marked)
+    assert shown == (
+        "по замеру на этой машине, скорость bf16 относительно fp32: 0.5 в свёртках, 0.5 в "
+        "произведениях матриц"
+    )
+
+
 def test_each_kind_of_memory_plan_can_be_translated(host):
     (kinds,) = re.findall(
         r"const char\* const how =(.*?);",
