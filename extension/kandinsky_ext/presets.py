@@ -14,9 +14,15 @@ Presets = Mapping[str, Mapping[str, Any]]
 """As kandinsky_engine.presets() gives them: the engine's options, by preset."""
 
 
-def applied(settings: Settings, p: Any, presets: Presets) -> Settings:
-    """The settings with the preset's values in them, and p with its steps. What comes out names no
-    preset, but what it stands for, as do the parameters of the images.
+class GivenSteps(int):
+    """The steps that a run began with, which a preset's replace. What a script sets after that,
+    such as a plot for its cell, is a plain number.
+    """
+
+
+def applied(settings: Settings, presets: Presets) -> tuple[Settings, int | None]:
+    """The settings with the preset's values in them, and its steps, None for the host's own. What
+    comes out names no preset, but what it stands for, as do the parameters of the images.
     """
     values = presets[settings.preset]
     changed = {"preset": EXACT, "preset_steps": False}
@@ -25,6 +31,5 @@ def applied(settings: Settings, p: Any, presets: Presets) -> Settings:
             continue
         if row.field not in OF_THE_HOST or settings.preset_steps:
             changed[row.field] = BY_FIELD[row.field].check(values[row.option])
-    if settings.preset_steps and "num_inference_steps" in values:
-        p.steps = values["num_inference_steps"]
-    return settings.but(**changed)
+    steps = values.get("num_inference_steps") if settings.preset_steps else None
+    return settings.but(**changed), steps

@@ -9,7 +9,7 @@ from typing import Any
 
 from modules import processing, shared
 
-from kandinsky_ext import controls
+from kandinsky_ext import controls, presets
 from kandinsky_ext.host import answers, axes, backend, others, run, wishes
 from kandinsky_ext.host.job import RunJob
 from kandinsky_ext.host.keeping import keeping
@@ -82,6 +82,7 @@ def setup(p: Any, enabled: bool, given: Any) -> None:
     settings = None
     try:
         others.check(p)
+        p.steps = presets.GivenSteps(p.steps)
         settings = _settings(p) if given is None else controls.read_given(given)
         job = run.make_job(p, settings)
     except Exception as error:  # whatever it is, see FailedJob

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from modules import rng, sd_samplers, sd_samplers_common, shared
 
-from kandinsky_ext import choose_sampler, infotext, model_hash, request
+from kandinsky_ext import choose_sampler, infotext, model_hash, presets, request
 from kandinsky_ext.choose_sampler import Chosen
 from kandinsky_ext.conditions import Steps
 from kandinsky_ext.controls import HOST_CHOICE, Settings
@@ -24,8 +24,12 @@ from kandinsky_ext.runner import Runner
 class RunJob:
     """`facade.Job` for one run, which may be of several processing objects one after another."""
 
-    def __init__(self, opened: OpenEngine, settings: Settings, *, model_name: str) -> None:
+    def __init__(
+        self, opened: OpenEngine, settings: Settings, *, model_name: str, steps: int | None = None
+    ) -> None:
+        """steps: a preset's."""
         self.model_name = model_name
+        self._steps = steps
         self._opened = opened
         self._settings = settings
         self._watcher = HostWatcher()
@@ -53,6 +57,8 @@ class RunJob:
             if remark is not None:
                 p.comment(remark)
         self._p = self._to_start = p
+        if self._steps and (script or isinstance(p.steps, presets.GivenSteps)):
+            p.steps = self._steps
         p.steps = self._settings.fixed_steps() or p.steps
         self._wishes = wishes.take(
             p, self._settings, model=self.model_name, takes_hints=info.takes_hints

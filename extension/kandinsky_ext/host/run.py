@@ -52,11 +52,11 @@ def make_job(p: Any, settings: Settings) -> RunJob:
         raise UserError("Kandinsky cannot run while ONNX is on: turn it off in Settings > ONNX.")
     keeping.begins(p)
     shared.state.textinfo = "Kandinsky: opening the model"
-    settings = presets.applied(settings, p, load_package().presets())
+    settings, steps = presets.applied(settings, load_package().presets())
     opened, name = open_engine(settings, p.override_settings or {})
     if settings.model == AUTOMATIC_MODEL and tools.is_demo(opened.key.model_dir):
         p.comment(offers.demo_remark(name))
-    return RunJob(opened, settings, model_name=name)
+    return RunJob(opened, settings, model_name=name, steps=steps)
 
 
 def _kept(nbytes: int) -> dict[str, Any]:

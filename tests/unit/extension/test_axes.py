@@ -133,6 +133,33 @@ def test_a_cell_is_the_image_of_the_same_request_alone(host, plot, field):
     assert host.scripts.swallowed == []
 
 
+def steps_of(host):
+    return [call["num_inference_steps"] for call in host.called("denoise")]
+
+
+def test_a_cell_has_the_steps_of_its_own_preset(host, plot):
+    settings = {"preset": "fast", "preset_steps": True}
+    cells = plot(axis(host, "preset"), ["Exact", "Fast", "Exact"], settings, steps=30)
+    assert steps_of(host) == [30, 7, 30]
+    assert ["Steps: 30," in cell.infotexts[0] for cell in cells] == [True, False, True]
+
+
+@pytest.mark.parametrize("beside", [False, True])
+def test_the_hosts_axis_of_steps_counts_beside_a_preset(host, plot, monkeypatch, beside):
+    """Also where a cell has what the page says, and beside an axis of ours."""
+    options = {option.label: option for option in host.plot_module.axis_options}
+    ours, steps = options[axis(host, "prior_steps")], options["Steps"]
+
+    def both(p, value, values):
+        p.steps = value
+        ours.apply(p, 10, [10])
+
+    if beside:
+        monkeypatch.setattr(steps, "apply", both)
+    plot("Steps", ["5", "20", "40"], {"preset": "fast", "preset_steps": True}, steps=20)
+    assert steps_of(host) == [5, 20, 40]
+
+
 def test_what_runs_inside_a_cell_has_the_cells_settings(host, plot):
     class Detailer:
         def postprocess_image(self, p, image):
