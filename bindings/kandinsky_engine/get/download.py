@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 CHUNK = 1 << 20
 LOCK = ".kandinsky-get.lock"
+WITHOUT_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
+"""What NFS without its lock service, and some of FUSE's file systems, answer."""
 DISK_MARGIN = 256 << 20
 """What is left free on a disk."""
 SPEED_SECONDS = 10
@@ -410,17 +412,18 @@ def _disk_error(error: OSError) -> str:
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
     """Holds a folder's lock file, which the system gives free when a process ends, however it ends.
-    Raises HubError if another has it.
+    Raises HubError if another has it. On a file system without locks there is none.
     """
     with (folder / LOCK).open("a+b") as file:
         try:
             _lock(file)
         except OSError as error:
-            if error.errno not in (errno.EAGAIN, errno.EACCES, errno.EDEADLK):
+            if error.errno in (errno.EAGAIN, errno.EACCES, errno.EDEADLK):
+                raise HubError(
+                    f"another download is writing into {folder}: wait for it or stop it"
+                ) from None
+            if error.errno not in WITHOUT_LOCKS:
                 raise
-            raise HubError(
-                f"another download is writing into {folder}: wait for it or stop it"
-            ) from None
         yield
 
 

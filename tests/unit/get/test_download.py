@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import re
 import subprocess
@@ -305,6 +306,17 @@ def test_a_killed_download_is_taken_up_and_two_do_not_write_at_once(server, tmp_
     assert get(server, tmp_path).state == "done"
     check_whole(server, tmp_path)
     assert server.asked()[-1].range.startswith("bytes=")
+
+
+@pytest.mark.parametrize("name", ["ENOLCK", "ENOTSUP", "ENOSYS"])
+def test_a_file_system_without_locks(server, tmp_path, monkeypatch, name):
+    def refuse(_):
+        raise OSError(getattr(errno, name), "no locks")
+
+    monkeypatch.setattr(download_module, "_lock", refuse)
+    assert get(server, tmp_path).state == "done"
+    check_whole(server, tmp_path)
+    make(server, tmp_path).cancel()
 
 
 def test_a_full_disk_is_seen_before(server, tmp_path, monkeypatch):
