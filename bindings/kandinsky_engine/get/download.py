@@ -109,6 +109,9 @@ class Download:
         self._hub = hub
         self._patience = patience or Patience()
         self._stop = threading.Event()
+        self._again = False
+        """Whether it is to go on when it has stopped."""
+        self._is_cancelling = False
         # Not the thread's join: interrupted by Ctrl-C, it takes the thread for ended ever after.
         self._ended = threading.Event()
         self._ended.set()
@@ -119,23 +122,35 @@ class Download:
         self._seen: deque[tuple[float, int]] = deque()
 
     def start(self) -> None:
-        """Begins, or goes on where it ended. Does nothing while it runs."""
+        """Begins, or goes on where it ended. Does nothing while it runs, and while it is stopping
+        it goes on as soon as it has.
+        """
         with self._lock:
-            if not self._ended.is_set():
-                return
-            self._ended.clear()
-            self._stop.clear()
-            self._state, self._message, self._done, self._total = "checking", "", 0, 0
-            threading.Thread(target=self._run, name="kandinsky-get", daemon=True).start()
+            if self._ended.is_set():
+                self._begin()
+            else:
+                self._again = self._stop.is_set() and not self._is_cancelling
+
+    def _begin(self) -> None:
+        """With the lock held."""
+        self._ended.clear()
+        self._stop.clear()
+        self._again = False
+        self._state, self._message, self._done, self._total = "checking", "", 0, 0
+        threading.Thread(target=self._run, name="kandinsky-get", daemon=True).start()
 
     def pause(self) -> None:
         """Stops soon; what is there stays. At a stalled server it takes until the stall is seen."""
-        self._stop.set()
+        with self._lock:
+            self._again = False
+            self._stop.set()
 
     def cancel(self) -> None:
         """Stops and removes unfinished files; finished ones stay."""
+        self._is_cancelling = True
         self.pause()
         self.wait()
+        self._is_cancelling = False
         for part in self.model.parts:
             folder = self.folder / part.folder
             if not folder.is_dir():
@@ -181,7 +196,10 @@ class Download:
         with self._lock:
             self._state, self._message, self._file = state, message, ""
             self._seen.clear()
-            self._ended.set()
+            if self._again:
+                self._begin()
+            else:
+                self._ended.set()
 
     def _get(self) -> None:
         with ExitStack() as locks:

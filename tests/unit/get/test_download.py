@@ -279,6 +279,29 @@ def test_a_stalled_download_can_be_paused(server, tmp_path):
     assert download.progress().state == "paused"
 
 
+def test_a_start_while_it_is_pausing_goes_on(server, tmp_path):
+    server.twists[f"GET {WEIGHTS}"] = ["stall"]
+    download = make(server, tmp_path, stall_seconds=0.4)
+    download.start()
+    wait_for(lambda: download.progress().done > 0)
+    download.pause()
+    download.start()
+    assert download.wait(60)
+    assert download.progress().state == "done"
+    check_whole(server, tmp_path)
+
+
+def test_a_pause_after_that_counts(server, tmp_path):
+    server.twists[f"GET {WEIGHTS}"] = ["stall"]
+    download = make(server, tmp_path, stall_seconds=0.4)
+    download.start()
+    wait_for(lambda: download.progress().done > 0)
+    for press in (download.pause, download.start, download.pause):
+        press()
+    assert download.wait(60)
+    assert download.progress().state == "paused"
+
+
 CHILD = """
 import sys
 sys.path.insert(0, {tests!r})
