@@ -11,13 +11,12 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from kandinsky_ext import get
 from kandinsky_ext.progress import REPORT_SECONDS, minutes
 
 COUNTED = Path("/proc/self/io")
 """Where Linux tells it."""
 SHOWN_SECONDS = 1.0
-VARIANT = ".fp16."
-"""In the names of files that count only where a component has no others, as for the engine."""
 log = logging.getLogger("kandinsky")
 
 
@@ -32,11 +31,8 @@ def read_so_far() -> int | None:
 
 def weight_files(folder: Path) -> list[Path]:
     """Those in a model folder that the engine reads."""
-    found: list[Path] = []
-    for component in sorted(path for path in folder.iterdir() if path.is_dir()):
-        files = sorted(component.glob("*.safetensors")) or sorted(component.glob("*.bin"))
-        found += [file for file in files if VARIANT not in file.name] or files
-    return found
+    components = get.found.children(folder)
+    return [file for component in components for file in get.found.weight_files(component)]
 
 
 class Loading:
@@ -49,7 +45,7 @@ class Loading:
         counter: Callable[[], int | None] = read_so_far,
     ) -> None:
         self._name = name
-        self._total = sum(file.stat().st_size for file in files)
+        self._total = sum(get.found.size_of(file) for file in files)
         self._counter = counter
         self._before = 0.0, 0
         """Seconds and bytes of the components that are loaded."""

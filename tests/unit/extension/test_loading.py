@@ -113,4 +113,13 @@ def test_the_files_are_those_that_the_engine_reads(host, tmp_path):
     expected = add("diffusion_pytorch_model.fp16.safetensors")
     assert files(tmp_path) == [expected]
     expected = add("diffusion_pytorch_model.safetensors")
+    add("backup.safetensors")
     assert files(tmp_path) == [expected]
+
+
+def test_a_file_that_is_gone_ends_no_run(host):
+    (host.toy / "unet").mkdir()
+    (host.toy / "unet" / "old.safetensors").symlink_to("nowhere")
+    index = host.toy / "unet" / "diffusion_pytorch_model.safetensors.index.json"
+    index.write_text('{"weight_map": {"a": "gone.safetensors"}}')
+    assert len(host.txt2img().images) == 1
