@@ -121,7 +121,10 @@ FAILURES = (
 """Why nothing, or no more, is downloaded, in kandinsky_engine.get."""
 ALL = (*PRECISION, *MEMORY, *PROBLEMS, *BUILDING, *MODELS, *DOWNLOADS, *FAILURES)
 _FOUND = re.compile(
-    r"(?<!\w)(" + "|".join(map(re.escape, sorted(ALL, key=len, reverse=True))) + r")(?!\w)"
+    # Not within a path, an address or a name, whose words are none of ours.
+    r"(?<![\w/\\.-])("
+    + "|".join(map(re.escape, sorted(ALL, key=len, reverse=True)))
+    + r")(?![\w/\\-]|\.\w)"
 )
 
 

@@ -162,6 +162,16 @@ def test_phrases_are_found_in_whole_words_alone(host):
     assert marked("aboutness: <1> about 2") == "aboutness: &lt;1&gt; <span>about</span> 2"
 
 
+@pytest.mark.parametrize(
+    "path", ["/data/inpainting", r"D:\about\answers", "2-inpainting", "/x/about.old", "a.about"]
+)
+def test_what_is_in_a_path_or_a_name_is_left_alone(host, path):
+    marked = host.ext("phrases").marked
+    assert marked(f"{path}/x: about 2, inpainting.") == (
+        f"{path}/x: <span>about</span> 2, <span>inpainting</span>."
+    )
+
+
 def texts_in(node):
     """What an expression of Python has in quotes, with a number for each value."""
     match node:
