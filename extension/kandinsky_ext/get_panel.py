@@ -41,33 +41,45 @@ def build(elem_id: Callable[[str], str], tools: HostTools) -> None:
             # Else the host would keep the choice, and the list, in its file of defaults.
             choice.do_not_save_to_config = True
             buttons = {
-                name: gr.Button(value=name.capitalize(), size="sm", elem_id=elem_id(f"get_{name}"))
+                name: gr.Button(
+                    value=name.capitalize(),
+                    size="sm",
+                    interactive=name == "refresh" or tools.may_download(),
+                    elem_id=elem_id(f"get_{name}"),
+                )
                 for name in ("download", "pause", "cancel", "refresh")
             }
-        status = gr.HTML(value=downloads.status(), elem_id=elem_id("get_status"))
+        status = gr.HTML(value=_status(tools), elem_id=elem_id("get_status"))
 
-    def shown(text: str) -> tuple[str, str]:
-        return text, table(tools.model_roots())
+    def allowed(function: Callable[..., str]) -> Callable[..., tuple[str, str]]:
+        # A visitor may call what a disabled button stands for.
+        def call(*given: Any) -> tuple[str, str]:
+            text = function(*given) if tools.may_download() else _status(tools)
+            return text, table(tools.model_roots())
 
-    def start(name: str) -> tuple[str, str]:
-        if not tools.may_download():
-            said = (
-                "This page is open to others, so models can be downloaded only on the command "
-                "line: python -m kandinsky_engine get"
-            )
-            return shown(marked(said))
-        return shown(downloads.start(str(name), tools.download_folder()))
+        return call
+
+    def start(name: Any) -> str:
+        return downloads.start(str(name), tools.download_folder())
 
     watch = page_script.watch(elem_id("get_status"), elem_id("get_refresh"), RUNNING)
     # Hidden: else what is shown would be covered each second.
     shows: dict[str, Any] = {"outputs": [status, models], "show_progress": "hidden"}
-    page_script.on_click(buttons["download"], watch, fn=start, inputs=[choice], **shows)
+    page_script.on_click(buttons["download"], watch, fn=allowed(start), inputs=[choice], **shows)
     for name, function in (("pause", downloads.pause), ("cancel", downloads.cancel)):
-        buttons[name].click(fn=_then(function, shown), inputs=[], **shows)
+        buttons[name].click(fn=allowed(function), inputs=[], **shows)
     page_script.on_click(
-        buttons["refresh"], watch, fn=_then(downloads.status, shown), inputs=[], **shows
+        buttons["refresh"], watch, fn=allowed(downloads.status), inputs=[], **shows
     )
 
 
-def _then(function: Callable[[], str], shown: Callable[[str], Any]) -> Callable[[], Any]:
-    return lambda: shown(function())
+def _status(tools: HostTools) -> str:
+    """Of the download, or why this page starts none."""
+    if tools.may_download():
+        return downloads.status()
+    folder = tools.download_folder().absolute()
+    command = f'python bindings/kandinsky_engine/get 2.1 --to "{folder}"'
+    return marked(
+        "This page is open to others, so models can be downloaded only on the command line, in the "
+        f"extension's folder: {command}"
+    )

@@ -62,7 +62,8 @@ DOWNLOADS = (
     "The refresh button beside the model shows it.",
     "is paused. Download resumes it.",
     "Press Download to try again.",
-    "This page is open to others, so models can be downloaded only on the command line:",
+    "This page is open to others, so models can be downloaded only on the command line, in the "
+    "extension's folder:",
 )
 FAILURES = (
     "is no address:",

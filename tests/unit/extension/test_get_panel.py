@@ -98,12 +98,21 @@ def test_what_went_wrong_is_said_and_escaped(bare_host, hub, monkeypatch):
     assert "Press Download to try again." in text_of(status)
 
 
-def test_a_page_that_others_see_fills_no_disk(bare_host, hub):
+def test_a_page_that_others_see_starts_and_stops_no_download(bare_host, hub, monkeypatch):
+    asked = []
+    for name in ("start", "pause", "cancel"):
+        kind = bare_host.ext("downloads").Downloads
+        monkeypatch.setattr(kind, name, lambda *_, name=name: asked.append(name) or "")
     bare_host.shared.cmd_opts.disable_extension_access = True
     page, _ = draw(bare_host)
-    status, _ = clicked(page, "_get_download")("2.1")
-    assert "python -m kandinsky_engine get" in status
-    assert hub.requests == []
+    names = ("download", "pause", "cancel", "refresh")
+    assert [find(page, f"_get_{name}").interactive for name in names] == [False] * 3 + [True]
+    said = f'python bindings/kandinsky_engine/get 2.1 --to "{bare_host.models}/Kandinsky"'
+    assert text_of(find(page, "_get_status").value).endswith(said)
+    for name in names:
+        status, _ = clicked(page, f"_get_{name}")(*["2.1"] * (name == "download"))
+        assert text_of(status).endswith(said)
+    assert asked == hub.requests == []
 
 
 def test_a_download_outlives_a_reload_of_the_page(bare_host, hub):
