@@ -44,6 +44,8 @@
             refreshAfterRuns(tab);
             refreshWhileBusy(tab);
             press(tab, "status_refresh");
+            // A download goes on without a page; where one does, the button polls.
+            press(tab, "get_refresh");
         }
     });
 })();

@@ -351,6 +351,8 @@ def test_a_model_is_downloaded_and_then_chosen(open_page, hub):
     # Nobody presses refresh: the page polls.
     expect(status).to_contain_text("time left: ", timeout=60_000)
     keep(page, "downloading")
+    other = open_page().locator(f"{ID}get_status").first
+    expect(other).to_contain_text("time left: ", timeout=60_000)
     page.locator(f"{ID}get_pause").click()
     expect(status).to_contain_text("2.1 is paused", timeout=60_000)
     hub.twists.clear()
