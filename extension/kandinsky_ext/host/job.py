@@ -220,7 +220,7 @@ class RunJob:
                 p,
                 self._settings,
                 positives=prompts.positive(conditioning, steps),
-                negatives=prompts.negative(p, unconditional, steps),
+                negatives=prompts.negative(p, conditioning, unconditional, steps),
                 width=size[0],
                 height=size[1],
                 sampler=chosen.sampler,

@@ -26,14 +26,31 @@ def positive(conditioning: Any, steps: Steps) -> list[tuple[Phrase, ...]]:
     ]
 
 
-def negative(p: Any, unconditional_conditioning: Any, steps: Steps) -> list[tuple[Phrase, ...]]:
+def negative(
+    p: Any, conditioning: Any, unconditional_conditioning: Any, steps: Steps
+) -> list[tuple[Phrase, ...]]:
     """Likewise for the negative prompts.
 
-    A host may leave the structure out when guidance is off.
+    A host may leave the structure out when guidance is off; the prior has its own guidance.
     """
     if unconditional_conditioning is None:
-        return [phrases([(steps.planned, _text(text))], steps) for text in p.negative_prompts]
-    return [phrases(_schedule(schedule), steps) for schedule in unconditional_conditioning]
+        schedules = _resolved_negative(p, conditioning)
+    else:
+        schedules = [_schedule(schedule) for schedule in unconditional_conditioning]
+    return [phrases(schedule, steps) for schedule in schedules]
+
+
+def _resolved_negative(p: Any, conditioning: Any) -> list[list[tuple[int, str]]]:
+    """As the host resolves those of p's pass: by as many steps as the positive prompts."""
+    count = conditioning.batch[0][0].schedules[-1].end_at_step
+    is_hr_pass = getattr(p, "is_hr_pass", False)
+    found = prompt_parser.get_learned_conditioning_prompt_schedules(
+        p.hr_negative_prompts if is_hr_pass else p.negative_prompts,
+        p.firstpass_steps if is_hr_pass else count,
+        count if is_hr_pass else None,
+        getattr(shared.opts, "use_old_scheduling", False),
+    )
+    return [[(int(end), _text(text)) for end, text in schedule] for schedule in found]
 
 
 def emphasis() -> str:

@@ -156,6 +156,20 @@ def test_a_run_without_guidance(forge):
     assert forge.called("denoise")[0]["guidance_scale"] == 1
 
 
+def test_negative_prompts_without_guidance_are_those_of_the_pass(forge):
+    """The host leaves them unresolved then, and the prior uses them all the same."""
+    forge.txt2img(
+        negative_prompt="[red:blue:0.5]",
+        hr_negative_prompt="[green:grey:3]",
+        steps=10,
+        cfg_scale=1,
+        enable_hr=True,
+        hr_cfg=1,
+    )
+    asked = [call["negative_prompts"] for call in forge.called("encode_prompts")]
+    assert asked == [["red"], ["grey"]], "numbers from 1 count from the first pass's beginning"
+
+
 def test_tokens_are_counted_during_a_run_as_before_it(host, monkeypatch):
     host.loop.ForgeReload(host.processing).install(monkeypatch)
     counted = []

@@ -24,6 +24,9 @@ class A1111:
     def before_sampling(self, p):
         pass
 
+    def hires_conds_are_set(self, p):
+        pass
+
     def latent_channels(self, model):
         return model.latent_channels
 
@@ -85,6 +88,9 @@ class ForgeObjects:
         sampling = getattr(network, self.sampling)
         sampling.set_sigmas(sampling.sigmas.to(network.device))
 
+    def hires_conds_are_set(self, p):
+        pass
+
     def latent_channels(self, model):
         return model.latent_channels
 
@@ -135,6 +141,10 @@ class ForgeReload(ForgeObjects):
         if p.cfg_scale == 1:
             p.uc = None
         p.extra_generation_params.update(p.sd_model.extra_generation_params)
+
+    def hires_conds_are_set(self, p):
+        if p.hr_cfg == 1:
+            p.hr_uc = None
 
     def latent_channels(self, model):
         return model.forge_objects.vae.latent_channels

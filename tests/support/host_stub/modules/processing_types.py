@@ -142,6 +142,9 @@ class StableDiffusionProcessingTxt2Img(StableDiffusionProcessing):
         texts = [self.hr_prompt or text for text in self.prompts]
         super().parse_extra_network_prompts()
         if self.enable_hr:
+            self.hr_negative_prompts = [
+                self.hr_negative_prompt or text for text in self.negative_prompts
+            ]
             self.hr_prompts, self.hr_extra_network_data = extra_networks.parse_prompts(texts)
 
     def init(self):
@@ -211,11 +214,9 @@ class StableDiffusionProcessingTxt2Img(StableDiffusionProcessing):
         steps = self.hr_second_pass_steps or self.steps
         total = sd_samplers.find_sampler_config(name).total_steps(steps)
         self.hr_c, self.hr_uc = self.conds(
-            self.hr_prompts,
-            [self.hr_negative_prompt or text for text in self.negative_prompts],
-            self.firstpass_steps,
-            total,
+            self.hr_prompts, self.hr_negative_prompts, self.firstpass_steps, total
         )
+        loop.kind.hires_conds_are_set(self)
         loop.kind.before_pass(self)
         self.call("before_hr")
         self.call("process_before_every_sampling")

@@ -73,10 +73,16 @@ def _schedule(prompt, steps, first_pass_steps):
     return [(at, texts[0]), (steps, texts[1])] if at < steps else [(steps, texts[0])]
 
 
+def get_learned_conditioning_prompt_schedules(
+    prompts, base_steps, hires_steps=None, use_old_scheduling=False
+):
+    steps, before = (base_steps, 0) if hires_steps is None else (hires_steps, base_steps)
+    return [[[end, text] for end, text in _schedule(prompt, steps, before)] for prompt in prompts]
+
+
 def get_learned_conditioning(model, prompts, steps, hires_steps=None, use_old_scheduling=False):
     result = []
-    for prompt in prompts:
-        schedule = _schedule(prompt, hires_steps or steps, steps if hires_steps else 0)
+    for schedule in get_learned_conditioning_prompt_schedules(prompts, steps, hires_steps):
         conds = model.get_learned_conditioning([text for _, text in schedule])
         result.append(
             [
