@@ -89,7 +89,7 @@ def setup(p: Any, enabled: bool, given: Any) -> None:
         job = FailedJob(p, error)
     undo = ExitStack()
     undo.enter_context(wishes.options_of(p))
-    facade = undo.enter_context(backend.in_force(job))
+    facade = undo.enter_context(backend.in_force(job, p.override_settings))
     _active.append(_Active(p, facade, job, settings, undo))
 
 

@@ -80,7 +80,7 @@ def unload() -> dict[str, Any]:
 
 def _open(settings: controls.Settings) -> None:
     run.open_engine(settings, {})
-    keeping.wait()
+    keeping.wait({})
 
 
 def _told(opened: OpenEngine) -> dict[str, Any]:

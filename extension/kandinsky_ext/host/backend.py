@@ -4,7 +4,7 @@ afterwards.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -41,8 +41,9 @@ def is_on() -> bool:
 
 
 @contextmanager
-def in_force(job: Job) -> Iterator[Facade]:
-    """Within, the host's own loop generates with this job.
+def in_force(job: Job, overrides: Mapping[str, Any] | None = None) -> Iterator[Facade]:
+    """Within, the host's own loop generates with this job. overrides: settings of the host's that
+    are others for this run.
 
     A run inside a run (a detailer's own, say) finds the facade there and only gives it its own job.
     A facade left behind by a run that never ended is taken off first.
@@ -56,7 +57,7 @@ def in_force(job: Job) -> Iterator[Facade]:
         return
     facade = Facade(job)
     with ExitStack() as undo:
-        undo.enter_context(beside.making_room())
+        undo.enter_context(beside.making_room(overrides or {}))
         _put_on(facade, undo)
         entry = _InForce(facade, run, undo)
         _stack.append(entry)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 from modules import sd_models
 
@@ -17,13 +18,14 @@ MANAGERS = ("backend.memory_management", "ldm_patched.modules.model_management")
 
 
 @contextmanager
-def making_room() -> Iterator[None]:
+def making_room(overrides: Mapping[str, Any]) -> Iterator[None]:
     """Within, the host's model is in RAM, if the settings want it so. Nothing where there is none.
+    overrides: as for max_memory.
 
     Afterwards the accelerator is free for it. To be entered before the facade stands in its place.
     """
     model = sd_models.model_data.sd_model
-    if not options.moves_hosts_model() or model is None:
+    if not options.moves_hosts_model(overrides) or model is None:
         yield
         return
     if forge.is_host():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import threading
+from collections.abc import Mapping
 from typing import Any
 
 from modules import sd_models, shared
@@ -32,15 +33,18 @@ class _Keeping:
         if self._p is not p:
             return
         self._p = None
-        if options.idle_minutes() == 0:
+        overrides = p.override_settings or {}
+        if options.idle_minutes(overrides) == 0:
             ui.unload_engine(tools)
         else:
-            self.wait()
+            self.wait(overrides)
 
-    def wait(self) -> None:
-        """Closes the engine after the idle minutes of the settings, if they have any."""
+    def wait(self, overrides: Mapping[str, Any]) -> None:
+        """Closes the engine after the idle minutes of the settings, or of what overrides them, if
+        they have any.
+        """
         self._stop_waiting()
-        minutes = options.idle_minutes()
+        minutes = options.idle_minutes(overrides)
         if minutes <= 0:
             return
         timer = threading.Timer(minutes * 60, tools.queued(lambda: self._idle(timer)))

@@ -129,9 +129,9 @@ def _add() -> None:
     shared.opts.add_option(PREVIEWS, previews)
 
 
-def folders() -> list[Path]:
+def folders(overrides: Mapping[str, Any]) -> list[Path]:
     """More folders with models."""
-    return [Path(word).expanduser() for word in _words(FOLDERS, {})]
+    return [Path(word).expanduser() for word in _words(FOLDERS, overrides)]
 
 
 def precision(wanted: str, overrides: Mapping[str, Any]) -> str:
@@ -153,17 +153,17 @@ def _words(key: str, overrides: Mapping[str, Any]) -> list[str]:
     return [word.strip() for word in str(text or "").split(",") if word.strip()]
 
 
-def moves_hosts_model() -> bool:
+def moves_hosts_model(overrides: Mapping[str, Any]) -> bool:
     """Whether the host's model is to make room during a run."""
-    return bool(getattr(shared.opts, MOVE_HOSTS, False))
+    return bool(overrides.get(MOVE_HOSTS, getattr(shared.opts, MOVE_HOSTS, False)))
 
 
-def idle_minutes() -> float:
+def idle_minutes(overrides: Mapping[str, Any]) -> float:
     """After which the engine is closed; less than 0: never. A value that is no number counts as
     never.
     """
     try:
-        minutes = float(getattr(shared.opts, IDLE_MINUTES, KEEP))
+        minutes = float(overrides.get(IDLE_MINUTES, getattr(shared.opts, IDLE_MINUTES, KEEP)))
     except (TypeError, ValueError):
         return KEEP
     return min(minutes, LONGEST_IDLE) if minutes >= 0 else KEEP

@@ -26,7 +26,7 @@ def run(p: Any, values: Sequence[Any]) -> Any:
         job = make_job(p, controls.read(_given(p, values)))
         try:
             job.prepare(p, script=True)
-            with wishes.options_of(p), backend.in_force(job):
+            with wishes.options_of(p), backend.in_force(job, p.override_settings):
                 return processing.process_images(p)
         finally:
             wishes.forget(p)
@@ -70,10 +70,10 @@ def open_engine(settings: Settings, overrides: Mapping[str, Any]) -> tuple[OpenE
     """The engine for these settings, and the name of its model. overrides: settings of the host's
     that are others for this run.
     """
-    roots = tools.model_roots()
+    roots = tools.model_roots(overrides)
     model = models.choose(settings.model, roots)
     device, _ = tools.device()
-    parts = components.paths(settings, tools.own_roots())
+    parts = components.paths(settings, tools.own_roots(overrides))
     key = EngineKey.of(
         model.folder,
         **{

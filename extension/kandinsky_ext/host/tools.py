@@ -6,9 +6,10 @@ import ctypes
 import gc
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import gradio as gr
@@ -31,18 +32,19 @@ from kandinsky_ext.host import options
 ONEDNN_PLACES = 1024
 """Of its cache, by default; source: oneDNN, "Primitive Cache"."""
 MODELS_FOLDER = "Kandinsky"
+NO_OVERRIDES: Mapping[str, Any] = MappingProxyType({})
 DEMO_FOLDER = ROOT / "demo" / "model"
 
 
-def model_roots() -> list[Path]:
+def model_roots(overrides: Mapping[str, Any] = NO_OVERRIDES) -> list[Path]:
     """The folders that may hold models, whether they are there or not, in the order in which they
     count: --kandinsky-dir if given, <models>/Kandinsky, those of the settings, what other programs
     have downloaded (SD.Next, kubin beside the host, huggingface_hub), and the shipped demo model's
-    folder.
+    folder. overrides: settings of the host's that are others for one run.
     """
     hosts = Path(paths_internal.models_path)
     return [
-        *own_roots(),
+        *own_roots(overrides),
         hosts / "Diffusers",
         hosts.absolute().parent.parent / "kubin" / "models",
         get.found.hub_cache(),
@@ -50,10 +52,11 @@ def model_roots() -> list[Path]:
     ]
 
 
-def own_roots() -> list[Path]:
+def own_roots(overrides: Mapping[str, Any] = NO_OVERRIDES) -> list[Path]:
     """Those of them that are for Kandinsky alone."""
     given = getattr(shared.cmd_opts, "kandinsky_dir", None)
-    return [*([Path(given).expanduser()] if given else []), download_folder(), *options.folders()]
+    first = [*([Path(given).expanduser()] if given else []), download_folder()]
+    return [*first, *options.folders(overrides)]
 
 
 def download_folder() -> Path:

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from support.panel_hooks import Hooks
 
 
 @pytest.fixture
@@ -75,6 +76,24 @@ def test_it_is_back_after_a_run_that_failed(host, loaded, monkeypatch):
     with pytest.raises(ValueError, match="no"):
         host.txt2img()
     assert loaded.place == "device"
+
+
+@pytest.mark.parametrize("panel", [False, True])
+def test_one_run_may_want_it(host, loaded, panel):
+    wanted = {"override_settings": {"kandinsky_move_sd": True}}
+    seen = []
+
+    class Look:
+        def process_batch(self, p):
+            seen.append(loaded.place)
+
+    if panel:
+        hooks = [Hooks(host.twin, (True,)), Look()]
+        kind = host.processing.StableDiffusionProcessingTxt2Img
+        host.processing.generate(None, kind(scripts=host.scripts.Runner(hooks), **wanted))
+    else:
+        host.txt2img(scripts=host.scripts.Runner([Look()]), **wanted)
+    assert (seen, loaded.place) == (["cpu"], "device")
 
 
 def test_it_stays_where_it_is_unless_wanted(host, loaded):

@@ -77,6 +77,16 @@ def test_what_is_listed(host, add, tmp_path):
     assert find(page, "_unet_refresh").elem_id == "script_txt2img_kandinsky_unet_refresh"
 
 
+def test_one_run_may_have_more_folders(host, add, tmp_path):
+    file = add("unet/mine.ckpt", root=tmp_path / "more")
+    make_model(tmp_path / "more" / "other")
+    host.txt2img(
+        args=host.settings(model="other", unet="mine.ckpt"),
+        override_settings={"kandinsky_folders": str(tmp_path / "more")},
+    )
+    assert opened(host) == [str(file)]
+
+
 def test_what_nobody_may_look_into_hides_nothing_else(host, add, monkeypatch, tmp_path):
     file, theirs = add("unet/mine.ckpt"), tmp_path / "theirs"
     add("unet/lost+found/config.json")

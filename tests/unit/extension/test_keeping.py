@@ -69,6 +69,14 @@ def test_it_is_closed_after_each_run(host, idle, value):
     assert len(host.called("open")) == 2
 
 
+def test_one_run_may_have_other_minutes(host, idle):
+    idle(-1)
+    host.txt2img(override_settings={"kandinsky_idle_minutes": 5})
+    assert [timer.interval for timer in host.timers] == [300]
+    host.txt2img(override_settings={"kandinsky_idle_minutes": 0})
+    assert not is_open(host)
+
+
 def test_it_is_closed_after_a_run_that_failed(host, idle):
     idle(0)
     with pytest.raises(host.engine.InvalidArgumentError):
