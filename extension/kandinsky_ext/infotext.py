@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Container, Iterable, Mapping, MutableMapping, Sequence
+from collections.abc import (
+    Callable,
+    Collection,
+    Container,
+    Iterable,
+    Mapping,
+    MutableMapping,
+    Sequence,
+)
 from typing import Any
 
 from kandinsky_ext.choose_sampler import SAMPLER_PREFIX, Chosen
@@ -220,11 +228,11 @@ def _is_default(row: Control, text: Any) -> bool:
 
 def on_pasted(
     parameters: MutableMapping[str, Any],
-    host_samplers: Container[str],
+    host_samplers: Collection[str],
     shown_scheduler: Callable[[Mapping[str, Any]], str] | None,
 ) -> None:
     """Gives the host's sampler field a name that it knows, whichever host generated the image, and
-    ours the sampler that the host lacks.
+    ours the sampler and the schedule that the host lacks.
 
     shown_scheduler tells what the host's field for the schedule will show, if there is one.
     """
@@ -245,6 +253,11 @@ def on_pasted(
         name = SHOWN_SAMPLER if SHOWN_SAMPLER in host_samplers else None
     parameters[SAMPLER_KEY] = name or sampler
     if shown_scheduler is not None:
+        if isinstance(scheduler, str) and not any(
+            shown_scheduler({SAMPLER_KEY: one, SCHEDULER_KEY: scheduler}) == scheduler
+            for one in host_samplers
+        ):
+            parameters.setdefault(KEYS["scheduler"], scheduler)
         _keep_hires_scheduler(parameters, shown_scheduler(parameters))
 
 

@@ -39,6 +39,8 @@ class RunJob:
         """The processing object at work: the one prepared last, or generated."""
         self._to_start: Any = None
         """One that is prepared and that the host has not started with."""
+        self._fresh: Any = None
+        """One that is prepared and of which nothing is generated yet."""
         self._wishes = Wishes()
         self._size = (0, 0)
         self._nothing_generated = False
@@ -56,7 +58,7 @@ class RunJob:
         for remark in (device_remark, size_remark):
             if remark is not None:
                 p.comment(remark)
-        self._p = self._to_start = p
+        self._p = self._to_start = self._fresh = p
         if self._steps and (script or isinstance(p.steps, presets.GivenSteps)):
             p.steps = self._steps
         p.steps = self._settings.fixed_steps() or p.steps
@@ -83,11 +85,11 @@ class RunJob:
             # A name that is refused is told before the first pass.
             self._chosen_for_hires(p)
         known = sd_samplers.find_sampler_config
-        if known(p.sampler_name) is None and known(chosen.sampler) is not None:
+        if known(p.sampler_name) is None:
             # The host would replace it by its first sampler, without a word.
-            p.sampler_name = chosen.sampler
-        if hasattr(p, "scheduler"):
-            p.scheduler = chosen.scheduler
+            shown = (name for name in (chosen.sampler, infotext.SHOWN_SAMPLER) if known(name))
+            p.sampler_name = next(shown, p.sampler_name)
+        wishes.names_left(p)
 
     def started(self) -> None:
         """See `facade.Job`: says what only the options of the run tell."""
@@ -211,6 +213,9 @@ class RunJob:
     ) -> Floats | None:
         """Latents of the engine's size, or None if it was stopped before there was anything."""
         self._watcher.p = self._p = p
+        if p is self._fresh:
+            self._fresh = None
+            wishes.names_left(p)
         self._wishes = wishes.of(p) or self._wishes
         with inside.told(p):
             chosen = self._sampler(p)
@@ -247,7 +252,8 @@ class RunJob:
         """What p's fields, or those of its hires pass, and our own controls say; written into p's
         parameters.
         """
-        first = self._chosen(p.sampler_name, getattr(p, "scheduler", None), self._settings)
+        named = wishes.sampling(p)
+        first = self._chosen(named["sampler_name"], named["scheduler"], self._settings)
         if not _is_hr_pass(p):
             chosen = first
             infotext.write_sampler(p.extra_generation_params, chosen, tools.sampler_names())
@@ -260,14 +266,14 @@ class RunJob:
 
     def _chosen_for_hires(self, p: Any) -> Chosen:
         """What the hires fields name, and where they say "same", what the first pass took."""
-        sampler = getattr(p, "hr_sampler_name", None)
-        scheduler = getattr(p, "hr_scheduler", None)
+        named = wishes.sampling(p)
+        sampler, scheduler = named["hr_sampler_name"], named["hr_scheduler"]
         settings = self._settings.but(
             sampler=HOST_CHOICE if sampler else self._settings.sampler,
             scheduler=HOST_CHOICE if scheduler else self._settings.scheduler,
         )
         return self._chosen(
-            sampler or p.sampler_name, scheduler or getattr(p, "scheduler", None), settings
+            sampler or named["sampler_name"], scheduler or named["scheduler"], settings
         )
 
     def _chosen(self, sampler: str | None, scheduler: str | None, settings: Settings) -> Chosen:

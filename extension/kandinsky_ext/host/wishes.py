@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,10 @@ HIRES_DENOISING = 0.75
 NO_CHECKPOINT = (None, "", "None", "none", "Use same checkpoint")
 USE_SAME = {"hr_sampler_name": "Use same sampler", "hr_scheduler": "Use same scheduler"}
 """The page's words for none, which a pasted or API call's image may bring."""
+SAMPLING = ("sampler_name", "scheduler", "hr_sampler_name", "hr_scheduler")
+"""Fields that name what to sample with. The host replaces names that it does not know, and fills in
+those of a hires pass that has none.
+"""
 KEPT_AS = "kandinsky_wishes"
 TRANSPARENT = "#ffffff"
 """What the engine takes for what is transparent in a hint."""
@@ -35,11 +40,20 @@ HOST_FACTOR = 8
 
 
 @dataclass(frozen=True)
+class Names:
+    """By field: what was asked for at first, and what we or the host's own loop have made of it."""
+
+    asked: Mapping[str, Any]
+    left: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
 class Wishes:
     """Beside the settings. Kept on the processing object, and copied with it."""
 
     mix: Mix | None = None
     hint: Pixels | None = None
+    names: Names | None = None
 
     def hint_for(self, p: Any) -> Pixels | None:
         """What of the hint belongs to the part of its image that p is about, or as much of it as
@@ -64,10 +78,10 @@ def take(p: Any, settings: Settings, *, model: str, takes_hints: bool) -> Wishes
     or does not take.
     """
     image = image_inputs.read(hint.LABEL, settings.hint)
-    wishes = Wishes(
-        mix=_mix(p, settings), hint=hint.make(image, model=model, takes_hints=takes_hints)
-    )
+    mix = _mix(p, settings)
+    taken = hint.make(image, model=model, takes_hints=takes_hints)
     switch_off(p)
+    wishes = Wishes(mix, taken, Names(asked=sampling(p), left=_named(p)))
     setattr(p, KEPT_AS, wishes)
     return wishes
 
@@ -94,6 +108,28 @@ def of(p: Any) -> Wishes | None:
     """What was taken from p, or from what it is a copy of."""
     wishes: Wishes | None = getattr(p, KEPT_AS, None)
     return wishes
+
+
+def sampling(p: Any) -> Mapping[str, Any]:
+    """What p asks to sample with, by field: what was asked for at first, unless a script has
+    written another name since.
+    """
+    kept, now = of(p), _named(p)
+    if kept is None or kept.names is None:
+        return now
+    asked, left = kept.names.asked, kept.names.left
+    return {field: asked[field] if left[field] == name else name for field, name in now.items()}
+
+
+def names_left(p: Any) -> None:
+    """Notes that none but us, or the host's own loop, has changed p's names up to now."""
+    kept = of(p)
+    if kept is not None and kept.names is not None:
+        setattr(p, KEPT_AS, replace(kept, names=replace(kept.names, left=_named(p))))
+
+
+def _named(p: Any) -> dict[str, Any]:
+    return {field: getattr(p, field, None) for field in SAMPLING}
 
 
 def forget(p: Any) -> None:

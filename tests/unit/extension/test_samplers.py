@@ -4,6 +4,7 @@ import runpy
 
 import pytest
 from PIL import Image
+from support.panel_hooks import Hooks
 
 from .conftest import FAKE_ENGINE, make_model
 
@@ -158,6 +159,39 @@ def test_a_name_out_of_an_images_parameters(host, name):
     processed = host.txt2img(sampler_name=name)
     assert host.called("denoise")[0]["sampler"] == "Euler a"
     assert processed.comments == ""
+
+
+def test_a_name_out_of_an_images_parameters_that_the_host_lacks(host):
+    processed = host.txt2img(sampler_name="Kandinsky DDPM", enable_hr=True)
+    assert [call["sampler"] for call in host.called("denoise")] == ["DDPM", "DDPM"]
+    assert processed.comments == ""
+    assert "Sampler: Kandinsky DDPM" in processed.infotexts[0]
+    assert host.p.sampler_name == "DDIM", "a name that the host's own field knows"
+
+
+def test_the_hosts_fields_keep_names_that_it_knows(host):
+    """It corrects others, and then logs that."""
+    host.txt2img(enable_hr=True, scheduler="Beta", args=host.settings(scheduler="Optimized"))
+    assert [call["scheduler"] for call in host.called("denoise")] == ["Optimized"] * 2
+    assert host.p.scheduler == "Beta"
+
+
+def test_the_same_object_is_asked_for_the_same_again(host):
+    """As a loopback does, and img2img's batches."""
+
+    class Other:
+        @staticmethod
+        def run(p):
+            texts = [host.processing.process_images(p).infotexts[0] for _ in range(2)]
+            p.sampler_name = "Euler"
+            return [*texts, host.processing.process_images(p).infotexts[0]]
+
+    runner = host.scripts.Runner([Hooks(host.twin, (True,))])
+    fields = {"sampler_name": "Kandinsky DDPM", "scheduler": "Turbo", "scripts": runner}
+    p = host.processing.StableDiffusionProcessingTxt2Img(**fields)
+    texts = host.processing.generate(Other, p)
+    assert [call["sampler"] for call in host.called("denoise")] == ["DDPM", "DDPM", "Euler"]
+    assert ["Kandinsky replaced: schedule type Turbo" in text for text in texts] == [True] * 3
 
 
 def test_parameters_in_an_api_call(host):
