@@ -87,6 +87,14 @@ def choose(name: str, roots: Sequence[Path]) -> Model:
     )
 
 
+def look_up(name: str, roots: Sequence[Path]) -> Model | None:
+    """Likewise, None if it is not there."""
+    try:
+        return choose(name, roots)
+    except UserError:
+        return None
+
+
 def names(roots: Sequence[Path]) -> list[str]:
     """The dropdown's words."""
     return [AUTOMATIC_MODEL, *(model.name for model in find(roots))]
@@ -94,10 +102,8 @@ def names(roots: Sequence[Path]) -> list[str]:
 
 def takes_hints(name: str, roots: Sequence[Path]) -> bool:
     """Whether the model of that name is there and needs hints."""
-    try:
-        return choose(name, roots).takes_hints
-    except UserError:
-        return False
+    model = look_up(name, roots)
+    return model is not None and model.takes_hints
 
 
 def _role(folder: Path, name: str) -> str:

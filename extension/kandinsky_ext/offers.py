@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kandinsky_ext import engine, models
-from kandinsky_ext.errors import UserError
 from kandinsky_ext.get import known
 
 CFG_SCALE = known.MODELS[0].cfg_scale
@@ -60,18 +59,17 @@ def suited(model: models.Model) -> Suited | None:
 
 
 def offer(name: str, offered: Sequence[str], roots: Sequence[Path]) -> tuple[str, list[str]]:
-    """For the model that was chosen: a line, "" for no offer, and the names that had theirs."""
+    """For the model that was chosen: a line, "" for no offer, and the names of the models that had
+    theirs.
+    """
     already = list(offered)
-    if name in already:
-        return "", already
-    try:
-        model = models.choose(name, roots)
-    except UserError:
+    model = models.look_up(name, roots)
+    if model is None or model.name in already:
         return "", already
     found = suited(model)
     if found is None:
         return "", already
-    return found.line(f"<b>{html.escape(model.name)}</b>:"), [*already, name]
+    return found.line(f"<b>{html.escape(model.name)}</b>:"), [*already, model.name]
 
 
 def demo_line() -> str:

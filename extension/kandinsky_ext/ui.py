@@ -85,7 +85,7 @@ def build(elem_id: Callable[[str], str], tools: HostTools) -> Page:
                 _draw_group(group, components, elem_id, tools)
 
     with gr.Column(elem_classes=["kandinsky-panel"]):
-        _draw_status(elem_id, tools)
+        status_refresh = _draw_status(elem_id, tools)
         offer = _draw_offer(elem_id, tools)
         draw("main")
         # It keeps an image that the chosen model does not take in sight.
@@ -100,6 +100,8 @@ def build(elem_id: Callable[[str], str], tools: HostTools) -> Page:
             draw("advanced")
     _connect_offer(components["model"], offer, elem_id, tools)
     _connect_hint(components["model"], components["hint"], hint_panel, tools)
+    for button in (status_refresh, components[_refresh_of("model")]):
+        _connect_refresh(button, components["model"], offer, hint_panel, tools)
     return Page(components, advanced)
 
 
@@ -142,9 +144,15 @@ def _draw_widget(
     with gr.Row(elem_classes=["kandinsky-field"]):
         widget = components[control.field] = _widget(control, elem_id, tools)
         tools.explain(widget, control.info)
-        tools.refresh_button(
-            widget, lambda: choices(control, tools), elem_id(f"{control.field}_refresh")
+        name = _refresh_of(control.field)
+        components[name] = tools.refresh_button(
+            widget, lambda: choices(control, tools), elem_id(name)
         )
+
+
+def _refresh_of(field: str) -> str:
+    """The name of the button beside a widget."""
+    return f"{field}_refresh"
 
 
 def _widget(control: Control, elem_id: Callable[[str], str], tools: HostTools) -> Any:
@@ -175,7 +183,8 @@ def _widget(control: Control, elem_id: Callable[[str], str], tools: HostTools) -
     )
 
 
-def _draw_status(elem_id: Callable[[str], str], tools: HostTools) -> None:
+def _draw_status(elem_id: Callable[[str], str], tools: HostTools) -> Any:
+    """Returns the button that nobody sees."""
     with gr.Row(elem_classes=["kandinsky-status-row"]):
         shown = gr.HTML(value=status.line(tools), elem_id=elem_id("status"))
         unload = gr.Button(value="Unload", size="sm", elem_id=elem_id("unload"))
@@ -184,24 +193,27 @@ def _draw_status(elem_id: Callable[[str], str], tools: HostTools) -> None:
     tools.explain(unload, "Frees Kandinsky's memory. The next image loads it again.")
     unload.click(fn=tools.queued(lambda: unloaded_line(tools)), inputs=[], outputs=[shown])
     refresh.click(fn=lambda: status.line(tools), inputs=[], outputs=[shown], show_progress="hidden")
+    return refresh
 
 
-def _draw_offer(elem_id: Callable[[str], str], tools: HostTools) -> tuple[Any, Any, Any]:
-    """A line and a button, seen when a model is chosen whose size and CFG scale may not be set."""
-    line = "" if status.demo_stands_in(tools) is None else offers.demo_line()
+def _draw_offer(elem_id: Callable[[str], str], tools: HostTools) -> tuple[Any, Any, Any, Any]:
+    """A line and a button, seen when a model is chosen whose size and CFG scale may not be set; and
+    the names of the models that had theirs.
+    """
+    demo = status.demo_stands_in(tools)
+    line = "" if demo is None else offers.demo_line()
     with gr.Row(
         visible=bool(line), elem_id=elem_id("offer"), elem_classes=["kandinsky-offer"]
     ) as row:
         text = gr.HTML(value=line, elem_id=elem_id("offer_text"))
         button = gr.Button(value=offers.BUTTON, size="sm", elem_id=elem_id("offer_set"))
-    return row, text, button
+    return row, text, button, gr.State(value=[] if demo is None else [demo.name])
 
 
 def _connect_offer(
-    model: Any, offer: tuple[Any, Any, Any], elem_id: Callable[[str], str], tools: HostTools
+    model: Any, offer: tuple[Any, Any, Any, Any], elem_id: Callable[[str], str], tools: HostTools
 ) -> None:
-    row, text, button = offer
-    already = gr.State(value=[AUTOMATIC_MODEL] if text.value else [])
+    row, text, button, already = offer
 
     def chosen(name: str, before: list[str]) -> tuple[Any, str, list[str]]:
         line, after = offers.offer(name, before, tools.model_roots())
@@ -227,6 +239,32 @@ def _connect_hint(model: Any, hint: Any, panel: Any, tools: HostTools) -> None:
 
     for component in (model, hint):
         component.change(fn=changed, inputs=[model, hint], outputs=[panel], show_progress="hidden")
+
+
+def _connect_refresh(
+    button: Any, model: Any, offer: tuple[Any, Any, Any, Any], panel: Any, tools: HostTools
+) -> None:
+    """After a download "Automatic" is another model than the one that was offered when the page was
+    built, such as the demo model.
+    """
+    row, text, _, already = offer
+
+    def refreshed(name: str, before: list[str]) -> tuple[Any, Any, list[str], Any]:
+        roots = tools.model_roots()
+        found = models.look_up(name, roots)
+        # Only shown: it may hold a map that the model before needed.
+        shown = gr.update(visible=True) if found and found.takes_hints else gr.update()
+        if found is None or not before or found.name in before:
+            return gr.update(), gr.update(), before, shown
+        line, after = offers.offer(name, before, roots)
+        return gr.update(visible=bool(line)), line, after, shown
+
+    button.click(
+        fn=refreshed,
+        inputs=[model, already],
+        outputs=[row, text, already, panel],
+        show_progress="hidden",
+    )
 
 
 def unload_engine(tools: HostTools) -> bool:

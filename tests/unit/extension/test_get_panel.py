@@ -5,6 +5,7 @@ import re
 import shutil
 import time
 
+import gradio as gr
 import pytest
 from support.fake_hub import FakeHub
 
@@ -149,6 +150,23 @@ class TestDemoModel:
         assert "the small demo model is used" in offered
         assert 'data-size="128" data-cfg="2"' in offered
         assert find(page, "_offer").visible
+
+    @pytest.mark.parametrize("button", ["kandinsky_model_refresh", "kandinsky_status_refresh"])
+    def test_a_model_that_has_come_is_offered_instead(self, demo, button):
+        page, _ = draw(demo)
+        refreshed, before = clicked(page, button, outputs=4), ["kandinsky-demo"]
+        assert refreshed("Automatic", before)[:3] == (gr.update(), gr.update(), before)
+        (state,) = [block for block in page.blocks.values() if isinstance(block, gr.State)]
+        assert state.value == before
+        make_model(demo.models / "Kandinsky" / "kandinsky-2-1")
+        row, line, after, hint = refreshed("Automatic", before)
+        assert row["visible"]
+        assert 'data-size="768" data-cfg="4"' in line
+        assert "demo" not in line
+        assert hint == gr.update()
+        assert refreshed("Automatic", after)[0] == gr.update(), "what was set stays away"
+        make_model(demo.models / "Kandinsky" / "a-depth", role="hint")
+        assert refreshed("a-depth", after)[3]["visible"]
 
     def test_chosen_by_name_it_stands_in_for_nothing(self, demo):
         demo.txt2img(prompt="x", args=demo.settings(model="kandinsky-demo"))

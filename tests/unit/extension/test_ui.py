@@ -116,13 +116,13 @@ def find(page, ending):
     return next(b for b in page.blocks.values() if (b.elem_id or "").endswith(ending))
 
 
-def clicked(page, ending):
-    """The function behind a button."""
+def clicked(page, ending, outputs=None):
+    """The function behind a button: the first, or that with so many outputs."""
     button = find(page, ending)._id
     return next(
         page.fns[i].fn
         for i, dependency in enumerate(page.dependencies)
-        if button in dependency["targets"]
+        if button in dependency["targets"] and outputs in (None, len(dependency["outputs"]))
     )
 
 
