@@ -20,12 +20,14 @@ class Downloads:
 
     def __init__(self) -> None:
         self._current: download.Download | None = None
+        self._answer = ""
+        """What was said where there is none: pages ask again and again."""
 
     def start(self, name: str, folder: Path) -> str:
         """Begins, or goes on with a model into a folder of models."""
         model = known.model(name)
         if model is None:
-            return _line(f'"{name}" cannot be downloaded: choose a model.')
+            return self._said(f'"{name}" cannot be downloaded: choose a model.')
         current = self._current
         if current is not None and current.progress().is_running:
             if current.model is not model:
@@ -35,7 +37,8 @@ class Downloads:
             try:
                 current = download.Download(model, folder, hub.Hub.of_environment())
             except hub.HubError as error:
-                return _line(f"{error}.")
+                self._current = None
+                return self._said(f"{error}.")
         self._current = current
         current.start()
         return self.status()
@@ -50,7 +53,7 @@ class Downloads:
             return self.status()
         self._current.cancel()
         name, self._current = self._current.model.name, None
-        return _line(f"{name} is cancelled; unfinished files are removed.")
+        return self._said(f"{name} is cancelled; unfinished files are removed.")
 
     def told(self) -> dict[str, Any] | None:
         """Likewise, for programs. None: nothing was asked for."""
@@ -66,7 +69,7 @@ class Downloads:
     def status(self) -> str:
         current = self._current
         if current is None:
-            return ""
+            return self._answer
         progress, name = current.progress(), current.model.name
         if progress.state == "done":
             return _line(
@@ -82,6 +85,10 @@ class Downloads:
         of = f' value="{progress.done}" max="{progress.total}"' if progress.total else ""
         text = marked(f"{name}: {words.progress(progress)}")
         return f'<div class="{RUNNING}"><progress{of} style="width: 100%"></progress>{text}</div>'
+
+    def _said(self, text: str) -> str:
+        self._answer = _line(text)
+        return self._answer
 
 
 downloads = Downloads()

@@ -91,6 +91,8 @@ def test_what_went_wrong_is_said_and_escaped(bare_host, hub, monkeypatch):
     assert "<b>" not in start("<b>")[0]
     monkeypatch.setenv("HF_ENDPOINT", "http://mirror.example")
     assert "http://mirror.example is not allowed" in text_of(start("2.1")[0])
+    seen = text_of(clicked(page, "_get_refresh")()[0])
+    assert "http://mirror.example is not allowed" in seen, "the page refreshes each second"
     monkeypatch.setenv("HF_ENDPOINT", hub.address)
     hub.files.clear()
     start("2.1")
