@@ -210,11 +210,18 @@ std::string Worker::digest_of(const ImageSource& source) {
 }
 
 void Worker::check_group(Model& model, Request request) {
-  // Any image works for the check: the request's image is read when it runs.
-  const kandinsky::Image dot{.pixels = {0}, .width = 1, .height = 1, .channels = 1};
+  // Any image works for the check: the request's image is read when it runs. A side that the
+  // request leaves out, which that image decides, is the model's own here.
   Job& job = request.job;
+  set_size(job, model.engine.info());
+  const kandinsky::Image dot{.pixels = {0}, .width = 1, .height = 1, .channels = 1};
   if (request.image) job.images = {dot};
-  if (request.mask) job.masks = {dot};
+  if (request.mask) {
+    // All of it is inpainted: that nothing is would be remarked.
+    const bool inverts = job.settings.is_changed("invert_mask");
+    job.masks = {dot};
+    job.masks.front().pixels = {inverts ? std::uint8_t{0} : std::uint8_t{255}};
+  }
   // Hints have a minimum size.
   constexpr std::int32_t kSide = 8;
   const kandinsky::Image square{.pixels = std::vector<std::uint8_t>(kSide * kSide),
@@ -224,7 +231,6 @@ void Worker::check_group(Model& model, Request request) {
   for (const auto& [option, image] : request.option_images)
     job.settings.set(option, std::vector{square});
   fill_lists(job);
-  set_size(job, model.engine.info());
   model.engine.check_options(task_options(job, request.image ? "image_to_image" : "text_to_image"));
 }
 

@@ -252,6 +252,31 @@ class TestChecks:
         assert code == INVALID
         assert told in said.splitlines()[0]
 
+    def test_a_wide_image_decides_the_side_that_is_left_out(
+        self, model: Path, tmp_path: Path
+    ) -> None:
+        """16384 pixels wide, it is not as high; the other line keeps it from being made."""
+        Image.new("RGB", (64, 16)).save(tmp_path / "wide.png")
+        wide: Row = {"prompt": "x", "image": "wide.png", "width": 16384}
+        jobs = write(tmp_path / "jobs.jsonl", wide, {"promt": "x"})
+        code, said = batch(jobs, model, tmp_path / "out")
+        assert code == INVALID
+        assert said.splitlines()[0].startswith(f"kandinsky: {jobs}:2: ")
+        assert "1 of 2 lines cannot run" in said
+
+    def test_only_a_mask_that_is_black_is_called_so(self, model: Path, scene: Path) -> None:
+        Image.new("L", (NATIVE_SIZE, NATIVE_SIZE)).save(scene / "black.png")
+        row: Row = {"prompt": "x", "image": "image.png", "mask": "mask.png"}
+        rows: list[Row] = [row, {**row, "invert_mask": True}]
+        told = "its mask is black, nothing is inpainted"
+        code, said = batch(write(scene / "jobs.jsonl", *rows), model, scene / "out")
+        assert code == 0, said
+        assert told not in said
+        jobs = write(scene / "jobs.jsonl", {**row, "mask": "black.png"})
+        code, said = batch(jobs, model, scene / "out")
+        assert code == 0, said
+        assert told in said
+
     def test_keep_going_does_the_others(self, model: Path, tmp_path: Path) -> None:
         jobs = write(tmp_path / "jobs.jsonl", {"promt": "x"}, {"prompt": "x"}, {"promt": "y"})
         code, said = batch(jobs, model, tmp_path / "out", "--keep-going", "--quiet")
