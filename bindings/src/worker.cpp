@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "interpreter.h"
+#include "jobs/distinct_lines.h"
 #include "jobs/request_file.h"
 #include "register.h"
 #include "text.h"
@@ -93,23 +94,25 @@ class PyWorker {
   }
 
   void answer(const std::vector<std::string>& requests, std::vector<Answer>& answers) {
-    std::vector<jobs::Line> lines;
+    jobs::DistinctLines distinct("the batch's row");
     std::map<std::string, std::vector<std::size_t>> places;  // by id
     for (std::size_t i = 0; i < requests.size(); ++i) {
       try {
-        jobs::Line line = worker_->check(i, requests[i]);
+        jobs::Line line = worker_->check(i + 1, requests[i]);
         answers[i].finished.id = line.id;
-        if (const jobs::Finished* known = worker_->find(line)) {
-          answers[i].finished = *known;
-          continue;
-        }
-        std::vector<std::size_t>& same = places[line.id];
-        if (same.empty()) lines.push_back(std::move(line));
-        same.push_back(i);
+        distinct.add(std::move(line));
+        places[answers[i].finished.id].push_back(i);
       } catch (const StatusError& error) {
         answers[i].error = error.what();
       }
     }
+    std::vector<jobs::Line> lines = distinct.take();
+    std::erase_if(lines, [&](const jobs::Line& line) {
+      const jobs::Finished* known = worker_->find(line);
+      if (known == nullptr) return false;
+      for (const std::size_t i : places[line.id]) answers[i].finished = *known;
+      return true;
+    });
     worker_->run(std::move(lines), [&](const jobs::Outcome& outcome) {
       for (const std::size_t i : places[outcome.line->id]) {
         if (outcome.status == KANDINSKY_OK) answers[i].finished = outcome.finished;

@@ -21,6 +21,7 @@
 #include "cli/session.h"
 #include "cli/streams.h"
 #include "jobs/digests.h"
+#include "jobs/distinct_lines.h"
 #include "jobs/files.h"
 #include "jobs/request.h"
 #include "jobs/request_file.h"
@@ -163,37 +164,26 @@ jobs::RequestReader make_reader(const BatchOptions& options) {
 /// The file's requests, each image once.
 std::vector<jobs::Line> check_lines(const std::vector<jobs::FileLine>& file, jobs::Worker& worker,
                                     Session& session, BadLines& bad) {
-  std::vector<jobs::Line> lines;
-  std::map<std::string, std::size_t> places;  // by id
+  jobs::DistinctLines lines("line");
   std::size_t repeated = 0;
   for (const jobs::FileLine& from : file) {
     session.check_interrupt();
     try {
-      jobs::Line line = worker.check(from.number, from.json);
-      const auto [place, is_new] = places.try_emplace(line.id, lines.size());
-      if (is_new) {
-        lines.push_back(std::move(line));
-        continue;
-      }
-      const jobs::Line& first = lines[place->second];
-      if (first.request != line.request) {
-        throw StatusError(KANDINSKY_INVALID_ARGUMENT,
-                          fmt::format("id \"{}\" is already used by line {} for another image",
-                                      line.id, first.number));
-      }
+      const std::size_t first = lines.add(worker.check(from.number, from.json));
+      if (first == from.number) continue;
       ++repeated;
       if (repeated == 1) {
         session.remark(
             fmt::format("line {} repeats line {}, the image is generated once; "
                         "another \"seed\" gives another image",
-                        line.number, first.number));
+                        from.number, first));
       }
     } catch (const StatusError& error) {
       bad.add(from.number, error);
     }
   }
   if (repeated > 1) session.remark(fmt::format("{} lines repeat others", repeated));
-  return lines;
+  return lines.take();
 }
 
 void run_batch(const BatchOptions& options) {

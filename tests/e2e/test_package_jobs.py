@@ -2,6 +2,8 @@
 
 import _thread
 import gc
+import json
+import os
 import threading
 import time
 import weakref
@@ -17,6 +19,7 @@ from support.generation import FEW, LONG, SIZE, generate
 
 import kandinsky_engine as kandinsky
 from kandinsky_engine import Action, Engine, Progress
+from kandinsky_engine._load import core
 
 
 class Worker(threading.Thread):
@@ -294,3 +297,17 @@ assert peak() - before < side * side * 3 * count / 2
             with pytest.raises(LookupError):
                 generate(engine)
         assert resident_mb() - before < 10
+
+
+class TestRowsOfABatch:
+    def test_an_id_stands_for_one_image(self, model: Path, tmp_path: Path) -> None:
+        """Whether that is still to be made or is there from before."""
+        folder = os.fsencode(tmp_path)
+        defaults = json.dumps({"model_dir": str(model), **FEW})
+        worker = core.Worker(defaults, folder, folder, "manifest.jsonl", 1, lambda _: None)
+        rows = [json.dumps({"prompt": prompt, "id": "a"}) for prompt in ("x", "y", "x")]
+        answers = worker.run(rows)
+        told = 'id "a" is already used by the batch\'s row 1 for another image'
+        assert [answer["error"] for answer in answers] == ["", told, ""]
+        assert answers[0] == answers[2]
+        assert worker.run(rows) == answers
