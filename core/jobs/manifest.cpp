@@ -54,29 +54,36 @@ void Manifest::read(const std::string& path) {
     const Json json = Json::parse(line, nullptr, false);
     try {
       const auto member = [&](const char* key) { return json.at(key).get<std::string>(); };
-      finished_[member("id")] = {.id = member("id"),
-                                 .request = member("request"),
-                                 .file = member("file"),
-                                 .sha256 = member("sha256"),
-                                 .seed = json.at("seed").get<std::uint64_t>(),
-                                 .seconds = json.at("seconds").get<double>(),
-                                 .device = member("device"),
-                                 .precision = member("precision")};
+      add({.id = member("id"),
+           .request = member("request"),
+           .file = member("file"),
+           .sha256 = member("sha256"),
+           .seed = json.at("seed").get<std::uint64_t>(),
+           .seconds = json.at("seconds").get<double>(),
+           .device = member("device"),
+           .precision = member("precision")});
     } catch (const Json::exception&) {
       // A truncated line, for example after a power failure: its image is generated again.
     }
   }
 }
 
+void Manifest::add(const Finished& finished) {
+  finished_.emplace_hint(finished_.lower_bound(finished.id), finished.id, finished);
+}
+
 const Finished* Manifest::find(const std::string& id, const std::string& request) const {
-  const auto found = finished_.find(id);
-  if (found == finished_.end() || found->second.request != request) return nullptr;
-  try {
-    const std::string path = (fs::path(folder_) / found->second.file).string();
-    return sha256_of_file(path) == found->second.sha256 ? &found->second : nullptr;
-  } catch (const StatusError&) {
-    return nullptr;  // it is generated again, which then reports any error of the path
+  for (auto [entry, end] = finished_.equal_range(id); entry != end; ++entry) {
+    const Finished& finished = entry->second;
+    if (finished.request != request) continue;
+    try {
+      const std::string path = (fs::path(folder_) / finished.file).string();
+      if (sha256_of_file(path) == finished.sha256) return &finished;
+    } catch (const StatusError&) {
+      // It is generated again, which then reports any error of the path.
+    }
   }
+  return nullptr;
 }
 
 void Manifest::append(const Finished& finished) {
@@ -88,7 +95,7 @@ void Manifest::append(const Finished& finished) {
   if (is_torn) line.insert(line.begin(), '\n');
   line += '\n';
   file_->write(line);
-  finished_[finished.id] = finished;
+  add(finished);
 }
 
 }  // namespace kandinsky::jobs

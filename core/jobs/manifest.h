@@ -30,7 +30,7 @@ class Manifest {
   /// name: of this process's file in the folder, "manifest*.jsonl". Throws StatusError.
   Manifest(const std::string& folder, const std::string& name);
 
-  /// The entry of the id, if it has the same request and its file is complete; else null.
+  /// The entry of that id and request whose file is complete; else null.
   const Finished* find(const std::string& id, const std::string& request) const;
 
   /// Throws StatusError.
@@ -38,11 +38,14 @@ class Manifest {
 
  private:
   void read(const std::string& path);
+  void add(const Finished& finished);
 
   std::string folder_;
   std::string path_;
-  std::map<std::string, Finished> finished_;  ///< by id
-  std::unique_ptr<File> file_;                ///< opened at the first write
+  /// By id, of each the last one first. There are several where a request was changed and its image
+  /// made again, and manifests are read in any order: only the file tells which one it is.
+  std::multimap<std::string, Finished> finished_;
+  std::unique_ptr<File> file_;  ///< opened at the first write
 };
 
 }  // namespace kandinsky::jobs

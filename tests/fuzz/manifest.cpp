@@ -19,14 +19,21 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
       .seconds = 0.5,
       .device = "cpu",
       .precision = "fp32"};
+  // The id of another image, which is not in the file.
+  jobs::Finished replaced = finished;
+  replaced.request = "another request";
+  replaced.sha256.assign(replaced.sha256.size(), '0');
   try {
-    jobs::Manifest(folder.path(), "manifest.jsonl").append(finished);
+    jobs::Manifest manifest(folder.path(), "manifest.jsonl");
+    manifest.append(finished);
+    manifest.append(replaced);
     const jobs::Manifest again(folder.path(), "manifest-2.jsonl");
     const jobs::Finished* const found = again.find("a", "r");
     fuzz::require(found != nullptr && found->to_json() == finished.to_json(),
-                  "what is appended is found, whatever is before it");
-    fuzz::require(again.find("a", "another request") == nullptr,
-                  "another request is another image");
+                  "what is appended is found, whatever is around it");
+    const jobs::Finished* const other = again.find("a", replaced.request);
+    fuzz::require(other == nullptr || other->sha256 == finished.sha256,
+                  "only an image that is in its file is found");
   } catch (const std::exception& error) {
     fuzz::require(false, "no manifest is an error:", error.what());
   }
