@@ -55,7 +55,7 @@ class Engine {
   }
   /// options: of "text_to_image" or "image_to_image". See kandinsky_engine_check.
   void check_options(const Options& options) {
-    check(kandinsky_engine_check(engine_.get(), options.get()));
+    run([&] { return kandinsky_engine_check(engine_.get(), options.get()); });
   }
   void unload() { check(kandinsky_engine_unload(engine_.get())); }
   void cancel() { kandinsky_engine_cancel(engine_.get()); }

@@ -203,6 +203,15 @@ TEST_F(ImagesTest, ImagesOfAnyShapeAreTaken) {
   }
 }
 
+TEST_F(ImagesTest, AMessagesExceptionLeavesTheCheckThatSaidIt) {
+  Options options = from({scene()});
+  options.set("masks", std::vector{mask(kSide)});
+  engine_.set_message([](const char*) { throw std::domain_error("mine"); });
+  EXPECT_THROW(engine_.check_options(options), std::domain_error);
+  engine_.set_message(nullptr);
+  EXPECT_EQ(image_to_image(engine_, options), scene().pixels);
+}
+
 TEST_F(ImagesTest, MissingNegativeEmbedsAreToldBeforeImagesAreEncoded) {
   const Embeds embeds = engine_.encode_images({scene()});
   Options options = job("generate");
