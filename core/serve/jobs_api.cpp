@@ -25,7 +25,6 @@ std::string media_type(const std::string& format) { return "image/" + format; }
 
 Json describe(const Server& server, const Task& task) {
   const Task::Status status = task.status();
-  const bool is_over = task.is_over();
   Json json{{"id", task.id()},
             {"state", state_name(status.state)},
             {"progress", status.state == Task::State::kDone ? 1.0 : status.progress.done},
@@ -38,7 +37,7 @@ Json describe(const Server& server, const Task& task) {
     json["step"] = status.progress.step;
     json["steps"] = status.progress.steps;
   }
-  if (is_over) {
+  if (status.is_over()) {
     json["images"] = task.images().size();
     json["remarks"] = task.remarks();
   }
@@ -51,7 +50,7 @@ std::shared_ptr<Task> done_job(const Server& server, const Call& call) {
   std::shared_ptr<Task> task = server.find(call.id);
   const Task::Status status = task->status();
   if (status.state == Task::State::kDone) return task;
-  if (!task->is_over())
+  if (!status.is_over())
     throw RequestError(kConflict, fmt::format("the job is {}", state_name(status.state)));
   throw RequestError(status.error_status, status.error);
 }

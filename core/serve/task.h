@@ -68,6 +68,8 @@ class Task {
     std::string error;
     double waited = 0;  ///< seconds
     double worked = 0;
+
+    bool is_over() const { return state > State::kRunning; }
   };
 
   /// No order: unloads the weights.
@@ -81,7 +83,7 @@ class Task {
   /// Of a task that has ended; empty before.
   const std::vector<ImageFile>& images() const { return images_; }
   const std::vector<std::string>& remarks() const { return remarks_; }
-  bool is_over() const { return status().state > State::kRunning; }
+  bool is_over() const { return status().is_over(); }
 
   std::atomic<Wish> wish = Wish::kNone;
 
