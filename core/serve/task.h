@@ -95,9 +95,6 @@ class Task {
   void add_remark(const std::string& text);
   void finish(State state, int error_status = 0, const std::string& error = {});
 
-  // The server's thread, after the task has ended:
-  void drop_images() { images_.clear(); }
-
  private:
   const std::string id_;
   const std::optional<Order> order_;
