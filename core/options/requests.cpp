@@ -98,6 +98,7 @@ void DenoiseRequest::check() const {
   if (seed_resize_width != 0 || seed_resize_height != 0) {
     check_side("seed_resize_width", seed_resize_width);
     check_side("seed_resize_height", seed_resize_height);
+    io::check_image_size(seed_resize_width, seed_resize_height, "seed_resize");
   }
   if (!mask.defined()) return;
   if (!init_latents.defined())

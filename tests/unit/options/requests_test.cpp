@@ -48,6 +48,17 @@ TEST(PromptRequest, ItsTextsAreReadBeforeAnyWork) {
   EXPECT_NO_THROW(plain.check());
 }
 
+TEST(DenoiseRequest, ItsSeedResizeIsCheckedAsASize) {
+  DenoiseRequest request;
+  request.seeds = {1};
+  request.seed_resize_width = 16384;
+  request.seed_resize_height = 8192;
+  EXPECT_NO_THROW(request.check());
+  request.seed_resize_height = 8193;
+  test::expect_error(ErrorCode::kInvalidArgument, "seed_resize: 16384 x 8193 pixels are too many",
+                     [&] { request.check(); });
+}
+
 TEST(Size, IsThatOfAnImageThatCanBeReadBack) {
   EXPECT_NO_THROW(check_size(16384, 8192));
   test::expect_error(ErrorCode::kInvalidArgument, "16384 x 8193 pixels are too many",
