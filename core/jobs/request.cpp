@@ -247,8 +247,7 @@ void check_whole(Request& request) {
   Job& job = request.job;
   if (!job.prompt && job.mix.empty()) refuse("prompt: missing");
   if (request.mask && !request.image) refuse("mask: needs an image");
-  // As `kandinsky inpaint` does.
-  if (request.mask && !job.settings.has("strength")) job.settings.set("strength", 1.0);
+  if (request.mask) choose_strength_under_mask(job.settings);
   if (job.settings.number("variation_strength") <= 0) job.variation_seeds.clear();
   constexpr std::size_t kMostId = 200;
   const std::string& id = request.id;
@@ -292,6 +291,10 @@ void Request::load_images() {
   for (const ImageSource& source : mix_images) job.mix_images.push_back(load(source));
   for (const auto& [option, source] : option_images)
     job.settings.set(option, std::vector{load(source)});
+}
+
+void choose_strength_under_mask(Settings& settings) {
+  if (!settings.has("strength")) settings.set("strength", 1.0);
 }
 
 void RequestReader::set_defaults(const std::string& json, const std::string& name) {

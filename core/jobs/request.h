@@ -39,6 +39,9 @@ struct Request {
   void load_images();
 };
 
+/// Where a mask is, no strength means 1, as of `kandinsky inpaint`.
+void choose_strength_under_mask(Settings& settings);
+
 class RequestReader {
  public:
   /// base: values of options that a request does not set. folder: the base of relative paths;

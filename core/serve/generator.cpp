@@ -31,6 +31,25 @@ Image inverted_alpha(const Image& image) {
   return mask;
 }
 
+bool has_holes(const Image& image) {
+  if (image.channels != 4) return false;
+  for (std::size_t at = 3; at < image.pixels.size(); at += 4) {
+    if (image.pixels[at] == 0) return true;
+  }
+  return false;
+}
+
+/// Inpaints what is transparent: in the mask, or without one in the image, which is changed as a
+/// whole if nothing in it is.
+void inpaint_transparent(jobs::Job& job) {
+  if (job.masks.empty()) {
+    if (job.images.empty() || !has_holes(job.images.front())) return;
+    job.masks = job.images;
+    jobs::choose_strength_under_mask(job.settings);
+  }
+  for (Image& mask : job.masks) mask = inverted_alpha(mask);
+}
+
 }  // namespace
 
 /// Receives the engine's progress during a task, and returns the action.
@@ -134,9 +153,7 @@ jobs::Job Generator::read_images(Task& task) const {
   try {
     jobs::Request request = task.order()->request;
     request.load_images();
-    if (task.order()->alpha_is_mask) {
-      for (Image& mask : request.job.masks) mask = inverted_alpha(mask);
-    }
+    if (task.order()->alpha_is_mask) inpaint_transparent(request.job);
     return std::move(request.job);
   } catch (const StatusError& error) {
     // Any error in them is the request's.

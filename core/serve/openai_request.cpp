@@ -148,7 +148,8 @@ Order read_openai(const jobs::RequestReader& reader, OpenaiRoute route,
   if (own != fields.end() && own->is_object()) options.update(*own);
   Order order = read_order(reader, std::move(options), {{"n_iter", "n"}});
   order.format = format;
-  order.alpha_is_mask = has_mask;
+  // A mask among the options of our own is as for all other routes: white is inpainted.
+  order.alpha_is_mask = has_mask || (route == OpenaiRoute::kEdits && !order.request.mask);
   return order;
 }
 

@@ -184,8 +184,9 @@ Json schemas() {
   const Json generation = openai_properties();
   Json edit = generation;
   edit["image"] = file;
-  edit["mask"] =
-      described(file, "Transparent parts are inpainted; must have the size of the image");
+  edit["mask"] = described(file,
+                           "Transparent parts are inpainted, without a mask those of the image; "
+                           "must have the size of the image");
   Json variation = generation;
   variation.erase("prompt");
   variation["image"] = file;

@@ -22,7 +22,7 @@ struct Order {
   std::vector<std::uint64_t> variation_seeds;  ///< likewise; empty: no variation
   std::size_t batch_size = 1;                  ///< images generated at once
   std::string format = "png";
-  bool alpha_is_mask = false;  ///< transparent parts of the mask are inpainted, not white ones
+  bool alpha_is_mask = false;  ///< what is transparent in the mask, or the image, is inpainted
   std::vector<std::string> remarks;  ///< about fields without effect
 };
 

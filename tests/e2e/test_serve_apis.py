@@ -237,15 +237,21 @@ def test_openai_mistakes(server: Server, fields: dict[str, Any], named: str) -> 
     assert answer.json["error"]["param"] == named
 
 
+def holed_file(colour: tuple[int, int, int]) -> bytes:
+    """Transparent in the left half."""
+    image = Image.new("RGBA", (64, 64), (*colour, 255))
+    image.paste((0, 0, 0, 0), (0, 0, 32, 64))
+    file = io.BytesIO()
+    image.save(file, "PNG")
+    return file.getvalue()
+
+
 def test_openai_edits_and_variations(server: Server) -> None:
     image = image_file((200, 30, 30, 255), mode="RGBA")
-    hole = Image.new("RGBA", (64, 64), (0, 0, 0, 255))
-    hole.paste((0, 0, 0, 0), (0, 0, 32, 64))
-    mask = io.BytesIO()
-    hole.save(mask, "PNG")
+    mask = holed_file((0, 0, 0))
     own = json.dumps({**SMALL, "mask_blur": 0})
     edited = server.post(
-        "/v1/images/edits", **form(image=image, mask=mask.getvalue(), prompt="x", kandinsky=own)
+        "/v1/images/edits", **form(image=image, mask=mask, prompt="x", kandinsky=own)
     )
     assert edited.status == 200, edited.content
     pixels = np.asarray(read_image(edited.json["data"][0]["b64_json"]))
@@ -256,6 +262,23 @@ def test_openai_edits_and_variations(server: Server) -> None:
     )
     assert varied.status == 200, varied.content
     assert len(varied.json["data"]) == 2
+
+
+def test_openai_edits_without_a_mask(server: Server) -> None:
+    """What is transparent in the image is inpainted, else the whole image is changed."""
+    colour = (200, 30, 30)
+
+    def edited(image: bytes, **options: float) -> np.ndarray:
+        own = json.dumps({**SMALL, "mask_blur": 0, **options})
+        answer = server.post("/v1/images/edits", **form(image=image, prompt="x", kandinsky=own))
+        assert answer.status == 200, answer.content
+        return np.asarray(read_image(answer.json["data"][0]["b64_json"]))
+
+    under_hole = edited(holed_file(colour))
+    assert (under_hole[:, 32:] == colour).all()
+    assert (under_hole[:, :32] != 255).any()
+    opaque = edited(image_file((*colour, 255), mode="RGBA"), strength=1)
+    assert (opaque[:, 32:] != colour).any()
 
 
 def test_forms_that_are_none(server: Server) -> None:
