@@ -27,7 +27,8 @@ Embeds load_embeds(const std::string& path, std::size_t batch_size) {
   if (rows != 1 && rows != batch_size) {
     throw StatusError(
         KANDINSKY_INVALID_ARGUMENT,
-        fmt::format("--embeds {}: it has {} rows, but --batch-size is {}", path, rows, batch_size));
+        fmt::format("embeds {}: it has {} rows, but {} wanted", path, rows,
+                    batch_size == 1 ? "1 image is" : fmt::format("{} images are", batch_size)));
   }
   return embeds;
 }

@@ -450,6 +450,20 @@ class TestFailures:
         assert told[1:] == ["kandinsky: 5 of 6 images are done, see above for the others"]
         assert len(images(scene / "out")) == 5
 
+    def test_embeds_of_several_images(self, model: Path, tmp_path: Path) -> None:
+        """The message is not of flags, which a line has not."""
+        saved = tmp_path / "two.safetensors"
+        done = run_program(
+            *("txt2img", "--model", model, "--prompt=x", "--batch-size=2", ONE, "--steps=2"),
+            *("--prior-steps=2", "--save-embeds", saved, "--output", f"{tmp_path}/two/"),
+        )
+        assert done.returncode == 0, done.stderr
+        jobs = write(tmp_path / "jobs.jsonl", {"mix": [{"embeds": saved.name}]})
+        code, said = batch(jobs, model, tmp_path / "out", "--quiet")
+        assert code == INVALID
+        told = f"embeds {saved}: it has 2 rows, but 1 image is wanted"
+        assert said.splitlines()[0] == f"kandinsky: {jobs}:1: {told}"
+
     def test_files_that_may_not_grow(self, model: Path, tmp_path: Path) -> None:
         """As on a full disk, for large images only; small ones are made."""
         large: list[Row] = [

@@ -398,7 +398,7 @@ class TestMix:
             *("--batch-size=3", "--quiet"),
         )
         assert done.returncode == 2
-        assert f"--embeds {saved}: it has 2 rows, but --batch-size is 3" in done.stderr
+        assert f"kandinsky: embeds {saved}: it has 2 rows, but 3 images are wanted" in done.stderr
 
     def test_mixing_inside_img2img_and_inpainting(
         self, inpaint_model: Path, tmp_path: Path, image: Path, mask: Path
