@@ -355,7 +355,8 @@ class Engine:
         negative_embeds may be None when guidance is off. images: as of image_to_image, or None:
         from noise. More keywords: GenerateOptions.
         """
-        if images is None and options.get("masks"):
+        masks = options.get("masks")
+        if images is None and masks is not None and _arrays.masks("masks", masks):
             raise InvalidArgumentError("masks: need images")
         keywords = options if images is None else {"images": images, **options}
         raw, shape = _sized_options("generate", seeds, width, height, keywords)

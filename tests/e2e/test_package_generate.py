@@ -146,8 +146,10 @@ class TestMasks:
 
     def test_masks_need_images(self, engine: Engine) -> None:
         embeds, negative = engine.encode_prompts(["a"], seeds=[1], **PRIOR)
-        with pytest.raises(kandinsky.InvalidArgumentError, match="masks"):
-            engine.generate(embeds, negative, masks=[right_half()], seeds=[1], **FEW)
+        for masks in ([right_half()], right_half()[None, :, :, None]):
+            with pytest.raises(kandinsky.InvalidArgumentError, match="masks: need images"):
+                engine.generate(embeds, negative, masks=masks, seeds=[1], **FEW)
+        engine.generate(embeds, negative, masks=[], seeds=[1], **FEW)
         mask = np.ones((1, 1, 8, 8), np.float32)
         with pytest.raises(kandinsky.InvalidArgumentError, match="mask"):
             engine.denoise(embeds, negative, mask=mask, seeds=[1], **FEW)
