@@ -228,10 +228,12 @@ void kandinsky_component_info_init_sized(kandinsky_component_info* info, size_t 
 kandinsky_status kandinsky_folder_recognize(const char* dir, const char** family,
                                             const char** role) {
   return guarded([&] {
+    const char*& its_family = required(family, "family");
+    const char*& its_role = required(role, "role");
     const auto model = kandinsky::io::ModelDir::open(&required(dir, "dir"));
     const auto* const found = kandinsky::pipelines::find_family(model);
-    required(family, "family") = found == nullptr ? "" : found->name;
-    required(role, "role") = found == nullptr ? "" : found->role_of(model);
+    its_role = found == nullptr ? "" : found->role_of(model);
+    its_family = found == nullptr ? "" : found->name;
   });
 }
 

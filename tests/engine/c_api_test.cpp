@@ -50,6 +50,7 @@ TEST(CApiTest, NullIsAnAnswerNotACrash) {
             KANDINSKY_INVALID_ARGUMENT);
   EXPECT_EQ(kandinsky_folder_recognize(KANDINSKY_TINY_MODELS_DIR "/tiny-2-1", &word, nullptr),
             KANDINSKY_INVALID_ARGUMENT);
+  EXPECT_EQ(word, nullptr);
   std::array<char, 65> digest{};
   EXPECT_EQ(kandinsky_folder_digest(nullptr, digest.data()), KANDINSKY_INVALID_ARGUMENT);
   EXPECT_EQ(kandinsky_folder_digest(KANDINSKY_TINY_MODELS_DIR "/tiny-2-1", nullptr),
