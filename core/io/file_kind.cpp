@@ -7,26 +7,20 @@
 #include <cstddef>
 #include <string_view>
 
+#include "base/ascii.h"
 #include "base/error.h"
 #include "base/span.h"
 
 namespace kandinsky::io {
 namespace {
 
-/// ASCII letters only, independent of the locale. start: in lower case.
-bool begins_with(std::string_view text, std::string_view start) {
-  if (text.size() < start.size()) return false;
-  return std::ranges::equal(text.substr(0, start.size()), start, [](char c, char small) {
-    return (c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c) == small;
-  });
-}
-
 bool is_web_page(std::string_view head) {
   if (head.starts_with("\xEF\xBB\xBF")) head.remove_prefix(3);
   head.remove_prefix(std::min(head.find_first_not_of(" \t\r\n"), head.size()));
   constexpr std::array<std::string_view, 4> kStarts = {"<!doctype html", "<html", "<head", "<?xml"};
-  return std::ranges::any_of(kStarts,
-                             [&](std::string_view start) { return begins_with(head, start); });
+  return std::ranges::any_of(kStarts, [&](std::string_view start) {
+    return same_word(head.substr(0, start.size()), start);
+  });
 }
 
 /// Protocols 2 to 5, followed by what a pickle of a dictionary or of PyTorch's magic number begins

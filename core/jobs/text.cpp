@@ -18,8 +18,6 @@ constexpr std::string_view kBlanks[] = {"\t",     "\n",     "\v",     "\f",     
                                         "\u2005", "\u2006", "\u2007", "\u2008", "\u2009", "\u200A",
                                         "\u2028", "\u2029", "\u202F", "\u205F", "\u3000"};
 
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
-
 /// Length of the UTF-8 sequence at the front of `text`, 0 if there is none.
 std::size_t sequence_length(std::string_view text) {
   utf8proc_int32_t character = 0;
@@ -60,16 +58,6 @@ std::string_view stripped(std::string_view text) {
   while (const std::size_t size = blank_at(is_front)) text.remove_prefix(size);
   while (const std::size_t size = blank_at(is_back)) text.remove_suffix(size);
   return text;
-}
-
-std::string lower(std::string_view text) {
-  std::string result(text);
-  std::ranges::transform(result, result.begin(), [](char c) { return lower(c); });
-  return result;
-}
-
-bool same_word(std::string_view a, std::string_view b) {
-  return std::ranges::equal(a, b, [](char c, char d) { return lower(c) == lower(d); });
 }
 
 }  // namespace kandinsky::jobs

@@ -3,8 +3,14 @@
 #include <string>
 #include <string_view>
 
+#include "base/ascii.h"  // IWYU pragma: export
+
 /// Text functions independent of the locale.
 namespace kandinsky::jobs {
+
+// For the command line, which sees no base/.
+using kandinsky::lower;
+using kandinsky::same_word;
 
 bool is_utf8(std::string_view text);
 
@@ -13,11 +19,5 @@ std::string to_utf8(std::string_view text);
 
 /// As Python's str.strip(): without Unicode spaces at both ends.
 std::string_view stripped(std::string_view text);
-
-/// Lower case of A to Z; other characters are unchanged.
-std::string lower(std::string_view text);
-
-/// Equal, ignoring the case of A to Z.
-bool same_word(std::string_view a, std::string_view b);
 
 }  // namespace kandinsky::jobs

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <utility>
 
+#include "base/ascii.h"
 #include "kandinsky.hpp"
 #include "serve/order.h"
 #include "serve/routes.h"
@@ -240,9 +241,7 @@ Json openapi_document() {
   document["info"]["title"] = "Kandinsky";
   document["info"]["version"] = kandinsky_version();
   for (const Route& route : routes()) {
-    std::string method = route.method;
-    for (char& letter : method) letter = static_cast<char>(letter - 'A' + 'a');
-    document["paths"][route.path][method] = operation_of(route);
+    document["paths"][route.path][lower(std::string(route.method))] = operation_of(route);
   }
   Json& components = document["components"];
   components["schemas"] = schemas();

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/ascii.h"
 #include "base/error.h"
 #include "base/limits.h"
 #include "base/span.h"
@@ -39,15 +40,6 @@ std::string_view format_name(ImageFormat format) {
       return "WebP";
   }
   return "?";
-}
-
-/// Of ASCII letters, in any locale.
-std::string lower_case(std::string_view text) {
-  std::string lower(text);
-  std::ranges::transform(lower, lower.begin(), [](char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  });
-  return lower;
 }
 
 [[noreturn]] void refuse(const std::string& message) {
@@ -99,7 +91,7 @@ std::string_view foreign_kind(std::string_view file) {
   std::string_view start = file.substr(0, kMostOfText);
   if (start.starts_with(kByteOrderMark)) start.remove_prefix(kByteOrderMark.size());
   start.remove_prefix(std::min(start.find_first_not_of(" \t\r\n"), start.size()));
-  const std::string text = lower_case(start);
+  const std::string text = lower(std::string(start));
   for (const ForeignKind& kind : kForeignKinds) {
     const std::string_view where =
         kind.at == kText ? std::string_view(text) : file.substr(std::min(kind.at, file.size()));
@@ -203,7 +195,7 @@ ImageFormat image_format_for(std::string_view path) {
   const std::size_t dot = path.rfind('.');
   std::string suffix;
   if (dot != std::string_view::npos && path.find('/', dot) == std::string_view::npos) {
-    suffix = lower_case(path.substr(dot));
+    suffix = lower(std::string(path.substr(dot)));
   }
   if (suffix == ".png") return ImageFormat::kPng;
   if (suffix == ".jpg" || suffix == ".jpeg") return ImageFormat::kJpeg;
