@@ -14,10 +14,17 @@ Presets = Mapping[str, Mapping[str, Any]]
 """As kandinsky_engine.presets() gives them: the engine's options, by preset."""
 
 
-class GivenSteps(int):
-    """The steps that a run began with, which a preset's replace. What a script sets after that,
-    such as a plot for its cell, is a plain number.
+class Steps(int):
+    """A preset's steps in the host's field, and what was given there: another preset, of a plot's
+    cell, begins from that. What a script sets itself is a plain number.
     """
+
+    given: int
+
+    def __new__(cls, steps: int, given: int = 0) -> Steps:
+        self = super().__new__(cls, steps)
+        self.given = given
+        return self
 
 
 def applied(settings: Settings, presets: Presets) -> tuple[Settings, int | None]:

@@ -82,9 +82,9 @@ def setup(p: Any, enabled: bool, given: Any) -> None:
     settings = None
     try:
         others.check(p)
-        p.steps = presets.GivenSteps(p.steps)
         settings = _settings(p) if given is None else controls.read_given(given)
         job = run.make_job(p, settings)
+        p.steps = presets.Steps(job.steps or p.steps, given=p.steps)
     except Exception as error:  # whatever it is, see FailedJob
         job = FailedJob(p, error)
     undo = ExitStack()

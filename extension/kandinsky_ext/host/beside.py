@@ -42,8 +42,10 @@ def making_room(overrides: Mapping[str, Any]) -> Iterator[None]:
     try:
         yield
     finally:
-        _leave_accelerator()
-        getattr(sd_models, "send_model_to_device")(model)  # noqa: B009
+        try:
+            _leave_accelerator()
+        finally:
+            getattr(sd_models, "send_model_to_device")(model)  # noqa: B009
 
 
 def _leave_accelerator() -> None:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from kandinsky_ext.controls import TITLE
-from kandinsky_ext.host import ignored
+from kandinsky_ext.host import ignored, wishes
 
 _runs: list[Any] = []
 """The processing objects that the host's loop works on now, the outermost first."""
@@ -21,7 +21,8 @@ def noticed(loop: Callable[..., Any]) -> Callable[..., Any]:
     def working(p: Any, *args: Any, **kwargs: Any) -> Any:
         _runs.append(p)
         try:
-            return loop(p, *args, **kwargs)
+            with wishes.names_kept(p):
+                return loop(p, *args, **kwargs)
         finally:
             _runs.pop()
 

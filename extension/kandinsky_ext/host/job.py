@@ -29,7 +29,7 @@ class RunJob:
     ) -> None:
         """steps: a preset's."""
         self.model_name = model_name
-        self._steps = steps
+        self.steps = steps
         self._opened = opened
         self._settings = settings
         self._watcher = HostWatcher()
@@ -39,8 +39,6 @@ class RunJob:
         """The processing object at work: the one prepared last, or generated."""
         self._to_start: Any = None
         """One that is prepared and that the host has not started with."""
-        self._fresh: Any = None
-        """One that is prepared and of which nothing is generated yet."""
         self._wishes = Wishes()
         self._size = (0, 0)
         self._nothing_generated = False
@@ -58,9 +56,10 @@ class RunJob:
         for remark in (device_remark, size_remark):
             if remark is not None:
                 p.comment(remark)
-        self._p = self._to_start = self._fresh = p
-        if self._steps and (script or isinstance(p.steps, presets.GivenSteps)):
-            p.steps = self._steps
+        self._p = self._to_start = p
+        given = p.steps.given if isinstance(p.steps, presets.Steps) else p.steps
+        if script or given is not p.steps:
+            p.steps = self.steps or given
         p.steps = self._settings.fixed_steps() or p.steps
         self._wishes = wishes.take(
             p, self._settings, model=self.model_name, takes_hints=info.takes_hints
@@ -89,7 +88,6 @@ class RunJob:
             # The host would replace it by its first sampler, without a word.
             shown = (name for name in (chosen.sampler, infotext.SHOWN_SAMPLER) if known(name))
             p.sampler_name = next(shown, p.sampler_name)
-        wishes.names_left(p)
 
     def started(self) -> None:
         """See `facade.Job`: says what only the options of the run tell."""
@@ -213,9 +211,6 @@ class RunJob:
     ) -> Floats | None:
         """Latents of the engine's size, or None if it was stopped before there was anything."""
         self._watcher.p = self._p = p
-        if p is self._fresh:
-            self._fresh = None
-            wishes.names_left(p)
         self._wishes = wishes.of(p) or self._wishes
         with inside.told(p):
             chosen = self._sampler(p)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -41,7 +41,7 @@ HOST_FACTOR = 8
 
 @dataclass(frozen=True)
 class Names:
-    """By field: what was asked for at first, and what we or the host's own loop have made of it."""
+    """By field: what was asked for, and what we and the host have put in its place for the loop."""
 
     asked: Mapping[str, Any]
     left: Mapping[str, Any]
@@ -110,22 +110,36 @@ def of(p: Any) -> Wishes | None:
     return wishes
 
 
-def sampling(p: Any) -> Mapping[str, Any]:
-    """What p asks to sample with, by field: what was asked for at first, unless a script has
-    written another name since.
+def sampling(p: Any) -> dict[str, Any]:
+    """What p asks to sample with, by field: what was asked for, unless a script has written another
+    name since the loop began.
     """
     kept, now = of(p), _named(p)
     if kept is None or kept.names is None:
         return now
     asked, left = kept.names.asked, kept.names.left
-    return {field: asked[field] if left[field] == name else name for field, name in now.items()}
+    # The loop itself fills in the schedule of a hires pass.
+    left = {**left, "hr_scheduler": left["hr_scheduler"] or now["scheduler"]}
+    return {field: asked[field] if name == left[field] else name for field, name in now.items()}
 
 
-def names_left(p: Any) -> None:
-    """Notes that none but us, or the host's own loop, has changed p's names up to now."""
+@contextmanager
+def names_kept(p: Any) -> Iterator[None]:
+    """For the host's loop on p, which comes after the host's own corrections of the names and
+    before any script can write others. Afterwards p has those that were asked for again.
+    """
     kept = of(p)
-    if kept is not None and kept.names is not None:
-        setattr(p, KEPT_AS, replace(kept, names=replace(kept.names, left=_named(p))))
+    if kept is None or kept.names is None:
+        yield
+        return
+    setattr(p, KEPT_AS, replace(kept, names=replace(kept.names, left=_named(p))))
+    try:
+        yield
+    finally:
+        for field, name in sampling(p).items():
+            if hasattr(p, field):
+                setattr(p, field, name)
+        setattr(p, KEPT_AS, replace(kept, names=None))
 
 
 def _named(p: Any) -> dict[str, Any]:

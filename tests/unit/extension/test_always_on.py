@@ -325,3 +325,40 @@ def test_what_is_no_controls_values_is_refused_by_name(host, given, words):
     p.scripts.hooks[0].args = (True, given)
     with pytest.raises(host.ext("errors").UserError, match=words):
         host.processing.generate(None, p)
+
+
+class Writes:
+    """Another extension, which writes a field in one of the host's hooks."""
+
+    def __init__(self, hook, **fields):
+        setattr(self, hook, lambda p: [setattr(p, *field) for field in fields.items()])
+
+
+@pytest.mark.parametrize("hook", ["process", "before_process_batch", "process_batch"])
+def test_a_sampler_that_an_extension_writes_counts(host, other, hook):
+    other(sampler_name="Euler", hooks=[Writes(hook, sampler_name="Heun", scheduler="Karras")])
+    (call,) = host.called("denoise")
+    assert (call["sampler"], call["scheduler"]) == ("Heun", "Karras")
+    assert host.p.sampler_name == "Heun"
+
+
+def test_a_hires_sampler_that_an_extension_writes_counts(host, other):
+    hook = Writes("process", hr_sampler_name="Heun")
+    other(sampler_name="Euler", scheduler="Karras", enable_hr=True, hooks=[hook])
+    asked = [(call["sampler"], call["scheduler"]) for call in host.called("denoise")]
+    assert asked == [("Euler", "Karras"), ("Heun", "Karras")]
+
+
+@pytest.mark.parametrize("steps", [None, 12])
+def test_each_run_of_an_object_has_the_steps_that_it_is_given(host, other, steps):
+    """As img2img's batch with PNG info writes them: the image's own, or what stood there."""
+
+    def batch(p):
+        before = p.steps
+        for _ in range(2):
+            p.steps = int(steps or before)
+            host.processing.process_images(p)
+
+    other(batch, args=(True, *host.settings(preset="fast", preset_steps=True)), steps=30)
+    calls = host.called("denoise")
+    assert [call["num_inference_steps"] for call in calls] == [steps or 7] * 2

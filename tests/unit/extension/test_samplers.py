@@ -166,7 +166,21 @@ def test_a_name_out_of_an_images_parameters_that_the_host_lacks(host):
     assert [call["sampler"] for call in host.called("denoise")] == ["DDPM", "DDPM"]
     assert processed.comments == ""
     assert "Sampler: Kandinsky DDPM" in processed.infotexts[0]
-    assert host.p.sampler_name == "DDIM", "a name that the host's own field knows"
+    assert host.p.sampler_name == "Kandinsky DDPM", "as it was asked for, for its next run"
+
+
+def test_each_run_of_an_object_has_the_name_that_it_is_given(host):
+    class Other:
+        @staticmethod
+        def run(p):
+            for name in ("Kandinsky DDPM", "DDIM", "Kandinsky DDPM"):
+                p.sampler_name = name
+                host.processing.process_images(p)
+
+    runner = host.scripts.Runner([Hooks(host.twin, (True,))])
+    p = host.processing.StableDiffusionProcessingTxt2Img(scripts=runner)
+    host.processing.generate(Other, p)
+    assert [call["sampler"] for call in host.called("denoise")] == ["DDPM", "DDIM", "DDPM"]
 
 
 def test_the_hosts_fields_keep_names_that_it_knows(host):
