@@ -21,7 +21,7 @@ class Downloads:
     def __init__(self) -> None:
         self._current: download.Download | None = None
         self._answer = ""
-        """What was said where there is none: pages ask again and again."""
+        """What was said last: pages ask again and again."""
 
     def start(self, name: str, folder: Path) -> str:
         """Begins, or goes on with a model into a folder of models."""
@@ -31,7 +31,7 @@ class Downloads:
         current = self._current
         if current is not None and current.progress().is_running:
             if current.model is not model:
-                return _line(f"{current.model.name} is being downloaded: wait, or pause it.")
+                return self._said(f"{current.model.name} is being downloaded: wait, or pause it.")
         elif current is None or current.model is not model or current.folder != folder:
             # Read now: a person may mend HF_TOKEN and its like without a restart of the page.
             try:
@@ -39,21 +39,25 @@ class Downloads:
             except hub.HubError as error:
                 self._current = None
                 return self._said(f"{error}.")
-        self._current = current
+        self._current, self._answer = current, ""
         current.start()
         return self.status()
 
     def pause(self) -> str:
+        self._answer = ""
         if self._current is not None:
             self._current.pause()
         return self.status()
 
     def cancel(self) -> str:
-        if self._current is None:
+        current = self._current
+        if current is None:
             return self.status()
-        self._current.cancel()
-        name, self._current = self._current.model.name, None
-        return self._said(f"{name} is cancelled; unfinished files are removed.")
+        current.cancel()
+        # Another one may have been pressed while that waited.
+        if self._current is current:
+            self._current = None
+        return self._said(f"{current.model.name} is cancelled; unfinished files are removed.")
 
     def told(self) -> dict[str, Any] | None:
         """Likewise, for programs. None: nothing was asked for."""
@@ -67,9 +71,12 @@ class Downloads:
         }
 
     def status(self) -> str:
+        return self._state() + self._answer
+
+    def _state(self) -> str:
         current = self._current
         if current is None:
-            return self._answer
+            return ""
         progress, name = current.progress(), current.model.name
         if progress.state == "done":
             return _line(
@@ -88,7 +95,7 @@ class Downloads:
 
     def _said(self, text: str) -> str:
         self._answer = _line(text)
-        return self._answer
+        return self.status()
 
 
 downloads = Downloads()

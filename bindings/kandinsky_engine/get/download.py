@@ -122,14 +122,16 @@ class Download:
         self._seen: deque[tuple[float, int]] = deque()
 
     def start(self) -> None:
-        """Begins, or goes on where it ended. Does nothing while it runs, and while it is stopping
-        it goes on as soon as it has.
+        """Begins, or goes on where it ended. Does nothing while it runs or is cancelled; while it
+        is pausing, it goes on as soon as it has.
         """
         with self._lock:
+            if self._is_cancelling:
+                return
             if self._ended.is_set():
                 self._begin()
             else:
-                self._again = self._stop.is_set() and not self._is_cancelling
+                self._again = self._stop.is_set()
 
     def _begin(self) -> None:
         """With the lock held."""
@@ -137,7 +139,11 @@ class Download:
         self._stop.clear()
         self._again = False
         self._state, self._message, self._done, self._total = "checking", "", 0, 0
-        threading.Thread(target=self._run, name="kandinsky-get", daemon=True).start()
+        try:
+            threading.Thread(target=self._run, name="kandinsky-get", daemon=True).start()
+        except RuntimeError as error:  # the system starts no more
+            self._state, self._message = "failed", f"{error}."
+            self._ended.set()
 
     def pause(self) -> None:
         """Stops soon; what is there stays. At a stalled server it takes until the stall is seen."""
@@ -147,10 +153,18 @@ class Download:
 
     def cancel(self) -> None:
         """Stops and removes unfinished files; finished ones stay."""
-        self._is_cancelling = True
-        self.pause()
-        self.wait()
-        self._is_cancelling = False
+        with self._lock:
+            self._is_cancelling, self._again = True, False
+            self._stop.set()
+        try:
+            self.wait()
+            self._remove_pieces()
+        finally:
+            with self._lock:
+                self._is_cancelling = False
+                self._state, self._message = "idle", ""
+
+    def _remove_pieces(self) -> None:
         for part in self.model.parts:
             folder = self.folder / part.folder
             if not folder.is_dir():
@@ -158,8 +172,7 @@ class Download:
             with suppress(HubError), _locked(folder):
                 for file in part.files:
                     for piece in found.pieces(folder / file.path):
-                        piece.unlink()
-        self._state, self._message = "idle", ""
+                        piece.unlink(missing_ok=True)
 
     def wait(self, seconds: float | None = None) -> bool:
         """Until it ends. Returns whether it has."""

@@ -4,6 +4,7 @@ import html
 import re
 import shutil
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import gradio as gr
 import pytest
@@ -71,6 +72,7 @@ def test_pause_go_on_and_cancel(bare_host, hub):
     while " MB, " not in press["refresh"]()[0]:
         time.sleep(0.02)
     assert "wait, or pause it" in start("2.2")[0]
+    assert "wait, or pause it" in press["refresh"]()[0]
     press["pause"]()
     status, table = until_done(press["refresh"])
     assert "2.1 is paused. Download resumes it." in text_of(status)
@@ -78,6 +80,9 @@ def test_pause_go_on_and_cancel(bare_host, hub):
     assert 0 < told()["done"] < told()["total"]
     assert "partly: " in text_of(table)
     start("2.1")
+    with ThreadPoolExecutor(2) as pool:
+        told_twice = [pool.submit(press["cancel"]) for _ in range(2)]
+    assert any("2.1 is cancelled" in text_of(one.result()[0]) for one in told_twice)
     status, table = press["cancel"]()
     assert "2.1 is cancelled" in text_of(status)
     assert told() is None
