@@ -391,7 +391,7 @@ typedef struct kandinsky_engine_info {
   const char* inpaint_dir; /* likewise; "" if there is none, and the model itself inpaints */
   const char* changes; /* weights that are not the model's own, for an image's parameters: a line
                           for each option, such as "unet: file.safetensors [1a2b3c4d]\n", with a
-                          short hash of the file. Likewise */
+                          short hash of the file. Valid as long as the engine */
   int32_t takes_hints; /* 1: the model needs hints, such as depth maps */
   const char* own_sampler; /* what the sampler "Automatic" is; static */
 } kandinsky_engine_info;

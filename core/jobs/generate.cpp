@@ -1,9 +1,12 @@
 #include "jobs/generate.h"
 
+#include <fmt/format.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <new>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -41,6 +44,21 @@ Options task_options(const Job& job, const char* operation) {
   return options;
 }
 
+namespace {
+
+/// Without values: they would use the memory before the engine can refuse the job for its size.
+std::unique_ptr<std::uint8_t[]> allocate(std::size_t size, const Job& job) {
+  try {
+    return std::make_unique_for_overwrite<std::uint8_t[]>(size);
+  } catch (const std::bad_alloc&) {
+    throw StatusError(KANDINSKY_OUT_OF_MEMORY,
+                      fmt::format("not enough memory for {} images of {} x {} pixels",
+                                  job.seeds.size(), job.size.width, job.size.height));
+  }
+}
+
+}  // namespace
+
 Result generate(Engine& engine, const Job& job, bool wants_images, bool wants_embeds) {
   Result result;
   std::size_t size = 0;
@@ -48,8 +66,7 @@ Result generate(Engine& engine, const Job& job, bool wants_images, bool wants_em
     result.image_bytes = std::size_t{3} * static_cast<std::size_t>(job.size.width) *
                          static_cast<std::size_t>(job.size.height);
     size = job.seeds.size() * result.image_bytes;
-    // Without values: they would use the memory before the engine can refuse the job for its size.
-    result.images = std::make_unique_for_overwrite<std::uint8_t[]>(size);
+    result.images = allocate(size, job);
   }
   std::uint8_t* const images = result.images.get();
   if (job.mix.empty() && !wants_embeds) {

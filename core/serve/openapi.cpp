@@ -186,8 +186,8 @@ Json schemas() {
   Json edit = generation;
   edit["image"] = file;
   edit["mask"] = described(file,
-                           "Transparent parts are inpainted, without a mask those of the image; "
-                           "must have the size of the image");
+                           "Its transparent parts are inpainted; it must have the image's size. "
+                           "Without it, the image's own transparent parts are");
   Json variation = generation;
   variation.erase("prompt");
   variation["image"] = file;

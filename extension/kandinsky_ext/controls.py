@@ -334,7 +334,8 @@ CONTROLS: tuple[Control, ...] = (
         label="Preset",
         infotext="Kandinsky preset",
         default=EXACT,
-        info="Faster settings for controls that you have not changed. Check the box below as well.",
+        info="Faster settings for controls that you have not changed; most with the box beside it "
+        "checked.",
         choices=(EXACT, "balanced", "fast", "draft"),
         words={EXACT: "Exact", "balanced": "Balanced", "fast": "Fast", "draft": "Draft"},
         group=PRESET,
@@ -456,7 +457,7 @@ CONTROLS: tuple[Control, ...] = (
         option="sigmas",
         label="Noise levels",
         infotext="Kandinsky sigmas",
-        info="Instead of a schedule and a number of steps: falling numbers, one for each step, "
+        info="Instead of a schedule and a number of steps: decreasing numbers, one for each step, "
         "such as 14.6, 6.5, 2.7, 0.5.",
         group=SAMPLING,
     ),
