@@ -134,7 +134,7 @@ def russian_page(browser: Browser) -> str:
         tooltip = browser.one(f"{ID}prior_steps").get_attribute("title")
         same(tooltip, russian[context.control("prior_steps").info], "tooltip")
         browser.one(f"{ID}get .label-wrap").click()
-        for note in ("works beside", "Image encoder of"):
+        for note in ("works beside", "needs the prior of"):
             expect(browser.one(f"{ID}get_table")).to_contain_text(russian[note])
         browser.one(f"{ID}get_download").click()
         # The host was started so that nothing is downloaded.
