@@ -11,9 +11,9 @@ void add_img2img(CLI::App& app) {
   auto job = std::make_shared<GenerateJob>();
   CLI::App& command = add_command(
       app, "img2img", "Generate images from an image and a text",
-      generation_footer(
-          "  kandinsky img2img --model models/Kandinsky/kandinsky-2-1 --image sketch.jpg --strength 0.6 \\\n"
-          "      --prompt \"a lighthouse, oil painting\" --output lighthouse.png"),
+      generation_footer("  kandinsky img2img --model models/Kandinsky/kandinsky-2-1 \\\n"
+                        "      --image sketch.jpg --strength 0.6 \\\n"
+                        "      --prompt \"a lighthouse, oil painting\" --output lighthouse.png"),
       [job] { generate(*job); });
   require(add_model_options(command, *job));
   require(add_image_options(command, *job, "--image"));

@@ -12,9 +12,9 @@ void add_inpaint(CLI::App& app) {
   job->settings.set("strength", 1.0);
   CLI::App& command = add_command(
       app, "inpaint", "Inpaint the masked part of an image",
-      generation_footer(
-          "  kandinsky inpaint --model models/Kandinsky/kandinsky-2-1 --image cat.png --mask hat.png \\\n"
-          "      --prompt \"a cat with a red hat\" --output cat-with-hat.png"),
+      generation_footer("  kandinsky inpaint --model models/Kandinsky/kandinsky-2-1 \\\n"
+                        "      --image cat.png --mask hat.png \\\n"
+                        "      --prompt \"a cat with a red hat\" --output cat-with-hat.png"),
       [job] { generate(*job); });
   require(add_model_options(command, *job));
   require(add_image_options(command, *job, "--image"));

@@ -90,8 +90,8 @@ int run(int argc, char** argv) {
   app.footer(
       "`kandinsky COMMAND --help` lists a command's options.\n\n"
       "Example:\n"
-      "  kandinsky txt2img --model models/Kandinsky/kandinsky-2-1 --prompt \"a red circle\" --output "
-      "circle.png\n\n"
+      "  kandinsky txt2img --model models/Kandinsky/kandinsky-2-1 --prompt \"a red circle\" \\\n"
+      "      --output circle.png\n\n"
       "Exit codes:\n"
       "  0    done\n"
       "  1    any other failure\n"

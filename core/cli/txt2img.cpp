@@ -9,13 +9,12 @@ namespace kandinsky::cli {
 
 void add_txt2img(CLI::App& app) {
   auto job = std::make_shared<GenerateJob>();
-  CLI::App& command =
-      add_command(app, "txt2img", "Generate images from a text",
-                  generation_footer(
-                      "  kandinsky txt2img --model models/Kandinsky/kandinsky-2-1 --prompt \"a red circle on "
-                      "a white background\" \\\n"
-                      "      --steps 50 --cfg-scale 4 --seed 1 --output circle.png"),
-                  [job] { generate(*job); });
+  CLI::App& command = add_command(
+      app, "txt2img", "Generate images from a text",
+      generation_footer("  kandinsky txt2img --model models/Kandinsky/kandinsky-2-1 \\\n"
+                        "      --prompt \"a red circle on a white background\" \\\n"
+                        "      --steps 50 --cfg-scale 4 --seed 1 --output circle.png"),
+      [job] { generate(*job); });
   require(add_model_options(command, *job));
   require(add_prompt_options(command, *job));
   add_hint_options(command, *job);
