@@ -80,7 +80,7 @@ const Finished* Manifest::find(const std::string& id, const std::string& request
       const std::string path = (fs::path(folder_) / finished.file).string();
       if (sha256_of_file(path) == finished.sha256) return &finished;
     } catch (const StatusError&) {
-      // It is generated again, which then reports any error of the path.
+      continue;  // it is generated again, which then reports any error of the path
     }
   }
   return nullptr;

@@ -19,9 +19,9 @@ std::vector<std::thread> start_threads(int64_t count, const Body& body) {
   try {
     for (int64_t i = 0; i < count; ++i) threads.emplace_back(body, i);
   } catch (const std::system_error&) {
-    // There are too many.
+    return threads;  // there are too many
   } catch (const std::bad_alloc&) {
-    // There is no memory for what belongs to one.
+    return threads;  // there is no memory for what belongs to one
   }
   return threads;
 }
