@@ -14,14 +14,14 @@ Presets = Mapping[str, Mapping[str, Any]]
 """As kandinsky_engine.presets() gives them: the engine's options, by preset."""
 
 
-class Steps(int):
+class PresetSteps(int):
     """A preset's steps in the host's field, and what was given there: another preset, of a plot's
     cell, begins from that. What a script sets itself is a plain number.
     """
 
     given: int
 
-    def __new__(cls, steps: int, given: int = 0) -> Steps:
+    def __new__(cls, steps: int, given: int = 0) -> PresetSteps:
         self = super().__new__(cls, steps)
         self.given = given
         return self

@@ -84,7 +84,7 @@ def setup(p: Any, enabled: bool, given: Any) -> None:
         others.check(p)
         settings = _settings(p) if given is None else controls.read_given(given)
         job = run.make_job(p, settings)
-        p.steps = presets.Steps(job.steps or p.steps, given=p.steps)
+        p.steps = presets.PresetSteps(job.steps or p.steps, given=p.steps)
     except Exception as error:  # whatever it is, see FailedJob
         job = FailedJob(p, error)
     undo = ExitStack()

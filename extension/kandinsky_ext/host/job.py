@@ -57,9 +57,10 @@ class RunJob:
             if remark is not None:
                 p.comment(remark)
         self._p = self._to_start = p
-        given = p.steps.given if isinstance(p.steps, presets.Steps) else p.steps
-        if script or given is not p.steps:
-            p.steps = self.steps or given
+        if isinstance(p.steps, presets.PresetSteps):
+            p.steps = self.steps or p.steps.given
+        elif script:
+            p.steps = self.steps or p.steps
         p.steps = self._settings.fixed_steps() or p.steps
         self._wishes = wishes.take(
             p, self._settings, model=self.model_name, takes_hints=info.takes_hints
